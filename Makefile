@@ -1,0 +1,52 @@
+# Everything happens in .venv, which the first command makes.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --constraint constraints.txt
+
+.PHONY: demo test format lint types unit notebooks sample-company clean
+
+demo: .venv/demo-installed ## Run the main job on a sample company
+	@$(BIN)/managed-sync demo
+
+test: lint types unit ## Run every check: format, lint, types, tests
+
+lint: .venv/test-installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/test-installed
+	$(BIN)/mypy
+
+unit: .venv/test-installed
+	$(BIN)/pytest --numprocesses 2
+
+format: .venv/test-installed ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+notebooks: .venv/test-installed ## Run the notebooks and keep their outputs
+	$(BIN)/python scripts/run_notebooks.py
+
+sample-company: .venv/test-installed ## Make the sample company's files anew
+	$(BIN)/python scripts/make_sample_company.py
+
+clean: ## Remove the environment and the demo's workspace
+	rm -rf .venv .managed-sync
+
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit("managed-sync needs Python 3.11 or newer, not %s: make PYTHON=python3.11 ..." % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo "Setting up .venv ..."
+	$(PYTHON) -m venv .venv
+	$(INSTALL) --upgrade pip
+
+.venv/demo-installed: .venv/pyvenv.cfg pyproject.toml constraints.txt
+	@echo "Installing managed-sync and what its demo needs ..."
+	$(INSTALL) --editable '.[demo]'
+	@touch $@
+
+.venv/test-installed: .venv/pyvenv.cfg pyproject.toml constraints.txt
+	@echo "Installing managed-sync and what its tests need ..."
+	$(INSTALL) --editable '.[all]' --group dev
+	@touch $@

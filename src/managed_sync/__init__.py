@@ -1,0 +1,73 @@
+"""Permission-aware retrieval over a Managed Sync API, for LangChain and LlamaIndex.
+
+The names below are what most users import; ``managed_sync.langchain`` and
+``managed_sync.llama_index`` hold the parts for either framework. They are loaded when they are
+first used, so that ``import managed_sync`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from managed_sync.client import ManagedSyncClient
+    from managed_sync.errors import ManagedSyncError
+    from managed_sync.indexing import IndexReport, IndexSync
+    from managed_sync.models import (
+        AccessCheck,
+        FileContent,
+        RecordPage,
+        RelationshipNode,
+        SyncedRecord,
+        SyncState,
+        SyncStatus,
+    )
+    from managed_sync.permissions import AccessChecker, RetrievalReport, acting_as
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AccessCheck",
+    "AccessChecker",
+    "FileContent",
+    "IndexReport",
+    "IndexSync",
+    "ManagedSyncClient",
+    "ManagedSyncError",
+    "RecordPage",
+    "RelationshipNode",
+    "RetrievalReport",
+    "SyncState",
+    "SyncStatus",
+    "SyncedRecord",
+    "__version__",
+    "acting_as",
+]
+
+_MODULES = {
+    "client": ["ManagedSyncClient"],
+    "errors": ["ManagedSyncError"],
+    "indexing": ["IndexReport", "IndexSync"],
+    "models": [
+        "AccessCheck",
+        "FileContent",
+        "RecordPage",
+        "RelationshipNode",
+        "SyncState",
+        "SyncStatus",
+        "SyncedRecord",
+    ],
+    "permissions": ["AccessChecker", "RetrievalReport", "acting_as"],
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

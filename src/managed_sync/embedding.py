@@ -1,0 +1,56 @@
+"""The embedding model that comes with the extra ``demo``: small, static, and offline."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from managed_sync.errors import MissingExtraError
+
+__all__ = ["BUNDLED_DIMENSIONS", "BundledModel", "load_bundled_model"]
+
+BUNDLED_DIMENSIONS = 256
+
+
+class BundledModel:
+    """Turns texts into vectors of 256 dimensions and length 1."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector for each text; a text without words has the same one as any other such."""
+        if not texts:
+            return []
+        vectors = self._model.embed(list(texts))
+        lengths = (vectors**2).sum(axis=1, keepdims=True) ** 0.5
+        # A zero vector has no direction, and stores would divide by its length.
+        vectors[lengths[:, 0] == 0] = 1
+        lengths[lengths == 0] = BUNDLED_DIMENSIONS**0.5
+        unit_vectors: list[list[float]] = (vectors / lengths).tolist()
+        return unit_vectors
+
+
+@cache
+def load_bundled_model() -> BundledModel:
+    """Loads WordLlama's 256-dimension model from the installed package, once a process.
+
+    Raises:
+        MissingExtraError: The extra ``demo`` is not installed.
+    """
+    specification = find_spec("wordllama")
+    if specification is None or specification.origin is None:
+        raise MissingExtraError("The bundled embedding", "demo")
+    # WordLlama configures the root logger when it is imported, unless it has a handler.
+    placeholder = logging.NullHandler()
+    logging.getLogger().addHandler(placeholder)
+    import wordllama  # noqa: PLC0415 - slow to import, and optional
+
+    logging.getLogger().removeHandler(placeholder)
+    # The wheel carries the tokenizer, but the library looks for it below its cache folder.
+    folder = Path(specification.origin).parent
+    return BundledModel(wordllama.WordLlama.load(cache_dir=folder, disable_download=True))

@@ -1,0 +1,176 @@
+"""Every error this package raises, in one tree.
+
+    ManagedSyncError
+    ├── ConfigurationError              a setting is missing or makes no sense
+    │   ├── MissingExtraError           an optional dependency is not installed
+    │   └── PortInUseError              another program listens on the port
+    ├── InvalidIdentifierError          an object id or subject that cannot be read
+    ├── MissingSubjectError             a retrieval without a user to check
+    ├── ApiError                        the Managed Sync API could not be used
+    │   ├── ApiConnectionError          no connection, or it broke
+    │   │   └── ApiTimeoutError         no answer in time
+    │   ├── ApiStatusError              an answer with an error status
+    │   │   ├── BadRequestError         400, 413, 422
+    │   │   ├── AuthenticationError     401
+    │   │   ├── ForbiddenError          403
+    │   │   ├── NotFoundError           404
+    │   │   ├── RateLimitError          429
+    │   │   └── ServerError             5xx
+    │   └── ResponseFormatError         an answer that is not what the specification says
+    ├── AccessCheckError                a permission question without a trustworthy answer
+    ├── DocumentError                   one record could not become a document
+    │   ├── EmptyContentError           nothing to read in it
+    │   ├── ContentTooLargeError        more bytes than the limit
+    │   └── ParsingError                bytes that no parser could read
+    ├── SyncFailedError                 a pipeline's last sync failed, or did not end in time
+    ├── IndexingError                   the index could not be brought up to date
+    └── SourceError                     the embedded server's source folder
+        └── PermissionsFileError        permissions.yaml is missing or malformed
+
+Messages say what happened, name the thing, and say what to do. None holds a token or a key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class ManagedSyncError(Exception):
+    """Root of all errors of this package."""
+
+
+class ConfigurationError(ManagedSyncError):
+    """A setting is missing or makes no sense; the message names it and a value that would work."""
+
+
+class MissingExtraError(ConfigurationError):
+    """An optional dependency is needed here and not installed.
+
+    Args:
+        feature: What the caller wanted, as the start of a sentence.
+        extra: The extra of this package that brings the dependency.
+    """
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs an extra: pip install 'managed-sync[{extra}]'")
+        self.extra = extra
+
+
+class PortInUseError(ConfigurationError):
+    """Another program listens on the port that the embedded server was told to use."""
+
+
+class InvalidIdentifierError(ManagedSyncError, ValueError):
+    """An object id or a subject is empty or not of the form the API uses."""
+
+
+class MissingSubjectError(ManagedSyncError):
+    """A retrieval was asked for without saying for whom.
+
+    Nothing is returned without a user: pass ``subject=``, put it into
+    ``config={"configurable": {"subject": ...}}``, or wrap the call in ``acting_as(...)``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No subject: say for whom to retrieve, with subject='user@example.com', "
+            "config={'configurable': {'subject': ...}}, or inside acting_as('user@example.com')."
+        )
+
+
+class ApiError(ManagedSyncError):
+    """The Managed Sync API could not be used: the base of all that goes wrong on the wire."""
+
+
+class ApiConnectionError(ApiError):
+    """The API could not be reached, or the connection broke before the answer was whole."""
+
+
+class ApiTimeoutError(ApiConnectionError):
+    """The API did not answer in time."""
+
+
+class ApiStatusError(ApiError):
+    """The API answered with an error status.
+
+    Attributes:
+        status: The HTTP status code.
+    """
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class BadRequestError(ApiStatusError):
+    """The API refused the request as malformed or too large (400, 413, 422)."""
+
+
+class AuthenticationError(ApiStatusError):
+    """The token is missing, malformed, expired, or signed with another key (401)."""
+
+
+class ForbiddenError(ApiStatusError):
+    """The token is good, but not for this project (403)."""
+
+
+class NotFoundError(ApiStatusError):
+    """There is no such record, pipeline or project (404)."""
+
+
+class RateLimitError(ApiStatusError):
+    """Too many requests (429)."""
+
+
+class ServerError(ApiStatusError):
+    """The API failed (5xx)."""
+
+
+class ResponseFormatError(ApiError):
+    """The API answered with something that the specification does not allow."""
+
+
+class AccessCheckError(ManagedSyncError):
+    """Whether a subject may read some objects could not be decided.
+
+    Nothing is guessed: whoever catches this must treat every undecided object as forbidden.
+
+    Attributes:
+        undecided: The object ids without a decision.
+    """
+
+    def __init__(self, message: str, *, undecided: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.undecided = tuple(undecided)
+
+
+class DocumentError(ManagedSyncError):
+    """One record could not become a document; the others are not affected."""
+
+
+class EmptyContentError(DocumentError):
+    """The file has no bytes, or no text in it."""
+
+
+class ContentTooLargeError(DocumentError):
+    """The file is larger than the limit for one file."""
+
+
+class ParsingError(DocumentError):
+    """No parser could read the file: damaged, encrypted, or not what its type says."""
+
+
+class SyncFailedError(ManagedSyncError):
+    """A pipeline's last sync failed or did not end in time: its records may be out of date."""
+
+
+class IndexingError(ManagedSyncError):
+    """The index could not be brought up to date; what it held before is still there."""
+
+
+class SourceError(ManagedSyncError):
+    """Something is wrong with the folder that the embedded server serves."""
+
+
+class PermissionsFileError(SourceError):
+    """``permissions.yaml`` is missing or malformed; the message names the file and the place."""

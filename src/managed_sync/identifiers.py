@@ -1,0 +1,94 @@
+"""Object ids and subjects: the only place that builds or takes apart either.
+
+An object id is ``"<type>:<record id>"``, such as ``file:3f2a``; a subject is a user's e-mail
+address, or another typed name such as ``group:finance``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from managed_sync.errors import InvalidIdentifierError
+
+__all__ = ["ObjectId", "normalize_subject", "object_id_for", "object_type_for"]
+
+_OBJECT_TYPES = {
+    "files": "file",
+    "contacts": "contact",
+    "companies": "company",
+    "deals": "deal",
+    "tickets": "ticket",
+}
+
+
+class ObjectId(NamedTuple):
+    """The two parts of an object id.
+
+    Example:
+        >>> ObjectId.parse("file:3f2a")
+        ObjectId(type='file', id='3f2a')
+        >>> str(ObjectId("deal", "d1"))
+        'deal:d1'
+    """
+
+    type: str
+    id: str
+
+    @classmethod
+    def parse(cls, value: str) -> ObjectId:
+        """Takes an object id apart.
+
+        Raises:
+            InvalidIdentifierError: There is no colon, or nothing on one side of it.
+        """
+        object_type, colon, identifier = value.partition(":")
+        if not (colon and object_type and identifier):
+            raise InvalidIdentifierError(
+                f"{value!r} is not an object id; it should look like 'file:abc123'."
+            )
+        return cls(object_type, identifier)
+
+    def __str__(self) -> str:
+        return f"{self.type}:{self.id}"
+
+
+def object_type_for(sync_type: str) -> str:
+    """The object type of a pipeline's records: ``files`` gives ``file``.
+
+    A sync type that is not known loses its plural "s", which is how the API names the others.
+    """
+    return _OBJECT_TYPES.get(sync_type, sync_type.removesuffix("s") or sync_type)
+
+
+def object_id_for(sync_type: str, record_id: str) -> str:
+    """The object id under which the Permissions API knows a record.
+
+    Example:
+        >>> object_id_for("files", "3f2a")
+        'file:3f2a'
+
+    Raises:
+        InvalidIdentifierError: Either part is empty.
+    """
+    if not sync_type or not record_id:
+        raise InvalidIdentifierError(
+            f"A record needs a sync type and an id to have an object id, "
+            f"not {sync_type!r} and {record_id!r}."
+        )
+    return str(ObjectId(object_type_for(sync_type), record_id))
+
+
+def normalize_subject(value: object) -> str:
+    """A subject as it is sent to the Permissions API, without surrounding blanks.
+
+    Raises:
+        InvalidIdentifierError: It is not a string, is blank, or holds control characters.
+    """
+    if not isinstance(value, str):
+        raise InvalidIdentifierError(f"A subject is a string, not {type(value).__name__}.")
+    subject = value.strip()
+    if not subject or not all(c.isprintable() and not c.isspace() for c in subject):
+        raise InvalidIdentifierError(
+            f"{value!r} is not a subject; it should look like 'alice@example.com' or 'group:sales'."
+        )
+    return subject

@@ -1,0 +1,136 @@
+"""The API's nouns, as the Managed Sync specification writes them.
+
+Attributes are in Python's spelling, JSON in the API's: ``SyncStatus.sync_type`` is ``syncType`` on
+the wire. Unknown fields are kept out of the way, so that an API that grows does not break anyone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+__all__ = [
+    "AccessCheck",
+    "FileContent",
+    "RecordPage",
+    "RelationshipNode",
+    "SyncState",
+    "SyncStatus",
+    "SyncedRecord",
+]
+
+
+class ApiModel(BaseModel):
+    """Base of all models that travel as JSON."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True
+    )
+
+
+class SyncState(StrEnum):
+    """What a pipeline is doing."""
+
+    SYNCING = "SYNCING"
+    IDLE = "IDLE"
+    ERROR = "ERROR"
+    DISABLED = "DISABLED"
+
+
+class SyncStatus(ApiModel):
+    """The state of one sync pipeline.
+
+    Attributes:
+        error: Why the last sync failed, where the server says so.
+        warnings: What the last sync left out, one sentence each, where the server says so.
+    """
+
+    integration: str
+    sync_type: str
+    status: SyncState
+    last_synced_at: datetime | None = None
+    record_count: int = 0
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class SyncedRecord(ApiModel):
+    """One normalized record.
+
+    Attributes:
+        id: The record's id in the Sync API; it names the object in the Permissions API too.
+        source_id: The record's id in the system it was synced from.
+        data: The normalized fields; which ones depends on the sync type.
+        permissions: What the source said about access when the record was synced. For display
+            only: whether somebody may read the record is asked of the Permissions API.
+    """
+
+    id: str = Field(min_length=1)
+    integration: str
+    sync_type: str
+    source_id: str = ""
+    data: dict[str, Any] = Field(default_factory=dict)
+    permissions: dict[str, Any] = Field(default_factory=dict)
+    updated_at: datetime | None = None
+
+
+class RecordPage(ApiModel):
+    """One page of a listing; ``next_cursor`` is ``None`` on the last one."""
+
+    records: tuple[SyncedRecord, ...]
+    # A server may mark the last page by an empty cursor, by null, or by leaving it out.
+    next_cursor: Annotated[str | None, BeforeValidator(lambda cursor: cursor or None)] = None
+
+
+class FileContent(BaseModel):
+    """The bytes of a file-type record.
+
+    Attributes:
+        content_type: The media type without parameters, such as ``application/pdf``.
+        filename: The name the server gave, if it gave one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    data: bytes = Field(repr=False)
+    content_type: str = "application/octet-stream"
+    filename: str | None = None
+
+
+class AccessCheck(ApiModel):
+    """One permission question: has the subject this relation to the object?
+
+    Example:
+        >>> AccessCheck(subject="alice@example.com", relation="viewer", object="file:3f2a").object
+        'file:3f2a'
+    """
+
+    subject: str
+    relation: str
+    object: str
+
+
+class RelationshipNode(ApiModel):
+    """One node of the tree that says how a relation to an object comes about.
+
+    Attributes:
+        object: The object whose relation this node is about.
+        relation: The relation.
+        via: How this node adds to the one above it: ``self`` for the root; ``implied`` by a
+            stronger relation to the same object; ``parent`` for the container it lies in;
+            ``member`` for a group or organization that was granted the relation.
+        subjects: Who has the relation directly at this node.
+        granted: Whether the subject of the question has the relation through this node.
+        children: The nodes that this one is the union of.
+    """
+
+    object: str
+    relation: str
+    via: Literal["self", "implied", "parent", "member"] = "self"
+    subjects: tuple[str, ...] = ()
+    granted: bool = False
+    children: tuple[RelationshipNode, ...] = ()
