@@ -1,0 +1,333 @@
+"""The client against answers of every kind, the wrong ones above all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from managed_sync import AccessCheck, ManagedSyncClient
+from managed_sync.errors import (
+    AccessCheckError,
+    ApiConnectionError,
+    ApiError,
+    ApiTimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    ContentTooLargeError,
+    ForbiddenError,
+    InvalidIdentifierError,
+    NotFoundError,
+    RateLimitError,
+    ResponseFormatError,
+    ServerError,
+    SyncFailedError,
+)
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def client_of(handler: Handler) -> ManagedSyncClient:
+    return ManagedSyncClient(
+        "p1",
+        "secret-token",
+        base_url="http://api.test/base",
+        transport=httpx.MockTransport(handler),
+    )
+
+
+def answering(status: int = 200, **response: Any) -> ManagedSyncClient:
+    return client_of(lambda _: httpx.Response(status, **response))
+
+
+def status_body(state: str, **more: Any) -> dict[str, Any]:
+    return {"integration": "box", "syncType": "files", "status": state, **more}
+
+
+class TestRequests:
+    def test_the_token_and_the_project_travel_with_every_request(self) -> None:
+        seen: list[httpx.Request] = []
+
+        def handler(request: httpx.Request) -> httpx.Response:
+            seen.append(request)
+            return httpx.Response(200, json=status_body("IDLE"))
+
+        client_of(handler).get_sync_status("box", "files")
+
+        assert str(seen[0].url) == (
+            "http://api.test/base/projects/p1/sync/status?integration=box&syncType=files"
+        )
+        assert seen[0].headers["Authorization"] == "Bearer secret-token"
+
+    def test_a_record_id_is_one_segment_of_the_path_whatever_it_holds(self) -> None:
+        seen: list[bytes] = []
+
+        def handler(request: httpx.Request) -> httpx.Response:
+            seen.append(request.url.raw_path)
+            return httpx.Response(404)
+
+        with pytest.raises(NotFoundError):
+            client_of(handler).get_record("../../other?x=ä/b")
+
+        assert seen == [b"/base/projects/p1/sync/records/..%2F..%2Fother%3Fx%3D%C3%A4%2Fb"]
+
+    @pytest.mark.parametrize("record_id", ["", ".", ".."])
+    def test_a_record_id_that_would_name_another_path_is_refused(self, record_id: str) -> None:
+        with pytest.raises(InvalidIdentifierError):
+            answering().get_record(record_id)
+
+    def test_enabling_sends_the_frequency_only_when_there_is_one(self) -> None:
+        bodies: list[Any] = []
+
+        def handler(request: httpx.Request) -> httpx.Response:
+            bodies.append(json.loads(request.content))
+            return httpx.Response(201, json=status_body("SYNCING"))
+
+        client = client_of(handler)
+        client.enable_sync("box", "files")
+        client.enable_sync("box", "files", "15m")
+
+        assert bodies == [
+            {"integration": "box", "syncType": "files"},
+            {"integration": "box", "syncType": "files", "frequency": "15m"},
+        ]
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [
+            (302, ResponseFormatError),
+            (400, BadRequestError),
+            (401, AuthenticationError),
+            (403, ForbiddenError),
+            (404, NotFoundError),
+            (409, BadRequestError),
+            (413, BadRequestError),
+            (429, RateLimitError),
+            (500, ServerError),
+            (503, ServerError),
+        ],
+    )
+    def test_each_status_has_its_error_with_what_the_server_said(
+        self, status: int, error: type[ApiError]
+    ) -> None:
+        client = answering(status, json={"title": "No", "detail": "the reason"})
+
+        with pytest.raises(error, match=str(status)) as caught:
+            client.get_sync_status("box", "files")
+
+        assert status == 302 or "the reason" in str(caught.value)
+        assert "secret-token" not in str(caught.value)
+
+    def test_an_html_answer_says_to_check_the_base_url(self) -> None:
+        with pytest.raises(ResponseFormatError, match="base URL"):
+            answering(text="<html>Welcome</html>").get_sync_status("box", "files")
+
+    def test_a_wrong_field_is_named_without_its_value(self) -> None:
+        client = answering(json=status_body("IDLE", recordCount="many-secrets"))
+
+        with pytest.raises(ResponseFormatError, match="recordCount") as caught:
+            client.get_sync_status("box", "files")
+
+        assert "many-secrets" not in str(caught.value)
+
+    def test_a_timeout_and_a_refused_connection_are_told_apart(self) -> None:
+        def stall(request: httpx.Request) -> httpx.Response:
+            raise httpx.ReadTimeout("slow", request=request)
+
+        def refuse(request: httpx.Request) -> httpx.Response:
+            raise httpx.ConnectError("refused", request=request)
+
+        with pytest.raises(ApiTimeoutError, match="in time"):
+            client_of(stall).get_record("r1")
+        with pytest.raises(ApiConnectionError, match="MANAGED_SYNC_BASE_URL"):
+            client_of(refuse).get_record("r1")
+
+
+class TestListing:
+    def test_pages_are_followed_until_there_is_no_cursor(self) -> None:
+        pages = {
+            None: {"records": [record("a"), record("b")], "nextCursor": "2"},
+            "2": {"records": [], "nextCursor": "3"},
+            "3": {"records": [record("c")], "nextCursor": ""},
+        }
+        client = client_of(
+            lambda request: httpx.Response(200, json=pages[request.url.params.get("cursor")])
+        )
+
+        assert [found.id for found in client.iter_records("box", "files")] == ["a", "b", "c"]
+
+    def test_cursors_in_a_circle_are_an_error_and_not_an_endless_loop(self) -> None:
+        client = answering(json={"records": [record("a")], "nextCursor": "again"})
+
+        with pytest.raises(ResponseFormatError, match="does not end"):
+            list(client.iter_records("box", "files"))
+
+    def test_a_page_without_records_is_not_taken_for_an_empty_one(self) -> None:
+        with pytest.raises(ResponseFormatError, match="records"):
+            list(answering(json={"nextCursor": None}).iter_records("box", "files"))
+
+
+class TestContent:
+    def test_bytes_come_with_their_type_and_name(self) -> None:
+        client = answering(
+            content=b"%PDF",
+            headers={
+                "Content-Type": "application/pdf; charset=binary",
+                "Content-Disposition": "attachment; filename=\"x\"; filename*=UTF-8''%C3%BC.pdf",
+            },
+        )
+
+        content = client.download_content("r1")
+
+        assert (content.data, content.content_type) == (b"%PDF", "application/pdf")
+        assert content.filename == "ü.pdf"
+
+    def test_a_file_over_the_limit_is_refused(self) -> None:
+        with pytest.raises(ContentTooLargeError, match="1,000"):
+            answering(content=b"x" * 1001).download_content("r1", max_bytes=1000)
+
+    def test_an_error_status_is_an_error_and_not_content(self) -> None:
+        with pytest.raises(NotFoundError, match="gone"):
+            answering(404, json={"detail": "gone"}).download_content("r1")
+
+
+class TestAccessChecks:
+    def checks(self, count: int) -> list[AccessCheck]:
+        return [
+            AccessCheck(subject="a@x.example", relation="viewer", object=f"file:{number}")
+            for number in range(count)
+        ]
+
+    def test_any_number_of_checks_is_split_and_answered_in_order(self) -> None:
+        sizes: list[int] = []
+
+        def handler(request: httpx.Request) -> httpx.Response:
+            asked = json.loads(request.content)["checks"]
+            sizes.append(len(asked))
+            even = [int(check["object"].removeprefix("file:")) % 2 == 0 for check in asked]
+            return httpx.Response(200, json={"results": [{"allowed": yes} for yes in even]})
+
+        decisions = client_of(handler).batch_check_access(self.checks(250))
+
+        assert sizes == [100, 100, 50]
+        assert decisions == [number % 2 == 0 for number in range(250)]
+
+    @pytest.mark.parametrize(
+        "results",
+        [
+            [],
+            [{"allowed": True}],
+            [{"allowed": True}] * 3,
+            [{"allowed": True}, {}],
+            [{"allowed": True}, {"allowed": None}],
+            [{"allowed": True}, {"allowed": "true"}],
+            [{"allowed": True}, {"allowed": "false"}],
+            [{"allowed": True}, {"allowed": 1}],
+            [True, True],
+            None,
+            {"0": {"allowed": True}, "1": {"allowed": True}},
+        ],
+    )
+    def test_an_answer_that_is_not_one_boolean_a_check_decides_nothing(self, results: Any) -> None:
+        with pytest.raises(AccessCheckError) as caught:
+            answering(json={"results": results}).batch_check_access(self.checks(2))
+
+        assert caught.value.undecided == ("file:0", "file:1")
+
+    def test_a_batch_that_fails_leaves_it_and_all_after_it_undecided(self) -> None:
+        answers = iter([httpx.Response(200, json={"results": [{"allowed": True}] * 100})])
+        client = client_of(lambda _: next(answers, httpx.Response(503)))
+
+        with pytest.raises(AccessCheckError, match="50 access checks") as caught:
+            client.batch_check_access(self.checks(150))
+
+        assert caught.value.undecided[0] == "file:100"
+
+    @pytest.mark.parametrize("allowed", ["true", 1, None])
+    def test_a_single_check_takes_nothing_but_a_boolean(self, allowed: Any) -> None:
+        with pytest.raises(ResponseFormatError):
+            answering(json={"allowed": allowed}).check_access("a@x.example", "viewer", "file:1")
+
+
+class TestLists:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            ["file:1", "file:2"],
+            {"objects": ["file:1", "file:2"]},
+            {"objects": [{"id": "file:1"}, {"object": "file:2"}]},
+        ],
+    )
+    def test_the_usual_shapes_are_read(self, body: Any) -> None:
+        assert answering(json=body).list_objects("a@x.example", "viewer") == ["file:1", "file:2"]
+
+    def test_other_object_types_are_left_out_even_if_the_server_sends_them(self) -> None:
+        client = answering(json={"objects": ["file:1", "folder:2"]})
+
+        assert client.list_objects("a@x.example", "viewer", "file") == ["file:1"]
+
+    def test_an_unknown_shape_names_the_keys_that_were_found(self) -> None:
+        with pytest.raises(ResponseFormatError, match="things"):
+            answering(json={"things": []}).list_users("file:1", "viewer")
+
+
+class TestWaiting:
+    def test_it_ends_when_the_pipeline_is_idle_and_reports_on_the_way(self) -> None:
+        states = iter(["SYNCING", "SYNCING", "IDLE"])
+        client = client_of(lambda _: httpx.Response(200, json=status_body(next(states))))
+        seen: list[str] = []
+
+        client.wait_until_idle("box", "files", on_progress=lambda s: seen.append(s.status.value))
+
+        assert seen == ["SYNCING", "SYNCING", "IDLE"]
+
+    def test_a_failed_sync_raises_with_the_reason(self) -> None:
+        client = answering(json=status_body("ERROR", error="permissions.yaml is missing"))
+
+        with pytest.raises(SyncFailedError, match=r"permissions\.yaml is missing"):
+            client.wait_until_idle("box", "files")
+
+    def test_a_sync_that_does_not_end_raises(self) -> None:
+        with pytest.raises(SyncFailedError, match="not ended"):
+            answering(json=status_body("SYNCING")).wait_until_idle("box", "files", timeout=0)
+
+
+class TestConfiguration:
+    @pytest.mark.parametrize("base_url", ["", "api.test", "ftp://api.test", "http://"])
+    def test_a_base_url_that_is_none_is_refused(self, base_url: str) -> None:
+        with pytest.raises(ConfigurationError, match="URL"):
+            ManagedSyncClient("p1", "t", base_url=base_url)
+
+    def test_credentials_are_needed(self) -> None:
+        with pytest.raises(ConfigurationError, match="MANAGED_SYNC_TOKEN"):
+            ManagedSyncClient("p1", base_url="http://api.test")
+
+    def test_the_environment_is_enough(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MANAGED_SYNC_BASE_URL", "http://127.0.0.1:9/")
+        monkeypatch.setenv("MANAGED_SYNC_PROJECT_ID", "p9")
+        monkeypatch.setenv("MANAGED_SYNC_TOKEN", "t")
+
+        with ManagedSyncClient.from_env() as client:
+            assert (client.project_id, client.base_url) == ("p9", "http://127.0.0.1:9")
+
+    def test_a_missing_project_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("MANAGED_SYNC_PROJECT_ID", raising=False)
+
+        with pytest.raises(ConfigurationError, match="MANAGED_SYNC_PROJECT_ID"):
+            ManagedSyncClient.from_env()
+
+    def test_neither_representation_nor_attributes_show_the_token(self) -> None:
+        client = answering()
+
+        assert "secret-token" not in repr(client)
+        assert "secret-token" not in repr(vars(client))
+
+
+def record(record_id: str) -> dict[str, Any]:
+    return {"id": record_id, "integration": "box", "syncType": "files"}
