@@ -1,0 +1,31 @@
+"""The bundled embedding for LangChain."""
+
+from __future__ import annotations
+
+from langchain_core.embeddings import Embeddings
+
+from managed_sync.embedding import load_bundled_model
+
+__all__ = ["BundledEmbeddings"]
+
+
+class BundledEmbeddings(Embeddings):
+    """Embeds on this machine with a small static model that comes inside a package.
+
+    No account, no key, no download; made for trying things out. For production, use the embedding
+    model of your choice.
+
+    Raises:
+        MissingExtraError: The extra ``demo`` is not installed.
+    """
+
+    def __init__(self) -> None:
+        self._model = load_bundled_model()
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """One vector of 256 dimensions and length 1 for each text."""
+        return self._model.embed(texts)
+
+    def embed_query(self, text: str) -> list[float]:
+        """The vector of one question."""
+        return self._model.embed([text])[0]

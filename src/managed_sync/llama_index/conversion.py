@@ -1,0 +1,55 @@
+"""Between this package's documents and chunks and LlamaIndex's documents and nodes."""
+
+from __future__ import annotations
+
+from llama_index.core.schema import BaseNode, Document, NodeRelationship, TextNode
+
+from managed_sync.documents import Chunk, SourceDocument
+
+__all__ = ["from_llama_index", "to_document", "to_node"]
+
+# What a model is told about a passage beside its text; ids and offsets mean nothing to it.
+_KEYS_FOR_EMBEDDING = {"title", "heading"}
+_KEYS_FOR_MODELS = {"title", "heading", "url", "page", "updated_at"}
+
+
+def to_document(source: SourceDocument) -> Document:
+    """A document under its object id, so that loading it again replaces it."""
+    return Document(
+        id_=source.object_id,
+        text=source.text,
+        metadata=dict(source.metadata),
+        excluded_embed_metadata_keys=_keys_outside(source, _KEYS_FOR_EMBEDDING),
+        excluded_llm_metadata_keys=_keys_outside(source, _KEYS_FOR_MODELS),
+    )
+
+
+def to_node(chunk: Chunk, document: BaseNode | None = None) -> TextNode:
+    """A chunk under its chunk id, related to the document it came from, if that is given."""
+    relationships = {}
+    if document is not None:
+        relationships[NodeRelationship.SOURCE] = document.as_related_node_info()
+    return TextNode(
+        id_=chunk.chunk_id,
+        text=chunk.text,
+        metadata=dict(chunk.metadata),
+        start_char_idx=int(chunk.metadata["start_char"]),
+        end_char_idx=int(chunk.metadata["end_char"]),
+        excluded_embed_metadata_keys=_keys_outside(chunk, _KEYS_FOR_EMBEDDING),
+        excluded_llm_metadata_keys=_keys_outside(chunk, _KEYS_FOR_MODELS),
+        relationships=relationships,
+    )
+
+
+def from_llama_index(node: BaseNode) -> SourceDocument:
+    """A LlamaIndex document as this package's.
+
+    Raises:
+        DocumentError: The metadata has no ``object_id``, so that nobody could ever check who may
+            read it.
+    """
+    return SourceDocument(text=node.get_content(), metadata=node.metadata)
+
+
+def _keys_outside(source: SourceDocument | Chunk, kept: set[str]) -> list[str]:
+    return [key for key in source.metadata if key not in kept]

@@ -1,0 +1,71 @@
+"""Parses LlamaIndex documents into nodes that carry the id of their source object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llama_index.core.node_parser import NodeParser
+from llama_index.core.schema import BaseNode, Document, TextNode
+from llama_index.core.utils import get_tqdm_iterable
+from pydantic import PrivateAttr
+
+from managed_sync.documents import Chunker
+from managed_sync.llama_index.conversion import from_llama_index, to_node
+
+__all__ = ["ManagedSyncNodeParser"]
+
+
+class ManagedSyncNodeParser(NodeParser):
+    """Splits by tokens along headings, paragraphs and sentences, never inside a word.
+
+    Args:
+        chunk_size: Tokens in a node at most.
+        chunk_overlap: Tokens that a node repeats of the one before it, at most.
+        encoding: A tiktoken encoding, which says what a token is.
+
+    Raises:
+        ConfigurationError: The sizes make no sense, or the encoding cannot be had.
+
+    Example:
+        ```python
+        nodes = ManagedSyncNodeParser(chunk_size=512).get_nodes_from_documents(documents)
+        index = VectorStoreIndex(nodes)
+        ```
+    """
+
+    chunk_size: int = 512
+    chunk_overlap: int = 64
+    encoding: str = "cl100k_base"
+
+    _chunker: Chunker = PrivateAttr()
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Prepares the chunker, so that sizes that make no sense are refused at once."""
+        super().model_post_init(context)
+        self._chunker = Chunker(self.chunk_size, self.chunk_overlap, self.encoding)
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name under which LlamaIndex serializes this parser."""
+        return "ManagedSyncNodeParser"
+
+    def _parse_nodes(
+        self, nodes: Sequence[BaseNode], show_progress: bool = False, **_: Any
+    ) -> list[BaseNode]:
+        return [
+            to_node(chunk, document)
+            for document in get_tqdm_iterable(nodes, show_progress, "Splitting documents")
+            for chunk in self._chunker.split(from_llama_index(document))
+        ]
+
+    def _postprocess_parsed_nodes(
+        self, nodes: list[BaseNode], parent_doc_map: dict[str, Document]
+    ) -> list[BaseNode]:
+        processed = super()._postprocess_parsed_nodes(nodes, parent_doc_map)
+        for node in processed:
+            # LlamaIndex searches for the text again, and may find an equal one earlier on.
+            if isinstance(node, TextNode):
+                node.start_char_idx = node.metadata["start_char"]
+                node.end_char_idx = node.metadata["end_char"]
+        return processed

@@ -1,0 +1,99 @@
+"""Why a subject may or may not read an object: the relationship tree, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from managed_sync.models import RelationshipNode
+
+__all__ = ["in_words"]
+
+
+def in_words(tree: RelationshipNode, subject: str, name: Callable[[str], str] = str) -> str:
+    """Says what a tree from ``expand`` means for its subject.
+
+    Args:
+        tree: The tree.
+        subject: The subject it was expanded for.
+        name: Gives an object id the name that a person knows it by.
+
+    Example:
+        >>> owner = RelationshipNode(
+        ...     object="file:1",
+        ...     relation="owner",
+        ...     via="implied",
+        ...     subjects=("a@x.example",),
+        ...     granted=True,
+        ... )
+        >>> tree = RelationshipNode(
+        ...     object="file:1", relation="viewer", granted=True, children=(owner,)
+        ... )
+        >>> print(in_words(tree, "a@x.example"))
+        a@x.example is a viewer of file:1:
+        - a@x.example is an owner of file:1, and an owner is a viewer.
+    """
+    asked = f"{_with_article(tree.relation)} of {name(tree.object)}"
+    if tree.granted:
+        reasons = list(_granted(tree, subject, name))
+        return "\n".join([f"{subject} is {asked}:", *(f"- {reason}" for reason in reasons)])
+    places = list(_places(tree))
+    lines = [f"{subject} is not {asked}. Neither they nor a group of theirs is among:"]
+    for place in places:
+        holders = [
+            f"{_plural(node.relation)} {', '.join(node.subjects)}"
+            for node in _at_one_place(place)
+            if node.subjects
+        ]
+        lines.append(f"- {name(place.object)}: {'; '.join(holders) or 'nobody named'}")
+    return "\n".join(lines)
+
+
+def _granted(node: RelationshipNode, subject: str, name: Callable[[str], str]) -> Iterator[str]:
+    """The steps of the deciding path, from the object to the subject."""
+    asked = node.relation
+    while True:
+        deciding = next((child for child in node.children if child.granted), None)
+        if deciding is None or _is_direct(node, subject):
+            holding = _with_article(node.relation)
+            yield f"{subject} is {holding} of {name(node.object)}{_implying(node, asked)}."
+            return
+        if deciding.via == "parent":
+            yield f"{name(node.object)} inherits from {name(deciding.object)}."
+        elif deciding.via == "member":
+            holder = _with_article(node.relation)
+            yield f"{deciding.object} is {holder} of {name(node.object)}{_implying(node, asked)}."
+        node = deciding
+
+
+def _is_direct(node: RelationshipNode, subject: str) -> bool:
+    bare = subject.removeprefix("user:").casefold()
+    return any(holder.removeprefix("user:").casefold() == bare for holder in node.subjects)
+
+
+def _implying(node: RelationshipNode, asked: str) -> str:
+    if node.relation in {asked, "member"}:
+        return ""
+    return f", and {_with_article(node.relation)} is {_with_article(asked)}"
+
+
+def _places(node: RelationshipNode) -> Iterator[RelationshipNode]:
+    """The object and what it inherits from, each with the nodes of its own below it."""
+    yield node
+    for child in node.children:
+        if child.via == "parent":
+            yield from _places(child)
+
+
+def _at_one_place(node: RelationshipNode) -> Iterator[RelationshipNode]:
+    yield node
+    for child in node.children:
+        if child.via == "implied":
+            yield from _at_one_place(child)
+
+
+def _with_article(relation: str) -> str:
+    return f"{'an' if relation[:1] in 'aeiou' else 'a'} {relation}"
+
+
+def _plural(relation: str) -> str:
+    return f"{relation}s"
