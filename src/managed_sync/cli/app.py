@@ -1,0 +1,48 @@
+"""All commands, by name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from managed_sync import __version__
+from managed_sync.cli.asking import check, explain, search
+from managed_sync.cli.demo import demo
+from managed_sync.cli.indexing import index
+from managed_sync.cli.pipelines import enable, pull, status
+from managed_sync.cli.serving import serve
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="managed-sync",
+    help="Permission-aware retrieval over a Managed Sync API.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_IN_THE_ORDER_OF_USE = (demo, serve, enable, status, pull, index, search, check, explain)
+for command in _IN_THE_ORDER_OF_USE:
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"managed-sync {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, help="Show the version.")
+    ] = False,
+) -> None:
+    """Permission-aware retrieval over a Managed Sync API.
+
+    Begin with `managed-sync demo`. Commands work in a workspace, the folder .managed-sync below
+    the current one; with MANAGED_SYNC_PROJECT_ID and its companions set, they talk to the API
+    that these name instead of the embedded server.
+    """

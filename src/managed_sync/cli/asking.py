@@ -1,0 +1,127 @@
+"""The commands that ask: search, check, explain."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from managed_sync.cli.console import output
+from managed_sync.cli.objects import object_names, resolve_object
+from managed_sync.cli.options import SubjectOption, WorkspaceOption
+from managed_sync.cli.vector_index import open_index
+from managed_sync.cli.workspace import Workspace
+from managed_sync.client import ManagedSyncClient
+from managed_sync.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+    from managed_sync.permissions import RetrievalReport
+
+__all__ = ["check", "excerpt", "explain", "place", "search"]
+
+_EXCERPT_LENGTH = 300
+
+
+def search(
+    question: Annotated[str, typer.Argument(help="What to look for, in words.")],
+    subject: SubjectOption,
+    workspace: WorkspaceOption,
+    passages: Annotated[int, typer.Option("--passages", "-k", help="How many.", min=1)] = 6,
+) -> None:
+    """Search the index as a user: the best passages among those the user may read now."""
+    from managed_sync.langchain import PermissionAwareRetriever
+    from managed_sync.permissions import AccessChecker
+
+    here = Workspace(workspace)
+    if not here.ledger.exists():
+        raise ConfigurationError("Nothing is indexed yet; run `managed-sync index` first.")
+    with here.connect() as client, open_index(here) as store:
+        retriever = PermissionAwareRetriever(
+            vectorstore=store, checker=AccessChecker(client), k=passages
+        )
+        documents, report = retriever.retrieve_with_report(question, subject=subject)
+        for rank, document in enumerate(documents, start=1):
+            output.print(f"\n{rank}. {place(document)}", style="bold", markup=False)
+            output.print(textwrap.indent(excerpt(document, _EXCERPT_LENGTH), "   "), markup=False)
+            if url := document.metadata.get("url"):
+                output.print(f"   {url}", style="dim", markup=False, soft_wrap=True)
+        output.print(f"\n{_summary(client, report)}", markup=False)
+
+
+def check(
+    objects: Annotated[
+        list[str],
+        typer.Argument(help="Object ids, or records' ids in their source, such as /Plan/a.pdf."),
+    ],
+    subject: SubjectOption,
+    workspace: WorkspaceOption,
+    relation: Annotated[str, typer.Option(help="viewer, editor or owner.")] = "viewer",
+) -> None:
+    """Check whether a user may read objects. Exits with status 1 unless all are allowed."""
+    from managed_sync.permissions import AccessChecker
+
+    here = Workspace(workspace)
+    with here.connect() as client:
+        object_ids = [resolve_object(client, here.pipelines, name) for name in objects]
+        allowed = AccessChecker(client, relation).allowed(subject, object_ids)
+    for name, object_id in zip(objects, object_ids, strict=True):
+        decision = "allowed" if object_id in allowed else "not allowed"
+        output.print(f"{decision:<12} {name}", markup=False)
+    if not allowed.issuperset(object_ids):
+        raise typer.Exit(1)
+
+
+def explain(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="OBJECT", help="An object id, or a record's id in its source, such as a path."
+        ),
+    ],
+    subject: SubjectOption,
+    workspace: WorkspaceOption,
+    relation: Annotated[str, typer.Option(help="viewer, editor or owner.")] = "viewer",
+) -> None:
+    """Explain why a user may or may not read an object: the way through groups and folders."""
+    from managed_sync.permissions.explanation import in_words
+
+    here = Workspace(workspace)
+    with here.connect() as client:
+        object_id = resolve_object(client, here.pipelines, name)
+        tree = client.expand(subject, relation, object_id)
+        output.print(in_words(tree, subject, object_names(client)), markup=False)
+
+
+def place(document: Document) -> str:
+    """Where a passage stands: title, page and heading."""
+    metadata = document.metadata
+    parts = [str(metadata.get("title", metadata["object_id"]))]
+    if "page" in metadata:
+        parts.append(f"page {metadata['page']}")
+    if "heading" in metadata:
+        parts.append(str(metadata["heading"]))
+    return " · ".join(parts)
+
+
+def excerpt(document: Document, length: int) -> str:
+    """The beginning of a passage on one line."""
+    return textwrap.shorten(document.page_content.replace("#", ""), length, placeholder=" …")
+
+
+def _summary(client: ManagedSyncClient, report: RetrievalReport) -> str:
+    if report.returned == 0 and not client.list_objects(report.subject, "viewer"):
+        return (
+            f"{report.subject} may read nothing in this project. If that is a surprise, check the "
+            f"address."
+        )
+    summary = (
+        f"{report.returned} passages for {report.subject}; {report.withheld} of "
+        f"{report.candidates} hits withheld; {report.checks} objects checked in "
+        f"{report.check_seconds * 1000:.0f} ms."
+    )
+    if not report.complete:
+        summary += " The search ended at its limit: there may be more."
+    return summary

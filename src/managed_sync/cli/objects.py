@@ -1,0 +1,50 @@
+"""How a person names an object on the command line, and how an object is named to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from managed_sync.cli.workspace import PipelineName
+from managed_sync.client import ManagedSyncClient
+from managed_sync.errors import ConfigurationError, NotFoundError
+from managed_sync.identifiers import ObjectId, object_id_for
+
+__all__ = ["object_names", "resolve_object"]
+
+
+def resolve_object(
+    client: ManagedSyncClient, pipelines: Sequence[PipelineName], reference: str
+) -> str:
+    """The object id for an object id, or for a record's id in its source, such as a path.
+
+    Raises:
+        ConfigurationError: No record has that source id.
+    """
+    for pipeline in pipelines:
+        for record in client.iter_records(*pipeline):
+            if reference in {record.source_id, record.source_id.removeprefix("/")}:
+                return object_id_for(pipeline.sync_type, record.id)
+    if ":" in reference:
+        return str(ObjectId.parse(reference))
+    raise ConfigurationError(
+        f"No record of {', '.join(map(str, pipelines)) or 'an enabled pipeline'} is called "
+        f"{reference!r}; use a path such as '/Folder/file.pdf', a record's id in its source, or an "
+        f"object id such as 'file:…'. `managed-sync pull` lists them."
+    )
+
+
+def object_names(client: ManagedSyncClient) -> Callable[[str], str]:
+    """A function that names objects by what their source calls them, where that can be found."""
+
+    @cache
+    def name(object_id: str) -> str:
+        kind, _, record_id = object_id.partition(":")
+        if kind in {"user", "group"} or not record_id:
+            return object_id
+        try:
+            return f"{kind} {client.get_record(record_id).source_id}"
+        except NotFoundError:
+            return object_id
+
+    return name

@@ -1,0 +1,64 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.errors import ConfigurationError
+
+__all__ = [
+    "IntegrationArgument",
+    "OptionalIntegration",
+    "OptionalSyncType",
+    "SubjectOption",
+    "SyncTypeArgument",
+    "WorkspaceOption",
+    "chosen_pipelines",
+]
+
+_INTEGRATION_HELP = "Where the records come from, such as googleDrive."
+_SYNC_TYPE_HELP = "What is synced: files, contacts, deals, tickets."
+
+IntegrationArgument: TypeAlias = Annotated[str, typer.Argument(help=_INTEGRATION_HELP)]
+SyncTypeArgument: TypeAlias = Annotated[str, typer.Argument(help=_SYNC_TYPE_HELP)]
+OptionalIntegration: TypeAlias = Annotated[
+    str | None, typer.Argument(help=f"{_INTEGRATION_HELP} Leave both out for every pipeline.")
+]
+OptionalSyncType: TypeAlias = Annotated[str | None, typer.Argument(help=_SYNC_TYPE_HELP)]
+SubjectOption: TypeAlias = Annotated[
+    str, typer.Option("--as", help="Who asks, such as alice@example.com.", metavar="USER")
+]
+WorkspaceOption: TypeAlias = Annotated[
+    Path,
+    typer.Option(
+        help="The folder that holds the index, its ledger and the embedded server's state.",
+        envvar="MANAGED_SYNC_WORKSPACE",
+        file_okay=False,
+    ),
+]
+
+
+def chosen_pipelines(
+    workspace: Workspace, integration: str | None, sync_type: str | None
+) -> list[PipelineName]:
+    """The pipeline that was named, or every one that was enabled from this workspace.
+
+    Raises:
+        ConfigurationError: Only half of a name was given, or nothing was enabled yet.
+    """
+    if integration and sync_type:
+        return [PipelineName(integration, sync_type)]
+    if integration:
+        raise ConfigurationError(
+            f"Say which sync type of {integration}: files, contacts, deals, tickets."
+        )
+    if not workspace.pipelines:
+        raise ConfigurationError(
+            "No pipeline was enabled from this workspace; begin with "
+            "`managed-sync enable googleDrive files`."
+        )
+    return workspace.pipelines

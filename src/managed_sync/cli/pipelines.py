@@ -1,0 +1,98 @@
+"""The commands that start, watch and read pipelines: enable, status, pull."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from managed_sync.cli.console import output, progress_display, wait_for_sync
+from managed_sync.cli.options import (
+    IntegrationArgument,
+    OptionalIntegration,
+    OptionalSyncType,
+    SyncTypeArgument,
+    WorkspaceOption,
+    chosen_pipelines,
+)
+from managed_sync.cli.workspace import PipelineName, Workspace
+
+__all__ = ["enable", "pull", "status"]
+
+
+def enable(
+    integration: IntegrationArgument,
+    sync_type: SyncTypeArgument,
+    workspace: WorkspaceOption,
+    frequency: Annotated[
+        str | None, typer.Option(help="How often to sync from now on: 1m, 15m, 1h, 1d.")
+    ] = None,
+) -> None:
+    """Enable a pipeline, or sync an enabled one now, and wait until the sync has ended."""
+    place = Workspace(workspace)
+    with place.connect() as client:
+        client.enable_sync(integration, sync_type, frequency)
+        with progress_display() as progress:
+            done = wait_for_sync(progress, client, integration, sync_type)
+    place.remember(PipelineName(integration, sync_type))
+    output.print(f"{integration} {sync_type}: {done.record_count} records.")
+    for warning in done.warnings:
+        output.print(f"Warning: {warning}", markup=False)
+
+
+def status(
+    workspace: WorkspaceOption,
+    integration: OptionalIntegration = None,
+    sync_type: OptionalSyncType = None,
+) -> None:
+    """Show what each pipeline is doing, and what of it is in the index."""
+    from managed_sync.indexing.ledger import Ledger, Pipeline
+
+    place = Workspace(workspace)
+    table = Table("pipeline", "state", "last synced", "records", "indexed", "failed")
+    notes: list[str] = []
+    with place.connect() as client, Ledger(place.ledger) as ledger:
+        for name in chosen_pipelines(place, integration, sync_type):
+            state = client.get_sync_status(*name)
+            pipeline = Pipeline(client.project_id, *name)
+            records, chunks = ledger.counts(pipeline)
+            failures = ledger.failures(pipeline)
+            synced_at = state.last_synced_at
+            table.add_row(
+                str(name),
+                state.status.value,
+                f"{synced_at:%Y-%m-%d %H:%M:%S} UTC" if synced_at else "never",
+                str(state.record_count),
+                f"{records} ({chunks} chunks)",
+                str(len(failures)),
+            )
+            notes += [f"{name}: {said}" for said in (state.error, *state.warnings) if said]
+            notes += [f"{name}: not indexed: {reason}" for reason in failures.values()]
+    output.print(table)
+    for note in notes:
+        output.print(note, markup=False)
+
+
+def pull(
+    integration: IntegrationArgument,
+    sync_type: SyncTypeArgument,
+    workspace: WorkspaceOption,
+    limit: Annotated[int | None, typer.Option(help="Stop after this many records.", min=1)] = None,
+    json_lines: Annotated[
+        bool, typer.Option("--json", help="Print whole records as JSON Lines.")
+    ] = False,
+) -> None:
+    """List a pipeline's records as the Sync API holds them."""
+    with Workspace(workspace).connect() as client:
+        count = 0
+        for record in client.iter_records(integration, sync_type):
+            if count == limit:
+                break
+            count += 1
+            if json_lines:
+                typer.echo(record.model_dump_json(by_alias=True))
+            else:
+                typer.echo(f"{record.id}  {record.source_id}")
+    if not json_lines:
+        typer.echo(f"{count} records.", err=True)

@@ -1,0 +1,165 @@
+"""The folder that a command line works in: the embedded server's state, the index, the ledger."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from managed_sync.client import ManagedSyncClient
+from managed_sync.errors import ApiError, ConfigurationError
+from managed_sync.settings import Settings
+
+if TYPE_CHECKING:
+    from managed_sync.server import EmbeddedServer
+
+__all__ = ["LOCAL_PROJECT", "LOCAL_USER", "PipelineName", "Workspace"]
+
+LOCAL_PROJECT = "local"
+LOCAL_USER = "local"
+
+_NO_API = (
+    "There is no Managed Sync API to talk to. Run `managed-sync demo` for a sample company, "
+    "`managed-sync serve --folder <folder>` for files of your own, or set MANAGED_SYNC_BASE_URL, "
+    "MANAGED_SYNC_PROJECT_ID and MANAGED_SYNC_TOKEN for an API that runs elsewhere."
+)
+
+
+class PipelineName(NamedTuple):
+    """An integration and a sync type."""
+
+    integration: str
+    sync_type: str
+
+    def __str__(self) -> str:
+        return f"{self.integration} {self.sync_type}"
+
+
+class Workspace:
+    """A folder with everything that commands share.
+
+    Args:
+        root: The folder; it is made when something is first written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self.company_folder = self.root / "company"
+        self.server_state = self.root / "server"
+        self.index_folder = self.root / "index"
+        self.ledger = self.root / "ledger.db"
+        self._settings_file = self.root / "workspace.json"
+        self._server_file = self.root / "server.json"
+
+    @property
+    def source_folder(self) -> Path | None:
+        """The folder that the embedded server serves, if one was chosen."""
+        folder = self._read(self._settings_file).get("folder")
+        return Path(folder) if folder else None
+
+    @property
+    def pipelines(self) -> list[PipelineName]:
+        """The pipelines that were enabled from this workspace, in that order."""
+        return [PipelineName(*names) for names in self._read(self._settings_file)["pipelines"]]
+
+    def serve_from(self, folder: Path) -> None:
+        """Remembers the folder for the embedded server.
+
+        Raises:
+            ConfigurationError: The workspace already serves another folder.
+        """
+        if self.source_folder not in {None, folder.absolute()}:
+            raise ConfigurationError(
+                f"The workspace {self.root} already serves {self.source_folder}; choose another "
+                f"one for {folder} with --workspace, or remove it to begin anew."
+            )
+        settings = self._read(self._settings_file)
+        self._write(self._settings_file, {**settings, "folder": str(folder.absolute())})
+
+    def remember(self, pipeline: PipelineName) -> None:
+        """Adds a pipeline to those that commands work on when none is named."""
+        settings = self._read(self._settings_file)
+        if pipeline not in self.pipelines:
+            settings["pipelines"].append(list(pipeline))
+            self._write(self._settings_file, settings)
+
+    @contextmanager
+    def announce(self, base_url: str) -> Iterator[None]:
+        """Lets other commands find a server that runs for as long as this holds."""
+        self._write(self._server_file, {"base_url": base_url})
+        try:
+            yield
+        finally:
+            self._server_file.unlink(missing_ok=True)
+
+    @contextmanager
+    def connect(self) -> Iterator[ManagedSyncClient]:
+        """A client of the API that the environment names, or of the embedded server.
+
+        The embedded server is the one that ``managed-sync serve`` runs, or else one that runs for
+        as long as this command does.
+
+        Raises:
+            ConfigurationError: There is no API to talk to.
+        """
+        if Settings.from_env().project_id:
+            with ManagedSyncClient.from_env() as client:
+                yield client
+            return
+        server = self.server()
+        running = self._read(self._server_file).get("base_url")
+        if running:
+            with self._client(running, server.signing_key) as client:
+                if _answers(client):
+                    yield client
+                    return
+        with server, self._client(server.base_url, server.signing_key) as client:
+            yield client
+
+    def server(self, port: int = 0) -> EmbeddedServer:
+        """The embedded server over this workspace's source folder, not yet started.
+
+        Raises:
+            MissingExtraError: The extra ``server`` is not installed.
+            ConfigurationError: No folder was chosen yet.
+        """
+        from managed_sync.server import EmbeddedServer
+
+        if self.source_folder is None:
+            raise ConfigurationError(_NO_API)
+        return EmbeddedServer(
+            self.source_folder, self.server_state, project_id=LOCAL_PROJECT, port=port
+        )
+
+    def _client(self, base_url: str, signing_key: str) -> ManagedSyncClient:
+        return ManagedSyncClient(
+            LOCAL_PROJECT, signing_key=signing_key, user_id=LOCAL_USER, base_url=base_url
+        )
+
+    def _read(self, file: Path) -> dict[str, Any]:
+        try:
+            return {"pipelines": [], **json.loads(file.read_text(encoding="utf-8"))}
+        except FileNotFoundError:
+            return {"pipelines": []}
+        except (OSError, ValueError, TypeError) as error:
+            raise ConfigurationError(
+                f"{file} cannot be read ({error}); remove it, or the whole workspace {self.root}."
+            ) from None
+
+    def _write(self, file: Path, content: dict[str, Any]) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(".new")
+        temporary.write_text(json.dumps(content, indent=2), encoding="utf-8")
+        os.replace(temporary, file)  # noqa: PTH105 - replaces in one step on every system
+
+
+def _answers(client: ManagedSyncClient) -> bool:
+    """Whether a server really runs where one was announced; it may have been killed."""
+    try:
+        client.list_objects("nobody@localhost", "viewer")
+    except ApiError:
+        return False
+    return True
