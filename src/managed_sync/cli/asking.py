@@ -6,10 +6,12 @@ import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.padding import Padding
+from rich.text import Text
 
 from managed_sync.cli.console import output
 from managed_sync.cli.objects import object_names, resolve_object
-from managed_sync.cli.options import SubjectOption, WorkspaceOption
+from managed_sync.cli.options import DEFAULT_WORKSPACE, SubjectOption, WorkspaceOption
 from managed_sync.cli.vector_index import open_index
 from managed_sync.cli.workspace import Workspace
 from managed_sync.client import ManagedSyncClient
@@ -28,7 +30,7 @@ _EXCERPT_LENGTH = 300
 def search(
     question: Annotated[str, typer.Argument(help="What to look for, in words.")],
     subject: SubjectOption,
-    workspace: WorkspaceOption,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     passages: Annotated[int, typer.Option("--passages", "-k", help="How many.", min=1)] = 6,
 ) -> None:
     """Search the index as a user: the best passages among those the user may read now."""
@@ -45,7 +47,7 @@ def search(
         documents, report = retriever.retrieve_with_report(question, subject=subject)
         for rank, document in enumerate(documents, start=1):
             output.print(f"\n{rank}. {place(document)}", style="bold", markup=False)
-            output.print(textwrap.indent(excerpt(document, _EXCERPT_LENGTH), "   "), markup=False)
+            output.print(Padding(Text(excerpt(document, _EXCERPT_LENGTH)), (0, 0, 0, 3)))
             if url := document.metadata.get("url"):
                 output.print(f"   {url}", style="dim", markup=False, soft_wrap=True)
         output.print(f"\n{_summary(client, report)}", markup=False)
@@ -57,7 +59,7 @@ def check(
         typer.Argument(help="Object ids, or records' ids in their source, such as /Plan/a.pdf."),
     ],
     subject: SubjectOption,
-    workspace: WorkspaceOption,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     relation: Annotated[str, typer.Option(help="viewer, editor or owner.")] = "viewer",
 ) -> None:
     """Check whether a user may read objects. Exits with status 1 unless all are allowed."""
@@ -82,7 +84,7 @@ def explain(
         ),
     ],
     subject: SubjectOption,
-    workspace: WorkspaceOption,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     relation: Annotated[str, typer.Option(help="viewer, editor or owner.")] = "viewer",
 ) -> None:
     """Explain why a user may or may not read an object: the way through groups and folders."""
@@ -101,8 +103,9 @@ def place(document: Document) -> str:
     parts = [str(metadata.get("title", metadata["object_id"]))]
     if "page" in metadata:
         parts.append(f"page {metadata['page']}")
-    if "heading" in metadata:
-        parts.append(str(metadata["heading"]))
+    heading = str(metadata.get("heading", "")).removeprefix(parts[0]).removeprefix(" > ")
+    if heading:
+        parts.append(heading)
     return " · ".join(parts)
 
 

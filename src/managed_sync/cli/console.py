@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from managed_sync.client import ManagedSyncClient
 from managed_sync.models import SyncStatus
 
-__all__ = ["counting", "output", "progress_display", "wait_for_sync"]
+__all__ = ["command_line", "counting", "output", "plain_table", "progress_display", "wait_for_sync"]
 
 output = Console(highlight=False, soft_wrap=False)
 # Progress goes to the error stream, so that the output can be piped.
 _progress_output = Console(stderr=True)
+
+
+def plain_table(*columns: str) -> Table:
+    """A table without lines between its columns; the first column is on the left, and whole."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1))
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="right" if position else "left", no_wrap=position == 0)
+    return table
 
 
 @contextmanager
@@ -59,3 +72,21 @@ def wait_for_sync(
     )
     progress.update(task, completed=status.record_count, total=status.record_count)
     return status
+
+
+def command_line(workspace: Path, arguments: str) -> str:
+    """A command of this program as it can be typed here, indented."""
+    program = "managed-sync"
+    if shutil.which(program) is None:
+        program = _relative(Path(sys.argv[0]))
+    default = workspace == Path(".managed-sync").absolute()
+    place = "" if default else f" --workspace {_relative(workspace)}"
+    command, _, rest = arguments.partition(" ")
+    return f"  {program} {command}{place} {rest}".rstrip()
+
+
+def _relative(path: Path) -> str:
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

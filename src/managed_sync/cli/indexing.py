@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from managed_sync.cli.console import counting, output, progress_display
+from managed_sync.cli.console import counting, output, plain_table, progress_display
 from managed_sync.cli.options import (
+    DEFAULT_WORKSPACE,
     OptionalIntegration,
     OptionalSyncType,
     WorkspaceOption,
@@ -20,7 +21,7 @@ __all__ = ["index", "index_pipelines", "print_reports"]
 
 
 def index(
-    workspace: WorkspaceOption,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     integration: OptionalIntegration = None,
     sync_type: OptionalSyncType = None,
 ) -> None:
@@ -63,12 +64,19 @@ def index_pipelines(
 
 
 def print_reports(reports: dict[PipelineName, IndexReport]) -> None:
-    """Prints one line for each pipeline, and one for each record that could not be read."""
+    """Prints a line for each pipeline, and one for each record that could not be read."""
+    table = plain_table("pipeline", "added", "updated", "same", "deleted", "failed", "chunks")
     for pipeline, report in reports.items():
-        output.print(
-            f"{pipeline}: {report.added} added, {report.updated} updated, "
-            f"{report.unchanged} unchanged, {report.deleted} deleted, {len(report.failed)} failed; "
-            f"{report.chunks_written} chunks embedded in {report.seconds:.1f} s."
+        counts = (
+            report.added,
+            report.updated,
+            report.unchanged,
+            report.deleted,
+            len(report.failed),
+            report.chunks_written,
         )
+        table.add_row(str(pipeline), *map(str, counts))
+    output.print(table)
+    for report in reports.values():
         for failure in report.failed:
-            output.print(f"  not indexed: {failure.title}: {failure.reason}", markup=False)
+            output.print(f"Not indexed: {failure.reason}", markup=False, soft_wrap=True)

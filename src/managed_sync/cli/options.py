@@ -11,6 +11,7 @@ from managed_sync.cli.workspace import PipelineName, Workspace
 from managed_sync.errors import ConfigurationError
 
 __all__ = [
+    "DEFAULT_WORKSPACE",
     "IntegrationArgument",
     "OptionalIntegration",
     "OptionalSyncType",
@@ -32,6 +33,7 @@ OptionalSyncType: TypeAlias = Annotated[str | None, typer.Argument(help=_SYNC_TY
 SubjectOption: TypeAlias = Annotated[
     str, typer.Option("--as", help="Who asks, such as alice@example.com.", metavar="USER")
 ]
+DEFAULT_WORKSPACE = Path(".managed-sync")
 WorkspaceOption: TypeAlias = Annotated[
     Path,
     typer.Option(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from managed_sync.cli.console import output, progress_display, wait_for_sync
+from managed_sync.cli.console import output, plain_table, progress_display, wait_for_sync
 from managed_sync.cli.options import (
+    DEFAULT_WORKSPACE,
     IntegrationArgument,
     OptionalIntegration,
     OptionalSyncType,
@@ -24,7 +24,7 @@ __all__ = ["enable", "pull", "status"]
 def enable(
     integration: IntegrationArgument,
     sync_type: SyncTypeArgument,
-    workspace: WorkspaceOption,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     frequency: Annotated[
         str | None, typer.Option(help="How often to sync from now on: 1m, 15m, 1h, 1d.")
     ] = None,
@@ -42,7 +42,7 @@ def enable(
 
 
 def status(
-    workspace: WorkspaceOption,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     integration: OptionalIntegration = None,
     sync_type: OptionalSyncType = None,
 ) -> None:
@@ -50,7 +50,9 @@ def status(
     from managed_sync.indexing.ledger import Ledger, Pipeline
 
     place = Workspace(workspace)
-    table = Table("pipeline", "state", "last synced", "records", "indexed", "failed")
+    table = plain_table(
+        "pipeline", "state", "synced (UTC)", "records", "indexed", "chunks", "failed"
+    )
     notes: list[str] = []
     with place.connect() as client, Ledger(place.ledger) as ledger:
         for name in chosen_pipelines(place, integration, sync_type):
@@ -62,9 +64,10 @@ def status(
             table.add_row(
                 str(name),
                 state.status.value,
-                f"{synced_at:%Y-%m-%d %H:%M:%S} UTC" if synced_at else "never",
+                f"{synced_at:%Y-%m-%d %H:%M}" if synced_at else "never",
                 str(state.record_count),
-                f"{records} ({chunks} chunks)",
+                str(records),
+                str(chunks),
                 str(len(failures)),
             )
             notes += [f"{name}: {said}" for said in (state.error, *state.warnings) if said]
@@ -77,7 +80,7 @@ def status(
 def pull(
     integration: IntegrationArgument,
     sync_type: SyncTypeArgument,
-    workspace: WorkspaceOption,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     limit: Annotated[int | None, typer.Option(help="Stop after this many records.", min=1)] = None,
     json_lines: Annotated[
         bool, typer.Option("--json", help="Print whole records as JSON Lines.")

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from managed_sync.cli.console import output
-from managed_sync.cli.options import WorkspaceOption
+from managed_sync.cli.options import DEFAULT_WORKSPACE, WorkspaceOption
 from managed_sync.cli.workspace import LOCAL_PROJECT, LOCAL_USER, Workspace
 
 __all__ = ["serve"]
 
 
 def serve(
-    workspace: WorkspaceOption,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     folder: Annotated[
         Path | None,
         typer.Option(
