@@ -30,7 +30,7 @@ notebooks: .venv/test-installed ## Run the notebooks and keep their outputs
 	$(BIN)/python scripts/run_notebooks.py
 
 sample-company: .venv/test-installed ## Make the sample company's files anew
-	$(BIN)/python scripts/make_sample_company.py
+	$(BIN)/python -m scripts.make_sample_company
 
 clean: ## Remove the environment and the demo's workspace
 	rm -rf .venv .managed-sync

@@ -25,7 +25,7 @@ _progress_output = Console(stderr=True)
 
 def plain_table(*columns: str) -> Table:
     """A table without lines between its columns; the first column is on the left, and whole."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1))
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for position, column in enumerate(columns):
         table.add_column(column, justify="right" if position else "left", no_wrap=position == 0)
     return table

@@ -127,7 +127,7 @@ def _answer(retriever: PermissionAwareRetriever, question: str, user: str) -> Te
 
 def _print_side_by_side(question: str, columns: dict[str, Text]) -> None:
     output.print(f"\n“{question}”", style="bold")
-    table = Table(expand=True, show_edge=False, padding=(0, 1))
+    table = Table(expand=True, show_edge=False)
     for name in columns:
         table.add_column(name, ratio=1)
     table.add_row(*columns.values())

@@ -1,0 +1,1 @@
+"""The sample company's sources, and one writer a format."""

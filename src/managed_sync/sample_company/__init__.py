@@ -1,0 +1,108 @@
+"""Harbor Robotics, a company that does not exist, as a folder that the embedded server can serve.
+
+The folder holds documents in nine formats, contacts, deals and tickets, and a
+``permissions.yaml`` in which eight people may read very different parts of them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from managed_sync.errors import ConfigurationError, MissingExtraError
+
+__all__ = ["Question", "company_folder", "copy_company", "questions"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question as an employee would ask it.
+
+    Attributes:
+        question: The question.
+        answer_in: Where the answer is: a path below ``files`` that starts with "/", or
+            ``contact:``, ``deal:`` or ``ticket:`` and the id of the line.
+    """
+
+    question: str
+    answer_in: str
+
+
+def company_folder() -> Path:
+    """The company's folder as it is installed; serve a copy of it when it shall change.
+
+    Raises:
+        ConfigurationError: The package is installed without its data, or inside an archive.
+
+    Example:
+        >>> (company_folder() / "permissions.yaml").is_file()
+        True
+    """
+    folder = files(__name__) / "company"
+    if not isinstance(folder, Path) or not folder.is_dir():
+        raise ConfigurationError(
+            f"The sample company is not a folder at {folder}; "
+            "install managed-sync from a wheel, unpacked, with its data."
+        )
+    return folder
+
+
+def copy_company(destination: Path) -> Path:
+    """Copies the company into a folder that may be changed.
+
+    Nothing that exists is overwritten: the folder must be new or empty. Where copying fails half
+    way, what was copied is removed.
+
+    Returns:
+        The destination.
+
+    Raises:
+        ConfigurationError: The destination is a file, holds something, or cannot be written.
+
+    Example:
+        >>> copy_company(Path("company")).joinpath("files").is_dir()  # doctest: +SKIP
+        True
+    """
+    source = company_folder()
+    if destination.exists() and not destination.is_dir():
+        raise ConfigurationError(f"'{destination}' is a file; name a folder for the company.")
+    if destination.is_dir() and any(destination.iterdir()):
+        raise ConfigurationError(
+            f"'{destination}' is not empty; empty it, or name another folder for the company."
+        )
+    try:
+        destination.mkdir(parents=True, exist_ok=True)
+        for path in sorted(source.rglob("*")):
+            target = destination / path.relative_to(source)
+            # Without modes: an installation may be read-only, the copy must not be.
+            if path.is_dir():
+                target.mkdir()
+            else:
+                shutil.copyfile(path, target)
+    except OSError as error:
+        shutil.rmtree(destination, ignore_errors=True)
+        raise ConfigurationError(
+            f"Cannot copy the sample company to '{destination}': {error.strerror or error}; "
+            "name a folder that you may write to."
+        ) from error
+    return destination
+
+
+def questions() -> list[Question]:
+    """The questions that come with the company, each with the place of its answer.
+
+    Raises:
+        MissingExtraError: PyYAML is not installed; the extra ``server`` brings it.
+
+    Example:
+        >>> questions()[0].answer_in
+        '/Company/Handbook/Travel and expenses.pdf'
+    """
+    try:
+        import yaml  # noqa: PLC0415 -- an optional dependency
+    except ImportError as error:
+        raise MissingExtraError("Reading the sample company's questions", "server") from error
+    text = (company_folder().parent / "questions.yaml").read_text(encoding="utf-8")
+    return [Question(**entry) for entry in yaml.safe_load(text)]
