@@ -77,6 +77,12 @@ class SyncedRecord(ApiModel):
     permissions: dict[str, Any] = Field(default_factory=dict)
     updated_at: datetime | None = None
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether this is a folder among files, which has no content."""
+        mime_type = str(self.data.get("mimeType") or "")
+        return mime_type == "inode/directory" or mime_type.endswith(".folder")
+
 
 class RecordPage(ApiModel):
     """One page of a listing; ``next_cursor`` is ``None`` on the last one."""

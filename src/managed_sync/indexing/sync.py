@@ -131,7 +131,7 @@ class IndexSync:
             changed = [
                 record
                 for record_id, record in listing.items()
-                if known.get(record_id) != versions[record_id]
+                if not record.is_folder and known.get(record_id) != versions[record_id]
             ]
             run = _Run(ledger, pipeline, self._target, self._chunker)
             done = _Progress(len(changed), on_progress)

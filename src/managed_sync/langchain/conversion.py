@@ -22,7 +22,7 @@ def from_langchain(document: Document) -> SourceDocument:
     """A LangChain document as this package's.
 
     Raises:
-        DocumentError: The metadata has no ``object_id``, so that nobody could ever check who may
-            read it.
+        InvalidIdentifierError: The metadata has no ``object_id``, so that nobody could ever check
+            who may read it.
     """
     return SourceDocument(text=document.page_content, metadata=document.metadata)

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Iterator
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
 
-from managed_sync.documents import DocumentLoader, LoadFailure, Parser, RecordSource, SourceDocument
+from managed_sync.documents import (
+    DocumentLoader,
+    LoadFailure,
+    Parser,
+    RecordSource,
+    SourceDocument,
+    documents_only,
+)
 from managed_sync.langchain.conversion import to_langchain
 from managed_sync.models import SyncedRecord
 
@@ -64,13 +71,12 @@ class ManagedSyncLoader(BaseLoader):
         """
         self.failures = []
         records = self._client.iter_records(self._integration, self._sync_type)
-        for loaded in self.load_records(records):
-            if isinstance(loaded, SourceDocument):
-                yield to_langchain(loaded)
-            elif self._raise_on_failure:
-                raise loaded.error
-            else:
-                self.failures.append(loaded)
+        documents = documents_only(
+            self.load_records(records),
+            failures=self.failures,
+            raise_on_failure=self._raise_on_failure,
+        )
+        yield from map(to_langchain, documents)
 
     def load_records(
         self, records: Iterable[SyncedRecord]

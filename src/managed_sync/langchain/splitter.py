@@ -40,7 +40,8 @@ class ManagedSyncSplitter(BaseDocumentTransformer):
         """The documents' chunks, in order; each has its ``chunk_id`` as ``id``.
 
         Raises:
-            DocumentError: A document has no ``object_id``: its chunks could never be checked.
+            InvalidIdentifierError: A document has no ``object_id``, so that its chunks could
+                never be checked.
         """
         return [
             to_langchain(chunk)

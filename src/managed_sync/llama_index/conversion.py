@@ -45,8 +45,8 @@ def from_llama_index(node: BaseNode) -> SourceDocument:
     """A LlamaIndex document as this package's.
 
     Raises:
-        DocumentError: The metadata has no ``object_id``, so that nobody could ever check who may
-            read it.
+        InvalidIdentifierError: The metadata has no ``object_id``, so that nobody could ever check
+            who may read it.
     """
     return SourceDocument(text=node.get_content(), metadata=node.metadata)
 

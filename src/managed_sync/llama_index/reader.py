@@ -9,7 +9,14 @@ from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document
 from pydantic import PrivateAttr
 
-from managed_sync.documents import DocumentLoader, LoadFailure, Parser, RecordSource, SourceDocument
+from managed_sync.documents import (
+    DocumentLoader,
+    LoadFailure,
+    Parser,
+    RecordSource,
+    SourceDocument,
+    documents_only,
+)
 from managed_sync.llama_index.conversion import to_document
 from managed_sync.models import SyncedRecord
 
@@ -73,13 +80,12 @@ class ManagedSyncReader(BasePydanticReader):
         """
         self._failures = []
         records = self._client.iter_records(self.integration, self.sync_type)
-        for loaded in self.load_records(records):
-            if isinstance(loaded, SourceDocument):
-                yield to_document(loaded)
-            elif self.raise_on_failure:
-                raise loaded.error
-            else:
-                self._failures.append(loaded)
+        documents = documents_only(
+            self.load_records(records),
+            failures=self._failures,
+            raise_on_failure=self.raise_on_failure,
+        )
+        yield from map(to_document, documents)
 
     def load_records(
         self, records: Iterable[SyncedRecord]

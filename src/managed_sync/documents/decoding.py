@@ -1,0 +1,78 @@
+"""Bytes to text, whatever the encoding."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from managed_sync.errors import ParsingError
+
+__all__ = ["decode"]
+
+# UTF-32's marks begin with UTF-16's, so they come first.
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([A-Za-z0-9._-]+)""", re.IGNORECASE)
+_SAMPLE = 64 * 1024
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
+
+
+def decode(data: bytes, *, name: str) -> str:
+    """The text that the bytes spell.
+
+    A byte order mark decides, then UTF-8, then what the file says of itself, then statistics;
+    what cannot be known is read as Windows-1252, as browsers do.
+
+    Raises:
+        ParsingError: The bytes are not text in any encoding.
+    """
+    for mark, marked in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return data.decode(marked, errors="replace")
+    sample = data[:_SAMPLE]
+    if utf16 := _utf16_without_mark(sample):
+        return data.decode(utf16, errors="replace")
+    if len(sample.translate(None, _CONTROLS.replace(b"\0", b""))) < 0.9 * len(sample):
+        raise ParsingError(f"{name} is said to be text, but its bytes are not.")
+    try:
+        # Halves of surrogate pairs are not UTF-8, but some programs write them; they go later.
+        return data.decode("utf-8", errors="surrogatepass")
+    except UnicodeDecodeError:
+        return data.decode(_declared(sample) or _guessed(sample), errors="replace")
+
+
+def _utf16_without_mark(sample: bytes) -> str | None:
+    """UTF-16 of text that is mostly Latin has a NUL in every second byte."""
+    pairs = len(sample) // 2
+    if pairs < 2:
+        return None
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    if odd > 0.4 * pairs and even < 0.05 * pairs:
+        return "utf-16-le"
+    if even > 0.4 * pairs and odd < 0.05 * pairs:
+        return "utf-16-be"
+    return None
+
+
+def _declared(sample: bytes) -> str | None:
+    match = _DECLARED.search(sample[:2048])
+    if match is None:
+        return None
+    try:
+        return codecs.lookup(match.group(1).decode("ascii")).name
+    except LookupError:
+        return None
+
+
+def _guessed(sample: bytes) -> str:
+    try:
+        from charset_normalizer import from_bytes  # noqa: PLC0415 - comes with an extra
+    except ImportError:
+        return "cp1252"
+    best = from_bytes(sample).best()
+    return best.encoding if best else "cp1252"

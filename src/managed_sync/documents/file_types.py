@@ -1,0 +1,179 @@
+"""What kind of file some bytes are: by their content type, the bytes themselves, and the name.
+
+The content type is trusted first, except where the bytes plainly contradict it: a PDF that is
+said to be a Word file is read as a PDF. ``application/octet-stream`` means "unknown".
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from managed_sync.errors import ParsingError
+
+__all__ = ["FileType", "detect_file_type", "display_name"]
+
+
+class FileType(StrEnum):
+    """The kinds of file that text can be read from."""
+
+    PDF = "pdf"
+    DOCX = "docx"
+    PPTX = "pptx"
+    XLSX = "xlsx"
+    HTML = "html"
+    MARKDOWN = "md"
+    CSV = "csv"
+    EMAIL = "eml"
+    CODE = "code"
+    TEXT = "txt"
+
+
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+_BY_CONTENT_TYPE = {
+    "application/pdf": FileType.PDF,
+    f"{_OFFICE}wordprocessingml.document": FileType.DOCX,
+    f"{_OFFICE}presentationml.presentation": FileType.PPTX,
+    f"{_OFFICE}spreadsheetml.sheet": FileType.XLSX,
+    "text/html": FileType.HTML,
+    "application/xhtml+xml": FileType.HTML,
+    "text/markdown": FileType.MARKDOWN,
+    "text/x-markdown": FileType.MARKDOWN,
+    "text/csv": FileType.CSV,
+    "text/tab-separated-values": FileType.CSV,
+    "message/rfc822": FileType.EMAIL,
+    "application/json": FileType.CODE,
+    "application/x-ndjson": FileType.CODE,
+    "application/xml": FileType.CODE,
+    "application/yaml": FileType.CODE,
+    "application/x-yaml": FileType.CODE,
+    "application/javascript": FileType.CODE,
+    "application/sql": FileType.CODE,
+    "application/x-sh": FileType.CODE,
+    "text/xml": FileType.CODE,
+    "text/yaml": FileType.CODE,
+    "text/css": FileType.CODE,
+    "text/javascript": FileType.CODE,
+}
+_CODE_SUFFIX = re.compile(
+    "bash|c|cc|cpp|cs|css|go|h|hpp|ini|java|js|json|jsonl|jsx|kt|php|ps1|py|rb|rs|sh|sql|swift"
+    "|toml|ts|tsx|xml|yaml|yml"
+)
+_BY_SUFFIX = {
+    **{kind.value: kind for kind in FileType if kind is not FileType.CODE},
+    "htm": FileType.HTML,
+    "xhtml": FileType.HTML,
+    "markdown": FileType.MARKDOWN,
+    "tsv": FileType.CSV,
+    "log": FileType.TEXT,
+    "rst": FileType.TEXT,
+    "text": FileType.TEXT,
+}
+# What servers say when they do not know. "ms-excel" is what Windows calls a CSV file.
+_UNKNOWN = {"", "application/octet-stream", "binary/octet-stream", "application/vnd.ms-excel"}
+_ARCHIVE_FOLDERS = {"word": FileType.DOCX, "ppt": FileType.PPTX, "xl": FileType.XLSX}
+_BINARY = {FileType.PDF, *_ARCHIVE_FOLDERS.values()}
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_UNREADABLE = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"II*\x00": "image/tiff",
+    b"MM\x00*": "image/tiff",
+    b"\x1f\x8b": "application/gzip",
+    b"7z\xbc\xaf\x27\x1c": "application/x-7z-compressed",
+    b"Rar!\x1a\x07": "application/vnd.rar",
+    b"{\\rtf": "application/rtf",
+    b"\x7fELF": "application/x-executable",
+    b"SQLite format 3\x00": "application/vnd.sqlite3",
+}
+_MAX_UNPACKED = 1024**3
+_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
+
+
+def display_name(filename: str, content_type: str) -> str:
+    """How messages call a file: by its name, or by its type where it has none."""
+    return filename or f"A file of type {content_type or 'unknown'}"
+
+
+def detect_file_type(data: bytes, *, content_type: str, filename: str) -> FileType:
+    """The kind of file, for choosing a parser.
+
+    Raises:
+        ParsingError: Nobody reads text from such a file, it is encrypted, or it unpacks to more
+            than a machine should be asked to hold.
+    """
+    name = display_name(filename, content_type)
+    media_type = content_type.partition(";")[0].strip().lower()
+    declared = _declared_type(media_type, filename)
+    if found := _type_of_bytes(data, name):
+        return found
+    if declared is FileType.PDF and b"%PDF-" in data[:1024]:
+        # Some programs write a few bytes of their own before it.
+        return declared
+    if declared in _BINARY:
+        raise ParsingError(
+            f"{name} is said to be {declared.upper()}, but its bytes are not: the file is damaged "
+            "or has the wrong type."
+        )
+    if declared is None:
+        raise ParsingError(f"{name}: no text can be read from {media_type}.")
+    return declared
+
+
+def _declared_type(media_type: str, filename: str) -> FileType | None:
+    suffix = PurePosixPath(filename).suffix.lower().removeprefix(".")
+    by_name = FileType.CODE if _CODE_SUFFIX.fullmatch(suffix) else _BY_SUFFIX.get(suffix)
+    if known := _BY_CONTENT_TYPE.get(media_type):
+        return known
+    if media_type in _UNKNOWN:
+        return by_name or FileType.TEXT
+    if media_type.startswith("text/"):
+        # "text/plain" is true of every text file; the name says which kind.
+        return by_name if by_name and by_name not in _BINARY else FileType.TEXT
+    return None
+
+
+def _type_of_bytes(data: bytes, name: str) -> FileType | None:
+    """The type that the first bytes leave no doubt about.
+
+    Raises:
+        ParsingError: They belong to a file without text in it, or to an encrypted one.
+    """
+    if data[:64].lstrip(b"\xef\xbb\xbf\0 \t\r\n").startswith(b"%PDF-"):
+        return FileType.PDF
+    if data.startswith(b"PK\x03\x04"):
+        return _type_of_archive(data, name)
+    if data.startswith(_OLE):
+        if _ENCRYPTED_PACKAGE in data:
+            raise ParsingError(
+                f"{name} is protected with a password; save it without one to have it indexed."
+            )
+        raise ParsingError(
+            f"{name} has an Office format from before 2007; "
+            "save it as .docx, .xlsx or .pptx to have it indexed."
+        )
+    for magic, media_type in _UNREADABLE.items():
+        if data.startswith(magic):
+            raise ParsingError(f"{name}: no text can be read from {media_type}.")
+    return None
+
+
+def _type_of_archive(data: bytes, name: str) -> FileType:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        raise ParsingError(f"{name} is damaged: its end is missing or unreadable.") from error
+    if sum(entry.file_size for entry in entries) > _MAX_UNPACKED:
+        raise ParsingError(f"{name} would unpack to more than 1 GiB and is not read.")
+    names = {entry.filename for entry in entries}
+    if "[Content_Types].xml" in names:
+        for entry_name in names:
+            folder, slash, _ = entry_name.partition("/")
+            if slash and folder in _ARCHIVE_FOLDERS:
+                return _ARCHIVE_FOLDERS[folder]
+    raise ParsingError(f"{name}: no text can be read from application/zip.")

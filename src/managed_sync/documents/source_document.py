@@ -1,0 +1,91 @@
+"""What loading produces and what chunking produces: text, and scalar metadata that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from managed_sync.errors import DocumentError, InvalidIdentifierError
+from managed_sync.identifiers import ObjectId
+
+__all__ = ["Chunk", "Metadata", "Scalar", "SourceDocument"]
+
+Scalar = str | int | float | bool
+Metadata = Mapping[str, Scalar]
+
+
+def _checked(metadata: Metadata) -> dict[str, Scalar]:
+    """A copy of the metadata that a permission check can be based on.
+
+    Raises:
+        InvalidIdentifierError: There is no valid ``object_id`` in it.
+        DocumentError: A value is not a scalar.
+    """
+    object_id = metadata.get("object_id")
+    if not isinstance(object_id, str):
+        raise InvalidIdentifierError(
+            "A document needs an 'object_id' in its metadata, such as 'file:abc123': "
+            "without one nobody's access to it can be checked."
+        )
+    ObjectId.parse(object_id)
+    for name, value in metadata.items():
+        if not isinstance(value, str | int | float | bool):
+            raise DocumentError(
+                f"The metadata {name!r} of {object_id} is of type {type(value).__name__}; only "
+                "text, numbers and booleans fit every vector store. Leave absent values out."
+            )
+    return dict(metadata)
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A text that cannot exist without the id of the object whose permissions govern it."""
+
+    text: str
+    metadata: Metadata = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metadata", _checked(self.metadata))
+
+    @property
+    def object_id(self) -> str:
+        """The id under which the Permissions API knows the source object."""
+        return str(self.metadata["object_id"])
+
+
+@dataclass(frozen=True)
+class SourceDocument(_Text):
+    r"""One record as text, before it is cut into chunks.
+
+    The text is Markdown: ``#`` headings, ``|`` tables, ``-`` lists, fenced code, and a form feed
+    (``"\f"``) where a new page, slide or sheet begins. Structure is in the text and nowhere else,
+    so a document passes through any framework's document class unharmed.
+
+    Raises:
+        InvalidIdentifierError: The metadata has no valid ``object_id``.
+        DocumentError: A metadata value is not a scalar.
+
+    Example:
+        >>> SourceDocument("# Plan", {"object_id": "file:3f2a"}).object_id
+        'file:3f2a'
+    """
+
+
+@dataclass(frozen=True)
+class Chunk(_Text):
+    """A passage of a document, and where in the document's text it stands.
+
+    Raises:
+        InvalidIdentifierError: The metadata has no valid ``object_id``.
+        DocumentError: A metadata value is not a scalar, or there is no ``chunk_id``.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.metadata.get("chunk_id"):
+            raise DocumentError(f"A chunk of {self.object_id} has no 'chunk_id' in its metadata.")
+
+    @property
+    def chunk_id(self) -> str:
+        """The chunk's id: the same text in the same object has the same one everywhere."""
+        return str(self.metadata["chunk_id"])

@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from managed_sync.documents import DocumentLoader, LoadFailure, SourceDocument
+from managed_sync.errors import (
+    ApiConnectionError,
+    ApiTimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    ContentTooLargeError,
+    EmptyContentError,
+    ForbiddenError,
+    InvalidIdentifierError,
+    ManagedSyncError,
+    NotFoundError,
+    ParsingError,
+    RateLimitError,
+    ResponseFormatError,
+    ServerError,
+)
+from managed_sync.models import FileContent, SyncedRecord
+
+
+def file_record(number: int, **data: Any) -> SyncedRecord:
+    return SyncedRecord(
+        id=f"r{number}",
+        integration="googleDrive",
+        sync_type="files",
+        source_id=f"/Plans/plan {number}.txt",
+        data={"name": f"plan {number}.txt", "mimeType": "text/plain", **data},
+        updated_at=datetime(2026, 11, 2, 9, 30, tzinfo=UTC),
+    )
+
+
+class FakeClient:
+    """A source of records whose downloads are given, or raise."""
+
+    project_id = "p1"
+
+    def __init__(
+        self, records: list[SyncedRecord], contents: dict[str, FileContent | BaseException]
+    ) -> None:
+        self.records = records
+        self.contents = contents
+        self.downloads: list[str] = []
+
+    def iter_records(self, integration: str, sync_type: str) -> Iterator[SyncedRecord]:
+        return iter(self.records)
+
+    def download_content(self, record_id: str) -> FileContent:
+        self.downloads.append(record_id)
+        content = self.contents[record_id]
+        if isinstance(content, BaseException):
+            raise content
+        return content
+
+
+def text_file(text: str) -> FileContent:
+    return FileContent(data=text.encode(), content_type="text/plain")
+
+
+def client_of(**contents: str | FileContent | BaseException) -> FakeClient:
+    files = {
+        name: text_file(content) if isinstance(content, str) else content
+        for name, content in contents.items()
+    }
+    return FakeClient([file_record(int(name[1:])) for name in contents], files)
+
+
+def load(client: FakeClient, **options: Any) -> list[SourceDocument | LoadFailure]:
+    return list(DocumentLoader(client, **options).load("googleDrive", "files"))
+
+
+def test_a_document_carries_everything_that_is_known_about_its_record() -> None:
+    record = file_record(1, parentId="f9", url="https://drive.example/plan")
+    client = FakeClient([record], {"r1": text_file("The plan.")})
+    assert load(client) == [
+        SourceDocument(
+            "The plan.\n",
+            {
+                "object_id": "file:r1",
+                "record_id": "r1",
+                "source_id": "/Plans/plan 1.txt",
+                "integration": "googleDrive",
+                "sync_type": "files",
+                "project_id": "p1",
+                "container_id": "folder:f9",
+                "title": "plan 1.txt",
+                "url": "https://drive.example/plan",
+                "mime_type": "text/plain",
+                "updated_at": "2026-11-02T09:30:00+00:00",
+            },
+        )
+    ]
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    record = SyncedRecord(id="r1", integration="googleDrive", sync_type="files", source_id="/a.txt")
+    (document,) = load(FakeClient([record], {"r1": text_file("words")}))
+    assert isinstance(document, SourceDocument)
+    assert set(document.metadata) == {
+        *("object_id", "record_id", "source_id", "integration", "sync_type", "project_id"),
+        *("title", "mime_type"),
+    }
+    assert document.metadata["title"] == "a.txt"
+
+
+def test_records_that_are_not_files_become_text_without_a_download() -> None:
+    record = SyncedRecord(
+        id="d1", integration="salesforce", sync_type="deals", data={"name": "Arm", "parentId": "x"}
+    )
+    client = FakeClient([record], {})
+    (document,) = load(client)
+    assert isinstance(document, SourceDocument)
+    assert document.text == "# Arm\n"
+    assert document.object_id == "deal:d1"
+    assert document.metadata["container_id"] == "folder:x"
+    assert document.metadata["mime_type"] == "text/markdown"
+    assert client.downloads == []
+
+
+@pytest.mark.parametrize("kind", ["inode/directory", "application/vnd.google-apps.folder"])
+def test_folders_are_left_out(kind: str) -> None:
+    client = FakeClient([file_record(1, mimeType=kind)], {})
+    assert load(client) == []
+    assert client.downloads == []
+
+
+def test_the_order_is_kept_though_downloads_take_different_times() -> None:
+    class SlowFirst(FakeClient):
+        def download_content(self, record_id: str) -> FileContent:
+            time.sleep(0.05 if record_id in {"r0", "r3"} else 0)
+            return super().download_content(record_id)
+
+    names = [f"r{number}" for number in range(10)]
+    client = SlowFirst(
+        [file_record(number) for number in range(10)],
+        {name: text_file(name) for name in names},
+    )
+    assert [item.text for item in load(client) if isinstance(item, SourceDocument)] == [
+        f"{name}\n" for name in names
+    ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotFoundError("gone", status=404),
+        BadRequestError("no", status=400),
+        ServerError("down", status=500),
+        ResponseFormatError("odd"),
+        ApiTimeoutError("late"),
+        ContentTooLargeError("big"),
+    ],
+)
+def test_a_record_that_fails_is_reported_and_the_others_are_loaded(
+    error: ManagedSyncError,
+) -> None:
+    before, failure, after = load(client_of(r1="one", r2=error, r3="three"))
+    assert isinstance(before, SourceDocument)
+    assert isinstance(after, SourceDocument)
+    assert failure == LoadFailure("r2", "file:r2", "plan 2.txt", str(error), error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AuthenticationError("expired", status=401),
+        ForbiddenError("other project", status=403),
+        RateLimitError("slow down", status=429),
+        ApiConnectionError("refused"),
+        ConfigurationError("missing"),
+    ],
+)
+def test_what_would_hit_every_record_is_raised(error: ManagedSyncError) -> None:
+    with pytest.raises(type(error)):
+        load(client_of(r1="one", r2=error, r3="three"))
+
+
+def test_a_file_that_cannot_be_read_is_reported_with_its_name() -> None:
+    png = FileContent(data=b"\x89PNG\r\n\x1a\n123", content_type="image/png")
+    empty = FileContent(data=b"", content_type="text/plain")
+    picture, nothing, good = load(client_of(r1=png, r2=empty, r3="three"))
+    assert isinstance(picture, LoadFailure)
+    assert isinstance(picture.error, ParsingError)
+    assert picture.reason == "plan 1.txt: no text can be read from image/png."
+    assert isinstance(nothing, LoadFailure)
+    assert isinstance(nothing.error, EmptyContentError)
+    assert isinstance(good, SourceDocument)
+
+
+def test_a_parser_that_fails_in_its_own_way_is_reported_with_the_cause() -> None:
+    def parser(data: bytes, *, content_type: str, filename: str) -> str:
+        raise KeyError(filename)
+
+    (failure,) = load(client_of(r1="one"), parser=parser)
+    assert isinstance(failure, LoadFailure)
+    assert isinstance(failure.error, ParsingError)
+    assert isinstance(failure.error.__cause__, KeyError)
+    assert "plan 1.txt" in failure.reason
+
+
+def test_an_interrupt_during_parsing_is_not_swallowed() -> None:
+    def parser(data: bytes, *, content_type: str, filename: str) -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load(client_of(r1="one"), parser=parser)
+
+
+def test_a_parser_of_the_users_own_gets_bytes_type_and_name() -> None:
+    def parser(data: bytes, *, content_type: str, filename: str) -> str:
+        return f"{data!r} {content_type} {filename}"
+
+    (document,) = load(client_of(r1="one"), parser=parser)
+    assert isinstance(document, SourceDocument)
+    assert document.text == "b'one' text/plain plan 1.txt"
+
+
+def test_a_parser_that_finds_nothing_makes_no_document() -> None:
+    (failure,) = load(client_of(r1="one"), parser=lambda data, *, content_type, filename: " \n")
+    assert isinstance(failure, LoadFailure)
+    assert isinstance(failure.error, EmptyContentError)
+
+
+def test_the_records_type_counts_where_the_server_sends_none() -> None:
+    record = file_record(1, name="page", mimeType="text/html")
+    (document,) = load(FakeClient([record], {"r1": FileContent(data=b"<h1>Hi</h1>")}))
+    assert isinstance(document, SourceDocument)
+    assert document.text == "# Hi\n"
+    assert document.metadata["mime_type"] == "text/html"
+
+
+def test_a_file_that_is_too_large_is_refused_before_the_download() -> None:
+    client = FakeClient([file_record(1, size=11)], {"r1": text_file("x" * 11)})
+    (failure,) = load(client, max_bytes=10)
+    assert isinstance(failure, LoadFailure)
+    assert isinstance(failure.error, ContentTooLargeError)
+    assert failure.reason == (
+        "plan 1.txt has 11 bytes; the limit is 10. Raise max_bytes to load it."
+    )
+    assert client.downloads == []
+
+
+def test_a_file_that_is_larger_than_its_record_says_is_refused_too() -> None:
+    (failure,) = load(
+        FakeClient([file_record(1, size=1)], {"r1": text_file("x" * 11)}), max_bytes=10
+    )
+    assert isinstance(failure, LoadFailure)
+    assert isinstance(failure.error, ContentTooLargeError)
+
+
+def test_the_callers_object_id_is_used_for_documents_and_failures() -> None:
+    client = client_of(r1="one", r2=NotFoundError("gone", status=404))
+    document, failure = load(client, object_id=lambda record: f"doc:{record.id}-x")
+    assert document.object_id == "doc:r1-x"
+    assert failure.object_id == "doc:r2-x"
+
+
+def test_an_object_id_that_is_none_stops_the_load() -> None:
+    with pytest.raises(InvalidIdentifierError):
+        load(client_of(r1="one"), object_id=lambda record: "")
+
+
+def test_only_a_few_files_are_downloaded_ahead() -> None:
+    client = client_of(**{f"r{number}": f"text {number}" for number in range(40)})
+    loaded = DocumentLoader(client, downloads_ahead=3).load("googleDrive", "files")
+    next(loaded)
+    time.sleep(0.05)
+    assert len(client.downloads) <= 4
+    loaded.close()  # type: ignore[attr-defined]
+    assert not [
+        thread
+        for thread in threading.enumerate()
+        if thread.name.startswith("managed-sync-download")
+    ]
+
+
+@pytest.mark.parametrize("options", [{"max_bytes": 0}, {"downloads_ahead": 0}])
+def test_limits_below_one_are_refused(options: dict[str, int]) -> None:
+    with pytest.raises(ConfigurationError):
+        DocumentLoader(client_of(), **options)  # type: ignore[arg-type]

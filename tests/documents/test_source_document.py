@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+
+from managed_sync.documents import Chunk, SourceDocument
+from managed_sync.errors import DocumentError, InvalidIdentifierError
+
+
+@pytest.mark.parametrize(
+    "metadata", [{}, {"object_id": ""}, {"object_id": "3f2a"}, {"object_id": 7}, {"id": "file:1"}]
+)
+@pytest.mark.parametrize("kind", [SourceDocument, Chunk])
+def test_a_text_without_a_valid_object_id_cannot_exist(
+    kind: type[SourceDocument | Chunk], metadata: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidIdentifierError):
+        kind("text", {"chunk_id": "c", **metadata})
+
+
+def test_a_chunk_without_an_id_cannot_exist() -> None:
+    with pytest.raises(DocumentError, match="chunk_id"):
+        Chunk("text", {"object_id": "file:1"})
+
+
+@pytest.mark.parametrize("value", [None, [], {}, b"x"])
+def test_metadata_holds_scalars_only(value: Any) -> None:
+    with pytest.raises(DocumentError, match="'tags' of file:1"):
+        SourceDocument("text", {"object_id": "file:1", "tags": value})
+
+
+def test_changing_the_callers_metadata_afterwards_changes_nothing() -> None:
+    metadata = {"object_id": "file:1"}
+    document = SourceDocument("text", metadata)
+    metadata["object_id"] = "file:2"
+    assert document.object_id == "file:1"
+
+
+def test_documents_can_be_copied_and_sent_to_other_processes() -> None:
+    document = SourceDocument("text", {"object_id": "file:1", "page": 2})
+    assert copy.deepcopy(document) == document
+    assert pickle.loads(pickle.dumps(document)) == document  # noqa: S301 - made right here

