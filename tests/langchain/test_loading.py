@@ -1,0 +1,123 @@
+"""Loader and splitter as LangChain uses them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+
+import pytest
+from langchain_core.documents import Document
+from langchain_core.indexing import InMemoryRecordManager, index
+from langchain_core.vectorstores import InMemoryVectorStore
+
+from managed_sync.errors import ConfigurationError, InvalidIdentifierError, NotFoundError
+from managed_sync.langchain import BundledEmbeddings, ManagedSyncLoader, ManagedSyncSplitter
+from tests.fake_source import FakeSource
+
+PLAN = "# Plan\n\nWhy.\n\n## Steps\n\n" + "Do one thing after the other. " * 40
+
+
+def loader(source: FakeSource, *, raise_on_failure: bool = False) -> ManagedSyncLoader:
+    return ManagedSyncLoader(
+        source, integration="box", sync_type="files", raise_on_failure=raise_on_failure
+    )
+
+
+def test_every_record_but_folders_becomes_a_document_with_scalar_metadata() -> None:
+    documents = loader(FakeSource(a="# A\n\ntext", b="# B\n\ntext")).load()
+
+    assert [document.metadata["object_id"] for document in documents] == ["file:a", "file:b"]
+    metadata = documents[0].metadata
+    assert (
+        metadata.items()
+        >= {
+            "record_id": "a",
+            "source_id": "/x/a.md",
+            "integration": "box",
+            "sync_type": "files",
+            "project_id": "p1",
+            "container_id": "folder:folder",
+            "title": "a.md",
+            "mime_type": "text/markdown",
+        }.items()
+    )
+    assert all(isinstance(value, str | int | float | bool) for value in metadata.values())
+
+
+def test_the_asynchronous_way_loads_the_same() -> None:
+    async def load() -> list[Document]:
+        return [document async for document in loader(FakeSource(a="Alpha", b="Beta")).alazy_load()]
+
+    assert [document.page_content for document in asyncio.run(load())] == ["Alpha\n", "Beta\n"]
+
+
+def test_a_record_that_cannot_be_read_is_kept_with_its_reason_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failing = loader(FakeSource(a="Alpha", gone=None, b="Beta"))
+
+    with caplog.at_level(logging.WARNING, "managed_sync"):
+        documents = failing.load()
+
+    assert [document.page_content for document in documents] == ["Alpha\n", "Beta\n"]
+    assert [failure.record_id for failure in failing.failures] == ["gone"]
+    assert "gone" in caplog.text
+
+
+def test_it_raises_instead_when_asked_to() -> None:
+    with pytest.raises(NotFoundError):
+        loader(FakeSource(a="Alpha", gone=None), raise_on_failure=True).load()
+
+
+def test_chunks_carry_the_object_id_their_place_and_their_own_id() -> None:
+    splitter = ManagedSyncSplitter(chunk_size=64, chunk_overlap=8)
+    document = loader(FakeSource(a=PLAN)).load()[0]
+
+    chunks = splitter.transform_documents([document])
+
+    assert len(chunks) > 3
+    for position, chunk in enumerate(chunks):
+        metadata = chunk.metadata
+        assert metadata["object_id"] == "file:a"
+        assert metadata["chunk_index"] == position
+        assert chunk.id == metadata["chunk_id"]
+        assert metadata["token_count"] <= 64
+        start, end = metadata["start_char"], metadata["end_char"]
+        assert document.page_content[start:end] == chunk.page_content
+    assert chunks[-1].metadata["heading"] == "Plan > Steps"
+
+
+def test_it_is_what_load_and_split_takes() -> None:
+    splitter = ManagedSyncSplitter(chunk_size=64, chunk_overlap=8)
+    documents = loader(FakeSource(a=PLAN)).load()
+
+    assert splitter.split_documents(documents) == splitter.transform_documents(documents)
+    assert asyncio.run(splitter.atransform_documents(documents)) == splitter.split_documents(
+        documents
+    )
+
+
+def test_a_document_without_an_object_id_is_refused() -> None:
+    with pytest.raises(InvalidIdentifierError, match="object_id"):
+        ManagedSyncSplitter().transform_documents([Document("text", metadata={"source": "x"})])
+
+
+def test_sizes_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ConfigurationError):
+        ManagedSyncSplitter(chunk_size=10, chunk_overlap=10)
+
+
+def test_documents_survive_pickling_and_langchains_own_index() -> None:
+    documents = loader(FakeSource(a=PLAN, b="Beta")).load()
+    assert pickle.loads(pickle.dumps(documents)) == documents  # noqa: S301 - its own bytes
+
+    store = InMemoryVectorStore(BundledEmbeddings())
+    manager = InMemoryRecordManager("box/files")
+    manager.create_schema()
+    chunks = ManagedSyncSplitter().transform_documents(documents)
+    first = index(chunks, manager, store, cleanup="full", source_id_key="object_id")
+    again = index(chunks, manager, store, cleanup="full", source_id_key="object_id")
+
+    assert first["num_added"] == len(chunks)
+    assert (again["num_added"], again["num_skipped"]) == (0, len(chunks))
