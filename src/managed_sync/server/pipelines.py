@@ -1,0 +1,233 @@
+"""The pipelines at work: enabled, scheduled, synced in the background, one sync at a time each."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import Event, Lock
+
+from apscheduler.schedulers.background import (
+    BackgroundScheduler,
+)
+
+from managed_sync.errors import SourceError
+from managed_sync.models import SyncState, SyncStatus
+from managed_sync.server.frequency import parse_frequency
+from managed_sync.server.scope import PipelineName, Scope
+from managed_sync.server.sources.folder import FolderSource
+from managed_sync.server.storage.database import Database
+from managed_sync.server.storage.pipelines import (
+    Pipeline,
+    enable_pipeline,
+    find_pipeline,
+    get_pipeline,
+    pipelines_of_project,
+    save_failure,
+    save_started,
+)
+from managed_sync.server.synchronization import synchronize
+
+__all__ = ["Pipelines", "UnknownPipelineError"]
+
+_log = logging.getLogger("managed_sync.server")
+
+_THREADS = 4
+
+
+class UnknownPipelineError(LookupError):
+    """The source has no such pipeline, or it is not enabled; the message says what there is."""
+
+
+class _StoppedError(Exception):
+    """The server stops, so the sync is given up; the next start takes it up again."""
+
+
+class Pipelines:
+    """Runs the pipelines of one project.
+
+    Args:
+        database: Where pipelines, records and permissions are kept.
+        source: Where they come from.
+        project_id: The project.
+    """
+
+    def __init__(self, database: Database, source: FolderSource, project_id: str) -> None:
+        self._database = database
+        self._source = source
+        self._project_id = project_id
+        self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="managed-sync")
+        self._stopping = Event()
+        self._lock = Lock()
+        self._read_so_far: dict[int, int] = {}
+        self._wanted_again: set[int] = set()
+
+    def start(self) -> None:
+        """Takes up the work where the last run of the server left it."""
+        self._scheduler.start()
+        with self._database.reading() as connection:
+            pipelines = pipelines_of_project(connection, self._project_id)
+        for pipeline in pipelines:
+            self._schedule(pipeline)
+            if pipeline.status is SyncState.SYNCING:
+                self._request_sync(pipeline.id)
+
+    def stop(self) -> None:
+        """Stops schedule and syncs; a sync under way is given up, which changes nothing."""
+        self._stopping.set()
+        if self._scheduler.running:
+            self._scheduler.shutdown()
+        self._threads.shutdown(cancel_futures=True)
+
+    def enable(self, scope: Scope, name: PipelineName, frequency: str | None) -> SyncStatus:
+        """Enables a pipeline and syncs it now; again when it was enabled before.
+
+        A sync that is under way is followed by another one, which sees all that is there now.
+
+        Raises:
+            UnknownPipelineError: The source has no such pipeline.
+            ValueError: The frequency is none.
+        """
+        if frequency is not None:
+            parse_frequency(frequency)
+        with self._database.reading() as connection:
+            enabled = find_pipeline(connection, scope, name)
+        if enabled is None:
+            self.require_in_source(name)
+        with self._database.writing() as connection:
+            pipeline = enable_pipeline(connection, scope, name, frequency)
+        self._schedule(pipeline)
+        self._request_sync(pipeline.id)
+        return self._status_of(pipeline, active=True)
+
+    def status(self, scope: Scope, name: PipelineName) -> SyncStatus:
+        """What a pipeline is doing.
+
+        Raises:
+            UnknownPipelineError: The source has no such pipeline, and it was never enabled.
+        """
+        # Asked before the database is: a sync writes its end first and counts as active until
+        # then, so that nobody sees the end of one sync while the next is still to come.
+        with self._lock:
+            active = set(self._read_so_far)
+        with self._database.reading() as connection:
+            pipeline = find_pipeline(connection, scope, name)
+        if pipeline is not None:
+            return self._status_of(pipeline, active=pipeline.id in active)
+        self.require_in_source(name)
+        return SyncStatus(
+            integration=name.integration, sync_type=name.sync_type, status=SyncState.DISABLED
+        )
+
+    def require_in_source(self, name: PipelineName) -> None:
+        """Makes sure that the source has a pipeline.
+
+        Raises:
+            UnknownPipelineError: It has not.
+        """
+        existing = self._source.pipelines()
+        if name not in existing:
+            names = ", ".join(map(str, existing)) or "none, as the folder holds no material"
+            raise UnknownPipelineError(f"There is no pipeline {name}; there are: {names}.")
+
+    def _status_of(self, pipeline: Pipeline, *, active: bool) -> SyncStatus:
+        status, error, count = pipeline.status, pipeline.error, pipeline.record_count
+        if active:
+            status, error = SyncState.SYNCING, None
+            with self._lock:
+                count = max(count, self._read_so_far.get(pipeline.id, 0))
+        elif status is SyncState.SYNCING:
+            status, error = SyncState.ERROR, "The sync was interrupted; enable the pipeline again."
+        return SyncStatus(
+            integration=pipeline.name.integration,
+            sync_type=pipeline.name.sync_type,
+            status=status,
+            last_synced_at=pipeline.last_synced_at,
+            record_count=count,
+            error=error if status is SyncState.ERROR else None,
+            warnings=pipeline.warnings,
+        )
+
+    def _schedule(self, pipeline: Pipeline) -> None:
+        if pipeline.frequency is None:
+            return
+        interval = parse_frequency(pipeline.frequency)
+        now = datetime.now(UTC)
+        # What fell due while the server was down is due now.
+        due = max(now, (pipeline.last_synced_at or now) + interval)
+        self._scheduler.add_job(
+            self._request_sync,
+            "interval",
+            seconds=interval.total_seconds(),
+            args=[pipeline.id],
+            id=str(pipeline.id),
+            replace_existing=True,
+            next_run_time=due,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+
+    def _request_sync(self, pipeline_id: int) -> None:
+        with self._lock:
+            if self._stopping.is_set():
+                return
+            if pipeline_id in self._read_so_far:
+                self._wanted_again.add(pipeline_id)
+                return
+            self._read_so_far[pipeline_id] = 0
+            self._threads.submit(self._run, pipeline_id)
+
+    def _run(self, pipeline_id: int) -> None:
+        again = True
+        while again:
+            self._sync(pipeline_id)
+            with self._lock:
+                again = pipeline_id in self._wanted_again and not self._stopping.is_set()
+                self._wanted_again.discard(pipeline_id)
+                if not again:
+                    del self._read_so_far[pipeline_id]
+
+    def _sync(self, pipeline_id: int) -> None:
+        try:
+            with self._database.writing() as connection:
+                save_started(connection, pipeline_id)
+                pipeline = get_pipeline(connection, pipeline_id)
+            _log.info("Sync of %s begins", pipeline.name)
+            synchronize(
+                self._database,
+                self._source,
+                pipeline,
+                keep_going=self._keep_going,
+                progress=lambda read: self._note_progress(pipeline_id, read),
+            )
+            _log.info("Sync of %s is done", pipeline.name)
+        except _StoppedError:
+            _log.info("A sync was given up because the server stops")
+        except SourceError as error:
+            _log.error("A sync failed: %s", error)
+            self._fail(pipeline_id, str(error))
+        except Exception as error:  # noqa: BLE001 - a pipeline must not end in silence
+            _log.exception("A sync failed")
+            self._fail(
+                pipeline_id,
+                f"The sync failed unexpectedly ({type(error).__name__}); the server's log says "
+                "more. What was synced before is kept.",
+            )
+
+    def _fail(self, pipeline_id: int, message: str) -> None:
+        try:
+            with self._database.writing() as connection:
+                save_failure(connection, pipeline_id, message)
+        except Exception:  # noqa: BLE001 - the other pipelines must go on
+            # Then the pipeline stays marked as syncing without being active: status() reports
+            # that as an interrupted sync, and the next start repeats it.
+            _log.exception("The failure of a sync could not be saved")
+
+    def _keep_going(self) -> None:
+        if self._stopping.is_set():
+            raise _StoppedError
+
+    def _note_progress(self, pipeline_id: int, read: int) -> None:
+        with self._lock:
+            self._read_so_far[pipeline_id] = read

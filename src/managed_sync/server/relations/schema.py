@@ -1,0 +1,137 @@
+"""The permission graph's schema: which relations there are, and what follows from what.
+
+A tuple says that a subject has a relation to an object:
+
+    =================  =========  =====================  ======================================
+    object             relation   subject                meaning
+    =================  =========  =====================  ======================================
+    file:3f2a          viewer     user:maria@x.example   Maria may read the file
+    file:3f2a          editor     group:sales            so may every member of the group
+    folder:77b1        owner      organization           so may everybody in the organization
+    file:3f2a          parent     folder:77b1            who may read the folder may read the file
+    group:sales        member     group:sales-emea       its members are members of group:sales
+    =================  =========  =====================  ======================================
+
+- An owner is an editor, an editor is a viewer.
+- Whoever has one of these three relations to a parent has it to what lies in it. An object that
+  does not inherit has no ``parent`` tuple: what is not there cannot be followed by mistake.
+- A group or the organization as a subject stands for its members (``group:sales#member`` in
+  Zanzibar's notation; since it is never meant otherwise, the suffix is left out).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import NamedTuple
+
+from managed_sync.errors import InvalidIdentifierError
+from managed_sync.identifiers import ObjectId, normalize_subject
+
+__all__ = [
+    "MEMBER",
+    "ORGANIZATION",
+    "PARENT",
+    "ROLES",
+    "Question",
+    "RelationTuple",
+    "display_name",
+    "object_key",
+    "relation_key",
+    "satisfied_by",
+    "subject_key",
+    "user_key",
+]
+
+PARENT = "parent"
+MEMBER = "member"
+ORGANIZATION = "organization"
+ROLES = ("owner", "editor", "viewer")
+
+_USER_PREFIX = "user:"
+_GROUP_PREFIX = "group:"
+
+
+class RelationTuple(NamedTuple):
+    """One edge of the graph."""
+
+    object: str
+    relation: str
+    subject: str
+
+
+class Question(NamedTuple):
+    """A well-formed permission question, with both ends as the graph writes them."""
+
+    subject: str
+    relation: str
+    object: str
+
+    @classmethod
+    def parse(cls, *, subject: str, relation: str, object_id: str) -> Question:
+        """Reads a question as the API receives it.
+
+        Raises:
+            InvalidIdentifierError: Subject, relation or object is malformed.
+        """
+        return cls(subject_key(subject), relation_key(relation), object_key(object_id))
+
+
+def satisfied_by(relation: str) -> tuple[str, ...]:
+    """The relations each of which is enough, the asked one first; none for an unknown relation.
+
+    Example:
+        >>> satisfied_by("editor")
+        ('editor', 'owner')
+    """
+    if relation in ROLES:
+        return ROLES[ROLES.index(relation) :: -1]
+    return (MEMBER,) if relation == MEMBER else ()
+
+
+def user_key(address: str) -> str:
+    """The subject that stands for a user; the case of an e-mail address makes no difference."""
+    return _USER_PREFIX + unicodedata.normalize("NFC", address.casefold())
+
+
+def subject_key(subject: str) -> str:
+    """A subject of the API as the graph writes it: an e-mail address becomes ``user:…``.
+
+    Raises:
+        InvalidIdentifierError: It is not a subject.
+    """
+    normalized = normalize_subject(subject)
+    if ":" in normalized:
+        kind, name = ObjectId.parse(normalized)
+        return user_key(name) if f"{kind}:" == _USER_PREFIX else normalized
+    return user_key(normalized)
+
+
+def object_key(object_id: str) -> str:
+    """An object id of the API as the graph writes it.
+
+    Raises:
+        InvalidIdentifierError: It is not an object id.
+    """
+    if not object_id.isprintable():
+        raise InvalidIdentifierError(
+            f"{object_id!r} is not an object id; it should look like 'file:abc123'."
+        )
+    return str(ObjectId.parse(object_id.strip()))
+
+
+def relation_key(relation: str) -> str:
+    """A relation of the API as the graph writes it; whether there is such a one is not asked.
+
+    Raises:
+        InvalidIdentifierError: It is blank or holds control characters.
+    """
+    if not relation.strip() or not relation.isprintable():
+        raise InvalidIdentifierError(
+            f"{relation!r} is not a relation; the relations are viewer, editor and owner."
+        )
+    return relation.strip()
+
+
+def display_name(subject: str) -> str:
+    """A subject of the graph as the API names it: users by their address alone."""
+    return subject.removeprefix(_USER_PREFIX)

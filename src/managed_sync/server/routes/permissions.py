@@ -1,0 +1,154 @@
+"""The five operations of the Permissions API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+from fastapi.routing import APIRoute
+from pydantic import Field, ValidationError
+
+from managed_sync.errors import InvalidIdentifierError
+from managed_sync.models import AccessCheck, ApiModel, RelationshipNode
+from managed_sync.server.problems import ProblemError
+from managed_sync.server.relations.evaluation import PermissionGraph
+from managed_sync.server.relations.expansion import expand
+from managed_sync.server.relations.schema import (
+    Question,
+    object_key,
+    relation_key,
+    subject_key,
+)
+from managed_sync.server.scope import Scope
+from managed_sync.server.storage.database import Database
+from managed_sync.server.storage.scopes import find_scope
+from managed_sync.server.tokens import Caller
+
+__all__ = ["MAX_CHECKS", "permission_routes"]
+
+MAX_CHECKS = 1_000
+
+
+class Decision(ApiModel):
+    """The answer to one check."""
+
+    allowed: bool
+
+
+class BatchCheck(ApiModel):
+    """The body of batchCheckAccess; its items are looked at one by one."""
+
+    checks: list[Any]
+
+
+class Decisions(ApiModel):
+    """The answers to a batch, in the order of its checks."""
+
+    results: list[Decision]
+
+
+class ListUsers(ApiModel):
+    """The body of listUsers."""
+
+    object: str
+    relation: str
+
+
+class Subjects(ApiModel):
+    """The answer of listUsers: e-mail addresses."""
+
+    subjects: list[str]
+
+
+class ListObjects(ApiModel):
+    """The body of listObjects."""
+
+    subject: str
+    relation: str
+    object_type: Annotated[str, Field(min_length=1)] | None = None
+
+
+class Objects(ApiModel):
+    """The answer of listObjects: object ids."""
+
+    objects: list[str]
+
+
+def permission_routes(route_class: type[APIRoute], database: Database) -> APIRouter:
+    """The routes below ``/projects/{projectId}/permissions``."""
+    router = APIRouter(
+        prefix="/projects/{projectId}/permissions", tags=["Permissions"], route_class=route_class
+    )
+
+    @router.post("/check-access", operation_id="checkAccess")
+    def check_access(caller: Caller, body: Annotated[AccessCheck, Body()]) -> Decision:
+        with _malformed_is_refused():
+            question = _question(body)
+        with _graph(database, caller) as graph:
+            return Decision(allowed=graph.check([question])[0])
+
+    @router.post("/batch-check-access", operation_id="batchCheckAccess")
+    def batch_check_access(caller: Caller, body: Annotated[BatchCheck, Body()]) -> Decisions:
+        if len(body.checks) > MAX_CHECKS:
+            raise ProblemError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"{len(body.checks)} checks are too many for one call; the limit is {MAX_CHECKS}.",
+            )
+        questions = [_question_or_none(item) for item in body.checks]
+        with _graph(database, caller) as graph:
+            answers = graph.check(questions)
+        return Decisions(results=[Decision(allowed=answer) for answer in answers])
+
+    @router.post("/list-users", operation_id="listUsers")
+    def list_users(caller: Caller, body: Annotated[ListUsers, Body()]) -> Subjects:
+        with _malformed_is_refused():
+            relation, object_id = relation_key(body.relation), object_key(body.object)
+        with _graph(database, caller) as graph:
+            return Subjects(subjects=graph.list_users(relation, object_id))
+
+    @router.post("/list-objects", operation_id="listObjects")
+    def list_objects(caller: Caller, body: Annotated[ListObjects, Body()]) -> Objects:
+        with _malformed_is_refused():
+            subject, relation = subject_key(body.subject), relation_key(body.relation)
+        with _graph(database, caller) as graph:
+            return Objects(objects=graph.list_objects(subject, relation, body.object_type))
+
+    @router.post("/expand", operation_id="expandRelationships")
+    def expand_relationships(
+        caller: Caller, body: Annotated[AccessCheck, Body()]
+    ) -> RelationshipNode:
+        with _malformed_is_refused():
+            question = _question(body)
+        with database.reading() as connection:
+            return expand(connection, find_scope(connection, caller), question)
+
+    return router
+
+
+@contextmanager
+def _graph(database: Database, caller: Scope) -> Iterator[PermissionGraph]:
+    with database.reading() as connection:
+        yield PermissionGraph(connection, find_scope(connection, caller))
+
+
+@contextmanager
+def _malformed_is_refused() -> Iterator[None]:
+    try:
+        yield
+    except InvalidIdentifierError as error:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, str(error)) from None
+
+
+def _question(check: AccessCheck) -> Question:
+    return Question.parse(subject=check.subject, relation=check.relation, object_id=check.object)
+
+
+def _question_or_none(item: object) -> Question | None:
+    """One item of a batch; a malformed one must not cost the others their answers."""
+    try:
+        return _question(AccessCheck.model_validate(item))
+    except (ValidationError, InvalidIdentifierError):
+        return None

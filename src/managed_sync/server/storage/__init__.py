@@ -1,0 +1,1 @@
+"""The server's state: one SQLite database."""

@@ -1,0 +1,29 @@
+"""Scopes in the database."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.sqlite import insert
+
+from managed_sync.server.scope import Scope
+from managed_sync.server.storage.tables import scopes
+
+__all__ = ["ensure_scope", "find_scope"]
+
+
+def find_scope(connection: Connection, scope: Scope) -> int | None:
+    """The number of a scope; ``None`` when it never enabled anything."""
+    return connection.execute(
+        select(scopes.c.id).where(
+            scopes.c.project_id == scope.project_id, scopes.c.user_id == scope.user_id
+        )
+    ).scalar_one_or_none()
+
+
+def ensure_scope(connection: Connection, scope: Scope) -> int:
+    """The number of a scope, given to it now if it has none."""
+    connection.execute(insert(scopes).values(**scope._asdict()).on_conflict_do_nothing())
+    number = find_scope(connection, scope)
+    if number is None:
+        raise LookupError(scope)
+    return number
