@@ -1,0 +1,108 @@
+"""The API that the examples talk to, and an index of what it serves."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+from managed_sync import IndexSync, ManagedSyncClient
+from managed_sync.errors import ConfigurationError, NotFoundError, SyncFailedError
+from managed_sync.indexing import IndexTarget
+from managed_sync.sample_company import copy_company
+from managed_sync.server import EmbeddedServer
+
+__all__ = ["managed_sync_api", "update_index"]
+
+PIPELINES = [
+    ("googleDrive", "files"),
+    ("salesforce", "contacts"),
+    ("salesforce", "deals"),
+    ("zendesk", "tickets"),
+]
+
+
+@contextmanager
+def managed_sync_api(user: str | None) -> Iterator[tuple[ManagedSyncClient, list[str]]]:
+    """A client, and the users that may log in: only ``user``, if one is given.
+
+    It talks to the API that MANAGED_SYNC_* variables name, whose users it does not know; without
+    them, to an embedded server over a copy of the sample company, which is gone afterwards.
+
+    Raises:
+        ConfigurationError: The variables do not fit together, or there is no such user.
+    """
+    if any(name.startswith("MANAGED_SYNC_") and value for name, value in os.environ.items()):
+        if user is None:
+            raise ConfigurationError("Say who asks, with --user: this API does not list its users.")
+        with ManagedSyncClient.from_env() as client:
+            yield client, [user]
+        return
+    with TemporaryDirectory(prefix="managed-sync-", ignore_cleanup_errors=True) as folder:
+        company = copy_company(Path(folder) / "company")
+        users = _users_of(company)
+        if user is not None and user not in users:
+            raise ConfigurationError(f"There is no user {user!r}; there are {', '.join(users)}.")
+        with (
+            EmbeddedServer(company, Path(folder) / "server") as server,
+            ManagedSyncClient(
+                server.project_id,
+                signing_key=server.signing_key,
+                user_id="example",
+                base_url=server.base_url,
+            ) as client,
+        ):
+            for integration, sync_type in PIPELINES:
+                client.enable_sync(integration, sync_type)
+            yield client, users if user is None else [user]
+
+
+def update_index(client: ManagedSyncClient, target: IndexTarget, ledger: Path) -> None:
+    """Brings an index up to date with every pipeline that is enabled, behind progress bars.
+
+    Raises:
+        ConfigurationError: No pipeline is enabled.
+        ManagedSyncError: The API or the index failed.
+    """
+    sync = IndexSync(client, target, ledger)
+    indexed, left_out = [], []
+    with Progress(console=Console(stderr=True)) as progress:
+        for integration, sync_type in PIPELINES:
+            try:
+                client.wait_until_idle(integration, sync_type)
+            except (SyncFailedError, NotFoundError) as error:
+                left_out.append(f"Left out: {error}")
+                continue
+            task = progress.add_task(f"Indexing {integration} {sync_type}", total=None)
+            report = sync.run(
+                integration=integration,
+                sync_type=sync_type,
+                on_progress=partial(_show, progress, task),
+            )
+            left_out += [f"Left out: {failure.reason}" for failure in report.failed]
+            indexed.append(sync_type)
+    for reason in left_out:
+        print(reason, file=sys.stderr)
+    if not indexed:
+        raise ConfigurationError(
+            "There is nothing to talk about: enable a pipeline first, such as with "
+            "`managed-sync enable googleDrive files`."
+        )
+
+
+def _users_of(company: Path) -> list[str]:
+    permissions = yaml.safe_load((company / "permissions.yaml").read_text(encoding="utf-8"))
+    return list(permissions["users"])
+
+
+def _show(progress: Progress, task: TaskID, done: int, total: int) -> None:
+    # A bar without anything to do would never look finished.
+    progress.update(task, completed=done if total else 1, total=total or 1)
