@@ -23,13 +23,22 @@ if TYPE_CHECKING:
         SyncState,
         SyncStatus,
     )
-    from managed_sync.permissions import AccessChecker, RetrievalReport, acting_as
+    from managed_sync.permissions import (
+        AccessChecker,
+        CustomObjectFilter,
+        Decision,
+        RetrievalReport,
+        acting_as,
+        explain,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AccessCheck",
     "AccessChecker",
+    "CustomObjectFilter",
+    "Decision",
     "FileContent",
     "IndexReport",
     "IndexSync",
@@ -43,6 +52,7 @@ __all__ = [
     "SyncedRecord",
     "__version__",
     "acting_as",
+    "explain",
 ]
 
 _MODULES = {
@@ -58,7 +68,14 @@ _MODULES = {
         "SyncStatus",
         "SyncedRecord",
     ],
-    "permissions": ["AccessChecker", "RetrievalReport", "acting_as"],
+    "permissions": [
+        "AccessChecker",
+        "CustomObjectFilter",
+        "Decision",
+        "RetrievalReport",
+        "acting_as",
+        "explain",
+    ],
 }
 
 

@@ -18,6 +18,7 @@
     │   │   └── ServerError             5xx
     │   └── ResponseFormatError         an answer that is not what the specification says
     ├── AccessCheckError                a permission question without a trustworthy answer
+    ├── IncompleteRetrievalError        a result that may not be the best there is
     ├── DocumentError                   one record could not become a document
     │   ├── EmptyContentError           nothing to read in it
     │   ├── ContentTooLargeError        more bytes than the limit
@@ -33,6 +34,10 @@ Messages say what happened, name the thing, and say what to do. None holds a tok
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from managed_sync.permissions.report import RetrievalReport
 
 
 class ManagedSyncError(Exception):
@@ -142,6 +147,21 @@ class AccessCheckError(ManagedSyncError):
     def __init__(self, message: str, *, undecided: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.undecided = tuple(undecided)
+
+
+class IncompleteRetrievalError(ManagedSyncError):
+    """A retrieval may have missed passages, and its retriever was told to raise then.
+
+    Attributes:
+        report: What the retrieval did; see ``RetrievalReport``.
+    """
+
+    def __init__(self, report: RetrievalReport) -> None:
+        super().__init__(
+            f"The search may have missed passages: it returned {report.returned} after looking at "
+            f"{report.candidates}. Raise max_candidates, or pass raise_if_incomplete=False."
+        )
+        self.report = report
 
 
 class DocumentError(ManagedSyncError):

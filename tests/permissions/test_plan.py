@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,173 +14,399 @@ from hypothesis import strategies as st
 
 from managed_sync import AccessCheck, AccessChecker, RetrievalReport
 from managed_sync.errors import AccessCheckError
+from managed_sync.permissions.costs import Experience
 from managed_sync.permissions.drivers import acarry_out, carry_out
-from managed_sync.permissions.plan import Hit, post_filter
+from managed_sync.permissions.plan import Search, Strategy, Wanted, retrieval_plan
+from managed_sync.permissions.ranking import Hit
+
+STRATEGIES: list[Strategy] = ["auto", "post_filter", "pre_filter"]
 
 
-class Graph:
-    """Allows some objects, counts, and may fail at one of its calls."""
+class Service:
+    """A permission service in memory that counts, may cut its lists off, and may fail."""
 
-    def __init__(self, allowed: set[str], fail_at: int | None = None) -> None:
-        self.readable = allowed
+    def __init__(self, *readable: str, list_cap: int | None = None, fail_at: int = 0) -> None:
+        self.readable = set(readable)
+        self.list_cap = list_cap
         self.fail_at = fail_at
         self.checked: list[str] = []
+        self.listed = 0
         self.calls = 0
 
     def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        self.calls += 1
-        if self.calls == self.fail_at:
-            raise TimeoutError
+        self._count()
         self.checked += [check.object for check in checks]
         return [check.object in self.readable for check in checks]
 
+    def list_objects(
+        self, subject: str, relation: str, object_type: str | None = None
+    ) -> list[str]:
+        self._count()
+        found = sorted(self.readable, reverse=True)[: self.list_cap]
+        self.listed += len(found)
+        return found
 
+    def _count(self) -> None:
+        self.calls += 1
+        if self.calls == self.fail_at:
+            raise TimeoutError
+
+
+@dataclass
 class Store:
-    """Hits in a fixed order, best first."""
+    """Hits in a fixed order, with a filter that is exact, approximate or no filter at all."""
 
-    def __init__(self, hits: Sequence[Hit]) -> None:
-        self.hits = hits
-        self.limits: list[int] = []
+    hits: Sequence[Hit]
+    kind: str = "exact"
+    max_objects: int | None = None
+    searches: list[Search] = field(default_factory=list)
 
-    def search(self, limit: int) -> Sequence[Hit]:
-        self.limits.append(limit)
-        return self.hits[:limit]
+    @property
+    def exact(self) -> bool:
+        return self.kind == "exact"
+
+    def search_kwargs(self, object_ids: Sequence[str]) -> dict[str, Any]:
+        return {"objects": object_ids}
+
+    def search(self, step: Search) -> Sequence[Hit]:
+        self.searches.append(step)
+        if step.objects is None or self.kind == "ignores":
+            return self.hits[: step.limit]
+        assert self.max_objects is None or len(step.objects) <= self.max_objects
+        candidates = self.hits[: 5 * step.limit] if self.kind == "approximate" else self.hits
+        return [hit for hit in candidates if hit.object_id in step.objects][: step.limit]
 
 
-def chunk(number: int, object_id: str | None) -> Hit:
-    return Hit(object_id, f"chunk-{number}", number)
+def ranked(object_ids: Sequence[str | None]) -> list[Hit]:
+    return [
+        Hit(object_id, f"chunk-{position}", position, 1 - position / 1e6)
+        for position, object_id in enumerate(object_ids)
+    ]
 
 
 def spread(objects: int, chunks_each: int = 1) -> list[Hit]:
-    return [chunk(n, f"file:{n % objects}") for n in range(objects * chunks_each)]
+    return ranked([f"file:{n % objects}" for n in range(objects * chunks_each)])
+
+
+def files(*numbers: int) -> set[str]:
+    return {f"file:{number}" for number in numbers}
 
 
 def retrieve(
-    store: Store, graph: Graph, k: int = 3, overfetch: int = 4, max_candidates: int = 10_000
+    store: Store,
+    service: Service,
+    strategy: Strategy = "post_filter",
+    *,
+    wanted: Wanted | None = None,
+    asynchronously: bool = False,
+    list_limit: int | None = None,
+    known_list_size: int | None = None,
+    object_count: int | None = None,
 ) -> tuple[list[int], RetrievalReport]:
-    hits, report = carry_out(
-        post_filter(k, overfetch=overfetch, max_candidates=max_candidates),
-        subject="a@x.example",
-        checker=AccessChecker(graph),
-        search=store.search,
+    experience = Experience()
+    experience.of("").list_size = known_list_size
+    plan = retrieval_plan(
+        strategy,
+        wanted or Wanted(3),
+        object_filter=store,
+        object_count=object_count or len({hit.object_id for hit in store.hits}),
+        experience=experience,
     )
+    checker = AccessChecker(service, list_limit=list_limit)
+    if asynchronously:
+
+        async def search(step: Search) -> Sequence[Hit]:
+            return store.search(step)
+
+        hits, report = asyncio.run(
+            acarry_out(plan, subject="a@x.example", checker=checker, search=search)
+        )
+    else:
+        hits, report = carry_out(plan, subject="a@x.example", checker=checker, search=store.search)
     return [hit.passage for hit in hits], report
 
 
-def test_a_user_who_may_read_everything_gets_the_stores_own_ranking_in_one_round() -> None:
-    graph = Graph({f"file:{n}" for n in range(100)})
+class TestPostFilter:
+    def test_who_may_read_everything_gets_the_stores_own_ranking_in_one_round(self) -> None:
+        found, report = retrieve(Store(spread(100)), Service(*files(*range(100))))
 
-    found, report = retrieve(Store(spread(100)), graph)
+        assert found == [0, 1, 2]
+        assert (report.rounds, report.round_trips, report.complete) == (1, 1, True)
 
-    assert found == [0, 1, 2]
-    assert (report.rounds, report.complete, report.withheld) == (1, True, 0)
+    def test_three_of_a_thousand_objects_are_all_found(self) -> None:
+        found, report = retrieve(Store(spread(1000)), Service(*files(400, 700, 999)))
 
+        assert found == [400, 700, 999]
+        assert report.complete
+        assert report.withheld == 997
 
-def test_a_user_who_may_read_three_of_a_thousand_objects_gets_all_three() -> None:
-    graph = Graph({"file:400", "file:700", "file:999"})
+    def test_several_chunks_of_one_object_are_all_kept(self) -> None:
+        found, _ = retrieve(Store(spread(10, chunks_each=3)), Service(*files(4)))
 
-    found, report = retrieve(Store(spread(1000)), graph)
+        assert found == [4, 14, 24]
 
-    assert found == [400, 700, 999]
-    assert report.complete
-    assert report.withheld == report.candidates - 3
+    def test_unless_fewer_are_wanted(self) -> None:
+        store = Store(spread(10, chunks_each=3))
 
+        found, report = retrieve(store, Service(*files(4, 5)), wanted=Wanted(3, max_per_object=1))
 
-def test_several_chunks_of_one_allowed_object_are_all_kept() -> None:
-    found, _ = retrieve(Store(spread(10, chunks_each=3)), Graph({"file:4"}))
+        assert found == [4, 5]
+        assert report.complete
 
-    assert found == [4, 14, 24]
+    def test_no_object_is_checked_twice(self) -> None:
+        service = Service(*files(999))
 
+        retrieve(Store(spread(1000, chunks_each=2)), service)
 
-def test_no_object_is_checked_twice() -> None:
-    graph = Graph({"file:999"})
+        assert len(service.checked) == len(set(service.checked)) == 1000
 
-    retrieve(Store(spread(1000, chunks_each=2)), graph)
+    def test_hits_without_an_object_id_are_never_returned_and_are_counted(self) -> None:
+        found, report = retrieve(
+            Store(ranked([None, "", "file:1", None])), Service("file:1", "", "None")
+        )
 
-    assert len(graph.checked) == len(set(graph.checked)) == 1000
+        assert found == [2]
+        assert (report.unidentified, report.withheld) == (3, 0)
 
+    def test_the_same_chunk_twice_is_one_passage(self) -> None:
+        hits = ranked(["file:1", "file:1"])
 
-def test_hits_without_an_object_id_are_never_returned_and_are_counted() -> None:
-    hits = [chunk(0, None), chunk(1, ""), chunk(2, "file:1"), chunk(3, None)]
+        assert retrieve(Store([hits[0], hits[0], hits[1]]), Service("file:1"))[0] == [0, 1]
 
-    found, report = retrieve(Store(hits), Graph({"file:1", "", "None"}))
+    def test_repeated_chunks_are_not_taken_for_the_end_of_the_store(self) -> None:
+        hits = ranked([f"file:{n}" for n in range(60)])
 
-    assert found == [2]
-    assert (report.unidentified, report.withheld) == (3, 0)
+        assert retrieve(Store([hits[0]] * 15 + hits), Service(*files(38)))[0] == [38]
 
+    def test_reaching_the_bound_is_reported(self) -> None:
+        found, report = retrieve(
+            Store(spread(1000)), Service(*files(999)), wanted=Wanted(3, max_candidates=100)
+        )
 
-def test_the_same_chunk_twice_is_one_passage() -> None:
-    twice = [chunk(0, "file:1"), chunk(0, "file:1"), chunk(1, "file:1")]
+        assert (found, report.complete, report.withheld) == ([], False, 100)
 
-    assert retrieve(Store(twice), Graph({"file:1"}))[0] == [0, 1]
+    def test_an_empty_store_is_searched_once_and_nothing_is_checked(self) -> None:
+        service = Service()
 
+        found, report = retrieve(Store([]), service)
 
-def test_repeated_chunks_are_not_taken_for_the_end_of_the_store() -> None:
-    hits = [chunk(0, "file:0")] * 12 + [chunk(n, f"file:{n}") for n in range(1, 40)]
-
-    assert retrieve(Store(hits), Graph({"file:38"}))[0] == [38]
-
-
-def test_reaching_the_bound_is_reported() -> None:
-    found, report = retrieve(Store(spread(1000)), Graph({"file:999"}), max_candidates=100)
-
-    assert (found, report.complete, report.candidates) == ([], False, 100)
-
-
-def test_an_empty_store_is_searched_once_and_nothing_is_checked() -> None:
-    graph = Graph(set())
-
-    found, report = retrieve(Store([]), graph)
-
-    assert (found, report.rounds, report.complete, graph.calls) == ([], 1, True, 0)
-
-
-@pytest.mark.parametrize("fail_at", [1, 2])
-def test_a_check_that_fails_in_any_round_returns_nothing(fail_at: int) -> None:
-    with pytest.raises(AccessCheckError):
-        retrieve(Store(spread(1000)), Graph({"file:0", "file:999"}, fail_at))
+        assert (found, report.rounds, report.complete, service.calls) == ([], 1, True, 0)
 
 
-@settings(max_examples=300, deadline=None)
+class TestPreFilter:
+    def test_it_searches_among_the_list_and_checks_what_comes_back(self) -> None:
+        service, store = Service(*files(400, 700, 999)), Store(spread(1000, chunks_each=2))
+
+        found, report = retrieve(store, service, "pre_filter")
+
+        assert found == [400, 700, 999]
+        assert (report.round_trips, report.listed, report.checks) == (2, 3, 3)
+        assert report.complete
+
+    def test_what_was_revoked_after_the_list_was_made_is_not_returned(self) -> None:
+        class Revoking(Service):
+            def list_objects(self, *arguments: Any, **more: Any) -> list[str]:
+                listed = super().list_objects(*arguments, **more)
+                self.readable -= files(1)
+                return listed
+
+        found, report = retrieve(
+            Store(spread(10)), Revoking(*files(1, 2, 3, 4)), "pre_filter", wanted=Wanted(3)
+        )
+
+        assert found == [2, 3, 4]
+        assert report.complete
+
+    def test_a_long_list_is_searched_in_parts(self) -> None:
+        store = Store(spread(100), max_objects=7)
+        service = Service(*files(*range(50, 100)))
+
+        found, report = retrieve(store, service, "pre_filter", wanted=Wanted(20))
+
+        assert found == list(range(50, 70))
+        assert report.complete
+
+    @pytest.mark.parametrize("strategy", ["pre_filter", "auto"])
+    def test_a_list_that_may_be_cut_off_is_never_taken_for_the_whole(
+        self, strategy: Strategy
+    ) -> None:
+        service = Service(*files(*range(500, 800)), list_cap=100)
+
+        found, report = retrieve(Store(spread(1000)), service, strategy, list_limit=100)
+
+        assert len(found) == 3
+        assert found != [500, 501, 502]
+        assert not report.complete
+
+    def test_a_list_that_lacks_what_a_check_allowed_is_not_taken_for_the_whole(self) -> None:
+        class Forgetful(Service):
+            def list_objects(self, *arguments: Any, **more: Any) -> list[str]:
+                return sorted(self.readable - files(0, 500))
+
+        service = Forgetful(*files(0, 500, 900, 901))
+
+        found, report = retrieve(Store(spread(1000)), service, "auto", known_list_size=1)
+
+        assert found == [0, 500, 900]
+        assert report.complete
+
+    @pytest.mark.parametrize("strategy", ["pre_filter", "auto"])
+    def test_a_store_that_filters_after_searching_is_not_trusted_to_have_no_more(
+        self, strategy: Strategy
+    ) -> None:
+        store = Store(spread(1000), kind="approximate")
+
+        found, report = retrieve(store, Service(*files(5, 300, 900)), strategy)
+
+        assert report.complete == (found == [5, 300, 900])
+        assert report.complete == (strategy == "auto")
+
+    def test_a_store_that_ignores_its_filter_does_no_harm_and_is_noticed(self) -> None:
+        store = Store(spread(1000), kind="ignores")
+
+        for strategy in ("pre_filter", "auto"):
+            found, report = retrieve(store, Service(*files(300, 900)), strategy)
+            assert report.filter_ignored
+            assert set(found) <= {300, 900}
+            assert report.complete == (strategy == "auto")
+
+    def test_who_may_read_nothing_costs_one_list(self) -> None:
+        service = Service()
+
+        found, report = retrieve(Store(spread(100)), service, "pre_filter")
+
+        assert (found, report.complete, service.checked, service.calls) == ([], True, [], 1)
+
+
+class TestAuto:
+    def test_it_stays_with_checking_where_much_is_allowed(self) -> None:
+        service = Service(*files(*range(0, 1000, 2)))
+
+        found, report = retrieve(Store(spread(1000)), service, "auto", wanted=Wanted(10))
+
+        assert found == list(range(0, 20, 2))
+        assert (report.strategy, report.listed, report.round_trips) == ("post_filter", None, 1)
+
+    @pytest.mark.parametrize("known_list_size", [None, 5])
+    def test_it_goes_over_to_the_list_where_little_is_allowed(
+        self, known_list_size: int | None
+    ) -> None:
+        service = Service(*files(9000, 9100, 9200, 9300, 9400))
+
+        found, report = retrieve(
+            Store(spread(10_000)), service, "auto", known_list_size=known_list_size
+        )
+
+        assert found == [9000, 9100, 9200]
+        assert (report.strategy, report.listed, report.round_trips) == ("pre_filter", 5, 3)
+        if known_list_size is not None:
+            assert len(service.checked) + service.listed <= 15 + 5 + 3
+
+    def test_it_knows_a_long_list_for_what_it_costs(self) -> None:
+        service = Service(*files(*range(30, 10_000)))
+
+        found, report = retrieve(
+            Store(spread(10_000)), service, "auto", wanted=Wanted(5), known_list_size=9_970
+        )
+
+        assert found == [30, 31, 32, 33, 34]
+        assert (report.strategy, report.listed) == ("post_filter", None)
+
+    def test_without_a_filter_it_only_checks(self) -> None:
+        store, service = Store(spread(1000)), Service(*files(999))
+        plan = retrieval_plan("auto", Wanted(3))
+
+        hits, report = carry_out(
+            plan, subject="a@x.example", checker=AccessChecker(service), search=store.search
+        )
+
+        assert [hit.passage for hit in hits] == [999]
+        assert (report.complete, service.listed) == (True, 0)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("fail_at", [1, 2, 3])
+@pytest.mark.parametrize("asynchronously", [False, True])
+def test_a_call_that_fails_at_any_place_returns_nothing(
+    strategy: Strategy, fail_at: int, asynchronously: bool
+) -> None:
+    service = Service(*files(0, 998, 999), fail_at=fail_at)
+    try:
+        found, _ = retrieve(Store(spread(1000)), service, strategy, asynchronously=asynchronously)
+    except AccessCheckError:
+        return
+    assert found == [0, 998, 999]
+    assert service.calls < fail_at
+
+
+def chunks_of(numbers: list[int], chunks_each: int, order: random.Random) -> list[int | None]:
+    """Chunks of objects, near each other but not in one piece, and some of no object at all."""
+    chunks: list[int | None] = [number for number in numbers for _ in range(chunks_each)]
+    keys = [place + order.gauss(0, 2 * chunks_each) for place in range(len(chunks))]
+    chunks = [chunk for _, chunk in sorted(zip(keys, chunks, strict=True), key=lambda x: x[0])]
+    return [None if order.random() < 0.02 else chunk for chunk in chunks]
+
+
+rankings = st.builds(
+    chunks_of, st.permutations(range(150)), st.integers(1, 6), st.randoms(use_true_random=False)
+) | st.lists(st.integers(0, 30) | st.none(), max_size=100)
+
+
+@settings(max_examples=1000, deadline=None)
 @given(
-    objects=st.lists(st.integers(0, 30) | st.none(), max_size=200),
-    readable=st.sets(st.integers(0, 30)),
+    objects=rankings,
+    readable=st.sets(st.integers(0, 150), max_size=40),
     k=st.integers(1, 12),
     overfetch=st.integers(1, 5),
+    kind=st.sampled_from(["exact", "approximate", "ignores"]),
+    max_objects=st.none() | st.integers(1, 10),
+    max_per_object=st.none() | st.integers(1, 3),
+    known_list_size=st.none() | st.integers(0, 50),
+    object_count=st.none() | st.integers(1, 10_000),
+    list_cap=st.none() | st.integers(1, 10),
+    strategy=st.sampled_from(STRATEGIES),
+    asynchronously=st.booleans(),
 )
-def test_the_result_is_the_best_k_of_what_may_be_read_with_either_driver(
-    objects: list[int | None], readable: set[int], k: int, overfetch: int
+def test_the_result_is_the_best_of_what_may_be_read_or_says_that_it_may_not_be(
+    objects: list[int | None],
+    readable: set[int],
+    k: int,
+    overfetch: int,
+    kind: str,
+    max_objects: int | None,
+    max_per_object: int | None,
+    known_list_size: int | None,
+    object_count: int | None,
+    list_cap: int | None,
+    strategy: Strategy,
+    asynchronously: bool,
 ) -> None:
-    hits = [
-        chunk(position, None if number is None else f"file:{number}")
-        for position, number in enumerate(objects)
-    ]
-    allowed = {f"file:{number}" for number in readable}
-    expected = [hit.passage for hit in hits if hit.object_id in allowed][:k]
+    store = Store(ranked([None if n is None else f"file:{n}" for n in objects]), kind, max_objects)
+    service = Service(*files(*readable), list_cap=list_cap)
 
-    for carry in (carried_out, carried_out_asynchronously):
-        found, report = carry(Store(hits), Graph(allowed), k, overfetch)
-        assert found == expected
-        assert report.complete
-        assert report.returned == len(expected)
-
-
-Carry = Callable[[Store, Graph, int, int], tuple[list[int], RetrievalReport]]
-carried_out: Carry = retrieve
-
-
-def carried_out_asynchronously(
-    store: Store, graph: Graph, k: int, overfetch: int
-) -> tuple[list[int], RetrievalReport]:
-    async def search(limit: int) -> Sequence[Hit]:
-        return store.search(limit)
-
-    hits, report = asyncio.run(
-        acarry_out(
-            post_filter(k, overfetch=overfetch, max_candidates=10_000),
-            subject="a@x.example",
-            checker=AccessChecker(graph),
-            search=search,
-        )
+    found, report = retrieve(
+        store,
+        service,
+        strategy,
+        wanted=Wanted(k, overfetch, max_per_object=max_per_object),
+        asynchronously=asynchronously,
+        list_limit=list_cap,
+        known_list_size=known_list_size,
+        object_count=object_count,
     )
-    return [hit.passage for hit in hits], report
+
+    allowed = [hit for hit in store.hits if hit.object_id in service.readable]
+    taken: dict[str | None, int] = {}
+    best = []
+    for hit in allowed:
+        taken[hit.object_id] = taken.get(hit.object_id, 0) + 1
+        if max_per_object is None or taken[hit.object_id] <= max_per_object:
+            best.append(hit.passage)
+    assert set(found) <= {hit.passage for hit in allowed}
+    assert found == sorted(found)
+    if strategy == "post_filter" or (strategy == "auto" and list_cap is None):
+        assert report.complete
+    if report.complete:
+        assert found == best[:k]
+    assert report.returned == len(found)
+    assert len(service.checked) == len(set(service.checked)) == report.checks

@@ -15,6 +15,7 @@ from managed_sync.cli.options import DEFAULT_WORKSPACE, SubjectOption, Workspace
 from managed_sync.cli.vector_index import open_index
 from managed_sync.cli.workspace import Workspace
 from managed_sync.client import ManagedSyncClient
+from managed_sync.documents.passages import place
 from managed_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from managed_sync.permissions import RetrievalReport
 
-__all__ = ["check", "excerpt", "explain", "place", "search"]
+__all__ = ["check", "excerpt", "explain", "search"]
 
 _EXCERPT_LENGTH = 300
 
@@ -46,7 +47,7 @@ def search(
         )
         documents, report = retriever.retrieve_with_report(question, subject=subject)
         for rank, document in enumerate(documents, start=1):
-            output.print(f"\n{rank}. {place(document)}", style="bold", markup=False)
+            output.print(f"\n{rank}. {place(document.metadata)}", style="bold", markup=False)
             output.print(Padding(Text(excerpt(document, _EXCERPT_LENGTH)), (0, 0, 0, 3)))
             if url := document.metadata.get("url"):
                 output.print(f"   {url}", style="dim", markup=False, soft_wrap=True)
@@ -88,25 +89,13 @@ def explain(
     relation: Annotated[str, typer.Option(help="viewer, editor or owner.")] = "viewer",
 ) -> None:
     """Explain why a user may or may not read an object: the way through groups and folders."""
-    from managed_sync.permissions.explanation import in_words
+    from managed_sync.permissions import explain as in_words
 
     here = Workspace(workspace)
     with here.connect() as client:
         object_id = resolve_object(client, here.pipelines, name)
-        tree = client.expand(subject, relation, object_id)
-        output.print(in_words(tree, subject, object_names(client)), markup=False)
-
-
-def place(document: Document) -> str:
-    """Where a passage stands: title, page and heading."""
-    metadata = document.metadata
-    parts = [str(metadata.get("title", metadata["object_id"]))]
-    if "page" in metadata:
-        parts.append(f"page {metadata['page']}")
-    heading = str(metadata.get("heading", "")).removeprefix(parts[0]).removeprefix(" > ")
-    if heading:
-        parts.append(heading)
-    return " · ".join(parts)
+        said = in_words(client, subject, object_id, relation=relation, name=object_names(client))
+    output.print(said, markup=False)
 
 
 def excerpt(document: Document, length: int) -> str:

@@ -7,6 +7,7 @@ from managed_sync.errors import MissingExtraError
 if find_spec("langchain_core") is None:
     raise MissingExtraError("managed_sync.langchain", "langchain")
 
+from managed_sync.langchain.document_filter import PermissionFilter
 from managed_sync.langchain.embeddings import BundledEmbeddings
 from managed_sync.langchain.loader import ManagedSyncLoader
 from managed_sync.langchain.retriever import PermissionAwareRetriever
@@ -19,4 +20,5 @@ __all__ = [
     "ManagedSyncLoader",
     "ManagedSyncSplitter",
     "PermissionAwareRetriever",
+    "PermissionFilter",
 ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
@@ -12,14 +11,26 @@ from langchain_core.callbacks import (
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig, ensure_config
+from langchain_core.tools import StructuredTool
 from langchain_core.vectorstores import VectorStore
-from pydantic import ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, PrivateAttr
 
+from managed_sync.errors import ConfigurationError
+from managed_sync.langchain.searching import RetrieverSearch, StoreSearch, diverse, scored
+from managed_sync.langchain.tool import as_tool
 from managed_sync.permissions.checker import AccessChecker
 from managed_sync.permissions.drivers import acarry_out, carry_out
-from managed_sync.permissions.plan import Hit, Plan, post_filter
+from managed_sync.permissions.object_filter import ObjectFilter
+from managed_sync.permissions.plan import Outcome, Strategy, Wanted
+from managed_sync.permissions.planning import Planning
 from managed_sync.permissions.report import RetrievalReport
-from managed_sync.permissions.subject import UNSET, Unset, resolve_bound_subject, resolve_subject
+from managed_sync.permissions.subject import (
+    UNSET,
+    Unset,
+    agreed_subject,
+    resolve_bound_subject,
+    resolve_subject,
+)
 
 __all__ = ["PermissionAwareRetriever"]
 
@@ -27,23 +38,35 @@ __all__ = ["PermissionAwareRetriever"]
 class PermissionAwareRetriever(BaseRetriever):
     """Finds the best ``k`` passages among those a user may read.
 
-    Every passage that is returned was allowed by the Permissions API in this very call. If too few
-    of the first hits are allowed, the search widens, so that a user who may read little still gets
-    ``k`` passages where the store holds them.
+    Every passage that is returned was allowed by the Permissions API in this very call, unless
+    the checker keeps decisions. A user who may read little gets ``k`` passages all the same, where
+    the store holds them; if there may be better ones than were found, the report says so.
 
     Who asks is said, in this order, by ``for_subject``, by ``subject=`` or
     ``config={"configurable": {"subject": ...}}``, or by ``acting_as``. If nobody says, or what is
-    said is empty, ``MissingSubjectError`` is raised.
+    said is empty, ``MissingSubjectError`` is raised. Traces show what is returned, and never what
+    was withheld.
 
     Args:
         vectorstore: Any vector store whose documents carry ``object_id`` in their metadata.
             A document without one is never returned.
         checker: Decides who may read what.
         k: Passages wanted.
+        strategy: ``"post_filter"`` searches, checks what was found, and looks further until there
+            is enough. ``"pre_filter"`` lists what the user may read, searches among that, and
+            checks what comes back. ``"auto"`` begins as the first and goes over to the second when
+            looking further would cost more.
+        search_type: ``"similarity"``, ``"mmr"``, or ``"similarity_score_threshold"``, as in
+            LangChain.
+        search_kwargs: Passed on to the store's search; ``score_threshold``, ``fetch_k`` and
+            ``lambda_mult`` as in LangChain.
+        object_filter: How the store filters on object ids, if it is one that this package does
+            not know.
+        max_per_object: Passages of one object at most.
         overfetch: The first search asks for ``k`` times this many hits.
-        max_candidates: No search asks for more hits than this; a result that is short for this
-            reason has ``complete=False`` in its report.
-        search_kwargs: Passed on to the store's search.
+        max_candidates: No search asks for more hits than this; a result that may not be the best
+            for this reason has ``complete=False`` in its report.
+        raise_if_incomplete: Whether such a result raises ``IncompleteRetrievalError`` instead.
 
     Example:
         ```python
@@ -54,13 +77,80 @@ class PermissionAwareRetriever(BaseRetriever):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
-    vectorstore: VectorStore
-    checker: AccessChecker
+    vectorstore: VectorStore | None = None
+    base_retriever: BaseRetriever | None = None
+    # The checker's client holds credentials, so it is not part of what is serialized or printed.
+    checker: AccessChecker = Field(exclude=True, repr=False)
     k: PositiveInt = 6
-    overfetch: PositiveInt = 4
-    max_candidates: PositiveInt = 10_000
+    strategy: Strategy = "auto"
+    search_type: Literal["similarity", "mmr", "similarity_score_threshold"] = "similarity"
     search_kwargs: dict[str, Any] = Field(default_factory=dict)
+    object_filter: ObjectFilter | None = Field(default=None, exclude=True)
+    max_per_object: PositiveInt | None = None
+    overfetch: PositiveInt = 5
+    max_candidates: PositiveInt = 10_000
+    raise_if_incomplete: bool = False
     bound_subject: str | None = None
+
+    _search: StoreSearch | RetrieverSearch = PrivateAttr()
+    _planning: Planning = PrivateAttr()
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Finds out what the store can do.
+
+        Raises:
+            ConfigurationError: There is not one store or retriever, or it does not support the
+                strategy.
+        """
+        super().model_post_init(context)
+        if self.bound_subject is not None:
+            self.bound_subject = resolve_subject(self.bound_subject)
+        if (self.vectorstore is None) == (self.base_retriever is None):
+            raise ConfigurationError(
+                "Pass a vectorstore, or use from_retriever() for another retriever."
+            )
+        if self.vectorstore is not None:
+            self._search = StoreSearch(
+                self.vectorstore, self.search_type, self.search_kwargs, self.object_filter
+            )
+        elif self.base_retriever is not None:
+            self._search = RetrieverSearch(self.base_retriever)
+        self._planning = Planning(
+            checker=self.checker,
+            strategy=self.strategy,
+            wanted=self._wanted(self.k),
+            object_filter=self._search.object_filter,
+            chunk_count=self._search.chunk_count,
+            raise_if_incomplete=self.raise_if_incomplete,
+            store=self._search.name,
+        )
+
+    @classmethod
+    def from_retriever(
+        cls, retriever: BaseRetriever, *, checker: AccessChecker, **fields: Any
+    ) -> PermissionAwareRetriever:
+        """Makes any retriever permission-aware.
+
+        A vector store's own retriever gives its store and settings. Another one is asked for more
+        where it has a ``k``. Where it has not, it is asked once, and a result of fewer than ``k``
+        passages is reported as not complete.
+
+        Args:
+            retriever: The retriever; its documents carry ``object_id`` in their metadata.
+            checker: Decides who may read what.
+            fields: Further arguments of this class.
+        """
+        if hasattr(retriever, "vectorstore") and hasattr(retriever, "search_kwargs"):
+            settings = dict(retriever.search_kwargs)
+            own = {
+                "vectorstore": retriever.vectorstore,
+                "search_type": getattr(retriever, "search_type", "similarity"),
+                "k": settings.pop("k", 4),
+                "search_kwargs": settings,
+            }
+            return cls(checker=checker, **{**own, **fields})
+        own = {"k": k} if isinstance(k := getattr(retriever, "k", None), int) else {}
+        return cls(base_retriever=retriever, checker=checker, **{**own, **fields})
 
     def for_subject(self, subject: str) -> PermissionAwareRetriever:
         """The same retriever for one user only, to be used where nobody can say who asks.
@@ -70,56 +160,80 @@ class PermissionAwareRetriever(BaseRetriever):
         """
         return self.model_copy(update={"bound_subject": resolve_subject(subject)})
 
+    def as_tool(
+        self,
+        args_schema: type[BaseModel] | None = None,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        arg_types: dict[str, type] | None = None,
+    ) -> StructuredTool:
+        """This retriever as a tool for a model, which can say what to look for and nothing else.
+
+        Args:
+            args_schema: Not supported: the tool's arguments are the question alone.
+            name: The name by which a model calls the tool.
+            description: When and how a model should use the tool.
+            arg_types: Not supported.
+
+        Raises:
+            ConfigurationError: ``args_schema`` or ``arg_types`` is given.
+        """
+        if args_schema is not None or arg_types is not None:
+            raise ConfigurationError(
+                "The tool's only argument is the question, so that a model cannot choose for whom "
+                "it searches; leave out args_schema and arg_types."
+            )
+        return as_tool(self, name=name, description=description)
+
     def invoke(
         self, input: str, config: RunnableConfig | None = None, **kwargs: Any
     ) -> list[Document]:
         """Retrieves for ``subject=``, the config's subject, or the one of ``acting_as``."""
-        return super().invoke(input, config, **_with_subject(config, kwargs))
+        return super().invoke(input, config, **self._with_subject(config, kwargs))
 
     async def ainvoke(
         self, input: str, config: RunnableConfig | None = None, **kwargs: Any
     ) -> list[Document]:
         """Like ``invoke``, without blocking the event loop."""
-        return await super().ainvoke(input, config, **_with_subject(config, kwargs))
+        return await super().ainvoke(input, config, **self._with_subject(config, kwargs))
 
     def retrieve_with_report(
-        self, query: str, *, subject: str | Unset = UNSET
+        self, query: str, *, subject: str | Unset = UNSET, k: int | None = None
     ) -> tuple[list[Document], RetrievalReport]:
         """Retrieves, and says what was searched, checked and withheld.
+
+        Args:
+            query: What to look for.
+            subject: For whom; without it, the bound one or the one of ``acting_as``.
+            k: Passages wanted, in place of the retriever's own number.
 
         Raises:
             MissingSubjectError: Nobody said for whom.
             AccessCheckError: Some object has no trustworthy decision; nothing is returned.
+            IncompleteRetrievalError: The result may not be the best, and that is to raise.
         """
-        hits, report = carry_out(
-            self._plan(),
-            subject=resolve_bound_subject(self.bound_subject, subject),
+        resolved = resolve_bound_subject(self.bound_subject, subject)
+        outcome = carry_out(
+            self._planning.plan(resolved, self._wanted(k or self.k)),
+            subject=resolved,
             checker=self.checker,
-            search=lambda limit: _hits(
-                self.vectorstore.similarity_search_with_score(query, k=limit, **self.search_kwargs)
-            ),
+            search=lambda step: self._search.run(query, step),
         )
-        return [hit.passage for hit in hits], report
+        return self._documents(query, outcome, k or self.k)
 
     async def aretrieve_with_report(
-        self, query: str, *, subject: str | Unset = UNSET
+        self, query: str, *, subject: str | Unset = UNSET, k: int | None = None
     ) -> tuple[list[Document], RetrievalReport]:
         """Like ``retrieve_with_report``, without blocking the event loop."""
-
-        async def search(limit: int) -> Sequence[Hit]:
-            return _hits(
-                await self.vectorstore.asimilarity_search_with_score(
-                    query, k=limit, **self.search_kwargs
-                )
-            )
-
-        hits, report = await acarry_out(
-            self._plan(),
-            subject=resolve_bound_subject(self.bound_subject, subject),
+        resolved = resolve_bound_subject(self.bound_subject, subject)
+        outcome = await acarry_out(
+            self._planning.plan(resolved, self._wanted(k or self.k)),
+            subject=resolved,
             checker=self.checker,
-            search=search,
+            search=lambda step: self._search.arun(query, step),
         )
-        return [hit.passage for hit in hits], report
+        return self._documents(query, outcome, k or self.k)
 
     def _get_relevant_documents(
         self,
@@ -127,8 +241,9 @@ class PermissionAwareRetriever(BaseRetriever):
         *,
         run_manager: CallbackManagerForRetrieverRun,
         subject: str | Unset = UNSET,
+        k: int | None = None,
     ) -> list[Document]:
-        return self.retrieve_with_report(query, subject=subject)[0]
+        return self.retrieve_with_report(query, subject=subject, k=k)[0]
 
     async def _aget_relevant_documents(
         self,
@@ -136,32 +251,44 @@ class PermissionAwareRetriever(BaseRetriever):
         *,
         run_manager: AsyncCallbackManagerForRetrieverRun,
         subject: str | Unset = UNSET,
+        k: int | None = None,
     ) -> list[Document]:
-        return (await self.aretrieve_with_report(query, subject=subject))[0]
+        return (await self.aretrieve_with_report(query, subject=subject, k=k))[0]
 
-    def _plan(self) -> Plan:
-        return post_filter(self.k, overfetch=self.overfetch, max_candidates=self.max_candidates)
-
-
-def _with_subject(config: RunnableConfig | None, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The keyword arguments with the config's subject, unless the call itself names one."""
-    configurable = ensure_config(config).get("configurable", {})
-    if "subject" in configurable and "subject" not in kwargs:
-        return {**kwargs, "subject": configurable["subject"]}
-    return kwargs
-
-
-def _hits(found: Sequence[tuple[Document, float]]) -> list[Hit]:
-    hits = []
-    for document, score in found:
-        object_id = document.metadata.get("object_id")
-        chunk_id = document.metadata.get("chunk_id", document.id)
-        passage = document.model_copy(update={"metadata": {**document.metadata, "score": score}})
-        hits.append(
-            Hit(
-                object_id=object_id if isinstance(object_id, str) else None,
-                chunk_id=chunk_id if isinstance(chunk_id, str) else None,
-                passage=passage,
-            )
+    def _wanted(self, k: int) -> Wanted:
+        # Diversity needs something to choose from, all of which the user may read.
+        enough = max(k, self.search_kwargs.get("fetch_k", 20)) if self.search_type == "mmr" else k
+        return Wanted(
+            enough,
+            overfetch=self.overfetch,
+            max_candidates=self.max_candidates,
+            max_per_object=self.max_per_object,
+            widens=self._search.widens,
         )
-    return hits
+
+    def _documents(
+        self, query: str, outcome: Outcome, k: int
+    ) -> tuple[list[Document], RetrievalReport]:
+        hits, report = self._planning.judged(outcome)
+        documents = [scored(hit) for hit in hits]
+        if self.search_type == "mmr" and self.vectorstore is not None:
+            documents = diverse(
+                query,
+                documents,
+                k=k,
+                embeddings=self.vectorstore.embeddings,
+                lambda_mult=self.search_kwargs.get("lambda_mult", 0.5),
+            )
+        return documents, report
+
+    def _with_subject(
+        self, config: RunnableConfig | None, kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The keyword arguments with the config's subject, unless the call itself names one."""
+        configurable: dict[str, Any] = ensure_config(config).get("configurable", {})
+        if "subject" in kwargs or "subject" not in configurable:
+            return kwargs
+        configured = configurable["subject"]
+        if self.bound_subject is None:
+            configured = agreed_subject(configured)
+        return {**kwargs, "subject": configured}

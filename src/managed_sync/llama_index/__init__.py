@@ -9,6 +9,7 @@ if find_spec("llama_index") is None:
 
 from managed_sync.llama_index.embedding import BundledEmbedding
 from managed_sync.llama_index.node_parser import ManagedSyncNodeParser
+from managed_sync.llama_index.postprocessor import PermissionPostprocessor
 from managed_sync.llama_index.reader import ManagedSyncReader
 from managed_sync.llama_index.retriever import PermissionAwareRetriever
 from managed_sync.llama_index.target import LlamaIndexTarget
@@ -19,4 +20,5 @@ __all__ = [
     "ManagedSyncNodeParser",
     "ManagedSyncReader",
     "PermissionAwareRetriever",
+    "PermissionPostprocessor",
 ]

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from llama_index.core.schema import BaseNode, Document, NodeRelationship, TextNode
+from llama_index.core.schema import (
+    BaseNode,
+    Document,
+    IndexNode,
+    NodeRelationship,
+    NodeWithScore,
+    TextNode,
+)
 
 from managed_sync.documents import Chunk, SourceDocument
 
-__all__ = ["from_llama_index", "to_document", "to_node"]
+__all__ = ["from_llama_index", "leading_nowhere", "to_document", "to_node"]
 
 # What a model is told about a passage beside its text; ids and offsets mean nothing to it.
 _KEYS_FOR_EMBEDDING = {"title", "heading"}
@@ -49,6 +56,17 @@ def from_llama_index(node: BaseNode) -> SourceDocument:
             who may read it.
     """
     return SourceDocument(text=node.get_content(), metadata=node.metadata)
+
+
+def leading_nowhere(scored: NodeWithScore) -> NodeWithScore:
+    """The node without what it stands for.
+
+    An ``IndexNode`` stands for another node, an index or an engine, of any object, which was never
+    checked and would be serialized with the node.
+    """
+    if not isinstance(scored.node, IndexNode) or scored.node.obj is None:
+        return scored
+    return NodeWithScore(node=scored.node.model_copy(update={"obj": None}), score=scored.score)
 
 
 def _keys_outside(source: SourceDocument | Chunk, kept: set[str]) -> list[str]:

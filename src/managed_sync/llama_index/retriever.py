@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -10,9 +10,13 @@ from llama_index.core.indices.base import BaseIndex
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from managed_sync.errors import ConfigurationError
+from managed_sync.llama_index.searching import IndexSearch, RetrieverSearch
+from managed_sync.llama_index.tool import SearchTool, as_tool
 from managed_sync.permissions.checker import AccessChecker
 from managed_sync.permissions.drivers import acarry_out, carry_out
-from managed_sync.permissions.plan import Hit, Plan, post_filter
+from managed_sync.permissions.object_filter import ObjectFilter
+from managed_sync.permissions.plan import Outcome, Strategy, Wanted
+from managed_sync.permissions.planning import Planning
 from managed_sync.permissions.report import RetrievalReport
 from managed_sync.permissions.subject import UNSET, Unset, resolve_bound_subject, resolve_subject
 
@@ -22,22 +26,37 @@ __all__ = ["PermissionAwareRetriever"]
 class PermissionAwareRetriever(BaseRetriever):
     """Finds the best ``k`` nodes among those a user may read.
 
-    Every node that is returned was allowed by the Permissions API in this very call. If too few of
-    the first hits are allowed, the search widens, so that a user who may read little still gets
-    ``k`` nodes where the index holds them.
+    Every node that is returned was allowed by the Permissions API in this very call, unless the
+    checker keeps decisions. A user who may read little gets ``k`` nodes all the same, where the
+    index holds them; if there may be better ones than were found, the report says so.
 
     Who asks is said by ``for_subject`` or by ``acting_as``. If nobody says, or what is said is
-    empty, ``MissingSubjectError`` is raised.
+    empty, ``MissingSubjectError`` is raised. Events and spans show what is returned, and never what
+    was withheld.
 
     Args:
-        index: An index whose nodes carry ``object_id`` in their metadata. A node without one is
-            never returned.
+        source: An index, or any other retriever, whose nodes carry ``object_id`` in their
+            metadata. A node without one is never returned. A retriever is asked for more where it
+            has a ``similarity_top_k``; where it has not, it is asked once, and a result of fewer
+            than ``k`` nodes is reported as not complete.
         checker: Decides who may read what.
         k: Nodes wanted.
+        strategy: ``"post_filter"`` searches, checks what was found, and looks further until there
+            is enough. ``"pre_filter"`` lists what the user may read, searches among that, and
+            checks what comes back. ``"auto"`` begins as the first and goes over to the second when
+            looking further would cost more.
+        object_filter: How the store filters on object ids, if it is one that this package does
+            not know.
+        max_per_object: Nodes of one object at most.
         overfetch: The first search asks for ``k`` times this many hits.
-        max_candidates: No search asks for more hits than this; a result that is short for this
-            reason has ``complete=False`` in its report.
+        max_candidates: No search asks for more hits than this; a result that may not be the best
+            for this reason has ``complete=False`` in its report.
+        raise_if_incomplete: Whether such a result raises ``IncompleteRetrievalError`` instead.
+        bound_subject: The only subject to retrieve for; ``for_subject`` sets it.
         retriever_kwargs: Passed on to ``index.as_retriever``.
+
+    Raises:
+        ConfigurationError: A number is below 1, or the store does not support the strategy.
 
     Example:
         ```python
@@ -49,25 +68,54 @@ class PermissionAwareRetriever(BaseRetriever):
 
     def __init__(
         self,
-        index: BaseIndex[Any],
+        source: BaseIndex[Any] | BaseRetriever,
         *,
         checker: AccessChecker,
         k: int = 6,
-        overfetch: int = 4,
+        strategy: Strategy = "auto",
+        object_filter: ObjectFilter | None = None,
+        max_per_object: int | None = None,
+        overfetch: int = 5,
         max_candidates: int = 10_000,
+        raise_if_incomplete: bool = False,
         bound_subject: str | None = None,
         **retriever_kwargs: Any,
     ) -> None:
-        if min(k, overfetch, max_candidates) < 1:
-            raise ConfigurationError("k, overfetch and max_candidates must be at least 1.")
+        if min(k, overfetch, max_candidates, max_per_object or 1) < 1:
+            raise ConfigurationError(
+                "k, overfetch, max_candidates and max_per_object must be at least 1."
+            )
         super().__init__()
-        self._index = index
         self._checker = checker
-        self._k = k
-        self._overfetch = overfetch
-        self._max_candidates = max_candidates
-        self._bound_subject = bound_subject
-        self._retriever_kwargs = retriever_kwargs
+        self._bound_subject = None if bound_subject is None else resolve_subject(bound_subject)
+        self._search: IndexSearch | RetrieverSearch = (
+            RetrieverSearch(source)
+            if isinstance(source, BaseRetriever)
+            else IndexSearch(source, retriever_kwargs, object_filter)
+        )
+        self._planning = Planning(
+            checker=checker,
+            strategy=strategy,
+            wanted=Wanted(
+                k,
+                overfetch=overfetch,
+                max_candidates=max_candidates,
+                max_per_object=max_per_object,
+                widens=self._search.widens,
+            ),
+            object_filter=self._search.object_filter,
+            chunk_count=self._search.chunk_count,
+            raise_if_incomplete=raise_if_incomplete,
+            store=self._search.name,
+        )
+
+    @classmethod
+    def from_retriever(
+        cls, retriever: BaseRetriever, *, checker: AccessChecker, **arguments: Any
+    ) -> PermissionAwareRetriever:
+        """Makes any retriever permission-aware, with its own number of nodes where it has one."""
+        own = getattr(retriever, "similarity_top_k", None)
+        return cls(retriever, checker=checker, **{"k": own or 6, **arguments})
 
     def for_subject(self, subject: str) -> PermissionAwareRetriever:
         """The same retriever for one user only, as for a query or chat engine.
@@ -75,15 +123,18 @@ class PermissionAwareRetriever(BaseRetriever):
         Raises:
             MissingSubjectError: ``subject`` is empty.
         """
-        return PermissionAwareRetriever(
-            self._index,
-            checker=self._checker,
-            k=self._k,
-            overfetch=self._overfetch,
-            max_candidates=self._max_candidates,
-            bound_subject=resolve_subject(subject),
-            **self._retriever_kwargs,
-        )
+        bound = copy.copy(self)
+        bound._bound_subject = resolve_subject(subject)
+        return bound
+
+    def as_tool(self, *, name: str | None = None, description: str | None = None) -> SearchTool:
+        """This retriever as a tool for a model, which can say what to look for and nothing else.
+
+        Args:
+            name: The name by which a model calls the tool.
+            description: When and how a model should use the tool.
+        """
+        return as_tool(self, name=name, description=description)
 
     def retrieve_with_report(
         self, query: str | QueryBundle, *, subject: str | Unset = UNSET
@@ -93,32 +144,31 @@ class PermissionAwareRetriever(BaseRetriever):
         Raises:
             MissingSubjectError: Nobody said for whom.
             AccessCheckError: Some object has no trustworthy decision; nothing is returned.
+            IncompleteRetrievalError: The result may not be the best, and that is to raise.
         """
         bundle = QueryBundle(query) if isinstance(query, str) else query
-        hits, report = carry_out(
-            self._plan(),
-            subject=resolve_bound_subject(self._bound_subject, subject),
+        resolved = resolve_bound_subject(self._bound_subject, subject)
+        outcome = carry_out(
+            self._planning.plan(resolved),
+            subject=resolved,
             checker=self._checker,
-            search=lambda limit: _hits(self._searching(limit).retrieve(bundle)),
+            search=lambda step: self._search.run(bundle, step),
         )
-        return [hit.passage for hit in hits], report
+        return self._nodes(outcome)
 
     async def aretrieve_with_report(
         self, query: str | QueryBundle, *, subject: str | Unset = UNSET
     ) -> tuple[list[NodeWithScore], RetrievalReport]:
         """Like ``retrieve_with_report``, without blocking the event loop."""
         bundle = QueryBundle(query) if isinstance(query, str) else query
-
-        async def search(limit: int) -> Sequence[Hit]:
-            return _hits(await self._searching(limit).aretrieve(bundle))
-
-        hits, report = await acarry_out(
-            self._plan(),
-            subject=resolve_bound_subject(self._bound_subject, subject),
+        resolved = resolve_bound_subject(self._bound_subject, subject)
+        outcome = await acarry_out(
+            self._planning.plan(resolved),
+            subject=resolved,
             checker=self._checker,
-            search=search,
+            search=lambda step: self._search.arun(bundle, step),
         )
-        return [hit.passage for hit in hits], report
+        return self._nodes(outcome)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return self.retrieve_with_report(query_bundle)[0]
@@ -126,8 +176,7 @@ class PermissionAwareRetriever(BaseRetriever):
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return (await self.aretrieve_with_report(query_bundle))[0]
 
-    # The base class follows nodes that stand for other retrievers after the check; what it would
-    # bring back was never checked. The search below follows them before the check.
+    # The base class follows nodes that stand for others, which were never checked.
     def _handle_recursive_retrieval(
         self, query_bundle: QueryBundle, nodes: list[NodeWithScore]
     ) -> list[NodeWithScore]:
@@ -138,22 +187,6 @@ class PermissionAwareRetriever(BaseRetriever):
     ) -> list[NodeWithScore]:
         return nodes
 
-    def _searching(self, limit: int) -> BaseRetriever:
-        return self._index.as_retriever(similarity_top_k=limit, **self._retriever_kwargs)
-
-    def _plan(self) -> Plan:
-        return post_filter(self._k, overfetch=self._overfetch, max_candidates=self._max_candidates)
-
-
-def _hits(found: Sequence[NodeWithScore]) -> list[Hit]:
-    hits = []
-    for scored in found:
-        object_id = scored.node.metadata.get("object_id")
-        hits.append(
-            Hit(
-                object_id=object_id if isinstance(object_id, str) else None,
-                chunk_id=scored.node.node_id,
-                passage=scored,
-            )
-        )
-    return hits
+    def _nodes(self, outcome: Outcome) -> tuple[list[NodeWithScore], RetrievalReport]:
+        hits, report = self._planning.judged(outcome)
+        return [hit.passage for hit in hits], report

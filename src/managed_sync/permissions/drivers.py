@@ -2,43 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, replace
 from typing import Any
 
 from managed_sync.permissions.checker import AccessChecker
-from managed_sync.permissions.plan import Check, Hit, Outcome, Plan, Search
+from managed_sync.permissions.plan import Check, CheckAndList, ListObjects, Outcome, Plan, Search
+from managed_sync.permissions.questions import Decision
+from managed_sync.permissions.ranking import Hit
 
 __all__ = ["acarry_out", "carry_out"]
 
 
 def carry_out(
-    plan: Plan, *, subject: str, checker: AccessChecker, search: Callable[[int], Sequence[Hit]]
+    plan: Plan, *, subject: str, checker: AccessChecker, search: Callable[[Search], Sequence[Hit]]
 ) -> Outcome:
     """Carries a plan out.
 
     Args:
         plan: The plan.
         subject: For whom to check.
-        checker: Answers its checks.
-        search: Answers its searches: the best ``limit`` hits of the store, best first.
+        checker: Answers its checks, and lists.
+        search: Answers its searches, best hit first.
 
     Raises:
         AccessCheckError: Some object has no trustworthy decision; nothing is returned.
     """
-    clock = _Clock()
+    meter = _Meter()
     answer: Any = None
     while True:
         try:
             step = plan.send(answer)
         except StopIteration as stop:
-            return clock.complete(stop.value, subject)
-        with clock.timing(step):
-            if isinstance(step, Search):
-                answer = search(step.limit)
-            else:
-                answer = checker.allowed(subject, step.object_ids)
+            return meter.complete(stop.value, subject)
+        meter.start()
+        match step:
+            case Search():
+                answer = search(step)
+            case Check():
+                answer = meter.count(checker.decide(subject, step.object_ids))
+            case ListObjects():
+                answer = checker.list_objects(subject)
+            case CheckAndList():
+                with ThreadPoolExecutor(1) as pool:
+                    listing = pool.submit(copy_context().run, checker.list_objects, subject)
+                    decisions = checker.decide(subject, step.object_ids)
+                    answer = meter.count(decisions), listing.result()
+        meter.stop(searching=isinstance(step, Search))
 
 
 async def acarry_out(
@@ -46,46 +60,65 @@ async def acarry_out(
     *,
     subject: str,
     checker: AccessChecker,
-    search: Callable[[int], Awaitable[Sequence[Hit]]],
+    search: Callable[[Search], Awaitable[Sequence[Hit]]],
 ) -> Outcome:
     """Like ``carry_out``, without blocking the event loop."""
-    clock = _Clock()
+    meter = _Meter()
     answer: Any = None
     while True:
         try:
             step = plan.send(answer)
         except StopIteration as stop:
-            return clock.complete(stop.value, subject)
-        with clock.timing(step):
-            if isinstance(step, Search):
-                answer = await search(step.limit)
-            else:
-                answer = await checker.aallowed(subject, step.object_ids)
+            return meter.complete(stop.value, subject)
+        meter.start()
+        match step:
+            case Search():
+                answer = await search(step)
+            case Check():
+                answer = meter.count(await checker.adecide(subject, step.object_ids))
+            case ListObjects():
+                answer = await checker.alist_objects(subject)
+            case CheckAndList():
+                decisions, listed = await asyncio.gather(
+                    checker.adecide(subject, step.object_ids), checker.alist_objects(subject)
+                )
+                answer = meter.count(decisions), listed
+        meter.stop(searching=isinstance(step, Search))
 
 
 @dataclass(slots=True)
-class _Clock:
-    """Adds up the seconds spent in each kind of step."""
+class _Meter:
+    """Adds up what the steps took, in seconds and in checks."""
 
-    seconds: dict[type, float] = field(default_factory=lambda: {Search: 0.0, Check: 0.0})
-    _kind: type = Search
+    checks: int = 0
+    cache_hits: int = 0
+    search_seconds: float = 0.0
+    check_seconds: float = 0.0
     _started: float = 0.0
 
-    def timing(self, step: Search | Check) -> _Clock:
-        self._kind = type(step)
-        return self
-
-    def __enter__(self) -> None:
+    def start(self) -> None:
         self._started = time.perf_counter()
 
-    def __exit__(self, *_: object) -> None:
-        self.seconds[self._kind] += time.perf_counter() - self._started
+    def stop(self, *, searching: bool) -> None:
+        seconds = time.perf_counter() - self._started
+        if searching:
+            self.search_seconds += seconds
+        else:
+            self.check_seconds += seconds
+
+    def count(self, decisions: Sequence[Decision]) -> set[str]:
+        kept = sum(decision.from_cache for decision in decisions)
+        self.cache_hits += kept
+        self.checks += len(decisions) - kept
+        return {decision.object_id for decision in decisions if decision.allowed is True}
 
     def complete(self, outcome: Outcome, subject: str) -> Outcome:
         hits, report = outcome
         return hits, replace(
             report,
             subject=subject,
-            search_seconds=self.seconds[Search],
-            check_seconds=self.seconds[Check],
+            checks=self.checks,
+            cache_hits=self.cache_hits,
+            search_seconds=self.search_seconds,
+            check_seconds=self.check_seconds,
         )

@@ -3,10 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
+from managed_sync.identifiers import normalize_subject
 from managed_sync.models import RelationshipNode
 
-__all__ = ["in_words"]
+__all__ = ["ExpandClient", "explain", "in_words"]
+
+
+class ExpandClient(Protocol):
+    """What an explanation needs of a client."""
+
+    def expand(self, subject: str, relation: str, object_id: str) -> RelationshipNode:
+        """How a subject comes to have a relation to an object."""
+
+
+def explain(
+    client: ExpandClient,
+    subject: str,
+    object_id: str,
+    *,
+    relation: str = "viewer",
+    name: Callable[[str], str] = str,
+) -> str:
+    """Says why a subject may or may not read an object: the way through groups and folders.
+
+    It names other users and groups, so it is for administrators and logs, not for the subject.
+
+    Args:
+        client: A ``ManagedSyncClient``, or anything with its ``expand``.
+        subject: Such as ``"alice@example.com"``.
+        object_id: Such as ``"file:3f2a"``.
+        relation: What is to be explained: viewer, editor or owner.
+        name: Gives an object id the name that a person knows it by.
+
+    Raises:
+        ApiError: The API does not answer.
+        InvalidIdentifierError: ``subject`` is not one.
+    """
+    subject = normalize_subject(subject)
+    return in_words(client.expand(subject, relation, object_id), subject, name)
 
 
 def in_words(tree: RelationshipNode, subject: str, name: Callable[[str], str] = str) -> str:

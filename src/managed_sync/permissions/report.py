@@ -12,17 +12,22 @@ class RetrievalReport:
     """How one retrieval came to its result.
 
     Attributes:
-        strategy: How permissions were applied, such as ``"post_filter"``.
+        strategy: How the result came about in the end: ``"post_filter"`` or ``"pre_filter"``.
         rounds: Searches sent to the store.
-        candidates: Hits the store returned in its widest search.
-        objects: Distinct objects among them, each checked once.
-        checks: Access checks sent.
+        round_trips: Times the permission service was waited for.
+        candidates: Hits that were looked at, best first, until there was enough.
+        objects: Distinct objects that were decided on, each once.
+        checks: Decisions asked of the permission service for that.
+        cache_hits: Decisions that the checker had kept from an earlier question.
+        listed: How many objects the subject's list held; ``None`` if it was not asked for.
         returned: Passages returned.
-        withheld: Hits of the widest search that the subject may not read.
+        withheld: Hits among the candidates that the subject may not read.
         unidentified: Hits without an object id; they cannot be checked, so they are never
             returned.
         complete: Whether the result is the best there is: ``k`` passages were found, or the
-            store held no more. ``False`` when the search ended at ``max_candidates``.
+            store held no more. ``False`` when the search ended at ``max_candidates``, when the
+            list may have been cut off, or when the store filters only after it has searched.
+        filter_ignored: Whether the store brought hits that its filter should have kept out.
         subject: For whom it was.
         search_seconds: Time spent in the store.
         check_seconds: Time spent in permission checks.
@@ -30,13 +35,17 @@ class RetrievalReport:
 
     strategy: str
     rounds: int
+    round_trips: int
     candidates: int
     objects: int
-    checks: int
+    listed: int | None
     returned: int
     withheld: int
     unidentified: int
     complete: bool
+    filter_ignored: bool = False
     subject: str = ""
+    checks: int = 0
+    cache_hits: int = 0
     search_seconds: float = 0.0
     check_seconds: float = 0.0

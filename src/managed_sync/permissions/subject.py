@@ -14,7 +14,14 @@ from typing import Final
 from managed_sync.errors import ConfigurationError, InvalidIdentifierError, MissingSubjectError
 from managed_sync.identifiers import normalize_subject
 
-__all__ = ["UNSET", "Unset", "acting_as", "resolve_bound_subject", "resolve_subject"]
+__all__ = [
+    "UNSET",
+    "Unset",
+    "acting_as",
+    "agreed_subject",
+    "resolve_bound_subject",
+    "resolve_subject",
+]
 
 
 class Unset:
@@ -83,12 +90,36 @@ def resolve_bound_subject(bound: str | None, said: object = UNSET) -> str:
     """
     if bound is None:
         return resolve_subject(said)
+    bound = _checked(bound)
     if not isinstance(said, Unset) and resolve_subject(said) != bound:
         raise ConfigurationError(
             "This retriever is bound to one subject by for_subject() and was asked to retrieve "
             "for another; use the retriever that it was made from."
         )
     return bound
+
+
+def agreed_subject(configured: object) -> object:
+    """What a running config says, unless ``acting_as`` says another.
+
+    Both surround a call, and nothing says which of them is nearer: where they differ, choosing
+    one could show a user what only the other may read.
+
+    Args:
+        configured: The config's subject, or ``UNSET``; it is handed back.
+
+    Raises:
+        ConfigurationError: Both name a subject, and not the same.
+    """
+    surrounding = _acting_as.get()
+    if isinstance(configured, Unset) or surrounding is None:
+        return configured
+    if resolve_subject(configured) != surrounding:
+        raise ConfigurationError(
+            "The running config names one subject and acting_as another; say only one, or use "
+            "for_subject()."
+        )
+    return configured
 
 
 def _checked(value: object) -> str:

@@ -1,0 +1,37 @@
+"""How a passage is named to people and models: where it stands, and its number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+__all__ = ["numbered", "place"]
+
+
+def place(metadata: Mapping[str, Any]) -> str:
+    """Where a passage stands: title, page and heading, as far as they are known.
+
+    Example:
+        >>> place({"title": "Plan.pdf", "page": 2, "heading": "Costs > Travel"})
+        'Plan.pdf · page 2 · Costs > Travel'
+    """
+    title = str(metadata.get("title") or metadata.get("object_id", ""))
+    page = f"page {metadata['page']}" if "page" in metadata else ""
+    heading = str(metadata.get("heading") or "").removeprefix(title).removeprefix(" > ")
+    return " · ".join(filter(None, [title, page, heading]))
+
+
+def numbered(passages: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
+    """Passages under their number and place, for a model to read and to cite.
+
+    Args:
+        passages: Texts with their metadata.
+    """
+    return "\n\n".join(
+        f"[{number}] {place(metadata)}{_address(metadata)}\n{text}"
+        for number, (text, metadata) in enumerate(passages, start=1)
+    )
+
+
+def _address(metadata: Mapping[str, Any]) -> str:
+    return f" <{metadata['url']}>" if metadata.get("url") else ""

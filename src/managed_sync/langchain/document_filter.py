@@ -1,0 +1,115 @@
+"""A LangChain document filter that keeps only what the asking user may read, now.
+
+What this module promises:
+
+- A document is kept only if a check in this very call allowed the object that it came from.
+- All documents of an allowed object are kept, in their order; none without an object id is.
+- Without a subject nothing is kept or lost silently: the call raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from langchain_core.callbacks import Callbacks
+from langchain_core.documents import BaseDocumentCompressor, Document
+from langchain_core.runnables import ensure_config
+from pydantic import ConfigDict, Field
+
+from managed_sync.permissions.checker import AccessChecker
+from managed_sync.permissions.subject import (
+    UNSET,
+    agreed_subject,
+    resolve_bound_subject,
+    resolve_subject,
+)
+
+__all__ = ["PermissionFilter"]
+
+
+class PermissionFilter(BaseDocumentCompressor):
+    """Drops the documents that a user may not read, for ``ContextualCompressionRetriever``.
+
+    It sees only what the retriever before it found, so a user who may read little may get little,
+    and traces show all that was found. ``PermissionAwareRetriever`` searches wider and shows only
+    what it returns; prefer it where you can. Put the filter last: what a step after it brings in
+    was never checked.
+
+    Who asks is said by ``for_subject``, by ``acting_as``, or by the config of the chain or graph
+    around the filter. LangChain hides two configs from a filter: the one that is given to
+    ``ContextualCompressionRetriever`` itself, and those of a ``batch``. Naming a subject there
+    changes nothing, not even inside a chain for another user, who then remains the one who asks;
+    use ``for_subject``.
+
+    Args:
+        checker: Decides who may read what.
+        bound_subject: The one user this filter is for; ``for_subject`` sets it.
+
+    Raises:
+        MissingSubjectError: Nobody said for whom, or what was said is empty.
+        ConfigurationError: Two subjects were said, and they differ.
+        AccessCheckError: Some object has no trustworthy decision; nothing is returned.
+
+    Example:
+        ```python
+        retriever = ContextualCompressionRetriever(
+            base_retriever=store.as_retriever(search_kwargs={"k": 50}),
+            base_compressor=PermissionFilter(checker=AccessChecker(client)),
+        )
+        with acting_as("alice@example.com"):
+            retriever.invoke("What did we decide on pricing?")
+        ```
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
+    # The checker's client holds credentials, so it is not part of what is serialized or printed.
+    checker: AccessChecker = Field(exclude=True, repr=False)
+    bound_subject: str | None = None
+
+    def for_subject(self, subject: str) -> PermissionFilter:
+        """The same filter for one user only, to be used where nobody can say who asks.
+
+        Raises:
+            MissingSubjectError: ``subject`` is empty.
+        """
+        return self.model_copy(update={"bound_subject": resolve_subject(subject)})
+
+    def compress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Callbacks = None
+    ) -> list[Document]:
+        """The documents that the subject may read, in their order."""
+        allowed = self.checker.allowed(self._subject(), _object_ids(documents))
+        return _of_objects(allowed, documents)
+
+    async def acompress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Callbacks = None
+    ) -> list[Document]:
+        """Like ``compress_documents``, without blocking the event loop."""
+        allowed = await self.checker.aallowed(self._subject(), _object_ids(documents))
+        return _of_objects(allowed, documents)
+
+    def _subject(self) -> str:
+        configurable: dict[str, Any] = ensure_config().get("configurable", {})
+        configured = configurable.get("subject", UNSET)
+        if self.bound_subject is None:
+            configured = agreed_subject(configured)
+        return resolve_bound_subject(self.bound_subject, configured)
+
+
+def _object_ids(documents: Iterable[Document]) -> list[str]:
+    return [object_id for document in documents if (object_id := _object_id(document))]
+
+
+def _object_id(document: Document) -> str | None:
+    object_id = document.metadata.get("object_id")
+    return object_id if isinstance(object_id, str) else None
+
+
+def _of_objects(allowed: set[str], documents: Iterable[Document]) -> list[Document]:
+    return [
+        document
+        for document in documents
+        if (object_id := _object_id(document)) and object_id in allowed
+    ]

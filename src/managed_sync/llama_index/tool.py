@@ -1,0 +1,102 @@
+"""A permission-aware retriever as a LlamaIndex tool that a model can call but not steer.
+
+What this module promises:
+
+- The tool's schema has the question and nothing else. Whatever else a model writes into its
+  arguments, a subject among it, changes nothing.
+- The subject comes from the retriever or from ``acting_as``.
+- A missing subject or a failed check raises; it never becomes an answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.schema import MetadataMode, NodeWithScore
+from llama_index.core.tools import AsyncBaseTool, ToolMetadata, ToolOutput
+from pydantic import BaseModel, Field
+
+from managed_sync.documents.passages import numbered
+
+if TYPE_CHECKING:
+    from managed_sync.llama_index.retriever import PermissionAwareRetriever
+
+__all__ = ["SearchTool", "as_tool"]
+
+_NAME = "search_documents"
+_DESCRIPTION = (
+    "Searches the documents that the user may read and returns numbered passages. "
+    "Cite a passage by its number in brackets, such as [1]."
+)
+
+
+class SearchInput(BaseModel):
+    """All that a model may say."""
+
+    input: str = Field(description="What to look for, as a question or a few words.")
+
+
+class SearchTool(AsyncBaseTool):
+    """Answers a model's question with passages the user may read; ``as_tool`` makes one."""
+
+    def __init__(self, retriever: PermissionAwareRetriever, metadata: ToolMetadata) -> None:
+        self._retriever = retriever
+        self._metadata = metadata
+
+    @property
+    def metadata(self) -> ToolMetadata:
+        """What a model is told about the tool."""
+        return self._metadata
+
+    def call(self, input: str, **_: Any) -> ToolOutput:
+        """Searches for ``input``; whatever else a model wrote is ignored.
+
+        Raises:
+            MissingSubjectError: Nobody said for whom.
+            AccessCheckError: Some object has no trustworthy decision; nothing is returned.
+        """
+        return self._answer(input, self._retriever.retrieve(input))
+
+    async def acall(self, input: str, **_: Any) -> ToolOutput:
+        """Like ``call``, without blocking the event loop."""
+        return self._answer(input, await self._retriever.aretrieve(input))
+
+    def _answer(self, question: str, nodes: list[NodeWithScore]) -> ToolOutput:
+        passages = [
+            (scored.node.get_content(MetadataMode.NONE), scored.node.metadata) for scored in nodes
+        ]
+        return ToolOutput(
+            tool_name=self._metadata.get_name(),
+            content=numbered(passages) or "No passages found.",
+            raw_input={"input": question},
+            raw_output=nodes,
+        )
+
+
+def as_tool(
+    retriever: PermissionAwareRetriever,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+) -> SearchTool:
+    """Makes a tool that answers a model's question with passages the user may read.
+
+    Its content is text: numbered passages, each under its title, page, heading and address; its
+    raw output is the nodes.
+
+    Args:
+        retriever: What to search with.
+        name: The name by which a model calls the tool.
+        description: When and how a model should use the tool.
+
+    Example:
+        ```python
+        agent = FunctionAgent(tools=[as_tool(retriever)], llm=llm)
+        with acting_as("alice@example.com"):
+            await agent.run("What did we decide on pricing?")
+        ```
+    """
+    metadata = ToolMetadata(
+        name=name or _NAME, description=description or _DESCRIPTION, fn_schema=SearchInput
+    )
+    return SearchTool(retriever, metadata)

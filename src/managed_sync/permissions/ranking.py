@@ -1,0 +1,60 @@
+"""Search results as the plan sees them: hits in the store's order."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Hit", "distinct", "merged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One search result.
+
+    Attributes:
+        object_id: The source object it came from; ``None`` if the store does not say.
+        chunk_id: Its own id, where the store has one; a repeated one is the same passage.
+        passage: The framework's own document or node.
+        score: The store's score, whatever it measures; only its order counts.
+    """
+
+    object_id: str | None
+    chunk_id: str | None
+    passage: Any
+    score: float | None = None
+
+
+def distinct(hits: Iterable[Hit]) -> list[Hit]:
+    """The hits without repetitions of the same chunk."""
+    seen: set[str] = set()
+    kept = []
+    for hit in hits:
+        if hit.chunk_id is not None:
+            if hit.chunk_id in seen:
+                continue
+            seen.add(hit.chunk_id)
+        kept.append(hit)
+    return kept
+
+
+def merged(rankings: Sequence[Sequence[Hit]]) -> list[Hit]:
+    """One ranking out of several that are sorted alike; equal scores keep the rankings' order.
+
+    Whether higher scores are better is seen from the rankings themselves: each has its best first.
+    """
+    filled = [ranking for ranking in rankings if ranking]
+    if len(filled) < 2:
+        return list(filled[0]) if filled else []
+    sign = -1.0 if _higher_is_better(filled) else 1.0
+    return list(heapq.merge(*filled, key=lambda hit: sign * (hit.score or 0.0)))
+
+
+def _higher_is_better(rankings: Sequence[Sequence[Hit]]) -> bool:
+    for ranking in rankings:
+        best, worst = ranking[0].score, ranking[-1].score
+        if best is not None and worst is not None and best != worst:
+            return best > worst
+    return True

@@ -1,0 +1,188 @@
+"""One request for equal questions that are asked at the same time.
+
+What this module promises:
+
+- A caller gets the answer to a request that was sent after it asked, never to one that was sent
+  before: that one may have been answered before an access was revoked.
+- For each question at most one request is under way. Whoever asks meanwhile waits for it to end
+  and then shares the next one, so that callers who ask at the same time send two at most.
+- A request that fails fails for all who share it, and is not remembered.
+- A caller that stops waiting does not stop the request for the others. Where the request itself is
+  broken off, as by Ctrl-C, those who share it send another one.
+- Only callers of an equal key share. What is not part of the key must not change the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from threading import Lock
+from types import TracebackType
+from typing import Any, TypeVar
+
+__all__ = ["SingleFlight"]
+
+V = TypeVar("V")
+
+_MOST_THREADS = 32
+
+
+class SingleFlight:
+    """Lets concurrent callers share requests; see the module for what that never means.
+
+    Safe to share between threads and tasks. A request must not ask its own question again.
+
+    Example:
+        >>> SingleFlight().run("question", lambda: "answer")
+        'answer'
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._flights: dict[Hashable, _Flight] = {}
+        # The event loop's own pool would not do: it may be full of threads that wait for flights.
+        self._pool = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="managed-sync-checks")
+
+    def run(self, key: Hashable, send: Callable[[], V]) -> V:
+        """The answer to ``send()``, called here or for another caller that asks the same.
+
+        Raises:
+            Exception: Whatever ``send`` raises.
+        """
+        for flight, is_mine in self._flights_for(key):
+            if is_mine:
+                self._fly(key, flight, send)
+            flight.landed.result()
+        answer: V = flight.outcome()
+        return answer
+
+    async def arun_in_thread(self, key: Hashable, send: Callable[[], V]) -> V:
+        """Like ``run``, and shared with its callers, without blocking the event loop."""
+
+        def start(flight: _Flight) -> None:
+            self._pool.submit(copy_context().run, self._fly, key, flight, send)
+
+        answer: V = await self._outcome(key, start)
+        return answer
+
+    async def arun(self, key: Hashable, send: Callable[[], Awaitable[V]]) -> V:
+        """The answer to ``await send()``, called here or for another task that asks the same.
+
+        Tasks of different event loops do not share: a request ends with its loop.
+
+        Raises:
+            Exception: Whatever ``send`` raises.
+        """
+        own_key = (asyncio.get_running_loop(), key)
+
+        def start(flight: _Flight) -> None:
+            # A task of its own: the caller's may be cancelled while others wait.
+            flight.task = asyncio.create_task(self._afly(own_key, flight, send))
+            # A task that is cancelled before its first step has no other way to say so.
+            flight.task.add_done_callback(
+                lambda _: self._land(own_key, flight, asyncio.CancelledError())
+            )
+
+        answer: V = await self._outcome(own_key, start)
+        return answer
+
+    async def _outcome(self, key: Hashable, start: Callable[[_Flight], None]) -> Any:
+        for flight, is_mine in self._flights_for(key):
+            if is_mine:
+                try:
+                    start(flight)
+                except BaseException as error:
+                    self._land(key, flight, error)
+                    raise
+            await asyncio.wrap_future(flight.landed)
+        return flight.outcome()
+
+    def _fly(self, key: Hashable, flight: _Flight, send: Callable[[], Any]) -> None:
+        with self._flying(key, flight):
+            flight.answer = send()
+
+    async def _afly(
+        self, key: Hashable, flight: _Flight, send: Callable[[], Awaitable[Any]]
+    ) -> None:
+        # The error is raised to those who wait.
+        with suppress(Exception), self._flying(key, flight):
+            flight.answer = await send()
+
+    def _flights_for(self, key: Hashable) -> Iterator[tuple[_Flight, bool]]:
+        """The flights to wait for, and whether it is the caller who has to start each one.
+
+        The last one is the one whose outcome is the caller's: it was sent after the caller came.
+        """
+        with self._lock:
+            flight, is_mine = self._current_flight(key)
+            was_sent_later = not flight.is_sent
+        while True:
+            yield flight, is_mine
+            if is_mine or (was_sent_later and not flight.is_broken_off):
+                return
+            with self._lock:
+                is_mine = False
+                if flight.next is None:
+                    # Whatever flight there is now began after the one waited for had landed.
+                    flight.next, is_mine = self._current_flight(key)
+                flight = flight.next
+            was_sent_later = True
+
+    def _current_flight(self, key: Hashable) -> tuple[_Flight, bool]:
+        """The flight there is, or a new one."""
+        flight = self._flights.get(key)
+        if flight is not None:
+            return flight, False
+        flight = self._flights[key] = _Flight()
+        return flight, True
+
+    @contextmanager
+    def _flying(self, key: Hashable, flight: _Flight) -> Iterator[None]:
+        with self._lock:
+            flight.is_sent = True
+        try:
+            yield
+        except BaseException as error:
+            self._land(key, flight, error)
+            raise
+        self._land(key, flight)
+
+    def _land(self, key: Hashable, flight: _Flight, error: BaseException | None = None) -> None:
+        with self._lock:
+            # It may have landed before: at once, when it could not be started.
+            if self._flights.get(key) is not flight:
+                return
+            del self._flights[key]
+        if error is not None:
+            flight.error, flight.traceback = error, error.__traceback__
+        flight.landed.set_result(None)
+
+
+class _Flight:
+    """One request: not yet sent, sent, and once ``landed``, with an answer or an error."""
+
+    __slots__ = ("answer", "error", "is_sent", "landed", "next", "task", "traceback")
+
+    def __init__(self) -> None:
+        self.is_sent = False
+        self.landed: Future[None] = Future()
+        # A future that runs can't be cancelled by a task that stops waiting for it.
+        self.landed.set_running_or_notify_cancel()
+        self.answer: Any = None
+        self.error: BaseException | None = None
+        self.traceback: TracebackType | None = None
+        self.next: _Flight | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def is_broken_off(self) -> bool:
+        return self.error is not None and not isinstance(self.error, Exception)
+
+    def outcome(self) -> Any:
+        if self.error is not None:
+            # The same error is raised to several callers, whose traces must not pile up in it.
+            raise self.error.with_traceback(self.traceback)
+        return self.answer

@@ -1,0 +1,82 @@
+"""The chunks that every store is filled with, and the exact answer to every question."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+
+import numpy as np
+from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
+from numpy.typing import NDArray
+
+DIMENSIONS = 16
+CHUNKS_PER_OBJECT = 10
+
+# Ids as nobody would choose them: each of these breaks a filter that is put together carelessly.
+ODD_OBJECTS = [
+    "file:it's",
+    'file:"quoted"',
+    "file:a:b:c",
+    "file:100%",
+    "file:%s %(name)s :name $1 ?",
+    "file:日本語",
+    "file:😀",
+    "file:café",
+    "file:cafe\u0301",
+    "file:Case",
+    "file:case",
+    "file:'); DROP TABLE chunks; --",
+    "file:' OR '1'='1",
+    "file:back\\slash\\'",
+    "file:{braces} [brackets] (parentheses)",
+    "file:a,b",
+    "file: blank ",
+    "file:line\nbreak",
+    "file:$in",
+    "file:null",
+]
+OBJECTS = ODD_OBJECTS + [f"file:{number}" for number in range(40 - len(ODD_OBJECTS))]
+
+
+class HashEmbeddings(Embeddings):
+    """Unit vectors that depend on nothing but the text."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        vector: list[float] = _vector(text).tolist()
+        return vector
+
+
+def _vector(text: str) -> NDArray[np.float64]:
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+    vector = np.random.default_rng(seed).normal(size=DIMENSIONS)
+    unit: NDArray[np.float64] = vector / np.linalg.norm(vector)
+    return unit
+
+
+def _chunk(object_id: str, index: int) -> Document:
+    text = f"Chunk {index} of {object_id}"
+    chunk_id = str(uuid.uuid5(uuid.NAMESPACE_URL, text))
+    metadata = {"object_id": object_id, "chunk_id": chunk_id, "chunk_index": index}
+    return Document(id=chunk_id, page_content=text, metadata=metadata)
+
+
+CHUNKS = [_chunk(object_id, index) for object_id in OBJECTS for index in range(CHUNKS_PER_OBJECT)]
+IDS = [str(chunk.id) for chunk in CHUNKS]
+TEXTS = [chunk.page_content for chunk in CHUNKS]
+METADATA = [chunk.metadata for chunk in CHUNKS]
+OBJECT_OF = {str(chunk.id): str(chunk.metadata["object_id"]) for chunk in CHUNKS}
+_VECTORS = np.stack([_vector(text) for text in TEXTS])
+
+
+def ranking(query: str) -> list[str]:
+    """The ids of all chunks, the nearest first. On unit vectors all usual distances agree."""
+    return [IDS[row] for row in np.argsort(-(_VECTORS @ _vector(query)))]
+
+
+def ranking_within(query: str, object_ids: set[str]) -> list[str]:
+    """The same, of these objects only."""
+    return [chunk_id for chunk_id in ranking(query) if OBJECT_OF[chunk_id] in object_ids]

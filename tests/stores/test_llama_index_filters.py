@@ -1,0 +1,166 @@
+"""LlamaIndex's stores: a filtered retrieval is the exhaustive ranking of the allowed chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llama_index.core import VectorStoreIndex
+from llama_index.core.embeddings import BaseEmbedding
+from llama_index.core.schema import TextNode
+from llama_index.core.storage import StorageContext
+from llama_index.core.vector_stores import SimpleVectorStore
+from llama_index.core.vector_stores.types import BasePydanticVectorStore
+
+from managed_sync.llama_index.object_filters import chunk_count, object_filter_for
+from managed_sync.permissions.object_filter import ObjectFilter
+from tests.stores.chunks import (
+    CHUNKS,
+    OBJECT_OF,
+    OBJECTS,
+    ODD_OBJECTS,
+    HashEmbeddings,
+    ranking_within,
+)
+
+QUESTION = "Who signed?"
+
+
+class HashEmbedding(BaseEmbedding):
+    """The same vectors as in LangChain's tests."""
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        return HashEmbeddings().embed_query(text)
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return self._get_text_embedding(query)
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return self._get_text_embedding(query)
+
+
+def simple(_: Path) -> BasePydanticVectorStore:
+    return SimpleVectorStore()
+
+
+def qdrant(_: Path) -> BasePydanticVectorStore:
+    from llama_index.vector_stores.qdrant import QdrantVectorStore
+    from qdrant_client import QdrantClient
+
+    return QdrantVectorStore("chunks", client=QdrantClient(":memory:"))
+
+
+def chroma(folder: Path) -> BasePydanticVectorStore:
+    from chromadb import PersistentClient
+    from llama_index.vector_stores.chroma import ChromaVectorStore
+
+    collection = PersistentClient(str(folder)).create_collection("chunks")
+    return ChromaVectorStore(collection)
+
+
+STORES: dict[Callable[[Path], BasePydanticVectorStore], bool] = {
+    simple: True,
+    qdrant: True,
+    chroma: False,
+}
+
+
+@pytest.fixture(scope="module", params=STORES, ids=lambda make: make.__name__)
+def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[VectorStoreIndex, bool]:
+    """An index over one of the stores, and whether that searches exhaustively."""
+    make: Callable[[Path], BasePydanticVectorStore] = request.param
+    store = make(tmp_path_factory.mktemp(make.__name__))
+    nodes = [
+        TextNode(
+            id_=str(chunk.id),
+            text=chunk.page_content,
+            metadata=chunk.metadata,
+            excluded_embed_metadata_keys=list(chunk.metadata),
+        )
+        for chunk in CHUNKS
+    ]
+    context = StorageContext.from_defaults(vector_store=store)
+    index = VectorStoreIndex(nodes, storage_context=context, embed_model=HashEmbedding())
+    return index, STORES[make]
+
+
+def filter_of(index: VectorStoreIndex) -> ObjectFilter:
+    object_filter = object_filter_for(index)
+    assert object_filter is not None
+    return object_filter
+
+
+def search(index: VectorStoreIndex, k: int, object_ids: list[str]) -> list[str]:
+    kwargs: dict[str, Any] = filter_of(index).search_kwargs(object_ids)
+    found = index.as_retriever(similarity_top_k=k, **kwargs).retrieve(QUESTION)
+    return [hit.node.metadata["chunk_id"] for hit in found]
+
+
+@pytest.mark.parametrize("k", [1, 10, 1000])
+@pytest.mark.parametrize(
+    "objects",
+    [OBJECTS[25:26], OBJECTS[::4], OBJECTS, *([object_id] for object_id in ODD_OBJECTS)],
+    ids=["one", "ten", "all", *ODD_OBJECTS],
+)
+def test_a_filtered_retrieval_is_the_exhaustive_ranking_of_these_objects(
+    filled: tuple[VectorStoreIndex, bool], objects: list[str], k: int
+) -> None:
+    index, exact = filled
+    expected = ranking_within(QUESTION, set(objects))
+    found = search(index, k, objects)
+    assert set(found) <= set(expected)
+    assert len(found) == len(set(found)) <= k
+    if exact:
+        assert found == expected[:k]
+
+
+@pytest.mark.parametrize("foreign", [[], [""], ["file:nowhere"], ["file:' OR 1=1 --"], ["%"]])
+def test_no_ids_or_foreign_ones_find_nothing(
+    filled: tuple[VectorStoreIndex, bool], foreign: list[str]
+) -> None:
+    assert search(filled[0], 10, foreign) == []
+
+
+def test_as_many_ids_as_it_says_fit_into_one_search_and_no_more(
+    filled: tuple[VectorStoreIndex, bool],
+) -> None:
+    index, _ = filled
+    most = filter_of(index).max_objects
+    assert most is not None
+    absent = [f"file:absent {number}" for number in range(most)]
+    found = search(index, 10, [OBJECTS[0], *absent[1:]])
+    assert {OBJECT_OF[chunk_id] for chunk_id in found} == {OBJECTS[0]}
+    with pytest.raises(ValueError, match=f"at most {most}"):
+        filter_of(index).search_kwargs([OBJECTS[0], *absent])
+
+
+def test_an_index_says_truthfully_how_it_searches_and_what_it_holds(
+    filled: tuple[VectorStoreIndex, bool],
+) -> None:
+    index, exact = filled
+    assert filter_of(index).exact is exact
+    assert chunk_count(index) == len(CHUNKS)
+
+
+def test_a_store_that_is_not_known_has_no_filter() -> None:
+    class Unknown(BasePydanticVectorStore):
+        stores_text: bool = True
+
+        @property
+        def client(self) -> None:
+            return None
+
+        def add(self, nodes: Any, **_: Any) -> list[str]:
+            return [node.node_id for node in nodes]
+
+        def delete(self, ref_doc_id: str, **_: Any) -> None: ...
+
+        def query(self, query: Any, **_: Any) -> Any: ...
+
+    index = VectorStoreIndex.from_vector_store(Unknown(), embed_model=HashEmbedding())
+    assert object_filter_for(index) is None
+    assert chunk_count(index) is None
