@@ -16,8 +16,9 @@ from managed_sync import AccessCheck, AccessChecker, RetrievalReport
 from managed_sync.errors import AccessCheckError
 from managed_sync.permissions.costs import Experience
 from managed_sync.permissions.drivers import acarry_out, carry_out
-from managed_sync.permissions.plan import Search, Strategy, Wanted, retrieval_plan
+from managed_sync.permissions.plan import retrieval_plan
 from managed_sync.permissions.ranking import Hit
+from managed_sync.permissions.steps import Search, Strategy, Wanted
 
 STRATEGIES: list[Strategy] = ["auto", "post_filter", "pre_filter"]
 
@@ -59,6 +60,8 @@ class Store:
     hits: Sequence[Hit]
     kind: str = "exact"
     max_objects: int | None = None
+    reach: int = 1_000_000
+    counts: bool = True
     searches: list[Search] = field(default_factory=list)
 
     @property
@@ -71,7 +74,7 @@ class Store:
     def search(self, step: Search) -> Sequence[Hit]:
         self.searches.append(step)
         if step.objects is None or self.kind == "ignores":
-            return self.hits[: step.limit]
+            return self.hits[: min(step.limit, self.reach)]
         assert self.max_objects is None or len(step.objects) <= self.max_objects
         candidates = self.hits[: 5 * step.limit] if self.kind == "approximate" else self.hits
         return [hit for hit in candidates if hit.object_id in step.objects][: step.limit]
@@ -110,6 +113,7 @@ def retrieve(
         wanted or Wanted(3),
         object_filter=store,
         object_count=object_count or len({hit.object_id for hit in store.hits}),
+        chunk_count=lambda: len(store.hits) if store.counts else None,
         experience=experience,
     )
     checker = AccessChecker(service, list_limit=list_limit)
@@ -261,6 +265,28 @@ class TestPreFilter:
         assert report.complete == (found == [5, 300, 900])
         assert report.complete == (strategy == "auto")
 
+    def test_a_search_that_does_not_reach_far_is_not_taken_for_the_end_of_the_store(self) -> None:
+        store = Store(spread(1000), kind="approximate", reach=40)
+
+        found, report = retrieve(store, Service(*files(5, 300, 900)), "post_filter")
+
+        assert (found, report.complete) == ([5], False)
+
+    def test_nor_is_one_of_a_store_that_cannot_count(self) -> None:
+        store = Store(spread(10), kind="approximate", counts=False)
+
+        found, report = retrieve(store, Service(*files(5)), "post_filter")
+
+        assert (found, report.complete) == ([5], False)
+
+    def test_where_the_search_does_not_reach_the_filter_may(self) -> None:
+        store = Store(spread(300), kind="approximate", reach=40)
+
+        found, report = retrieve(store, Service(*files(5, 20, 39, 60)), "auto", wanted=Wanted(4))
+
+        assert found == [5, 20, 39, 60]
+        assert report.listed == 4
+
     def test_a_store_that_ignores_its_filter_does_no_harm_and_is_noticed(self) -> None:
         store = Store(spread(1000), kind="ignores")
 
@@ -365,6 +391,7 @@ rankings = st.builds(
     object_count=st.none() | st.integers(1, 10_000),
     list_cap=st.none() | st.integers(1, 10),
     strategy=st.sampled_from(STRATEGIES),
+    reach=st.sampled_from([5, 50, 1_000_000]),
     asynchronously=st.booleans(),
 )
 def test_the_result_is_the_best_of_what_may_be_read_or_says_that_it_may_not_be(
@@ -379,9 +406,11 @@ def test_the_result_is_the_best_of_what_may_be_read_or_says_that_it_may_not_be(
     object_count: int | None,
     list_cap: int | None,
     strategy: Strategy,
+    reach: int,
     asynchronously: bool,
 ) -> None:
-    store = Store(ranked([None if n is None else f"file:{n}" for n in objects]), kind, max_objects)
+    hits = ranked([None if n is None else f"file:{n}" for n in objects])
+    store = Store(hits, kind, max_objects, reach if kind == "approximate" else 1_000_000)
     service = Service(*files(*readable), list_cap=list_cap)
 
     found, report = retrieve(
@@ -404,7 +433,7 @@ def test_the_result_is_the_best_of_what_may_be_read_or_says_that_it_may_not_be(
             best.append(hit.passage)
     assert set(found) <= {hit.passage for hit in allowed}
     assert found == sorted(found)
-    if strategy == "post_filter" or (strategy == "auto" and list_cap is None):
+    if strategy != "pre_filter" and list_cap is None and store.reach >= len(hits):
         assert report.complete
     if report.complete:
         assert found == best[:k]

@@ -18,8 +18,8 @@ from langchain_core.vectorstores.utils import maximal_marginal_relevance
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.object_filters import chunk_count, object_filter_for
 from managed_sync.permissions.object_filter import ObjectFilter
-from managed_sync.permissions.plan import Search
 from managed_sync.permissions.ranking import Hit
+from managed_sync.permissions.steps import Search
 
 __all__ = ["RetrieverSearch", "StoreSearch", "diverse", "scored"]
 

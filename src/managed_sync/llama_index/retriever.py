@@ -15,9 +15,9 @@ from managed_sync.llama_index.tool import SearchTool, as_tool
 from managed_sync.permissions.checker import AccessChecker
 from managed_sync.permissions.drivers import acarry_out, carry_out
 from managed_sync.permissions.object_filter import ObjectFilter
-from managed_sync.permissions.plan import Outcome, Strategy, Wanted
 from managed_sync.permissions.planning import Planning
 from managed_sync.permissions.report import RetrievalReport
+from managed_sync.permissions.steps import Outcome, Strategy, Wanted
 from managed_sync.permissions.subject import UNSET, Unset, resolve_bound_subject, resolve_subject
 
 __all__ = ["PermissionAwareRetriever"]

@@ -17,8 +17,8 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from managed_sync.llama_index.conversion import leading_nowhere
 from managed_sync.llama_index.object_filters import chunk_count, object_filter_for
 from managed_sync.permissions.object_filter import ObjectFilter
-from managed_sync.permissions.plan import Search
 from managed_sync.permissions.ranking import Hit
+from managed_sync.permissions.steps import Search
 
 __all__ = ["IndexSearch", "RetrieverSearch"]
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Any
 
 from managed_sync.permissions.checker import AccessChecker
-from managed_sync.permissions.plan import Check, CheckAndList, ListObjects, Outcome, Plan, Search
 from managed_sync.permissions.questions import Decision
 from managed_sync.permissions.ranking import Hit
+from managed_sync.permissions.steps import Check, ListObjects, Outcome, Plan, Search
 
 __all__ = ["acarry_out", "carry_out"]
 
@@ -47,11 +44,6 @@ def carry_out(
                 answer = meter.count(checker.decide(subject, step.object_ids))
             case ListObjects():
                 answer = checker.list_objects(subject)
-            case CheckAndList():
-                with ThreadPoolExecutor(1) as pool:
-                    listing = pool.submit(copy_context().run, checker.list_objects, subject)
-                    decisions = checker.decide(subject, step.object_ids)
-                    answer = meter.count(decisions), listing.result()
         meter.stop(searching=isinstance(step, Search))
 
 
@@ -78,11 +70,6 @@ async def acarry_out(
                 answer = meter.count(await checker.adecide(subject, step.object_ids))
             case ListObjects():
                 answer = await checker.alist_objects(subject)
-            case CheckAndList():
-                decisions, listed = await asyncio.gather(
-                    checker.adecide(subject, step.object_ids), checker.alist_objects(subject)
-                )
-                answer = meter.count(decisions), listed
         meter.stop(searching=isinstance(step, Search))
 
 

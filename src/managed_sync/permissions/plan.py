@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Generator, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from typing import Any
 
 from managed_sync.permissions.checker import ListedObjects
 from managed_sync.permissions.costs import (
@@ -31,72 +30,18 @@ from managed_sync.permissions.costs import (
 from managed_sync.permissions.object_filter import ObjectFilter
 from managed_sync.permissions.ranking import Hit, distinct, merged
 from managed_sync.permissions.report import RetrievalReport
+from managed_sync.permissions.steps import (
+    Check,
+    ListObjects,
+    Outcome,
+    Plan,
+    Search,
+    Step,
+    Strategy,
+    Wanted,
+)
 
-__all__ = [
-    "Check",
-    "CheckAndList",
-    "ListObjects",
-    "Outcome",
-    "Plan",
-    "Search",
-    "Strategy",
-    "Wanted",
-    "retrieval_plan",
-]
-
-Strategy: TypeAlias = Literal["auto", "post_filter", "pre_filter"]
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """Step: the best ``limit`` hits of the store, among all or those of some objects only."""
-
-    limit: int
-    objects: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Step: which of these objects the subject may read; answered by a set."""
-
-    object_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ListObjects:
-    """Step: all objects that the subject may read; answered by ``ListedObjects``."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckAndList:
-    """Step: both at once, in the time of one; answered by a pair."""
-
-    object_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a retrieval is to bring.
-
-    Attributes:
-        k: Passages.
-        overfetch: The first search asks for ``k`` times this many hits.
-        max_candidates: No search asks for more hits than this.
-        max_per_object: Passages of one object at most.
-        widens: Whether a search that asks for more can bring more.
-    """
-
-    k: int
-    overfetch: int = 5
-    max_candidates: int = 10_000
-    max_per_object: int | None = None
-    widens: bool = True
-
-
-Step: TypeAlias = Search | Check | ListObjects | CheckAndList
-# The allowed hits, and a report that the driver completes.
-Outcome: TypeAlias = tuple[tuple[Hit, ...], RetrievalReport]
-Plan: TypeAlias = Generator[Step, Any, Outcome]
+__all__ = ["retrieval_plan"]
 
 
 def retrieval_plan(
@@ -105,6 +50,7 @@ def retrieval_plan(
     *,
     object_filter: ObjectFilter | None = None,
     object_count: int | None = None,
+    chunk_count: Callable[[], int | None] = lambda: None,
     experience: Experience | None = None,
     subject: str = "",
     kept_list: ListedObjects | None = None,
@@ -119,11 +65,20 @@ def retrieval_plan(
         wanted: What to bring.
         object_filter: What the store's own filter can do; without one only ``post_filter`` works.
         object_count: About how many objects the store holds, if known; it only steers costs.
+        chunk_count: Asks how many chunks the store holds, to tell whether a search that brought
+            fewer hits than it asked for has seen them all.
         experience: What earlier questions showed, and this one will add to; it only steers costs.
         subject: Whose experience this is.
         kept_list: The subject's list, if it was kept from an earlier question.
     """
-    retrieval = _Retrieval(wanted, object_filter, object_count, experience or Experience(), subject)
+    retrieval = _Retrieval(
+        wanted,
+        object_filter,
+        object_count=object_count,
+        chunk_count=chunk_count,
+        experience=experience or Experience(),
+        subject=subject,
+    )
     if strategy == "post_filter" or object_filter is None:
         return retrieval.post_filter()
     if strategy == "pre_filter":
@@ -149,13 +104,16 @@ class _Retrieval:
         self,
         wanted: Wanted,
         object_filter: ObjectFilter | None,
+        *,
         object_count: int | None,
+        chunk_count: Callable[[], int | None],
         experience: Experience,
         subject: str,
     ) -> None:
         self._wanted = wanted
         self._filter = object_filter
         self._object_count = object_count
+        self._chunk_count = chunk_count
         self._experience = experience
         self._past = experience.of(subject)
         self._strategy: Strategy = "post_filter"
@@ -167,6 +125,7 @@ class _Retrieval:
         self._searches = 0
         self._round_trips = 0
         self._listed: int | None = None
+        self._stopped_short = False
         self._filter_ignored = False
         self._doubtful = False
         self._seen: dict[str, str] = {}
@@ -190,28 +149,32 @@ class _Retrieval:
             return self._outcome()
         yield from self._look_first()
         while not self._finished():
-            further = further_checks(self._sample(), self._wanted.k, self._round_trips)
-            listing = list_cost(self._sample(), self._past.list_size, self._object_count)
-            # An estimate from nothing seen may be far off, and what a known list costs is sure.
-            known = not self._sample().allowed and self._past.list_size is not None
-            worth = _WORTH_OF_A_KNOWN_LIST if known else 1.0
-            if listing + self._wanted.k < worth * further:
+            if self._is_list_cheaper():
                 listed = yield ListObjects()
-            elif self._past.list_size is None and is_uncertain(
-                self._sample(), self._wanted.k, self._object_count
-            ):
-                yield from self._widen(further)
-                object_ids = self._undecided()[:further]
-                allowed, listed = yield CheckAndList(object_ids)
-                self._decide(object_ids, allowed)
-            else:
-                yield from self._check_further(further)
-                continue
-            self._take_list(listed)
-            if not self._finished():
+                self._take_list(listed)
                 yield from self._continue_with(listed)
-            break
+                break
+            further = further_checks(self._sample(), self._wanted.k, self._round_trips)
+            yield from self._check_further(further)
+        if self._stopped_short and self._listed is None:
+            # Where the store's search does not reach, its filter may.
+            listed = yield ListObjects()
+            self._take_list(listed)
+            yield from self._continue_with(listed)
         return self._outcome()
+
+    def _is_list_cheaper(self) -> bool:
+        sample, k = self._sample(), self._wanted.k
+        known_size = self._past.list_size
+        if known_size is None and is_uncertain(sample, k, self._object_count):
+            # Both could turn out cheaper. Only the list is sure to be the last step, and tells how
+            # long it is for the next time.
+            return True
+        # An estimate from nothing seen may be far off, and what a known list costs is sure.
+        is_sure = known_size is not None and not sample.allowed
+        worth = _WORTH_OF_A_KNOWN_LIST if is_sure else 1.0
+        listing = list_cost(sample, known_size, self._object_count)
+        return listing + k < worth * further_checks(sample, k, self._round_trips)
 
     def _continue_with(self, listed: ListedObjects) -> Generator[Step, Any, None]:
         """Searches among a list, as far as the list and the store's filter can be trusted."""
@@ -228,12 +191,12 @@ class _Retrieval:
             )
             yield from self._widen(count)
             beside = self._undecided()[:count]
-        unfiltered = (self._ranking, self._limit, self._exhausted)
+        unfiltered = (self._ranking, self._limit, self._exhausted, self._stopped_short)
         yield from self._search_among(listed.object_ids, beside)
         if listed.whole and not self._filter_ignored and self._finished():
             return
         filtered = self._allowed_in_sight()
-        self._ranking, self._limit, self._exhausted = unfiltered
+        self._ranking, self._limit, self._exhausted, self._stopped_short = unfiltered
         found = self._settled()
         if not listed.whole and len(merged([found, filtered])) >= self._wanted.k:
             # Enough, though what the list may lack could be better.
@@ -282,7 +245,20 @@ class _Retrieval:
         found: Sequence[Hit] = yield Search(self._limit)
         self._searches += 1
         self._exhausted = len(found) < self._limit or not self._wanted.widens
+        self._stopped_short = self._exhausted and not self._has_seen_all(found)
         self._set_ranking(found)
+
+    def _has_seen_all(self, found: Sequence[Hit]) -> bool:
+        """Whether a search that brought fewer hits than it asked for has seen all there are.
+
+        An approximate search may stop long before.
+        """
+        if not self._wanted.widens:
+            return False
+        if self._filter is None or self._filter.exact:
+            return True
+        count = self._chunk_count()
+        return count is not None and len(found) >= count
 
     # Looking among the objects of a list
 
@@ -298,6 +274,7 @@ class _Retrieval:
         candidates = [one for one in sorted(object_ids) if self._decisions.get(one, True)]
         limit = min(self._wanted.k, self._wanted.max_candidates)
         self._ranking, self._exhausted, self._limit = known, not candidates, limit
+        self._stopped_short = False
         before: int | None = None
         # What is known so far may lie behind what is not, so one search is needed in any case.
         while candidates and (before is None or not self._finished()):
@@ -329,7 +306,7 @@ class _Retrieval:
             yield tuple(object_ids[start : start + size])
 
     def _take_list(self, listed: Any) -> None:
-        self._round_trips += self._listed is None
+        self._round_trips += 1
         self._listed = self._past.list_size = len(listed.object_ids)
 
     # What is known
@@ -395,7 +372,7 @@ class _Retrieval:
     def _outcome(self) -> Outcome:
         found = self._settled()
         enough = len(found) >= self._wanted.k
-        ended = self._exhausted and self._wanted.widens and not self._undecided()
+        ended = self._exhausted and not self._stopped_short and not self._undecided()
         decided = [
             self._decisions[object_id]
             for object_id in self._seen.values()

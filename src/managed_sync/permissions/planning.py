@@ -9,7 +9,8 @@ from managed_sync.errors import ConfigurationError, IncompleteRetrievalError
 from managed_sync.permissions.checker import AccessChecker
 from managed_sync.permissions.costs import Experience
 from managed_sync.permissions.object_filter import ObjectFilter
-from managed_sync.permissions.plan import Outcome, Plan, Strategy, Wanted, retrieval_plan
+from managed_sync.permissions.plan import retrieval_plan
+from managed_sync.permissions.steps import Outcome, Plan, Strategy, Wanted
 
 __all__ = ["Planning"]
 
@@ -75,6 +76,7 @@ class Planning:
             wanted or self.wanted,
             object_filter=self.object_filter,
             object_count=self._object_count,
+            chunk_count=self._chunk_count,
             experience=self._experience,
             subject=subject,
             kept_list=self._checker.kept_list(subject) if auto else None,
