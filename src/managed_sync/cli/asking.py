@@ -103,16 +103,21 @@ def excerpt(document: Document, length: int) -> str:
     return textwrap.shorten(document.page_content.replace("#", ""), length, placeholder=" …")
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _summary(client: ManagedSyncClient, report: RetrievalReport) -> str:
     if report.returned == 0 and not client.list_objects(report.subject, "viewer"):
         return (
             f"{report.subject} may read nothing in this project. If that is a surprise, check the "
             f"address."
         )
+    passages, hits = _counted(report.returned, "passage"), _counted(report.candidates, "hit")
+    checked = _counted(report.checks, "object")
     summary = (
-        f"{report.returned} passages for {report.subject}; {report.withheld} of "
-        f"{report.candidates} hits withheld; {report.checks} objects checked in "
-        f"{report.check_seconds * 1000:.0f} ms."
+        f"{passages} for {report.subject}; {report.withheld} of {hits} withheld; {checked} checked "
+        f"in {report.check_seconds * 1000:.0f} ms."
     )
     if not report.complete:
         summary += " The search ended at its limit: there may be more."

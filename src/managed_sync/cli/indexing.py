@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from managed_sync.cli.console import counting, output, plain_table, progress_display
@@ -12,10 +14,13 @@ from managed_sync.cli.options import (
     WorkspaceOption,
     chosen_pipelines,
 )
-from managed_sync.cli.vector_index import open_index
+from managed_sync.cli.vector_index import COMFORTABLE_CHUNKS, open_index
 from managed_sync.cli.workspace import PipelineName, Workspace
 from managed_sync.client import ManagedSyncClient
 from managed_sync.indexing import IndexReport
+
+if TYPE_CHECKING:
+    from langchain_qdrant import QdrantVectorStore
 
 __all__ = ["index", "index_pipelines", "print_reports"]
 
@@ -60,7 +65,19 @@ def index_pipelines(
                 sync_type=sync_type,
                 on_progress=counting(progress, str(pipeline), "records"),
             )
+        _warn_of_size(store)
     return reports
+
+
+def _warn_of_size(store: QdrantVectorStore) -> None:
+    chunks = store.client.count(store.collection_name).count
+    if chunks > COMFORTABLE_CHUNKS:
+        output.print(
+            f"The index holds {chunks:,} chunks. The local one is made for up to "
+            f"{COMFORTABLE_CHUNKS:,}: it stays exact, but gets slow. For more, use IndexSync with "
+            f"a Qdrant server or PostgreSQL.",
+            style="yellow",
+        )
 
 
 def print_reports(reports: dict[PipelineName, IndexReport]) -> None:

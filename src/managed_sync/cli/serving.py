@@ -37,7 +37,8 @@ def serve(
     if folder is not None:
         place.serve_from(folder)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    for chatty in ("apscheduler", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     with place.server(port) as server, place.announce(server.base_url):
         output.print(f"Serving {place.source_folder} at {server.base_url}", soft_wrap=True)
         output.print("\nFor a program of yours:", soft_wrap=True)

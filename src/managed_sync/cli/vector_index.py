@@ -14,7 +14,10 @@ from managed_sync.errors import ConfigurationError, MissingExtraError
 if TYPE_CHECKING:
     from langchain_qdrant import QdrantVectorStore
 
-__all__ = ["open_index"]
+__all__ = ["COMFORTABLE_CHUNKS", "open_index"]
+
+# Above this, Qdrant's local mode takes seconds to open and to search among some objects only.
+COMFORTABLE_CHUNKS = 10_000
 
 _COLLECTION = "chunks"
 
