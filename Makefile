@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --constraint constraints.txt
 
-.PHONY: demo test format lint types unit notebooks sample-company clean
+.PHONY: demo test format lint types unit soak notebooks sample-company clean
 
 demo: .venv/demo-installed ## Run the main job on a sample company
 	@$(BIN)/managed-sync demo
@@ -21,6 +21,9 @@ types: .venv/test-installed
 
 unit: .venv/test-installed
 	$(BIN)/pytest --numprocesses 2
+
+soak: .venv/test-installed ## Run ten thousand random cases against the oracle
+	MANAGED_SYNC_CASES=10000 $(BIN)/pytest --timeout 3000 tests/adversarial/test_properties.py
 
 format: .venv/test-installed ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .

@@ -133,7 +133,8 @@ class PermissionAwareRetriever(BaseRetriever):
 
         A vector store's own retriever gives its store and settings. Another one is asked for more
         where it has a ``k``. Where it has not, it is asked once, and a result of fewer than ``k``
-        passages is reported as not complete.
+        passages is reported as not complete. It is asked without callbacks; but what a retriever
+        inside of it finds can be seen by a tracer that is switched on for the whole process.
 
         Args:
             retriever: The retriever; its documents carry ``object_id`` in their metadata.

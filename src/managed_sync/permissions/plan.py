@@ -128,7 +128,7 @@ class _Retrieval:
         self._stopped_short = False
         self._filter_ignored = False
         self._doubtful = False
-        self._seen: dict[str, str] = {}
+        self._seen: set[tuple[str, str]] = set()
 
     def post_filter(self) -> Plan:
         yield from self._look_first()
@@ -316,7 +316,7 @@ class _Retrieval:
         self._unidentified = max(self._unidentified, sum(not hit.object_id for hit in hits))
         self._ranking = [hit for hit in hits if hit.object_id]
         self._seen |= {
-            hit.chunk_id or str(id(hit.passage)): hit.object_id or "" for hit in self._ranking
+            (hit.object_id or "", hit.chunk_id or str(id(hit.passage))) for hit in self._ranking
         }
 
     def _check(self, object_ids: tuple[str, ...]) -> Generator[Step, Any, None]:
@@ -375,7 +375,7 @@ class _Retrieval:
         ended = self._exhausted and not self._stopped_short and not self._undecided()
         decided = [
             self._decisions[object_id]
-            for object_id in self._seen.values()
+            for object_id, _ in self._seen
             if object_id in self._decisions
         ]
         return tuple(found), RetrievalReport(

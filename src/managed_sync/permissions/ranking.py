@@ -28,14 +28,18 @@ class Hit:
 
 
 def distinct(hits: Iterable[Hit]) -> list[Hit]:
-    """The hits without repetitions of the same chunk."""
-    seen: set[str] = set()
+    """The hits without repetitions of the same chunk.
+
+    A chunk is its id and its object: where ids clash, one object's chunk hides no other's.
+    """
+    seen: set[tuple[str | None, str]] = set()
     kept = []
     for hit in hits:
         if hit.chunk_id is not None:
-            if hit.chunk_id in seen:
+            key = (hit.object_id, hit.chunk_id)
+            if key in seen:
                 continue
-            seen.add(hit.chunk_id)
+            seen.add(key)
         kept.append(hit)
     return kept
 
