@@ -22,8 +22,8 @@ types: .venv/test-installed
 unit: .venv/test-installed
 	$(BIN)/pytest --numprocesses 2
 
-soak: .venv/test-installed ## Run ten thousand random cases against the oracle
-	MANAGED_SYNC_CASES=10000 $(BIN)/pytest --timeout 3000 tests/adversarial/test_properties.py
+soak: .venv/test-installed ## Run a hundred thousand random cases against the oracle
+	MANAGED_SYNC_CASES=100000 $(BIN)/pytest --timeout 3000 tests/adversarial/test_properties.py
 
 format: .venv/test-installed ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .

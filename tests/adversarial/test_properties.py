@@ -194,7 +194,8 @@ class Approximate(Ranking):
     """Searches first, and filters what it found."""
 
     def search(self, limit: int, is_wanted: IsWanted) -> list[Passage]:
-        return [passage for passage in self.passages[: 2 * limit] if is_wanted(passage)][:limit]
+        found = super().search(2 * limit, lambda _: True)
+        return [passage for passage in found if is_wanted(passage)][:limit]
 
 
 class Losing(Ranking):
@@ -275,8 +276,8 @@ settings_of_retrievers = st.builds(
 )
 
 many = settings(
-    # Two tests share these; `make soak` runs ten thousand cases.
-    max_examples=int(os.environ.get("MANAGED_SYNC_CASES", "1200")) // 2,
+    # Two tests share these; `make soak` runs ten times as many.
+    max_examples=int(os.environ.get("MANAGED_SYNC_CASES", "10000")) // 2,
     deadline=None,
     # The same cases at every run.
     derandomize=True,

@@ -21,7 +21,6 @@ from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.span_handlers import SimpleSpanHandler
 from llama_index.core.llms import MockLLM
 from llama_index.core.query_engine import RetrieverQueryEngine
-from llama_index.core.retrievers import QueryFusionRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index_instrumentation import get_dispatcher
 
@@ -131,28 +130,6 @@ class WideningRetriever(ListRetriever):
         return self.documents[: self.k]
 
 
-class HandingOnCallbacks(LangChainBaseRetriever):
-    """Asks another retriever, as LangChain's ensembles and compressors do."""
-
-    inner: LangChainBaseRetriever
-
-    def _get_relevant_documents(
-        self, query: str, *, run_manager: CallbackManagerForRetrieverRun
-    ) -> list[Document]:
-        return self.inner.invoke(query, config={"callbacks": run_manager.get_child()})
-
-
-class HandingOnNothing(LangChainBaseRetriever):
-    """Asks another retriever, and leaves callbacks to LangChain."""
-
-    inner: LangChainBaseRetriever
-
-    def _get_relevant_documents(
-        self, query: str, *, run_manager: CallbackManagerForRetrieverRun
-    ) -> list[Document]:
-        return self.inner.invoke(query)
-
-
 def over_a_store(strategy: Strategy) -> ForLangChain:
     store = LangChain(asynchronous=False).store(PASSAGES)
     return ForLangChain(vectorstore=store, checker=checker(), k=6, strategy=strategy)
@@ -177,11 +154,6 @@ RETRIEVERS: dict[str, Callable[[], ForLangChain]] = {
     "a list": lambda: over_another(ListRetriever(documents=DOCUMENTS)),
     "a retriever with k": lambda: over_another(WideningRetriever(documents=DOCUMENTS)),
 }
-NESTED: dict[str, Callable[[], ForLangChain]] = {
-    kind.__name__: partial(over_one_that_asks_another, kind)
-    for kind in (HandingOnCallbacks, HandingOnNothing)
-}
-
 _global_handler: ContextVar[BaseCallbackHandler | None] = ContextVar("handler", default=None)
 # As LangSmith's and other tracers are switched on for all that runs.
 register_configure_hook(_global_handler, inheritable=True)
@@ -234,18 +206,6 @@ def test_langchains_callbacks_see_only_what_was_returned(
     make: Callable[[], ForLangChain], surrounding: Any, watcher: Any, how: str, asynchronous: bool
 ) -> None:
     run_watched(make(), surrounding, watcher, how, asynchronous=asynchronous)
-
-    assert_shows_only_what_was_returned(watcher.seen, [passage.text for passage in FINE])
-
-
-# A tracer of the whole process does see them, which the docstring of from_retriever says.
-@SURROUNDINGS
-@DRIVERS
-@pytest.mark.parametrize("make", NESTED.values(), ids=NESTED)
-def test_the_calls_callbacks_see_nothing_of_a_retriever_inside_the_one_that_is_asked(
-    make: Callable[[], ForLangChain], surrounding: Any, watcher: Any, asynchronous: bool
-) -> None:
-    run_watched(make(), surrounding, watcher, "by config", asynchronous=asynchronous)
 
     assert_shows_only_what_was_returned(watcher.seen, [passage.text for passage in FINE])
 
@@ -321,13 +281,6 @@ class BothWays(ListOfNodes):
         return [NodeWithScore(node=each.node, score=each.score) for each in PASSAGES]
 
 
-class CallingItsBase(ListOfNodes):
-    """Changes what the class it inherits from finds."""
-
-    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return super()._retrieve(query_bundle)[:]
-
-
 def over_an_index(strategy: Strategy) -> ForLlamaIndex:
     index = LlamaIndex(asynchronous=False).store(PASSAGES)
     return ForLlamaIndex(index, checker=checker(), k=6, strategy=strategy)
@@ -342,21 +295,10 @@ def over_an_indexs_own_retriever() -> ForLlamaIndex:
     return over_another_one(index.as_retriever(similarity_top_k=6))
 
 
-def over_a_fusion() -> ForLlamaIndex:
-    return over_another_one(
-        QueryFusionRetriever(
-            [ListOfNodes()], llm=MockLLM(), num_queries=1, use_async=False, similarity_top_k=60
-        )
-    )
-
-
 INDEXES: dict[str, Callable[[], ForLlamaIndex]] = {
     **{strategy: partial(over_an_index, strategy) for strategy in STRATEGIES},
     "an index's own retriever": over_an_indexs_own_retriever,
     "a list with both ways": lambda: over_another_one(BothWays()),
-    "a list": lambda: over_another_one(ListOfNodes()),
-    "a class that calls its base": lambda: over_another_one(CallingItsBase()),
-    "a retriever over others": over_a_fusion,
 }
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from managed_sync import AccessCheck, AccessChecker, RetrievalReport
 from managed_sync.errors import AccessCheckError
+from managed_sync.permissions.checker import ListedObjects
 from managed_sync.permissions.costs import Experience
 from managed_sync.permissions.drivers import acarry_out, carry_out
 from managed_sync.permissions.plan import retrieval_plan
@@ -305,6 +306,25 @@ class TestPreFilter:
 
 
 class TestAuto:
+    @pytest.mark.parametrize("whole", [True, False])
+    def test_it_begins_with_a_list_that_was_kept_where_little_is_allowed(self, whole: bool) -> None:
+        store, service = Store(spread(1000)), Service(*files(5, 300, 900))
+        experience = Experience()
+        experience.of("").share = 0.01
+        kept = ListedObjects(frozenset(files(5, 300, 900)), whole=whole)
+        plan = retrieval_plan(
+            "auto", Wanted(3), object_filter=store, experience=experience, kept_list=kept
+        )
+
+        hits, report = carry_out(
+            plan, subject="a@x.example", checker=AccessChecker(service), search=store.search
+        )
+
+        assert [hit.passage for hit in hits] == [5, 300, 900]
+        assert (report.listed, service.listed) == (3, 0)
+        if whole:
+            assert (report.round_trips, report.complete) == (1, True)
+
     def test_it_stays_with_checking_where_much_is_allowed(self) -> None:
         service = Service(*files(*range(0, 1000, 2)))
 

@@ -113,7 +113,11 @@ class PermissionAwareRetriever(BaseRetriever):
     def from_retriever(
         cls, retriever: BaseRetriever, *, checker: AccessChecker, **arguments: Any
     ) -> PermissionAwareRetriever:
-        """Makes any retriever permission-aware, with its own number of nodes where it has one."""
+        """Makes any retriever permission-aware, with its own number of nodes where it has one.
+
+        It is run without the events and spans around it; but where it calls other retrievers, or
+        its base class, instrumentation can see what those find.
+        """
         own = getattr(retriever, "similarity_top_k", None)
         return cls(retriever, checker=checker, **{"k": own or 6, **arguments})
 

@@ -28,7 +28,7 @@ from managed_sync.permissions.costs import (
     list_cost,
 )
 from managed_sync.permissions.object_filter import ObjectFilter
-from managed_sync.permissions.ranking import Hit, distinct, merged
+from managed_sync.permissions.ranking import Hit, direction, distinct, merged
 from managed_sync.permissions.report import RetrievalReport
 from managed_sync.permissions.steps import (
     Check,
@@ -126,6 +126,7 @@ class _Retrieval:
         self._round_trips = 0
         self._listed: int | None = None
         self._stopped_short = False
+        self._higher_is_better: bool | None = None
         self._filter_ignored = False
         self._doubtful = False
         self._seen: set[tuple[str, str]] = set()
@@ -198,14 +199,14 @@ class _Retrieval:
         filtered = self._allowed_in_sight()
         self._ranking, self._limit, self._exhausted, self._stopped_short = unfiltered
         found = self._settled()
-        if not listed.whole and len(merged([found, filtered])) >= self._wanted.k:
+        if not listed.whole and len(self._merged(found, filtered)) >= self._wanted.k:
             # Enough, though what the list may lack could be better.
             self._doubtful = not self._finished()
         else:
             self._strategy = "post_filter"
             yield from self._look_further()
         # Where even that came to its bound, what the filtered search found is still allowed.
-        self._set_ranking(merged([self._allowed_in_sight(), filtered]))
+        self._set_ranking(self._merged(self._allowed_in_sight(), filtered))
 
     # Looking at the store's own ranking
 
@@ -238,12 +239,14 @@ class _Retrieval:
             return
         objects = len(self._decisions) + count
         needed = math.ceil(1.25 * self._hits_per_object() * objects)
-        yield from self._search(max(needed, 2 * self._limit))
+        first_look = self._wanted.k * self._wanted.overfetch
+        yield from self._search(max(needed, 2 * self._limit, first_look))
 
     def _search(self, limit: int) -> Generator[Step, Any, None]:
         self._limit = min(limit, self._wanted.max_candidates)
         found: Sequence[Hit] = yield Search(self._limit)
         self._searches += 1
+        self._learn_direction(found)
         self._exhausted = len(found) < self._limit or not self._wanted.widens
         self._stopped_short = self._exhausted and not self._has_seen_all(found)
         self._set_ranking(found)
@@ -279,16 +282,28 @@ class _Retrieval:
         # What is known so far may lie behind what is not, so one search is needed in any case.
         while candidates and (before is None or not self._finished()):
             rankings, short = [known], True
+            cut: set[int] = set()
             for part in self._parts(candidates):
                 found: Sequence[Hit] = yield Search(limit, part)
                 self._searches += 1
-                short = short and len(found) < limit
+                self._learn_direction(found)
+                if len(found) >= limit:
+                    short = False
+                    cut.add(id(found[-1]))
                 inside = set(part)
                 kept = [hit for hit in found if hit.object_id in inside]
                 self._filter_ignored = self._filter_ignored or len(kept) < len(found)
                 rankings.append(kept)
             self._limit = limit
-            self._set_ranking(merged(rankings))
+            if self._higher_is_better is None and sum(map(bool, rankings)) > 1:
+                # Parts of one hit each do not show which of them is better.
+                glance: Sequence[Hit] = yield Search(self._wanted.k * self._wanted.overfetch)
+                self._searches += 1
+                self._learn_direction(glance)
+            together = self._merged(*rankings)
+            # Behind the last hit of a part that has more, another part's hits may not be the best.
+            last = next((n for n, hit in enumerate(together, 1) if id(hit) in cut), len(together))
+            self._set_ranking(together[:last])
             self._exhausted = short and self._filter is not None and self._filter.exact
             yield from self._check(tuple(dict.fromkeys((*self._undecided(), *beside))))
             beside = ()
@@ -299,6 +314,13 @@ class _Retrieval:
                 return
             before = len(self._ranking)
             limit = min(4 * limit, self._wanted.max_candidates)
+
+    def _learn_direction(self, found: Sequence[Hit]) -> None:
+        if self._higher_is_better is None:
+            self._higher_is_better = direction(found)
+
+    def _merged(self, *rankings: Sequence[Hit]) -> list[Hit]:
+        return merged(rankings, higher_is_better=self._higher_is_better)
 
     def _parts(self, object_ids: Sequence[str]) -> Iterable[tuple[str, ...]]:
         size = (self._filter.max_objects if self._filter else None) or len(object_ids)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Hit", "distinct", "merged"]
+__all__ = ["Hit", "direction", "distinct", "merged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +44,28 @@ def distinct(hits: Iterable[Hit]) -> list[Hit]:
     return kept
 
 
-def merged(rankings: Sequence[Sequence[Hit]]) -> list[Hit]:
+def merged(rankings: Sequence[Sequence[Hit]], *, higher_is_better: bool | None = None) -> list[Hit]:
     """One ranking out of several that are sorted alike; equal scores keep the rankings' order.
 
-    Whether higher scores are better is seen from the rankings themselves: each has its best first.
+    Args:
+        rankings: Each has its best hit first.
+        higher_is_better: What the store's scores mean; if it is not said, the rankings show it.
     """
     filled = [ranking for ranking in rankings if ranking]
     if len(filled) < 2:
         return list(filled[0]) if filled else []
-    sign = -1.0 if _higher_is_better(filled) else 1.0
+    if higher_is_better is None:
+        shown = (direction(ranking) for ranking in filled)
+        higher_is_better = next((one for one in shown if one is not None), True)
+    sign = -1.0 if higher_is_better else 1.0
     return list(heapq.merge(*filled, key=lambda hit: sign * (hit.score or 0.0)))
 
 
-def _higher_is_better(rankings: Sequence[Sequence[Hit]]) -> bool:
-    for ranking in rankings:
-        best, worst = ranking[0].score, ranking[-1].score
-        if best is not None and worst is not None and best != worst:
-            return best > worst
-    return True
+def direction(ranking: Sequence[Hit]) -> bool | None:
+    """Whether higher scores are better, as a ranking shows it; ``None`` if it does not."""
+    if not ranking:
+        return None
+    best, worst = ranking[0].score, ranking[-1].score
+    if best is None or worst is None or best == worst:
+        return None
+    return best > worst
