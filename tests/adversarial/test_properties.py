@@ -97,6 +97,7 @@ class Service:
     fails_at: int = 0
     requests: int = 0
     failed: bool = False
+    is_owed_an_error: bool = False
     allowed: set[tuple[str, str]] = field(default_factory=set)
 
     def batch_check_access(self, checks: Sequence[AccessCheck]) -> Any:
@@ -110,12 +111,14 @@ class Service:
             if is_allowed
         }
         self._end(fault)
+        self.is_owed_an_error |= fault in DECISION_FAULTS
         return DECISION_FAULTS.get(fault, list)(answer)
 
     def list_objects(self, subject: str, relation: str) -> Any:
         fault = self._begin()
         answer: list[Any] = self.graph.readable(subject)[: self.list_cap]
         self._end(fault)
+        self.is_owed_an_error |= fault in LIST_FAULTS.keys() - {"short", "long"}
         return LIST_FAULTS.get(fault, list)(answer)
 
     def _begin(self) -> str:
@@ -124,6 +127,7 @@ class Service:
             return ""
         self.failed = True
         if self.fault == "error":
+            self.is_owed_an_error = True
             raise TimeoutError
         if self.fault == "revoked before":
             self.graph.grants.clear()
@@ -431,7 +435,9 @@ def test_with_faults_only_what_is_allowed_comes_back_or_an_error(
         event(f"{fault}: {type(found).__name__ if service.failed else 'did not happen'}")
         if isinstance(found, ManagedSyncError):
             assert service.failed
+            service.is_owed_an_error = False
             continue
+        assert not service.is_owed_an_error
         assert_allowed(user, found, setting, service)
         if not service.failed and kind in HONEST and found.report.complete:
             assert found.texts == best_for(user, setting, graph)

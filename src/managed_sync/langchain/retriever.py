@@ -12,7 +12,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_core.tools import StructuredTool
-from langchain_core.vectorstores import VectorStore
+from langchain_core.vectorstores import VectorStore, VectorStoreRetriever
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, PrivateAttr
 
 from managed_sync.errors import ConfigurationError
@@ -44,8 +44,8 @@ class PermissionAwareRetriever(BaseRetriever):
 
     Who asks is said, in this order, by ``for_subject``, by ``subject=`` or
     ``config={"configurable": {"subject": ...}}``, or by ``acting_as``. If nobody says, or what is
-    said is empty, ``MissingSubjectError`` is raised. Traces show what is returned, and never what
-    was withheld.
+    said is empty, ``MissingSubjectError`` is raised. Over a vector store, traces show what is
+    returned and never what was withheld; for other retrievers see ``from_retriever``.
 
     Args:
         vectorstore: Any vector store whose documents carry ``object_id`` in their metadata.
@@ -133,19 +133,22 @@ class PermissionAwareRetriever(BaseRetriever):
 
         A vector store's own retriever gives its store and settings. Another one is asked for more
         where it has a ``k``. Where it has not, it is asked once, and a result of fewer than ``k``
-        passages is reported as not complete. It is asked without callbacks; but what a retriever
-        inside of it finds can be seen by a tracer that is switched on for the whole process.
+        passages is reported as not complete.
+
+        Its own run is not traced. But where it calls other retrievers, what those find, withheld
+        or not, can reach the call's callbacks and tracers: do not trace such a one where others
+        can read the traces.
 
         Args:
             retriever: The retriever; its documents carry ``object_id`` in their metadata.
             checker: Decides who may read what.
             fields: Further arguments of this class.
         """
-        if hasattr(retriever, "vectorstore") and hasattr(retriever, "search_kwargs"):
+        if type(retriever) is VectorStoreRetriever:
             settings = dict(retriever.search_kwargs)
             own = {
                 "vectorstore": retriever.vectorstore,
-                "search_type": getattr(retriever, "search_type", "similarity"),
+                "search_type": retriever.search_type,
                 "k": settings.pop("k", 4),
                 "search_kwargs": settings,
             }

@@ -31,8 +31,8 @@ class PermissionAwareRetriever(BaseRetriever):
     index holds them; if there may be better ones than were found, the report says so.
 
     Who asks is said by ``for_subject`` or by ``acting_as``. If nobody says, or what is said is
-    empty, ``MissingSubjectError`` is raised. Events and spans show what is returned, and never what
-    was withheld.
+    empty, ``MissingSubjectError`` is raised. Over an index, events and spans show what is returned
+    and never what was withheld; for other retrievers see ``from_retriever``.
 
     Args:
         source: An index, or any other retriever, whose nodes carry ``object_id`` in their
@@ -115,8 +115,9 @@ class PermissionAwareRetriever(BaseRetriever):
     ) -> PermissionAwareRetriever:
         """Makes any retriever permission-aware, with its own number of nodes where it has one.
 
-        It is run without the events and spans around it; but where it calls other retrievers, or
-        its base class, instrumentation can see what those find.
+        Events and spans can show what it finds, withheld or not, where it calls other retrievers
+        or its base class, and where it is asked asynchronously and has only ``_retrieve``: do not
+        record these where others can read them.
         """
         own = getattr(retriever, "similarity_top_k", None)
         return cls(retriever, checker=checker, **{"k": own or 6, **arguments})
