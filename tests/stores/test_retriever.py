@@ -64,3 +64,31 @@ def test_a_user_gets_the_best_of_what_they_may_read(
             # Approximate search may miss some; what it says of itself must hold all the same.
             assert len(found) == len(best) or not report.complete
         assert not report.filter_ignored
+
+
+class CheckingOnly:
+    """A service that cannot list."""
+
+    def __init__(self, readable: Sequence[str]) -> None:
+        self.readable = set(readable)
+
+    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
+        return [check.object in self.readable for check in checks]
+
+
+def test_a_short_result_is_complete_only_if_it_is_all_there_is_also_without_lists(
+    store: FilledStore,
+) -> None:
+    service = CheckingOnly(OBJECTS[:1])
+    retriever = PermissionAwareRetriever(
+        vectorstore=store.vectorstore,
+        checker=AccessChecker(service),
+        k=K,
+        bound_subject="a@x.example",
+    )
+    for query in QUERIES:
+        documents, report = retriever.retrieve_with_report(query)
+
+        best = store.ranking_within(query, service.readable)[:K]
+        assert len(documents) == len(best) or not report.complete
+        assert report.complete or not store.exact

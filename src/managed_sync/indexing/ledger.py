@@ -22,7 +22,6 @@ CREATE TABLE IF NOT EXISTS records (
     pipeline TEXT NOT NULL,
     record_id TEXT NOT NULL,
     version TEXT,
-    title TEXT NOT NULL DEFAULT '',
     failure TEXT,
     PRIMARY KEY (pipeline, record_id)
 );
@@ -113,7 +112,7 @@ class Ledger:
             )
 
     def finish(
-        self, pipeline: Pipeline, record_id: str, version: str, removed: Sequence[str], title: str
+        self, pipeline: Pipeline, record_id: str, version: str, removed: Sequence[str]
     ) -> None:
         """Writes down that the record is indexed in this version, and which chunks are gone."""
         with self._database:
@@ -122,9 +121,9 @@ class Ledger:
                 [(str(pipeline), record_id, chunk_id) for chunk_id in removed],
             )
             self._database.execute(
-                "UPDATE records SET version = ?, title = ?, failure = NULL "
+                "UPDATE records SET version = ?, failure = NULL "
                 "WHERE pipeline = ? AND record_id = ?",
-                (version, title, str(pipeline), record_id),
+                (version, str(pipeline), record_id),
             )
 
     def fail(self, pipeline: Pipeline, record_id: str, reason: str) -> None:

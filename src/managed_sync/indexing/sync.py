@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -33,8 +32,6 @@ from managed_sync.indexing.targets import IndexTarget
 from managed_sync.models import SyncedRecord
 
 __all__ = ["IndexReport", "IndexSync", "RecordLoader"]
-
-logger = logging.getLogger(__name__)
 
 
 class RecordLoader(Protocol):
@@ -187,8 +184,7 @@ class _Run:
                 self.target.upsert(chunks, present=present & chunk_ids)
         stale = present - chunk_ids
         self._delete(stale)
-        title = str(document.metadata.get("title", ""))
-        self.ledger.finish(self.pipeline, record_id, version, sorted(stale), title)
+        self.ledger.finish(self.pipeline, record_id, version, sorted(stale))
         self.indexed.append(record_id)
         self.chunks_written += len(chunks)
 

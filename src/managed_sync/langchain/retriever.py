@@ -120,6 +120,7 @@ class PermissionAwareRetriever(BaseRetriever):
             strategy=self.strategy,
             wanted=self._wanted(self.k),
             object_filter=self._search.object_filter,
+            can_filter=self._search.can_filter,
             chunk_count=self._search.chunk_count,
             raise_if_incomplete=self.raise_if_incomplete,
             store=self._search.name,

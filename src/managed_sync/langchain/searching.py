@@ -46,9 +46,11 @@ class StoreSearch:
         left_out = {"k", "fetch_k", "lambda_mult"} if search_type == "mmr" else {"k"}
         self._kwargs = {key: v for key, v in search_kwargs.items() if key not in left_out}
         known = object_filter or object_filter_for(store)
+        self.object_filter = known
         # The caller's own filter would be lost where both use the same argument of the store.
-        clashes = known is not None and known.search_kwargs([""]).keys() & self._kwargs.keys()
-        self.object_filter = None if clashes else known
+        self.can_filter = known is None or not (
+            known.search_kwargs([""]).keys() & self._kwargs.keys()
+        )
         self.name = type(store).__name__
 
     def chunk_count(self) -> int | None:
@@ -85,6 +87,7 @@ class RetrieverSearch:
     """
 
     object_filter: ObjectFilter | None = None
+    can_filter = False
 
     def __init__(self, retriever: BaseRetriever) -> None:
         self._retriever = retriever

@@ -104,6 +104,7 @@ class PermissionAwareRetriever(BaseRetriever):
                 widens=self._search.widens,
             ),
             object_filter=self._search.object_filter,
+            can_filter=self._search.can_filter,
             chunk_count=self._search.chunk_count,
             raise_if_incomplete=raise_if_incomplete,
             store=self._search.name,

@@ -37,9 +37,11 @@ class IndexSearch:
         self._index = index
         self._kwargs = retriever_kwargs
         known = object_filter or object_filter_for(index)
+        self.object_filter = known
         # The caller's own filters would be lost where both use the same argument.
-        clashes = known is not None and known.search_kwargs([""]).keys() & retriever_kwargs.keys()
-        self.object_filter = None if clashes else known
+        self.can_filter = known is None or not (
+            known.search_kwargs([""]).keys() & retriever_kwargs.keys()
+        )
         self.name = type(getattr(index, "vector_store", index)).__name__
 
     def chunk_count(self) -> int | None:
@@ -66,6 +68,7 @@ class RetrieverSearch:
     """Asks another retriever: for as much as is wanted where it can be told, else once."""
 
     object_filter: ObjectFilter | None = None
+    can_filter = False
 
     def __init__(self, retriever: BaseRetriever) -> None:
         self._retriever = retriever

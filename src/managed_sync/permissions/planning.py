@@ -28,6 +28,7 @@ class Planning:
         strategy: See ``PermissionAwareRetriever``.
         wanted: What each retrieval is to bring.
         object_filter: The store's own filter, if it is known.
+        can_filter: Whether that filter can be used.
         chunk_count: Asks the store how many chunks it holds, if it can say.
         raise_if_incomplete: Whether a result that may not be the best one raises.
         store: The store's name, for warnings.
@@ -43,22 +44,23 @@ class Planning:
         strategy: Strategy,
         wanted: Wanted,
         object_filter: ObjectFilter | None,
+        can_filter: bool,
         chunk_count: Callable[[], int | None],
         raise_if_incomplete: bool,
         store: str,
     ) -> None:
-        if not checker.can_list:
-            object_filter = None
-        if strategy == "pre_filter" and object_filter is None:
+        usable = object_filter is not None and can_filter and checker.can_list
+        if strategy == "pre_filter" and not usable:
             raise ConfigurationError(
-                f"There is no pre_filter for {store}: how it filters is not known, or the client "
-                f"of the checker has no list_objects. Pass "
+                f"There is no pre_filter for {store}: how it filters is not known, a filter of "
+                f"your own takes the place, or the client of the checker has no list_objects. Pass "
                 f"object_filter=CustomObjectFilter(...), or use another strategy."
             )
         self._checker = checker
-        self._strategy = strategy
+        # The filter still tells whether a search that comes back short has seen everything.
+        self._strategy: Strategy = strategy if usable else "post_filter"
         self.wanted = wanted
-        self.object_filter = object_filter
+        self._object_filter = object_filter
         self._chunk_count = chunk_count
         self._raise_if_incomplete = raise_if_incomplete
         self._store = store
@@ -68,13 +70,13 @@ class Planning:
 
     def plan(self, subject: str, wanted: Wanted | None = None) -> Plan:
         """A plan for one question of a subject."""
-        auto = self._strategy == "auto" and self.object_filter is not None
+        auto = self._strategy == "auto"
         if auto and self._object_count is None and (chunks := self._chunk_count()) is not None:
             self._object_count = max(1, chunks // _CHUNKS_PER_OBJECT)
         return retrieval_plan(
             self._strategy,
             wanted or self.wanted,
-            object_filter=self.object_filter,
+            object_filter=self._object_filter,
             object_count=self._object_count,
             chunk_count=self._chunk_count,
             experience=self._experience,
