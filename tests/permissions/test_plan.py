@@ -358,6 +358,20 @@ class TestAuto:
         assert found == [30, 31, 32, 33, 34]
         assert (report.strategy, report.listed) == ("post_filter", None)
 
+    def test_what_a_cut_off_list_lacks_may_lie_where_the_search_does_not_reach(self) -> None:
+        hits = ranked([None] * 30 + [f"file:{number}" for number in range(9)])
+        service = Service(*files(*range(9)), list_cap=2)
+
+        found, report = retrieve(
+            Store(hits, "approximate", reach=5),
+            service,
+            "auto",
+            wanted=Wanted(2, overfetch=1),
+            list_limit=2,
+        )
+
+        assert (found, report.complete) == ([37, 38], False)
+
     def test_without_a_filter_it_only_checks(self) -> None:
         store, service = Store(spread(1000)), Service(*files(999))
         plan = retrieval_plan("auto", Wanted(3))
@@ -412,6 +426,7 @@ rankings = st.builds(
     list_cap=st.none() | st.integers(1, 10),
     strategy=st.sampled_from(STRATEGIES),
     reach=st.sampled_from([5, 50, 1_000_000]),
+    max_candidates=st.sampled_from([5, 20, 100, 10_000]),
     asynchronously=st.booleans(),
 )
 def test_the_result_is_the_best_of_what_may_be_read_or_says_that_it_may_not_be(
@@ -427,6 +442,7 @@ def test_the_result_is_the_best_of_what_may_be_read_or_says_that_it_may_not_be(
     list_cap: int | None,
     strategy: Strategy,
     reach: int,
+    max_candidates: int,
     asynchronously: bool,
 ) -> None:
     hits = ranked([None if n is None else f"file:{n}" for n in objects])
@@ -437,7 +453,7 @@ def test_the_result_is_the_best_of_what_may_be_read_or_says_that_it_may_not_be(
         store,
         service,
         strategy,
-        wanted=Wanted(k, overfetch, max_per_object=max_per_object),
+        wanted=Wanted(k, overfetch, max_candidates, max_per_object),
         asynchronously=asynchronously,
         list_limit=list_cap,
         known_list_size=known_list_size,
@@ -453,7 +469,7 @@ def test_the_result_is_the_best_of_what_may_be_read_or_says_that_it_may_not_be(
             best.append(hit.passage)
     assert set(found) <= {hit.passage for hit in allowed}
     assert found == sorted(found)
-    if strategy != "pre_filter" and list_cap is None and store.reach >= len(hits):
+    if strategy != "pre_filter" and list_cap is None and min(store.reach, max_candidates) > len(hits):
         assert report.complete
     if report.complete:
         assert found == best[:k]

@@ -198,14 +198,12 @@ class _Retrieval:
             return
         filtered = self._allowed_in_sight()
         self._ranking, self._limit, self._exhausted, self._stopped_short = unfiltered
-        found = self._settled()
-        if not listed.whole and len(self._merged(found, filtered)) >= self._wanted.k:
-            # Enough, though what the list may lack could be better.
-            self._doubtful = not self._finished()
-        else:
+        if listed.whole or len(self._merged(self._settled(), filtered)) < self._wanted.k:
             self._strategy = "post_filter"
             yield from self._look_further()
-        # Where even that came to its bound, what the filtered search found is still allowed.
+        # What the filtered search found is allowed, but where the store's own ranking was not seen
+        # far enough, something that the list lacks could be better.
+        self._doubtful = not self._is_certain()
         self._set_ranking(self._merged(self._allowed_in_sight(), filtered))
 
     # Looking at the store's own ranking
@@ -378,6 +376,12 @@ class _Retrieval:
         at_the_end = self._exhausted or self._limit >= self._wanted.max_candidates
         return at_the_end and not self._undecided()
 
+    def _is_certain(self) -> bool:
+        """Whether what is settled is the best there is, and not only what could be seen."""
+        if len(self._settled()) >= self._wanted.k:
+            return True
+        return self._exhausted and not self._stopped_short and not self._undecided()
+
     def _sample(self) -> Sample:
         found = self._settled()
         return Sample(
@@ -393,8 +397,6 @@ class _Retrieval:
 
     def _outcome(self) -> Outcome:
         found = self._settled()
-        enough = len(found) >= self._wanted.k
-        ended = self._exhausted and not self._stopped_short and not self._undecided()
         decided = [
             self._decisions[object_id]
             for object_id, _ in self._seen
@@ -410,6 +412,6 @@ class _Retrieval:
             returned=len(found),
             withheld=decided.count(False),
             unidentified=self._unidentified,
-            complete=(enough or ended) and not self._doubtful,
+            complete=self._is_certain() and not self._doubtful,
             filter_ignored=self._filter_ignored,
         )
