@@ -28,22 +28,26 @@ PIPELINES = [
     ("salesforce", "deals"),
     ("zendesk", "tickets"),
 ]
+PREFIXES = ("MANAGED_SYNC_", "PARAGON_")
+# Somebody waits for an answer: after these seconds a request that failed is not sent again.
+RETRY_BUDGET = 5
 
 
 @contextmanager
 def managed_sync_api(user: str | None) -> Iterator[tuple[ManagedSyncClient, list[str]]]:
     """A client, and the users that may log in: only ``user``, if one is given.
 
-    It talks to the API that MANAGED_SYNC_* variables name, whose users it does not know; without
-    them, to an embedded server over a copy of the sample company, which is gone afterwards.
+    It talks to the API that MANAGED_SYNC_* or PARAGON_* variables name, whose users it does not
+    know; without them, to an embedded server over a copy of the sample company, which is gone
+    afterwards.
 
     Raises:
         ConfigurationError: The variables do not fit together, or there is no such user.
     """
-    if any(name.startswith("MANAGED_SYNC_") and value for name, value in os.environ.items()):
+    if any(name.startswith(PREFIXES) and value for name, value in os.environ.items()):
         if user is None:
             raise ConfigurationError("Say who asks, with --user: this API does not list its users.")
-        with ManagedSyncClient.from_env() as client:
+        with ManagedSyncClient.from_env(retry_budget=RETRY_BUDGET) as client:
             yield client, [user]
         return
     with TemporaryDirectory(prefix="managed-sync-", ignore_cleanup_errors=True) as folder:
@@ -58,6 +62,7 @@ def managed_sync_api(user: str | None) -> Iterator[tuple[ManagedSyncClient, list
                 signing_key=server.signing_key,
                 user_id="example",
                 base_url=server.base_url,
+                retry_budget=RETRY_BUDGET,
             ) as client,
         ):
             for integration, sync_type in PIPELINES:

@@ -61,6 +61,7 @@ def _no_settings_from_outside() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("BASE_URL", "PROJECT_ID", "TOKEN", "SIGNING_KEY", "USER_ID", "API"):
             patch.delenv(f"MANAGED_SYNC_{name}", raising=False)
+            patch.delenv(f"PARAGON_{name}", raising=False)
         patch.delenv("MANAGED_SYNC_WORKSPACE", raising=False)
         yield
 

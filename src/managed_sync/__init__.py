@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from managed_sync.client import ManagedSyncClient
+    from managed_sync.client import AsyncManagedSyncClient, ManagedSyncClient
     from managed_sync.errors import ManagedSyncError
     from managed_sync.indexing import IndexReport, IndexSync
     from managed_sync.models import (
@@ -37,6 +37,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AccessCheck",
     "AccessChecker",
+    "AsyncManagedSyncClient",
     "CustomObjectFilter",
     "Decision",
     "FileContent",
@@ -56,7 +57,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "client": ["ManagedSyncClient"],
+    "client": ["AsyncManagedSyncClient", "ManagedSyncClient"],
     "errors": ["ManagedSyncError"],
     "indexing": ["IndexReport", "IndexSync"],
     "models": [

@@ -7,6 +7,7 @@
     ├── InvalidIdentifierError          an object id or subject that cannot be read
     ├── MissingSubjectError             a retrieval without a user to check
     ├── ApiError                        the Managed Sync API could not be used
+    │   ├── CredentialsError            no token to send, because its callable failed
     │   ├── ApiConnectionError          no connection, or it broke
     │   │   └── ApiTimeoutError         no answer in time
     │   ├── ApiStatusError              an answer with an error status
@@ -17,6 +18,7 @@
     │   │   ├── RateLimitError          429
     │   │   └── ServerError             5xx
     │   └── ResponseFormatError         an answer that is not what the specification says
+    │       └── IncompleteResponseError an answer that ends too early
     ├── AccessCheckError                a permission question without a trustworthy answer
     ├── IncompleteRetrievalError        a result that may not be the best there is
     ├── DocumentError                   one record could not become a document
@@ -84,11 +86,47 @@ class MissingSubjectError(ManagedSyncError):
 
 
 class ApiError(ManagedSyncError):
-    """The Managed Sync API could not be used: the base of all that goes wrong on the wire."""
+    """The Managed Sync API could not be used: the base of all that goes wrong on the wire.
+
+    Attributes:
+        status: The HTTP status code of the answer, if there was one.
+        request_id: What the API calls the request in its own log, if it says so.
+        excerpt: The start of the answer's body, without the token. It may hold data of users, which
+            is why no message repeats it unless the API wrote it to explain an error.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status: int | None = None,
+        request_id: str | None = None,
+        excerpt: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.request_id = request_id
+        self.excerpt = excerpt
+
+
+class CredentialsError(ApiError):
+    """The callable that gives the token failed, or gave something that is no token."""
 
 
 class ApiConnectionError(ApiError):
-    """The API could not be reached, or the connection broke before the answer was whole."""
+    """The API could not be reached, or the connection broke before the answer was whole.
+
+    Attributes:
+        nothing_sent: Whether it is certain that the API received nothing of the request.
+        is_lasting: Whether trying again is of no use, as with a certificate that is not trusted.
+    """
+
+    def __init__(
+        self, message: str = "", *, nothing_sent: bool = False, is_lasting: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.nothing_sent = nothing_sent
+        self.is_lasting = is_lasting
 
 
 class ApiTimeoutError(ApiConnectionError):
@@ -99,12 +137,22 @@ class ApiStatusError(ApiError):
     """The API answered with an error status.
 
     Attributes:
-        status: The HTTP status code.
+        retry_after: The seconds after which the API wants to be asked again, if it says so.
     """
 
-    def __init__(self, message: str, *, status: int) -> None:
-        super().__init__(message)
-        self.status = status
+    status: int
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        request_id: str | None = None,
+        excerpt: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, status=status, request_id=request_id, excerpt=excerpt)
+        self.retry_after = retry_after
 
 
 class BadRequestError(ApiStatusError):
@@ -133,6 +181,10 @@ class ServerError(ApiStatusError):
 
 class ResponseFormatError(ApiError):
     """The API answered with something that the specification does not allow."""
+
+
+class IncompleteResponseError(ResponseFormatError):
+    """The answer ends too early: its JSON breaks off, or its body is not as long as announced."""
 
 
 class AccessCheckError(ManagedSyncError):

@@ -223,7 +223,11 @@ class TestTheOrderOfAnswers:
             return httpx.Response(200, json={"results": results})
 
         with ManagedSyncClient(
-            "p1", TOKEN, base_url="http://service.example", transport=httpx.MockTransport(handle)
+            "p1",
+            TOKEN,
+            base_url="http://service.example",
+            transport=httpx.MockTransport(handle),
+            retry_budget=0,
         ) as client:
             checker = AccessChecker(client)
             retriever = way.retriever(
@@ -366,7 +370,9 @@ def test_a_real_server_that_misbehaves_means_no_passage(
     way: Way, misbehaving_server: str, behaviour: str
 ) -> None:
     started = time.monotonic()
-    with ManagedSyncClient(behaviour, TOKEN, base_url=misbehaving_server, timeout=0.2) as client:
+    with ManagedSyncClient(
+        behaviour, TOKEN, base_url=misbehaving_server, timeout=0.2, retry_budget=0
+    ) as client:
         retriever = way.retriever(way.store(PASSAGES), AccessChecker(client), k=3)
 
         with pytest.raises(AccessCheckError) as caught:

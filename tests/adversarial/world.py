@@ -159,6 +159,7 @@ def http_client(
         token=TOKEN,
         base_url="http://service.example",
         transport=httpx.MockTransport(handle),
+        retry_budget=0,
     )
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from managed_sync import AccessCheck, ManagedSyncClient
+from managed_sync import AccessCheck, AsyncManagedSyncClient, ManagedSyncClient
 from managed_sync.errors import (
     AccessCheckError,
     ApiConnectionError,
@@ -27,21 +26,7 @@ from managed_sync.errors import (
     ServerError,
     SyncFailedError,
 )
-
-Handler = Callable[[httpx.Request], httpx.Response]
-
-
-def client_of(handler: Handler) -> ManagedSyncClient:
-    return ManagedSyncClient(
-        "p1",
-        "secret-token",
-        base_url="http://api.test/base",
-        transport=httpx.MockTransport(handler),
-    )
-
-
-def answering(status: int = 200, **response: Any) -> ManagedSyncClient:
-    return client_of(lambda _: httpx.Response(status, **response))
+from tests.client.both import ClientOf
 
 
 def status_body(state: str, **more: Any) -> dict[str, Any]:
@@ -49,7 +34,7 @@ def status_body(state: str, **more: Any) -> dict[str, Any]:
 
 
 class TestRequests:
-    def test_the_token_and_the_project_travel_with_every_request(self) -> None:
+    def test_the_token_and_the_project_travel_with_every_request(self, client_of: ClientOf) -> None:
         seen: list[httpx.Request] = []
 
         def handler(request: httpx.Request) -> httpx.Response:
@@ -61,9 +46,11 @@ class TestRequests:
         assert str(seen[0].url) == (
             "http://api.test/base/projects/p1/sync/status?integration=box&syncType=files"
         )
-        assert seen[0].headers["Authorization"] == "Bearer secret-token"
+        assert seen[0].headers["Authorization"] == "Bearer secret-token-1"
 
-    def test_a_record_id_is_one_segment_of_the_path_whatever_it_holds(self) -> None:
+    def test_a_record_id_is_one_segment_of_the_path_whatever_it_holds(
+        self, client_of: ClientOf
+    ) -> None:
         seen: list[bytes] = []
 
         def handler(request: httpx.Request) -> httpx.Response:
@@ -76,11 +63,13 @@ class TestRequests:
         assert seen == [b"/base/projects/p1/sync/records/..%2F..%2Fother%3Fx%3D%C3%A4%2Fb"]
 
     @pytest.mark.parametrize("record_id", ["", ".", ".."])
-    def test_a_record_id_that_would_name_another_path_is_refused(self, record_id: str) -> None:
+    def test_a_record_id_that_would_name_another_path_is_refused(
+        self, client_of: ClientOf, record_id: str
+    ) -> None:
         with pytest.raises(InvalidIdentifierError):
-            answering().get_record(record_id)
+            client_of.answering().get_record(record_id)
 
-    def test_enabling_sends_the_frequency_only_when_there_is_one(self) -> None:
+    def test_enabling_sends_the_frequency_only_when_there_is_one(self, client_of: ClientOf) -> None:
         bodies: list[Any] = []
 
         def handler(request: httpx.Request) -> httpx.Response:
@@ -114,29 +103,29 @@ class TestErrors:
         ],
     )
     def test_each_status_has_its_error_with_what_the_server_said(
-        self, status: int, error: type[ApiError]
+        self, client_of: ClientOf, status: int, error: type[ApiError]
     ) -> None:
-        client = answering(status, json={"title": "No", "detail": "the reason"})
+        client = client_of.answering(status, json={"title": "No", "detail": "the reason"})
 
         with pytest.raises(error, match=str(status)) as caught:
             client.get_sync_status("box", "files")
 
         assert status == 302 or "the reason" in str(caught.value)
-        assert "secret-token" not in str(caught.value)
+        assert "secret-token-1" not in str(caught.value)
 
-    def test_an_html_answer_says_to_check_the_base_url(self) -> None:
+    def test_an_html_answer_says_to_check_the_base_url(self, client_of: ClientOf) -> None:
         with pytest.raises(ResponseFormatError, match="base URL"):
-            answering(text="<html>Welcome</html>").get_sync_status("box", "files")
+            client_of.answering(text="<html>Welcome</html>").get_sync_status("box", "files")
 
-    def test_a_wrong_field_is_named_without_its_value(self) -> None:
-        client = answering(json=status_body("IDLE", recordCount="many-secrets"))
+    def test_a_wrong_field_is_named_without_its_value(self, client_of: ClientOf) -> None:
+        client = client_of.answering(json=status_body("IDLE", recordCount="many-secrets"))
 
         with pytest.raises(ResponseFormatError, match="recordCount") as caught:
             client.get_sync_status("box", "files")
 
         assert "many-secrets" not in str(caught.value)
 
-    def test_a_timeout_and_a_refused_connection_are_told_apart(self) -> None:
+    def test_a_timeout_and_a_refused_connection_are_told_apart(self, client_of: ClientOf) -> None:
         def stall(request: httpx.Request) -> httpx.Response:
             raise httpx.ReadTimeout("slow", request=request)
 
@@ -150,7 +139,7 @@ class TestErrors:
 
 
 class TestListing:
-    def test_pages_are_followed_until_there_is_no_cursor(self) -> None:
+    def test_pages_are_followed_until_there_is_no_cursor(self, client_of: ClientOf) -> None:
         pages = {
             None: {"records": [record("a"), record("b")], "nextCursor": "2"},
             "2": {"records": [], "nextCursor": "3"},
@@ -162,20 +151,24 @@ class TestListing:
 
         assert [found.id for found in client.iter_records("box", "files")] == ["a", "b", "c"]
 
-    def test_cursors_in_a_circle_are_an_error_and_not_an_endless_loop(self) -> None:
-        client = answering(json={"records": [record("a")], "nextCursor": "again"})
+    def test_cursors_in_a_circle_are_an_error_and_not_an_endless_loop(
+        self, client_of: ClientOf
+    ) -> None:
+        client = client_of.answering(json={"records": [record("a")], "nextCursor": "again"})
 
         with pytest.raises(ResponseFormatError, match="does not end"):
             list(client.iter_records("box", "files"))
 
-    def test_a_page_without_records_is_not_taken_for_an_empty_one(self) -> None:
+    def test_a_page_without_records_is_not_taken_for_an_empty_one(
+        self, client_of: ClientOf
+    ) -> None:
         with pytest.raises(ResponseFormatError, match="records"):
-            list(answering(json={"nextCursor": None}).iter_records("box", "files"))
+            list(client_of.answering(json={"nextCursor": None}).iter_records("box", "files"))
 
 
 class TestContent:
-    def test_bytes_come_with_their_type_and_name(self) -> None:
-        client = answering(
+    def test_bytes_come_with_their_type_and_name(self, client_of: ClientOf) -> None:
+        client = client_of.answering(
             content=b"%PDF",
             headers={
                 "Content-Type": "application/pdf; charset=binary",
@@ -188,13 +181,13 @@ class TestContent:
         assert (content.data, content.content_type) == (b"%PDF", "application/pdf")
         assert content.filename == "ü.pdf"
 
-    def test_a_file_over_the_limit_is_refused(self) -> None:
+    def test_a_file_over_the_limit_is_refused(self, client_of: ClientOf) -> None:
         with pytest.raises(ContentTooLargeError, match="1,000"):
-            answering(content=b"x" * 1001).download_content("r1", max_bytes=1000)
+            client_of.answering(content=b"x" * 1001).download_content("r1", max_bytes=1000)
 
-    def test_an_error_status_is_an_error_and_not_content(self) -> None:
+    def test_an_error_status_is_an_error_and_not_content(self, client_of: ClientOf) -> None:
         with pytest.raises(NotFoundError, match="gone"):
-            answering(404, json={"detail": "gone"}).download_content("r1")
+            client_of.answering(404, json={"detail": "gone"}).download_content("r1")
 
 
 class TestAccessChecks:
@@ -204,7 +197,7 @@ class TestAccessChecks:
             for number in range(count)
         ]
 
-    def test_any_number_of_checks_is_split_and_answered_in_order(self) -> None:
+    def test_any_number_of_checks_is_split_and_answered_in_order(self, client_of: ClientOf) -> None:
         sizes: list[int] = []
 
         def handler(request: httpx.Request) -> httpx.Response:
@@ -234,13 +227,17 @@ class TestAccessChecks:
             {"0": {"allowed": True}, "1": {"allowed": True}},
         ],
     )
-    def test_an_answer_that_is_not_one_boolean_a_check_decides_nothing(self, results: Any) -> None:
+    def test_an_answer_that_is_not_one_boolean_a_check_decides_nothing(
+        self, client_of: ClientOf, results: Any
+    ) -> None:
         with pytest.raises(AccessCheckError) as caught:
-            answering(json={"results": results}).batch_check_access(self.checks(2))
+            client_of.answering(json={"results": results}).batch_check_access(self.checks(2))
 
         assert caught.value.undecided == ("file:0", "file:1")
 
-    def test_one_request_that_fails_leaves_no_decision_of_the_others(self) -> None:
+    def test_one_request_that_fails_leaves_no_decision_of_the_others(
+        self, client_of: ClientOf
+    ) -> None:
         def handler(request: httpx.Request) -> httpx.Response:
             asked = json.loads(request.content)["checks"]
             if asked[0]["object"] == "file:100":
@@ -253,9 +250,13 @@ class TestAccessChecks:
         assert caught.value.undecided == tuple(f"file:{n}" for n in range(100, 150))
 
     @pytest.mark.parametrize("allowed", ["true", 1, None])
-    def test_a_single_check_takes_nothing_but_a_boolean(self, allowed: Any) -> None:
+    def test_a_single_check_takes_nothing_but_a_boolean(
+        self, client_of: ClientOf, allowed: Any
+    ) -> None:
         with pytest.raises(ResponseFormatError):
-            answering(json={"allowed": allowed}).check_access("a@x.example", "viewer", "file:1")
+            client_of.answering(json={"allowed": allowed}).check_access(
+                "a@x.example", "viewer", "file:1"
+            )
 
 
 class TestLists:
@@ -267,21 +268,28 @@ class TestLists:
             {"objects": [{"id": "file:1"}, {"object": "file:2"}]},
         ],
     )
-    def test_the_usual_shapes_are_read(self, body: Any) -> None:
-        assert answering(json=body).list_objects("a@x.example", "viewer") == ["file:1", "file:2"]
+    def test_the_usual_shapes_are_read(self, client_of: ClientOf, body: Any) -> None:
+        assert client_of.answering(json=body).list_objects("a@x.example", "viewer") == [
+            "file:1",
+            "file:2",
+        ]
 
-    def test_other_object_types_are_left_out_even_if_the_server_sends_them(self) -> None:
-        client = answering(json={"objects": ["file:1", "folder:2"]})
+    def test_other_object_types_are_left_out_even_if_the_server_sends_them(
+        self, client_of: ClientOf
+    ) -> None:
+        client = client_of.answering(json={"objects": ["file:1", "folder:2"]})
 
         assert client.list_objects("a@x.example", "viewer", "file") == ["file:1"]
 
-    def test_an_unknown_shape_names_the_keys_that_were_found(self) -> None:
+    def test_an_unknown_shape_names_the_keys_that_were_found(self, client_of: ClientOf) -> None:
         with pytest.raises(ResponseFormatError, match="things"):
-            answering(json={"things": []}).list_users("file:1", "viewer")
+            client_of.answering(json={"things": []}).list_users("file:1", "viewer")
 
 
 class TestWaiting:
-    def test_it_ends_when_the_pipeline_is_idle_and_reports_on_the_way(self) -> None:
+    def test_it_ends_when_the_pipeline_is_idle_and_reports_on_the_way(
+        self, client_of: ClientOf
+    ) -> None:
         states = iter(["SYNCING", "SYNCING", "IDLE"])
         client = client_of(lambda _: httpx.Response(200, json=status_body(next(states))))
         seen: list[str] = []
@@ -290,46 +298,118 @@ class TestWaiting:
 
         assert seen == ["SYNCING", "SYNCING", "IDLE"]
 
-    def test_a_failed_sync_raises_with_the_reason(self) -> None:
-        client = answering(json=status_body("ERROR", error="permissions.yaml is missing"))
+    def test_a_failed_sync_raises_with_the_reason(self, client_of: ClientOf) -> None:
+        client = client_of.answering(json=status_body("ERROR", error="permissions.yaml is missing"))
 
         with pytest.raises(SyncFailedError, match=r"permissions\.yaml is missing"):
             client.wait_until_idle("box", "files")
 
-    def test_a_sync_that_does_not_end_raises(self) -> None:
+    def test_a_sync_that_does_not_end_raises(self, client_of: ClientOf) -> None:
         with pytest.raises(SyncFailedError, match="not ended"):
-            answering(json=status_body("SYNCING")).wait_until_idle("box", "files", timeout=0)
+            client_of.answering(json=status_body("SYNCING")).wait_until_idle(
+                "box", "files", timeout=0
+            )
 
 
 class TestConfiguration:
     @pytest.mark.parametrize("base_url", ["", "api.test", "ftp://api.test", "http://"])
-    def test_a_base_url_that_is_none_is_refused(self, base_url: str) -> None:
+    def test_a_base_url_that_is_none_is_refused(self, client_of: ClientOf, base_url: str) -> None:
         with pytest.raises(ConfigurationError, match="URL"):
-            ManagedSyncClient("p1", "t", base_url=base_url)
+            client_of.kind("p1", "t", base_url=base_url)
 
-    def test_credentials_are_needed(self) -> None:
+    def test_a_base_url_with_a_password_is_refused_without_showing_it(
+        self, client_of: ClientOf
+    ) -> None:
+        with pytest.raises(ConfigurationError, match="password") as caught:
+            client_of.kind("p1", "t", base_url="https://me:hunter2@api.test")
+
+        assert "hunter2" not in str(caught.value)
+
+    def test_credentials_are_needed(self, client_of: ClientOf) -> None:
         with pytest.raises(ConfigurationError, match="MANAGED_SYNC_TOKEN"):
-            ManagedSyncClient("p1", base_url="http://api.test")
+            client_of.kind("p1", base_url="http://api.test")
 
-    def test_the_environment_is_enough(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("retry_budget", -1),
+            ("retry_budget", float("inf")),
+            ("check_batch_size", 0),
+            ("max_concurrent_checks", True),
+        ],
+    )
+    def test_a_number_that_makes_no_sense_is_refused_by_name(
+        self, client_of: ClientOf, name: str, value: Any
+    ) -> None:
+        with pytest.raises(ConfigurationError, match=name):
+            client_of.kind("p1", "t", **{name: value})
+
+    def test_the_environment_is_enough(
+        self, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("MANAGED_SYNC_BASE_URL", "http://127.0.0.1:9/")
         monkeypatch.setenv("MANAGED_SYNC_PROJECT_ID", "p9")
         monkeypatch.setenv("MANAGED_SYNC_TOKEN", "t")
 
-        with ManagedSyncClient.from_env() as client:
-            assert (client.project_id, client.base_url) == ("p9", "http://127.0.0.1:9")
+        client = client_of.kind.from_env()
 
-    def test_a_missing_project_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert (client.project_id, client.base_url) == ("p9", "http://127.0.0.1:9")
+
+    def test_a_missing_project_is_named(
+        self, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.delenv("MANAGED_SYNC_PROJECT_ID", raising=False)
 
         with pytest.raises(ConfigurationError, match="MANAGED_SYNC_PROJECT_ID"):
-            ManagedSyncClient.from_env()
+            client_of.kind.from_env()
 
-    def test_neither_representation_nor_attributes_show_the_token(self) -> None:
-        client = answering()
 
-        assert "secret-token" not in repr(client)
-        assert "secret-token" not in repr(vars(client))
+class TestTheClientOfHttpx:
+    def test_one_that_is_passed_in_sends_and_stays_open(self) -> None:
+        seen: list[str] = []
+        http = httpx.Client(
+            transport=httpx.MockTransport(lambda _: httpx.Response(200, json=record("r1"))),
+            event_hooks={"request": [lambda request: seen.append(request.url.path)]},
+            auth=("user", "password"),
+        )
+
+        with ManagedSyncClient("p1", "t", base_url="http://api.test", http_client=http) as client:
+            client.get_record("r1")
+
+        assert seen == ["/projects/p1/sync/records/r1"]
+        assert not http.is_closed
+        http.close()
+
+    def test_its_own_credentials_and_redirects_do_not_take_the_place_of_the_clients(self) -> None:
+        seen: list[str] = []
+
+        def handler(request: httpx.Request) -> httpx.Response:
+            seen.append(request.headers["Authorization"])
+            return httpx.Response(302, headers={"Location": "http://elsewhere.test/"})
+
+        http = httpx.Client(
+            transport=httpx.MockTransport(handler), auth=("u", "p"), follow_redirects=True
+        )
+        client = ManagedSyncClient("p1", "t", base_url="http://api.test", http_client=http)
+
+        with pytest.raises(ResponseFormatError, match="redirect"):
+            client.get_record("r1")
+
+        assert seen == ["Bearer t"]
+
+    def test_one_of_the_other_kind_is_refused(self) -> None:
+        http: Any = httpx.AsyncClient()
+        with pytest.raises(ConfigurationError, match=r"httpx\.Client"):
+            ManagedSyncClient("p1", "t", http_client=http)
+
+    def test_a_transport_beside_it_is_refused(self) -> None:
+        with pytest.raises(ConfigurationError, match="not both"):
+            AsyncManagedSyncClient(
+                "p1",
+                "t",
+                http_client=httpx.AsyncClient(),
+                transport=httpx.AsyncHTTPTransport(),
+            )
 
 
 def record(record_id: str) -> dict[str, Any]:

@@ -20,6 +20,8 @@ __all__ = ["LOCAL_PROJECT", "LOCAL_USER", "PipelineName", "Workspace"]
 
 LOCAL_PROJECT = "local"
 LOCAL_USER = "local"
+# Somebody waits in front of the terminal.
+_RETRY_BUDGET = 10
 
 _NO_API = (
     "There is no Managed Sync API to talk to. Run `managed-sync demo` for a sample company, "
@@ -106,17 +108,16 @@ class Workspace:
             ConfigurationError: There is no API to talk to.
         """
         if Settings.from_env().project_id:
-            with ManagedSyncClient.from_env() as client:
+            with ManagedSyncClient.from_env(retry_budget=_RETRY_BUDGET) as client:
                 yield client
             return
         server = self.server()
         running = self._read(self._server_file).get("base_url")
-        if running:
-            with self._client(running, server.signing_key) as client:
-                if _answers(client):
-                    yield client
-                    return
-        with server, self._client(server.base_url, server.signing_key) as client:
+        if running and _answers(running, server.signing_key):
+            with _local_client(running, server.signing_key) as client:
+                yield client
+            return
+        with server, _local_client(server.base_url, server.signing_key) as client:
             yield client
 
     def server(self, port: int = 0) -> EmbeddedServer:
@@ -132,11 +133,6 @@ class Workspace:
             raise ConfigurationError(_NO_API)
         return EmbeddedServer(
             self.source_folder, self.server_state, project_id=LOCAL_PROJECT, port=port
-        )
-
-    def _client(self, base_url: str, signing_key: str) -> ManagedSyncClient:
-        return ManagedSyncClient(
-            LOCAL_PROJECT, signing_key=signing_key, user_id=LOCAL_USER, base_url=base_url
         )
 
     def _read(self, file: Path) -> dict[str, Any]:
@@ -156,10 +152,23 @@ class Workspace:
         os.replace(temporary, file)  # noqa: PTH105 - replaces in one step on every system
 
 
-def _answers(client: ManagedSyncClient) -> bool:
+def _local_client(
+    base_url: str, signing_key: str, *, retry_budget: float = _RETRY_BUDGET
+) -> ManagedSyncClient:
+    return ManagedSyncClient(
+        LOCAL_PROJECT,
+        signing_key=signing_key,
+        user_id=LOCAL_USER,
+        base_url=base_url,
+        retry_budget=retry_budget,
+    )
+
+
+def _answers(base_url: str, signing_key: str) -> bool:
     """Whether a server really runs where one was announced; it may have been killed."""
-    try:
-        client.list_objects("nobody@localhost", "viewer")
-    except ApiError:
-        return False
-    return True
+    with _local_client(base_url, signing_key, retry_budget=0) as client:
+        try:
+            client.list_objects("nobody@localhost", "viewer")
+        except ApiError:
+            return False
+        return True

@@ -1,24 +1,30 @@
 """What a client sends and receives, without I/O.
 
 An ``Operation`` is a request and the function that reads its answer. The wire formats
-(``projects_api``) build operations; the clients in ``http`` only send them, so that a synchronous
-and an asynchronous client share every decision.
+(``projects_api``) build operations, ``flows`` decides when they are sent, and the clients only send
+them, so that a synchronous and an asynchronous client share every decision.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
+from managed_sync.client.retry_after import seconds_until
 from managed_sync.errors import (
+    ApiError,
     ApiStatusError,
     AuthenticationError,
     BadRequestError,
     ForbiddenError,
+    IncompleteResponseError,
     NotFoundError,
     RateLimitError,
     ResponseFormatError,
@@ -40,6 +46,9 @@ T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
 
 _EXCERPT_LENGTH = 300
+_READ_FOR_EXCERPT = 65_536
+_MOST_EMPTY_PAGES = 100
+_REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id", "cf-ray")
 
 _ERRORS: dict[int, tuple[type[ApiStatusError], str]] = {
     400: (BadRequestError, "The API did not understand the request."),
@@ -57,12 +66,16 @@ _ERRORS: dict[int, tuple[type[ApiStatusError], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request; ``path`` is below the API's base URL and already percent-encoded."""
+    """One HTTP request; ``path`` is below the API's base URL and already percent-encoded.
+
+    ``is_repeatable`` says whether the API may carry it out twice without harm.
+    """
 
     method: str
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    is_repeatable: bool = True
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -70,11 +83,26 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One whole HTTP response; header names are in lower case."""
+    """One whole HTTP response; header names are in lower case.
+
+    ``token`` is what was sent with the request: what is quoted of the answer must not repeat it.
+    """
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
+    token: SecretStr
+
+    @property
+    def request_id(self) -> str | None:
+        """What the API calls the request in its own log."""
+        found = next((self.headers[name] for name in _REQUEST_IDS if name in self.headers), None)
+        return without_token(found, self.token)[:_EXCERPT_LENGTH] if found else None
+
+    @property
+    def excerpt(self) -> str:
+        """The start of the body, without the token."""
+        return _shortened(self.content[:_READ_FOR_EXCERPT].decode("utf-8", "replace"), self.token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,50 +120,82 @@ class Operation(Generic[T]):
             ResponseFormatError: The answer cannot be understood.
         """
         raise_for_status(self.request, answer)
-        return self.parse(answer)
+        try:
+            return self.parse(answer)
+        except ApiError as error:
+            error.status = answer.status
+            error.request_id = answer.request_id
+            error.excerpt = answer.excerpt
+            raise
 
 
 def raise_for_status(request: Request, answer: Answer) -> None:
     """Raises the error that belongs to the answer's status; does nothing for a success."""
     if 200 <= answer.status < 300:
         return
-    said = _detail(answer)
     if answer.status < 400:
         raise ResponseFormatError(
             f"{request} was answered with a redirect ({answer.status}), which the API does not "
-            f"use: check the base URL."
+            f"use: check the base URL.",
+            status=answer.status,
+            request_id=answer.request_id,
+            excerpt=answer.excerpt,
         )
     error, remedy = _ERRORS.get(answer.status, (BadRequestError, "The API refused the request."))
     if answer.status >= 500:
         error, remedy = ServerError, "The API failed; try again, and look at its log."
+    said = _detail(answer)
     raise error(
         f"{request} was answered with {answer.status}{f' ({said})' if said else ''}. {remedy}",
         status=answer.status,
+        request_id=answer.request_id,
+        excerpt=answer.excerpt,
+        retry_after=seconds_until(answer.headers.get("retry-after"), answer.headers.get("date")),
     )
+
+
+def without_token(text: str, token: SecretStr) -> str:
+    """A text in which neither the token nor the signature at its end appears."""
+    value = token.get_secret_value()
+    secrets = sorted({value, json.dumps(value)[1:-1], value.rpartition(".")[2]} - {""}, key=len)
+    if not secrets:
+        return text
+    # All at once, the longest first: what stands in a secret's place is not searched again.
+    return re.sub("|".join(re.escape(secret) for secret in reversed(secrets)), "[token]", text)
 
 
 def _detail(answer: Answer) -> str:
     """What the server says of an error: the detail of a problem document, or the text's start."""
     try:
         document = json.loads(answer.content)
-    except ValueError:
-        text = answer.content[: _EXCERPT_LENGTH * 4].decode("utf-8", errors="replace")
-    else:
-        known = document if isinstance(document, dict) else {}
-        text = str(known.get("detail") or known.get("message") or known.get("title") or "")
-    return " ".join(text.split())[:_EXCERPT_LENGTH].rstrip(".")
+    except (ValueError, RecursionError):
+        return answer.excerpt.rstrip(".")
+    known = document if isinstance(document, dict) else {}
+    text = str(known.get("detail") or known.get("message") or known.get("title") or "")
+    return _shortened(text, answer.token).rstrip(".")
+
+
+def _shortened(text: str, token: SecretStr) -> str:
+    # First the token, then the blanks and the end: half a token is one too many.
+    return " ".join(without_token(text, token).split())[:_EXCERPT_LENGTH]
 
 
 def parse_json(answer: Answer) -> Any:
     """Reads a JSON body.
 
     Raises:
+        IncompleteResponseError: The body is said to be JSON, and breaks off.
         ResponseFormatError: The body is not JSON.
     """
     try:
         return json.loads(answer.content)
-    except ValueError:
-        kind = answer.headers.get("content-type", "no content type")
+    except (ValueError, RecursionError):
+        kind = answer.headers.get("content-type", "no content type")[:_EXCERPT_LENGTH]
+        if "json" in kind:
+            raise IncompleteResponseError(
+                f"The API answered with {len(answer.content)} bytes that are not whole JSON: "
+                f"the answer broke off on its way, or the API does not write JSON. Try again."
+            ) from None
         raise ResponseFormatError(
             f"The API answered with {len(answer.content)} bytes of {kind} where JSON belongs: "
             f"check that the base URL is the Sync API's."
@@ -168,25 +228,58 @@ def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 class PageWalk:
-    """Follows the cursors of one listing, and notices when they lead in a circle."""
+    """Follows the cursors of one listing, and notices when they lead in a circle or nowhere.
 
-    def __init__(self) -> None:
+    Args:
+        listing: What is listed, for messages.
+    """
+
+    def __init__(self, listing: str = "records") -> None:
         self.cursor: str | None = None
-        self._seen: set[str] = set()
+        self._listing = listing
+        self._page = 1
+        self._empty_pages = 0
+        self._seen: set[bytes] = set()
 
     def follow(self, page: RecordPage) -> bool:
         """Takes the next cursor; ``False`` when the page was the last one.
 
         Raises:
-            ResponseFormatError: The cursor was followed before, so that the listing never ends.
+            ResponseFormatError: The cursor was followed before, or there was page after page
+                without a record, so that the listing never ends.
         """
-        self.cursor = page.next_cursor
-        if self.cursor is None:
+        if page.next_cursor is None:
             return False
-        if self.cursor in self._seen:
+        self._empty_pages = 0 if page.records else self._empty_pages + 1
+        if self.repeats(page):
             raise ResponseFormatError(
-                f"The listing of records does not end: page {len(self._seen) + 1} repeats a cursor "
+                f"The listing of {self._listing} does not end: page {self._page} repeats a cursor "
                 f"that was already followed."
             )
-        self._seen.add(self.cursor)
+        if self._empty_pages >= _MOST_EMPTY_PAGES:
+            raise ResponseFormatError(
+                f"The listing of {self._listing} does not end: page {self._page} is number "
+                f"{_MOST_EMPTY_PAGES} in a row without a record."
+            )
+        self.cursor = page.next_cursor
+        self._seen.add(_digest(self.cursor))
+        self._page += 1
         return True
+
+    def repeats(self, page: RecordPage) -> bool:
+        """Whether a page leads to one that was already read."""
+        return page.next_cursor is not None and _digest(page.next_cursor) in self._seen
+
+    @contextmanager
+    def naming_the_page(self) -> Iterator[None]:
+        """Says in an error at which page it happened."""
+        try:
+            yield
+        except ApiError as error:
+            error.args = (f"Page {self._page} of the listing of {self._listing}: {error}",)
+            raise
+
+
+def _digest(cursor: str) -> bytes:
+    # Cursors can be long and many; what has to be remembered of each is small.
+    return blake2b(cursor.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -14,14 +14,13 @@ from managed_sync.client.operations import Answer, Operation, Request, parse_jso
 from managed_sync.errors import AccessCheckError, InvalidIdentifierError, ResponseFormatError
 from managed_sync.models import (
     AccessCheck,
-    FileContent,
     RecordPage,
     RelationshipNode,
     SyncedRecord,
     SyncStatus,
 )
 
-__all__ = ["ProjectsApi", "content_from"]
+__all__ = ["ProjectsApi", "content_kind"]
 
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
@@ -49,7 +48,8 @@ class ProjectsApi:
         body = {"integration": integration, "syncType": sync_type}
         if frequency is not None:
             body["frequency"] = frequency
-        return self._post("/sync/enable", body, lambda answer: _model(SyncStatus, answer))
+        request = Request("POST", f"{self._root}/sync/enable", body=body, is_repeatable=False)
+        return Operation(request, lambda answer: _model(SyncStatus, answer))
 
     def get_sync_status(self, integration: str, sync_type: str) -> Operation[SyncStatus]:
         """``getSyncStatus``."""
@@ -150,8 +150,8 @@ def path_segment(value: str, what: str) -> str:
     return quote(value, safe="")
 
 
-def content_from(headers: Mapping[str, str], data: bytes) -> FileContent:
-    """The content of a file from the answer's headers (names in lower case) and body."""
+def content_kind(headers: Mapping[str, str]) -> tuple[str, str | None]:
+    """The media type and the name of a file from headers, whose names are in lower case."""
     # The standard library's e-mail parser reads parameters, quoting and RFC 2231 names.
     message = Message()
     message["content-type"] = headers.get("content-type", "application/octet-stream")
@@ -164,7 +164,7 @@ def content_from(headers: Mapping[str, str], data: bytes) -> FileContent:
     # A name with an encoding is parsed into a tuple; it is preferred to the plain one beside it.
     names.sort(key=lambda value: isinstance(value, tuple), reverse=True)
     filename = collapse_rfc2231_value(names[0]) if names else None
-    return FileContent(data=data, content_type=message.get_content_type(), filename=filename)
+    return message.get_content_type(), filename
 
 
 def _model(model: type[Model], answer: Answer) -> Model:

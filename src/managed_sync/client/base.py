@@ -1,0 +1,97 @@
+"""What both clients are made of, besides sending."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import SecretStr
+
+from managed_sync.client.clock import Clock, SystemClock
+from managed_sync.client.credentials import AsyncTokenCallable, credentials_of
+from managed_sync.client.flows import Flows
+from managed_sync.client.http import checked_base_url
+from managed_sync.client.projects_api import ProjectsApi
+from managed_sync.client.retries import DEFAULT_RETRY_BUDGET, RetryPolicy
+from managed_sync.errors import ConfigurationError
+from managed_sync.settings import DEFAULT_BASE_URL, Settings
+
+__all__ = ["DEFAULT_CHECK_BATCH_SIZE", "DEFAULT_MAX_CONCURRENT_CHECKS", "BaseClient"]
+
+DEFAULT_CHECK_BATCH_SIZE = 100
+DEFAULT_MAX_CONCURRENT_CHECKS = 8
+
+
+class BaseClient:
+    """Reads the arguments of a client, and keeps what its methods share."""
+
+    def __init__(
+        self,
+        project_id: str,
+        token: str | SecretStr | AsyncTokenCallable | None = None,
+        *,
+        signing_key: str | SecretStr | None = None,
+        user_id: str | None = None,
+        base_url: str = DEFAULT_BASE_URL,
+        api: Literal["projects"] = "projects",
+        retry_budget: float = DEFAULT_RETRY_BUDGET,
+        check_batch_size: int = DEFAULT_CHECK_BATCH_SIZE,
+        max_concurrent_checks: int = DEFAULT_MAX_CONCURRENT_CHECKS,
+        clock: Clock | None = None,
+    ) -> None:
+        if api != "projects":
+            raise ConfigurationError(f"There is no wire format {api!r}; use 'projects'.")
+        for name, value in (
+            ("check_batch_size", check_batch_size),
+            ("max_concurrent_checks", max_concurrent_checks),
+        ):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ConfigurationError(f"{name} is a whole number of at least 1, not {value!r}.")
+        self.project_id = project_id
+        self._base_url = checked_base_url(base_url)
+        self._clock = clock or SystemClock()
+        self._retries = RetryPolicy(retry_budget)
+        self._credentials = credentials_of(project_id, token, signing_key, user_id, self._clock)
+        self._flows = Flows(
+            ProjectsApi(project_id),
+            base_url=self._base_url,
+            credentials=self._credentials,
+            retries=self._retries,
+            clock=self._clock,
+            check_batch_size=check_batch_size,
+        )
+
+    @classmethod
+    def from_env(cls, *, retry_budget: float = DEFAULT_RETRY_BUDGET) -> Self:
+        """A client from ``MANAGED_SYNC_*`` environment variables; see ``managed_sync.settings``.
+
+        Args:
+            retry_budget: Seconds from the first sending after which a request is not sent again.
+
+        Raises:
+            ConfigurationError: A variable is missing or makes no sense.
+        """
+        settings = Settings.from_env()
+        if not settings.project_id:
+            raise ConfigurationError("Set MANAGED_SYNC_PROJECT_ID to the project's id.")
+        return cls(
+            settings.project_id,
+            settings.token,
+            signing_key=settings.signing_key,
+            user_id=settings.user_id,
+            base_url=settings.base_url,
+            api=settings.api,
+            retry_budget=retry_budget,
+        )
+
+    @property
+    def base_url(self) -> str:
+        """Where the API is."""
+        return self._base_url
+
+    @property
+    def retry_count(self) -> int:
+        """How many requests this client has sent again."""
+        return self._retries.count
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(project_id={self.project_id!r}, base_url={self.base_url!r})"

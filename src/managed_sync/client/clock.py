@@ -1,0 +1,45 @@
+"""Where the client's time comes from, so that tests of waiting take no time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+__all__ = ["Clock", "SystemClock"]
+
+
+class Clock(Protocol):
+    """Tells the time and waits."""
+
+    def time(self) -> float:
+        """Seconds since 1970, as in the expiry of a token."""
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow."""
+
+    def sleep(self, seconds: float) -> None:
+        """Waits, in a synchronous client."""
+
+    async def asleep(self, seconds: float) -> None:
+        """Waits, in an asynchronous client."""
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def time(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Blocks the thread."""
+        time.sleep(seconds)
+
+    async def asleep(self, seconds: float) -> None:
+        """Lets other tasks run meanwhile."""
+        await asyncio.sleep(seconds)

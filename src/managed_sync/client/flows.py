@@ -1,0 +1,310 @@
+"""The logic of both clients: each method as a flow of steps, without I/O.
+
+What this module promises:
+
+- A batch of checks has one decision for each check, given by the API, or the flow raises.
+- A request is sent again only if the API may carry it out twice, or cannot have carried it out.
+- A token that the API rejects is replaced once for a request, and never sent to another host.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+
+from managed_sync.client.clock import Clock
+from managed_sync.client.content import (
+    MOST_REDIRECTS,
+    REDIRECTS,
+    check_max_bytes,
+    is_own_origin,
+    redirect_target,
+)
+from managed_sync.client.credentials import Credentials
+from managed_sync.client.operations import (
+    Answer,
+    Operation,
+    PageWalk,
+    Request,
+    in_batches,
+    raise_for_status,
+)
+from managed_sync.client.projects_api import ProjectsApi, content_kind
+from managed_sync.client.retries import RetryPolicy
+from managed_sync.client.steps import (
+    Authorize,
+    Begin,
+    Drain,
+    Emit,
+    Finish,
+    Flow,
+    Open,
+    Opened,
+    Pause,
+    Send,
+    Step,
+    Together,
+)
+from managed_sync.errors import (
+    AccessCheckError,
+    ApiError,
+    ConfigurationError,
+    IncompleteResponseError,
+    ResponseFormatError,
+    SyncFailedError,
+)
+from managed_sync.models import (
+    AccessCheck,
+    FileContent,
+    RecordPage,
+    RelationshipNode,
+    SyncedRecord,
+    SyncState,
+    SyncStatus,
+)
+
+__all__ = ["Flows"]
+
+T = TypeVar("T")
+
+_logger = logging.getLogger("managed_sync.client")
+
+_POLL_SECONDS = 0.2
+_MOST_REPEATS = 2
+_ABOUT_SIZE = re.compile(r"too (large|long|many|big)|at most|maximum|exceed|limit", re.IGNORECASE)
+
+
+class Flows:
+    """The flows of one client's methods, with the same names.
+
+    Args:
+        api: The wire format.
+        base_url: Where the API is, without a slash at the end.
+        credentials: Whether there is another token after one that was rejected.
+        retries: When a request is sent again.
+        clock: The time, by which retries and waiting end.
+        check_batch_size: How many checks are sent in one request.
+    """
+
+    def __init__(
+        self,
+        api: ProjectsApi,
+        *,
+        base_url: str,
+        credentials: Credentials,
+        retries: RetryPolicy,
+        clock: Clock,
+        check_batch_size: int,
+    ) -> None:
+        self._api = api
+        self._base_url = base_url
+        self._credentials = credentials
+        self._retries = retries
+        self._clock = clock
+        self._check_batch_size = check_batch_size
+
+    def enable_sync(
+        self, integration: str, sync_type: str, frequency: str | None
+    ) -> Flow[SyncStatus]:
+        """Enables a pipeline."""
+        return self._call(self._api.enable_sync(integration, sync_type, frequency))
+
+    def get_sync_status(self, integration: str, sync_type: str) -> Flow[SyncStatus]:
+        """Reads the state of a pipeline."""
+        return self._call(self._api.get_sync_status(integration, sync_type))
+
+    def wait_until_idle(
+        self,
+        integration: str,
+        sync_type: str,
+        timeout: float,
+        on_progress: Callable[[SyncStatus], None] | None,
+    ) -> Flow[SyncStatus]:
+        """Reads the state of a pipeline until its sync has ended."""
+        if inspect.iscoroutinefunction(on_progress):
+            raise ConfigurationError(
+                "on_progress must be an ordinary function: nobody would await a coroutine."
+            )
+        deadline = self._clock.monotonic() + timeout
+        while True:
+            status = yield from self.get_sync_status(integration, sync_type)
+            if on_progress is not None:
+                on_progress(status)
+            if status.status is SyncState.IDLE:
+                return status
+            if status.status is not SyncState.SYNCING:
+                raise SyncFailedError(
+                    f"The sync of {integration} {sync_type} is {status.status}: "
+                    f"{status.error or 'the API gives no reason'}"
+                )
+            if self._clock.monotonic() >= deadline:
+                raise SyncFailedError(
+                    f"The sync of {integration} {sync_type} has not ended after {timeout:.0f} s; "
+                    f"it goes on in the API, so ask again later."
+                )
+            yield Pause(_POLL_SECONDS)
+
+    def list_records(
+        self, integration: str, sync_type: str, cursor: str | None
+    ) -> Flow[RecordPage]:
+        """Reads one page."""
+        return self._call(self._api.list_records(integration, sync_type, cursor))
+
+    def iter_records(self, integration: str, sync_type: str) -> Flow[None]:
+        """Reads all pages, each while the one before it is consumed."""
+        walk = PageWalk(f"{integration} {sync_type}")
+        more = True
+        coming = yield Begin(self._page(integration, sync_type, walk))
+        while more:
+            page: RecordPage = yield Finish(coming)
+            more = walk.follow(page)
+            if more:
+                # The next page, and no more than it, is on its way while this one is consumed.
+                coming = yield Begin(self._page(integration, sync_type, walk))
+            yield Emit(page.records)
+
+    def get_record(self, record_id: str) -> Flow[SyncedRecord]:
+        """Reads one record."""
+        return self._call(self._api.get_record(record_id))
+
+    def open_content(self, record_id: str, max_bytes: int) -> Flow[Opened]:
+        """Content that the client's ``stream_content`` has to read and close."""
+        check_max_bytes(max_bytes)
+        request = self._api.download_content(record_id)
+        return (yield from self._retrying(request, lambda: self._open(request)))
+
+    def download_content(self, record_id: str, max_bytes: int) -> Flow[FileContent]:
+        """Reads content whole, and again where it came in part."""
+        check_max_bytes(max_bytes)
+        request = self._api.download_content(record_id)
+
+        def attempt() -> Flow[FileContent]:
+            opened = yield from self._open(request)
+            data: bytes = yield Drain(opened, record_id, max_bytes)
+            content_type, filename = content_kind(opened.headers)
+            return FileContent(data=data, content_type=content_type, filename=filename)
+
+        return (yield from self._retrying(request, attempt))
+
+    def check_access(self, subject: str, relation: str, object_id: str) -> Flow[bool]:
+        """Decides one check."""
+        check = AccessCheck(subject=subject, relation=relation, object=object_id)
+        return self._call(self._api.check_access(check))
+
+    def batch_check_access(self, checks: Sequence[AccessCheck]) -> Flow[list[bool]]:
+        """Decides all checks, or raises."""
+        batches = in_batches(checks, self._check_batch_size)
+        answers: list[list[bool]] = yield Together([self._check_batch(each) for each in batches])
+        return [decision for answer in answers for decision in answer]
+
+    def list_users(self, object_id: str, relation: str) -> Flow[list[str]]:
+        """Lists subjects."""
+        return self._call(self._api.list_users(object_id, relation))
+
+    def list_objects(self, subject: str, relation: str, object_type: str | None) -> Flow[list[str]]:
+        """Lists objects."""
+        return self._call(self._api.list_objects(subject, relation, object_type))
+
+    def expand(self, subject: str, relation: str, object_id: str) -> Flow[RelationshipNode]:
+        """Reads the tree of a relation."""
+        check = AccessCheck(subject=subject, relation=relation, object=object_id)
+        return self._call(self._api.expand(check))
+
+    def _call(self, operation: Operation[T]) -> Flow[T]:
+        """Sends an operation, again where that is safe, and reads its answer."""
+
+        def attempt() -> Flow[T]:
+            request = operation.request
+            answer: Answer = yield from self._authorized(lambda token: Send(request, token))
+            _logger.debug("%s was answered with %d", request, answer.status)
+            return operation.read(answer)
+
+        return (yield from self._retrying(operation.request, attempt))
+
+    def _retrying(self, request: Request, attempt: Callable[[], Flow[T]]) -> Flow[T]:
+        began = self._clock.monotonic()
+        retries = 0
+        while True:
+            try:
+                return (yield from attempt())
+            except ApiError as error:
+                spent = self._clock.monotonic() - began
+                wait = self._retries.next_wait(request, error, retries=retries, spent=spent)
+                if wait is None:
+                    if retries:
+                        error.add_note(f"It was tried {retries + 1} times in {spent:.1f} s.")
+                    raise
+            retries += 1
+            yield Pause(wait)
+
+    def _authorized(self, step_with: Callable[[SecretStr], Step]) -> Flow[Any]:
+        """Carries out a step with a token, and once more if the API wants another token."""
+        token: SecretStr = yield Authorize()
+        answer: Answer = yield step_with(token)
+        if answer.status == 401 and self._credentials.can_renew:
+            renewed: SecretStr = yield Authorize(rejected=token)
+            if renewed != token:
+                answer = yield step_with(renewed)
+        return answer
+
+    def _open(self, request: Request) -> Flow[Opened]:
+        """Opens content, wherever it is kept."""
+        url = f"{self._base_url}{request.path}"
+        gets_token = True
+        for _ in range(MOST_REDIRECTS + 1):
+            opened: Opened
+            # Another host cannot bring the token back by a redirect of its own.
+            gets_token = gets_token and is_own_origin(self._base_url, url)
+            if gets_token:
+                opened = yield from self._authorized(partial(Open, request, url))
+            else:
+                opened = yield Open(request, url, None)
+            _logger.debug("%s was answered with %d", request, opened.status)
+            location = opened.headers.get("location")
+            if opened.status not in REDIRECTS or not location:
+                raise_for_status(request, opened)
+                return opened
+            url = redirect_target(request, self._base_url, url, location)
+        raise ResponseFormatError(f"{request} was redirected more than {MOST_REDIRECTS} times.")
+
+    def _page(self, integration: str, sync_type: str, walk: PageWalk) -> Flow[RecordPage]:
+        """The page at which a walk has arrived, asked for again if it is one from before."""
+        operation = self._api.list_records(integration, sync_type, walk.cursor)
+        retries = 0
+        with walk.naming_the_page():
+            page = yield from self._call(operation)
+            while walk.repeats(page) and retries < _MOST_REPEATS:
+                error = IncompleteResponseError("The page is one from before.")
+                wait = self._retries.next_wait(operation.request, error, retries=retries, spent=0)
+                if wait is None:
+                    break
+                retries += 1
+                yield Pause(wait)
+                page = yield from self._call(operation)
+        return page
+
+    def _check_batch(self, checks: Sequence[AccessCheck]) -> Flow[list[bool]]:
+        try:
+            return (yield from self._call(self._api.batch_check_access(checks)))
+        except ApiError as error:
+            if len(checks) == 1 or not _is_too_large(error):
+                raise AccessCheckError(
+                    f"{len(checks)} access checks have no decision: {error}",
+                    undecided=[check.object for check in checks],
+                ) from error
+        half = len(checks) // 2
+        first = yield from self._check_batch(checks[:half])
+        return first + (yield from self._check_batch(checks[half:]))
+
+
+def _is_too_large(error: ApiError) -> bool:
+    """Whether the API refused a batch for its size; if it is a mistake, it costs requests only."""
+    if error.status in {400, 422}:
+        return _ABOUT_SIZE.search(error.excerpt) is not None
+    return error.status == 413

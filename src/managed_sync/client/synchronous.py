@@ -1,0 +1,264 @@
+"""The synchronous client, which carries out the steps of flows in threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from types import TracebackType
+from typing import Literal, Self
+
+import httpx
+from pydantic import SecretStr
+
+from managed_sync.client.base import (
+    DEFAULT_CHECK_BATCH_SIZE,
+    DEFAULT_MAX_CONCURRENT_CHECKS,
+    BaseClient,
+)
+from managed_sync.client.clock import Clock
+from managed_sync.client.content import DEFAULT_MAX_CONTENT_BYTES, ContentCheck, ContentStream
+from managed_sync.client.credentials import TokenCallable
+from managed_sync.client.http import (
+    DEFAULT_TIMEOUT,
+    check_http_client,
+)
+from managed_sync.client.projects_api import content_kind
+from managed_sync.client.retries import DEFAULT_RETRY_BUDGET
+from managed_sync.client.thread_driver import ThreadDriver
+from managed_sync.models import (
+    AccessCheck,
+    FileContent,
+    RecordPage,
+    RelationshipNode,
+    SyncedRecord,
+    SyncStatus,
+)
+from managed_sync.settings import DEFAULT_BASE_URL
+
+__all__ = ["ManagedSyncClient"]
+
+
+class ManagedSyncClient(BaseClient):
+    """Talks to a Managed Sync API.
+
+    Safe to share between threads. Close it, or use it as a context manager. Each method raises
+    ``ApiError`` or one of its kinds when the API cannot be reached, answers with an error status,
+    or answers with something that the specification does not allow. What may pass by itself (no
+    connection, no answer in time, 408, 425, 429, 500, 502, 503, 504) is tried again before that.
+
+    Args:
+        project_id: The project, as in the API's paths.
+        token: A bearer token for the connected user whose data is asked for, or a function that
+            gives one: it is called again when a token is about to expire, and when the API rejects
+            one.
+        signing_key: In place of a token: the project's RSA private key in PEM, with which the
+            client makes short-lived tokens for ``user_id``.
+        user_id: The connected user; only with ``signing_key``.
+        base_url: Where the API is.
+        api: The wire format; ``"projects"`` is the specification's.
+        timeout: Seconds to wait for a connection, and for each part of an answer.
+        transport: A transport of httpx to use in place of its own, as for tests or proxies.
+        http_client: A client of httpx to send with, as for event hooks; its own timeout and
+            transport hold, its ``auth`` is not used, and whoever made it closes it.
+        retry_budget: Seconds from the first sending after which a request is not sent again; 0
+            means that nothing is. A minute outlasts the restart of a server.
+        check_batch_size: How many access checks are sent in one request.
+        max_concurrent_checks: How many such requests are under way at once, in all threads.
+        clock: The time, for tests.
+
+    Raises:
+        ConfigurationError: An argument is missing or makes no sense.
+
+    Example:
+        >>> client = ManagedSyncClient(project_id="p1", token="t", base_url="http://127.0.0.1:8080")
+        >>> client.project_id
+        'p1'
+        >>> client.close()
+    """
+
+    def __init__(
+        self,
+        project_id: str,
+        token: str | SecretStr | TokenCallable | None = None,
+        *,
+        signing_key: str | SecretStr | None = None,
+        user_id: str | None = None,
+        base_url: str = DEFAULT_BASE_URL,
+        api: Literal["projects"] = "projects",
+        timeout: float = DEFAULT_TIMEOUT,
+        transport: httpx.BaseTransport | None = None,
+        http_client: httpx.Client | None = None,
+        retry_budget: float = DEFAULT_RETRY_BUDGET,
+        check_batch_size: int = DEFAULT_CHECK_BATCH_SIZE,
+        max_concurrent_checks: int = DEFAULT_MAX_CONCURRENT_CHECKS,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(
+            project_id,
+            token,
+            signing_key=signing_key,
+            user_id=user_id,
+            base_url=base_url,
+            api=api,
+            retry_budget=retry_budget,
+            check_batch_size=check_batch_size,
+            max_concurrent_checks=max_concurrent_checks,
+            clock=clock,
+        )
+        check_http_client(http_client, transport, httpx.Client)
+        self._closes_http = http_client is None
+        self._http = http_client or httpx.Client(timeout=timeout, transport=transport)
+        self._driver = ThreadDriver(
+            self._http,
+            base_url=self._base_url,
+            credentials=self._credentials,
+            clock=self._clock,
+            max_concurrent_checks=max_concurrent_checks,
+        )
+
+    def enable_sync(
+        self, integration: str, sync_type: str, frequency: str | None = None
+    ) -> SyncStatus:
+        """Enables a pipeline, which begins to sync.
+
+        It is sent again only where the API cannot have received it, or says to come back.
+
+        Args:
+            integration: Such as ``"googleDrive"``.
+            sync_type: Such as ``"files"``.
+            frequency: How often to sync: ``"1m"``, ``"15m"``, ``"1h"``, ``"1d"``.
+        """
+        return self._driver.run(self._flows.enable_sync(integration, sync_type, frequency))
+
+    def get_sync_status(self, integration: str, sync_type: str) -> SyncStatus:
+        """The state of a pipeline."""
+        return self._driver.run(self._flows.get_sync_status(integration, sync_type))
+
+    def wait_until_idle(
+        self,
+        integration: str,
+        sync_type: str,
+        *,
+        timeout: float = 600.0,
+        on_progress: Callable[[SyncStatus], None] | None = None,
+    ) -> SyncStatus:
+        """Waits until a pipeline's sync has ended.
+
+        Args:
+            integration: Such as ``"googleDrive"``.
+            sync_type: Such as ``"files"``.
+            timeout: Seconds to wait at most.
+            on_progress: Called with each status that is read.
+
+        Raises:
+            SyncFailedError: The sync failed, is disabled, or did not end in time.
+        """
+        return self._driver.run(
+            self._flows.wait_until_idle(integration, sync_type, timeout, on_progress)
+        )
+
+    def list_records(
+        self, integration: str, sync_type: str, cursor: str | None = None
+    ) -> RecordPage:
+        """One page of a pipeline's records; pass its ``next_cursor`` for the next one."""
+        return self._driver.run(self._flows.list_records(integration, sync_type, cursor))
+
+    def iter_records(self, integration: str, sync_type: str) -> Iterator[SyncedRecord]:
+        """All records of a pipeline, page after page.
+
+        The next page is fetched while one is consumed; no more than these two are held in memory.
+
+        Raises:
+            ApiError: A page cannot be read, or the listing does not end; the message has the
+                number of the page. The records before it were handed out.
+        """
+        return self._driver.iterate(self._flows.iter_records(integration, sync_type))
+
+    def get_record(self, record_id: str) -> SyncedRecord:
+        """One record."""
+        return self._driver.run(self._flows.get_record(record_id))
+
+    @contextmanager
+    def stream_content(
+        self, record_id: str, *, max_bytes: int = DEFAULT_MAX_CONTENT_BYTES
+    ) -> Iterator[ContentStream]:
+        """The bytes of a file-type record, part after part; the file is never held in memory.
+
+        Opening is tried again like any request. What breaks off later raises, since parts of it
+        were handed out; ``download_content`` starts over.
+
+        Raises:
+            ContentTooLargeError: The file is larger than ``max_bytes``; hardly more was read.
+            IncompleteResponseError: There are not as many bytes as the API announced.
+
+        Example:
+            ```python
+            with client.stream_content("r1") as content:
+                for part in content:
+                    file.write(part)
+            ```
+        """
+        opened = self._driver.run(self._flows.open_content(record_id, max_bytes))
+        with closing(opened.response):
+            check = ContentCheck(record_id, opened.headers, max_bytes)
+            content_type, filename = content_kind(opened.headers)
+            parts = self._driver.parts(opened, check)
+            yield ContentStream(content_type, filename, check.size, parts)
+
+    def download_content(
+        self, record_id: str, *, max_bytes: int = DEFAULT_MAX_CONTENT_BYTES
+    ) -> FileContent:
+        """The bytes of a file-type record.
+
+        Redirects are followed to https or to the API's own host, which alone gets the token.
+
+        Raises:
+            ContentTooLargeError: The file is larger than ``max_bytes``; hardly more was read.
+        """
+        return self._driver.run(self._flows.download_content(record_id, max_bytes))
+
+    def check_access(self, subject: str, relation: str, object_id: str) -> bool:
+        """Whether a subject has a relation to an object, now."""
+        return self._driver.run(self._flows.check_access(subject, relation, object_id))
+
+    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
+        """Decides any number of checks, in their order.
+
+        They are sent in requests of ``check_batch_size``, some of them at the same time, and of
+        less where the API says that this is too much.
+
+        Raises:
+            AccessCheckError: Some check has no decision; ``undecided`` names the objects of the
+                first request that failed. No decision of the others is handed out.
+        """
+        return self._driver.run(self._flows.batch_check_access(checks))
+
+    def list_users(self, object_id: str, relation: str) -> list[str]:
+        """The subjects that have a relation to an object."""
+        return self._driver.run(self._flows.list_users(object_id, relation))
+
+    def list_objects(
+        self, subject: str, relation: str, object_type: str | None = None
+    ) -> list[str]:
+        """The ids of the objects to which a subject has a relation."""
+        return self._driver.run(self._flows.list_objects(subject, relation, object_type))
+
+    def expand(self, subject: str, relation: str, object_id: str) -> RelationshipNode:
+        """How a subject comes to have a relation to an object, as a tree."""
+        return self._driver.run(self._flows.expand(subject, relation, object_id))
+
+    def close(self) -> None:
+        """Closes the connections."""
+        if self._closes_http:
+            self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,221 @@
+"""Carries out flows for the asynchronous client: awaiting, and in tasks where it is at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import httpx
+from pydantic import SecretStr
+
+from managed_sync.client.clock import Clock
+from managed_sync.client.content import ContentCheck
+from managed_sync.client.credentials import Credentials
+from managed_sync.client.http import (
+    HTTP_ERRORS,
+    READ_OF_ERRORS,
+    answer_to,
+    failure_of,
+    http_request,
+    opened_answer,
+)
+from managed_sync.client.operations import Answer
+from managed_sync.client.steps import (
+    Authorize,
+    Begin,
+    Drain,
+    Emit,
+    Finish,
+    Flow,
+    Open,
+    Opened,
+    Pause,
+    Send,
+    Step,
+    Together,
+)
+from managed_sync.models import (
+    SyncedRecord,
+)
+
+__all__ = ["TaskDriver"]
+
+T = TypeVar("T")
+
+
+class TaskDriver:
+    """Does what the steps of flows say.
+
+    Args:
+        http: What requests are sent with.
+        base_url: Where the API is.
+        credentials: Where tokens come from.
+        clock: How to wait.
+        max_concurrent_checks: How many flows of ``Together`` steps are under way at once.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        base_url: str,
+        credentials: Credentials,
+        clock: Clock,
+        max_concurrent_checks: int,
+    ) -> None:
+        self._http = http
+        self._base_url = base_url
+        self._credentials = credentials
+        self._clock = clock
+        self._max_concurrent_checks = max_concurrent_checks
+        # A semaphore belongs to an event loop, and a client may outlive one.
+        self._check_slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
+            WeakKeyDictionary()
+        )
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Carries out a flow until it ends."""
+        answer: Any = None
+        failure: Exception | None = None
+        try:
+            while True:
+                try:
+                    step = flow.send(answer) if failure is None else flow.throw(failure)
+                except StopIteration as stop:
+                    result: T = stop.value
+                    return result
+                answer = failure = None
+                try:
+                    answer = await self._carry_out(step)
+                except Exception as error:  # noqa: BLE001 - the flow raises it
+                    failure = error
+        finally:
+            failure = None
+            flow.close()
+
+    async def iterate(self, flow: Flow[None]) -> AsyncGenerator[SyncedRecord, None]:
+        """Like ``run``, for a flow that emits records and has another one in the background."""
+        answer: Any = None
+        failure: Exception | None = None
+        background: asyncio.Task[Any] | None = None
+        try:
+            while True:
+                try:
+                    step = flow.send(answer) if failure is None else flow.throw(failure)
+                except StopIteration:
+                    return
+                answer = failure = None
+                if isinstance(step, Emit):
+                    for record in step.records:
+                        yield record
+                    continue
+                try:
+                    if isinstance(step, Begin):
+                        answer = background = asyncio.create_task(self.run(step.flow))
+                    else:
+                        answer = await self._carry_out(step)
+                except Exception as error:  # noqa: BLE001 - the flow raises it
+                    failure = error
+        finally:
+            failure = None
+            flow.close()
+            if background is not None:
+                await _end([background])
+
+    async def _carry_out(self, step: Step) -> Any:
+        answer: Any = None
+        match step:
+            case Send():
+                answer = await self._send(step)
+            case Authorize():
+                answer = await self._credentials.aget(step.rejected)
+            case Pause():
+                await self._clock.asleep(step.seconds)
+            case Together():
+                answer = await self._together(step)
+            case Open():
+                answer = await self._open(step)
+            case Drain():
+                answer = await self._drain(step)
+            case Finish():
+                answer = await step.begun
+            case Begin() | Emit():
+                raise TypeError(f"Only a listing has a step {type(step).__name__}.")
+        return answer
+
+    async def _send(self, step: Send) -> Answer:
+        try:
+            response = await self._http.send(
+                http_request(self._http, self._base_url, step), auth=None, follow_redirects=False
+            )
+            return answer_to(step, response)
+        except HTTP_ERRORS as error:
+            failure = failure_of(step.request, error, step.token)
+        raise failure
+
+    async def _open(self, step: Open) -> Opened:
+        try:
+            response = await self._http.send(
+                http_request(self._http, self._base_url, step),
+                auth=None,
+                follow_redirects=False,
+                stream=True,
+            )
+            if response.is_success:
+                return opened_answer(step, response, None)
+            async with aclosing(response):
+                body = b""
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) >= READ_OF_ERRORS:
+                        break
+            return opened_answer(step, response, body)
+        except HTTP_ERRORS as error:
+            failure = failure_of(step.request, error, step.token or SecretStr(""))
+        raise failure
+
+    async def _drain(self, step: Drain) -> bytes:
+        async with aclosing(step.opened.response):
+            check = ContentCheck(step.record_id, step.opened.headers, step.max_bytes)
+            return b"".join([part async for part in self.parts(step.opened, check)])
+
+    async def parts(self, opened: Opened, check: ContentCheck) -> AsyncIterator[bytes]:
+        """The content of an opened answer, counted and checked."""
+        response: httpx.Response = opened.response
+        parts = response.aiter_bytes()
+        while True:
+            try:
+                part = await anext(parts, None)
+            except HTTP_ERRORS as error:
+                failure = failure_of(opened.request, error, opened.token)
+                break
+            if part is None:
+                check.end(response.num_bytes_downloaded)
+                return
+            check.take(part)
+            yield part
+        raise failure
+
+    async def _together(self, step: Together) -> list[Any]:
+        running = [asyncio.create_task(self._run_in_slot(flow)) for flow in step.flows]
+        try:
+            return [await each for each in running]
+        finally:
+            await _end(running)
+
+    async def _run_in_slot(self, flow: Flow[Any]) -> Any:
+        loop = asyncio.get_running_loop()
+        if loop not in self._check_slots:
+            self._check_slots[loop] = asyncio.Semaphore(self._max_concurrent_checks)
+        async with self._check_slots[loop]:
+            return await self.run(flow)
+
+
+async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Ends tasks that nobody waits for any more; their outcome is nobody's."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,222 @@
+"""Carries out flows for the synchronous client: blocking, and in threads where it is at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import closing
+from contextvars import copy_context
+from threading import BoundedSemaphore, Event
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import SecretStr
+
+from managed_sync.client.clock import Clock
+from managed_sync.client.content import ContentCheck
+from managed_sync.client.credentials import Credentials
+from managed_sync.client.http import (
+    HTTP_ERRORS,
+    READ_OF_ERRORS,
+    answer_to,
+    failure_of,
+    http_request,
+    opened_answer,
+)
+from managed_sync.client.operations import Answer
+from managed_sync.client.steps import (
+    Authorize,
+    Begin,
+    Drain,
+    Emit,
+    Finish,
+    Flow,
+    Open,
+    Opened,
+    Pause,
+    Send,
+    Step,
+    Together,
+)
+from managed_sync.models import (
+    SyncedRecord,
+)
+
+__all__ = ["ThreadDriver"]
+
+T = TypeVar("T")
+
+
+class ThreadDriver:
+    """Does what the steps of flows say.
+
+    Args:
+        http: What requests are sent with.
+        base_url: Where the API is.
+        credentials: Where tokens come from.
+        clock: How to wait.
+        max_concurrent_checks: How many flows of ``Together`` steps are under way at once.
+    """
+
+    def __init__(
+        self,
+        http: httpx.Client,
+        *,
+        base_url: str,
+        credentials: Credentials,
+        clock: Clock,
+        max_concurrent_checks: int,
+    ) -> None:
+        self._http = http
+        self._base_url = base_url
+        self._credentials = credentials
+        self._clock = clock
+        self._max_concurrent_checks = max_concurrent_checks
+        self._check_slots = BoundedSemaphore(max_concurrent_checks)
+
+    def run(self, flow: Flow[T], abandoned: Event | None = None) -> T:
+        """Carries out a flow, until it ends or is abandoned."""
+        answer: Any = None
+        failure: Exception | None = None
+        try:
+            while abandoned is None or not abandoned.is_set():
+                try:
+                    step = flow.send(answer) if failure is None else flow.throw(failure)
+                except StopIteration as stop:
+                    result: T = stop.value
+                    return result
+                answer = failure = None
+                try:
+                    answer = self._carry_out(step)
+                except Exception as error:  # noqa: BLE001 - the flow raises it
+                    failure = error
+            raise CancelledError
+        finally:
+            failure = None
+            flow.close()
+
+    def iterate(self, flow: Flow[None]) -> Iterator[SyncedRecord]:
+        """Like ``run``, for a flow that emits records and has another one in the background."""
+        answer: Any = None
+        failure: Exception | None = None
+        abandoned = Event()
+        pool = ThreadPoolExecutor(1, thread_name_prefix="managed-sync-pages")
+        try:
+            while True:
+                try:
+                    step = flow.send(answer) if failure is None else flow.throw(failure)
+                except StopIteration:
+                    return
+                answer = failure = None
+                if isinstance(step, Emit):
+                    yield from step.records
+                    continue
+                try:
+                    if isinstance(step, Begin):
+                        answer = pool.submit(copy_context().run, self.run, step.flow, abandoned)
+                    else:
+                        answer = self._carry_out(step)
+                except Exception as error:  # noqa: BLE001 - the flow raises it
+                    failure = error
+        finally:
+            failure = None
+            flow.close()
+            abandoned.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _carry_out(self, step: Step) -> Any:
+        answer: Any = None
+        match step:
+            case Send():
+                answer = self._send(step)
+            case Authorize():
+                answer = self._credentials.get(step.rejected)
+            case Pause():
+                self._clock.sleep(step.seconds)
+            case Together():
+                answer = self._together(step)
+            case Open():
+                answer = self._open(step)
+            case Drain():
+                answer = self._drain(step)
+            case Finish():
+                answer = step.begun.result()
+            case Begin() | Emit():
+                raise TypeError(f"Only a listing has a step {type(step).__name__}.")
+        return answer
+
+    def _send(self, step: Send) -> Answer:
+        try:
+            response = self._http.send(
+                http_request(self._http, self._base_url, step), auth=None, follow_redirects=False
+            )
+            return answer_to(step, response)
+        except HTTP_ERRORS as error:
+            failure = failure_of(step.request, error, step.token)
+        raise failure
+
+    def _open(self, step: Open) -> Opened:
+        try:
+            response = self._http.send(
+                http_request(self._http, self._base_url, step),
+                auth=None,
+                follow_redirects=False,
+                stream=True,
+            )
+            if response.is_success:
+                return opened_answer(step, response, None)
+            with closing(response):
+                body = b""
+                for part in response.iter_bytes():
+                    body += part
+                    if len(body) >= READ_OF_ERRORS:
+                        break
+            return opened_answer(step, response, body)
+        except HTTP_ERRORS as error:
+            failure = failure_of(step.request, error, step.token or SecretStr(""))
+        raise failure
+
+    def _drain(self, step: Drain) -> bytes:
+        with closing(step.opened.response):
+            check = ContentCheck(step.record_id, step.opened.headers, step.max_bytes)
+            return b"".join(self.parts(step.opened, check))
+
+    def parts(self, opened: Opened, check: ContentCheck) -> Iterator[bytes]:
+        """The content of an opened answer, counted and checked."""
+        response: httpx.Response = opened.response
+        parts = response.iter_bytes()
+        while True:
+            try:
+                part = next(parts, None)
+            except HTTP_ERRORS as error:
+                failure = failure_of(opened.request, error, opened.token)
+                break
+            if part is None:
+                check.end(response.num_bytes_downloaded)
+                return
+            check.take(part)
+            yield part
+        raise failure
+
+    def _together(self, step: Together) -> list[Any]:
+        if len(step.flows) <= 1:
+            return [self._run_in_slot(flow) for flow in step.flows]
+        abandoned = Event()
+        pool = ThreadPoolExecutor(
+            min(len(step.flows), self._max_concurrent_checks),
+            thread_name_prefix="managed-sync-client",
+        )
+        try:
+            running: list[Future[Any]] = [
+                pool.submit(copy_context().run, self._run_in_slot, flow, abandoned)
+                for flow in step.flows
+            ]
+            return [each.result() for each in running]
+        finally:
+            # Nobody waits for what is still under way: it ends by itself at its next step.
+            abandoned.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run_in_slot(self, flow: Flow[Any], abandoned: Event | None = None) -> Any:
+        with self._check_slots:
+            return self.run(flow, abandoned)

@@ -1,0 +1,156 @@
+"""All records of a listing: one page ahead, never more, and never a silent end."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
+from managed_sync.errors import ApiError, ResponseFormatError, ServerError
+from tests.client.both import ClientOf
+
+
+def page(number: int, *, size: int = 2, last: int = 5) -> dict[str, Any]:
+    records = [
+        {"id": f"{number}-{n}", "integration": "box", "syncType": "files"} for n in range(size)
+    ]
+    return {"records": records, "nextCursor": None if number == last else str(number + 1)}
+
+
+def number_of(request: httpx.Request) -> int:
+    return int(request.url.params.get("cursor", 1))
+
+
+class Listing:
+    def __init__(self, **pages: Any) -> None:
+        self.asked: list[int] = []
+        self.pages = {int(name.removeprefix("page")): answer for name, answer in pages.items()}
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        number = number_of(request)
+        self.asked.append(number)
+        answer = self.pages.get(number, page(number))
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if isinstance(answer, int):
+            return httpx.Response(answer)
+        return httpx.Response(200, json=answer)
+
+
+def ids(client: Any) -> list[str]:
+    return [record.id for record in client.iter_records("box", "files")]
+
+
+ALL = [f"{number}-{n}" for number in range(1, 6) for n in range(2)]
+
+
+class TestAhead:
+    def test_the_next_page_is_fetched_while_one_is_consumed_and_no_other(self) -> None:
+        listing = Listing()
+        with ManagedSyncClient("p1", "t", transport=httpx.MockTransport(listing)) as client:
+            records = client.iter_records("box", "files")
+            next(records)
+            deadline = time.monotonic() + 5
+            while len(listing.asked) < 2 and time.monotonic() < deadline:
+                time.sleep(0.001)
+            time.sleep(0.02)
+            assert listing.asked == [1, 2]
+            assert len(list(records)) == 9
+
+    def test_tasks_do_the_same(self) -> None:
+        listing = Listing()
+
+        async def read() -> int:
+            transport = httpx.MockTransport(listing)
+            async with AsyncManagedSyncClient("p1", "t", transport=transport) as client:
+                records = client.iter_records("box", "files")
+                await anext(aiter(records))
+                await asyncio.sleep(0.02)
+                assert listing.asked == [1, 2]
+                return len([record async for record in records])
+
+        assert asyncio.run(read()) == 9
+
+    def test_nothing_is_asked_before_the_first_record_is_wanted(self, client_of: ClientOf) -> None:
+        listing = Listing()
+
+        client_of(listing).iter_records("box", "files")
+
+        assert listing.asked == []
+
+    def test_whoever_stops_early_leaves_no_thread_behind(self) -> None:
+        with ManagedSyncClient("p1", "t", transport=httpx.MockTransport(Listing())) as client:
+            records = client.iter_records("box", "files")
+            next(records)
+            records.close()  # type: ignore[attr-defined]
+
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline and any(
+            thread.name.startswith("managed-sync-pages") for thread in threading.enumerate()
+        ):
+            time.sleep(0.005)
+        assert not [
+            thread
+            for thread in threading.enumerate()
+            if thread.name.startswith("managed-sync-pages")
+        ]
+
+
+class TestOrder:
+    def test_all_records_come_in_order_and_none_twice(self, client_of: ClientOf) -> None:
+        assert ids(client_of(Listing())) == ALL
+
+    def test_a_page_that_fails_is_asked_for_again(self, client_of: ClientOf) -> None:
+        client = client_of(Listing(page3=[503, 429, page(3)]))
+
+        assert ids(client) == ALL
+        assert client.retry_count == 2
+
+    def test_a_page_from_before_is_asked_for_again(self, client_of: ClientOf) -> None:
+        client = client_of(Listing(page3=[page(2), page(3)]))
+
+        assert ids(client) == ALL
+        assert client.retry_count == 1
+
+    def test_an_empty_page_with_a_cursor_is_followed(self, client_of: ClientOf) -> None:
+        assert ids(client_of(Listing(page2=page(2, size=0)))) == [
+            each for each in ALL if not each.startswith("2-")
+        ]
+
+
+class TestErrors:
+    def test_the_records_before_an_error_are_handed_out_and_the_error_names_the_page(
+        self, client_of: ClientOf
+    ) -> None:
+        records = client_of(Listing(page3=500), retry_budget=0).iter_records("box", "files")
+
+        seen = [next(records).id for _ in range(4)]
+        with pytest.raises(ServerError, match=r"Page 3 of the listing of box files") as caught:
+            next(records)
+
+        assert seen == ALL[:4]
+        assert caught.value.status == 500
+
+    @pytest.mark.parametrize("wrong", [{}, [], {"records": None}, {"records": [{"id": ""}]}])
+    def test_a_page_of_the_wrong_shape_is_named(self, client_of: ClientOf, wrong: Any) -> None:
+        listing = Listing()
+        listing.pages[2] = [wrong] if isinstance(wrong, list) else wrong
+
+        with pytest.raises(ApiError, match="Page 2"):
+            ids(client_of(listing))
+
+    def test_a_circle_is_named(self, client_of: ClientOf) -> None:
+        with pytest.raises(ResponseFormatError, match=r"does not end: page 4 repeats"):
+            ids(client_of(Listing(page4=page(1))))
+
+    def test_endless_empty_pages_end(self, client_of: ClientOf) -> None:
+        def handler(request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, json=page(number_of(request), size=0, last=0))
+
+        with pytest.raises(ResponseFormatError, match="page 100 is number 100 in a row"):
+            ids(client_of(handler))
