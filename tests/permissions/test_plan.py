@@ -469,7 +469,11 @@ def test_the_result_is_the_best_of_what_may_be_read_or_says_that_it_may_not_be(
             best.append(hit.passage)
     assert set(found) <= {hit.passage for hit in allowed}
     assert found == sorted(found)
-    if strategy != "pre_filter" and list_cap is None and min(store.reach, max_candidates) > len(hits):
+    if (
+        strategy != "pre_filter"
+        and list_cap is None
+        and min(store.reach, max_candidates) > len(hits)
+    ):
         assert report.complete
     if report.complete:
         assert found == best[:k]
