@@ -44,8 +44,11 @@ class PermissionAwareRetriever(BaseRetriever):
 
     Who asks is said, in this order, by ``for_subject``, by ``subject=`` or
     ``config={"configurable": {"subject": ...}}``, or by ``acting_as``. If nobody says, or what is
-    said is empty, ``MissingSubjectError`` is raised. Over a vector store, traces show what is
-    returned and never what was withheld; for other retrievers see ``from_retriever``.
+    said is empty, ``MissingSubjectError`` is raised.
+
+    Callbacks and tracing see what was returned, never what was withheld: all that a search does
+    goes on unseen, calls of other retrievers, models and embeddings among it. What a search itself
+    writes down stays its own affair: see ``from_retriever``.
 
     Args:
         vectorstore: Any vector store whose documents carry ``object_id`` in their metadata.
@@ -136,9 +139,12 @@ class PermissionAwareRetriever(BaseRetriever):
         where it has a ``k``. Where it has not, it is asked once, and a result of fewer than ``k``
         passages is reported as not complete.
 
-        Its own run is not traced. But where it calls other retrievers, what those find, withheld
-        or not, can reach the call's callbacks and tracers: do not trace such a one where others
-        can read the traces.
+        Callbacks and tracing do not see its search, nor other retrievers that it calls. What it
+        does past them is its own affair: handlers that are bound to a part of it, as by
+        ``with_config`` or ``with_listeners``, callbacks that it passes on itself, what it logs or
+        writes to a graph's stream, threads that it starts without the context, tools that trace
+        by replacing LangChain's classes and do not heed OpenTelemetry's suppression, and the
+        message of an error that it raises.
 
         Args:
             retriever: The retriever; its documents carry ``object_id`` in their metadata.

@@ -1,4 +1,7 @@
-"""How a LangChain vector store, or another retriever, is searched for a retrieval plan."""
+"""How a LangChain vector store, or another retriever, is searched for a retrieval plan.
+
+Searches are not traced: callbacks and tracers would see what is withheld later.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from langchain_core.vectorstores.utils import maximal_marginal_relevance
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.object_filters import chunk_count, object_filter_for
+from managed_sync.langchain.tracing import untraced, untraced_run
 from managed_sync.permissions.object_filter import ObjectFilter
 from managed_sync.permissions.ranking import Hit
 from managed_sync.permissions.steps import Search
@@ -60,17 +64,19 @@ class StoreSearch:
     def run(self, query: str, step: Search) -> list[Hit]:
         """The hits of one search, best first."""
         kwargs = self._arguments(step)
-        if self._with_threshold:
-            return _hits(self._store.similarity_search_with_relevance_scores(query, **kwargs))
-        return _hits(self._store.similarity_search_with_score(query, **kwargs))
+        with untraced():
+            if self._with_threshold:
+                return _hits(self._store.similarity_search_with_relevance_scores(query, **kwargs))
+            return _hits(self._store.similarity_search_with_score(query, **kwargs))
 
     async def arun(self, query: str, step: Search) -> list[Hit]:
         """Like ``run``, without blocking the event loop."""
         kwargs = self._arguments(step)
-        if self._with_threshold:
-            found = await self._store.asimilarity_search_with_relevance_scores(query, **kwargs)
-        else:
-            found = await self._store.asimilarity_search_with_score(query, **kwargs)
+        with untraced():
+            if self._with_threshold:
+                found = await self._store.asimilarity_search_with_relevance_scores(query, **kwargs)
+            else:
+                found = await self._store.asimilarity_search_with_score(query, **kwargs)
         return _hits(found)
 
     def _arguments(self, step: Search) -> dict[str, Any]:
@@ -81,10 +87,7 @@ class StoreSearch:
 
 
 class RetrieverSearch:
-    """Asks another retriever: for as much as is wanted where it has a ``k``, else once.
-
-    It is asked without callbacks, since those would see what is withheld later.
-    """
+    """Asks another retriever: for as much as is wanted where it has a ``k``, else once."""
 
     object_filter: ObjectFilter | None = None
     can_filter = False
@@ -100,15 +103,18 @@ class RetrieverSearch:
 
     def run(self, query: str, step: Search) -> list[Hit]:
         """The hits of one search, best first."""
-        manager = CallbackManagerForRetrieverRun.get_noop_manager()
-        found = self._asked_for(step.limit)._get_relevant_documents(query, run_manager=manager)
+        run = untraced_run(CallbackManagerForRetrieverRun)
+        retriever = self._asked_for(step.limit)
+        with untraced():
+            found = retriever._get_relevant_documents(query, run_manager=run)
         return _hits([(document, None) for document in found])
 
     async def arun(self, query: str, step: Search) -> list[Hit]:
         """Like ``run``, without blocking the event loop."""
-        manager = AsyncCallbackManagerForRetrieverRun.get_noop_manager()
+        run = untraced_run(AsyncCallbackManagerForRetrieverRun)
         retriever = self._asked_for(step.limit)
-        found = await retriever._aget_relevant_documents(query, run_manager=manager)
+        with untraced():
+            found = await retriever._aget_relevant_documents(query, run_manager=run)
         return _hits([(document, None) for document in found])
 
     def _asked_for(self, limit: int) -> BaseRetriever:

@@ -31,8 +31,11 @@ class PermissionAwareRetriever(BaseRetriever):
     index holds them; if there may be better ones than were found, the report says so.
 
     Who asks is said by ``for_subject`` or by ``acting_as``. If nobody says, or what is said is
-    empty, ``MissingSubjectError`` is raised. Over an index, events and spans show what is returned
-    and never what was withheld; for other retrievers see ``from_retriever``.
+    empty, ``MissingSubjectError`` is raised.
+
+    Events, spans and callbacks see what was returned, never what was withheld: all that a search
+    does goes on unseen, calls of other retrievers, models and embeddings among it. What a search
+    itself writes down stays its own affair: see ``from_retriever``.
 
     Args:
         source: An index, or any other retriever, whose nodes carry ``object_id`` in their
@@ -116,9 +119,11 @@ class PermissionAwareRetriever(BaseRetriever):
     ) -> PermissionAwareRetriever:
         """Makes any retriever permission-aware, with its own number of nodes where it has one.
 
-        Events and spans can show what it finds, withheld or not, where it calls other retrievers
-        or its base class, and where it is asked asynchronously and has only ``_retrieve``: do not
-        record these where others can read them.
+        Events, spans and callbacks do not see its search, nor other retrievers that it calls. What
+        it does past them is its own affair: what it logs or prints, threads that it starts without
+        the context, tools that trace by replacing LlamaIndex's classes and do not heed
+        OpenTelemetry's suppression, and the message of an error that it raises. One that has no
+        ``_aretrieve`` is asked in a thread.
         """
         own = getattr(retriever, "similarity_top_k", None)
         return cls(retriever, checker=checker, **{"k": own or 6, **arguments})

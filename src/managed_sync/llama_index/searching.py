@@ -1,12 +1,12 @@
 """How a LlamaIndex index, or another retriever, is searched for a retrieval plan.
 
-Retrievers are run without the events around them: those would show what is withheld later.
+Searches are not traced: events and spans would show what is withheld later.
 """
 
 from __future__ import annotations
 
+import asyncio
 import copy
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +16,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from managed_sync.llama_index.conversion import leading_nowhere
 from managed_sync.llama_index.object_filters import chunk_count, object_filter_for
+from managed_sync.llama_index.tracing import untraced
 from managed_sync.permissions.object_filter import ObjectFilter
 from managed_sync.permissions.ranking import Hit
 from managed_sync.permissions.steps import Search
@@ -98,13 +99,16 @@ class RetrieverSearch:
 
 
 def _run(retriever: BaseRetriever, query: QueryBundle) -> list[Hit]:
-    retrieve = inspect.unwrap(type(retriever)._retrieve)
-    return _hits(retrieve(retriever, query))
+    with untraced():
+        return _hits(retriever._retrieve(query))
 
 
 async def _arun(retriever: BaseRetriever, query: QueryBundle) -> list[Hit]:
-    retrieve = inspect.unwrap(type(retriever)._aretrieve)
-    return _hits(await retrieve(retriever, query))
+    with untraced():
+        if type(retriever)._aretrieve is BaseRetriever._aretrieve:
+            # The base class would block the event loop.
+            return _hits(await asyncio.to_thread(retriever._retrieve, query))
+        return _hits(await retriever._aretrieve(query))
 
 
 def _hits(found: Sequence[NodeWithScore]) -> list[Hit]:

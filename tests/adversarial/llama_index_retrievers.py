@@ -1,0 +1,110 @@
+"""LlamaIndex retrievers that find what may not be seen, and call each other in many ways."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from llama_index.core import SummaryIndex
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.llms import MockLLM
+from llama_index.core.retrievers import QueryFusionRetriever
+from llama_index.core.schema import NodeWithScore, QueryBundle
+
+from managed_sync.llama_index import PermissionAwareRetriever
+from managed_sync.permissions.steps import Strategy
+from tests.adversarial.watched import PASSAGES, checker
+from tests.adversarial.world import STRATEGIES, LlamaIndex
+
+
+class ListOfNodes(BaseRetriever):
+    """Finds the same nodes for every question; like most, it has no asynchronous way."""
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return [NodeWithScore(node=each.node, score=each.score) for each in PASSAGES]
+
+
+class BothWays(ListOfNodes):
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return [NodeWithScore(node=each.node, score=each.score) for each in PASSAGES]
+
+
+class CallsItsBase(BothWays):
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return super()._retrieve(query_bundle)
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return await super()._aretrieve(query_bundle)
+
+
+class OverAnother(BaseRetriever):
+    def __init__(self, inner: BaseRetriever) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return self.inner.retrieve(query_bundle)
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return await self.inner.aretrieve(query_bundle)
+
+
+class InThreadsToo(OverAnother):
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return await asyncio.to_thread(self.inner.retrieve, query_bundle)
+
+
+def fused(*retrievers: BaseRetriever, use_async: bool = True) -> BaseRetriever:
+    return QueryFusionRetriever(
+        list(retrievers), llm=MockLLM(), num_queries=1, similarity_top_k=60, use_async=use_async
+    )
+
+
+def own_retriever() -> BaseRetriever:
+    return LlamaIndex(asynchronous=False).store(PASSAGES).as_retriever(similarity_top_k=6)
+
+
+OTHERS: dict[str, Callable[[], BaseRetriever]] = {
+    "an index's own retriever": own_retriever,
+    "a list": ListOfNodes,
+    "a list with both ways": BothWays,
+    "a class that calls its base": CallsItsBase,
+    "a retriever over another": lambda: OverAnother(ListOfNodes()),
+    "a retriever that uses threads": lambda: InThreadsToo(ListOfNodes()),
+    "a retriever over others": lambda: fused(ListOfNodes(), OverAnother(BothWays())),
+    "a retriever over others, one by one": lambda: fused(ListOfNodes(), use_async=False),
+    "retrievers three deep": lambda: OverAnother(fused(OverAnother(CallsItsBase()))),
+}
+
+
+def over_an_index(strategy: Strategy) -> PermissionAwareRetriever:
+    index = LlamaIndex(asynchronous=False).store(PASSAGES)
+    return PermissionAwareRetriever(index, checker=checker(), k=6, strategy=strategy)
+
+
+def over_an_index_that_asks_a_model() -> PermissionAwareRetriever:
+    """Its prompts hold the texts of all that could be found."""
+
+    def choose_all(_: str, count: int) -> tuple[list[int], None]:
+        return list(range(1, count + 1)), None
+
+    return PermissionAwareRetriever(
+        SummaryIndex([passage.node for passage in PASSAGES]),
+        checker=checker(),
+        k=6,
+        retriever_mode="llm",
+        llm=MockLLM(),
+        parse_choice_select_answer_fn=choose_all,
+    )
+
+
+def over_another(make: Callable[[], BaseRetriever]) -> PermissionAwareRetriever:
+    return PermissionAwareRetriever.from_retriever(make(), checker=checker(), k=6)
+
+
+RETRIEVERS: dict[str, Callable[[], PermissionAwareRetriever]] = {
+    **{strategy: partial(over_an_index, strategy) for strategy in STRATEGIES},
+    "an index that asks a model": over_an_index_that_asks_a_model,
+    **{name: partial(over_another, make) for name, make in OTHERS.items()},
+}
