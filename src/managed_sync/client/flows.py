@@ -76,7 +76,7 @@ T = TypeVar("T")
 _logger = logging.getLogger("managed_sync.client")
 
 _POLL_SECONDS = 0.2
-_MOST_REPEATS = 2
+_MOST_TIMES_ASKED_AGAIN = 2
 _ABOUT_SIZE = re.compile(r"too (large|long|many|big)|at most|maximum|exceed|limit", re.IGNORECASE)
 
 
@@ -274,13 +274,13 @@ class Flows:
         raise ResponseFormatError(f"{request} was redirected more than {MOST_REDIRECTS} times.")
 
     def _page(self, integration: str, sync_type: str, walk: PageWalk) -> Flow[RecordPage]:
-        """The page at which a walk has arrived, asked for again if it is one from before."""
+        """The page at which a walk has arrived, asked for again if its cursor leads astray."""
         operation = self._api.list_records(integration, sync_type, walk.cursor)
         retries = 0
         with walk.naming_the_page():
             page = yield from self._call(operation)
-            while walk.repeats(page) and retries < _MOST_REPEATS:
-                error = IncompleteResponseError("The page is one from before.")
+            while walk.leads_astray(page) and retries < _MOST_TIMES_ASKED_AGAIN:
+                error = IncompleteResponseError("The page leads astray.")
                 wait = self._retries.next_wait(operation.request, error, retries=retries, spent=0)
                 if wait is None:
                     break

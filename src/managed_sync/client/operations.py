@@ -47,7 +47,6 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _EXCERPT_LENGTH = 300
 _READ_FOR_EXCERPT = 65_536
-_MOST_EMPTY_PAGES = 100
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id", "cf-ray")
 
 _ERRORS: dict[int, tuple[type[ApiStatusError], str]] = {
@@ -238,36 +237,37 @@ class PageWalk:
         self.cursor: str | None = None
         self._listing = listing
         self._page = 1
-        self._empty_pages = 0
         self._seen: set[bytes] = set()
 
     def follow(self, page: RecordPage) -> bool:
         """Takes the next cursor; ``False`` when the page was the last one.
 
         Raises:
-            ResponseFormatError: The cursor was followed before, or there was page after page
-                without a record, so that the listing never ends.
+            ResponseFormatError: The cursor was followed before, so that the listing never ends, or
+                the page has no records and yet a cursor, so that some may be missing.
         """
         if page.next_cursor is None:
             return False
-        self._empty_pages = 0 if page.records else self._empty_pages + 1
-        if self.repeats(page):
+        if self._repeats(page):
             raise ResponseFormatError(
                 f"The listing of {self._listing} does not end: page {self._page} repeats a cursor "
                 f"that was already followed."
             )
-        if self._empty_pages >= _MOST_EMPTY_PAGES:
+        if not page.records:
             raise ResponseFormatError(
-                f"The listing of {self._listing} does not end: page {self._page} is number "
-                f"{_MOST_EMPTY_PAGES} in a row without a record."
+                f"The listing of {self._listing} may not be whole: page {self._page} has no "
+                f"records, and yet a cursor."
             )
         self.cursor = page.next_cursor
         self._seen.add(_digest(self.cursor))
         self._page += 1
         return True
 
-    def repeats(self, page: RecordPage) -> bool:
-        """Whether a page leads to one that was already read."""
+    def leads_astray(self, page: RecordPage) -> bool:
+        """Whether a page has a cursor that ``follow`` refuses."""
+        return self._repeats(page) or (page.next_cursor is not None and not page.records)
+
+    def _repeats(self, page: RecordPage) -> bool:
         return page.next_cursor is not None and _digest(page.next_cursor) in self._seen
 
     @contextmanager
