@@ -5,12 +5,12 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --constraint constraints.txt
 
-.PHONY: demo test format lint types unit soak notebooks sample-company clean
+.PHONY: demo test format lint types unit docs soak notebooks command-reference sample-company clean
 
 demo: .venv/demo-installed ## Run the main job on a sample company
 	@$(BIN)/managed-sync demo
 
-test: lint types unit ## Run every check: format, lint, types, tests
+test: lint types docs unit ## Run every check: format, lint, types, documentation, tests
 
 lint: .venv/test-installed
 	$(BIN)/ruff format --check .
@@ -22,6 +22,9 @@ types: .venv/test-installed
 unit: .venv/test-installed
 	$(BIN)/pytest --numprocesses 2
 
+docs: .venv/test-installed ## Build the documentation into .venv/site; any warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
 soak: .venv/test-installed ## Run a hundred thousand random cases against the oracle
 	MANAGED_SYNC_CASES=100000 $(BIN)/pytest --timeout 3000 tests/adversarial/test_properties.py
 
@@ -31,6 +34,9 @@ format: .venv/test-installed ## Format the code and mend what the linter can
 
 notebooks: .venv/test-installed ## Run the notebooks and keep their outputs
 	$(BIN)/python scripts/run_notebooks.py
+
+command-reference: .venv/test-installed ## Write the commands' help into the documentation
+	$(BIN)/python -m scripts.write_command_reference
 
 sample-company: .venv/test-installed ## Make the sample company's files anew
 	$(BIN)/python -m scripts.make_sample_company

@@ -1,0 +1,42 @@
+"""Writes what each command's ``--help`` says into ``docs/reference/command-line.md``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from managed_sync.cli.app import app
+
+__all__ = ["PAGE", "command_reference"]
+
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "command-line.md"
+
+_TOP = """\
+# Command line
+
+Installed with the extra `cli`. Every command explains itself with `--help`; this is what they say.
+"""
+
+
+def command_reference() -> str:
+    """The page, as the commands of this installation describe themselves."""
+    names = [str(getattr(command.callback, "__name__", "")) for command in app.registered_commands]
+    sections = [f"## managed-sync\n\n{_help([])}"]
+    sections += [f"## managed-sync {name}\n\n{_help([name])}" for name in names]
+    return "\n".join([_TOP, *sections])
+
+
+def _help(command: list[str]) -> str:
+    result = CliRunner().invoke(
+        app,
+        [*command, "--help"],
+        prog_name="managed-sync",
+        terminal_width=80,
+        env={"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"},
+    )
+    return f"```text\n{result.stdout.strip()}\n```\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(command_reference(), encoding="utf-8")

@@ -1,0 +1,111 @@
+"""The documentation is true: its code runs, its help is the commands', what it names is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from langchain_core.vectorstores import InMemoryVectorStore
+from llama_index.core import VectorStoreIndex
+from markdown_it import MarkdownIt
+
+from managed_sync.langchain import BundledEmbeddings
+from managed_sync.llama_index import BundledEmbedding
+from scripts.write_command_reference import PAGE, command_reference
+from tests.conftest import Company
+
+ROOT = Path(__file__).parent.parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted(
+    page
+    for page in DOCS.rglob("*.md")
+    if page.relative_to(DOCS).parts[0] not in {"decisions", "benchmarks"}
+)
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page: Path, language: str) -> list[tuple[int, str]]:
+    """The fenced blocks of a page, each with its first line's number."""
+    tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
+    return [
+        (token.map[0] + 2, token.content)
+        for token in tokens
+        if token.type == "fence" and token.info.strip() == language and token.map
+    ]
+
+
+PAGES_WITH_CODE = [page for page in [*PAGES, ROOT / "README.md"] if blocks(page, "python")]
+
+
+@pytest.fixture
+def environment(
+    company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a reader has set up: an API that the environment names, and an empty folder."""
+    server = company.server
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MANAGED_SYNC_BASE_URL", server.base_url)
+    monkeypatch.setenv("MANAGED_SYNC_PROJECT_ID", server.project_id)
+    monkeypatch.setenv("MANAGED_SYNC_SIGNING_KEY", server.signing_key)
+    monkeypatch.setenv("MANAGED_SYNC_USER_ID", "u1")
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=name_of)
+def test_the_code_of_a_page_runs_from_top_to_bottom(
+    page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = ModuleType("reader")
+    if page.name == "README.md":
+        # The one thing that it leaves to its reader.
+        vars(reader)["store"] = InMemoryVectorStore(BundledEmbeddings())
+        vars(reader)["index"] = VectorStoreIndex(nodes=[], embed_model=BundledEmbedding())
+    monkeypatch.setitem(sys.modules, "reader", reader)
+
+    for line, code in blocks(page, "python"):
+        compiled = compile("\n" * (line - 1) + code, page, "exec")
+        exec(compiled, vars(reader))  # noqa: S102 - that is what a reader does
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=name_of)
+def test_the_code_of_a_page_is_formatted_like_ours(page: Path) -> None:
+    for line, code in blocks(page, "python"):
+        formatted = subprocess.run(
+            [sys.executable, "-m", "ruff", "format", "--config", ROOT / "pyproject.toml", "-"],
+            input=code,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=True,
+        ).stdout
+        assert code == formatted, f"line {line}"
+
+
+def test_the_help_of_the_commands_is_what_they_say() -> None:
+    assert PAGE.read_text(encoding="utf-8") == command_reference(), "run `make command-reference`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_the_tests_and_modules_that_a_page_names_are_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for named in re.findall(r"`((?:tests|docs|benchmarks)/[\w/.-]*)`", text):
+        assert (ROOT / named).exists(), named
+    for named in re.findall(r"`(test_\w+\.py)`", text):
+        assert list((ROOT / "tests").rglob(named)), named
+    for named in re.findall(r"`((?:permissions|client|indexing|documents)/\w+\.py)`", text):
+        assert (ROOT / "src" / "managed_sync" / named).exists(), named
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_the_extras_that_a_page_installs_are_there(page: Path) -> None:
+    known = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    for extras in re.findall(r"managed-sync\[([\w,-]+)\]", page.read_text(encoding="utf-8")):
+        for extra in extras.split(","):
+            assert re.search(rf"^{re.escape(extra)} = \[", known, re.MULTILINE), extra
