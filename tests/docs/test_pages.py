@@ -45,9 +45,7 @@ PAGES_WITH_CODE = [page for page in [*PAGES, ROOT / "README.md"] if blocks(page,
 
 
 @pytest.fixture
-def environment(
-    company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def environment(company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a reader has set up: an API that the environment names, and an empty folder."""
     server = company.server
     monkeypatch.chdir(tmp_path)
