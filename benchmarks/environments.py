@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.measurement import Measurement
 
-__all__ = ["installed_versions", "measured_in", "peers_python", "required_versions"]
+__all__ = ["installed_versions", "lines_from", "measured_in", "peers_python", "required_versions"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _REQUIREMENTS = Path(__file__).with_name("requirements.txt")
@@ -45,17 +45,31 @@ def measured_in(
     Raises:
         subprocess.CalledProcessError: The process failed; what it said is on the standard error.
     """
-    command = [str(python), "-m", "benchmarks.measurement", module, str(folder), "--k", str(k)]
-    command += ["--latencies", *(f"{latency:g}" for latency in latencies_ms)]
+    arguments = ["benchmarks.measurement", module, str(folder), "--k", str(k)]
+    arguments += ["--latencies", *(f"{latency:g}" for latency in latencies_ms)]
+    for line in lines_from(python, arguments):
+        fields = json.loads(line)
+        yield Measurement(**{**fields, "rows": tuple(fields["rows"])})
+
+
+def lines_from(python: Path, arguments: Sequence[str]) -> Iterator[str]:
+    """What a module says on its standard output, line by line.
+
+    Args:
+        python: The interpreter.
+        arguments: The module, and what to pass to it.
+
+    Raises:
+        subprocess.CalledProcessError: The process failed; what it said is on the standard error.
+    """
+    command = [str(python), "-m", *arguments]
     # One thread for the store's arithmetic: what competes for a second core changes no latency.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     with subprocess.Popen(
         command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8"
     ) as process:
         try:
-            for line in process.stdout or ():
-                fields = json.loads(line)
-                yield Measurement(**{**fields, "rows": tuple(fields["rows"])})
+            yield from process.stdout or ()
         except BaseException:
             process.kill()
             raise
@@ -68,8 +82,8 @@ def installed_versions() -> dict[str, str]:
     return {name: version(name) for name in ("managed-sync", "numpy")}
 
 
-def required_versions() -> dict[str, str]:
-    """The versions of the peers."""
+def required_versions(names: Sequence[str]) -> dict[str, str]:
+    """The versions of these peers."""
     lines = _REQUIREMENTS.read_text(encoding="utf-8").splitlines()
     pins = dict(line.split("==") for line in lines if "==" in line)
-    return {name: pins[name] for name in ("auth0-ai-langchain", "langchain-spicedb", "wardowl")}
+    return {name: pins[name] for name in names}

@@ -2,39 +2,39 @@ from __future__ import annotations
 
 import itertools
 import re
+import subprocess
+import sys
 import time
+import uuid
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from managed_sync.documents import Chunk, Chunker, SourceDocument
+from managed_sync.documents.chunk_ids import ChunkIds
 from managed_sync.documents.tokens import Tokenizer
-from managed_sync.errors import ConfigurationError
+from managed_sync.errors import ConfigurationError, InvalidIdentifierError
+from tests.documents.texts import texts
 
 TOKENS = Tokenizer("cl100k_base")
-WORDS = [
-    *["robot", "arm", "Sensor,", "calibrates.", "moves!", "weekly?", "42.5", "naïve", "Größe"],
-    *[
-        "робот",
-        "двигается.",
-        "机器人每天工作。",
-        "ロボットは動く。",
-        "الروبوت",
-        "مرحبا",
-        "🤖",
-        "👩\u200d🔧",
-    ],
-    *["<|endoftext|>", "-", "|", "#", "```", "an-unbelievably-long-word-that-is-hyphenated"],
-]
-GAPS = [" ", " ", " ", "  ", "\n", "\n\n", "\n\n## Part\n\n", "\n# Top\n", "\f", "\n- ", "\n```\n"]
-any_word = st.sampled_from(WORDS) | st.text(
-    st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=12
-)
-texts = st.lists(st.tuples(any_word, st.sampled_from(GAPS)), max_size=120).map(
-    lambda pairs: "".join(word + gap for word, gap in pairs)
-)
 sizes = st.sampled_from([(16, 0), (16, 5), (24, 23), (40, 10), (512, 64)])
+encodings = st.sampled_from(["cl100k_base", "o200k_base"])
+paragraphs = st.lists(
+    st.sampled_from(
+        [
+            "Le bras bouge.",
+            "机器人每天工作。",
+            "الروبوت يعمل.",
+            "הרובוט עובד.",
+            "หุ่นยนต์ทำงาน",
+            "🤖 e\u0301.",
+        ]
+    ),
+    min_size=1,
+    max_size=60,
+).map(" ".join)
 
 
 def document(text: str, object_id: str = "file:1") -> SourceDocument:
@@ -49,6 +49,26 @@ def span(chunk: Chunk) -> tuple[int, int]:
     return int(chunk.metadata["start_char"]), int(chunk.metadata["end_char"])
 
 
+def whole_blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Tables and closed code blocks, found line by line."""
+    at, start, fence = 0, None, ""
+    for line in re.findall(r"[^\n\f]*[\n\f]|[^\n\f]+", text):
+        marks = re.match(r" {0,3}(`{3,}|~{3,})", line)
+        row = not fence and re.match(r"[^\S\n\f]*\|", line)
+        end = at + len(line.rstrip())
+        if fence and marks and marks[1].startswith(fence) and not line.strip().strip(fence[0]):
+            yield start or 0, end
+            start, fence = None, ""
+        elif marks and not fence:
+            start, fence = at + marks.start(1), marks[1]
+        elif row:
+            yield at + row.end() - 1 if start is None else start, end
+            start = at + row.end() - 1 if start is None else start
+        if line.endswith("\f") or not (fence or row):
+            start, fence = None, ""
+        at += len(line)
+
+
 def prose(sentences: int, about: str = "arm") -> str:
     return " ".join(f"Sentence {number} tells about the {about}." for number in range(sentences))
 
@@ -61,7 +81,9 @@ def test_offsets_size_and_coverage_hold_for_every_text(text: str, size: tuple[in
     for index, chunk in enumerate(chunks):
         start, end = span(chunk)
         assert text[start:end] == chunk.text == chunk.text.strip() != ""
-        assert chunk.metadata["token_count"] == TOKENS.count(chunk.text) <= size[0]
+        tokens = TOKENS.count(chunk.text)
+        assert chunk.metadata["token_count"] == tokens
+        assert tokens <= size[0] or len(chunk.text) == 1
         assert chunk.metadata["chunk_index"] == index
         covered[start:end] = b"\1" * (end - start)
     assert all(seen or text[at].isspace() for at, seen in enumerate(covered))
@@ -94,6 +116,44 @@ def test_a_chunk_repeats_no_more_of_the_one_before_than_the_overlap(
 
 
 @settings(deadline=None, max_examples=100)
+@given(texts, encodings)
+def test_sizes_hold_with_every_encoding(text: str, encoding: str) -> None:
+    tokenizer = Tokenizer(encoding)
+    for chunk in Chunker(24, 8, encoding).split(document(text)):
+        assert chunk.metadata["token_count"] == tokenizer.count(chunk.text)
+        assert tokenizer.count(chunk.text) <= 24 or len(chunk.text) == 1
+
+
+@settings(deadline=None, max_examples=200)
+@given(texts, sizes)
+def test_a_table_or_code_block_that_fits_stands_whole_in_a_chunk(
+    text: str, size: tuple[int, int]
+) -> None:
+    spans = [span(chunk) for chunk in split(text, *size)]
+    for start, end in whole_blocks(text):
+        if TOKENS.count(text[start:end]) <= size[0]:
+            assert any(first <= start and end <= last for first, last in spans)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(paragraphs, min_size=2, max_size=12), st.data())
+def test_an_edit_changes_only_chunks_of_the_section_it_is_in(
+    contents: list[str], data: st.DataObject
+) -> None:
+    # No two sections have a passage in common: equal ones are numbered throughout the document.
+    def whole(parts: list[str]) -> str:
+        unlike = (re.sub(r"\S+", rf"\g<0>{at}", part) for at, part in enumerate(parts))
+        return "".join(f"# Part {at}\n\n{part}\n\n" for at, part in enumerate(unlike))
+
+    at = data.draw(st.integers(0, len(contents) - 1))
+    edited = [*contents[:at], data.draw(paragraphs), *contents[at + 1 :]]
+    before, after = split(whole(contents), 40, 8), split(whole(edited), 40, 8)
+    changed = {chunk.chunk_id for chunk in before} ^ {chunk.chunk_id for chunk in after}
+    touched = [chunk for chunk in [*before, *after] if chunk.chunk_id in changed]
+    assert {chunk.metadata["heading"] for chunk in touched} <= {f"Part {at}"}
+
+
+@settings(deadline=None, max_examples=100)
 @given(texts, sizes)
 def test_ids_are_unique_and_the_same_every_time(text: str, size: tuple[int, int]) -> None:
     ids = [chunk.chunk_id for chunk in split(text, *size)]
@@ -104,6 +164,41 @@ def test_ids_are_unique_and_the_same_every_time(text: str, size: tuple[int, int]
 def test_an_id_is_the_same_on_every_machine_and_in_every_release() -> None:
     (chunk,) = split("The arm moves.")
     assert chunk.chunk_id == "ab00be57-afb1-5537-beb0-926b8a2634f4"
+
+
+def test_an_id_is_a_uuid_of_object_number_and_text() -> None:
+    namespace = uuid.UUID("5f0c1d5e-3a44-5b0e-9a0e-0d7c7a9f4b1d")
+    ids = ChunkIds("file:é")
+    for number, text in enumerate(["Same\ud800."] * 20):
+        name = f"file:é\n{number}\n{text}".replace("\ud800", "\ufffd")
+        assert ids.of(text) == str(uuid.uuid5(namespace, name))
+
+
+def test_another_process_gives_the_same_ids() -> None:
+    code = (
+        "from managed_sync.documents import Chunker, SourceDocument\n"
+        "text = '# A\\n\\n' + 'The arm moves. ' * 200\n"
+        "for chunk in Chunker(64, 8).split(SourceDocument(text, {'object_id': 'file:1'})):\n"
+        "    print(chunk.chunk_id)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    here = split("# A\n\n" + "The arm moves. " * 200, 64, 8)
+    assert done.stdout.split() == [chunk.chunk_id for chunk in here]
+
+
+def test_metadata_changed_behind_its_back_make_no_unchecked_chunk() -> None:
+    changed = document("The arm moves.")
+    changed.metadata.pop("object_id")  # type: ignore[attr-defined]
+    with pytest.raises(InvalidIdentifierError):
+        Chunker().split(changed)
+
+
+def test_a_table_or_code_block_that_fits_is_not_cut_for_what_stands_before_it() -> None:
+    code = "```\n" + "call(1)\n" * 30 + "```"
+    table = "| a | b |\n| --- | --- |\n" + "| 1 | 2 |\n" * 15
+    for block in (code, table.rstrip()):
+        chunks = split(f"{prose(4)}\n\n{block}\n\n{prose(30)}", 140, 16)
+        assert any(block in chunk.text for chunk in chunks)
 
 
 def test_the_same_text_in_another_object_has_another_id() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import tiktoken
 
-from managed_sync.documents.tokens import Tokenizer
+from managed_sync.documents.tokens import Tokenizer, well_formed
 from managed_sync.errors import ConfigurationError
 
 TEXTS = [
@@ -17,11 +17,11 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_the_ends_of_tokens_are_offsets_into_the_text(text: str) -> None:
-    ends = Tokenizer("cl100k_base").ends(text)
-    assert list(ends) == sorted(ends)
-    assert (ends[-1] if ends else 0) == len(text)
-    assert len(ends) == Tokenizer("cl100k_base").count(text)
+def test_the_tokens_of_a_text_are_as_wide_together_as_the_text(text: str) -> None:
+    tokenizer = Tokenizer("cl100k_base")
+    tokens = tokenizer.encode(well_formed(text))
+    assert sum(tokenizer.widths(tokens)) == len(text)
+    assert len(tokenizer.widths(tokens)) == len(tokens) == tokenizer.count(text)
 
 
 def test_special_tokens_in_a_text_are_ordinary_text() -> None:

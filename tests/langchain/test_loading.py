@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
-from langchain_core.documents import Document
+from langchain_core.documents import BaseDocumentTransformer, Document
 from langchain_core.indexing import InMemoryRecordManager, index
 from langchain_core.vectorstores import InMemoryVectorStore
+from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-from managed_sync.errors import ConfigurationError, InvalidIdentifierError, NotFoundError
+from managed_sync.errors import (
+    ConfigurationError,
+    DocumentError,
+    InvalidIdentifierError,
+    NotFoundError,
+)
 from managed_sync.langchain import BundledEmbeddings, ManagedSyncLoader, ManagedSyncSplitter
 from tests.fake_source import FakeSource
 
@@ -101,6 +109,89 @@ def test_it_is_what_load_and_split_takes() -> None:
 def test_a_document_without_an_object_id_is_refused() -> None:
     with pytest.raises(InvalidIdentifierError, match="object_id"):
         ManagedSyncSplitter().transform_documents([Document("text", metadata={"source": "x"})])
+
+
+def test_the_heading_comes_first_in_what_is_embedded_if_wanted() -> None:
+    documents = loader(FakeSource(a=PLAN)).load()
+    plain = ManagedSyncSplitter(64, 8).transform_documents(documents)
+    prefixed = ManagedSyncSplitter(64, 8, heading_prefix=True).transform_documents(documents)
+
+    assert prefixed[-1].page_content == f"Plan > Steps\n\n{plain[-1].page_content}"
+    for chunk, same in zip(prefixed, plain, strict=True):
+        start, end = chunk.metadata["start_char"], chunk.metadata["end_char"]
+        own = chunk.page_content[chunk.metadata["prefix_chars"] :]
+        assert own == documents[0].page_content[start:end] == same.page_content
+        assert chunk.id == same.id
+
+
+def test_any_other_splitter_can_cut_and_its_chunks_get_ids_and_their_place() -> None:
+    document = loader(FakeSource(a=PLAN)).load()[0]
+    theirs = RecursiveCharacterTextSplitter(chunk_size=100, chunk_overlap=20)
+
+    chunks = ManagedSyncSplitter(splitter=theirs).transform_documents([document])
+
+    assert [chunk.page_content for chunk in chunks] == theirs.split_text(document.page_content)
+    assert len({chunk.id for chunk in chunks}) == len(chunks) > 5
+    starts = [chunk.metadata["start_char"] for chunk in chunks]
+    assert starts == sorted(set(starts))
+    for chunk in chunks:
+        metadata = chunk.metadata
+        assert metadata["object_id"] == "file:a"
+        assert metadata["chunk_id"] == chunk.id
+        start, end = metadata["start_char"], metadata["end_char"]
+        assert document.page_content[start:end] == chunk.page_content
+    assert chunks[-1].metadata["heading"] == "Plan > Steps"
+
+
+def test_where_a_splitter_says_that_a_chunk_begins_is_believed_if_it_is_true() -> None:
+    document = Document("same same same", metadata={"object_id": "file:a"})
+
+    class Last(BaseDocumentTransformer):
+        def transform_documents(
+            self, documents: Sequence[Document], **kwargs: Any
+        ) -> Sequence[Document]:
+            return [
+                Document("same", metadata={"start_index": 10}),
+                Document("same", metadata={"start_index": 3}),
+            ]
+
+    first, second = ManagedSyncSplitter(splitter=Last()).transform_documents([document])
+    assert (first.metadata["start_char"], second.metadata["start_char"]) == (10, 0)
+
+
+class Rewriting(BaseDocumentTransformer):
+    """A transformer that changes text and metadata."""
+
+    def __init__(self, **metadata: object) -> None:
+        self.metadata = metadata
+
+    def transform_documents(
+        self, documents: Sequence[Document], **kwargs: Any
+    ) -> Sequence[Document]:
+        return [Document(page_content="A summary.", metadata=self.metadata), Document("  ")]
+
+
+def test_a_chunk_that_is_not_in_the_document_has_an_id_and_no_place() -> None:
+    document = Document("A long text.", metadata={"object_id": "file:a", "start_char": 7})
+    (chunk,) = ManagedSyncSplitter(splitter=Rewriting(topic="x")).transform_documents([document])
+
+    assert chunk.id == chunk.metadata["chunk_id"]
+    assert (chunk.metadata["object_id"], chunk.metadata["topic"]) == ("file:a", "x")
+    assert not {"start_char", "end_char", "heading", "page"} & chunk.metadata.keys()
+
+
+@pytest.mark.parametrize("metadata", [{"object_id": "file:b"}, {"object_id": ""}, {"tags": ["x"]}])
+def test_a_splitter_cannot_give_a_chunk_to_another_object(metadata: dict[str, object]) -> None:
+    document = Document("A long text.", metadata={"object_id": "file:a"})
+    with pytest.raises(DocumentError, match="file:a"):
+        ManagedSyncSplitter(splitter=Rewriting(**metadata)).transform_documents([document])
+
+
+def test_with_another_splitter_a_document_without_an_object_id_is_refused_too() -> None:
+    with pytest.raises(InvalidIdentifierError, match="object_id"):
+        ManagedSyncSplitter(splitter=Rewriting(object_id="file:a")).transform_documents(
+            [Document("text")]
+        )
 
 
 def test_sizes_that_make_no_sense_are_refused() -> None:

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
-from llama_index.core.ingestion import IngestionPipeline
-from llama_index.core.schema import Document, MetadataMode, NodeRelationship, TextNode
+from llama_index.core.ingestion import IngestionCache, IngestionPipeline
+from llama_index.core.node_parser import SentenceSplitter
+from llama_index.core.schema import (
+    BaseNode,
+    Document,
+    MetadataMode,
+    NodeRelationship,
+    TextNode,
+    TransformComponent,
+)
 from llama_index.core.storage.docstore import SimpleDocumentStore
 
-from managed_sync.errors import ConfigurationError, InvalidIdentifierError, NotFoundError
+from managed_sync.documents import Chunker
+from managed_sync.errors import (
+    ConfigurationError,
+    DocumentError,
+    InvalidIdentifierError,
+    NotFoundError,
+)
 from managed_sync.llama_index import BundledEmbedding, ManagedSyncNodeParser, ManagedSyncReader
 from tests.fake_source import FakeSource
 
@@ -72,6 +89,98 @@ def test_ids_reach_neither_the_embedded_text_nor_the_models() -> None:
         assert "a.md" in content
         for hidden in ("file:a", "folder:folder", "chunk_id", nodes[0].node_id):
             assert hidden not in content
+
+
+def test_the_heading_is_embedded_if_wanted() -> None:
+    documents = reader(FakeSource(a=PLAN)).load_data()
+    for wanted in (False, True):
+        parser = ManagedSyncNodeParser(chunk_size=64, chunk_overlap=8, heading_prefix=wanted)
+        node = parser.get_nodes_from_documents(documents)[-1]
+        assert ("Plan > Steps" in node.get_content(MetadataMode.EMBED)) == wanted
+        assert "Plan > Steps" in node.get_content(MetadataMode.LLM)
+        assert "Plan > Steps" not in node.get_content()
+
+
+def test_any_other_parser_can_cut_and_its_nodes_get_ids_and_their_place() -> None:
+    documents = reader(FakeSource(a=PLAN)).load_data()
+    theirs = SentenceSplitter(chunk_size=60, chunk_overlap=10)
+    nodes = ManagedSyncNodeParser(splitter=theirs).get_nodes_from_documents(documents)
+
+    assert [node.get_content() for node in nodes] == theirs.split_text(documents[0].text)
+    assert len({node.node_id for node in nodes}) == len(nodes) > 3
+    for position, node in enumerate(nodes):
+        assert isinstance(node, TextNode)
+        assert node.node_id == node.metadata["chunk_id"]
+        assert node.metadata["object_id"] == node.ref_doc_id == "file:a"
+        assert documents[0].text[node.start_char_idx : node.end_char_idx] == node.text
+        assert (NodeRelationship.PREVIOUS in node.relationships) == (position > 0)
+        assert (NodeRelationship.NEXT in node.relationships) == (position < len(nodes) - 1)
+        assert node.node_id not in node.get_content(MetadataMode.EMBED)
+        assert "file:a" not in node.get_content(MetadataMode.LLM)
+
+
+class Summary(TransformComponent):
+    object_id: str = ""
+
+    def __call__(self, nodes: Sequence[BaseNode], **_: Any) -> list[BaseNode]:
+        metadata = {"object_id": self.object_id} if self.object_id else {}
+        return [TextNode(text="A summary.", metadata=metadata) for _ in nodes]
+
+
+def test_a_node_that_is_not_in_the_document_has_an_id_and_no_place() -> None:
+    document = Document(text="A long text.", metadata={"object_id": "file:a"})
+    (node,) = ManagedSyncNodeParser(splitter=Summary()).get_nodes_from_documents([document])
+    assert isinstance(node, TextNode)
+    assert node.metadata["object_id"] == "file:a"
+    assert node.node_id == node.metadata["chunk_id"]
+    assert (node.start_char_idx, node.end_char_idx) == (None, None)
+
+
+def test_a_parser_cannot_give_a_node_to_another_object() -> None:
+    document = Document(text="A long text.", metadata={"object_id": "file:a"})
+    with pytest.raises(DocumentError, match="file:b"):
+        ManagedSyncNodeParser(splitter=Summary(object_id="file:b"))([document])
+    with pytest.raises(InvalidIdentifierError, match="object_id"):
+        ManagedSyncNodeParser(splitter=Summary(object_id="file:b"))([Document(text="text")])
+
+
+def test_a_pipelines_cache_is_used_again_and_knows_parsers_apart() -> None:
+    documents = reader(FakeSource(a=PLAN)).load_data()
+    cache = IngestionCache()
+
+    def run(parser: ManagedSyncNodeParser) -> list[str]:
+        pipeline = IngestionPipeline(transformations=[parser], cache=cache)
+        return [node.node_id for node in pipeline.run(documents=documents)]
+
+    def parser(size: int) -> ManagedSyncNodeParser:
+        return ManagedSyncNodeParser(splitter=SentenceSplitter(chunk_size=size, chunk_overlap=0))
+
+    first = run(parser(60))
+    assert run(parser(60)) == first
+    assert len(run(parser(90))) < len(first)
+    assert len(run(ManagedSyncNodeParser(chunk_size=64, chunk_overlap=0))) > 3
+
+    # What comes out of the cache is what went in, and not cut again.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Chunker, "split", None)
+        ids = run(ManagedSyncNodeParser(chunk_size=64, chunk_overlap=0))
+    assert len(ids) == len(set(ids)) > 3
+
+
+def test_a_pipeline_with_a_docstore_renews_the_nodes_of_a_changed_document_only() -> None:
+    pipeline = IngestionPipeline(
+        transformations=[ManagedSyncNodeParser()], docstore=SimpleDocumentStore()
+    )
+    pipeline.run(documents=reader(FakeSource(a=PLAN, b="Beta")).load_data())
+    again = pipeline.run(documents=reader(FakeSource(a=PLAN, b="Gamma")).load_data())
+    assert {node.metadata["object_id"] for node in again} == {"file:b"}
+
+
+def test_a_parser_survives_pickling_as_a_pipeline_with_workers_needs() -> None:
+    parser = ManagedSyncNodeParser(chunk_size=64, chunk_overlap=8)
+    documents = reader(FakeSource(a=PLAN)).load_data()
+    nodes = pickle.loads(pickle.dumps(parser)).get_nodes_from_documents(documents)  # noqa: S301
+    assert nodes == parser.get_nodes_from_documents(documents)
 
 
 def test_it_works_in_an_ingestion_pipeline_with_a_docstore() -> None:

@@ -12,6 +12,7 @@ __all__ = ["Chunk", "Metadata", "Scalar", "SourceDocument"]
 
 Scalar = str | int | float | bool
 Metadata = Mapping[str, Scalar]
+_SCALARS = frozenset({str, int, float, bool})
 
 
 def _checked(metadata: Metadata) -> dict[str, Scalar]:
@@ -28,13 +29,19 @@ def _checked(metadata: Metadata) -> dict[str, Scalar]:
             "without one nobody's access to it can be checked."
         )
     ObjectId.parse(object_id)
+    if not _SCALARS.issuperset(map(type, metadata.values())):
+        _refuse_all_but_scalars(metadata)
+    return dict(metadata)
+
+
+def _refuse_all_but_scalars(metadata: Metadata) -> None:
     for name, value in metadata.items():
         if not isinstance(value, str | int | float | bool):
             raise DocumentError(
-                f"The metadata {name!r} of {object_id} is of type {type(value).__name__}; only "
-                "text, numbers and booleans fit every vector store. Leave absent values out."
+                f"The metadata {name!r} of {metadata['object_id']} is of type "
+                f"{type(value).__name__}; only text, numbers and booleans fit every vector store. "
+                "Leave absent values out."
             )
-    return dict(metadata)
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,20 @@ class Chunk(_Text):
         super().__post_init__()
         if not self.metadata.get("chunk_id"):
             raise DocumentError(f"A chunk of {self.object_id} has no 'chunk_id' in its metadata.")
+
+    @classmethod
+    def of(cls, document: SourceDocument, text: str, place: Metadata) -> Chunk:
+        """A passage of a document, whose metadata have been checked and are not checked again.
+
+        Args:
+            document: Where the passage is from.
+            text: The passage.
+            place: What to add to the document's metadata; with a ``chunk_id``.
+        """
+        chunk = object.__new__(cls)
+        object.__setattr__(chunk, "text", text)
+        object.__setattr__(chunk, "metadata", {**document.metadata, **place})
+        return chunk
 
     @property
     def chunk_id(self) -> str:

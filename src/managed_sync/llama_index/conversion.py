@@ -16,7 +16,7 @@ from managed_sync.documents import Chunk, SourceDocument
 __all__ = ["from_llama_index", "leading_nowhere", "to_document", "to_node"]
 
 # What a model is told about a passage beside its text; ids and offsets mean nothing to it.
-_KEYS_FOR_EMBEDDING = {"title", "heading"}
+_KEYS_FOR_EMBEDDING = {"title"}
 _KEYS_FOR_MODELS = {"title", "heading", "url", "page", "updated_at"}
 
 
@@ -31,18 +31,28 @@ def to_document(source: SourceDocument) -> Document:
     )
 
 
-def to_node(chunk: Chunk, document: BaseNode | None = None) -> TextNode:
-    """A chunk under its chunk id, related to the document it came from, if that is given."""
+def to_node(
+    chunk: Chunk, document: BaseNode | None = None, *, heading_prefix: bool = False
+) -> TextNode:
+    """A chunk under its chunk id, related to the document it came from, if that is given.
+
+    Args:
+        chunk: The chunk.
+        document: What the chunk was cut from.
+        heading_prefix: Whether the heading is embedded with the text.
+    """
     relationships = {}
     if document is not None:
         relationships[NodeRelationship.SOURCE] = document.as_related_node_info()
+    embedded = _KEYS_FOR_EMBEDDING | {"heading"} if heading_prefix else _KEYS_FOR_EMBEDDING
+    start, end = chunk.metadata.get("start_char"), chunk.metadata.get("end_char")
     return TextNode(
         id_=chunk.chunk_id,
         text=chunk.text,
         metadata=dict(chunk.metadata),
-        start_char_idx=int(chunk.metadata["start_char"]),
-        end_char_idx=int(chunk.metadata["end_char"]),
-        excluded_embed_metadata_keys=_keys_outside(chunk, _KEYS_FOR_EMBEDDING),
+        start_char_idx=None if start is None else int(start),
+        end_char_idx=None if end is None else int(end),
+        excluded_embed_metadata_keys=_keys_outside(chunk, embedded),
         excluded_llm_metadata_keys=_keys_outside(chunk, _KEYS_FOR_MODELS),
         relationships=relationships,
     )

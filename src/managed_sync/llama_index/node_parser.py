@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from llama_index.core.node_parser import NodeParser
-from llama_index.core.schema import BaseNode, Document, TextNode
+from llama_index.core.schema import BaseNode, Document, TextNode, TransformComponent
 from llama_index.core.utils import get_tqdm_iterable
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, SerializeAsAny
 
-from managed_sync.documents import Chunker
+from managed_sync.documents import Chunk, Chunker
 from managed_sync.llama_index.conversion import from_llama_index, to_node
 
 __all__ = ["ManagedSyncNodeParser"]
@@ -23,6 +23,10 @@ class ManagedSyncNodeParser(NodeParser):
         chunk_size: Tokens in a node at most.
         chunk_overlap: Tokens that a node repeats of the one before it, at most.
         encoding: A tiktoken encoding, which says what a token is.
+        heading_prefix: Whether the path of headings is embedded with the text.
+        splitter: Any LlamaIndex node parser or other transformation that cuts instead; the sizes
+            then mean nothing. Its nodes get ids and, where they stand in the document word for
+            word, offsets, heading and page; they are related to the document and to each other.
 
     Raises:
         ConfigurationError: The sizes make no sense, or the encoding cannot be had.
@@ -31,12 +35,17 @@ class ManagedSyncNodeParser(NodeParser):
         ```python
         nodes = ManagedSyncNodeParser(chunk_size=512).get_nodes_from_documents(documents)
         index = VectorStoreIndex(nodes)
+
+        ManagedSyncNodeParser(splitter=SentenceSplitter()).get_nodes_from_documents(documents)
         ```
     """
 
     chunk_size: int = 512
     chunk_overlap: int = 64
     encoding: str = "cl100k_base"
+    heading_prefix: bool = False
+    # As what it is, and not as its base class: the cache of a pipeline goes by its settings.
+    splitter: SerializeAsAny[TransformComponent] | None = None
 
     _chunker: Chunker = PrivateAttr()
 
@@ -54,10 +63,22 @@ class ManagedSyncNodeParser(NodeParser):
         self, nodes: Sequence[BaseNode], show_progress: bool = False, **_: Any
     ) -> list[BaseNode]:
         return [
-            to_node(chunk, document)
+            to_node(chunk, document, heading_prefix=self.heading_prefix)
             for document in get_tqdm_iterable(nodes, show_progress, "Splitting documents")
-            for chunk in self._chunker.split(from_llama_index(document))
+            for chunk in self._split(document)
         ]
+
+    def _split(self, document: BaseNode) -> list[Chunk]:
+        source = from_llama_index(document)
+        if self.splitter is None:
+            return self._chunker.split(source)
+        return self._chunker.attribute(
+            source,
+            (
+                (node.get_content(), node.metadata, getattr(node, "start_char_idx", None))
+                for node in self.splitter([document])
+            ),
+        )
 
     def _postprocess_parsed_nodes(
         self, nodes: list[BaseNode], parent_doc_map: dict[str, Document]
@@ -66,6 +87,6 @@ class ManagedSyncNodeParser(NodeParser):
         for node in processed:
             # LlamaIndex searches for the text again, and may find an equal one earlier on.
             if isinstance(node, TextNode):
-                node.start_char_idx = node.metadata["start_char"]
-                node.end_char_idx = node.metadata["end_char"]
+                node.start_char_idx = node.metadata.get("start_char")
+                node.end_char_idx = node.metadata.get("end_char")
         return processed
