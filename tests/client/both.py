@@ -120,8 +120,18 @@ class ClientOf:
         made = self.kind("p1", **(settings | arguments))
         return Driven(made, self._runner, self.clock)
 
-    def answering(self, status: int = 200, **response: Any) -> Driven:
-        return self(lambda _: httpx.Response(status, **response))
+    def answering(
+        self,
+        status: int = 200,
+        *,
+        api: str | None = None,
+        retry_budget: float = 60,
+        **response: Any,
+    ) -> Driven:
+        arguments: dict[str, Any] = {"retry_budget": retry_budget}
+        if api is not None:
+            arguments["api"] = api
+        return self(lambda _: httpx.Response(status, **response), **arguments)
 
     def close(self) -> None:
         self._runner.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import httpx
 from pydantic import SecretStr
@@ -16,13 +16,17 @@ from managed_sync.client.base import (
     BaseClient,
 )
 from managed_sync.client.clock import Clock
-from managed_sync.client.content import DEFAULT_MAX_CONTENT_BYTES, AsyncContentStream, ContentCheck
+from managed_sync.client.content import (
+    DEFAULT_MAX_CONTENT_BYTES,
+    AsyncContentStream,
+    ContentCheck,
+    content_kind,
+)
 from managed_sync.client.credentials import AsyncTokenCallable
 from managed_sync.client.http import (
     DEFAULT_TIMEOUT,
     check_http_client,
 )
-from managed_sync.client.projects_api import content_kind
 from managed_sync.client.retries import DEFAULT_RETRY_BUDGET
 from managed_sync.client.task_driver import TaskDriver
 from managed_sync.models import (
@@ -33,7 +37,7 @@ from managed_sync.models import (
     SyncedRecord,
     SyncStatus,
 )
-from managed_sync.settings import DEFAULT_BASE_URL
+from managed_sync.settings import ApiName
 
 __all__ = ["AsyncManagedSyncClient"]
 
@@ -48,15 +52,16 @@ class AsyncManagedSyncClient(BaseClient):
     connection, no answer in time, 408, 425, 429, 500, 502, 503, 504) is tried again before that.
 
     Args:
-        project_id: The project, as in the API's paths.
+        project_id: The project, as in the API's paths; the hosted service reads it from the token.
         token: A bearer token for the connected user whose data is asked for, or a function that
             gives one: it is called again when a token is about to expire, and when the API rejects
             one. A coroutine function is awaited; any other is called in a thread.
         signing_key: In place of a token: the project's RSA private key in PEM, with which the
             client makes short-lived tokens for ``user_id``.
         user_id: The connected user; only with ``signing_key``.
-        base_url: Where the API is.
-        api: The wire format; ``"projects"`` is the specification's.
+        base_url: Where the API is, if it is not where the vendor has it.
+        api: The wire format: ``"projects"`` is the specification's, ``"hosted"`` that of the hosted
+            service's own documentation. With it, record ids and object ids name the sync too.
         timeout: Seconds to wait for a connection, and for each part of an answer.
         transport: A transport of httpx to use in place of its own, as for tests or proxies.
         http_client: A client of httpx to send with, as for event hooks; its own timeout and
@@ -85,8 +90,8 @@ class AsyncManagedSyncClient(BaseClient):
         *,
         signing_key: str | SecretStr | None = None,
         user_id: str | None = None,
-        base_url: str = DEFAULT_BASE_URL,
-        api: Literal["projects"] = "projects",
+        base_url: str | None = None,
+        api: ApiName = "projects",
         timeout: float = DEFAULT_TIMEOUT,
         transport: httpx.AsyncBaseTransport | None = None,
         http_client: httpx.AsyncClient | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import httpx
 from pydantic import SecretStr
@@ -16,13 +16,17 @@ from managed_sync.client.base import (
     BaseClient,
 )
 from managed_sync.client.clock import Clock
-from managed_sync.client.content import DEFAULT_MAX_CONTENT_BYTES, ContentCheck, ContentStream
+from managed_sync.client.content import (
+    DEFAULT_MAX_CONTENT_BYTES,
+    ContentCheck,
+    ContentStream,
+    content_kind,
+)
 from managed_sync.client.credentials import TokenCallable
 from managed_sync.client.http import (
     DEFAULT_TIMEOUT,
     check_http_client,
 )
-from managed_sync.client.projects_api import content_kind
 from managed_sync.client.retries import DEFAULT_RETRY_BUDGET
 from managed_sync.client.thread_driver import ThreadDriver
 from managed_sync.models import (
@@ -33,7 +37,7 @@ from managed_sync.models import (
     SyncedRecord,
     SyncStatus,
 )
-from managed_sync.settings import DEFAULT_BASE_URL
+from managed_sync.settings import ApiName
 
 __all__ = ["ManagedSyncClient"]
 
@@ -47,15 +51,16 @@ class ManagedSyncClient(BaseClient):
     connection, no answer in time, 408, 425, 429, 500, 502, 503, 504) is tried again before that.
 
     Args:
-        project_id: The project, as in the API's paths.
+        project_id: The project, as in the API's paths; the hosted service reads it from the token.
         token: A bearer token for the connected user whose data is asked for, or a function that
             gives one: it is called again when a token is about to expire, and when the API rejects
             one.
         signing_key: In place of a token: the project's RSA private key in PEM, with which the
             client makes short-lived tokens for ``user_id``.
         user_id: The connected user; only with ``signing_key``.
-        base_url: Where the API is.
-        api: The wire format; ``"projects"`` is the specification's.
+        base_url: Where the API is, if it is not where the vendor has it.
+        api: The wire format: ``"projects"`` is the specification's, ``"hosted"`` that of the hosted
+            service's own documentation. With it, record ids and object ids name the sync too.
         timeout: Seconds to wait for a connection, and for each part of an answer.
         transport: A transport of httpx to use in place of its own, as for tests or proxies.
         http_client: A client of httpx to send with, as for event hooks; its own timeout and
@@ -83,8 +88,8 @@ class ManagedSyncClient(BaseClient):
         *,
         signing_key: str | SecretStr | None = None,
         user_id: str | None = None,
-        base_url: str = DEFAULT_BASE_URL,
-        api: Literal["projects"] = "projects",
+        base_url: str | None = None,
+        api: ApiName = "projects",
         timeout: float = DEFAULT_TIMEOUT,
         transport: httpx.BaseTransport | None = None,
         http_client: httpx.Client | None = None,
