@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
+from tests.client.hosted_face import hosted_face
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -101,8 +102,11 @@ class _Parts:
 class ClientOf:
     """Makes clients of one kind, which send to a function."""
 
-    def __init__(self, kind: type[ManagedSyncClient | AsyncManagedSyncClient]) -> None:
+    def __init__(
+        self, kind: type[ManagedSyncClient | AsyncManagedSyncClient], api: str = "projects"
+    ) -> None:
         self.kind = kind
+        self.api = api
         self.clock = FakeClock()
         self._runner = asyncio.Runner()
 
@@ -114,7 +118,10 @@ class ClientOf:
         settings: dict[str, Any] = {
             "token": TOKEN,
             "base_url": BASE_URL,
-            "transport": httpx.MockTransport(handler),
+            "transport": httpx.MockTransport(
+                hosted_face(handler) if self.api == "hosted" else handler
+            ),
+            "api": self.api,
             "clock": self.clock,
         }
         made = self.kind("p1", **(settings | arguments))
