@@ -133,12 +133,33 @@ class AsyncManagedSyncClient(BaseClient):
         Args:
             integration: Such as ``"googleDrive"``.
             sync_type: Such as ``"files"``.
-            frequency: How often to sync: ``"1m"``, ``"15m"``, ``"1h"``, ``"1d"``.
+            frequency: How often to sync: ``"1m"``, ``"15m"``, ``"1h"``, ``"1d"``. The hosted
+                service decides that by itself.
+
+        Returns:
+            The state of the pipeline.
+
+        Raises:
+            ConfigurationError: The API takes no frequency.
+
+        Example:
+            client.enable_sync("googleDrive", "files")
         """
         return await self._driver.run(self._flows.enable_sync(integration, sync_type, frequency))
 
     async def get_sync_status(self, integration: str, sync_type: str) -> SyncStatus:
-        """The state of a pipeline."""
+        """The state of a pipeline.
+
+        Args:
+            integration: Such as ``"googleDrive"``.
+            sync_type: Such as ``"files"``.
+
+        Raises:
+            NotFoundError: There is no such pipeline.
+
+        Example:
+            client.get_sync_status("googleDrive", "files").record_count
+        """
         return await self._driver.run(self._flows.get_sync_status(integration, sync_type))
 
     async def wait_until_idle(
@@ -167,7 +188,22 @@ class AsyncManagedSyncClient(BaseClient):
     async def list_records(
         self, integration: str, sync_type: str, cursor: str | None = None
     ) -> RecordPage:
-        """One page of a pipeline's records; pass its ``next_cursor`` for the next one."""
+        """One page of a pipeline's records.
+
+        Args:
+            integration: Such as ``"googleDrive"``.
+            sync_type: Such as ``"files"``.
+            cursor: The ``next_cursor`` of the page before, or a ``resume_cursor`` that was kept.
+
+        Returns:
+            The records; ``next_cursor`` is ``None`` on the last page.
+
+        Raises:
+            NotFoundError: There is no such pipeline.
+
+        Example:
+            page = client.list_records("googleDrive", "files")
+        """
         return await self._driver.run(self._flows.list_records(integration, sync_type, cursor))
 
     async def iter_records(self, integration: str, sync_type: str) -> AsyncIterator[SyncedRecord]:
@@ -186,7 +222,18 @@ class AsyncManagedSyncClient(BaseClient):
                 yield record
 
     async def get_record(self, record_id: str) -> SyncedRecord:
-        """One record."""
+        """One record.
+
+        Args:
+            record_id: As ``list_records`` gives it.
+
+        Raises:
+            NotFoundError: There is no such record.
+            InvalidIdentifierError: It is not the id of a record.
+
+        Example:
+            client.get_record("r1").data["name"]
+        """
         return await self._driver.run(self._flows.get_record(record_id))
 
     @asynccontextmanager
@@ -229,7 +276,19 @@ class AsyncManagedSyncClient(BaseClient):
         return await self._driver.run(self._flows.download_content(record_id, max_bytes))
 
     async def check_access(self, subject: str, relation: str, object_id: str) -> bool:
-        """Whether a subject has a relation to an object, now."""
+        """Whether a subject has a relation to an object, now.
+
+        Args:
+            subject: Such as ``"alice@example.com"``.
+            relation: ``"viewer"``, ``"editor"`` or ``"owner"``.
+            object_id: Such as ``"file:3f2a"``.
+
+        Raises:
+            InvalidIdentifierError: The API cannot be asked about the subject or the object.
+
+        Example:
+            client.check_access("alice@example.com", "viewer", "file:3f2a")
+        """
         return await self._driver.run(self._flows.check_access(subject, relation, object_id))
 
     async def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
@@ -241,21 +300,69 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             AccessCheckError: Some check has no decision; ``undecided`` names the objects of the
                 first request that failed. No decision of the others is handed out.
+
+        Example:
+            check = AccessCheck(subject="alice@example.com", relation="viewer", object="file:3f2a")
+            client.batch_check_access([check])
         """
         return await self._driver.run(self._flows.batch_check_access(checks))
 
     async def list_users(self, object_id: str, relation: str) -> list[str]:
-        """The subjects that have a relation to an object."""
+        """The subjects that have a relation to an object.
+
+        Args:
+            object_id: Such as ``"file:3f2a"``.
+            relation: ``"viewer"``, ``"editor"`` or ``"owner"``.
+
+        Returns:
+            E-mail addresses, and other subjects with their type. The hosted service lists a
+            thousand at most; a list of that length is logged.
+
+        Raises:
+            ResponseFormatError: The list cannot be read, or not to its end.
+
+        Example:
+            client.list_users("file:3f2a", "viewer")
+        """
         return await self._driver.run(self._flows.list_users(object_id, relation))
 
     async def list_objects(
         self, subject: str, relation: str, object_type: str | None = None
     ) -> list[str]:
-        """The ids of the objects to which a subject has a relation."""
+        """The ids of the objects to which a subject has a relation.
+
+        Args:
+            subject: Such as ``"alice@example.com"``.
+            relation: ``"viewer"``, ``"editor"`` or ``"owner"``.
+            object_type: Such as ``"file"``; objects of every type if it is left out.
+
+        Returns:
+            Object ids. A server may cut the list off without saying so; see ``list_limit``.
+
+        Raises:
+            ResponseFormatError: The list cannot be read, or not to its end.
+
+        Example:
+            client.list_objects("alice@example.com", "viewer", "file")
+        """
         return await self._driver.run(self._flows.list_objects(subject, relation, object_type))
 
     async def expand(self, subject: str, relation: str, object_id: str) -> RelationshipNode:
-        """How a subject comes to have a relation to an object, as a tree."""
+        """How a subject comes to have a relation to an object, as a tree.
+
+        Where the API gives a tree of names, the root is decided by a check.
+
+        Args:
+            subject: Such as ``"alice@example.com"``.
+            relation: ``"viewer"``, ``"editor"`` or ``"owner"``.
+            object_id: Such as ``"file:3f2a"``.
+
+        Raises:
+            ResponseFormatError: The tree is of no known form.
+
+        Example:
+            client.expand("alice@example.com", "viewer", "file:3f2a").granted
+        """
         return await self._driver.run(self._flows.expand(subject, relation, object_id))
 
     async def close(self) -> None:
