@@ -25,8 +25,8 @@ class Company:
     """A running server over a copy of the sample company, and a client of it."""
 
     folder: Path
-    server: EmbeddedServer
     client: ManagedSyncClient
+    server: EmbeddedServer | None = None
 
     @property
     def users(self) -> list[str]:
@@ -83,6 +83,6 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
             base_url=server.base_url,
         ) as client,
     ):
-        running = Company(copy, server, client)
+        running = Company(copy, client, server)
         running.sync()
         yield running

@@ -1,7 +1,8 @@
-"""Object ids and subjects: the only place that builds or takes apart either.
+"""Object ids, record ids and subjects: the only place that builds or takes apart any of them.
 
 An object id is ``"<type>:<record id>"``, such as ``file:3f2a``; a subject is a user's e-mail
-address, or another typed name such as ``group:finance``.
+address, or another typed name such as ``group:finance``. A record id is what the API calls the
+record; of the hosted service's, which are looked up below a sync, it names the sync too.
 """
 
 from __future__ import annotations
@@ -10,7 +11,13 @@ from typing import NamedTuple
 
 from managed_sync.errors import InvalidIdentifierError
 
-__all__ = ["ObjectId", "normalize_subject", "object_id_for", "object_type_for"]
+__all__ = [
+    "ObjectId",
+    "RecordOfSync",
+    "normalize_subject",
+    "object_id_for",
+    "object_type_for",
+]
 
 _OBJECT_TYPES = {
     "files": "file",
@@ -50,6 +57,39 @@ class ObjectId(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.type}:{self.id}"
+
+
+class RecordOfSync(NamedTuple):
+    """The two parts of a record id of the hosted service, ``"<sync id>/<record's own id>"``.
+
+    Example:
+        >>> RecordOfSync.parse("9c1e/3f2a")
+        RecordOfSync(sync='9c1e', id='3f2a')
+        >>> str(RecordOfSync("9c1e", "3f2a"))
+        '9c1e/3f2a'
+    """
+
+    sync: str
+    id: str
+
+    @classmethod
+    def parse(cls, value: str) -> RecordOfSync:
+        """Takes a record id apart.
+
+        Raises:
+            InvalidIdentifierError: It does not have just these two parts.
+        """
+        sync, _, identifier = value.partition("/")
+        if not sync or not identifier or "/" in identifier:
+            raise InvalidIdentifierError(
+                f"{value!r} is not a record id of the hosted API, which looks like "
+                f"'<sync id>/<record id>'. Use ids as this client gave them out; what was indexed "
+                f"through another API has other ids and is to be indexed again."
+            )
+        return cls(sync, identifier)
+
+    def __str__(self) -> str:
+        return f"{self.sync}/{self.id}"
 
 
 def object_type_for(sync_type: str) -> str:

@@ -81,13 +81,21 @@ class SyncedRecord(ApiModel):
     def is_folder(self) -> bool:
         """Whether this is a folder among files, which has no content."""
         mime_type = str(self.data.get("mimeType") or "")
-        return mime_type == "inode/directory" or mime_type.endswith(".folder")
+        return mime_type in {"inode/directory", "folder"} or mime_type.endswith(".folder")
 
 
 class RecordPage(ApiModel):
-    """One page of a listing; ``next_cursor`` is ``None`` on the last one."""
+    """One page of a listing.
+
+    Attributes:
+        next_cursor: Where the next page begins; ``None`` on the last page.
+        resume_cursor: Where to go on later: a listing that begins there brings only what was added
+            or changed since. ``None`` where the API's cursors are not made to be kept, as those of
+            the specification. It says nothing of what was deleted since.
+    """
 
     records: tuple[SyncedRecord, ...]
+    resume_cursor: str | None = Field(default=None, exclude=True)
     # A server may mark the last page by an empty cursor, by null, or by leaving it out.
     next_cursor: Annotated[str | None, BeforeValidator(lambda cursor: cursor or None)] = None
 
@@ -126,17 +134,22 @@ class RelationshipNode(ApiModel):
     Attributes:
         object: The object whose relation this node is about.
         relation: The relation.
-        via: How this node adds to the one above it: ``self`` for the root; ``implied`` by a
-            stronger relation to the same object; ``parent`` for the container it lies in;
-            ``member`` for a group or organization that was granted the relation.
+        via: How this node adds to the one above it: ``self`` for the root, and for a part of the
+            same relation; ``implied`` by a stronger relation to the same object; ``parent`` for the
+            container it lies in; ``member`` for a group or organization that was granted the
+            relation.
         subjects: Who has the relation directly at this node.
-        granted: Whether the subject of the question has the relation through this node.
-        children: The nodes that this one is the union of.
+        granted: Whether the subject of the question has the relation through this node; ``None``
+            where the API's tree does not say, which never happens at the root.
+        children: The nodes that this one is made of.
+        operation: How it is made of them: of their union and ``subjects``, of what all of them have
+            in common, or of the first one without the others.
     """
 
     object: str
     relation: str
     via: Literal["self", "implied", "parent", "member"] = "self"
     subjects: tuple[str, ...] = ()
-    granted: bool = False
+    granted: bool | None = False
     children: tuple[RelationshipNode, ...] = ()
+    operation: Literal["union", "intersection", "difference"] = "union"

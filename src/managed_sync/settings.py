@@ -3,12 +3,13 @@
 ``MANAGED_SYNC_BASE_URL``, ``MANAGED_SYNC_PROJECT_ID``, then either ``MANAGED_SYNC_TOKEN`` or
 ``MANAGED_SYNC_SIGNING_KEY`` (an RSA private key in PEM) with ``MANAGED_SYNC_USER_ID``. Where one of
 these is not set, the same name with ``PARAGON_`` in place of ``MANAGED_SYNC_`` is read.
+``MANAGED_SYNC_API`` names the wire format: ``projects``, or ``hosted`` for the hosted service's.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import (
@@ -20,9 +21,14 @@ from pydantic_settings import (
 
 from managed_sync.errors import ConfigurationError
 
-__all__ = ["DEFAULT_BASE_URL", "Settings"]
+__all__ = ["DEFAULT_BASE_URLS", "ApiName", "Settings"]
 
-DEFAULT_BASE_URL = "https://managed-sync.useparagon.com"
+ApiName: TypeAlias = Literal["projects", "hosted"]
+
+DEFAULT_BASE_URLS: dict[ApiName, str] = {
+    "projects": "https://managed-sync.useparagon.com",
+    "hosted": "https://sync.useparagon.com",
+}
 
 _PREFIX = "MANAGED_SYNC_"
 _OTHER_PREFIX = "PARAGON_"
@@ -38,12 +44,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True)
 
-    base_url: str = DEFAULT_BASE_URL
+    base_url: str | None = None
     project_id: str | None = None
     token: SecretStr | None = None
     signing_key: SecretStr | None = None
     user_id: str | None = None
-    api: Literal["projects"] = "projects"
+    api: ApiName = "projects"
 
     @classmethod
     def settings_customise_sources(

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
+from tests.client.hosted_face import hosted_face
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -101,8 +102,11 @@ class _Parts:
 class ClientOf:
     """Makes clients of one kind, which send to a function."""
 
-    def __init__(self, kind: type[ManagedSyncClient | AsyncManagedSyncClient]) -> None:
+    def __init__(
+        self, kind: type[ManagedSyncClient | AsyncManagedSyncClient], api: str = "projects"
+    ) -> None:
         self.kind = kind
+        self.api = api
         self.clock = FakeClock()
         self._runner = asyncio.Runner()
 
@@ -114,14 +118,27 @@ class ClientOf:
         settings: dict[str, Any] = {
             "token": TOKEN,
             "base_url": BASE_URL,
-            "transport": httpx.MockTransport(handler),
+            "transport": httpx.MockTransport(
+                hosted_face(handler) if self.api == "hosted" else handler
+            ),
+            "api": self.api,
             "clock": self.clock,
         }
         made = self.kind("p1", **(settings | arguments))
         return Driven(made, self._runner, self.clock)
 
-    def answering(self, status: int = 200, **response: Any) -> Driven:
-        return self(lambda _: httpx.Response(status, **response))
+    def answering(
+        self,
+        status: int = 200,
+        *,
+        api: str | None = None,
+        retry_budget: float = 60,
+        **response: Any,
+    ) -> Driven:
+        arguments: dict[str, Any] = {"retry_budget": retry_budget}
+        if api is not None:
+            arguments["api"] = api
+        return self(lambda _: httpx.Response(status, **response), **arguments)
 
     def close(self) -> None:
         self._runner.close()

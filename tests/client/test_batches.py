@@ -20,15 +20,23 @@ from managed_sync.errors import AccessCheckError, ManagedSyncError
 from tests.client.both import ClientOf
 
 
+@pytest.fixture(params=["projects", "hosted"])
+def api(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 def checks(count: int) -> list[AccessCheck]:
     return [
-        AccessCheck(subject="a@x.example", relation="viewer", object=f"file:{number}")
+        AccessCheck(subject="a@x.example", relation="viewer", object=f"file:s1/{number}")
         for number in range(count)
     ]
 
 
 def asked_in(request: httpx.Request) -> list[int]:
-    return [int(check["object"][5:]) for check in json.loads(request.content)["checks"]]
+    return [
+        int(check["object"].rpartition("/")[2]) for check in json.loads(request.content)["checks"]
+    ]
 
 
 def decisions(numbers: list[int]) -> httpx.Response:
@@ -81,7 +89,7 @@ class TestSize:
             client_of(api).batch_check_access(checks(8))
 
         assert api.sizes == [8, 4, 2, 1]
-        assert caught.value.undecided == ("file:0",)
+        assert caught.value.undecided == ("file:s1/0",)
 
     def test_a_half_that_fails_takes_the_other_with_it(self, client_of: ClientOf) -> None:
         def handler(request: httpx.Request) -> httpx.Response:
@@ -93,7 +101,7 @@ class TestSize:
         with pytest.raises(AccessCheckError) as caught:
             client_of(handler).batch_check_access(checks(10))
 
-        assert caught.value.undecided == tuple(f"file:{n}" for n in range(5, 10))
+        assert caught.value.undecided == tuple(f"file:s1/{n}" for n in range(5, 10))
 
     def test_the_size_is_a_setting(self, client_of: ClientOf) -> None:
         api = Limited(100, lambda: httpx.Response(413))
@@ -192,7 +200,7 @@ class TestConcurrency:
         finally:
             slept.set()
 
-        assert caught.value.undecided == ("file:0",)
+        assert caught.value.undecided == ("file:s1/0",)
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -235,9 +243,9 @@ def test_whatever_the_api_answers_no_decision_is_made_up(
 
 
 CALLS: list[Callable[[ManagedSyncClient], object]] = [
-    lambda client: client.get_record("r1"),
+    lambda client: client.get_record("s1/r1"),
     lambda client: list(client.iter_records("box", "files")),
-    lambda client: client.download_content("r1"),
+    lambda client: client.download_content("s1/r1"),
     lambda client: client.list_users("file:1", "viewer"),
     lambda client: client.expand("a@x.example", "viewer", "file:1"),
 ]

@@ -23,6 +23,12 @@ from tests.client.both import TOKEN, ClientOf, Driven
 OWN = "/base/projects/p1/sync/records/r1/content"
 
 
+@pytest.fixture(params=["projects", "hosted"])
+def api(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
     """Parts, then perhaps an error; remembers what was read, and that it was closed."""
 
@@ -72,7 +78,7 @@ class TestStreaming:
             Content_Disposition='attachment; filename="a.txt"',
         )
 
-        with client.stream_content("r1") as content:
+        with client.stream_content("s1/r1") as content:
             assert (content.content_type, content.filename, content.size) == (
                 "text/plain",
                 "a.txt",
@@ -88,7 +94,7 @@ class TestStreaming:
     def test_it_is_closed_when_the_caller_stops_early(self, client_of: ClientOf) -> None:
         body = Body(b"ab", b"cd")
 
-        with streaming(client_of, body).stream_content("r1") as content:
+        with streaming(client_of, body).stream_content("s1/r1") as content:
             next(iter(content))
 
         assert body.is_closed
@@ -98,7 +104,7 @@ class TestStreaming:
         statuses = iter([503, 429, 200])
         client = client_of(lambda _: httpx.Response(next(statuses), content=b"whole"))
 
-        with client.stream_content("r1") as content:
+        with client.stream_content("s1/r1") as content:
             assert b"".join(content) == b"whole"
         assert client.retry_count == 2
 
@@ -111,7 +117,7 @@ class TestStreaming:
     ) -> None:
         client = streaming(client_of, Body(b"ab", error=error))
 
-        with client.stream_content("r1") as content, pytest.raises(raised):
+        with client.stream_content("s1/r1") as content, pytest.raises(raised):
             list(content)
 
         assert client.retry_count == 0
@@ -122,7 +128,7 @@ class TestStreaming:
         client = streaming(client_of, Body(b"ab"), Content_Length="3")
 
         with (
-            client.stream_content("r1") as content,
+            client.stream_content("s1/r1") as content,
             pytest.raises(IncompleteResponseError, match="2 of 3 bytes"),
         ):
             list(content)
@@ -135,7 +141,7 @@ class TestTheLimit:
 
         with (
             pytest.raises(ContentTooLargeError, match="10 bytes"),
-            client.stream_content("r1", max_bytes=10),
+            client.stream_content("s1/r1", max_bytes=10),
         ):
             pass
 
@@ -152,7 +158,7 @@ class TestTheLimit:
         client = streaming(client_of, body, **length)
 
         with pytest.raises(ContentTooLargeError):
-            client.download_content("r1", max_bytes=10)
+            client.download_content("s1/r1", max_bytes=10)
 
         assert body.read == 11
         assert body.is_closed
@@ -165,15 +171,15 @@ class TestTheLimit:
         )
 
         with pytest.raises(ContentTooLargeError):
-            client.download_content("r1", max_bytes=10_000)
+            client.download_content("s1/r1", max_bytes=10_000)
 
     def test_exactly_the_limit_is_read(self, client_of: ClientOf) -> None:
-        assert streaming(client_of, Body(b"0123")).download_content("r1", max_bytes=4).data
+        assert streaming(client_of, Body(b"0123")).download_content("s1/r1", max_bytes=4).data
 
     @pytest.mark.parametrize("limit", [-1, True, 1.5])
     def test_a_limit_that_makes_no_sense_is_refused(self, client_of: ClientOf, limit: Any) -> None:
         with pytest.raises(ConfigurationError, match="max_bytes"):
-            streaming(client_of, Body()).download_content("r1", max_bytes=limit)
+            streaming(client_of, Body()).download_content("s1/r1", max_bytes=limit)
 
 
 class TestDownloading:
@@ -185,7 +191,7 @@ class TestDownloading:
     ) -> None:
         client = streaming(client_of, broken, Body(b"01", b"23"), Content_Length="4")
 
-        assert client.download_content("r1").data == b"0123"
+        assert client.download_content("s1/r1").data == b"0123"
         assert client.retry_count == 1
         assert broken.is_closed
 
@@ -197,14 +203,14 @@ class TestDownloading:
             client_of, Body(packed), Content_Encoding="gzip", Content_Length=str(len(packed))
         )
 
-        assert client.download_content("r1").data == b"hello" * 100
+        assert client.download_content("s1/r1").data == b"hello" * 100
 
     def test_only_the_start_of_an_error_is_read(self, client_of: ClientOf) -> None:
         body = Body(*[b"gone " * 1000] * 1000)
         client = client_of(lambda _: httpx.Response(404, stream=body))
 
         with pytest.raises(NotFoundError, match="gone gone"):
-            client.download_content("r1")
+            client.download_content("s1/r1")
 
         assert body.read < 20
         assert body.is_closed
@@ -232,28 +238,28 @@ class TestRedirects:
     def test_to_https_they_are_followed_without_the_token(self, client_of: ClientOf) -> None:
         storage = Storage("https://files.test/r1?signature=s")
 
-        assert client_of(storage).download_content("r1").data == b"content"
+        assert client_of(storage).download_content("s1/r1").data == b"content"
         assert storage.tokens == [("api.test", True), ("files.test", False)]
         assert TOKEN not in repr(storage.requests[1].headers.raw)
 
     def test_on_the_same_host_they_are_followed_with_it(self, client_of: ClientOf) -> None:
         storage = Storage("/other/path", "http://api.test/third")
 
-        client_of(storage).download_content("r1")
+        client_of(storage).download_content("s1/r1")
 
         assert storage.tokens == [("api.test", True)] * 3
 
     def test_another_port_of_the_same_host_does_not_get_it(self, client_of: ClientOf) -> None:
         storage = Storage("http://api.test:8081/r1")
 
-        client_of(storage).download_content("r1")
+        client_of(storage).download_content("s1/r1")
 
         assert storage.tokens == [("api.test", True), ("api.test", False)]
 
     def test_another_host_cannot_send_the_token_back(self, client_of: ClientOf) -> None:
         storage = Storage("https://files.test/r1", "http://api.test/base/projects/p1/other")
 
-        client_of(storage).download_content("r1")
+        client_of(storage).download_content("s1/r1")
 
         assert storage.tokens == [
             ("api.test", True),
@@ -272,7 +278,7 @@ class TestRedirects:
             cookies={"session": "c"},
         )
 
-        client_of(storage, http_client=http, transport=None).download_content("r1")
+        client_of(storage, http_client=http, transport=None).download_content("s1/r1")
 
         assert storage.requests[0].headers["X-Api-Key"] == "k"
         assert not {"x-api-key", "cookie"} & set(storage.requests[1].headers)
@@ -292,7 +298,7 @@ class TestRedirects:
         storage = Storage(location)
 
         with pytest.raises(ResponseFormatError, match="redirect"):
-            client_of(storage).download_content("r1")
+            client_of(storage).download_content("s1/r1")
 
         assert len(storage.requests) == 1
 
@@ -302,18 +308,18 @@ class TestRedirects:
         storage = Storage("http://api.test/r1")
 
         with pytest.raises(ResponseFormatError, match="not followed"):
-            client_of(storage, base_url="https://api.test").download_content("r1")
+            client_of(storage, base_url="https://api.test").download_content("s1/r1")
 
     def test_a_circle_ends(self, client_of: ClientOf) -> None:
         storage = Storage(*["https://files.test/r1"] * 100)
 
         with pytest.raises(ResponseFormatError, match="more than 5 times"):
-            client_of(storage).download_content("r1")
+            client_of(storage).download_content("s1/r1")
 
     def test_the_address_of_a_file_is_in_no_message(self, client_of: ClientOf) -> None:
         storage = Storage("http://files.test/r1?signature=s3cret")
 
         with pytest.raises(ResponseFormatError) as caught:
-            client_of(storage).download_content("r1")
+            client_of(storage).download_content("s1/r1")
 
         assert "s3cret" not in str(caught.value)

@@ -15,9 +15,15 @@ from managed_sync.errors import ApiError, ResponseFormatError, ServerError
 from tests.client.both import ClientOf
 
 
+@pytest.fixture(params=["projects", "hosted"])
+def api(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 def page(number: int, *, size: int = 2, last: int = 5) -> dict[str, Any]:
     records = [
-        {"id": f"{number}-{n}", "integration": "box", "syncType": "files"} for n in range(size)
+        {"id": f"s1/{number}-{n}", "integration": "box", "syncType": "files"} for n in range(size)
     ]
     return {"records": records, "nextCursor": None if number == last else str(number + 1)}
 
@@ -46,7 +52,7 @@ def ids(client: Any) -> list[str]:
     return [record.id for record in client.iter_records("box", "files")]
 
 
-ALL = [f"{number}-{n}" for number in range(1, 6) for n in range(2)]
+ALL = [f"s1/{number}-{n}" for number in range(1, 6) for n in range(2)]
 
 
 class TestAhead:
@@ -156,5 +162,5 @@ class TestErrors:
             number = number_of(request)
             return httpx.Response(200, json=page(number, size=0 if number == 3 else 2))
 
-        with pytest.raises(ResponseFormatError, match="page 3 has no records, and yet a cursor"):
+        with pytest.raises(ResponseFormatError, match="page 3 has nothing on it, and yet a cursor"):
             ids(client_of(handler))

@@ -16,6 +16,12 @@ TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1MSJ9.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
 SIGNATURE = TOKEN.rpartition(".")[2]
 
 
+@pytest.fixture(params=["projects", "hosted"])
+def api(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 def raising(error: Exception) -> Callable[[httpx.Request], httpx.Response]:
     def handler(_: httpx.Request) -> httpx.Response:
         raise error
@@ -57,10 +63,10 @@ DATA = {
 }
 
 CALLS: dict[str, Callable[[Driven], object]] = {
-    "get_record": lambda client: client.get_record("r1"),
-    "download_content": lambda client: client.download_content("r1", max_bytes=3),
+    "get_record": lambda client: client.get_record("s1/r1"),
+    "download_content": lambda client: client.download_content("s1/r1", max_bytes=3),
     "iter_records": lambda client: list(client.iter_records("box", "files")),
-    "check_access": lambda client: client.check_access("a@x.example", "viewer", "file:1"),
+    "check_access": lambda client: client.check_access("a@x.example", "viewer", "file:s1/1"),
 }
 
 
@@ -104,7 +110,7 @@ def test_no_error_of_httpx_with_its_request_hangs_on_one_of_ours(client_of: Clie
     client = client_of(raising(httpx.ConnectError("refused")), retry_budget=2)
 
     with pytest.raises(ManagedSyncError) as caught:
-        client.get_record("r1")
+        client.get_record("s1/r1")
 
     chain: list[BaseException] = []
     error: BaseException | None = caught.value
@@ -123,10 +129,12 @@ def test_no_attribute_of_a_client_shows_the_token(client_of: ClientOf) -> None:
     assert not [text for text in shown if SIGNATURE in text]
 
 
-def test_what_stands_in_place_of_a_token_is_not_searched_for_it_again(client_of: ClientOf) -> None:
+def test_what_stands_in_place_of_a_token_is_not_searched_for_it_again(
+    client_of: ClientOf,
+) -> None:
     client = client_of(lambda _: httpx.Response(404, text="An open door."), token="o")
 
     with pytest.raises(NotFoundError) as caught:
-        client.get_record("r1")
+        client.get_record("s1/r1")
 
     assert caught.value.excerpt == "An [token]pen d[token][token]r."

@@ -20,7 +20,13 @@ from managed_sync.errors import AuthenticationError, CredentialsError
 from managed_sync.settings import Settings
 from tests.client.both import ClientOf, FakeClock
 
-RECORD = {"id": "r1", "integration": "box", "syncType": "files"}
+RECORD = {"id": "s1/r1", "integration": "box", "syncType": "files"}
+
+
+@pytest.fixture(params=["projects", "hosted"])
+def api(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 def jwt_until(expires_at: float) -> str:
@@ -60,26 +66,26 @@ class TestRenewal:
         client = client_of(api, token=issuer)
 
         for _ in range(3):
-            client.get_record("r1")
+            client.get_record("s1/r1")
 
         assert issuer.asked == 1
 
     def test_after_a_401_there_is_a_new_one_for_the_same_request(self, client_of: ClientOf) -> None:
         issuer, api = Issuer(), Api("token-2")
 
-        assert client_of(api, token=issuer).get_record("r1").id == "r1"
+        assert client_of(api, token=issuer).get_record("s1/r1").id == "s1/r1"
         assert api.seen == ["token-1", "token-2"]
 
     def test_content_gets_a_new_one_too(self, client_of: ClientOf) -> None:
         api = Api("token-2")
 
-        assert client_of(api, token=Issuer()).download_content("r1").data
+        assert client_of(api, token=Issuer()).download_content("s1/r1").data
 
     def test_a_second_401_is_an_error(self, client_of: ClientOf) -> None:
         issuer, api = Issuer(), Api("another")
 
         with pytest.raises(AuthenticationError):
-            client_of(api, token=issuer).get_record("r1")
+            client_of(api, token=issuer).get_record("s1/r1")
 
         assert api.seen == ["token-1", "token-2"]
 
@@ -87,7 +93,7 @@ class TestRenewal:
         api = Api("another")
 
         with pytest.raises(AuthenticationError):
-            client_of(api, token=lambda: "always").get_record("r1")
+            client_of(api, token=lambda: "always").get_record("s1/r1")
 
         assert api.seen == ["always"]
 
@@ -95,7 +101,7 @@ class TestRenewal:
         api = Api("another")
 
         with pytest.raises(AuthenticationError):
-            client_of(api, token="always").get_record("r1")
+            client_of(api, token="always").get_record("s1/r1")
 
         assert api.seen == ["always"]
 
@@ -104,13 +110,13 @@ class TestRenewal:
         issuer = Issuer(lambda _: jwt_until(clock.now + 3600))
         client = client_of(lambda _: httpx.Response(200, json=RECORD), token=issuer)
 
-        client.get_record("r1")
+        client.get_record("s1/r1")
         clock.now += 3539
-        client.get_record("r1")
+        client.get_record("s1/r1")
         assert issuer.asked == 1
 
         clock.now += 1
-        client.get_record("r1")
+        client.get_record("s1/r1")
         assert issuer.asked == 2
 
     @pytest.mark.parametrize("lifetime", [30, 1])
@@ -121,8 +127,8 @@ class TestRenewal:
         issuer = Issuer(lambda _: jwt_until(clock.now + lifetime))
         client = client_of(lambda _: httpx.Response(200, json=RECORD), token=issuer)
 
-        client.get_record("r1")
-        client.get_record("r1")
+        client.get_record("s1/r1")
+        client.get_record("s1/r1")
         assert issuer.asked == 1
 
     @pytest.mark.parametrize("token", ["a.b.c", "a.bm90IGpzb24.c", "a.eyJleHAiOiAieCJ9.c", "x"])
@@ -130,17 +136,17 @@ class TestRenewal:
         issuer = Issuer(lambda _: token)
         client = client_of(Api(token), token=issuer)
 
-        client.get_record("r1")
+        client.get_record("s1/r1")
         client_of.clock.now += 1e6
-        client.get_record("r1")
+        client.get_record("s1/r1")
 
         assert issuer.asked == 1
 
 
 class TestKinds:
     def test_a_secret_is_a_token_too(self, client_of: ClientOf) -> None:
-        assert client_of(Api(), token=SecretStr("token-1")).get_record("r1")
-        assert client_of(Api(), token=lambda: SecretStr("token-1")).get_record("r1")
+        assert client_of(Api(), token=SecretStr("token-1")).get_record("s1/r1")
+        assert client_of(Api(), token=lambda: SecretStr("token-1")).get_record("s1/r1")
 
     def test_a_coroutine_function_is_awaited(self) -> None:
         async def issue() -> str:
@@ -150,9 +156,9 @@ class TestKinds:
         async def ask() -> str:
             transport = httpx.MockTransport(Api())
             async with AsyncManagedSyncClient("p1", issue, transport=transport) as client:
-                return (await client.get_record("r1")).id
+                return (await client.get_record("s1/r1")).id
 
-        assert asyncio.run(ask()) == "r1"
+        assert asyncio.run(ask()) == "s1/r1"
 
     def test_a_synchronous_client_says_that_it_cannot_await(self) -> None:
         async def issue() -> str:
@@ -161,7 +167,7 @@ class TestKinds:
         client = ManagedSyncClient("p1", issue, transport=httpx.MockTransport(Api()))  # type: ignore[arg-type]
 
         with pytest.raises(CredentialsError, match="AsyncManagedSyncClient"):
-            client.get_record("r1")
+            client.get_record("s1/r1")
 
 
 class TestFailure:
@@ -170,7 +176,7 @@ class TestFailure:
         self, client_of: ClientOf, given: object
     ) -> None:
         with pytest.raises(CredentialsError, match="no token") as caught:
-            client_of(Api(), token=lambda: given).get_record("r1")
+            client_of(Api(), token=lambda: given).get_record("s1/r1")
 
         assert not given or str(given) not in str(caught.value)
 
@@ -181,7 +187,7 @@ class TestFailure:
             raise ValueError("the password hunter2 is wrong")
 
         with pytest.raises(CredentialsError, match="ValueError") as caught:
-            client_of(Api(), token=fail).get_record("r1")
+            client_of(Api(), token=fail).get_record("s1/r1")
 
         assert "hunter2" not in str(caught.value)
         assert isinstance(caught.value.__cause__, ValueError)
@@ -197,9 +203,9 @@ class TestFailure:
 
         client = client_of(Api(), token=issue)
         with pytest.raises(CredentialsError):
-            client.get_record("r1")
+            client.get_record("s1/r1")
 
-        assert client.get_record("r1").id == "r1"
+        assert client.get_record("s1/r1").id == "s1/r1"
 
 
 class TestManyAtOnce:
@@ -269,7 +275,7 @@ class TestManyAtOnce:
             async with AsyncManagedSyncClient(
                 "p1", issue_later if is_coroutine else issue, transport=transport
             ) as client:
-                await asyncio.gather(*(client.get_record("r1") for _ in range(20)))
+                await asyncio.gather(*(client.get_record("s1/r1") for _ in range(20)))
 
         asyncio.run(ask())
 

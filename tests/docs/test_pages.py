@@ -48,6 +48,7 @@ PAGES_WITH_CODE = [page for page in [*PAGES, ROOT / "README.md"] if blocks(page,
 def environment(company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a reader has set up: an API that the environment names, and an empty folder."""
     server = company.server
+    assert server is not None
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MANAGED_SYNC_BASE_URL", server.base_url)
     monkeypatch.setenv("MANAGED_SYNC_PROJECT_ID", server.project_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import httpx
 from pydantic import SecretStr
@@ -16,13 +16,17 @@ from managed_sync.client.base import (
     BaseClient,
 )
 from managed_sync.client.clock import Clock
-from managed_sync.client.content import DEFAULT_MAX_CONTENT_BYTES, AsyncContentStream, ContentCheck
+from managed_sync.client.content import (
+    DEFAULT_MAX_CONTENT_BYTES,
+    AsyncContentStream,
+    ContentCheck,
+    content_kind,
+)
 from managed_sync.client.credentials import AsyncTokenCallable
 from managed_sync.client.http import (
     DEFAULT_TIMEOUT,
     check_http_client,
 )
-from managed_sync.client.projects_api import content_kind
 from managed_sync.client.retries import DEFAULT_RETRY_BUDGET
 from managed_sync.client.task_driver import TaskDriver
 from managed_sync.models import (
@@ -33,7 +37,7 @@ from managed_sync.models import (
     SyncedRecord,
     SyncStatus,
 )
-from managed_sync.settings import DEFAULT_BASE_URL
+from managed_sync.settings import ApiName
 
 __all__ = ["AsyncManagedSyncClient"]
 
@@ -48,15 +52,16 @@ class AsyncManagedSyncClient(BaseClient):
     connection, no answer in time, 408, 425, 429, 500, 502, 503, 504) is tried again before that.
 
     Args:
-        project_id: The project, as in the API's paths.
+        project_id: The project, as in the API's paths; the hosted service reads it from the token.
         token: A bearer token for the connected user whose data is asked for, or a function that
             gives one: it is called again when a token is about to expire, and when the API rejects
             one. A coroutine function is awaited; any other is called in a thread.
         signing_key: In place of a token: the project's RSA private key in PEM, with which the
             client makes short-lived tokens for ``user_id``.
         user_id: The connected user; only with ``signing_key``.
-        base_url: Where the API is.
-        api: The wire format; ``"projects"`` is the specification's.
+        base_url: Where the API is, if it is not where the vendor has it.
+        api: The wire format: ``"projects"`` is the specification's, ``"hosted"`` that of the hosted
+            service's own documentation. With it, record ids and object ids name the sync too.
         timeout: Seconds to wait for a connection, and for each part of an answer.
         transport: A transport of httpx to use in place of its own, as for tests or proxies.
         http_client: A client of httpx to send with, as for event hooks; its own timeout and
@@ -85,8 +90,8 @@ class AsyncManagedSyncClient(BaseClient):
         *,
         signing_key: str | SecretStr | None = None,
         user_id: str | None = None,
-        base_url: str = DEFAULT_BASE_URL,
-        api: Literal["projects"] = "projects",
+        base_url: str | None = None,
+        api: ApiName = "projects",
         timeout: float = DEFAULT_TIMEOUT,
         transport: httpx.AsyncBaseTransport | None = None,
         http_client: httpx.AsyncClient | None = None,
@@ -128,12 +133,33 @@ class AsyncManagedSyncClient(BaseClient):
         Args:
             integration: Such as ``"googleDrive"``.
             sync_type: Such as ``"files"``.
-            frequency: How often to sync: ``"1m"``, ``"15m"``, ``"1h"``, ``"1d"``.
+            frequency: How often to sync: ``"1m"``, ``"15m"``, ``"1h"``, ``"1d"``. The hosted
+                service decides that by itself.
+
+        Returns:
+            The state of the pipeline.
+
+        Raises:
+            ConfigurationError: The API takes no frequency.
+
+        Example:
+            client.enable_sync("googleDrive", "files")
         """
         return await self._driver.run(self._flows.enable_sync(integration, sync_type, frequency))
 
     async def get_sync_status(self, integration: str, sync_type: str) -> SyncStatus:
-        """The state of a pipeline."""
+        """The state of a pipeline.
+
+        Args:
+            integration: Such as ``"googleDrive"``.
+            sync_type: Such as ``"files"``.
+
+        Raises:
+            NotFoundError: There is no such pipeline.
+
+        Example:
+            client.get_sync_status("googleDrive", "files").record_count
+        """
         return await self._driver.run(self._flows.get_sync_status(integration, sync_type))
 
     async def wait_until_idle(
@@ -162,7 +188,22 @@ class AsyncManagedSyncClient(BaseClient):
     async def list_records(
         self, integration: str, sync_type: str, cursor: str | None = None
     ) -> RecordPage:
-        """One page of a pipeline's records; pass its ``next_cursor`` for the next one."""
+        """One page of a pipeline's records.
+
+        Args:
+            integration: Such as ``"googleDrive"``.
+            sync_type: Such as ``"files"``.
+            cursor: The ``next_cursor`` of the page before, or a ``resume_cursor`` that was kept.
+
+        Returns:
+            The records; ``next_cursor`` is ``None`` on the last page.
+
+        Raises:
+            NotFoundError: There is no such pipeline.
+
+        Example:
+            page = client.list_records("googleDrive", "files")
+        """
         return await self._driver.run(self._flows.list_records(integration, sync_type, cursor))
 
     async def iter_records(self, integration: str, sync_type: str) -> AsyncIterator[SyncedRecord]:
@@ -181,7 +222,18 @@ class AsyncManagedSyncClient(BaseClient):
                 yield record
 
     async def get_record(self, record_id: str) -> SyncedRecord:
-        """One record."""
+        """One record.
+
+        Args:
+            record_id: As ``list_records`` gives it.
+
+        Raises:
+            NotFoundError: There is no such record.
+            InvalidIdentifierError: It is not the id of a record.
+
+        Example:
+            client.get_record("r1").data["name"]
+        """
         return await self._driver.run(self._flows.get_record(record_id))
 
     @asynccontextmanager
@@ -224,7 +276,19 @@ class AsyncManagedSyncClient(BaseClient):
         return await self._driver.run(self._flows.download_content(record_id, max_bytes))
 
     async def check_access(self, subject: str, relation: str, object_id: str) -> bool:
-        """Whether a subject has a relation to an object, now."""
+        """Whether a subject has a relation to an object, now.
+
+        Args:
+            subject: Such as ``"alice@example.com"``.
+            relation: ``"viewer"``, ``"editor"`` or ``"owner"``.
+            object_id: Such as ``"file:3f2a"``.
+
+        Raises:
+            InvalidIdentifierError: The API cannot be asked about the subject or the object.
+
+        Example:
+            client.check_access("alice@example.com", "viewer", "file:3f2a")
+        """
         return await self._driver.run(self._flows.check_access(subject, relation, object_id))
 
     async def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
@@ -236,21 +300,69 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             AccessCheckError: Some check has no decision; ``undecided`` names the objects of the
                 first request that failed. No decision of the others is handed out.
+
+        Example:
+            check = AccessCheck(subject="alice@example.com", relation="viewer", object="file:3f2a")
+            client.batch_check_access([check])
         """
         return await self._driver.run(self._flows.batch_check_access(checks))
 
     async def list_users(self, object_id: str, relation: str) -> list[str]:
-        """The subjects that have a relation to an object."""
+        """The subjects that have a relation to an object.
+
+        Args:
+            object_id: Such as ``"file:3f2a"``.
+            relation: ``"viewer"``, ``"editor"`` or ``"owner"``.
+
+        Returns:
+            E-mail addresses, and other subjects with their type. The hosted service lists a
+            thousand at most; a list of that length is logged.
+
+        Raises:
+            ResponseFormatError: The list cannot be read, or not to its end.
+
+        Example:
+            client.list_users("file:3f2a", "viewer")
+        """
         return await self._driver.run(self._flows.list_users(object_id, relation))
 
     async def list_objects(
         self, subject: str, relation: str, object_type: str | None = None
     ) -> list[str]:
-        """The ids of the objects to which a subject has a relation."""
+        """The ids of the objects to which a subject has a relation.
+
+        Args:
+            subject: Such as ``"alice@example.com"``.
+            relation: ``"viewer"``, ``"editor"`` or ``"owner"``.
+            object_type: Such as ``"file"``; objects of every type if it is left out.
+
+        Returns:
+            Object ids. A server may cut the list off without saying so; see ``list_limit``.
+
+        Raises:
+            ResponseFormatError: The list cannot be read, or not to its end.
+
+        Example:
+            client.list_objects("alice@example.com", "viewer", "file")
+        """
         return await self._driver.run(self._flows.list_objects(subject, relation, object_type))
 
     async def expand(self, subject: str, relation: str, object_id: str) -> RelationshipNode:
-        """How a subject comes to have a relation to an object, as a tree."""
+        """How a subject comes to have a relation to an object, as a tree.
+
+        Where the API gives a tree of names, the root is decided by a check.
+
+        Args:
+            subject: Such as ``"alice@example.com"``.
+            relation: ``"viewer"``, ``"editor"`` or ``"owner"``.
+            object_id: Such as ``"file:3f2a"``.
+
+        Raises:
+            ResponseFormatError: The tree is of no known form.
+
+        Example:
+            client.expand("alice@example.com", "viewer", "file:3f2a").granted
+        """
         return await self._driver.run(self._flows.expand(subject, relation, object_id))
 
     async def close(self) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import SecretStr
 
 from managed_sync.client.clock import Clock, SystemClock
 from managed_sync.client.credentials import AsyncTokenCallable, credentials_of
 from managed_sync.client.flows import Flows
+from managed_sync.client.hosted_api import HostedApi
 from managed_sync.client.http import checked_base_url
 from managed_sync.client.projects_api import ProjectsApi
 from managed_sync.client.retries import DEFAULT_RETRY_BUDGET, RetryPolicy
+from managed_sync.client.wire_format import WireFormat
 from managed_sync.errors import ConfigurationError
-from managed_sync.settings import DEFAULT_BASE_URL, Settings
+from managed_sync.settings import ApiName, Settings
 
 __all__ = ["DEFAULT_CHECK_BATCH_SIZE", "DEFAULT_MAX_CONCURRENT_CHECKS", "BaseClient"]
 
@@ -31,15 +33,13 @@ class BaseClient:
         *,
         signing_key: str | SecretStr | None = None,
         user_id: str | None = None,
-        base_url: str = DEFAULT_BASE_URL,
-        api: Literal["projects"] = "projects",
+        base_url: str | None = None,
+        api: ApiName = "projects",
         retry_budget: float = DEFAULT_RETRY_BUDGET,
         check_batch_size: int = DEFAULT_CHECK_BATCH_SIZE,
         max_concurrent_checks: int = DEFAULT_MAX_CONCURRENT_CHECKS,
         clock: Clock | None = None,
     ) -> None:
-        if api != "projects":
-            raise ConfigurationError(f"There is no wire format {api!r}; use 'projects'.")
         for name, value in (
             ("check_batch_size", check_batch_size),
             ("max_concurrent_checks", max_concurrent_checks),
@@ -47,12 +47,15 @@ class BaseClient:
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ConfigurationError(f"{name} is a whole number of at least 1, not {value!r}.")
         self.project_id = project_id
-        self._base_url = checked_base_url(base_url)
+        self._api = _wire_format(api, project_id)
+        self._base_url = checked_base_url(
+            self._api.default_base_url if base_url is None else base_url
+        )
         self._clock = clock or SystemClock()
         self._retries = RetryPolicy(retry_budget)
         self._credentials = credentials_of(project_id, token, signing_key, user_id, self._clock)
         self._flows = Flows(
-            ProjectsApi(project_id),
+            self._api,
             base_url=self._base_url,
             credentials=self._credentials,
             retries=self._retries,
@@ -89,9 +92,27 @@ class BaseClient:
         return self._base_url
 
     @property
+    def list_limit(self) -> int | None:
+        """The length at which lists of objects are cut off; ``None`` if they never are."""
+        return self._api.list_limit
+
+    @property
     def retry_count(self) -> int:
         """How many requests this client has sent again."""
         return self._retries.count
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(project_id={self.project_id!r}, base_url={self.base_url!r})"
+
+
+def _wire_format(api: ApiName, project_id: str) -> WireFormat:
+    match api:
+        case "projects":
+            return ProjectsApi(project_id)
+        case "hosted":
+            return HostedApi()
+        case _:
+            raise ConfigurationError(
+                f"There is no wire format {api!r}; use 'projects' for the specification's, or "
+                f"'hosted' for that of the hosted service."
+            )

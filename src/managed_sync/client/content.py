@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
+from email.utils import collapse_rfc2231_value
 from urllib.parse import urljoin, urlsplit
 
 from managed_sync.client.operations import Request
@@ -21,6 +23,8 @@ __all__ = [
     "AsyncContentStream",
     "ContentCheck",
     "ContentStream",
+    "check_max_bytes",
+    "content_kind",
     "is_own_origin",
     "redirect_target",
 ]
@@ -117,6 +121,23 @@ class ContentCheck:
                 f"The content of record {self._record_id} is larger than the limit of "
                 f"{self._max_bytes:,} bytes; pass a larger max_bytes to read it."
             )
+
+
+def content_kind(headers: Mapping[str, str]) -> tuple[str, str | None]:
+    """The media type and the name of a file from headers, whose names are in lower case."""
+    # The standard library's e-mail parser reads parameters, quoting and RFC 2231 names.
+    message = Message()
+    message["content-type"] = headers.get("content-type", "application/octet-stream")
+    message["content-disposition"] = headers.get("content-disposition", "attachment")
+    names = [
+        value
+        for name, value in message.get_params([], header="content-disposition")
+        if name == "filename"
+    ]
+    # A name with an encoding is parsed into a tuple; it is preferred to the plain one beside it.
+    names.sort(key=lambda value: isinstance(value, tuple), reverse=True)
+    filename = collapse_rfc2231_value(names[0]) if names else None
+    return message.get_content_type(), filename
 
 
 def check_max_bytes(max_bytes: int) -> None:

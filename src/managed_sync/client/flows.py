@@ -12,7 +12,8 @@ from __future__ import annotations
 import inspect
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Generator, Hashable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ from managed_sync.client.content import (
     MOST_REDIRECTS,
     REDIRECTS,
     check_max_bytes,
+    content_kind,
     is_own_origin,
     redirect_target,
 )
@@ -30,12 +32,11 @@ from managed_sync.client.credentials import Credentials
 from managed_sync.client.operations import (
     Answer,
     Operation,
-    PageWalk,
     Request,
     in_batches,
     raise_for_status,
 )
-from managed_sync.client.projects_api import ProjectsApi, content_kind
+from managed_sync.client.pages import PageWalk
 from managed_sync.client.retries import RetryPolicy
 from managed_sync.client.steps import (
     Authorize,
@@ -51,11 +52,13 @@ from managed_sync.client.steps import (
     Step,
     Together,
 )
+from managed_sync.client.wire_format import Asked, AtOnce, WireFormat
 from managed_sync.errors import (
     AccessCheckError,
     ApiError,
     ConfigurationError,
     IncompleteResponseError,
+    ManagedSyncError,
     ResponseFormatError,
     SyncFailedError,
 )
@@ -94,7 +97,7 @@ class Flows:
 
     def __init__(
         self,
-        api: ProjectsApi,
+        api: WireFormat,
         *,
         base_url: str,
         credentials: Credentials,
@@ -113,11 +116,11 @@ class Flows:
         self, integration: str, sync_type: str, frequency: str | None
     ) -> Flow[SyncStatus]:
         """Enables a pipeline."""
-        return self._call(self._api.enable_sync(integration, sync_type, frequency))
+        return self._ask(self._api.enable_sync(integration, sync_type, frequency))
 
     def get_sync_status(self, integration: str, sync_type: str) -> Flow[SyncStatus]:
         """Reads the state of a pipeline."""
-        return self._call(self._api.get_sync_status(integration, sync_type))
+        return self._ask(self._api.get_sync_status(integration, sync_type))
 
     def wait_until_idle(
         self,
@@ -154,7 +157,7 @@ class Flows:
         self, integration: str, sync_type: str, cursor: str | None
     ) -> Flow[RecordPage]:
         """Reads one page."""
-        return self._call(self._api.list_records(integration, sync_type, cursor))
+        return self._ask(self._api.list_records(integration, sync_type, cursor))
 
     def iter_records(self, integration: str, sync_type: str) -> Flow[None]:
         """Reads all pages, each while the one before it is consumed."""
@@ -163,7 +166,7 @@ class Flows:
         coming = yield Begin(self._page(integration, sync_type, walk))
         while more:
             page: RecordPage = yield Finish(coming)
-            more = walk.follow(page)
+            more = walk.follow(page.next_cursor, is_empty=not page.records)
             if more:
                 # The next page, and no more than it, is on its way while this one is consumed.
                 coming = yield Begin(self._page(integration, sync_type, walk))
@@ -171,7 +174,7 @@ class Flows:
 
     def get_record(self, record_id: str) -> Flow[SyncedRecord]:
         """Reads one record."""
-        return self._call(self._api.get_record(record_id))
+        return self._ask(self._api.get_record(record_id))
 
     def open_content(self, record_id: str, max_bytes: int) -> Flow[Opened]:
         """Content that the client's ``stream_content`` has to read and close."""
@@ -195,26 +198,73 @@ class Flows:
     def check_access(self, subject: str, relation: str, object_id: str) -> Flow[bool]:
         """Decides one check."""
         check = AccessCheck(subject=subject, relation=relation, object=object_id)
-        return self._call(self._api.check_access(check))
+        return self._ask(self._api.check_access(check))
 
     def batch_check_access(self, checks: Sequence[AccessCheck]) -> Flow[list[bool]]:
         """Decides all checks, or raises."""
-        batches = in_batches(checks, self._check_batch_size)
-        answers: list[list[bool]] = yield Together([self._check_batch(each) for each in batches])
-        return [decision for answer in answers for decision in answer]
+        places: defaultdict[Hashable | None, list[int]] = defaultdict(list)
+        for place, check in enumerate(checks):
+            places[self._api.batch_of(check)].append(place)
+        # What no request can ask about is nothing that anybody has access to.
+        unknown = places.pop(None, [])
+        if unknown:
+            _logger.warning(
+                "%d checks are denied unasked: the API can know no object such as %.80r. What was "
+                "indexed through another API has other ids: index it again.",
+                len(unknown),
+                checks[unknown[0]].object,
+            )
+        size = self._check_batch_size
+        batches = [batch for group in places.values() for batch in in_batches(group, size)]
+        answers: list[list[bool]] = yield Together(
+            [self._check_batch([checks[place] for place in batch]) for batch in batches]
+        )
+        decisions = [False] * len(checks)
+        for batch, answer in zip(batches, answers, strict=True):
+            for place, decision in zip(batch, answer, strict=True):
+                decisions[place] = decision
+        return decisions
 
     def list_users(self, object_id: str, relation: str) -> Flow[list[str]]:
         """Lists subjects."""
-        return self._call(self._api.list_users(object_id, relation))
+        return self._ask(self._api.list_users(object_id, relation))
 
     def list_objects(self, subject: str, relation: str, object_type: str | None) -> Flow[list[str]]:
         """Lists objects."""
-        return self._call(self._api.list_objects(subject, relation, object_type))
+        return self._ask(self._api.list_objects(subject, relation, object_type))
 
     def expand(self, subject: str, relation: str, object_id: str) -> Flow[RelationshipNode]:
         """Reads the tree of a relation."""
         check = AccessCheck(subject=subject, relation=relation, object=object_id)
-        return self._call(self._api.expand(check))
+        tree = yield from self._ask(self._api.expand(check))
+        if tree.granted is None:
+            granted = yield from self._ask(self._api.check_access(check))
+            tree = tree.model_copy(update={"granted": granted})
+        return tree
+
+    def _ask(self, asked: Asked[T]) -> Flow[T]:
+        """Carries out what a wire format asks for: one operation, or several that depend."""
+        if isinstance(asked, Operation):
+            return (yield from self._call(asked))
+        return (yield from self._exchange(asked))
+
+    def _exchange(self, exchange: Generator[Operation[Any] | AtOnce, Any, T]) -> Flow[T]:
+        answer: Any = None
+        failure: ManagedSyncError | None = None
+        while True:
+            try:
+                step = exchange.send(answer) if failure is None else exchange.throw(failure)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            answer = failure = None
+            try:
+                if isinstance(step, AtOnce):
+                    answer = yield Together([self._exchange(each) for each in step.exchanges])
+                else:
+                    answer = yield from self._call(step)
+            except ManagedSyncError as error:
+                failure = error
 
     def _call(self, operation: Operation[T]) -> Flow[T]:
         """Sends an operation, again where that is safe, and reads its answer."""
@@ -275,18 +325,20 @@ class Flows:
 
     def _page(self, integration: str, sync_type: str, walk: PageWalk) -> Flow[RecordPage]:
         """The page at which a walk has arrived, asked for again if its cursor leads astray."""
-        operation = self._api.list_records(integration, sync_type, walk.cursor)
+        listing = Request("GET", f"a page of {integration} {sync_type}")
         retries = 0
         with walk.naming_the_page():
-            page = yield from self._call(operation)
-            while walk.leads_astray(page) and retries < _MOST_TIMES_ASKED_AGAIN:
+            page = yield from self.list_records(integration, sync_type, walk.cursor)
+            while retries < _MOST_TIMES_ASKED_AGAIN and walk.leads_astray(
+                page.next_cursor, is_empty=not page.records
+            ):
                 error = IncompleteResponseError("The page leads astray.")
-                wait = self._retries.next_wait(operation.request, error, retries=retries, spent=0)
+                wait = self._retries.next_wait(listing, error, retries=retries, spent=0)
                 if wait is None:
                     break
                 retries += 1
                 yield Pause(wait)
-                page = yield from self._call(operation)
+                page = yield from self.list_records(integration, sync_type, walk.cursor)
         return page
 
     def _check_batch(self, checks: Sequence[AccessCheck]) -> Flow[list[bool]]:

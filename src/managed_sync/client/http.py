@@ -21,7 +21,7 @@ from managed_sync.errors import (
     ConfigurationError,
     ResponseFormatError,
 )
-from managed_sync.settings import DEFAULT_BASE_URL
+from managed_sync.settings import DEFAULT_BASE_URLS
 
 __all__ = [
     "DEFAULT_TIMEOUT",
@@ -56,7 +56,8 @@ def checked_base_url(value: str) -> str:
         )
     if url.scheme not in {"http", "https"} or not url.host:
         raise ConfigurationError(
-            f"{value!r} is not the URL of an API; it should look like {DEFAULT_BASE_URL!r}."
+            f"{value!r} is not the URL of an API; it should look like "
+            f"{DEFAULT_BASE_URLS['projects']!r}."
         )
     return value.rstrip("/")
 

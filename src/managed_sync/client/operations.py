@@ -1,8 +1,8 @@
 """What a client sends and receives, without I/O.
 
 An ``Operation`` is a request and the function that reads its answer. The wire formats
-(``projects_api``) build operations, ``flows`` decides when they are sent, and the clients only send
-them, so that a synchronous and an asynchronous client share every decision.
+(``projects_api``, ``hosted_api``) build operations, ``flows`` decides when they are sent, and the
+clients only send them, so that a synchronous and an asynchronous client share every decision.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -25,20 +24,21 @@ from managed_sync.errors import (
     BadRequestError,
     ForbiddenError,
     IncompleteResponseError,
+    InvalidIdentifierError,
     NotFoundError,
     RateLimitError,
     ResponseFormatError,
     ServerError,
 )
-from managed_sync.models import RecordPage
 
 __all__ = [
     "Answer",
     "Operation",
-    "PageWalk",
     "Request",
     "in_batches",
+    "parse_json",
     "parse_model",
+    "path_segment",
     "raise_for_status",
 ]
 
@@ -220,66 +220,18 @@ def parse_model(model: type[Model], document: Any) -> Model:
         ) from None
 
 
+def path_segment(value: str, what: str) -> str:
+    """A value as one segment of a path.
+
+    Raises:
+        InvalidIdentifierError: It is empty, or would name another path.
+    """
+    if not value or value in {".", ".."}:
+        raise InvalidIdentifierError(f"{value!r} cannot be used as a {what}.")
+    return quote(value, safe="")
+
+
 def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Cuts a sequence into runs of at most ``size``."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-class PageWalk:
-    """Follows the cursors of one listing, and notices when they lead in a circle or nowhere.
-
-    Args:
-        listing: What is listed, for messages.
-    """
-
-    def __init__(self, listing: str = "records") -> None:
-        self.cursor: str | None = None
-        self._listing = listing
-        self._page = 1
-        self._seen: set[bytes] = set()
-
-    def follow(self, page: RecordPage) -> bool:
-        """Takes the next cursor; ``False`` when the page was the last one.
-
-        Raises:
-            ResponseFormatError: The cursor was followed before, so that the listing never ends, or
-                the page has no records and yet a cursor, so that some may be missing.
-        """
-        if page.next_cursor is None:
-            return False
-        if self._repeats(page):
-            raise ResponseFormatError(
-                f"The listing of {self._listing} does not end: page {self._page} repeats a cursor "
-                f"that was already followed."
-            )
-        if not page.records:
-            raise ResponseFormatError(
-                f"The listing of {self._listing} may not be whole: page {self._page} has no "
-                f"records, and yet a cursor."
-            )
-        self.cursor = page.next_cursor
-        self._seen.add(_digest(self.cursor))
-        self._page += 1
-        return True
-
-    def leads_astray(self, page: RecordPage) -> bool:
-        """Whether a page has a cursor that ``follow`` refuses."""
-        return self._repeats(page) or (page.next_cursor is not None and not page.records)
-
-    def _repeats(self, page: RecordPage) -> bool:
-        return page.next_cursor is not None and _digest(page.next_cursor) in self._seen
-
-    @contextmanager
-    def naming_the_page(self) -> Iterator[None]:
-        """Says in an error at which page it happened."""
-        try:
-            yield
-        except ApiError as error:
-            error.args = (f"Page {self._page} of the listing of {self._listing}: {error}",)
-            raise
-
-
-def _digest(cursor: str) -> bytes:
-    # Cursors can be long and many; what has to be remembered of each is small.
-    return blake2b(cursor.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from email.message import Message
-from email.utils import collapse_rfc2231_value
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from pydantic import BaseModel, StrictBool
 
-from managed_sync.client.operations import Answer, Operation, Request, parse_json, parse_model
-from managed_sync.errors import AccessCheckError, InvalidIdentifierError, ResponseFormatError
+from managed_sync.client.decisions import read_decisions
+from managed_sync.client.names import NamePage, parse_objects, parse_subjects
+from managed_sync.client.operations import (
+    Answer,
+    Operation,
+    Request,
+    parse_json,
+    parse_model,
+    path_segment,
+)
+from managed_sync.client.pages import PageWalk
+from managed_sync.client.trees import parse_tree
+from managed_sync.client.wire_format import Exchange
+from managed_sync.errors import InvalidIdentifierError, ResponseFormatError
+from managed_sync.identifiers import ObjectId
 from managed_sync.models import (
     AccessCheck,
     RecordPage,
@@ -19,8 +29,9 @@ from managed_sync.models import (
     SyncedRecord,
     SyncStatus,
 )
+from managed_sync.settings import DEFAULT_BASE_URLS
 
-__all__ = ["ProjectsApi", "content_kind"]
+__all__ = ["ProjectsApi"]
 
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
@@ -32,11 +43,15 @@ class _Decision(BaseModel):
 
 
 class _Decisions(BaseModel):
-    results: list[_Decision]
+    results: list[dict[str, Any]]
 
 
 class ProjectsApi:
     """Builds the ten operations of the specification for one project."""
+
+    default_base_url = DEFAULT_BASE_URLS["projects"]
+    # The specification says nothing of one, and servers have one without saying so.
+    list_limit = 1000
 
     def __init__(self, project_id: str) -> None:
         self._root = f"/projects/{path_segment(project_id, 'project id')}"
@@ -84,53 +99,68 @@ class ProjectsApi:
             lambda answer: _model(_Decision, answer).allowed,
         )
 
+    def batch_of(self, check: AccessCheck) -> str:
+        """All checks may share a batch."""
+        return ""
+
     def batch_check_access(self, checks: Sequence[AccessCheck]) -> Operation[list[bool]]:
         """``batchCheckAccess``; the answer is read only if it decides each check."""
 
         def parse(answer: Answer) -> list[bool]:
-            decisions = [decision.allowed for decision in _model(_Decisions, answer).results]
-            if len(decisions) != len(checks):
-                raise AccessCheckError(
-                    f"The API answered {len(decisions)} decisions to {len(checks)} checks; "
-                    f"none of them can be trusted.",
-                    undecided=[check.object for check in checks],
-                )
-            return decisions
+            return read_decisions(
+                _model(_Decisions, answer).results,
+                objects=[check.object for check in checks],
+                keys=[(check.subject, check.relation, check.object) for check in checks],
+                key_of=_key_of,
+                must_echo=False,
+            )
 
         body = {"checks": [check.model_dump(by_alias=True) for check in checks]}
         return self._post("/permissions/batch-check-access", body, parse)
 
-    def list_users(self, object_id: str, relation: str) -> Operation[list[str]]:
+    def list_users(self, object_id: str, relation: str) -> Exchange[list[str]]:
         """``listUsers``."""
-        return self._post(
-            "/permissions/list-users",
-            {"object": object_id, "relation": relation},
-            lambda answer: _names(answer, ("subjects", "users"), ("id", "subject", "user")),
-        )
+        body = {"object": object_id, "relation": relation}
+        return self._listed("subjects", "/permissions/list-users", body, parse_subjects)
 
     def list_objects(
         self, subject: str, relation: str, object_type: str | None
-    ) -> Operation[list[str]]:
+    ) -> Exchange[list[str]]:
         """``listObjects``; the specification has no object type, so the answer is filtered too."""
         body = {"subject": subject, "relation": relation}
         if object_type is not None:
             body["objectType"] = object_type
-
-        def parse(answer: Answer) -> list[str]:
-            names = _names(answer, ("objects",), ("id", "object"))
-            if object_type is None:
-                return names
-            return [name for name in names if name.startswith(f"{object_type}:")]
-
-        return self._post("/permissions/list-objects", body, parse)
+        names = yield from self._listed("objects", "/permissions/list-objects", body, parse_objects)
+        objects = [_object(name) for name in names]
+        return [str(each) for each in objects if object_type in {None, each.type}]
 
     def expand(self, check: AccessCheck) -> Operation[RelationshipNode]:
         """``expandRelationships``."""
         return self._post(
             "/permissions/expand",
             check.model_dump(by_alias=True),
-            lambda answer: _model(RelationshipNode, answer),
+            lambda answer: parse_tree(answer, check),
         )
+
+    def _listed(
+        self, listing: str, path: str, body: Mapping[str, str], parse: Callable[[Answer], NamePage]
+    ) -> Exchange[list[str]]:
+        """A list, and the rest of it where the API gives it in parts.
+
+        The specification knows no parts. If an API has them, its cursor goes back to it; if it
+        takes no notice, the same cursor comes again, which is an error and no end.
+        """
+        walk = PageWalk(listing)
+        names: list[str] = []
+        more = True
+        continuation: dict[str, str] = {}
+        while more:
+            with walk.naming_the_page():
+                page: NamePage = yield self._post(path, {**body, **continuation}, parse)
+            names += page.names
+            more = walk.follow(page.next_cursor, is_empty=not page.names)
+            continuation = {page.cursor_field: page.next_cursor} if page.next_cursor else {}
+        return names
 
     def _record_path(self, record_id: str) -> str:
         return f"{self._root}/sync/records/{path_segment(record_id, 'record id')}"
@@ -139,60 +169,18 @@ class ProjectsApi:
         return Operation(Request("POST", f"{self._root}{path}", body=body), parse)
 
 
-def path_segment(value: str, what: str) -> str:
-    """A value as one segment of a path.
-
-    Raises:
-        InvalidIdentifierError: It is empty, or would name another path.
-    """
-    if not value or value in {".", ".."}:
-        raise InvalidIdentifierError(f"{value!r} cannot be used as a {what}.")
-    return quote(value, safe="")
-
-
-def content_kind(headers: Mapping[str, str]) -> tuple[str, str | None]:
-    """The media type and the name of a file from headers, whose names are in lower case."""
-    # The standard library's e-mail parser reads parameters, quoting and RFC 2231 names.
-    message = Message()
-    message["content-type"] = headers.get("content-type", "application/octet-stream")
-    message["content-disposition"] = headers.get("content-disposition", "attachment")
-    names = [
-        value
-        for name, value in message.get_params([], header="content-disposition")
-        if name == "filename"
-    ]
-    # A name with an encoding is parsed into a tuple; it is preferred to the plain one beside it.
-    names.sort(key=lambda value: isinstance(value, tuple), reverse=True)
-    filename = collapse_rfc2231_value(names[0]) if names else None
-    return message.get_content_type(), filename
-
-
 def _model(model: type[Model], answer: Answer) -> Model:
     return parse_model(model, parse_json(answer))
 
 
-def _names(answer: Answer, list_keys: Sequence[str], item_keys: Sequence[str]) -> list[str]:
-    """Reads a list of identifiers.
+def _key_of(request: Mapping[str, Any]) -> tuple[str, str, str]:
+    return str(request.get("subject")), str(request.get("relation")), str(request.get("object"))
 
-    The specification leaves these bodies open. A bare list is read, or one under a usual key, of
-    strings or of objects that carry the identifier under a usual key.
-    """
-    document = parse_json(answer)
-    items = document
-    if isinstance(document, dict):
-        items = next((document[key] for key in list_keys if key in document), None)
-    if not isinstance(items, list):
-        found = sorted(document) if isinstance(document, dict) else type(document).__name__
+
+def _object(name: str) -> ObjectId:
+    try:
+        return ObjectId.parse(name)
+    except InvalidIdentifierError:
         raise ResponseFormatError(
-            f"The API answered {found} where a list under one of {list(list_keys)} belongs."
-        )
-    return [_name(item, item_keys) for item in items]
-
-
-def _name(item: Any, keys: Sequence[str]) -> str:
-    if isinstance(item, dict):
-        item = next((item[key] for key in keys if key in item), item)
-    if isinstance(item, str) and item:
-        return item
-    found = sorted(item) if isinstance(item, dict) else type(item).__name__
-    raise ResponseFormatError(f"The API listed {found} where an identifier belongs.")
+            "The API listed a name without a type where an object id such as 'file:abc123' belongs."
+        ) from None

@@ -19,7 +19,7 @@ import inspect
 import math
 import time
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.models import AccessCheck
@@ -34,6 +34,8 @@ __all__ = [
     "Decision",
     "ListedObjects",
 ]
+
+_USUAL_LIST_LIMIT = 1000
 
 Step = TypeVar("Step")
 Answer = TypeVar("Answer")
@@ -72,7 +74,8 @@ class AccessChecker:
             of them together.
         scope_ttl: Seconds for which a subject's list of objects may be used again.
         list_limit: The length at which the server cuts lists off, as servers do without saying so;
-            ``None`` if it never does.
+            ``None`` if it never does. By default what the client says of its API, and a thousand if
+            it says nothing.
         on_decision: Called with each decision before the caller sees it, from the caller's thread,
             as to write an audit log. An error in it is raised to the caller, who gets no decision.
         clock: Seconds that only ever grow.
@@ -97,7 +100,7 @@ class AccessChecker:
         deny_ttl: float = 0.0,
         cache_size: int = 10_000,
         scope_ttl: float = 0.0,
-        list_limit: int | None = 1000,
+        list_limit: int | Literal["auto"] | None = "auto",
         on_decision: Callable[[Decision], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -110,8 +113,9 @@ class AccessChecker:
         ):
             _check_seconds(name, seconds)
         _check_count("cache_size", cache_size)
-        if list_limit is not None:
-            _check_count("list_limit", list_limit)
+        limit = _limit_of(client) if list_limit == "auto" else list_limit
+        if limit is not None:
+            _check_count("list_limit", limit)
         if inspect.iscoroutinefunction(on_decision):
             raise ConfigurationError(
                 "on_decision must be an ordinary function: nobody would await a coroutine."
@@ -126,7 +130,7 @@ class AccessChecker:
             ),
             scopes=ExpiringCache(cache_size, clock),
             scope_ttl=scope_ttl,
-            list_limit=list_limit,
+            list_limit=limit,
             on_decision=on_decision,
             clock=clock,
         )
@@ -250,11 +254,16 @@ def _readable(decisions: Iterable[Decision]) -> set[str]:
     return {decision.object_id for decision in decisions if decision.allowed}
 
 
+def _limit_of(client: object) -> int | None:
+    limit: int | None = getattr(client, "list_limit", _USUAL_LIST_LIMIT)
+    return limit
+
+
 def _check_seconds(name: str, value: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise ConfigurationError(f"{name} is a number of seconds, 0 or more, not {value!r}.")
 
 
-def _check_count(name: str, value: int) -> None:
+def _check_count(name: str, value: int | str) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigurationError(f"{name} is a whole number of at least 1, not {value!r}.")
