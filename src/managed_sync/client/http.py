@@ -33,6 +33,7 @@ __all__ = [
     "failure_of",
     "http_request",
     "opened_answer",
+    "pool_limits",
 ]
 
 DEFAULT_TIMEOUT = 30.0
@@ -77,6 +78,11 @@ def check_http_client(
         raise ConfigurationError(
             f"http_client must be an httpx.{kind.__name__}, not {type(http_client).__name__}."
         )
+
+
+def pool_limits(max_concurrent_requests: int) -> httpx.Limits:
+    """As many connections as are needed: the client's own limit is the one that holds."""
+    return httpx.Limits(max_connections=None, max_keepalive_connections=max_concurrent_requests)
 
 
 def http_request(
