@@ -285,6 +285,14 @@ class TestLists:
         with pytest.raises(ResponseFormatError, match="things"):
             client_of.answering(json={"things": []}).list_users("file:1", "viewer")
 
+    def test_an_empty_body_where_json_was_announced_is_no_answer(self, client_of: ClientOf) -> None:
+        broken = client_of.answering(headers={"Content-Type": "application/json"})
+
+        with pytest.raises(ResponseFormatError):
+            broken.list_users("file:1", "viewer")
+        with pytest.raises(ResponseFormatError):
+            broken.expand("a@x.example", "viewer", "file:1")
+
 
 class TestWaiting:
     def test_it_ends_when_the_pipeline_is_idle_and_reports_on_the_way(

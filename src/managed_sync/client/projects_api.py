@@ -125,12 +125,14 @@ class ProjectsApi:
         return self._post("/permissions/list-objects", body, parse)
 
     def expand(self, check: AccessCheck) -> Operation[RelationshipNode]:
-        """``expandRelationships``."""
-        return self._post(
-            "/permissions/expand",
-            check.model_dump(by_alias=True),
-            lambda answer: _model(RelationshipNode, answer),
-        )
+        """``expandRelationships``; without a body, nothing is said to be granted."""
+
+        def parse(answer: Answer) -> RelationshipNode:
+            if _says_nothing(answer):
+                return RelationshipNode(object=check.object, relation=check.relation)
+            return _model(RelationshipNode, answer)
+
+        return self._post("/permissions/expand", check.model_dump(by_alias=True), parse)
 
     def _record_path(self, record_id: str) -> str:
         return f"{self._root}/sync/records/{path_segment(record_id, 'record id')}"
@@ -175,8 +177,11 @@ def _names(answer: Answer, list_keys: Sequence[str], item_keys: Sequence[str]) -
     """Reads a list of identifiers.
 
     The specification leaves these bodies open. A bare list is read, or one under a usual key, of
-    strings or of objects that carry the identifier under a usual key.
+    strings or of objects that carry the identifier under a usual key. It allows for no body at all
+    too, which names nobody and nothing.
     """
+    if _says_nothing(answer):
+        return []
     document = parse_json(answer)
     items = document
     if isinstance(document, dict):
@@ -187,6 +192,11 @@ def _names(answer: Answer, list_keys: Sequence[str], item_keys: Sequence[str]) -
             f"The API answered {found} where a list under one of {list(list_keys)} belongs."
         )
     return [_name(item, item_keys) for item in items]
+
+
+def _says_nothing(answer: Answer) -> bool:
+    """Whether there is no body, and none was meant to be there."""
+    return not answer.content and "json" not in answer.headers.get("content-type", "")
 
 
 def _name(item: Any, keys: Sequence[str]) -> str:
