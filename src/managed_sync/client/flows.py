@@ -79,7 +79,7 @@ _logger = logging.getLogger("managed_sync.client")
 _FIRST_POLL_SECONDS = 0.2
 _POLL_GROWTH = 1.5
 _LONGEST_POLL_SECONDS = 5.0
-_MOST_REPEATS = 2
+_MOST_REPEATS = 6
 _ABOUT_SIZE = re.compile(r"too (large|long|many|big)|at most|maximum|exceed|limit", re.IGNORECASE)
 
 

@@ -33,7 +33,7 @@ def client(request: pytest.FixtureRequest, prism_url: str) -> Iterator[Driven]:
         driven = Driven(made, runner, made._clock)
         yield driven
         driven.close()
-    assert made.retry_count <= 2
+    assert made.retry_count <= 6
 
 
 def is_the_status(status: SyncStatus) -> bool:
