@@ -442,3 +442,17 @@ class TestTheClientOfHttpx:
 
 def record(record_id: str) -> dict[str, Any]:
     return {"id": record_id, "integration": "box", "syncType": "files"}
+
+
+def test_cookies_of_the_api_are_not_kept(client_of: ClientOf) -> None:
+    sent: list[str | None] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("Cookie"))
+        return httpx.Response(200, headers=[(b"set-cookie", b"a=\xff")], json=record("r1"))
+
+    client = client_of(handler)
+    client.get_record("r1")
+    client.get_record("r1")
+
+    assert sent == [None, None]

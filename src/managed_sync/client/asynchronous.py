@@ -21,6 +21,7 @@ from managed_sync.client.credentials import AsyncTokenCallable
 from managed_sync.client.http import (
     DEFAULT_TIMEOUT,
     check_http_client,
+    no_cookies,
     pool_limits,
 )
 from managed_sync.client.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
@@ -121,7 +122,10 @@ class AsyncManagedSyncClient(BaseClient):
         check_http_client(http_client, transport, httpx.AsyncClient)
         self._closes_http = http_client is None
         self._http = http_client or httpx.AsyncClient(
-            timeout=timeout, transport=transport, limits=pool_limits(max_concurrent_requests)
+            timeout=timeout,
+            transport=transport,
+            limits=pool_limits(max_concurrent_requests),
+            cookies=no_cookies(),
         )
         self._driver = TaskDriver(
             self._http,

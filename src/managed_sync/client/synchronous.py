@@ -21,6 +21,7 @@ from managed_sync.client.credentials import TokenCallable
 from managed_sync.client.http import (
     DEFAULT_TIMEOUT,
     check_http_client,
+    no_cookies,
     pool_limits,
 )
 from managed_sync.client.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
@@ -119,7 +120,10 @@ class ManagedSyncClient(BaseClient):
         check_http_client(http_client, transport, httpx.Client)
         self._closes_http = http_client is None
         self._http = http_client or httpx.Client(
-            timeout=timeout, transport=transport, limits=pool_limits(max_concurrent_requests)
+            timeout=timeout,
+            transport=transport,
+            limits=pool_limits(max_concurrent_requests),
+            cookies=no_cookies(),
         )
         self._driver = ThreadDriver(
             self._http,
