@@ -8,7 +8,7 @@ from email.utils import collapse_rfc2231_value
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, StrictBool
+from pydantic import BaseModel, StrictBool, ValidationError
 
 from managed_sync.client.operations import Answer, Operation, Request, parse_json, parse_model
 from managed_sync.errors import AccessCheckError, InvalidIdentifierError, ResponseFormatError
@@ -65,7 +65,7 @@ class ProjectsApi:
         if cursor is not None:
             params["cursor"] = cursor
         request = Request("GET", f"{self._root}/sync/records", params)
-        return Operation(request, lambda answer: _model(RecordPage, answer))
+        return Operation(request, _record_page)
 
     def get_record(self, record_id: str) -> Operation[SyncedRecord]:
         """``getSyncedRecord``."""
@@ -167,6 +167,15 @@ def content_kind(headers: Mapping[str, str]) -> tuple[str, str | None]:
     names.sort(key=lambda value: isinstance(value, tuple), reverse=True)
     filename = collapse_rfc2231_value(names[0]) if names else None
     return message.get_content_type(), filename
+
+
+def _record_page(answer: Answer) -> RecordPage:
+    # In one step, twice as fast as in two; where that fails, the two steps say what is wrong, or
+    # read the encodings that it does not know.
+    try:
+        return RecordPage.model_validate_json(answer.content)
+    except ValidationError:
+        return _model(RecordPage, answer)
 
 
 def _model(model: type[Model], answer: Answer) -> Model:
