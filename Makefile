@@ -19,7 +19,7 @@ lint: .venv/test-installed
 types: .venv/test-installed
 	$(BIN)/mypy
 
-unit: .venv/test-installed
+unit: .venv/test-installed .venv/prism-installed
 	$(BIN)/pytest --numprocesses 2
 
 docs: .venv/test-installed ## Build the documentation into .venv/site; any warning is an error
@@ -58,4 +58,12 @@ clean: ## Remove the environment and the demo's workspace
 .venv/test-installed: .venv/pyvenv.cfg pyproject.toml constraints.txt
 	@echo "Installing managed-sync and what its tests need ..."
 	$(INSTALL) --editable '.[all]' --group dev
+	@touch $@
+
+# Node.js comes as a wheel with the other tools of the tests: nothing is needed on the machine.
+.venv/prism-installed: .venv/test-installed tests/contract/prism/package.json
+	@echo "Installing Prism, the mock server of the contract tests ..."
+	@mkdir -p .venv/prism
+	cp tests/contract/prism/package.json .venv/prism
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm install --prefix .venv/prism --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@

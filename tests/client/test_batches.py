@@ -7,16 +7,12 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from managed_sync import AccessCheck, AsyncManagedSyncClient, ManagedSyncClient
-from managed_sync.errors import AccessCheckError, ManagedSyncError
+from managed_sync.errors import AccessCheckError
 from tests.client.both import ClientOf
 
 
@@ -201,74 +197,3 @@ class TestConcurrency:
             slept.set()
 
         assert caught.value.undecided == ("file:s1/0",)
-
-
-JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats(allow_nan=False),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(["results", "allowed", "records", "id"]), inner)
-    ),
-    max_leaves=12,
-)
-ANSWERS = st.builds(
-    lambda status, body, kind: (status, body, kind),
-    st.sampled_from([200, 200, 200, 201, 204, 302, 400, 401, 413, 429, 500, 503]),
-    JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=30),
-    st.sampled_from(["application/json", "text/html", "application/octet-stream"]),
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(ANSWERS, st.integers(1, 3))
-def test_whatever_the_api_answers_no_decision_is_made_up(
-    answer: tuple[int, bytes, str], count: int
-) -> None:
-    status, body, kind = answer
-
-    def handler(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(status, content=body, headers={"Content-Type": kind})
-
-    client = ManagedSyncClient("p1", "t", transport=httpx.MockTransport(handler), retry_budget=0)
-    try:
-        answered = client.batch_check_access(checks(count))
-    except AccessCheckError:
-        return
-
-    said = json.loads(body)["results"]
-    assert 200 <= status < 300
-    assert answered == [each["allowed"] for each in said]
-    assert all(type(each) is bool for each in answered)
-    assert len(answered) == count
-
-
-CALLS: list[Callable[[ManagedSyncClient], object]] = [
-    lambda client: client.get_record("s1/r1"),
-    lambda client: list(client.iter_records("box", "files")),
-    lambda client: client.download_content("s1/r1"),
-    lambda client: client.list_users("file:1", "viewer"),
-    lambda client: client.expand("a@x.example", "viewer", "file:1"),
-]
-
-
-@settings(max_examples=100, deadline=None)
-@given(ANSWERS, st.sampled_from(CALLS), st.text(st.characters(codec="latin-1"), max_size=20))
-def test_whatever_the_api_answers_only_errors_of_this_package_escape(
-    answer: tuple[int, bytes, str],
-    call: Callable[[ManagedSyncClient], object],
-    disposition: str,
-) -> None:
-    status, body, kind = answer
-
-    def handler(_: httpx.Request) -> httpx.Response:
-        headers = [
-            (b"content-type", kind.encode()),
-            (b"content-disposition", f"attachment; filename*={disposition}".encode("latin-1")),
-            (b"location", disposition.encode("latin-1")),
-            (b"retry-after", disposition.encode("latin-1")),
-        ]
-        return httpx.Response(status, content=body, headers=headers)
-
-    client = ManagedSyncClient("p1", "t", transport=httpx.MockTransport(handler), retry_budget=0)
-    with suppress(ManagedSyncError):
-        call(client)

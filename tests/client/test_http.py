@@ -24,7 +24,6 @@ from managed_sync.errors import (
     RateLimitError,
     ResponseFormatError,
     ServerError,
-    SyncFailedError,
 )
 from tests.client.both import ClientOf
 
@@ -285,30 +284,13 @@ class TestLists:
         with pytest.raises(ResponseFormatError, match="things"):
             client_of.answering(json={"things": []}).list_users("file:1", "viewer")
 
+    def test_an_empty_body_where_json_was_announced_is_no_answer(self, client_of: ClientOf) -> None:
+        broken = client_of.answering(headers={"Content-Type": "application/json"})
 
-class TestWaiting:
-    def test_it_ends_when_the_pipeline_is_idle_and_reports_on_the_way(
-        self, client_of: ClientOf
-    ) -> None:
-        states = iter(["SYNCING", "SYNCING", "IDLE"])
-        client = client_of(lambda _: httpx.Response(200, json=status_body(next(states))))
-        seen: list[str] = []
-
-        client.wait_until_idle("box", "files", on_progress=lambda s: seen.append(s.status.value))
-
-        assert seen == ["SYNCING", "SYNCING", "IDLE"]
-
-    def test_a_failed_sync_raises_with_the_reason(self, client_of: ClientOf) -> None:
-        client = client_of.answering(json=status_body("ERROR", error="permissions.yaml is missing"))
-
-        with pytest.raises(SyncFailedError, match=r"permissions\.yaml is missing"):
-            client.wait_until_idle("box", "files")
-
-    def test_a_sync_that_does_not_end_raises(self, client_of: ClientOf) -> None:
-        with pytest.raises(SyncFailedError, match="not ended"):
-            client_of.answering(json=status_body("SYNCING")).wait_until_idle(
-                "box", "files", timeout=0
-            )
+        with pytest.raises(ResponseFormatError):
+            broken.list_users("file:1", "viewer")
+        with pytest.raises(ResponseFormatError):
+            broken.expand("a@x.example", "viewer", "file:1")
 
 
 class TestConfiguration:
@@ -414,3 +396,17 @@ class TestTheClientOfHttpx:
 
 def record(record_id: str) -> dict[str, Any]:
     return {"id": record_id, "integration": "box", "syncType": "files"}
+
+
+def test_cookies_of_the_api_are_not_kept(client_of: ClientOf) -> None:
+    sent: list[str | None] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("Cookie"))
+        return httpx.Response(200, headers=[(b"set-cookie", b"a=\xff")], json=record("r1"))
+
+    client = client_of(handler)
+    client.get_record("r1")
+    client.get_record("r1")
+
+    assert sent == [None, None]

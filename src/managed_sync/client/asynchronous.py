@@ -26,7 +26,10 @@ from managed_sync.client.credentials import AsyncTokenCallable
 from managed_sync.client.http import (
     DEFAULT_TIMEOUT,
     check_http_client,
+    no_cookies,
+    pool_limits,
 )
+from managed_sync.client.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
 from managed_sync.client.retries import DEFAULT_RETRY_BUDGET
 from managed_sync.client.task_driver import TaskDriver
 from managed_sync.models import (
@@ -70,6 +73,11 @@ class AsyncManagedSyncClient(BaseClient):
             means that nothing is. A minute outlasts the restart of a server.
         check_batch_size: How many access checks are sent in one request.
         max_concurrent_checks: How many such requests are under way at once, in all tasks.
+        max_concurrent_requests: How many requests of any kind are under way at once, in all
+            tasks; others wait in the order in which they came. A stream counts until its answer
+            begins, since how long it is read is up to the caller.
+        max_requests_per_second: How many requests are sent in a second, spread evenly, those that
+            are sent again included; ``None`` means as many as come.
         clock: The time, for tests.
 
     Raises:
@@ -98,6 +106,8 @@ class AsyncManagedSyncClient(BaseClient):
         retry_budget: float = DEFAULT_RETRY_BUDGET,
         check_batch_size: int = DEFAULT_CHECK_BATCH_SIZE,
         max_concurrent_checks: int = DEFAULT_MAX_CONCURRENT_CHECKS,
+        max_concurrent_requests: int = DEFAULT_MAX_CONCURRENT_REQUESTS,
+        max_requests_per_second: float | None = None,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(
@@ -110,17 +120,23 @@ class AsyncManagedSyncClient(BaseClient):
             retry_budget=retry_budget,
             check_batch_size=check_batch_size,
             max_concurrent_checks=max_concurrent_checks,
+            max_concurrent_requests=max_concurrent_requests,
+            max_requests_per_second=max_requests_per_second,
             clock=clock,
         )
         check_http_client(http_client, transport, httpx.AsyncClient)
         self._closes_http = http_client is None
-        self._http = http_client or httpx.AsyncClient(timeout=timeout, transport=transport)
+        self._http = http_client or httpx.AsyncClient(
+            timeout=timeout,
+            transport=transport,
+            limits=pool_limits(max_concurrent_requests),
+            cookies=no_cookies(),
+        )
         self._driver = TaskDriver(
             self._http,
             base_url=self._base_url,
             credentials=self._credentials,
             clock=self._clock,
-            max_concurrent_checks=max_concurrent_checks,
         )
 
     async def enable_sync(

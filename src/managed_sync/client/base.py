@@ -11,6 +11,7 @@ from managed_sync.client.credentials import AsyncTokenCallable, credentials_of
 from managed_sync.client.flows import Flows
 from managed_sync.client.hosted_api import HostedApi
 from managed_sync.client.http import checked_base_url
+from managed_sync.client.limits import DEFAULT_MAX_CONCURRENT_REQUESTS, Places, Rate
 from managed_sync.client.projects_api import ProjectsApi
 from managed_sync.client.retries import DEFAULT_RETRY_BUDGET, RetryPolicy
 from managed_sync.client.wire_format import WireFormat
@@ -38,11 +39,14 @@ class BaseClient:
         retry_budget: float = DEFAULT_RETRY_BUDGET,
         check_batch_size: int = DEFAULT_CHECK_BATCH_SIZE,
         max_concurrent_checks: int = DEFAULT_MAX_CONCURRENT_CHECKS,
+        max_concurrent_requests: int = DEFAULT_MAX_CONCURRENT_REQUESTS,
+        max_requests_per_second: float | None = None,
         clock: Clock | None = None,
     ) -> None:
         for name, value in (
             ("check_batch_size", check_batch_size),
             ("max_concurrent_checks", max_concurrent_checks),
+            ("max_concurrent_requests", max_concurrent_requests),
         ):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ConfigurationError(f"{name} is a whole number of at least 1, not {value!r}.")
@@ -61,6 +65,9 @@ class BaseClient:
             retries=self._retries,
             clock=self._clock,
             check_batch_size=check_batch_size,
+            request_places=Places(max_concurrent_requests),
+            check_places=Places(max_concurrent_checks),
+            rate=Rate(max_requests_per_second),
         )
 
     @classmethod

@@ -29,6 +29,7 @@ from managed_sync.client.content import (
     redirect_target,
 )
 from managed_sync.client.credentials import Credentials
+from managed_sync.client.limits import Places, Rate, Turn
 from managed_sync.client.operations import (
     Answer,
     Operation,
@@ -78,8 +79,10 @@ T = TypeVar("T")
 
 _logger = logging.getLogger("managed_sync.client")
 
-_POLL_SECONDS = 0.2
-_MOST_TIMES_ASKED_AGAIN = 2
+_FIRST_POLL_SECONDS = 0.2
+_POLL_GROWTH = 1.5
+_LONGEST_POLL_SECONDS = 5.0
+_MOST_TIMES_ASKED_AGAIN = 6
 _ABOUT_SIZE = re.compile(r"too (large|long|many|big)|at most|maximum|exceed|limit", re.IGNORECASE)
 
 
@@ -93,6 +96,9 @@ class Flows:
         retries: When a request is sent again.
         clock: The time, by which retries and waiting end.
         check_batch_size: How many checks are sent in one request.
+        request_places: How many requests are under way at once.
+        check_places: How many requests with batches of checks are.
+        rate: How many requests are sent in a second.
     """
 
     def __init__(
@@ -104,6 +110,9 @@ class Flows:
         retries: RetryPolicy,
         clock: Clock,
         check_batch_size: int,
+        request_places: Places,
+        check_places: Places,
+        rate: Rate,
     ) -> None:
         self._api = api
         self._base_url = base_url
@@ -111,6 +120,9 @@ class Flows:
         self._retries = retries
         self._clock = clock
         self._check_batch_size = check_batch_size
+        self._request_places = request_places
+        self._check_places = check_places
+        self._rate = rate
 
     def enable_sync(
         self, integration: str, sync_type: str, frequency: str | None
@@ -135,23 +147,23 @@ class Flows:
                 "on_progress must be an ordinary function: nobody would await a coroutine."
             )
         deadline = self._clock.monotonic() + timeout
+        pause = _FIRST_POLL_SECONDS
         while True:
             status = yield from self.get_sync_status(integration, sync_type)
             if on_progress is not None:
                 on_progress(status)
             if status.status is SyncState.IDLE:
                 return status
-            if status.status is not SyncState.SYNCING:
+            _raise_unless_syncing(integration, sync_type, status)
+            left = deadline - self._clock.monotonic()
+            if left <= 0:
                 raise SyncFailedError(
-                    f"The sync of {integration} {sync_type} is {status.status}: "
-                    f"{status.error or 'the API gives no reason'}"
+                    f"The sync of {integration} {sync_type} has not ended after {timeout:.0f} s, "
+                    f"with {status.record_count:,} records so far. It goes on in the API: wait "
+                    f"again, or with a larger timeout."
                 )
-            if self._clock.monotonic() >= deadline:
-                raise SyncFailedError(
-                    f"The sync of {integration} {sync_type} has not ended after {timeout:.0f} s; "
-                    f"it goes on in the API, so ask again later."
-                )
-            yield Pause(_POLL_SECONDS)
+            yield Pause(min(pause, left))
+            pause = min(pause * _POLL_GROWTH, _LONGEST_POLL_SECONDS)
 
     def list_records(
         self, integration: str, sync_type: str, cursor: str | None
@@ -180,15 +192,17 @@ class Flows:
         """Content that the client's ``stream_content`` has to read and close."""
         check_max_bytes(max_bytes)
         request = self._api.download_content(record_id)
-        return (yield from self._retrying(request, lambda: self._open(request)))
+        # The turn ends when the answer begins: how long it is read is up to the caller, who may
+        # ask for other things meanwhile.
+        return (yield from self._retrying(request, partial(self._open, request)))
 
     def download_content(self, record_id: str, max_bytes: int) -> Flow[FileContent]:
         """Reads content whole, and again where it came in part."""
         check_max_bytes(max_bytes)
         request = self._api.download_content(record_id)
 
-        def attempt() -> Flow[FileContent]:
-            opened = yield from self._open(request)
+        def attempt(turn: Turn) -> Flow[FileContent]:
+            opened = yield from self._open(request, turn)
             data: bytes = yield Drain(opened, record_id, max_bytes)
             content_type, filename = content_kind(opened.headers)
             return FileContent(data=data, content_type=content_type, filename=filename)
@@ -266,25 +280,28 @@ class Flows:
             except ManagedSyncError as error:
                 failure = error
 
-    def _call(self, operation: Operation[T]) -> Flow[T]:
+    def _call(self, operation: Operation[T], *also_in: Places) -> Flow[T]:
         """Sends an operation, again where that is safe, and reads its answer."""
+        request = operation.request
 
-        def attempt() -> Flow[T]:
-            request = operation.request
-            answer: Answer = yield from self._authorized(lambda token: Send(request, token))
+        def attempt(turn: Turn) -> Flow[T]:
+            answer: Answer = yield from self._authorized(partial(Send, request), turn)
             _logger.debug("%s was answered with %d", request, answer.status)
             return operation.read(answer)
 
-        return (yield from self._retrying(operation.request, attempt))
+        return (yield from self._retrying(request, attempt, *also_in))
 
-    def _retrying(self, request: Request, attempt: Callable[[], Flow[T]]) -> Flow[T]:
-        began = self._clock.monotonic()
+    def _retrying(
+        self, request: Request, attempt: Callable[[Turn], Flow[T]], *also_in: Places
+    ) -> Flow[T]:
+        turn = Turn([*also_in, self._request_places], self._rate, self._clock)
         retries = 0
         while True:
             try:
-                return (yield from attempt())
+                with turn:
+                    return (yield from attempt(turn))
             except ApiError as error:
-                spent = self._clock.monotonic() - began
+                spent = turn.spent
                 wait = self._retries.next_wait(request, error, retries=retries, spent=spent)
                 if wait is None:
                     if retries:
@@ -293,17 +310,19 @@ class Flows:
             retries += 1
             yield Pause(wait)
 
-    def _authorized(self, step_with: Callable[[SecretStr], Step]) -> Flow[Any]:
+    def _authorized(self, step_with: Callable[[SecretStr], Step], turn: Turn) -> Flow[Any]:
         """Carries out a step with a token, and once more if the API wants another token."""
         token: SecretStr = yield Authorize()
+        yield from turn.wait()
         answer: Answer = yield step_with(token)
         if answer.status == 401 and self._credentials.can_renew:
             renewed: SecretStr = yield Authorize(rejected=token)
             if renewed != token:
+                yield from turn.wait()
                 answer = yield step_with(renewed)
         return answer
 
-    def _open(self, request: Request) -> Flow[Opened]:
+    def _open(self, request: Request, turn: Turn) -> Flow[Opened]:
         """Opens content, wherever it is kept."""
         url = f"{self._base_url}{request.path}"
         gets_token = True
@@ -312,8 +331,9 @@ class Flows:
             # Another host cannot bring the token back by a redirect of its own.
             gets_token = gets_token and is_own_origin(self._base_url, url)
             if gets_token:
-                opened = yield from self._authorized(partial(Open, request, url))
+                opened = yield from self._authorized(partial(Open, request, url), turn)
             else:
+                yield from turn.wait()
                 opened = yield Open(request, url, None)
             _logger.debug("%s was answered with %d", request, opened.status)
             location = opened.headers.get("location")
@@ -343,7 +363,7 @@ class Flows:
 
     def _check_batch(self, checks: Sequence[AccessCheck]) -> Flow[list[bool]]:
         try:
-            return (yield from self._call(self._api.batch_check_access(checks)))
+            return (yield from self._call(self._api.batch_check_access(checks), self._check_places))
         except ApiError as error:
             if len(checks) == 1 or not _is_too_large(error):
                 raise AccessCheckError(
@@ -353,6 +373,19 @@ class Flows:
         half = len(checks) // 2
         first = yield from self._check_batch(checks[:half])
         return first + (yield from self._check_batch(checks[half:]))
+
+
+def _raise_unless_syncing(integration: str, sync_type: str, status: SyncStatus) -> None:
+    if status.status is SyncState.DISABLED:
+        raise SyncFailedError(
+            f"The sync of {integration} {sync_type} is disabled: enable_sync starts it."
+        )
+    if status.status is not SyncState.SYNCING:
+        raise SyncFailedError(
+            f"The sync of {integration} {sync_type} is in state {status.status}: "
+            f"{(status.error or 'the API gives no reason').rstrip('.')}. Mend the cause, then "
+            f"start it again with enable_sync."
+        )
 
 
 def _is_too_large(error: ApiError) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 from pydantic import SecretStr
@@ -32,12 +33,15 @@ __all__ = [
     "checked_base_url",
     "failure_of",
     "http_request",
+    "no_cookies",
     "opened_answer",
+    "pool_limits",
 ]
 
 DEFAULT_TIMEOUT = 30.0
 READ_OF_ERRORS = 65_536  # bytes of an error's body that are read, where content was asked for
-HTTP_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError)
+# UnicodeError: a header or a cookie of an answer that httpx keeps, and cannot send again.
+HTTP_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError)
 
 
 def checked_base_url(value: str) -> str:
@@ -78,6 +82,16 @@ def check_http_client(
         raise ConfigurationError(
             f"http_client must be an httpx.{kind.__name__}, not {type(http_client).__name__}."
         )
+
+
+def pool_limits(max_concurrent_requests: int) -> httpx.Limits:
+    """As many connections as are needed: the client's own limit is the one that holds."""
+    return httpx.Limits(max_connections=None, max_keepalive_connections=max_concurrent_requests)
+
+
+def no_cookies() -> CookieJar:
+    """Keeps no cookie: the API knows its callers by their tokens."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
 def http_request(
@@ -136,6 +150,8 @@ def failure_of(request: Request, error: Exception, token: SecretStr) -> ApiError
         return timeout
     if isinstance(error, httpx.DecodingError):
         return ResponseFormatError(f"{request} was answered with a damaged encoding: {said}.")
+    if isinstance(error, UnicodeError):
+        return ResponseFormatError(f"{request} was answered with headers that cannot be read.")
     return ApiConnectionError(
         f"{request} failed: {said}. Check that the API runs at the base URL "
         f"(MANAGED_SYNC_BASE_URL).",

@@ -7,6 +7,7 @@ the client's method returns.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
@@ -28,6 +29,7 @@ __all__ = [
     "Send",
     "Step",
     "Together",
+    "WaitFor",
 ]
 
 T = TypeVar("T")
@@ -88,6 +90,13 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitFor:
+    """Wait until a place is given; its answer is ``None``."""
+
+    place: Future[None]
+
+
+@dataclass(frozen=True, slots=True)
 class Together:
     """Carry out some flows at the same time; its answer is the list of what they return.
 
@@ -118,5 +127,7 @@ class Emit:
     records: Sequence[SyncedRecord]
 
 
-Step: TypeAlias = Authorize | Send | Open | Drain | Pause | Together | Begin | Finish | Emit
+Step: TypeAlias = (
+    Authorize | Send | Open | Drain | Pause | WaitFor | Together | Begin | Finish | Emit
+)
 Flow: TypeAlias = Generator[Step, Any, T]

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 import httpx
 from pydantic import SecretStr
@@ -36,10 +35,9 @@ from managed_sync.client.steps import (
     Send,
     Step,
     Together,
+    WaitFor,
 )
-from managed_sync.models import (
-    SyncedRecord,
-)
+from managed_sync.models import SyncedRecord
 
 __all__ = ["TaskDriver"]
 
@@ -54,7 +52,6 @@ class TaskDriver:
         base_url: Where the API is.
         credentials: Where tokens come from.
         clock: How to wait.
-        max_concurrent_checks: How many flows of ``Together`` steps are under way at once.
     """
 
     def __init__(
@@ -64,17 +61,11 @@ class TaskDriver:
         base_url: str,
         credentials: Credentials,
         clock: Clock,
-        max_concurrent_checks: int,
     ) -> None:
         self._http = http
         self._base_url = base_url
         self._credentials = credentials
         self._clock = clock
-        self._max_concurrent_checks = max_concurrent_checks
-        # A semaphore belongs to an event loop, and a client may outlive one.
-        self._check_slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
-            WeakKeyDictionary()
-        )
 
     async def run(self, flow: Flow[T]) -> T:
         """Carries out a flow until it ends."""
@@ -134,6 +125,8 @@ class TaskDriver:
                 answer = await self._credentials.aget(step.rejected)
             case Pause():
                 await self._clock.asleep(step.seconds)
+            case WaitFor():
+                await asyncio.wrap_future(step.place)
             case Together():
                 answer = await self._together(step)
             case Open():
@@ -200,18 +193,11 @@ class TaskDriver:
         raise failure
 
     async def _together(self, step: Together) -> list[Any]:
-        running = [asyncio.create_task(self._run_in_slot(flow)) for flow in step.flows]
+        running = [asyncio.create_task(self.run(flow)) for flow in step.flows]
         try:
             return [await each for each in running]
         finally:
             await _end(running)
-
-    async def _run_in_slot(self, flow: Flow[Any]) -> Any:
-        loop = asyncio.get_running_loop()
-        if loop not in self._check_slots:
-            self._check_slots[loop] = asyncio.Semaphore(self._max_concurrent_checks)
-        async with self._check_slots[loop]:
-            return await self.run(flow)
 
 
 async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing
 from contextvars import copy_context
-from threading import BoundedSemaphore, Event
+from threading import Event
 from typing import Any, TypeVar
 
 import httpx
@@ -37,10 +37,9 @@ from managed_sync.client.steps import (
     Send,
     Step,
     Together,
+    WaitFor,
 )
-from managed_sync.models import (
-    SyncedRecord,
-)
+from managed_sync.models import SyncedRecord
 
 __all__ = ["ThreadDriver"]
 
@@ -55,7 +54,7 @@ class ThreadDriver:
         base_url: Where the API is.
         credentials: Where tokens come from.
         clock: How to wait.
-        max_concurrent_checks: How many flows of ``Together`` steps are under way at once.
+        max_threads: How many flows of one ``Together`` step are carried out at once.
     """
 
     def __init__(
@@ -65,14 +64,13 @@ class ThreadDriver:
         base_url: str,
         credentials: Credentials,
         clock: Clock,
-        max_concurrent_checks: int,
+        max_threads: int,
     ) -> None:
         self._http = http
         self._base_url = base_url
         self._credentials = credentials
         self._clock = clock
-        self._max_concurrent_checks = max_concurrent_checks
-        self._check_slots = BoundedSemaphore(max_concurrent_checks)
+        self._max_threads = max_threads
 
     def run(self, flow: Flow[T], abandoned: Event | None = None) -> T:
         """Carries out a flow, until it ends or is abandoned."""
@@ -133,6 +131,8 @@ class ThreadDriver:
                 answer = self._credentials.get(step.rejected)
             case Pause():
                 self._clock.sleep(step.seconds)
+            case WaitFor():
+                step.place.result()
             case Together():
                 answer = self._together(step)
             case Open():
@@ -200,23 +200,18 @@ class ThreadDriver:
 
     def _together(self, step: Together) -> list[Any]:
         if len(step.flows) <= 1:
-            return [self._run_in_slot(flow) for flow in step.flows]
+            return [self.run(flow) for flow in step.flows]
         abandoned = Event()
         pool = ThreadPoolExecutor(
-            min(len(step.flows), self._max_concurrent_checks),
+            min(len(step.flows), self._max_threads),
             thread_name_prefix="managed-sync-client",
         )
         try:
             running: list[Future[Any]] = [
-                pool.submit(copy_context().run, self._run_in_slot, flow, abandoned)
-                for flow in step.flows
+                pool.submit(copy_context().run, self.run, flow, abandoned) for flow in step.flows
             ]
             return [each.result() for each in running]
         finally:
             # Nobody waits for what is still under way: it ends by itself at its next step.
             abandoned.set()
             pool.shutdown(wait=False, cancel_futures=True)
-
-    def _run_in_slot(self, flow: Flow[Any], abandoned: Event | None = None) -> Any:
-        with self._check_slots:
-            return self.run(flow, abandoned)
