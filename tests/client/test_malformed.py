@@ -241,6 +241,10 @@ def outcomes(answer: Answer, number: int, retry_budget: float) -> list[Any]:
 @example(answer=(200, [], b'{"id": ' + b"9" * 10_000 + b"}"), retry_budget=0)
 @example(answer=(200, [], '{"id": "\ud800"}'.encode("utf-8", "surrogatepass")), retry_budget=0)
 @example(answer=(200, [], b'{"allowed": NaN}'), retry_budget=0)
+@example(
+    answer=(200, [(b"content-disposition", b"a; filename*=x; filename*0*=y")], b""), retry_budget=0
+)
+@example(answer=(301, [(b"set-cookie", b"\x80"), (b"location", b"//")], b""), retry_budget=0)
 def test_only_errors_of_this_package_escape_and_both_clients_say_the_same(
     number: int, answer: Answer, retry_budget: float
 ) -> None:

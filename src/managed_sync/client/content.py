@@ -129,15 +129,19 @@ def content_kind(headers: Mapping[str, str]) -> tuple[str, str | None]:
     message = Message()
     message["content-type"] = headers.get("content-type", "application/octet-stream")
     message["content-disposition"] = headers.get("content-disposition", "attachment")
-    names = [
-        value
-        for name, value in message.get_params([], header="content-disposition")
-        if name == "filename"
-    ]
+    return message.get_content_type(), _filename(message)
+
+
+def _filename(message: Message) -> str | None:
+    try:
+        parameters = message.get_params([], header="content-disposition")
+    except (TypeError, ValueError):
+        # The parser fails at names in parts that do not fit together; the content is good.
+        return None
+    names = [value for name, value in parameters if name == "filename"]
     # A name with an encoding is parsed into a tuple; it is preferred to the plain one beside it.
     names.sort(key=lambda value: isinstance(value, tuple), reverse=True)
-    filename = collapse_rfc2231_value(names[0]) if names else None
-    return message.get_content_type(), filename
+    return collapse_rfc2231_value(names[0]) if names else None
 
 
 def check_max_bytes(max_bytes: int) -> None:

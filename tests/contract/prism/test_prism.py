@@ -113,9 +113,9 @@ def test_list_objects_without_a_body_names_nothing(client: Driven) -> None:
     assert client.list_objects("a@x.example", "viewer", "file") == []
 
 
-def test_expand_without_a_body_grants_nothing(client: Driven) -> None:
+def test_expand_without_a_body_says_what_a_check_says(client: Driven) -> None:
     assert client.expand("a@x.example", "viewer", "file:1") == RelationshipNode(
-        object="file:1", relation="viewer", granted=False
+        object="file:1", relation="viewer", granted=True
     )
 
 
