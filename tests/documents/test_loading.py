@@ -120,6 +120,14 @@ def test_what_is_not_known_is_left_out() -> None:
     assert document.metadata["title"] == "a.txt"
 
 
+def test_small_tables_are_in_the_metadata_too_as_html() -> None:
+    (document,) = load(client_of(r1="| City |\n| --- |\n| Oslo |\n"))
+    assert isinstance(document, SourceDocument)
+    assert document.metadata["tables_html"] == (
+        "<table><tr><th>City</th></tr><tr><td>Oslo</td></tr></table>"
+    )
+
+
 def test_records_that_are_not_files_become_text_without_a_download() -> None:
     record = SyncedRecord(
         id="d1", integration="salesforce", sync_type="deals", data={"name": "Arm", "parentId": "x"}

@@ -9,6 +9,7 @@ from managed_sync.documents.load_results import LoadFailure
 from managed_sync.documents.parsing_pool import ParsingPool
 from managed_sync.documents.records_as_text import record_text
 from managed_sync.documents.source_document import SourceDocument
+from managed_sync.documents.tables_as_html import small_tables_html
 from managed_sync.errors import (
     ContentTooLargeError,
     EmptyContentError,
@@ -91,4 +92,6 @@ class DocumentMaker:
             project_id=self._project_id,
             mime_type=mime_type,
         )
+        if tables := small_tables_html(text):
+            metadata["tables_html"] = tables
         return SourceDocument(text, metadata)

@@ -115,9 +115,7 @@ def parse_pdf(data: bytes, *, name: str) -> str:
     for node in (result.document or {}).get("nodes", []):
         content = node["content"]
         if content["node_type"] == "heading":
-            of_page = headings.setdefault(node.get("page") or 0, {})
-            for line in content["text"].splitlines():
-                of_page[line.strip()] = content["level"]
+            headings.setdefault(node.get("page") or 0, {})[content["text"]] = content["level"]
     pages = result.pages or []
     return pages_to_markdown(
         [page["content"] for page in pages],

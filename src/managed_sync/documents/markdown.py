@@ -7,7 +7,7 @@ like one is escaped (``\#``), and a form feed that is not a page break becomes a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = [
     "PAGE_BREAK",
@@ -21,6 +21,7 @@ __all__ = [
     "outside_code",
     "paragraph",
     "table",
+    "without_code",
 ]
 
 PAGE_BREAK = "\f"
@@ -104,7 +105,16 @@ def table(rows: Iterable[Sequence[str]]) -> str:
 
 def outside_code(change: Callable[[str], str], text: str) -> str:
     """Markdown with its text changed, and its code blocks as they are."""
-    parts: list[str] = []
+    return "\n".join(part if is_code else change(part) for part, is_code in _parts(text))
+
+
+def without_code(text: str) -> str:
+    """Markdown without its code blocks."""
+    return "\n".join(part for part, is_code in _parts(text) if not is_code)
+
+
+def _parts(text: str) -> Iterator[tuple[str, bool]]:
+    """The text in parts that are code blocks or not; line breaks between them are left out."""
     lines: list[str] = []
     fence = ""
     for line in text.split("\n"):
@@ -112,18 +122,16 @@ def outside_code(change: Callable[[str], str], text: str) -> str:
         if found and not fence:
             fence = found.group(1)
             if lines:
-                parts.append(change("\n".join(lines)))
+                yield "\n".join(lines), False
             lines = [line]
         elif found and found.group(1).startswith(fence) and not found.group(2).strip():
             fence = ""
-            parts.append("\n".join([*lines, line]))
+            yield "\n".join([*lines, line]), True
             lines = []
         else:
             lines.append(line)
     if lines:
-        rest = "\n".join(lines)
-        parts.append(rest if fence else change(rest))
-    return "\n".join(parts)
+        yield "\n".join(lines), bool(fence)
 
 
 def deeper(text: str) -> str:
