@@ -111,6 +111,9 @@ _UNREADABLE = {
     b"SQLite format 3\x00": "application/vnd.sqlite3",
 }
 _MAX_UNPACKED = 1024**3
+# The XML in Office files shrinks to a tenth or a twentieth.
+_HARMLESS = 64 * 1024**2
+_MAX_RATIO = 100
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 
 
@@ -196,8 +199,14 @@ def _type_of_archive(data: bytes, name: str) -> FileType:
             media_type = _stated_media_type(archive)
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         raise ParsingError(f"{name} is damaged: its end is missing or unreadable.") from error
-    if sum(entry.file_size for entry in entries) > _MAX_UNPACKED:
+    unpacked = sum(entry.file_size for entry in entries)
+    if unpacked > _MAX_UNPACKED:
         raise ParsingError(f"{name} would unpack to more than 1 GiB and is not read.")
+    if unpacked > max(_HARMLESS, _MAX_RATIO * len(data)):
+        raise ParsingError(
+            f"{name} would unpack to {unpacked // len(data)} times its size, as only files made to "
+            "do harm do, and is not read."
+        )
     if (stated := _BY_CONTENT_TYPE.get(media_type)) in _ARCHIVES:
         return stated
     names = {entry.filename for entry in entries}

@@ -10,6 +10,7 @@ from managed_sync.documents import kreuzberg_parser, plain_parser, unstructured_
 from managed_sync.documents.decoding import decode
 from managed_sync.documents.email_parser import parse_email
 from managed_sync.documents.file_types import FileType, detect_file_type, display_name
+from managed_sync.documents.html_text import bare_text
 from managed_sync.documents.markdown import clean
 from managed_sync.documents.markdown_parser import parse_markdown
 from managed_sync.documents.parser import Parser
@@ -84,7 +85,8 @@ class FileParser:
         kind = detect_file_type(data, content_type=content_type, filename=filename)
         text = clean(self._read(kind, data, name=name, filename=filename)).strip(" \t\n")
         if not text.strip():
-            raise EmptyContentError(f"{name} has no text in it.")
+            scanned = " It seems to be a scan: only pictures." if kind is FileType.PDF else ""
+            raise EmptyContentError(f"{name} has no text in it.{scanned}")
         return text + "\n"
 
     def is_quick(self, data: bytes, *, content_type: str, filename: str) -> bool:
@@ -109,7 +111,8 @@ class FileParser:
     def _read_text(self, kind: FileType, text: str, *, name: str, filename: str) -> str:
         match kind:
             case FileType.HTML:
-                return self._html(text, name=name)
+                # Parsers give up on tags that are nested a thousand deep, and say nothing.
+                return self._html(text, name=name).strip() or bare_text(text)
             case FileType.MARKDOWN:
                 return self._markdown(text, name=name)
             case FileType.CSV:

@@ -174,7 +174,8 @@ class _Page:
         return (
             begins_afresh
             and self._ends_on_purpose(index)
-            and not _reads_like_text(line[number.end() :])
+            # Size of type tells a title from an item of a list; without it, its words have to.
+            and (line in self._guessed or not _reads_like_text(line[number.end() :]))
             and all(_depth(_NUMBERED.match(other)) != _depth(number) for other in (before, after))
         )
 
