@@ -136,7 +136,7 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
 
 def deeper(text: str) -> str:
     """Markdown with its headings one level lower."""
-    return outside_code(lambda part: _HEADING_MARK.sub(r"#\1", part), text)
+    return outside_code(lambda part: _HEADING_MARK.sub(r"#\1 ", part), text)
 
 
 def join_blocks(blocks: Iterable[str]) -> str:

@@ -66,12 +66,17 @@ _UNSTRUCTURED: Mapping[FileType, _BytesReader] = {
 class FileParser:
     """Reads each format with the reader that keeps most of it; see ``docs/benchmarks/parsing.md``.
 
-    Word, PowerPoint and Excel are read with ``unstructured``; PDF, web pages, OpenDocument, RTF and
-    EPUB with ``kreuzberg``; e-mail, CSV, Markdown, code and plain text by this package itself.
+    Word and PowerPoint are read with ``unstructured``; Excel, PDF, web pages, OpenDocument, RTF
+    and EPUB with ``kreuzberg``; e-mail, CSV, Markdown, code and plain text by this package itself.
     Subclasses read some formats with other readers.
     """
 
-    _readers: Mapping[FileType, _BytesReader] = {**_KREUZBERG, **_UNSTRUCTURED}
+    _readers: Mapping[FileType, _BytesReader] = {
+        **_KREUZBERG,
+        # kreuzberg loses the lists of the one and the notes of the other.
+        FileType.DOCX: unstructured_parser.parse_docx,
+        FileType.PPTX: unstructured_parser.parse_pptx,
+    }
     _html: _TextReader = staticmethod(kreuzberg_parser.parse_html)
     _markdown: _TextReader = staticmethod(_read_markdown)
 

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import warnings
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +36,8 @@ _OPTIONS: dict[str, Any] = {"languages": [""]}
 # Paragraphs of one character are left out; with an invisible one beside it, it is not alone.
 _WORD_JOINER = "\u2060"
 _ONE_CHARACTER = re.compile(r"(>\s*)([^\s<&]|&#?\w+;)(\s*<)")
+_WORD_TEXT = "word/document.xml"
+_PAGE_BREAK = re.compile(rb"<w:br\b[^>]*w:type=\"page\"[^>]*/>")
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _MIDNIGHT = re.compile(r"(\d{4}-\d\d-\d\d) 00:00:00")
 
@@ -44,8 +47,30 @@ def parse_docx(data: bytes, *, name: str) -> str:
     with running_unstructured(name):
         from unstructured.partition.docx import partition_docx  # noqa: PLC0415
 
-        elements = partition_docx(file=io.BytesIO(data), include_page_breaks=True, **_OPTIONS)
+        elements = partition_docx(
+            file=io.BytesIO(_with_page_breaks(data)), include_page_breaks=True, **_OPTIONS
+        )
         return to_markdown(elements)
+
+
+def _with_page_breaks(data: bytes) -> bytes:
+    """A Word file whose page breaks can be seen, also where Word has never laid it out.
+
+    ``unstructured`` sees the marks that Word leaves where a page began when it saved the file;
+    other programs write the breaks only that an author has set.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        text = archive.read(_WORD_TEXT)
+        if b"<w:lastRenderedPageBreak" in text or not _PAGE_BREAK.search(text):
+            return data
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as changed:
+            for entry in archive.infolist():
+                part = archive.read(entry)
+                if entry.filename == _WORD_TEXT:
+                    part = _PAGE_BREAK.sub(rb"\g<0><w:lastRenderedPageBreak/>", text)
+                changed.writestr(entry, part, zipfile.ZIP_STORED)
+        return buffer.getvalue()
 
 
 def parse_pptx(data: bytes, *, name: str) -> str:
