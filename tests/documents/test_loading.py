@@ -142,6 +142,13 @@ def test_records_that_are_not_files_become_text_without_a_download() -> None:
     assert client.downloads == []
 
 
+def test_a_template_of_the_users_own_reaches_the_records() -> None:
+    record = SyncedRecord(id="d1", integration="x", sync_type="deals", data={"name": "Arm"})
+    (document,) = load(FakeClient([record], {}), templates={"deals": lambda one: "A\0rm!"})
+    assert isinstance(document, SourceDocument)
+    assert document.text == "Arm!"
+
+
 @pytest.mark.parametrize("kind", ["inode/directory", "application/vnd.google-apps.folder"])
 def test_folders_are_left_out(kind: str) -> None:
     client = FakeClient([file_record(1, mimeType=kind)], {})

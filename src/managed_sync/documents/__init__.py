@@ -17,7 +17,7 @@ from managed_sync.documents.parsing import (
     parse,
 )
 from managed_sync.documents.record_source import AsyncRecordSource, RecordSource
-from managed_sync.documents.records_as_text import record_text, record_title
+from managed_sync.documents.records_as_text import RecordTemplate, record_text, record_title
 from managed_sync.documents.source_document import Chunk, SourceDocument
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Parser",
     "ParserChoice",
     "RecordSource",
+    "RecordTemplate",
     "SourceDocument",
     "UnstructuredParser",
     "adocuments_only",

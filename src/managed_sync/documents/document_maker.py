@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from managed_sync.documents import record_metadata
+from managed_sync.documents import markdown, record_metadata
 from managed_sync.documents.load_results import LoadFailure
 from managed_sync.documents.parsing_pool import ParsingPool
 from managed_sync.documents.records_as_text import record_text
@@ -30,11 +30,13 @@ class DocumentMaker:
         pool: ParsingPool,
         max_bytes: int,
         object_id: Callable[[SyncedRecord], str],
+        templates: Mapping[str, Callable[[SyncedRecord], str]] | None,
     ) -> None:
         self._project_id = project_id
         self._pool = pool
         self._max_bytes = max_bytes
         self._object_id = object_id
+        self._templates = templates
 
     def from_fields(self, record: SyncedRecord) -> SourceDocument:
         """A record that is its fields and nothing else, such as a contact.
@@ -42,7 +44,7 @@ class DocumentMaker:
         Raises:
             EmptyContentError: Nothing is in them.
         """
-        text = record_text(record)
+        text = markdown.clean(record_text(record, self._templates))
         if not text.strip():
             raise EmptyContentError(f"{record_metadata.title(record)} has no text in it.")
         return self._document(record, text, "text/markdown")

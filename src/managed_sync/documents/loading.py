@@ -23,6 +23,7 @@ from collections.abc import (
     Generator,
     Iterable,
     Iterator,
+    Mapping,
     Sequence,
     Sized,
 )
@@ -66,6 +67,7 @@ class LoadOptions(TypedDict, total=False):
     parser: ParserChoice | None
     max_bytes: int
     object_id: Callable[[SyncedRecord], str] | None
+    templates: Mapping[str, Callable[[SyncedRecord], str]] | None
     downloads: int
     processes: int | None
     parse_timeout: float
@@ -89,6 +91,8 @@ class DocumentLoader:
         max_bytes: Larger files are refused, before the download if the record says the size.
         object_id: What a record is called in the Permissions API, where it is not
             ``identifiers.object_id_for`` that says so.
+        templates: By sync type, what turns a record that is no file into text, such as a
+            ``RecordTemplate``; in place of this package's own.
         downloads: How many files are downloaded at once.
         processes: How many processes parse; by default as many as there are cores. With 0, files
             are parsed in this process, which no limit of time or memory then protects.
@@ -118,6 +122,7 @@ class DocumentLoader:
         parser: ParserChoice | None = None,
         max_bytes: int = DEFAULT_MAX_BYTES,
         object_id: Callable[[SyncedRecord], str] | None = None,
+        templates: Mapping[str, Callable[[SyncedRecord], str]] | None = None,
         downloads: int = 8,
         processes: int | None = None,
         parse_timeout: float = DEFAULT_PARSE_TIMEOUT,
@@ -131,6 +136,7 @@ class DocumentLoader:
         self._parser = chosen_parser(parser)
         self._max_bytes = _at_least(1, max_bytes=max_bytes)
         self._object_id = object_id or record_metadata.object_id
+        self._templates = templates
         self._downloads = _at_least(1, downloads=downloads)
         self._processes = _at_least(
             0, processes=available_cores() if processes is None else processes
@@ -295,6 +301,7 @@ class DocumentLoader:
             pool=pool,
             max_bytes=self._max_bytes,
             object_id=self._object_id,
+            templates=self._templates,
         )
 
     def _reporter(self, total: int | None) -> ProgressReporter:
