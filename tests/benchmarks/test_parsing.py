@@ -59,7 +59,19 @@ def test_mixed_files_hold_the_prose_of_the_pages(tmp_path: Path) -> None:
 
 def test_the_page_says_how_loading_compares() -> None:
     measured = Measured(files=8, seconds=2.0, peak_megabytes=100.0, documents=8)
-    results = Results(8, 1000, 1, 2, "3.11", *[measured] * 4, ratio=1.02, memory_ratio=1.1)
+    results = Results(
+        files=8,
+        prose_characters=1000,
+        rounds=1,
+        cores=2,
+        python="3.11",
+        download=measured,
+        parse=measured,
+        load=measured,
+        load_quarter=measured,
+        ratio=1.02,
+        memory_ratio=1.1,
+    )
     page = as_markdown(results)
     assert "| loading | 8 | 8 | 2.0 | 4 | 100 |" in page
     assert "**1.02**" in page

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -128,7 +129,10 @@ def test_custom_fields_have_names_a_person_reads() -> None:
 
 def test_a_template_of_the_users_own_replaces_one_and_leaves_the_others() -> None:
     mine = RecordTemplate(first=("total",), amounts=("total",), labels={"total": "To pay"})
-    templates = {"invoices": mine, "deals": lambda one: f"Deal {one.id}"}
+    templates: dict[str, Callable[[SyncedRecord], str]] = {
+        "invoices": mine,
+        "deals": lambda one: f"Deal {one.id}",
+    }
     invoice = record("invoices", name="Crane", total=1200, currency="EUR")
     assert record_text(invoice, templates) == "# Crane\n\nTo pay: 1,200 EUR\n"
     assert record_text(record("deals", name="Arm"), templates) == "Deal r1"

@@ -149,8 +149,10 @@ def record_text(
         templates: Templates by sync type that replace this package's: a ``RecordTemplate``, or
             anything that makes text of a record.
     """
-    chosen = {**TEMPLATES, **(templates or {})}
-    return chosen.get(record.sync_type, DEFAULT_TEMPLATE)(record)
+    own = (templates or {}).get(record.sync_type)
+    if own is not None:
+        return own(record)
+    return TEMPLATES.get(record.sync_type, DEFAULT_TEMPLATE)(record)
 
 
 def _long_text(label: str, value: Any) -> Iterator[str]:
