@@ -68,10 +68,8 @@ def test_as_many_processes_work_at_once_as_asked() -> None:
 
 
 def test_a_file_that_takes_too_long_is_given_up_and_the_next_one_is_read() -> None:
-    pool = pool_of(by_instruction, timeout=0.5)
-    with pytest.raises(
-        ParsingError, match=r"a\.txt could not be read: it takes longer than 0\.5 s"
-    ):
+    pool = pool_of(by_instruction, timeout=2)
+    with pytest.raises(ParsingError, match=r"a\.txt could not be read: it takes longer than 2 s"):
         parse(pool, "hang")
     assert parse(pool, "next") == "a.txt: next"
     pool.close()
@@ -216,12 +214,12 @@ def test_however_the_program_is_ended_its_workers_end_too(
         env={**os.environ, "PYTHONPATH": str(Path.cwd())},
     ) as program:
         workers: list[psutil.Process] = []
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not workers and time.monotonic() < deadline:
             workers = psutil.Process(program.pid).children(recursive=True)
             time.sleep(0.02)
         program.send_signal(how)
-        _, errors = program.communicate(timeout=20)
-    assert not psutil.wait_procs(workers, timeout=20)[1]
+        _, errors = program.communicate(timeout=60)
+    assert not psutil.wait_procs(workers, timeout=60)[1]
     if how is signal.SIGINT:
         assert errors.decode().rstrip().endswith("KeyboardInterrupt")
