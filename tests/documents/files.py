@@ -10,6 +10,7 @@ from typing import Any
 import docx
 import openpyxl
 import pptx
+from docx.oxml import OxmlElement
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.lib.styles import getSampleStyleSheet
@@ -66,6 +67,17 @@ def make_docx() -> bytes:
     for index, text in enumerate(["City", "Limit", "Oslo | Bergen", "200"]):
         table.cell(index // 2, index % 2).text = text
     document.add_paragraph("# of nights counts")
+    return _saved(document)
+
+
+def make_docx_of_two_pages(laid_out_by_word: bool) -> bytes:
+    document = docx.Document()
+    document.add_paragraph("First page.")
+    document.add_page_break()
+    document.add_paragraph("Second page.")
+    if laid_out_by_word:
+        run = document.paragraphs[1].runs[0]._r
+        run.append(OxmlElement("w:lastRenderedPageBreak"))
     return _saved(document)
 
 

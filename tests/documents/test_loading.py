@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import threading
 import time
 from collections.abc import Iterator
@@ -8,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from managed_sync.documents import DocumentLoader, LoadFailure, SourceDocument
+from managed_sync.documents import (
+    DocumentLoader,
+    LoadFailure,
+    LoadOptions,
+    LoadProgress,
+    SourceDocument,
+)
 from managed_sync.errors import (
     ApiConnectionError,
     ApiTimeoutError,
@@ -26,7 +33,7 @@ from managed_sync.errors import (
     ResponseFormatError,
     ServerError,
 )
-from managed_sync.models import FileContent, SyncedRecord
+from managed_sync.models import FileContent, SyncedRecord, SyncState, SyncStatus
 
 
 def file_record(number: int, **data: Any) -> SyncedRecord:
@@ -113,6 +120,14 @@ def test_what_is_not_known_is_left_out() -> None:
     assert document.metadata["title"] == "a.txt"
 
 
+def test_small_tables_are_in_the_metadata_too_as_html() -> None:
+    (document,) = load(client_of(r1="| City |\n| --- |\n| Oslo |\n"))
+    assert isinstance(document, SourceDocument)
+    assert document.metadata["tables_html"] == (
+        "<table><tr><th>City</th></tr><tr><td>Oslo</td></tr></table>"
+    )
+
+
 def test_records_that_are_not_files_become_text_without_a_download() -> None:
     record = SyncedRecord(
         id="d1", integration="salesforce", sync_type="deals", data={"name": "Arm", "parentId": "x"}
@@ -125,6 +140,13 @@ def test_records_that_are_not_files_become_text_without_a_download() -> None:
     assert document.metadata["container_id"] == "folder:x"
     assert document.metadata["mime_type"] == "text/markdown"
     assert client.downloads == []
+
+
+def test_a_template_of_the_users_own_reaches_the_records() -> None:
+    record = SyncedRecord(id="d1", integration="x", sync_type="deals", data={"name": "Arm"})
+    (document,) = load(FakeClient([record], {}), templates={"deals": lambda one: "A\0rm!"})
+    assert isinstance(document, SourceDocument)
+    assert document.text == "Arm!"
 
 
 @pytest.mark.parametrize("kind", ["inode/directory", "application/vnd.google-apps.folder"])
@@ -270,21 +292,109 @@ def test_an_object_id_that_is_none_stops_the_load() -> None:
         load(client_of(r1="one"), object_id=lambda record: "")
 
 
-def test_only_a_few_files_are_downloaded_ahead() -> None:
-    client = client_of(**{f"r{number}": f"text {number}" for number in range(40)})
-    loaded = DocumentLoader(client, downloads_ahead=3).load("googleDrive", "files")
+def test_only_a_few_files_are_downloaded_ahead_of_the_caller() -> None:
+    client = client_of(**{f"r{number}": f"text {number}" for number in range(100)})
+    loaded = DocumentLoader(client, downloads=3).load("googleDrive", "files")
     next(loaded)
     time.sleep(0.05)
-    assert len(client.downloads) <= 4
-    loaded.close()  # type: ignore[attr-defined]
+    assert len(client.downloads) <= 4 * 3
+    loaded.close()
     assert not [
-        thread
-        for thread in threading.enumerate()
-        if thread.name.startswith("managed-sync-download")
+        thread for thread in threading.enumerate() if thread.name.startswith("managed-sync")
     ]
 
 
-@pytest.mark.parametrize("options", [{"max_bytes": 0}, {"downloads_ahead": 0}])
+def test_no_more_files_are_downloaded_at_once_than_asked() -> None:
+    class Counting(FakeClient):
+        now = most = 0
+        lock = threading.Lock()
+
+        def download_content(self, record_id: str) -> FileContent:
+            with self.lock:
+                self.now += 1
+                self.most = max(self.most, self.now)
+            time.sleep(0.01)
+            with self.lock:
+                self.now -= 1
+            return super().download_content(record_id)
+
+    names = [f"r{number}" for number in range(30)]
+    client = Counting(
+        [file_record(number) for number in range(30)], {name: text_file(name) for name in names}
+    )
+    assert len(load(client, downloads=5)) == 30
+    assert client.most == 5
+
+
+def test_what_is_ready_comes_first_where_order_is_not_asked_for() -> None:
+    release = threading.Event()
+
+    class FirstIsStuck(FakeClient):
+        def download_content(self, record_id: str) -> FileContent:
+            if record_id == "r0":
+                release.wait()
+            return super().download_content(record_id)
+
+    client = FirstIsStuck(
+        [file_record(number) for number in range(3)],
+        {f"r{number}": text_file(f"text {number}") for number in range(3)},
+    )
+    loaded = DocumentLoader(client, keep_order=False).load("googleDrive", "files")
+    first = [next(loaded).object_id, next(loaded).object_id]
+    release.set()
+    assert set(first) == {"file:r1", "file:r2"}
+    assert [one.object_id for one in loaded] == ["file:r0"]
+
+
+def test_folders_are_loaded_under_their_own_ids_when_asked_for() -> None:
+    record = file_record(1, name="Plans", mimeType="inode/directory")
+    client = FakeClient([record], {})
+    (document,) = load(client, include_folders=True)
+    assert isinstance(document, SourceDocument)
+    assert document.object_id == "folder:r1"
+    assert document.metadata["title"] == "Plans"
+    assert document.text.startswith("# Plans\n")
+    assert client.downloads == []
+
+
+def test_the_caller_hears_how_far_it_is() -> None:
+    class Known(FakeClient):
+        def get_sync_status(self, integration: str, sync_type: str) -> SyncStatus:
+            return SyncStatus(
+                integration=integration, sync_type=sync_type, status=SyncState.IDLE, record_count=2
+            )
+
+    heard: list[LoadProgress] = []
+    gone = NotFoundError("gone", status=404)
+    client = Known([file_record(1), file_record(2)], {"r1": text_file("one"), "r2": gone})
+    load(client, on_progress=heard.append)
+    assert heard == [LoadProgress(1, 0, 2), LoadProgress(1, 1, 2)]
+    assert [progress.done for progress in heard] == [1, 2]
+
+
+def test_a_bar_shows_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    load(client_of(r1="one", r2=NotFoundError("gone", status=404)), show_progress=True)
+    shown = capsys.readouterr().err
+    assert "Loading" in shown
+    assert "2 records" in shown
+    assert "1 failed" in shown
+
+
+def test_options_can_be_passed_on_under_the_same_names() -> None:
+    parameters = inspect.signature(DocumentLoader).parameters
+    assert set(LoadOptions.__annotations__) == set(parameters) - {"client"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_bytes": 0},
+        {"downloads": 0},
+        {"processes": -1},
+        {"parse_timeout": 0},
+        {"max_memory": 0},
+    ],
+)
 def test_limits_below_one_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(ConfigurationError):
         DocumentLoader(client_of(), **options)  # type: ignore[arg-type]

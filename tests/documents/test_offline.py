@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from unstructured.nlp import tokenize
 
-from managed_sync.documents import parse
+from managed_sync.documents import UnstructuredParser, parse
 from managed_sync.documents.spacy_model import without_language_model
 from managed_sync.errors import ConfigurationError
 from tests.documents import files
@@ -85,9 +85,10 @@ def test_the_text_is_the_same_as_with_a_real_language_model(
         (files.HTML.encode(), "text/html"),
         (files.MARKDOWN.encode(), "text/markdown"),
     ]
-    without = [parse(data, content_type=content_type) for data, content_type in samples]
+    parser = UnstructuredParser()
+    without = [parser(data, content_type=content_type) for data, content_type in samples]
     monkeypatch.setattr("managed_sync.documents.spacy_model._blank_pipeline", lambda: model)
-    assert [parse(data, content_type=content_type) for data, content_type in samples] == without
+    assert [parser(data, content_type=content_type) for data, content_type in samples] == without
 
 
 def test_other_uses_of_unstructured_keep_their_model(monkeypatch: pytest.MonkeyPatch) -> None:

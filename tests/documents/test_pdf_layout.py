@@ -68,3 +68,16 @@ def test_a_line_that_looks_like_markup_is_escaped() -> None:
 
 def test_a_page_without_text_is_still_a_page() -> None:
     assert pages_to_markdown([FULL, "", FULL], [{}, {}, {}]).count("\f") == 2
+
+
+def test_a_title_that_goes_on_on_the_next_line_is_one_heading() -> None:
+    title = "INC-2026-012: charging dock overheating at Baltic"
+    pages = [f"{title}\nFreight\n{FULL}\nend."]
+    text = pages_to_markdown(pages, [{f"{title}\nFreight": 1}])
+    assert text.startswith(f"# {title} Freight\n\n{FULL}")
+
+
+def test_a_short_line_and_what_stands_below_it_are_not_one_heading() -> None:
+    pages = [f"Report\n{FULL}\nend.\nAction Owner\nRecall Anouk\nend."]
+    text = pages_to_markdown(pages, [{"Action Owner\nRecall Anouk": 2}])
+    assert "Action Owner Recall" not in text

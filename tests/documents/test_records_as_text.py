@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from managed_sync.documents import record_text, record_title
+from managed_sync.documents import RecordTemplate, record_text, record_title
 from managed_sync.models import SyncedRecord
 
 
@@ -119,3 +120,20 @@ def test_data_of_any_depth_is_written_without_failing() -> None:
 )
 def test_a_record_is_called_what_a_person_would_call_it(data: dict[str, str], title: str) -> None:
     assert record_title(record("contacts", **data)) == title
+
+
+def test_custom_fields_have_names_a_person_reads() -> None:
+    text = record_text(record("deals", name="Arm", customFields={"discountPercent": 14, "NPS": 9}))
+    assert text == "# Arm\n\nDiscount percent: 14\nNPS: 9\n"
+
+
+def test_a_template_of_the_users_own_replaces_one_and_leaves_the_others() -> None:
+    mine = RecordTemplate(first=("total",), amounts=("total",), labels={"total": "To pay"})
+    templates: dict[str, Callable[[SyncedRecord], str]] = {
+        "invoices": mine,
+        "deals": lambda one: f"Deal {one.id}",
+    }
+    invoice = record("invoices", name="Crane", total=1200, currency="EUR")
+    assert record_text(invoice, templates) == "# Crane\n\nTo pay: 1,200 EUR\n"
+    assert record_text(record("deals", name="Arm"), templates) == "Deal r1"
+    assert record_text(record("tickets", subject="Stuck"), templates) == "# Stuck\n"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from langchain_core.documents import BaseDocumentTransformer, Document
-from langchain_core.indexing import InMemoryRecordManager, index
+from langchain_core.indexing import InMemoryRecordManager, aindex, index
 from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
@@ -212,3 +212,54 @@ def test_documents_survive_pickling_and_langchains_own_index() -> None:
 
     assert first["num_added"] == len(chunks)
     assert (again["num_added"], again["num_skipped"]) == (0, len(chunks))
+
+
+def test_langchains_own_index_takes_the_loader_and_removes_what_the_source_lost() -> None:
+    store = InMemoryVectorStore(BundledEmbeddings())
+    manager = InMemoryRecordManager("box/files")
+    manager.create_schema()
+
+    def bring_up_to_date(**files: str) -> tuple[int, int, int]:
+        result = index(
+            loader(FakeSource(**files)),
+            manager,
+            store,
+            cleanup="full",
+            source_id_key="object_id",
+            key_encoder="blake2b",
+        )
+        return result["num_added"], result["num_skipped"], result["num_deleted"]
+
+    assert bring_up_to_date(a="Alpha", b="Beta") == (2, 0, 0)
+    assert bring_up_to_date(a="Alpha", b="Beta") == (0, 2, 0)
+    assert bring_up_to_date(a="Alpha", b="Gamma") == (1, 1, 1)
+    assert bring_up_to_date(b="Gamma") == (0, 1, 1)
+
+
+def test_langchains_asynchronous_index_takes_the_loader_too() -> None:
+    async def run() -> int:
+        manager = InMemoryRecordManager("box/files")
+        await manager.acreate_schema()
+        result = await aindex(
+            loader(FakeSource(a="Alpha", b="Beta")),
+            manager,
+            InMemoryVectorStore(BundledEmbeddings()),
+            cleanup="full",
+            source_id_key="object_id",
+            key_encoder="blake2b",
+        )
+        return result["num_added"]
+
+    assert asyncio.run(run()) == 2
+
+
+def test_options_reach_the_loader() -> None:
+    mine = ManagedSyncLoader(
+        FakeSource(a="Alpha"),
+        integration="box",
+        sync_type="files",
+        parser=lambda data, *, content_type, filename: "mine",
+    )
+    assert [document.page_content for document in mine.load()] == ["mine"]
+    with pytest.raises(ConfigurationError, match="nothing"):
+        ManagedSyncLoader(FakeSource(), integration="box", sync_type="files", parser="nothing")  # type: ignore[arg-type]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
-from llama_index.core.ingestion import IngestionCache, IngestionPipeline
+from llama_index.core.ingestion import DocstoreStrategy, IngestionCache, IngestionPipeline
 from llama_index.core.node_parser import SentenceSplitter
+from llama_index.core.readers.base import ReaderConfig
 from llama_index.core.schema import (
     BaseNode,
     Document,
@@ -19,6 +20,7 @@ from llama_index.core.schema import (
     TransformComponent,
 )
 from llama_index.core.storage.docstore import SimpleDocumentStore
+from llama_index.core.vector_stores import SimpleVectorStore
 
 from managed_sync.documents import Chunker
 from managed_sync.errors import (
@@ -28,6 +30,7 @@ from managed_sync.errors import (
     NotFoundError,
 )
 from managed_sync.llama_index import BundledEmbedding, ManagedSyncNodeParser, ManagedSyncReader
+from managed_sync.models import FileContent, SyncedRecord
 from tests.fake_source import FakeSource
 
 # Sentences that stand twice, so that searching for their text would find the wrong place.
@@ -205,3 +208,126 @@ def test_a_document_without_an_object_id_is_refused() -> None:
 def test_sizes_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ConfigurationError):
         ManagedSyncNodeParser(chunk_size=10, chunk_overlap=10)
+
+
+class Company(FakeSource):
+    """A source that can also be asked for one record and for who may read it."""
+
+    def get_record(self, record_id: str) -> SyncedRecord:
+        for record in self.iter_records("box", "files"):
+            if record.id == record_id:
+                return record
+        raise NotFoundError(f"There is no record {record_id}.", status=404)
+
+    def list_users(self, object_id: str, relation: str) -> list[str]:
+        return [f"{relation} of {object_id}"]
+
+
+class AsyncCompany:
+    """The same, with methods that are awaited."""
+
+    project_id = "p1"
+
+    def __init__(self, company: Company) -> None:
+        self.company = company
+
+    async def iter_records(self, integration: str, sync_type: str) -> AsyncIterator[SyncedRecord]:
+        for record in self.company.iter_records(integration, sync_type):
+            yield record
+
+    async def download_content(self, record_id: str) -> FileContent:
+        return self.company.download_content(record_id)
+
+    async def get_record(self, record_id: str) -> SyncedRecord:
+        return self.company.get_record(record_id)
+
+    async def list_users(self, object_id: str, relation: str) -> list[str]:
+        return self.company.list_users(object_id, relation)
+
+
+def reader_of(client: Company | AsyncCompany, **options: Any) -> ManagedSyncReader:
+    return ManagedSyncReader(client, integration="box", sync_type="files", **options)
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_records_are_its_resources(awaited: bool) -> None:
+    company = Company(a="Alpha", gone=None, b="Beta")
+    reader = reader_of(AsyncCompany(company) if awaited else company)
+
+    async def ask() -> None:
+        assert await reader.alist_resources() == ["a", "gone", "b"]
+        info = await reader.aget_resource_info("a")
+        assert info["object_id"] == "file:a"
+        assert info["title"] == "a.md"
+        assert (await reader.alist_resources_with_info())["a"] == info
+        assert await reader.aget_permission_info("a") == {
+            "object_id": "file:a",
+            "relation": "viewer",
+            "users": ["viewer of file:a"],
+        }
+        assert [one.text for one in await reader.aload_resource("b")] == ["Beta\n"]
+        loaded = await reader.aload_resources(["b", "gone", "nowhere", "a"])
+        assert [one.text for one in loaded["b"] + loaded["a"]] == ["Beta\n", "Alpha\n"]
+        assert loaded["gone"] == loaded["nowhere"] == []
+        assert {failure.record_id for failure in reader.failures} == {"gone", "nowhere"}
+
+    asyncio.run(ask())
+
+
+def test_the_synchronous_resource_methods_say_the_same() -> None:
+    reader = reader_of(Company(a="Alpha", gone=None, b="Beta"))
+
+    assert reader.list_resources() == ["a", "gone", "b"]
+    assert reader.get_resource_info("a") == reader.list_resources_with_info()["a"]
+    assert reader.get_permission_info("a", relation="owner")["users"] == ["owner of file:a"]
+    assert [one.id_ for one in reader.load_resource("b")] == ["file:b"]
+    assert [one.id_ for one in reader.load_resources(["b", "nowhere", "a"])] == ["file:b", "file:a"]
+    assert [failure.record_id for failure in reader.failures] == ["nowhere"]
+
+
+def test_a_missing_resource_raises_when_asked_to() -> None:
+    with pytest.raises(NotFoundError):
+        reader_of(Company(), raise_on_failure=True).load_resource("nowhere")
+
+
+def test_an_asynchronous_client_is_refused_where_nothing_is_awaited() -> None:
+    reader = reader_of(AsyncCompany(Company(a="Alpha")))
+
+    assert asyncio.run(reader.aload_data())[0].text == "Alpha\n"
+    for method in (reader.load_data, reader.list_resources):
+        with pytest.raises(ConfigurationError):
+            method()
+
+
+def test_options_reach_the_loader_and_a_reader_is_made_again_from_what_was_serialized() -> None:
+    company = Company(a="Alpha")
+    reader = reader_of(company, parser=lambda data, *, content_type, filename: "mine")
+
+    assert [one.text for one in reader.load_data()] == ["mine"]
+    again = ManagedSyncReader.from_dict(reader.to_dict(), client=company)
+    assert again.integration == "box"
+    assert [one.text for one in again.load_data()] == ["Alpha\n"]
+
+
+def test_a_pipeline_reads_its_documents_from_the_reader_and_caches_what_it_made() -> None:
+    cache = IngestionCache()
+
+    def pipeline(*readers: ManagedSyncReader) -> IngestionPipeline:
+        return IngestionPipeline(
+            readers=[ReaderConfig(reader=one) for one in readers],
+            transformations=[ManagedSyncNodeParser(), BundledEmbedding()],
+            docstore=SimpleDocumentStore(),
+            docstore_strategy=DocstoreStrategy.UPSERTS_AND_DELETE,
+            vector_store=SimpleVectorStore(),
+            cache=cache,
+        )
+
+    first = pipeline(reader_of(Company(a=PLAN, b="Beta")))
+    nodes = first.run()
+    assert {node.metadata["object_id"] for node in nodes} == {"file:a", "file:b"}
+    assert first.run() == []
+
+    first.readers = [ReaderConfig(reader=reader_of(Company(a=PLAN, b="Gamma")))]
+    assert {node.metadata["object_id"] for node in first.run()} == {"file:b"}
+    fresh = pipeline(reader_of(Company(a=PLAN, b="Beta")))
+    assert [node.node_id for node in fresh.run()] == [node.node_id for node in nodes]

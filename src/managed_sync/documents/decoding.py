@@ -13,7 +13,6 @@ __all__ = ["decode"]
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
@@ -34,6 +33,8 @@ def decode(data: bytes, *, name: str) -> str:
     for mark, marked in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return data.decode(marked, errors="replace")
+    # Whoever wrote UTF-8's mark meant UTF-8, if the rest bears it out.
+    data = data.removeprefix(codecs.BOM_UTF8)
     sample = data[:_SAMPLE]
     if utf16 := _utf16_without_mark(sample):
         return data.decode(utf16, errors="replace")

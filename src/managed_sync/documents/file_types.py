@@ -28,13 +28,25 @@ class FileType(StrEnum):
     MARKDOWN = "md"
     CSV = "csv"
     EMAIL = "eml"
+    RTF = "rtf"
+    ODT = "odt"
+    ODS = "ods"
+    ODP = "odp"
+    EPUB = "epub"
     CODE = "code"
     TEXT = "txt"
 
 
+_OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 _BY_CONTENT_TYPE = {
     "application/pdf": FileType.PDF,
+    "application/rtf": FileType.RTF,
+    "text/rtf": FileType.RTF,
+    f"{_OPEN_DOCUMENT}text": FileType.ODT,
+    f"{_OPEN_DOCUMENT}spreadsheet": FileType.ODS,
+    f"{_OPEN_DOCUMENT}presentation": FileType.ODP,
+    "application/epub+zip": FileType.EPUB,
     f"{_OFFICE}wordprocessingml.document": FileType.DOCX,
     f"{_OFFICE}presentationml.presentation": FileType.PPTX,
     f"{_OFFICE}spreadsheetml.sheet": FileType.XLSX,
@@ -75,7 +87,16 @@ _BY_SUFFIX = {
 # What servers say when they do not know. "ms-excel" is what Windows calls a CSV file.
 _UNKNOWN = {"", "application/octet-stream", "binary/octet-stream", "application/vnd.ms-excel"}
 _ARCHIVE_FOLDERS = {"word": FileType.DOCX, "ppt": FileType.PPTX, "xl": FileType.XLSX}
-_BINARY = {FileType.PDF, *_ARCHIVE_FOLDERS.values()}
+_ARCHIVES = {
+    *_ARCHIVE_FOLDERS.values(),
+    *(FileType.ODT, FileType.ODS, FileType.ODP, FileType.EPUB),
+}
+_BINARY = {FileType.PDF, FileType.RTF, *_ARCHIVES}
+# Google's own formats have no bytes; what arrives is an export, and its bytes say of which kind.
+_GOOGLE = "application/vnd.google-apps."
+_HTML_START = re.compile(
+    rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.I | re.S
+)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _UNREADABLE = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -86,11 +107,13 @@ _UNREADABLE = {
     b"\x1f\x8b": "application/gzip",
     b"7z\xbc\xaf\x27\x1c": "application/x-7z-compressed",
     b"Rar!\x1a\x07": "application/vnd.rar",
-    b"{\\rtf": "application/rtf",
     b"\x7fELF": "application/x-executable",
     b"SQLite format 3\x00": "application/vnd.sqlite3",
 }
 _MAX_UNPACKED = 1024**3
+# The XML in Office files shrinks to a tenth or a twentieth.
+_HARMLESS = 64 * 1024**2
+_MAX_RATIO = 100
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 
 
@@ -114,6 +137,9 @@ def detect_file_type(data: bytes, *, content_type: str, filename: str) -> FileTy
     if declared is FileType.PDF and b"%PDF-" in data[:1024]:
         # Some programs write a few bytes of their own before it.
         return declared
+    if declared in {*_BINARY, FileType.TEXT, None} and _is_html(data):
+        # A page that is called a Word file, or the export of a document.
+        return FileType.HTML
     if declared in _BINARY:
         raise ParsingError(
             f"{name} is said to be {declared.upper()}, but its bytes are not: the file is damaged "
@@ -129,7 +155,9 @@ def _declared_type(media_type: str, filename: str) -> FileType | None:
     by_name = FileType.CODE if _CODE_SUFFIX.fullmatch(suffix) else _BY_SUFFIX.get(suffix)
     if known := _BY_CONTENT_TYPE.get(media_type):
         return known
-    if media_type in _UNKNOWN:
+    if media_type == f"{_GOOGLE}spreadsheet":
+        return FileType.CSV
+    if media_type in _UNKNOWN or media_type.startswith(_GOOGLE):
         return by_name or FileType.TEXT
     if media_type.startswith("text/"):
         # "text/plain" is true of every text file; the name says which kind.
@@ -145,6 +173,8 @@ def _type_of_bytes(data: bytes, name: str) -> FileType | None:
     """
     if data[:64].lstrip(b"\xef\xbb\xbf\0 \t\r\n").startswith(b"%PDF-"):
         return FileType.PDF
+    if data.startswith(b"{\\rtf"):
+        return FileType.RTF
     if data.startswith(b"PK\x03\x04"):
         return _type_of_archive(data, name)
     if data.startswith(_OLE):
@@ -166,10 +196,19 @@ def _type_of_archive(data: bytes, name: str) -> FileType:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
+            media_type = _stated_media_type(archive)
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         raise ParsingError(f"{name} is damaged: its end is missing or unreadable.") from error
-    if sum(entry.file_size for entry in entries) > _MAX_UNPACKED:
+    unpacked = sum(entry.file_size for entry in entries)
+    if unpacked > _MAX_UNPACKED:
         raise ParsingError(f"{name} would unpack to more than 1 GiB and is not read.")
+    if unpacked > max(_HARMLESS, _MAX_RATIO * len(data)):
+        raise ParsingError(
+            f"{name} would unpack to {unpacked // len(data)} times its size, as only files made to "
+            "do harm do, and is not read."
+        )
+    if (stated := _BY_CONTENT_TYPE.get(media_type)) in _ARCHIVES:
+        return stated
     names = {entry.filename for entry in entries}
     if "[Content_Types].xml" in names:
         for entry_name in names:
@@ -177,3 +216,16 @@ def _type_of_archive(data: bytes, name: str) -> FileType:
             if slash and folder in _ARCHIVE_FOLDERS:
                 return _ARCHIVE_FOLDERS[folder]
     raise ParsingError(f"{name}: no text can be read from application/zip.")
+
+
+def _stated_media_type(archive: zipfile.ZipFile) -> str:
+    """What OpenDocument files and EPUB books say of themselves."""
+    try:
+        with archive.open("mimetype") as file:
+            return file.read(200).decode("ascii", "replace").strip()
+    except (KeyError, RuntimeError, NotImplementedError):
+        return ""
+
+
+def _is_html(data: bytes) -> bool:
+    return _HTML_START.match(data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")) is not None

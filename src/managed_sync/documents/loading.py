@@ -1,129 +1,111 @@
-"""From records and their content to documents, one at a time."""
+"""From records and their content to documents: a stream, with many records under way at once.
+
+What this module promises:
+
+- Records are listed, downloaded and parsed at the same time, and no more than a fixed number of
+  them is held, however many there are.
+- A record that cannot become a document is reported with its reason; the others are not affected.
+- Whatever ends a load, be it an error, Ctrl-C or a caller who has seen enough, no process and no
+  thread of it is left.
+"""
 
 from __future__ import annotations
 
-import logging
+import asyncio
+from asyncio import ensure_future, gather, to_thread
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Protocol
-
-from managed_sync import identifiers
-from managed_sync.documents import parsing
-from managed_sync.documents.parsing import Parser
-from managed_sync.documents.records_as_text import record_text, record_title
-from managed_sync.documents.source_document import Scalar, SourceDocument
-from managed_sync.errors import (
-    ApiTimeoutError,
-    BadRequestError,
-    ConfigurationError,
-    ContentTooLargeError,
-    DocumentError,
-    EmptyContentError,
-    ManagedSyncError,
-    NotFoundError,
-    ParsingError,
-    ResponseFormatError,
-    ServerError,
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Sized,
 )
-from managed_sync.models import FileContent, SyncedRecord
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import aclosing
+from functools import partial
+from typing import TypedDict, cast
 
-__all__ = [
-    "DEFAULT_MAX_BYTES",
-    "DocumentLoader",
-    "LoadFailure",
-    "RecordSource",
-    "documents_only",
-]
+from managed_sync.documents import record_metadata
+from managed_sync.documents.document_maker import DocumentMaker
+from managed_sync.documents.load_progress import LoadProgress, ProgressReporter
+from managed_sync.documents.load_results import Loaded
+from managed_sync.documents.parsing import ParserChoice, chosen_parser
+from managed_sync.documents.parsing_pool import (
+    DEFAULT_MAX_MEMORY,
+    DEFAULT_PARSE_TIMEOUT,
+    ParsingPool,
+    available_cores,
+)
+from managed_sync.documents.record_reading import AsyncRecordReader, RecordReader
+from managed_sync.documents.record_source import (
+    AsyncRecordSource,
+    RecordSource,
+    StatusSource,
+    is_asynchronous,
+)
+from managed_sync.documents.source_document import Scalar
+from managed_sync.errors import ConfigurationError
+from managed_sync.models import SyncedRecord
 
-_logger = logging.getLogger(__name__)
+__all__ = ["DEFAULT_MAX_BYTES", "DocumentLoader", "LoadOptions"]
 
 DEFAULT_MAX_BYTES = 100 * 1024 * 1024
-
-_UNKNOWN_TYPE = "application/octet-stream"
-# What concerns one record only. Everything else, such as an expired token, concerns them all.
-_OF_ONE_RECORD = (
-    DocumentError,
-    NotFoundError,
-    BadRequestError,
-    ServerError,
-    ResponseFormatError,
-    ApiTimeoutError,
-)
+# Records under way for each download at once: while one takes its time, the others go on.
+_UNDER_WAY = 4
 
 
-class RecordSource(Protocol):
-    """What the loader needs of a client; ``ManagedSyncClient`` has it."""
+class LoadOptions(TypedDict, total=False):
+    """The options of ``DocumentLoader``, for whoever passes them on to it."""
 
-    @property
-    def project_id(self) -> str:
-        """The project that the records belong to."""
-        ...
-
-    def iter_records(self, integration: str, sync_type: str) -> Iterator[SyncedRecord]:
-        """All records of a pipeline."""
-        ...
-
-    def download_content(self, record_id: str) -> FileContent:
-        """The bytes of a file; called from several threads at once."""
-        ...
-
-
-@dataclass(frozen=True)
-class LoadFailure:
-    """A record that did not become a document.
-
-    Attributes:
-        reason: One sentence that names the record's file and says what is wrong.
-        error: The error itself, with the library's error as its cause.
-    """
-
-    record_id: str
-    object_id: str
-    title: str
-    reason: str
-    error: ManagedSyncError
-
-
-def documents_only(
-    loaded: Iterable[SourceDocument | LoadFailure],
-    *,
-    failures: list[LoadFailure],
-    raise_on_failure: bool,
-) -> Iterator[SourceDocument]:
-    """The documents among what was loaded; what failed is logged and added to ``failures``.
-
-    Raises:
-        ManagedSyncError: Something failed, and ``raise_on_failure`` is set.
-    """
-    for one in loaded:
-        if isinstance(one, SourceDocument):
-            yield one
-        elif raise_on_failure:
-            raise one.error
-        else:
-            _logger.warning("Not loaded: %s", one.reason)
-            failures.append(one)
+    parser: ParserChoice | None
+    max_bytes: int
+    object_id: Callable[[SyncedRecord], str] | None
+    templates: Mapping[str, Callable[[SyncedRecord], str]] | None
+    downloads: int
+    processes: int | None
+    parse_timeout: float
+    max_memory: int
+    keep_order: bool
+    include_folders: bool
+    on_progress: Callable[[LoadProgress], None] | None
+    show_progress: bool
 
 
 class DocumentLoader:
-    """Loads records as documents, in their order and with bounded memory.
+    """Loads records as documents, a stream with bounded memory.
 
-    While one file is parsed, the next few are downloaded. A record that cannot be read becomes a
-    ``LoadFailure``, and the others are not affected. Folders are left out.
+    While some files are parsed, others are downloaded. A record that cannot be read becomes a
+    ``LoadFailure``, and the others are not affected.
 
     Args:
-        client: Where records and content come from.
-        parser: What turns a file's bytes into Markdown text.
+        client: Where records and content come from; an asynchronous one for ``aload``.
+        parser: What turns a file's bytes into Markdown text: ``"unstructured"``,
+            ``"kreuzberg"``, a parser of your own; by default what suits each format.
         max_bytes: Larger files are refused, before the download if the record says the size.
         object_id: What a record is called in the Permissions API, where it is not
             ``identifiers.object_id_for`` that says so.
-        downloads_ahead: How many files are downloaded at once, and held before they are parsed.
+        templates: By sync type, what turns a record that is no file into text, such as a
+            ``RecordTemplate``; in place of this package's own.
+        downloads: How many files are downloaded at once.
+        processes: How many processes parse; by default as many as there are cores. With 0, files
+            are parsed in this process, which no limit of time or memory then protects.
+        parse_timeout: Seconds for each file; one that takes longer is reported as unreadable.
+        max_memory: Bytes of memory for each process that parses, where the system can limit it.
+        keep_order: Whether documents come in the order of the records; otherwise in that in
+            which they are ready.
+        include_folders: Whether folders are loaded too, by their names and fields.
+        on_progress: Called after each record.
+        show_progress: Whether to draw a progress bar.
 
     Raises:
-        ConfigurationError: A limit is below 1.
+        ConfigurationError: A limit is too low to load anything.
 
     Example:
         ```python
@@ -135,149 +117,248 @@ class DocumentLoader:
 
     def __init__(
         self,
-        client: RecordSource,
+        client: RecordSource | AsyncRecordSource,
         *,
-        parser: Parser | None = None,
+        parser: ParserChoice | None = None,
         max_bytes: int = DEFAULT_MAX_BYTES,
         object_id: Callable[[SyncedRecord], str] | None = None,
-        downloads_ahead: int = 4,
+        templates: Mapping[str, Callable[[SyncedRecord], str]] | None = None,
+        downloads: int = 8,
+        processes: int | None = None,
+        parse_timeout: float = DEFAULT_PARSE_TIMEOUT,
+        max_memory: int = DEFAULT_MAX_MEMORY,
+        keep_order: bool = True,
+        include_folders: bool = False,
+        on_progress: Callable[[LoadProgress], None] | None = None,
+        show_progress: bool = False,
     ) -> None:
-        if max_bytes < 1 or downloads_ahead < 1:
-            raise ConfigurationError(
-                f"max_bytes ({max_bytes}) and downloads_ahead ({downloads_ahead}) must be at "
-                "least 1."
-            )
         self._client = client
-        self._parse = parser or parsing.parse
-        self._max_bytes = max_bytes
-        self._object_id = object_id or _object_id
-        self._downloads_ahead = downloads_ahead
+        self._parser = chosen_parser(parser)
+        self._max_bytes = _at_least(1, max_bytes=max_bytes)
+        self._object_id = object_id or record_metadata.object_id
+        self._templates = templates
+        self._downloads = _at_least(1, downloads=downloads)
+        self._processes = _at_least(
+            0, processes=available_cores() if processes is None else processes
+        )
+        if parse_timeout <= 0:
+            raise ConfigurationError(f"parse_timeout must be above 0 seconds, not {parse_timeout}.")
+        self._parse_timeout = parse_timeout
+        self._max_memory = _at_least(1, max_memory=max_memory)
+        self._keep_order = keep_order
+        self._include_folders = include_folders
+        self._on_progress = on_progress
+        self._show_progress = show_progress
 
-    def load(self, integration: str, sync_type: str) -> Iterator[SourceDocument | LoadFailure]:
+    def load(self, integration: str, sync_type: str) -> Generator[Loaded]:
         """Loads a pipeline.
+
+        Raises:
+            ApiError: The listing cannot be read, or a download fails for a reason that concerns
+                all records: no access, no connection, too many requests.
+            ConfigurationError: A format needs a library that is not installed, or the client is an
+                asynchronous one.
+        """
+        client = self._synchronous_client()
+        total = None
+        if self._wants_total and isinstance(client, StatusSource):
+            total = client.get_sync_status(integration, sync_type).record_count
+        yield from self._stream(client.iter_records(integration, sync_type), total)
+
+    def load_records(self, records: Iterable[SyncedRecord]) -> Generator[Loaded]:
+        """Loads some records.
+
+        Raises:
+            ApiError: A download fails for a reason that concerns all records.
+            ConfigurationError: A format needs a library that is not installed, or the client is an
+                asynchronous one.
+            InvalidIdentifierError: ``object_id`` gave something that is not an object id.
+        """
+        yield from self._stream(records, len(records) if isinstance(records, Sized) else None)
+
+    async def aload(self, integration: str, sync_type: str) -> AsyncGenerator[Loaded]:
+        """Loads a pipeline asynchronously, with an asynchronous client or a synchronous one.
 
         Raises:
             ApiError: The listing cannot be read, or a download fails for a reason that concerns
                 all records: no access, no connection, too many requests.
             ConfigurationError: A format needs a library that is not installed.
         """
-        return self.load_records(self._client.iter_records(integration, sync_type))
+        total, client = None, self._client
+        if self._wants_total and isinstance(client, StatusSource):
+            ask = partial(client.get_sync_status, integration, sync_type)
+            status = await ask() if is_asynchronous(self._client) else await to_thread(ask)
+            total = status.record_count
+        records = self._client.iter_records(integration, sync_type)
+        async with aclosing(self._astream(records, total)) as stream:
+            async for loaded in stream:
+                yield loaded
 
-    def load_records(
-        self, records: Iterable[SyncedRecord]
-    ) -> Iterator[SourceDocument | LoadFailure]:
-        """Loads some records, in their order.
+    async def aload_records(
+        self, records: Iterable[SyncedRecord] | AsyncIterable[SyncedRecord]
+    ) -> AsyncGenerator[Loaded]:
+        """Loads some records asynchronously.
 
         Raises:
             ApiError: A download fails for a reason that concerns all records.
             ConfigurationError: A format needs a library that is not installed.
             InvalidIdentifierError: ``object_id`` gave something that is not an object id.
         """
-        waiting: deque[tuple[SyncedRecord, Future[FileContent] | None]] = deque()
-        pool = ThreadPoolExecutor(self._downloads_ahead, thread_name_prefix="managed-sync-download")
-        try:
-            for record in records:
-                if record.is_folder:
-                    continue
-                content = pool.submit(self._download, record) if _is_file(record) else None
-                waiting.append((record, content))
-                if len(waiting) > self._downloads_ahead:
-                    yield self._finish(*waiting.popleft())
-            while waiting:
-                yield self._finish(*waiting.popleft())
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        total = len(records) if isinstance(records, Sized) else None
+        async with aclosing(self._astream(records, total)) as stream:
+            async for loaded in stream:
+                yield loaded
 
-    def _finish(
-        self, record: SyncedRecord, content: Future[FileContent] | None
-    ) -> SourceDocument | LoadFailure:
-        object_id = self._object_id(record)
-        try:
-            if content is None:
-                return SourceDocument(
-                    _not_blank(record_text(record), record),
-                    self._metadata(record, object_id, "text/markdown"),
-                )
-            file = content.result()
-            mime_type = _mime_type(record, file)
-            text = self._text_of(record, file, mime_type)
-            return SourceDocument(text, self._metadata(record, object_id, mime_type))
-        except _OF_ONE_RECORD as error:
-            return LoadFailure(record.id, object_id, _title(record), str(error), error)
+    def describe(self, record: SyncedRecord) -> dict[str, Scalar]:
+        """The metadata of a record's document, as far as it is known without the content."""
+        return record_metadata.metadata(
+            record,
+            object_id=self._object_id(record),
+            project_id=self._client.project_id,
+            mime_type=str(record.data.get("mimeType") or "text/markdown"),
+        )
 
-    def _download(self, record: SyncedRecord) -> FileContent:
-        size = record.data.get("size")
-        if isinstance(size, int):
-            self._check_size(record, size)
-        content = self._client.download_content(record.id)
-        self._check_size(record, len(content.data))
-        return content
+    def _stream(self, records: Iterable[SyncedRecord], total: int | None) -> Generator[Loaded]:
+        pool, threads = self._pool(), self._threads()
+        reader = RecordReader(self._synchronous_client(), self._maker(pool), self._downloads)
+        waiting: deque[Future[Loaded]] = deque()
+        with self._reporter(total) as progress:
+            try:
+                for record in filter(self._is_wanted, records):
+                    waiting.append(threads.submit(reader.read, record))
+                    if self._is_full(waiting) or self._has_next(waiting):
+                        yield progress.counted(self._take(waiting))
+                while waiting:
+                    yield progress.counted(self._take(waiting))
+            finally:
+                threads.shutdown(wait=False, cancel_futures=True)
+                pool.close()
+                threads.shutdown(wait=True)
 
-    def _check_size(self, record: SyncedRecord, size: int) -> None:
-        if size > self._max_bytes:
-            raise ContentTooLargeError(
-                f"{_title(record)} has {size:,} bytes; the limit is {self._max_bytes:,}. "
-                "Raise max_bytes to load it."
+    async def _astream(
+        self, records: Iterable[SyncedRecord] | AsyncIterable[SyncedRecord], total: int | None
+    ) -> AsyncGenerator[Loaded]:
+        pool, threads = self._pool(), self._threads()
+        read = self._asynchronous_read(self._maker(pool), threads)
+        waiting: deque[asyncio.Future[Loaded]] = deque()
+        with self._reporter(total) as progress:
+            try:
+                async for record in _each(records):
+                    if not self._is_wanted(record):
+                        continue
+                    waiting.append(ensure_future(read(record)))
+                    if self._is_full(waiting) or self._has_next(waiting):
+                        yield progress.counted(await self._atake(waiting))
+                while waiting:
+                    yield progress.counted(await self._atake(waiting))
+            finally:
+                for task in waiting:
+                    task.cancel()
+                threads.shutdown(wait=False, cancel_futures=True)
+                pool.close()
+                await gather(*waiting, return_exceptions=True)
+                await to_thread(threads.shutdown)
+
+    def _synchronous_client(self) -> RecordSource:
+        if is_asynchronous(self._client):
+            raise ConfigurationError(
+                "An asynchronous client loads with aload, aload_records, or the asynchronous "
+                "methods of the frameworks' loaders."
             )
+        return cast("RecordSource", self._client)
 
-    def _text_of(self, record: SyncedRecord, file: FileContent, mime_type: str) -> str:
-        filename = file.filename or _filename(record)
-        try:
-            text = self._parse(file.data, content_type=mime_type, filename=filename)
-        except ManagedSyncError:
-            raise
-        except Exception as error:
-            raise ParsingError(
-                f"{_title(record)} could not be read: the parser failed with "
-                f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            ) from error
-        return _not_blank(text, record)
+    def _pool(self) -> ParsingPool:
+        return ParsingPool(
+            self._parser,
+            processes=self._processes,
+            timeout=self._parse_timeout,
+            max_memory=self._max_memory,
+        )
 
-    def _metadata(self, record: SyncedRecord, object_id: str, mime_type: str) -> dict[str, Scalar]:
-        parent = record.data.get("parentId")
-        url = record.data.get("url")
-        values = {
-            "object_id": object_id,
-            "record_id": record.id,
-            "source_id": record.source_id,
-            "integration": record.integration,
-            "sync_type": record.sync_type,
-            "project_id": self._client.project_id,
-            "container_id": f"folder:{parent}" if isinstance(parent, str) and parent else None,
-            "title": _title(record),
-            "url": url if isinstance(url, str) else None,
-            "mime_type": mime_type,
-            "updated_at": record.updated_at.isoformat() if record.updated_at else None,
-        }
-        return {name: value for name, value in values.items() if value}
+    def _asynchronous_read(
+        self, maker: DocumentMaker, threads: ThreadPoolExecutor
+    ) -> Callable[[SyncedRecord], Awaitable[Loaded]]:
+        if is_asynchronous(self._client):
+            return AsyncRecordReader(
+                self._client, maker, self._downloads, threads=threads, held=self._at_once
+            ).read
+        reader = RecordReader(self._synchronous_client(), maker, self._downloads)
+        return lambda record: asyncio.get_running_loop().run_in_executor(
+            threads, reader.read, record
+        )
+
+    @property
+    def _at_once(self) -> int:
+        """Files that are downloaded or parsed at once; others wait, or are done."""
+        return self._downloads + max(self._processes, 1)
+
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._at_once, thread_name_prefix="managed-sync-load")
+
+    def _maker(self, pool: ParsingPool) -> DocumentMaker:
+        return DocumentMaker(
+            project_id=self._client.project_id,
+            pool=pool,
+            max_bytes=self._max_bytes,
+            object_id=self._object_id,
+            templates=self._templates,
+        )
+
+    def _reporter(self, total: int | None) -> ProgressReporter:
+        return ProgressReporter(total, on_progress=self._on_progress, show=self._show_progress)
+
+    @property
+    def _wants_total(self) -> bool:
+        return self._show_progress or self._on_progress is not None
+
+    def _is_wanted(self, record: SyncedRecord) -> bool:
+        return self._include_folders or not record.is_folder
+
+    def _is_full(self, waiting: Sequence[Future[Loaded] | asyncio.Future[Loaded]]) -> bool:
+        return len(waiting) >= _UNDER_WAY * self._downloads
+
+    def _has_next(self, waiting: Sequence[Future[Loaded] | asyncio.Future[Loaded]]) -> bool:
+        return waiting[0].done() if self._keep_order else any(one.done() for one in waiting)
+
+    def _take(self, waiting: deque[Future[Loaded]]) -> Loaded:
+        """The next one in order, or the next one that is ready."""
+        if self._keep_order:
+            return waiting.popleft().result()
+        ready = wait(waiting, return_when=FIRST_COMPLETED).done.pop()
+        waiting.remove(ready)
+        return ready.result()
+
+    async def _atake(self, waiting: deque[asyncio.Future[Loaded]]) -> Loaded:
+        if self._keep_order:
+            return await waiting.popleft()
+        done, _ = await asyncio.wait(waiting, return_when=FIRST_COMPLETED)
+        ready = done.pop()
+        waiting.remove(ready)
+        return ready.result()
 
 
-def _object_id(record: SyncedRecord) -> str:
-    return identifiers.object_id_for(record.sync_type, record.id)
+async def _each(
+    records: Iterable[SyncedRecord] | AsyncIterable[SyncedRecord],
+) -> AsyncIterator[SyncedRecord]:
+    """The records one by one; a listing that may wait for the network does so in a thread."""
+    if isinstance(records, AsyncIterable):
+        async for record in records:
+            yield record
+    elif isinstance(records, Iterator):
+        while (following := await to_thread(next, records, None)) is not None:
+            yield following
+    else:
+        for record in records:
+            yield record
 
 
-def _is_file(record: SyncedRecord) -> bool:
-    return identifiers.object_type_for(record.sync_type) == "file"
+def _at_least(lowest: int, **named: int) -> int:
+    """A number that is checked, given under its name.
 
-
-def _filename(record: SyncedRecord) -> str:
-    return str(record.data.get("name") or PurePosixPath(record.source_id).name)
-
-
-def _title(record: SyncedRecord) -> str:
-    if _is_file(record):
-        return _filename(record) or record.id
-    return record_title(record)
-
-
-def _mime_type(record: SyncedRecord, file: FileContent) -> str:
-    """The type the server sent, unless it sent none; then the type the record states."""
-    if file.content_type and file.content_type != _UNKNOWN_TYPE:
-        return file.content_type
-    return str(record.data.get("mimeType") or _UNKNOWN_TYPE)
-
-
-def _not_blank(text: str, record: SyncedRecord) -> str:
-    if not text.strip():
-        raise EmptyContentError(f"{_title(record)} has no text in it.")
-    return text
+    Raises:
+        ConfigurationError: It is too low.
+    """
+    ((name, value),) = named.items()
+    if value < lowest:
+        raise ConfigurationError(f"{name} must be at least {lowest}, not {value}.")
+    return value

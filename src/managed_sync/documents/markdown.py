@@ -7,18 +7,21 @@ like one is escaped (``\#``), and a form feed that is not a page break becomes a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = [
     "PAGE_BREAK",
     "clean",
     "code_block",
+    "deeper",
     "escape",
     "heading",
     "join_blocks",
     "list_item",
+    "outside_code",
     "paragraph",
     "table",
+    "without_code",
 ]
 
 PAGE_BREAK = "\f"
@@ -28,6 +31,8 @@ _NUMBERED = re.compile(r"\d{1,9}[.)]\s")
 _FENCES = re.compile(r"`{3,}")
 # NUL, other controls that no text needs, byte order marks, and halves of surrogate pairs.
 _UNWANTED = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufeff\ud800-\udfff]")
+_FENCE_LINE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_HEADING_MARK = re.compile(r"^(#{1,5}) ", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")
 
 
@@ -96,6 +101,42 @@ def table(rows: Iterable[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(row + [''] * (width - len(row)))} |" for row in cells]
     lines.insert(1, f"| {' | '.join(['---'] * width)} |")
     return "\n".join(lines)
+
+
+def outside_code(change: Callable[[str], str], text: str) -> str:
+    """Markdown with its text changed, and its code blocks as they are."""
+    return "\n".join(part if is_code else change(part) for part, is_code in _parts(text))
+
+
+def without_code(text: str) -> str:
+    """Markdown without its code blocks."""
+    return "\n".join(part for part, is_code in _parts(text) if not is_code)
+
+
+def _parts(text: str) -> Iterator[tuple[str, bool]]:
+    """The text in parts that are code blocks or not; line breaks between them are left out."""
+    lines: list[str] = []
+    fence = ""
+    for line in text.split("\n"):
+        found = _FENCE_LINE.match(line)
+        if found and not fence:
+            fence = found.group(1)
+            if lines:
+                yield "\n".join(lines), False
+            lines = [line]
+        elif found and found.group(1).startswith(fence) and not found.group(2).strip():
+            fence = ""
+            yield "\n".join([*lines, line]), True
+            lines = []
+        else:
+            lines.append(line)
+    if lines:
+        yield "\n".join(lines), bool(fence)
+
+
+def deeper(text: str) -> str:
+    """Markdown with its headings one level lower."""
+    return outside_code(lambda part: _HEADING_MARK.sub(r"#\1 ", part), text)
 
 
 def join_blocks(blocks: Iterable[str]) -> str:

@@ -27,6 +27,8 @@ _PAGE_NUMBER = re.compile(
 _LONGEST_HEADING = 90
 # A line ends on purpose if the next word would still have fit into this part of the widest line.
 _FULL = 0.9
+# A heading is set in larger type, so a line of it is full sooner.
+_WRAPPED = 0.45
 
 
 def pages_to_markdown(pages: Sequence[str], headings: Sequence[Mapping[str, int]]) -> str:
@@ -34,7 +36,8 @@ def pages_to_markdown(pages: Sequence[str], headings: Sequence[Mapping[str, int]
 
     Args:
         pages: The text of each page, line by line.
-        headings: For each page, the lines that are taken for headings, and their levels.
+        headings: For each page, what is taken for headings, and their levels; one that goes on
+            on the next line has a line break in it.
 
     Example:
         >>> pages_to_markdown(["Limits\nThe arm lifts 40 kg."], [{"Limits": 1}])
@@ -45,9 +48,11 @@ def pages_to_markdown(pages: Sequence[str], headings: Sequence[Mapping[str, int]
     texts = []
     for number, (page, levels) in enumerate(zip(lines, headings, strict=True)):
         kept = [line for line in page if number == 0 or not _is_dropped(line, running)]
-        guessed = {line: level for line, level in levels.items() if _shape(line) not in running}
+        widest = max(map(len, kept), default=0)
+        kept, guessed = _with_wrapped_headings_joined(kept, levels, widest)
+        guessed = {line: level for line, level in guessed.items() if _shape(line) not in running}
         title = _title(kept, running) if number == 0 else ""
-        texts.append(markdown.join_blocks(_Page(kept, guessed, title).blocks()))
+        texts.append(markdown.join_blocks(_Page(kept, guessed, title, widest).blocks()))
     return f"\n\n{PAGE_BREAK}".join(texts)
 
 
@@ -77,20 +82,50 @@ def _is_dropped(line: str, running: set[str]) -> bool:
     return _PAGE_NUMBER.search(line) is not None and _shape(line) in running
 
 
+def _with_wrapped_headings_joined(
+    lines: Sequence[str], levels: Mapping[str, int], widest: int
+) -> tuple[list[str], dict[str, int]]:
+    """Lines of which no heading takes two, and the headings among them."""
+    guessed: dict[str, int] = {}
+    wrapped: dict[tuple[str, ...], str] = {}
+    for heading, level in levels.items():
+        parts = tuple(line.strip() for line in heading.splitlines() if line.strip())
+        whole = " ".join(parts)
+        # A short line was not wrapped, so what follows it is something else.
+        if all(len(part) > _WRAPPED * widest for part in parts[:-1]) and _may_be_title(whole):
+            guessed[whole] = level
+            wrapped[parts] = whole
+        else:
+            guessed |= dict.fromkeys(parts, level)
+    joined: list[str] = []
+    for line in lines:
+        joined.append(line)
+        for length in {len(parts) for parts in wrapped} - {1}:
+            if whole := wrapped.get(tuple(joined[-length:]), ""):
+                joined[-length:] = [whole]
+    return joined, guessed
+
+
 def _title(lines: Sequence[str], running: set[str]) -> str:
     """The first line of a document, if it may well be its title."""
     first = next((line for line in lines if line and _shape(line) not in running), "")
-    return "" if len(first) > _LONGEST_HEADING or first.endswith(_SENTENCE_ENDS) else first
+    return first if _may_be_title(first) else ""
+
+
+def _may_be_title(line: str) -> bool:
+    return len(line) <= _LONGEST_HEADING and not line.endswith(_SENTENCE_ENDS)
 
 
 class _Page:
     """One page's lines, to be put together again."""
 
-    def __init__(self, lines: Sequence[str], guessed: Mapping[str, int], title: str) -> None:
+    def __init__(
+        self, lines: Sequence[str], guessed: Mapping[str, int], title: str, widest: int
+    ) -> None:
         self._lines = lines
         self._guessed = guessed
         self._title = title
-        self._widest = max(map(len, lines), default=0)
+        self._widest = widest
 
     def blocks(self) -> Iterator[str]:
         """Headings, list items and paragraphs, in order."""
@@ -139,7 +174,8 @@ class _Page:
         return (
             begins_afresh
             and self._ends_on_purpose(index)
-            and not _reads_like_text(line[number.end() :])
+            # Size of type tells a title from an item of a list; without it, its words have to.
+            and (line in self._guessed or not _reads_like_text(line[number.end() :]))
             and all(_depth(_NUMBERED.match(other)) != _depth(number) for other in (before, after))
         )
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+from collections import Counter
 from pathlib import PurePosixPath
 
 from managed_sync.documents.markdown import PAGE_BREAK, code_block, escape, table
 
-__all__ = ["parse_code", "parse_large_csv", "parse_text"]
+__all__ = ["parse_code", "parse_csv", "parse_text"]
 
+_SEPARATORS = (",", ";", "\t", "|")
 _SNIFFED = 64 * 1024
+_SNIFFED_ROWS = 50
 
 
 def parse_text(text: str) -> str:
@@ -23,15 +27,30 @@ def parse_code(text: str, *, filename: str) -> str:
     return code_block(text, PurePosixPath(filename).suffix.lower().removeprefix("."))
 
 
-def parse_large_csv(text: str) -> str:
-    """A CSV file as a table, row by row, in time that grows with its size only."""
-    sample = text[:_SNIFFED]
-    try:
-        dialect: type[csv.Dialect] = csv.Sniffer().sniff(sample, delimiters=",;|\t")
-    except csv.Error:
-        dialect = csv.excel
+def parse_csv(text: str) -> str:
+    """A CSV file as a table, whatever separates its values, in time that grows with its size."""
+    text = text.replace("\0", "").lstrip("\n\r")
     limit = csv.field_size_limit(max(len(text), 1))
     try:
-        return table(csv.reader(io.StringIO(text.replace("\0", ""), newline=""), dialect))
+        return table(csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text)))
+    except csv.Error:
+        return parse_text(text)
     finally:
         csv.field_size_limit(limit)
+
+
+def _separator(text: str) -> str:
+    """What separates most values, in the same number on most lines, at the beginning."""
+    sample = text[:_SNIFFED]
+    if len(text) > len(sample):
+        sample = sample[: sample.rfind("\n") + 1] or sample
+
+    def score(separator: str) -> tuple[float, int]:
+        rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)
+        widths = Counter(len(row) for row in itertools.islice(rows, _SNIFFED_ROWS) if row)
+        if not widths:
+            return 0, 0
+        width, count = widths.most_common(1)[0]
+        return (count / widths.total() if width > 1 else 0), width
+
+    return max(_SEPARATORS, key=score)

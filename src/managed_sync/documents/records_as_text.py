@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from managed_sync.documents import markdown
 from managed_sync.models import SyncedRecord
 
-__all__ = ["record_text", "record_title"]
+__all__ = ["TEMPLATES", "RecordTemplate", "record_text", "record_title"]
 
 # Not the calendar module's, whose names change with the machine's language.
 _MONTHS = [
@@ -21,19 +22,109 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?\Z")
 _WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_|-")
 _DEEPEST = 20
 
-# What comes first, in this order; all other fields follow in the order of the record.
-_FIELDS = {
-    "contacts": "id firstName lastName jobTitle company email phone owner tags",
-    "companies": "id name domain industry phone address owner tags",
-    "deals": "id stage amount closeDate company owner contactIds",
-    "tickets": "id status priority requester assignee company tags",
-}
 _TITLES = ("name", "subject", "title", "displayName", "email", "domain")
-_LONG_TEXTS = ("description", "notes", "comments")
-# Shown elsewhere, or of no meaning to a reader.
-_HIDDEN = {"parentId", "currency", "customFields", *_LONG_TEXTS}
-_HIDDEN_NAMES = {"contacts": {"firstName", "lastName"}, "deals": {"name"}, "tickets": {"subject"}}
-_LABELS = {"id": "ID", "url": "URL", "contactIds": "Contacts"}
+
+
+@dataclass(frozen=True)
+class RecordTemplate:
+    """How records of one kind are written down.
+
+    Amounts come with their currency, dates in words, comments with author and date, and fields
+    that no template names follow those that it names; nested values are indented lines.
+
+    Args:
+        first: The fields that come first, in this order.
+        titles: The fields that the record may be called by, the first that is there.
+        names: Fields that make up a name together, before any title.
+        long_texts: Fields with a heading of their own at the end: a text, or a list of comments.
+        hidden: Fields that mean nothing to a reader.
+        labels: What fields are called, where their own name in words is not good enough.
+        amounts: Fields that hold an amount of the record's ``currency``.
+
+    Example:
+        >>> invoices = RecordTemplate(first=("number", "total"), amounts=("total",))
+        >>> data = {"name": "Crane", "total": 1200, "currency": "EUR", "number": "R-7"}
+        >>> print(invoices(SyncedRecord(id="1", integration="x", sync_type="invoices", data=data)))
+        # Crane
+        <BLANKLINE>
+        Number: R-7
+        Total: 1,200 EUR
+        <BLANKLINE>
+    """
+
+    first: tuple[str, ...] = ()
+    titles: tuple[str, ...] = _TITLES
+    names: tuple[str, ...] = ("firstName", "lastName")
+    long_texts: tuple[str, ...] = ("description", "notes", "comments")
+    hidden: tuple[str, ...] = ("parentId",)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    amounts: tuple[str, ...] = ("amount",)
+
+    def __call__(self, record: SyncedRecord) -> str:
+        """The record as Markdown: its title as heading, a line for each field, its long texts."""
+        data = record.data
+        elsewhere = {*self.hidden, *self.long_texts, "currency", "customFields", *self._shown(data)}
+        keys = [*(key for key in self.first if key in data)]
+        keys += [key for key in data if key not in keys]
+        lines = [
+            line
+            for key in keys
+            if key not in elsewhere
+            for line in self._field(key, data[key], data)
+        ]
+        custom = data.get("customFields")
+        if isinstance(custom, Mapping):
+            lines += [line for key, value in custom.items() for line in _lines(_own(key), value)]
+        blocks = [
+            markdown.heading(self.title(record), 1),
+            markdown.paragraph("\n".join(lines)),
+        ]
+        for key in self.long_texts:
+            blocks += _long_text(self._label(key), data.get(key))
+        return markdown.join_blocks(blocks) + "\n"
+
+    def title(self, record: SyncedRecord) -> str:
+        """What a person would call the record."""
+        shown = (record.data[key] for key in self._shown(record.data))
+        return " ".join(" ".join(map(str, shown)).split()) or record.source_id or record.id
+
+    def _shown(self, data: Mapping[str, Any]) -> list[str]:
+        """The fields that the title is made of."""
+        if names := [key for key in self.names if data.get(key)]:
+            return names
+        for key in self.titles:
+            value = data.get(key)
+            if isinstance(value, str) and value.strip():
+                return [key]
+        return []
+
+    def _field(self, key: str, value: Any, data: Mapping[str, Any]) -> Iterator[str]:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if key in self.amounts and is_number:
+            currency = data.get("currency")
+            yield f"{self._label(key)}: {_number(value)}{f' {currency}' if currency else ''}"
+        else:
+            yield from _lines(self._label(key), value)
+
+    def _label(self, key: str) -> str:
+        return self.labels.get(key) or _label(key)
+
+
+def _fields(names: str) -> tuple[str, ...]:
+    return tuple(names.split())
+
+
+DEFAULT_TEMPLATE = RecordTemplate()
+TEMPLATES: Mapping[str, RecordTemplate] = {
+    "contacts": RecordTemplate(_fields("id jobTitle company email phone owner tags")),
+    "companies": RecordTemplate(_fields("id domain industry phone address owner tags")),
+    "deals": RecordTemplate(
+        _fields("id stage amount closeDate company owner contactIds"),
+        labels={"contactIds": "Contacts"},
+    ),
+    "tickets": RecordTemplate(_fields("id status priority requester assignee company tags")),
+}
+_LABELS = {"id": "ID", "url": "URL"}
 
 
 def record_title(record: SyncedRecord) -> str:
@@ -44,46 +135,24 @@ def record_title(record: SyncedRecord) -> str:
         >>> record_title(SyncedRecord(id="1", integration="x", sync_type="contacts", data=data))
         'Ada Byron'
     """
-    data = record.data
-    names = [str(data[key]) for key in ("firstName", "lastName") if data.get(key)]
-    if names:
-        return " ".join(names)
-    for key in _TITLES:
-        value = data.get(key)
-        if isinstance(value, str) and value.strip():
-            return " ".join(value.split())
-    return record.source_id or record.id
+    return TEMPLATES.get(record.sync_type, DEFAULT_TEMPLATE).title(record)
 
 
-def record_text(record: SyncedRecord) -> str:
-    """The record as Markdown: its title as heading, a line for each field, then its long texts.
+def record_text(
+    record: SyncedRecord,
+    templates: Mapping[str, Callable[[SyncedRecord], str]] | None = None,
+) -> str:
+    """The record as Markdown, by the template of its sync type.
 
-    Amounts come with their currency, dates in words, comments with author and date, custom fields
-    under their own names; nested values are indented, never dumped as JSON.
+    Args:
+        record: What to write down.
+        templates: Templates by sync type that replace this package's: a ``RecordTemplate``, or
+            anything that makes text of a record.
     """
-    data = record.data
-    first = _FIELDS.get(record.sync_type, "").split()
-    hidden = _HIDDEN | _HIDDEN_NAMES.get(record.sync_type, {"name"} if "name" in data else set())
-    keys = [key for key in first if key in data] + [key for key in data if key not in first]
-    lines = [line for key in keys if key not in hidden for line in _field(key, data[key], data)]
-    custom = data.get("customFields")
-    if isinstance(custom, Mapping):
-        lines += [line for key, value in custom.items() for line in _lines(str(key), value)]
-    blocks = [
-        markdown.heading(record_title(record), 1),
-        markdown.paragraph("\n".join(lines)),
-    ]
-    for key in _LONG_TEXTS:
-        blocks += _long_text(_label(key), data.get(key))
-    return markdown.join_blocks(blocks) + "\n"
-
-
-def _field(key: str, value: Any, data: Mapping[str, Any]) -> Iterator[str]:
-    if key == "amount" and isinstance(value, int | float) and not isinstance(value, bool):
-        currency = data.get("currency")
-        yield f"{_label(key)}: {_number(value)}{f' {currency}' if currency else ''}"
-    else:
-        yield from _lines(_label(key), value)
+    own = (templates or {}).get(record.sync_type)
+    if own is not None:
+        return own(record)
+    return TEMPLATES.get(record.sync_type, DEFAULT_TEMPLATE)(record)
 
 
 def _long_text(label: str, value: Any) -> Iterator[str]:
@@ -131,6 +200,12 @@ def _nested(value: Mapping[Any, Any], depth: int) -> Iterator[str]:
 
 def _is_present(value: Any) -> bool:
     return value is not None and value not in ("", [], {}, ())
+
+
+def _own(key: object) -> str:
+    """A custom field's name: as its owner wrote it, unless it is written as programs do."""
+    name = str(key)
+    return name if " " in name or name[:1].isupper() else _label(name)
 
 
 def _label(key: str) -> str:

@@ -1,4 +1,4 @@
-"""Word, PowerPoint, Excel, HTML, Markdown, CSV and e-mail through ``unstructured``.
+"""Word, PowerPoint, Excel, HTML and Markdown through ``unstructured``.
 
 ``unstructured`` gives a list of elements; here they are written down as Markdown. A title is a
 heading only where the file marks it as one: what merely looks like a title stays a paragraph.
@@ -6,14 +6,12 @@ heading only where the file marks it as one: what merely looks like a title stay
 
 from __future__ import annotations
 
-import email
-import email.message
-import email.policy
 import io
 import logging
 import os
 import re
 import warnings
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -24,34 +22,60 @@ from managed_sync.documents.spacy_model import without_language_model
 from managed_sync.errors import ManagedSyncError, MissingExtraError, ParsingError
 
 __all__ = [
-    "parse_csv",
     "parse_docx",
-    "parse_email",
     "parse_html",
     "parse_markdown",
     "parse_pptx",
     "parse_xlsx",
+    "running_unstructured",
+    "to_markdown",
 ]
 
 # No language detection: its result is not used.
 _OPTIONS: dict[str, Any] = {"languages": [""]}
+# Paragraphs of one character are left out; with an invisible one beside it, it is not alone.
+_WORD_JOINER = "\u2060"
+_ONE_CHARACTER = re.compile(r"(>\s*)([^\s<&]|&#?\w+;)(\s*<)")
+_WORD_TEXT = "word/document.xml"
+_PAGE_BREAK = re.compile(rb"<w:br\b[^>]*w:type=\"page\"[^>]*/>")
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _MIDNIGHT = re.compile(r"(\d{4}-\d\d-\d\d) 00:00:00")
-_EMAIL_HEADERS = ("From", "To", "Cc", "Date", "Subject")
 
 
 def parse_docx(data: bytes, *, name: str) -> str:
     """A Word file; pages are known where Word recorded them."""
-    with _unstructured(name):
+    with running_unstructured(name):
         from unstructured.partition.docx import partition_docx  # noqa: PLC0415
 
-        elements = partition_docx(file=io.BytesIO(data), include_page_breaks=True, **_OPTIONS)
-        return _markdown(elements)
+        elements = partition_docx(
+            file=io.BytesIO(_with_page_breaks(data)), include_page_breaks=True, **_OPTIONS
+        )
+        return to_markdown(elements)
+
+
+def _with_page_breaks(data: bytes) -> bytes:
+    """A Word file whose page breaks can be seen, also where Word has never laid it out.
+
+    ``unstructured`` sees the marks that Word leaves where a page began when it saved the file;
+    other programs write the breaks only that an author has set.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        text = archive.read(_WORD_TEXT)
+        if b"<w:lastRenderedPageBreak" in text or not _PAGE_BREAK.search(text):
+            return data
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as changed:
+            for entry in archive.infolist():
+                part = archive.read(entry)
+                if entry.filename == _WORD_TEXT:
+                    part = _PAGE_BREAK.sub(rb"\g<0><w:lastRenderedPageBreak/>", text)
+                changed.writestr(entry, part, zipfile.ZIP_STORED)
+        return buffer.getvalue()
 
 
 def parse_pptx(data: bytes, *, name: str) -> str:
     """A PowerPoint file: a page and a heading for each slide, its notes below it."""
-    with _unstructured(name):
+    with running_unstructured(name):
         import pptx  # noqa: PLC0415
         from unstructured.partition.pptx import partition_pptx  # noqa: PLC0415
 
@@ -72,7 +96,7 @@ def parse_pptx(data: bytes, *, name: str) -> str:
 
 def parse_xlsx(data: bytes, *, name: str) -> str:
     """An Excel file: a page, a heading and one or more tables for each sheet."""
-    with _unstructured(name):
+    with running_unstructured(name):
         from unstructured.partition.xlsx import partition_xlsx  # noqa: PLC0415
 
         sheets: dict[str, list[Any]] = {}
@@ -84,29 +108,15 @@ def parse_xlsx(data: bytes, *, name: str) -> str:
         )
 
 
-def parse_csv(text: str, *, name: str) -> str:
-    """A CSV file as one table."""
-    with _unstructured(name):
-        from unstructured.partition.csv import partition_csv  # noqa: PLC0415
-
-        # The separator is looked for among comma, semicolon and bar only, so tabs are told apart.
-        first_line = text.lstrip().partition("\n")[0]
-        if "\t" in first_line and not any(separator in first_line for separator in ",;|"):
-            from unstructured.partition.tsv import partition_tsv  # noqa: PLC0415
-
-            return _markdown(partition_tsv(file=io.BytesIO(_utf8(text)), **_OPTIONS))
-        return _markdown(partition_csv(file=io.BytesIO(_utf8(text)), **_OPTIONS))
-
-
 def parse_html(text: str, *, name: str) -> str:
     """An HTML page: its main part where it marks one, without scripts and styles."""
-    with _unstructured(name):
+    with running_unstructured(name):
         return _html_to_markdown(text)
 
 
 def parse_markdown(text: str, *, name: str) -> str:
     """A Markdown file, by way of HTML, so that every way to write a heading comes out alike."""
-    with _unstructured(name):
+    with running_unstructured(name):
         from markdown import markdown as to_html  # noqa: PLC0415
 
         # What partition_md does, with one step in between.
@@ -118,33 +128,18 @@ def parse_markdown(text: str, *, name: str) -> str:
         return markdown.join_blocks([front, _html_to_markdown(html)])
 
 
-def parse_email(data: bytes, *, name: str) -> str:
-    """An e-mail: its headers, then its text; attachments are named, not read."""
-    with _unstructured(name):
-        from unstructured.partition.email import partition_email  # noqa: PLC0415
-
-        message = email.message_from_bytes(data, policy=email.policy.default)
-        headers = [f"{header}: {message[header]}" for header in _EMAIL_HEADERS if message[header]]
-        if not headers:
-            raise ParsingError(f"{name} is said to be an e-mail, but has none of its headers.")
-        subject = str(message["Subject"] or "")
-        elements = partition_email(file=io.BytesIO(data), process_attachments=False, **_OPTIONS)
-        attached = [part.get_filename() for part in message.iter_attachments()]
-        files = ", ".join(filename for filename in attached if filename)
-        return markdown.join_blocks(
-            [
-                markdown.heading(subject, 1),
-                markdown.paragraph("\n".join(headers)),
-                # Headings in the body stand below the subject.
-                *_blocks(elements, deeper=1),
-                markdown.paragraph(f"Attachments: {files}") if files else "",
-            ]
-        )
-
-
 @contextmanager
-def _unstructured(name: str) -> Iterator[None]:
-    """Runs ``unstructured`` quietly, offline, and with its errors made this package's own."""
+def running_unstructured(name: str, *, extra: str = "unstructured") -> Iterator[None]:
+    """Runs ``unstructured`` quietly, offline, and with its errors made this package's own.
+
+    Args:
+        name: What errors call the file.
+        extra: The extra to install if a library is missing.
+
+    Raises:
+        ParsingError: Instead of whatever ``unstructured`` raises.
+        MissingExtraError: A library is missing.
+    """
     _opt_out_of_telemetry()
     try:
         with warnings.catch_warnings():
@@ -154,7 +149,7 @@ def _unstructured(name: str) -> Iterator[None]:
     except ManagedSyncError:
         raise
     except ImportError as error:
-        raise MissingExtraError(f"Reading {name}", "unstructured") from error
+        raise MissingExtraError(f"Reading {name}", extra) from error
     except RecursionError as error:
         raise ParsingError(f"{name} is nested too deeply to be read.") from error
     except Exception as error:
@@ -182,7 +177,8 @@ def _html_to_markdown(html: str) -> str:
 
     if not html.strip():
         return ""
-    return _markdown(partition_html(text=_number_lists(html), **_OPTIONS))
+    html = _ONE_CHARACTER.sub(rf"\1\2{_WORD_JOINER}\3", _number_lists(html))
+    return to_markdown(partition_html(text=html, **_OPTIONS)).replace(_WORD_JOINER, "")
 
 
 def _number_lists(html: str) -> str:
@@ -223,14 +219,17 @@ def _is_slide_title(element: Any) -> bool:
     return bool(element.category == "Title" and element.metadata.category_depth == 0)
 
 
-def _markdown(elements: Iterable[Any]) -> str:
+def to_markdown(
+    elements: Iterable[Any], *, is_heading: Callable[[Any], bool] = _is_marked_heading
+) -> str:
+    """Elements of ``unstructured`` as Markdown, a form feed for each page break among them."""
     pages: list[list[Any]] = [[]]
     for element in elements:
         if element.category == "PageBreak":
             pages.append([])
         else:
             pages[-1].append(element)
-    return _join_pages(markdown.join_blocks(_blocks(page)) for page in pages)
+    return _join_pages(markdown.join_blocks(_blocks(page, is_heading=is_heading)) for page in pages)
 
 
 def _join_pages(pages: Iterable[str]) -> str:
@@ -241,7 +240,6 @@ def _blocks(
     elements: Sequence[Any],
     *,
     is_heading: Callable[[Any], bool] = _is_marked_heading,
-    deeper: int = 0,
 ) -> Iterator[str]:
     depths = [
         element.metadata.category_depth or 0
@@ -253,7 +251,7 @@ def _blocks(
     for element in elements:
         depth = element.metadata.category_depth or 0
         if is_heading(element):
-            yield markdown.heading(element.text, depth + 1 + deeper)
+            yield markdown.heading(element.text, depth + 1)
         elif element.category == "ListItem":
             yield markdown.list_item(element.text, depth - outermost)
         elif element.category == "CodeSnippet":

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Unpack
 
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
 
 from managed_sync.documents import (
+    AsyncRecordSource,
     DocumentLoader,
+    Loaded,
     LoadFailure,
-    Parser,
+    LoadOptions,
     RecordSource,
-    SourceDocument,
+    adocuments_only,
     documents_only,
 )
 from managed_sync.langchain.conversion import to_langchain
@@ -28,14 +31,19 @@ class ManagedSyncLoader(BaseLoader):
     others: it is logged, and kept in ``failures``.
 
     Args:
-        client: Where to load from.
+        client: Where to load from; an asynchronous one for ``alazy_load`` and ``aload``.
         integration: Such as ``"googleDrive"``.
         sync_type: Such as ``"files"``.
-        parser: Turns bytes into Markdown text in place of the built-in parsers.
         raise_on_failure: Whether the first record that cannot be read raises instead.
+        options: As of ``managed_sync.documents.DocumentLoader``: ``parser``, ``downloads``,
+            ``processes``, ``parse_timeout``, ``max_bytes``, ``keep_order``, ``show_progress``
+            and others.
 
     Attributes:
         failures: The records that the last load could not read, with reasons.
+
+    Raises:
+        ConfigurationError: An option makes no sense.
 
     Example:
         ```python
@@ -47,19 +55,18 @@ class ManagedSyncLoader(BaseLoader):
 
     def __init__(
         self,
-        client: RecordSource,
+        client: RecordSource | AsyncRecordSource,
         *,
         integration: str,
         sync_type: str,
-        parser: Parser | None = None,
         raise_on_failure: bool = False,
+        **options: Unpack[LoadOptions],
     ) -> None:
         self.failures: list[LoadFailure] = []
-        self._client = client
         self._integration = integration
         self._sync_type = sync_type
         self._raise_on_failure = raise_on_failure
-        self._loader = DocumentLoader(client, parser=parser)
+        self._loader = DocumentLoader(client, **options)
 
     def lazy_load(self) -> Iterator[Document]:
         """Documents one by one, in the order of the API's listing.
@@ -70,16 +77,29 @@ class ManagedSyncLoader(BaseLoader):
             DocumentError: A record cannot be read, and ``raise_on_failure`` is set.
         """
         self.failures = []
-        records = self._client.iter_records(self._integration, self._sync_type)
         documents = documents_only(
-            self.load_records(records),
+            self._loader.load(self._integration, self._sync_type),
             failures=self.failures,
             raise_on_failure=self._raise_on_failure,
         )
         yield from map(to_langchain, documents)
 
-    def load_records(
-        self, records: Iterable[SyncedRecord]
-    ) -> Iterator[SourceDocument | LoadFailure]:
+    async def alazy_load(self) -> AsyncIterator[Document]:
+        """The same, asynchronously, with an asynchronous client or a synchronous one.
+
+        Raises:
+            ApiError: As ``lazy_load``.
+            DocumentError: A record cannot be read, and ``raise_on_failure`` is set.
+        """
+        self.failures = []
+        documents = adocuments_only(
+            self._loader.aload(self._integration, self._sync_type),
+            failures=self.failures,
+            raise_on_failure=self._raise_on_failure,
+        )
+        async for document in documents:
+            yield to_langchain(document)
+
+    def load_records(self, records: Iterable[SyncedRecord]) -> Iterator[Loaded]:
         """Loads some records only, as ``IndexSync`` does with those that changed."""
         return self._loader.load_records(records)

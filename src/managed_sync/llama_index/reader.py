@@ -2,39 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+import logging
+from asyncio import to_thread
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+from typing import Any, Unpack
 
-from llama_index.core.readers.base import BasePydanticReader
+from llama_index.core.readers.base import BasePydanticReader, ResourcesReaderMixin
 from llama_index.core.schema import Document
 from pydantic import PrivateAttr
 
 from managed_sync.documents import (
+    AsyncRecordSource,
     DocumentLoader,
+    Loaded,
     LoadFailure,
-    Parser,
+    LoadOptions,
     RecordSource,
-    SourceDocument,
+    adocuments_only,
     documents_only,
 )
+from managed_sync.documents.record_source import is_asynchronous
+from managed_sync.errors import ConfigurationError, NotFoundError
+from managed_sync.identifiers import object_id_for
 from managed_sync.llama_index.conversion import to_document
 from managed_sync.models import SyncedRecord
 
 __all__ = ["ManagedSyncReader"]
 
+_logger = logging.getLogger(__name__)
 
-class ManagedSyncReader(BasePydanticReader):
+
+class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
     """Loads a pipeline: one document a record, files parsed into Markdown text.
 
     A record that cannot be read (gone, damaged, encrypted, too large, empty) never stops the
-    others: it is logged, and kept in ``failures``.
+    others: it is logged, and kept in ``failures``. Its resources are the records, by their ids.
 
     Args:
-        client: Where to load from.
+        client: Where to load from; an asynchronous one for the methods that are awaited.
         integration: Such as ``"googleDrive"``.
         sync_type: Such as ``"files"``.
-        parser: Turns bytes into Markdown text in place of the built-in parsers.
         raise_on_failure: Whether the first record that cannot be read raises instead.
+        options: As of ``managed_sync.documents.DocumentLoader``: ``parser``, ``downloads``,
+            ``processes``, ``parse_timeout``, ``max_bytes``, ``keep_order``, ``show_progress``
+            and others.
+
+    Raises:
+        ConfigurationError: An option makes no sense.
 
     Example:
         ```python
@@ -49,16 +63,28 @@ class ManagedSyncReader(BasePydanticReader):
     raise_on_failure: bool = False
 
     # The client holds credentials, so it is not part of what is serialized.
-    _client: RecordSource = PrivateAttr()
+    _client: Any = PrivateAttr()
     _loader: DocumentLoader = PrivateAttr()
     _failures: list[LoadFailure] = PrivateAttr(default_factory=list)
 
     def __init__(
-        self, client: RecordSource, *, parser: Parser | None = None, **fields: Any
+        self,
+        client: RecordSource | AsyncRecordSource,
+        *,
+        integration: str,
+        sync_type: str,
+        raise_on_failure: bool = False,
+        is_remote: bool = True,
+        **options: Unpack[LoadOptions],
     ) -> None:
-        super().__init__(**fields)
+        super().__init__(
+            integration=integration,
+            sync_type=sync_type,
+            raise_on_failure=raise_on_failure,
+            is_remote=is_remote,
+        )
         self._client = client
-        self._loader = DocumentLoader(client, parser=parser)
+        self._loader = DocumentLoader(client, **options)
 
     @classmethod
     def class_name(cls) -> str:
@@ -79,16 +105,160 @@ class ManagedSyncReader(BasePydanticReader):
             DocumentError: A record cannot be read, and ``raise_on_failure`` is set.
         """
         self._failures = []
-        records = self._client.iter_records(self.integration, self.sync_type)
-        documents = documents_only(
-            self.load_records(records),
+        yield from self._documents(self._loader.load(self.integration, self.sync_type))
+
+    async def alazy_load_data(self, *_: Any, **__: Any) -> Iterable[Document]:
+        """The documents, loaded asynchronously; LlamaIndex wants them to be iterable at once.
+
+        Raises:
+            ApiError: As ``lazy_load_data``.
+            DocumentError: A record cannot be read, and ``raise_on_failure`` is set.
+        """
+        self._failures = []
+        documents = adocuments_only(
+            self._loader.aload(self.integration, self.sync_type),
             failures=self._failures,
             raise_on_failure=self.raise_on_failure,
         )
-        yield from map(to_document, documents)
+        return [to_document(document) async for document in documents]
 
-    def load_records(
-        self, records: Iterable[SyncedRecord]
-    ) -> Iterator[SourceDocument | LoadFailure]:
+    async def aload_data(self, *_: Any, **__: Any) -> list[Document]:
+        """The documents, loaded asynchronously.
+
+        Raises:
+            ApiError: As ``lazy_load_data``.
+            DocumentError: A record cannot be read, and ``raise_on_failure`` is set.
+        """
+        return list(await self.alazy_load_data())
+
+    def load_records(self, records: Iterable[SyncedRecord]) -> Iterator[Loaded]:
         """Loads some records only, as ``IndexSync`` does with those that changed."""
         return self._loader.load_records(records)
+
+    def list_resources(self, *_: Any, **__: Any) -> list[str]:
+        """The ids of all records that are not folders."""
+        return list(self.list_resources_with_info())
+
+    async def alist_resources(self, *_: Any, **__: Any) -> list[str]:
+        """The ids of all records that are not folders."""
+        return list(await self.alist_resources_with_info())
+
+    def list_resources_with_info(self, *_: Any, **__: Any) -> dict[str, dict[str, Any]]:
+        """What is known of each record that is not a folder, in one listing."""
+        records = self._synchronous().iter_records(self.integration, self.sync_type)
+        return self._described(records)
+
+    async def alist_resources_with_info(self, *_: Any, **__: Any) -> dict[str, dict[str, Any]]:
+        """What is known of each record that is not a folder, in one listing."""
+        if not is_asynchronous(self._client):
+            return await to_thread(self.list_resources_with_info)
+        records = self._client.iter_records(self.integration, self.sync_type)
+        return self._described([record async for record in records])
+
+    def get_resource_info(self, resource_id: str, *_: Any, **__: Any) -> dict[str, Any]:
+        """The metadata of one record's document, without loading it."""
+        return self._loader.describe(self._synchronous().get_record(resource_id))
+
+    async def aget_resource_info(self, resource_id: str, *_: Any, **__: Any) -> dict[str, Any]:
+        """The metadata of one record's document, without loading it."""
+        return self._loader.describe(await self._ask(self._client.get_record, resource_id))
+
+    def get_permission_info(
+        self, resource_id: str, *_: Any, relation: str = "viewer", **__: Any
+    ) -> dict[str, Any]:
+        """Who has a relation to a record's object now, as the Permissions API says.
+
+        Returns:
+            ``object_id``, ``relation`` and ``users``.
+        """
+        client = self._synchronous()
+        object_id = self._loader.describe(client.get_record(resource_id))["object_id"]
+        users = client.list_users(object_id, relation)
+        return {"object_id": object_id, "relation": relation, "users": users}
+
+    async def aget_permission_info(
+        self, resource_id: str, *_: Any, relation: str = "viewer", **__: Any
+    ) -> dict[str, Any]:
+        """Who has a relation to a record's object now, as the Permissions API says."""
+        object_id = (await self.aget_resource_info(resource_id))["object_id"]
+        users = await self._ask(self._client.list_users, object_id, relation)
+        return {"object_id": object_id, "relation": relation, "users": users}
+
+    def load_resource(self, resource_id: str, *_: Any, **__: Any) -> list[Document]:
+        """The document of one record; none if it cannot be read, see ``failures``."""
+        return self.load_resources([resource_id])
+
+    async def aload_resource(self, resource_id: str, *_: Any, **__: Any) -> list[Document]:
+        """The document of one record; none if it cannot be read, see ``failures``."""
+        return (await self.aload_resources([resource_id]))[resource_id]
+
+    def load_resources(self, resource_ids: list[str], *_: Any, **__: Any) -> list[Document]:
+        """The documents of some records, in their order; those that cannot be read are missing."""
+        self._failures = []
+        client = self._synchronous()
+        found = (self._found(resource_id, client.get_record) for resource_id in resource_ids)
+        loaded = self._loader.load_records(record for record in found if record is not None)
+        return list(self._documents(loaded))
+
+    async def aload_resources(
+        self, resource_ids: list[str], *_: Any, **__: Any
+    ) -> dict[str, list[Document]]:
+        """The documents of some records by their ids; without any for one that cannot be read."""
+        self._failures = []
+
+        async def records() -> AsyncIterator[SyncedRecord]:
+            for resource_id in resource_ids:
+                try:
+                    yield await self._ask(self._client.get_record, resource_id)
+                except NotFoundError as error:
+                    self._note_missing(resource_id, error)
+
+        documents: dict[str, list[Document]] = {resource_id: [] for resource_id in resource_ids}
+        loaded = self._loader.aload_records(records())
+        async for source in adocuments_only(
+            loaded, failures=self._failures, raise_on_failure=self.raise_on_failure
+        ):
+            documents[str(source.metadata["record_id"])].append(to_document(source))
+        return documents
+
+    def _documents(self, loaded: Generator[Loaded]) -> Iterator[Document]:
+        documents = documents_only(
+            loaded, failures=self._failures, raise_on_failure=self.raise_on_failure
+        )
+        yield from map(to_document, documents)
+
+    def _found(
+        self, resource_id: str, get_record: Callable[[str], SyncedRecord]
+    ) -> SyncedRecord | None:
+        try:
+            return get_record(resource_id)
+        except NotFoundError as error:
+            self._note_missing(resource_id, error)
+            return None
+
+    def _note_missing(self, resource_id: str, error: NotFoundError) -> None:
+        if self.raise_on_failure:
+            raise error
+        object_id = object_id_for(self.sync_type, resource_id)
+        _logger.warning("Not loaded: %s", error)
+        self._failures.append(LoadFailure(resource_id, object_id, resource_id, str(error), error))
+
+    def _described(self, records: Iterable[SyncedRecord]) -> dict[str, dict[str, Any]]:
+        return {
+            record.id: self._loader.describe(record) for record in records if not record.is_folder
+        }
+
+    def _synchronous(self) -> Any:
+        """The client, if its methods need not be awaited."""
+        if is_asynchronous(self._client):
+            raise ConfigurationError(
+                "An asynchronous client is used with the methods that are awaited, such as "
+                "aload_data and alist_resources."
+            )
+        return self._client
+
+    async def _ask(self, method: Callable[..., Any], *arguments: str) -> Any:
+        """What the client says, whether it is to be awaited or blocks."""
+        if is_asynchronous(self._client):
+            return await method(*arguments)
+        return await to_thread(method, *arguments)

@@ -1,0 +1,74 @@
+"""What a load gives for each record: a document, or the reason why there is none."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, closing
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from managed_sync.documents.source_document import SourceDocument
+from managed_sync.errors import ManagedSyncError
+
+__all__ = ["LoadFailure", "Loaded", "adocuments_only", "documents_only"]
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoadFailure:
+    """A record that did not become a document.
+
+    Attributes:
+        reason: One sentence that names the record's file and says what is wrong.
+        error: The error itself, with the library's error as its cause.
+    """
+
+    record_id: str
+    object_id: str
+    title: str
+    reason: str
+    error: ManagedSyncError
+
+
+Loaded: TypeAlias = SourceDocument | LoadFailure
+
+
+def documents_only(
+    loaded: Generator[Loaded], *, failures: list[LoadFailure], raise_on_failure: bool
+) -> Generator[SourceDocument]:
+    """The documents among what was loaded; what failed is logged and added to ``failures``.
+
+    Raises:
+        ManagedSyncError: Something failed, and ``raise_on_failure`` is set.
+    """
+    with closing(loaded):
+        for one in loaded:
+            if isinstance(one, SourceDocument):
+                yield one
+            else:
+                _note(one, failures, raise_on_failure)
+
+
+async def adocuments_only(
+    loaded: AsyncGenerator[Loaded], *, failures: list[LoadFailure], raise_on_failure: bool
+) -> AsyncGenerator[SourceDocument]:
+    """The same, asynchronously.
+
+    Raises:
+        ManagedSyncError: Something failed, and ``raise_on_failure`` is set.
+    """
+    async with aclosing(loaded):
+        async for one in loaded:
+            if isinstance(one, SourceDocument):
+                yield one
+            else:
+                _note(one, failures, raise_on_failure)
+
+
+def _note(failure: LoadFailure, failures: list[LoadFailure], raise_on_failure: bool) -> None:
+    if raise_on_failure:
+        raise failure.error
+    _logger.warning("Not loaded: %s", failure.reason)
+    failures.append(failure)

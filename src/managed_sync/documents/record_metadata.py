@@ -1,0 +1,67 @@
+"""What is known of a record before its content is read: its title, its type, its metadata."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from managed_sync.documents.records_as_text import record_title
+from managed_sync.documents.source_document import Scalar
+from managed_sync.identifiers import ObjectId, object_id_for, object_type_for
+from managed_sync.models import FileContent, SyncedRecord
+
+__all__ = ["filename", "has_content", "metadata", "mime_type", "object_id", "title"]
+
+_UNKNOWN_TYPE = "application/octet-stream"
+
+
+def has_content(record: SyncedRecord) -> bool:
+    """Whether the record is a file, whose text is in its content and not in its fields."""
+    return object_type_for(record.sync_type) == "file" and not record.is_folder
+
+
+def object_id(record: SyncedRecord) -> str:
+    """What the Permissions API calls the record's object."""
+    if record.is_folder:
+        return str(ObjectId("folder", record.id))
+    return object_id_for(record.sync_type, record.id)
+
+
+def filename(record: SyncedRecord) -> str:
+    """The name of a file or folder."""
+    return str(record.data.get("name") or PurePosixPath(record.source_id).name)
+
+
+def title(record: SyncedRecord) -> str:
+    """What a person would call the record."""
+    if has_content(record):
+        return filename(record) or record.id
+    return record_title(record)
+
+
+def mime_type(record: SyncedRecord, file: FileContent) -> str:
+    """The type the server sent, unless it sent none; then the type the record states."""
+    if file.content_type and file.content_type != _UNKNOWN_TYPE:
+        return file.content_type
+    return str(record.data.get("mimeType") or _UNKNOWN_TYPE)
+
+
+def metadata(
+    record: SyncedRecord, *, object_id: str, project_id: str, mime_type: str
+) -> dict[str, Scalar]:
+    """The metadata of the record's document; what is not known is left out."""
+    parent = record.data.get("parentId")
+    url = record.data.get("url")
+    values = {
+        "object_id": object_id,
+        "record_id": record.id,
+        "source_id": record.source_id,
+        "integration": record.integration,
+        "sync_type": record.sync_type,
+        "project_id": project_id,
+        "container_id": f"folder:{parent}" if isinstance(parent, str) and parent else None,
+        "title": title(record),
+        "url": url if isinstance(url, str) else None,
+        "mime_type": mime_type,
+        "updated_at": record.updated_at.isoformat() if record.updated_at else None,
+    }
+    return {name: value for name, value in values.items() if value}

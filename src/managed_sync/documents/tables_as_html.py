@@ -1,0 +1,51 @@
+"""The tables of a document as HTML, for whoever shows or computes with them."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+
+from managed_sync.documents import markdown
+
+__all__ = ["MOST_CHARACTERS", "small_tables_html"]
+
+# It is metadata, so every chunk of the document carries it.
+MOST_CHARACTERS = 2000
+_TABLE = re.compile(
+    r"^(?P<head>\|[^\n]*\|)\n\|(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*\n(?P<body>(?:\|[^\n]*\|(?:\n|\Z))*)",
+    re.MULTILINE,
+)
+_BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
+
+
+def small_tables_html(text: str) -> str:
+    r"""All tables of a Markdown text, if they are small; otherwise nothing.
+
+    Example:
+        >>> small_tables_html("| City |\n| --- |\n| Oslo |\n")
+        '<table><tr><th>City</th></tr><tr><td>Oslo</td></tr></table>'
+    """
+    found: list[str] = []
+    length = 0
+    for table in _tables(text):
+        length += len(table)
+        if length > MOST_CHARACTERS:
+            return ""
+        found.append(table)
+    return "".join(found)
+
+
+def _tables(text: str) -> Iterator[str]:
+    for table in _TABLE.finditer(markdown.without_code(text)):
+        rows = [_row(line, "td") for line in table["body"].splitlines()]
+        yield f"<table>{_row(table['head'], 'th')}{''.join(rows)}</table>"
+
+
+def _row(line: str, tag: str) -> str:
+    return f"<tr>{''.join(f'<{tag}>{cell}</{tag}>' for cell in _cells(line))}</tr>"
+
+
+def _cells(line: str) -> Sequence[str]:
+    cells = _BETWEEN_CELLS.split(line.strip()[1:-1])
+    return [html.escape(cell.strip().replace(r"\|", "|"), quote=False) for cell in cells]

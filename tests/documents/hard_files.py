@@ -1,0 +1,160 @@
+"""Files that make parsers fail, hang or fill memory; and scripts and encodings of all kinds.
+
+Large and binary ones are made here, so that nobody has to keep them.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+
+import docx
+import msoffcrypto.format.ooxml
+from PIL import Image, ImageDraw
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+from reportlab.pdfgen.canvas import Canvas
+
+from tests.documents import files
+
+HEBREW = "הרובוט עוצר כשאדם נכנס לאזור העבודה."
+ARABIC = "يتوقف الروبوت عندما يدخل شخص إلى منطقة العمل."
+JAPANESE = "人が作業エリアに入るとロボットは停止します。"
+CHINESE = "有人进入工作区时机器人会停止。"
+KOREAN = "사람이 작업 구역에 들어오면 로봇이 멈춥니다."
+RTF = "application/rtf"
+
+
+@dataclass(frozen=True)
+class HardFile:
+    """A file, and what has to come of it.
+
+    Attributes:
+        text: What the document must contain, if there is to be one.
+        reason: What the failure must say, as a pattern, if there is to be none.
+    """
+
+    name: str
+    content_type: str
+    data: bytes
+    text: str = ""
+    reason: str = ""
+
+
+def all_hard_files() -> list[HardFile]:
+    """All of them but the largest."""
+    words = f"{HEBREW} {ARABIC} {JAPANESE} {CHINESE} {KOREAN}"
+    page = "<html><body><h1>{0}</h1><p>{0}</p></body></html>".format
+    no_text = "no text in it"
+    password = "protected with a password"
+    return [
+        HardFile("scan.pdf", files.PDF, scanned_pdf(), reason=f"{no_text}.*scan"),
+        HardFile("secret.pdf", files.PDF, files.make_pdf(password="s3cret"), reason=password),
+        HardFile("secret.docx", files.DOCX, encrypted_docx(), reason=password),
+        HardFile("long.pdf", files.PDF, files.make_pdf(pages=300), text="# Inspection part 300"),
+        HardFile("cjk.pdf", files.PDF, chinese_pdf(), text=CHINESE),
+        HardFile("bomb.docx", files.DOCX, docx_bomb(), reason="times its size"),
+        HardFile("empty.docx", files.DOCX, docx_of(""), reason=no_text),
+        HardFile("hebrew.docx", files.DOCX, docx_of(HEBREW), text=HEBREW),
+        HardFile("cjk.docx", files.DOCX, docx_of(f"{JAPANESE}{KOREAN}"), text=JAPANESE),
+        HardFile("deep.html", "text/html", deep_html(), text="Deep down."),
+        HardFile("scripts.html", "text/html", page(words).encode(), text=words),
+        HardFile("utf16.html", "text/html", page(words).encode("utf-16"), text=words),
+        HardFile("utf16.txt", "text/plain", words.encode("utf-16"), text=words),
+        HardFile("utf16.csv", "text/csv", f"a,b\n1,{JAPANESE}\n".encode("utf-16"), text=JAPANESE),
+        HardFile("sjis.txt", "text/plain", (JAPANESE * 20).encode("shift_jis"), text=JAPANESE),
+        HardFile("gb.txt", "text/plain", (CHINESE * 20).encode("gb18030"), text=CHINESE),
+        HardFile(
+            "mark.md", "text/markdown", b"\xef\xbb\xbf# Plan\n\nA\0B \xed\xa0\x80C", text="AB C"
+        ),
+        HardFile("empty.txt", "text/plain", b"", reason="is empty"),
+        HardFile("blank.html", "text/html", b"<html><body> </body></html>", reason=no_text),
+        HardFile("lie.docx", files.DOCX, files.make_pdf(), text="# Inspection part 1"),
+        HardFile("lie.pdf", files.PDF, b"just words", reason="is said to be PDF"),
+        HardFile("page.doc", files.DOCX, page("Offer").encode(), text="# Offer"),
+        HardFile("lie.txt", "text/plain", files.make_docx(), text="# Travel policy"),
+        HardFile("photo.txt", "text/plain", files.PNG, reason="image/png"),
+        HardFile("noise.txt", "text/plain", bytes(range(1, 32)) * 20, reason="its bytes are not"),
+        HardFile(
+            "note.rtf", RTF, rb"{\rtf1\ansi Robots stop.\par Doors open.}", text="Robots stop."
+        ),
+        HardFile(
+            "Google document",
+            "application/vnd.google-apps.document",
+            files.make_docx(),
+            text="# Travel policy",
+        ),
+        HardFile(
+            "Google page",
+            "application/vnd.google-apps.document",
+            page("Plan").encode(),
+            text="# Plan",
+        ),
+        HardFile(
+            "Google sheet",
+            "application/vnd.google-apps.spreadsheet",
+            b"a,b\n1,2\n",
+            text="| 1 | 2 |",
+        ),
+        HardFile(
+            "Google slides",
+            "application/vnd.google-apps.presentation",
+            files.make_pptx(),
+            text="# Goals",
+        ),
+    ]
+
+
+def scanned_pdf() -> bytes:
+    """A page that is a picture of text."""
+    picture = Image.new("L", (600, 800), 255)
+    ImageDraw.Draw(picture).text((50, 50), "These words are pixels.")
+    buffer = io.BytesIO()
+    picture.save(buffer, "PDF")
+    return buffer.getvalue()
+
+
+def chinese_pdf() -> bytes:
+    pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=A4)
+    canvas.setFont("STSong-Light", 12)
+    canvas.drawString(72, 700, CHINESE)
+    canvas.save()
+    return buffer.getvalue()
+
+
+def docx_of(text: str) -> bytes:
+    document = docx.Document()
+    document.add_paragraph(text)
+    buffer = io.BytesIO()
+    document.save(buffer)
+    return buffer.getvalue()
+
+
+def encrypted_docx() -> bytes:
+    encrypted = io.BytesIO()
+    msoffcrypto.format.ooxml.OOXMLFile(io.BytesIO(files.make_docx())).encrypt("s3cret", encrypted)
+    return encrypted.getvalue()
+
+
+def docx_bomb(unpacked: int = 300 * 1024**2) -> bytes:
+    """A Word file whose text unpacks to a thousand times its size."""
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(docx_of("words"))) as whole,
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bomb,
+    ):
+        for entry in whole.infolist():
+            if entry.filename != "word/document.xml":
+                bomb.writestr(entry, whole.read(entry))
+        with bomb.open("word/document.xml", "w") as text:
+            for _ in range(unpacked // 1024**2):
+                text.write(b" " * 1024**2)
+    return buffer.getvalue()
+
+
+def deep_html(depth: int = 100_000) -> bytes:
+    return b"<html><body>" + b"<div>" * depth + b"Deep down." + b"</div>" * depth

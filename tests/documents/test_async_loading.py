@@ -1,0 +1,176 @@
+"""Loading on an event loop, with clients whose methods are awaited and with those that block."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from typing import Any
+
+import psutil
+import pytest
+
+from managed_sync.documents import DocumentLoader, Loaded, LoadFailure, LoadProgress
+from managed_sync.errors import AuthenticationError, ConfigurationError, NotFoundError
+from managed_sync.models import FileContent, SyncedRecord, SyncState, SyncStatus
+from tests.documents.misbehaving_parsers import by_instruction
+from tests.documents.test_loading import FakeClient, client_of, load
+
+
+class AsyncClient:
+    """A source of records whose methods are awaited."""
+
+    project_id = "p1"
+
+    def __init__(self, client: FakeClient, *, delay: float = 0.0) -> None:
+        self.client = client
+        self.delay = delay
+        self.now = self.most = 0
+
+    async def iter_records(self, integration: str, sync_type: str) -> AsyncIterator[SyncedRecord]:
+        for record in self.client.iter_records(integration, sync_type):
+            yield record
+
+    async def download_content(self, record_id: str) -> FileContent:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            await asyncio.sleep(self.delay)
+            return self.client.download_content(record_id)
+        finally:
+            self.now -= 1
+
+    async def get_sync_status(self, integration: str, sync_type: str) -> SyncStatus:
+        return SyncStatus(
+            integration=integration,
+            sync_type=sync_type,
+            status=SyncState.IDLE,
+            record_count=len(self.client.records),
+        )
+
+
+def aload(client: FakeClient | AsyncClient, **options: Any) -> list[Loaded]:
+    async def collect() -> list[Loaded]:
+        return [one async for one in DocumentLoader(client, **options).aload("x", "files")]
+
+    return asyncio.run(collect())
+
+
+def many(count: int) -> FakeClient:
+    return client_of(**{f"r{number}": f"text {number}" for number in range(count)})
+
+
+def test_it_loads_the_same_as_synchronously_and_in_the_same_order() -> None:
+    error = NotFoundError("gone", status=404)
+    client = client_of(r1="one", r2=error, r3="three")
+    expected = load(client)
+    assert aload(AsyncClient(client)) == aload(client) == expected
+    assert isinstance(expected[1], LoadFailure)
+
+
+def test_records_can_be_given_as_a_list_or_as_an_asynchronous_iterator() -> None:
+    client = many(3)
+
+    async def collect() -> tuple[list[Loaded], list[Loaded]]:
+        loader = DocumentLoader(AsyncClient(client))
+        listed = AsyncClient(client).iter_records("x", "files")
+        return (
+            [one async for one in loader.aload_records(client.records)],
+            [one async for one in loader.aload_records(listed)],
+        )
+
+    first, second = asyncio.run(collect())
+    assert first == second == load(client)
+
+
+def test_downloads_overlap_up_to_the_limit() -> None:
+    client = AsyncClient(many(30), delay=0.01)
+    assert len(aload(client, downloads=5)) == 30
+    assert client.most == 5
+
+
+def test_what_is_ready_comes_first_where_order_is_not_asked_for() -> None:
+    class FirstIsSlow(AsyncClient):
+        async def download_content(self, record_id: str) -> FileContent:
+            await asyncio.sleep(1 if record_id == "r0" else 0)
+            return self.client.download_content(record_id)
+
+    loaded = aload(FirstIsSlow(many(4)), keep_order=False)
+    assert loaded[-1].object_id == "file:r0"
+
+
+def test_the_loop_goes_on_while_a_client_that_blocks_lists_and_downloads() -> None:
+    listed, downloaded = threading.Event(), threading.Event()
+
+    class Blocking(FakeClient):
+        def iter_records(self, integration: str, sync_type: str) -> Iterator[SyncedRecord]:
+            assert listed.wait(30)
+            return super().iter_records(integration, sync_type)
+
+        def download_content(self, record_id: str) -> FileContent:
+            assert downloaded.wait(30)
+            return super().download_content(record_id)
+
+    class Lazy(Blocking):
+        def iter_records(self, integration: str, sync_type: str) -> Iterator[SyncedRecord]:
+            yield from super().iter_records(integration, sync_type)
+
+    async def collect() -> list[Loaded]:
+        client = Lazy(many(2).records, many(2).contents)
+        # Only a loop that goes on gets to set them.
+        asyncio.get_running_loop().call_later(0.01, listed.set)
+        asyncio.get_running_loop().call_later(0.02, downloaded.set)
+        return [one async for one in DocumentLoader(client).aload("x", "files")]
+
+    assert len(asyncio.run(collect())) == 2
+
+
+def test_the_caller_hears_how_far_it_is() -> None:
+    heard: list[LoadProgress] = []
+    aload(AsyncClient(many(2)), on_progress=heard.append)
+    assert heard == [LoadProgress(1, 0, 2), LoadProgress(2, 0, 2)]
+
+
+def test_what_would_hit_every_record_is_raised() -> None:
+    error = AuthenticationError("expired", status=401)
+    with pytest.raises(AuthenticationError):
+        aload(AsyncClient(client_of(r1="one", r2=error)))
+
+
+def test_an_asynchronous_client_cannot_load_synchronously() -> None:
+    with pytest.raises(ConfigurationError, match="aload"):
+        load(AsyncClient(many(1)))  # type: ignore[arg-type]
+
+
+def test_cancelling_a_load_leaves_no_process_and_no_thread() -> None:
+    async def cancelled() -> None:
+        loader = DocumentLoader(AsyncClient(client_of(r1="hang")), parser=by_instruction)
+
+        async def collect() -> None:
+            async for _ in loader.aload("x", "files"):
+                pass
+
+        loading = asyncio.create_task(collect())
+        while not psutil.Process().children():  # noqa: ASYNC110 - nobody tells when one starts
+            await asyncio.sleep(0.01)
+        loading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await loading
+
+    asyncio.run(cancelled())
+    assert psutil.Process().children() == []
+    assert not [
+        thread for thread in threading.enumerate() if thread.name.startswith("managed-sync")
+    ]
+
+
+def test_a_caller_who_has_seen_enough_stops_the_downloads() -> None:
+    client = AsyncClient(many(100))
+
+    async def first() -> Loaded:
+        async with aclosing(DocumentLoader(client, downloads=2).aload("x", "files")) as loading:
+            return await anext(loading)
+
+    assert asyncio.run(first()).object_id == "file:r0"
+    assert len(client.client.downloads) <= 8
