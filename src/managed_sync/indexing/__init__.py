@@ -5,6 +5,9 @@ from managed_sync.indexing.report import IndexProgress, IndexReport, PlannedChan
 from managed_sync.indexing.sync import IndexSync
 from managed_sync.indexing.targets import IndexTarget, InspectableTarget, RelabelingTarget
 from managed_sync.indexing.verification import VerificationReport
+from managed_sync.indexing.webhook_app import WebhookApp, webhook_router
+from managed_sync.indexing.webhook_secrets import SharedSecret, SignedBody
+from managed_sync.indexing.webhooks import WebhookReceiver
 
 __all__ = [
     "IndexProgress",
@@ -17,5 +20,10 @@ __all__ = [
     "PlannedChange",
     "RecordFailure",
     "RelabelingTarget",
+    "SharedSecret",
+    "SignedBody",
     "VerificationReport",
+    "WebhookApp",
+    "WebhookReceiver",
+    "webhook_router",
 ]
