@@ -196,7 +196,7 @@ class PipelineLedger:
         columns = (records.c[name] for name in Standing._fields)
         statement = select(*columns).where(self._is_here, records.c.record_id.in_(record_ids))
         with self.database.reading() as connection:
-            return {row.record_id: Standing(*row) for row in connection.execute(statement)}
+            return {row[0]: Standing(*row) for row in connection.execute(statement)}
 
     def pages(self) -> Iterator[list[Entry]]:
         """All records, some at a time."""

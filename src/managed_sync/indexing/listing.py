@@ -6,12 +6,12 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import Connection, and_, bindparam, func, literal, null, select
 
 from managed_sync.documents.records_as_text import record_title
 from managed_sync.identifiers import object_type_for
@@ -130,25 +130,37 @@ class Listing:
 
     def _put(self, found: Mapping[str, SyncedRecord]) -> None:
         known = self._ledger.standings(found)
-        rows = []
+        unchanged, rows = [], []
         for record in found.values():
             self._position += 1
             standing = known.get(record.id)
-            is_to_do = (
-                self._anew or standing is None or _may_have_changed(record, standing, self._now)
-            )
+            if standing and not self._anew and not _may_have_changed(record, standing, self._now):
+                unchanged.append(record.id)
+                continue
             rows.append(
                 {
                     "record_id": record.id,
                     "position": self._position,
                     "is_new": standing is None or standing.chunk_count == 0,
-                    "record": _as_text(record) if is_to_do else None,
+                    "record": _as_text(record),
                 }
             )
-        statement = listed.insert().values({name: bindparam(name) for name in rows[0]})
         with self._ledger.database.reading() as connection:
+            # Only a record that is listed twice is there already.
             connection.execute(listed.delete().where(listed.c.record_id.in_(found)))
-            connection.execute(statement, rows)
+            if unchanged:
+                self._copy(connection, unchanged)
+            if rows:
+                statement = listed.insert().values({name: bindparam(name) for name in rows[0]})
+                connection.execute(statement, rows)
+
+    def _copy(self, connection: Connection, record_ids: Sequence[str]) -> None:
+        """Notes records that need nothing, without sending a row for each."""
+        known = select(records.c.record_id, literal(0), literal(False), null()).where(
+            self._is_known, records.c.record_id.in_(record_ids)
+        )
+        names = ["record_id", "position", "is_new", "record"]
+        connection.execute(listed.insert().from_select(names, known))
 
     def close(self) -> None:
         """Forgets the listing."""
@@ -193,8 +205,8 @@ def _may_have_changed(record: SyncedRecord, standing: Standing, now: float) -> b
         return True
     # A record of another kind is its own content; a file can change while its record stays.
     return (
-        _is_file(record)
-        and record.updated_at is None
+        record.updated_at is None
+        and _is_file(record)
         and not any(record.data.get(name) for name in _DIGESTS)
     )
 
