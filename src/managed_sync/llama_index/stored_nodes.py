@@ -46,8 +46,9 @@ class StoredNodes:
     def delete(self, ids: Sequence[str]) -> None:
         """Removes nodes; one that is not there is no error."""
         # Where the index keeps its own list of nodes, it fails on one that is not in it.
+        keeps_list = not self._store.stores_text or self._index._store_nodes_override
         own_list = self._index.index_struct.nodes_dict
-        known = [node_id for node_id in ids if not own_list or node_id in own_list]
+        known = [node_id for node_id in ids if not keeps_list or node_id in own_list]
         if known:
             self._index.delete_nodes(known, delete_from_docstore=True)
 
