@@ -17,7 +17,8 @@ from sqlalchemy import text
 
 from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing import Ledger, Pipeline
-from managed_sync.indexing.ledger import Entry, Outcome, PipelineLedger, State
+from managed_sync.indexing.entries import Entry, Outcome, State
+from managed_sync.indexing.ledger import PipelineLedger
 from tests.indexing.world import Source, Target, run
 
 BOX = Pipeline("p1", "box", "files")

@@ -1,6 +1,7 @@
 """An index that stays in step with the source."""
 
-from managed_sync.indexing.ledger import Ledger, Pipeline
+from managed_sync.indexing.entries import Pipeline
+from managed_sync.indexing.ledger import Ledger
 from managed_sync.indexing.report import IndexProgress, IndexReport, PlannedChange, RecordFailure
 from managed_sync.indexing.sync import IndexSync
 from managed_sync.indexing.targets import IndexTarget, InspectableTarget, RelabelingTarget

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from managed_sync.documents import Chunk, SourceDocument
-from managed_sync.indexing.ledger import Entry, Outcome, State
+from managed_sync.indexing.entries import Entry, Outcome, State
 
 __all__ = ["Change", "Work", "change_for", "unchanged"]
 

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from managed_sync.documents import RecordSource
 from managed_sync.errors import ConfigurationError, NotFoundError
-from managed_sync.indexing.ledger import Pipeline
+from managed_sync.indexing.entries import Pipeline
 from managed_sync.models import SyncedRecord
 
 __all__ = ["ChangePage", "ChangeSource", "Feed", "RecordLookup"]

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, and_, bindparam, func, literal, null, select
 
 from managed_sync.documents.records_as_text import record_title
 from managed_sync.identifiers import object_type_for
-from managed_sync.indexing.ledger import PipelineLedger, Standing
+from managed_sync.indexing.entries import Standing
+from managed_sync.indexing.ledger import PipelineLedger
 from managed_sync.indexing.tables import listed, records, staging_metadata
 from managed_sync.models import SyncedRecord
 

@@ -20,9 +20,10 @@ from pathlib import Path
 
 from managed_sync.documents import Chunker, DocumentLoader, RecordSource
 from managed_sync.errors import ConfigurationError, IndexingError, SettingsChangedError
+from managed_sync.indexing.entries import Pipeline, State
 from managed_sync.indexing.feed import Feed
 from managed_sync.indexing.fingerprint import differences, fingerprint
-from managed_sync.indexing.ledger import Ledger, Pipeline, PipelineLedger, State
+from managed_sync.indexing.ledger import Ledger, PipelineLedger
 from managed_sync.indexing.locks import locked
 from managed_sync.indexing.persistent_target import PersistentTarget, Retries
 from managed_sync.indexing.report import IndexProgress, IndexReport

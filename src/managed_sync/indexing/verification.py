@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from managed_sync.indexing.ledger import Entry, PipelineLedger, State
+from managed_sync.indexing.entries import Entry, State
+from managed_sync.indexing.ledger import PipelineLedger
 from managed_sync.indexing.persistent_target import PersistentTarget
 from managed_sync.indexing.report import IndexReport
 from managed_sync.indexing.targets import IndexTarget, InspectableTarget

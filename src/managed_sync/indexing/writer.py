@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from managed_sync.documents import Chunk, SourceDocument
 from managed_sync.documents.tokens import well_formed
 from managed_sync.indexing.changes import Change, Work, change_for, unchanged
-from managed_sync.indexing.ledger import Entry, PipelineLedger
+from managed_sync.indexing.entries import Entry
+from managed_sync.indexing.ledger import PipelineLedger
 from managed_sync.indexing.persistent_target import PersistentTarget
 
 __all__ = ["Tally", "Writer"]
