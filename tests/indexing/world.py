@@ -121,12 +121,14 @@ class Target:
 
     Attributes:
         dies_at: The call from which on every call fails.
+        dies_of: What it raises then.
         refuses: Texts that it does not take.
     """
 
     chunks: dict[str, Chunk] = field(default_factory=dict)
     embedded: list[str] = field(default_factory=list)
     dies_at: int | None = None
+    dies_of: type[BaseException] = OSError
     refuses: Callable[[str], bool] = lambda text: False
     calls: int = 0
 
@@ -148,7 +150,7 @@ class Target:
     def _live(self) -> None:
         self.calls += 1
         if self.dies_at is not None and self.calls >= self.dies_at:
-            raise OSError("disk full")
+            raise self.dies_of("disk full")
 
     def texts(self) -> set[tuple[str, str]]:
         return {(chunk.object_id, chunk.text) for chunk in self.chunks.values()}

@@ -115,7 +115,10 @@ def index(
                 f"Error: {error}\nTrying again in {seconds:.0f} s.", markup=False, soft_wrap=True
             )
 
-        run_again_and_again(lambda: _ignore(once()), every=pause, stop=stop, on_error=note)
+        def work() -> None:
+            once()  # its status is for a single run: the next one comes anyway
+
+        run_again_and_again(work, every=pause, stop=stop, on_error=note)
 
 
 def verify(
@@ -156,7 +159,7 @@ def index_pipelines(
     client: ManagedSyncClient,
     pipelines: list[PipelineName],
     *,
-    withheld: Callable[[PipelineName, DeletionsWithheldError], None] | None = None,
+    withheld: Callable[[DeletionsWithheldError], None] | None = None,
     **options: Any,
 ) -> dict[PipelineName, IndexReport]:
     """Loads, splits, embeds and indexes pipelines, behind progress bars.
@@ -181,7 +184,7 @@ def index_pipelines(
             except DeletionsWithheldError as error:
                 if withheld is None:
                     raise
-                withheld(name, error)
+                withheld(error)
                 reports[name] = error.report
             if not reports[name].complete:
                 break
@@ -207,7 +210,7 @@ def _run_once(
         place,
         client,
         pipelines,
-        withheld=lambda _, error: withheld.append(error),
+        withheld=withheld.append,
         stop=stop,
         **options,
     )
@@ -258,7 +261,3 @@ def _seconds(pause: str) -> float:
     if match is None or int(match[1]) == 0:
         raise ConfigurationError(f"{pause!r} is not a pause; write 60s, 15m, 1h or 1d.")
     return float(int(match[1]) * _UNITS[match[2] or "s"])
-
-
-def _ignore(_status: int) -> None:
-    """What a single run would exit with; the next run comes anyway."""
