@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from managed_sync.errors import ConfigurationError, IndexingError
+from managed_sync.errors import ConfigurationError, IndexingError, MissingExtraError
 from managed_sync.indexing import Ledger, Pipeline
 from managed_sync.indexing.entries import Entry, Outcome, State
 from managed_sync.indexing.ledger import PipelineLedger
@@ -299,7 +299,30 @@ def test_a_place_that_makes_no_sense_is_refused(place: str, said: str) -> None:
         Ledger(place)
 
 
-def test_a_password_is_in_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_postgresql_without_its_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("managed_sync.indexing.ledger_database.find_spec", lambda name: None)
+
+    with pytest.raises(MissingExtraError, match=r"managed-sync\[postgres\]"):
+        Ledger("postgresql://user:s3cret@127.0.0.1:1/ledger")
+
+
+def test_a_full_disk_is_said_and_what_was_written_before_is_still_there(tmp_path: Path) -> None:
+    place = tmp_path / "ledger.db"
+    with Ledger(place) as ledger:
+        box = ledger.of(BOX)
+        box.finish([outcome("a", chunks={"c": "m"})])
+        with ledger.database.reading() as connection:
+            pages = connection.scalar(text("PRAGMA page_count"))
+            connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+
+        with pytest.raises(IndexingError, match="full"):
+            box.begin([(Entry(f"r{number}", title="x" * 999), {}) for number in range(99)])
+
+        assert entry_of(box, "a").chunks == {"c": "m"}
+        assert box.due(now=0) == []
+
+
+def test_a_password_is_in_no_error() -> None:
     with pytest.raises(IndexingError) as caught:
         Ledger("postgresql://user:s3cret@127.0.0.1:1/ledger")
 
