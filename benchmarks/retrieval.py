@@ -84,7 +84,7 @@ def run(
         selectivities=tuple(dict.fromkeys(case.selectivity for case in cases)),
         cores=os.cpu_count() or 1,
         python=platform.python_version(),
-        versions=environments.installed_versions(),
+        versions=environments.installed_versions("numpy"),
         peer_versions=environments.required_versions() if with_peers else {},
     )
     return Results(setting, points, failures)
@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Console(soft_wrap=True, markup=False, highlight=False).print(tables.as_markdown(results))
     if options.update_docs:
         results.save(_DOCS / "retrieval.json")
-        tables.update_page(_DOCS / "retrieval.md", results)
+        tables.update_page(_DOCS / "retrieval.md", tables.as_markdown(results))
         plot.draw(results, _DOCS / "retrieval.svg")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.indexing import Results, as_markdown
+from benchmarks.indexing import as_markdown, load
 from benchmarks.indexing_contenders import CONTENDERS, OURS, Measured, main
 
 DOCS = Path(__file__).parents[2] / "docs" / "benchmarks"
@@ -42,15 +42,13 @@ def test_all_end_with_the_same_texts_and_embed_what_changed(
 
 
 def test_the_page_shows_what_was_measured() -> None:
-    content = json.loads((DOCS / "indexing.json").read_text(encoding="utf-8"))
-    content["measured"] = tuple(Measured(**one) for one in content["measured"])
+    results = load(DOCS / "indexing.json")
 
-    assert as_markdown(Results(**content)) in (DOCS / "indexing.md").read_text(encoding="utf-8")
+    assert as_markdown(results) in (DOCS / "indexing.md").read_text(encoding="utf-8")
 
 
 def test_a_run_without_changes_takes_a_twentieth_at_most_and_memory_does_not_grow() -> None:
-    content = json.loads((DOCS / "indexing.json").read_text(encoding="utf-8"))
-    results = Results(**{**content, "measured": tuple(Measured(**m) for m in content["measured"])})
+    results = load(DOCS / "indexing.json")
     peaks = []
     for records in (10_000, 100_000):
         first = results.of(OURS, records, "first")
