@@ -77,9 +77,9 @@ def lines_from(python: Path, arguments: Sequence[str]) -> Iterator[str]:
         raise subprocess.CalledProcessError(process.returncode, command)
 
 
-def installed_versions() -> dict[str, str]:
-    """The versions of what is measured here."""
-    return {name: version(name) for name in ("managed-sync", "numpy")}
+def installed_versions(*packages: str) -> dict[str, str]:
+    """The versions of what is measured here: this package, and some others."""
+    return {name: version(name) for name in ("managed-sync", *packages)}
 
 
 def required_versions(names: Sequence[str]) -> dict[str, str]:

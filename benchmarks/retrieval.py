@@ -85,7 +85,7 @@ def run(
         selectivities=tuple(dict.fromkeys(case.selectivity for case in cases)),
         cores=os.cpu_count() or 1,
         python=platform.python_version(),
-        versions=environments.installed_versions(),
+        versions=environments.installed_versions("numpy"),
         peer_versions=environments.required_versions(_PEERS) if with_peers else {},
     )
     return Results(setting, points, failures)

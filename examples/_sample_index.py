@@ -16,7 +16,7 @@ from rich.progress import Progress, TaskID
 
 from managed_sync import IndexSync, ManagedSyncClient
 from managed_sync.errors import ConfigurationError, NotFoundError, SyncFailedError
-from managed_sync.indexing import IndexTarget
+from managed_sync.indexing import IndexProgress, IndexTarget
 from managed_sync.sample_company import copy_company
 from managed_sync.server import EmbeddedServer
 
@@ -108,6 +108,6 @@ def _users_of(company: Path) -> list[str]:
     return list(permissions["users"])
 
 
-def _show(progress: Progress, task: TaskID, done: int, total: int) -> None:
+def _show(progress: Progress, task: TaskID, now: IndexProgress) -> None:
     # A bar without anything to do would never look finished.
-    progress.update(task, completed=done if total else 1, total=total or 1)
+    progress.update(task, completed=now.done if now.total else 1, total=now.total or 1)

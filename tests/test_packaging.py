@@ -12,11 +12,11 @@ import pytest
 import managed_sync
 
 FRAMEWORKS = {"langchain_core", "llama_index", "qdrant_client"}
-SERVER = {"fastapi", "sqlalchemy", "uvicorn", "yaml"}
+SERVER = {"fastapi", "uvicorn", "yaml", "psycopg"}
 COMMANDS = {"typer"}  # httpx itself loads rich where it finds it
 PARSERS = {"unstructured", "kreuzberg", "spacy", "wordllama", "numpy"}
 OPTIONAL = FRAMEWORKS | SERVER | COMMANDS | PARSERS
-CORE = {"httpx", "pydantic", "tiktoken", "jwt"}
+CORE = {"httpx", "pydantic", "sqlalchemy", "tiktoken", "jwt"}
 
 
 def python(code: str) -> str:
@@ -39,6 +39,15 @@ def test_the_core_needs_no_extra() -> None:
     ).split()
 
     assert not OPTIONAL & set(loaded)
+
+
+def test_asking_does_not_load_what_indexing_needs() -> None:
+    loaded = python(
+        "import sys; from managed_sync import ManagedSyncClient, AccessChecker;"
+        "import managed_sync.cli.app; print(*sys.modules)"
+    ).split()
+
+    assert "sqlalchemy" not in loaded
 
 
 @pytest.mark.parametrize(

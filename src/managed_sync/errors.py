@@ -27,6 +27,9 @@
     │   └── ParsingError                bytes that no parser could read
     ├── SyncFailedError                 a pipeline's last sync failed, or did not end in time
     ├── IndexingError                   the index could not be brought up to date
+    │   ├── IndexLockedError            another run works on the same pipeline
+    │   ├── DeletionsWithheldError      the listing lacks more records than seems right
+    │   └── SettingsChangedError        the index was built with other settings
     └── SourceError                     the embedded server's source folder
         └── PermissionsFileError        permissions.yaml is missing or malformed
 
@@ -39,6 +42,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from managed_sync.indexing.report import IndexReport
     from managed_sync.permissions.report import RetrievalReport
 
 
@@ -238,6 +242,43 @@ class SyncFailedError(ManagedSyncError):
 
 class IndexingError(ManagedSyncError):
     """The index could not be brought up to date; what it held before is still there."""
+
+
+class IndexLockedError(IndexingError):
+    """Another run works on the same pipeline; the message says which."""
+
+
+class DeletionsWithheldError(IndexingError):
+    """A listing lacks so many records that are in the index that it may be wrong.
+
+    Everything else was brought up to date, and nothing was deleted. If the records really are gone,
+    run once with ``allow_deletions=True``, on the command line with ``--allow-deletions``.
+
+    Attributes:
+        count: How many records would be deleted.
+        titles: What some of them are called.
+        report: What the run did before it stopped; see ``IndexReport``.
+    """
+
+    def __init__(
+        self, pipeline: str, *, count: int, known: int, titles: Iterable[str], report: IndexReport
+    ) -> None:
+        self.count = count
+        self.titles = tuple(titles)
+        self.report = report
+        super().__init__(
+            f"The API lists {pipeline} without {count:,} of {known:,} records that are in the "
+            f"index, such as {', '.join(self.titles)}. Nothing was deleted. If they really are "
+            f"gone, run once with allow_deletions=True (--allow-deletions)."
+        )
+
+
+class SettingsChangedError(IndexingError):
+    """The index was built with another parser, chunker or embedding model.
+
+    Old and new chunks would not fit together. Go back to the old settings, or run once with
+    ``rebuild=True``, on the command line with ``--rebuild``, to index every record anew.
+    """
 
 
 class SourceError(ManagedSyncError):

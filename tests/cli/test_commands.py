@@ -253,7 +253,18 @@ class TestWithoutAWorkspace:
 
     @pytest.mark.parametrize(
         "command",
-        ["demo", "serve", "enable", "status", "pull", "index", "search", "check", "explain"],
+        [
+            "demo",
+            "serve",
+            "enable",
+            "status",
+            "pull",
+            "index",
+            "verify",
+            "search",
+            "check",
+            "explain",
+        ],
     )
     def test_every_command_explains_itself(self, tmp_path: Path, command: str) -> None:
         result = run(tmp_path, command, "--help")

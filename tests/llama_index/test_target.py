@@ -2,33 +2,66 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import chromadb
 import pytest
 from llama_index.core import StorageContext, VectorStoreIndex
 from llama_index.core.embeddings import MockEmbedding
 from llama_index.core.vector_stores import SimpleVectorStore
+from llama_index.core.vector_stores.types import BasePydanticVectorStore
+from llama_index.vector_stores.chroma import ChromaVectorStore
 from llama_index.vector_stores.qdrant import QdrantVectorStore
 from qdrant_client import QdrantClient
 
+from managed_sync import IndexSync
 from managed_sync.documents import Chunk
+from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index import LlamaIndexTarget
+from tests.indexing.world import AT_ONCE, Source
 
-IDS = [f"00000000-0000-0000-0000-00000000000{n}" for n in range(4)]
+IDS = [f"00000000-0000-0000-0000-00000000000{n}" for n in range(5)]
+NAMES = {"project_id": "p1", "integration": "box", "sync_type": "files"}
 
 
-def chunk(number: int, text: str = "text") -> Chunk:
+class Model(MockEmbedding):
+    """Counts what it embeds, and can be told to fail."""
+
+    embedded: list[str] = []  # noqa: RUF012 - a field of a pydantic model, copied for each
+    fails: bool = False
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        if self.fails:
+            raise TimeoutError("the model does not answer")
+        self.embedded.append(text)
+        return super()._get_text_embedding(text)
+
+
+def chunk(number: int, text: str = "text", **metadata: str | int) -> Chunk:
     offsets = {"start_char": 0, "end_char": len(text), "chunk_index": number}
-    return Chunk(text, {"object_id": "file:1", "chunk_id": IDS[number], **offsets})
+    ids = {"object_id": "file:1", "chunk_id": IDS[number]}
+    return Chunk(text, {**ids, **NAMES, **offsets, **metadata})
 
 
-@pytest.fixture(params=["simple", "qdrant"])
-def index(request: pytest.FixtureRequest) -> VectorStoreIndex:
-    store = (
-        SimpleVectorStore()
-        if request.param == "simple"
-        else QdrantVectorStore("chunks", client=QdrantClient(":memory:"))
-    )
+@pytest.fixture
+def model() -> Model:
+    return Model(embed_dim=8, embedded=[])
+
+
+@pytest.fixture(params=["simple", "qdrant", "chroma"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> BasePydanticVectorStore:
+    if request.param == "simple":
+        return SimpleVectorStore()
+    if request.param == "qdrant":
+        return QdrantVectorStore("chunks", client=QdrantClient(":memory:"))
+    collection = chromadb.PersistentClient(str(tmp_path)).create_collection("chunks")
+    return ChromaVectorStore(chroma_collection=collection)
+
+
+@pytest.fixture
+def index(store: BasePydanticVectorStore, model: Model) -> VectorStoreIndex:
     storage = StorageContext.from_defaults(vector_store=store)
-    return VectorStoreIndex([], storage_context=storage, embed_model=MockEmbedding(embed_dim=8))
+    return VectorStoreIndex([], storage_context=storage, embed_model=model)
 
 
 def stored(index: VectorStoreIndex) -> dict[str, str]:
@@ -45,3 +78,83 @@ def test_chunks_are_written_under_their_ids_replaced_and_removed(index: VectorSt
     target.delete([IDS[0]])
 
     assert stored(index) == {IDS[2]: "new text", IDS[3]: "text"}
+
+
+def test_what_may_be_there_and_is_not_is_no_error_in_an_empty_store(
+    index: VectorStoreIndex,
+) -> None:
+    target = LlamaIndexTarget(index)
+
+    target.delete([IDS[0]])
+    target.upsert([chunk(1)], present={IDS[1]})
+
+    assert stored(index) == {IDS[1]: "text"}
+
+
+def test_a_chunk_that_cannot_be_embedded_again_stays_as_it_was(
+    index: VectorStoreIndex, model: Model
+) -> None:
+    target = LlamaIndexTarget(index)
+    target.upsert([chunk(1)])
+    model.fails = True
+
+    with pytest.raises(TimeoutError):
+        target.upsert([chunk(1, "new text")], present={IDS[1]})
+
+    model.fails = False
+    assert stored(index) == {IDS[1]: "text"}
+
+
+def test_metadata_is_replaced_without_embedding(index: VectorStoreIndex, model: Model) -> None:
+    target = LlamaIndexTarget(index)
+    target.upsert([chunk(1, url="https://old", container_id="folder:a")])
+    model.embedded.clear()
+
+    target.relabel([chunk(1, container_id="folder:b", page=3)])
+
+    assert model.embedded == []
+    (found,) = index.as_retriever(similarity_top_k=5).retrieve("q")
+    assert found.node.get_content() == "text"
+    assert found.node.metadata == chunk(1, container_id="folder:b", page=3).metadata
+
+
+def test_it_says_what_it_holds(index: VectorStoreIndex) -> None:
+    target = LlamaIndexTarget(index)
+    assert target.held([IDS[1]]) == set()
+    target.upsert([chunk(1), chunk(2), chunk(3, integration="drive")])
+
+    assert target.held([IDS[1], IDS[3], IDS[4]]) == {IDS[1], IDS[3]}
+    assert sorted(target.chunk_ids(NAMES) or ()) == [IDS[1], IDS[2]]
+
+
+def test_titles_and_headings_go_into_the_vector_and_dates_do_not(index: VectorStoreIndex) -> None:
+    text = LlamaIndexTarget(index).embedded_text
+
+    assert text(chunk(1, title="A")) != text(chunk(1, title="B"))
+    assert text(chunk(1, heading="A")) != text(chunk(1, heading="B"))
+    assert text(chunk(1, updated_at="2026")) == text(chunk(1, updated_at="2027"))
+
+
+def test_a_vector_store_with_a_model_is_enough(
+    store: BasePydanticVectorStore, model: Model, tmp_path: Path
+) -> None:
+    target = LlamaIndexTarget(store, model)
+    source = Source(a="One.", b="Two.")
+    sync = IndexSync(source, target, tmp_path / "ledger.db", retries=AT_ONCE)
+    assert sync.run(integration="box", sync_type="files").added == 2
+    source.move("a", "elsewhere")
+    del source.files["b"]
+
+    report = sync.run(integration="box", sync_type="files")
+
+    assert (report.updated, report.deleted, report.chunks_embedded) == (1, 1, 0)
+    assert sync.verify(integration="box", sync_type="files").agrees
+
+
+def test_a_store_without_a_model_and_an_index_with_two_are_refused(
+    index: VectorStoreIndex, store: BasePydanticVectorStore, model: Model
+) -> None:
+    with pytest.raises(ConfigurationError, match="needs an embed_model"):
+        LlamaIndexTarget(store)
+    with pytest.raises(ConfigurationError, match="leave embed_model out"):
+        LlamaIndexTarget(index, model)

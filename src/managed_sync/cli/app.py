@@ -9,7 +9,7 @@ import typer
 from managed_sync import __version__
 from managed_sync.cli.asking import check, explain, search
 from managed_sync.cli.demo import demo
-from managed_sync.cli.indexing import index
+from managed_sync.cli.indexing import index, verify
 from managed_sync.cli.pipelines import enable, pull, status
 from managed_sync.cli.serving import serve
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_IN_THE_ORDER_OF_USE = (demo, serve, enable, status, pull, index, search, check, explain)
+_IN_THE_ORDER_OF_USE = (demo, serve, enable, status, pull, index, verify, search, check, explain)
 for command in _IN_THE_ORDER_OF_USE:
     app.command()(command)
 

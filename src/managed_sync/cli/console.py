@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,11 +16,18 @@ from rich.table import Table
 from managed_sync.client import ManagedSyncClient
 from managed_sync.models import SyncStatus
 
-__all__ = ["command_line", "counting", "output", "plain_table", "progress_display", "wait_for_sync"]
+__all__ = [
+    "command_line",
+    "output",
+    "plain_table",
+    "progress_display",
+    "progress_output",
+    "wait_for_sync",
+]
 
 output = Console(highlight=False, soft_wrap=False)
 # Progress goes to the error stream, so that the output can be piped.
-_progress_output = Console(stderr=True)
+progress_output = Console(stderr=True)
 
 
 def plain_table(*columns: str) -> Table:
@@ -41,19 +48,8 @@ def progress_display() -> Iterator[Progress]:
         TextColumn("{task.fields[unit]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=_progress_output) as progress:
+    with Progress(*columns, console=progress_output) as progress:
         yield progress
-
-
-def counting(progress: Progress, description: str, unit: str) -> Callable[[int, int], None]:
-    """A new progress bar, as a function of how much is done and how much there is to do."""
-    task = progress.add_task(description, total=None, unit=unit)
-
-    def update(done: int, total: int) -> None:
-        # A bar without anything to do would never look finished.
-        progress.update(task, completed=done if total else 1, total=total or 1)
-
-    return update
 
 
 def wait_for_sync(

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from managed_sync.cli.console import command_line, output, progress_display, wait_for_sync
-from managed_sync.cli.indexing import index_pipelines, print_reports
+from managed_sync.cli.index_report import print_reports
+from managed_sync.cli.indexing import index_pipelines
 from managed_sync.cli.options import DEFAULT_WORKSPACE, WorkspaceOption
 from managed_sync.cli.vector_index import open_index
 from managed_sync.cli.workspace import PipelineName, Workspace

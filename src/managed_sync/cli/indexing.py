@@ -1,12 +1,16 @@
-"""The command that brings the index up to date."""
+"""The commands that keep the index in step: index, verify."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from managed_sync.cli.console import counting, output, plain_table, progress_display
+from managed_sync.cli.console import progress_display, progress_output, wait_for_sync
+from managed_sync.cli.index_report import as_json, print_plans, print_reports, print_verification
 from managed_sync.cli.options import (
     DEFAULT_WORKSPACE,
     OptionalIntegration,
@@ -14,65 +18,237 @@ from managed_sync.cli.options import (
     WorkspaceOption,
     chosen_pipelines,
 )
+from managed_sync.cli.stopping import StopRequest, stop_on_signal
 from managed_sync.cli.vector_index import COMFORTABLE_CHUNKS, open_index
 from managed_sync.cli.workspace import PipelineName, Workspace
 from managed_sync.client import ManagedSyncClient
-from managed_sync.indexing import IndexReport
+from managed_sync.errors import ConfigurationError, DeletionsWithheldError, ManagedSyncError
 
 if TYPE_CHECKING:
     from langchain_qdrant import QdrantVectorStore
 
-__all__ = ["index", "index_pipelines", "print_reports"]
+    from managed_sync.indexing import IndexReport, IndexSync
+
+__all__ = ["index", "index_pipelines", "verify"]
+
+SOME_FAILED = 3
+DELETIONS_WITHHELD = 4
+DISAGREES = 5
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def index(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     integration: OptionalIntegration = None,
     sync_type: OptionalSyncType = None,
+    *,
+    watch: Annotated[
+        str | None,
+        typer.Option(help="Run again and again, with this pause: 60s, 15m, 1h.", metavar="PAUSE"),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
+    ] = False,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON, one line for each run.")
+    ] = False,
+    allow_deletions: Annotated[
+        bool,
+        typer.Option(
+            "--allow-deletions",
+            help="Delete even if more than 30 % of the records, and at least 20, are gone.",
+        ),
+    ] = False,
+    rebuild: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild",
+            help="Index every record anew, as after a change of parser, chunks or embedding.",
+        ),
+    ] = False,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full", help="Compare every record, and try again at once what failed before."
+        ),
+    ] = False,
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait for another run on the same pipeline.", min=0)
+    ] = 0.0,
 ) -> None:
     """Index what is new or changed, and remove what is gone from the source.
 
-    Exits with status 3 if some records could not be read; all others are indexed.
+    Exits with status 3 if some records are not indexed, which are tried again by later runs; with
+    4 if deletions were withheld; with 130 or 143 if it was stopped, which leaves nothing half done.
+    """
+    from managed_sync.indexing.watching import watch as run_again_and_again
+
+    pause = None if watch is None else _seconds(watch)
+    if pause is not None and (dry_run or rebuild or allow_deletions):
+        raise ConfigurationError(
+            "--watch goes with none of --dry-run, --rebuild and --allow-deletions: these are for "
+            "a single run."
+        )
+    place = Workspace(workspace)
+    with stop_on_signal() as stop, place.connect() as client:
+        options = {
+            "dry_run": dry_run,
+            "allow_deletions": allow_deletions,
+            "rebuild": rebuild,
+            "full": full,
+            "wait": wait,
+        }
+        once = partial(
+            _run_once,
+            place,
+            client,
+            (integration, sync_type),
+            options=options,
+            stop=stop,
+            as_lines=json_output,
+        )
+        if pause is None:
+            raise typer.Exit(once())
+
+        def note(error: ManagedSyncError, seconds: float) -> None:
+            progress_output.print(
+                f"Error: {error}\nTrying again in {seconds:.0f} s.", markup=False, soft_wrap=True
+            )
+
+        def work() -> None:
+            once()  # its status is for a single run: the next one comes anyway
+
+        run_again_and_again(work, every=pause, stop=stop, on_error=note)
+
+
+def verify(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    integration: OptionalIntegration = None,
+    sync_type: OptionalSyncType = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Put right what does not agree.")
+    ] = False,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print what was found as JSON.")
+    ] = False,
+) -> None:
+    """Compare the index, its ledger and the source with each other.
+
+    Exits with status 5 if they do not agree, or after a repair with 3 if some records could not be
+    indexed.
     """
     place = Workspace(workspace)
-    with place.connect() as client:
-        pipelines = chosen_pipelines(place, integration, sync_type)
-        reports = index_pipelines(place, client, pipelines)
-    print_reports(reports)
-    if any(report.failed for report in reports.values()):
-        raise typer.Exit(3)
+    with place.connect() as client, open_index(place) as store:
+        sync = _index_sync(place, client, store)
+        found = {
+            name: sync.verify(integration=name.integration, sync_type=name.sync_type, repair=repair)
+            for name in chosen_pipelines(place, integration, sync_type)
+        }
+    if json_output:
+        typer.echo(as_json(found))
+    else:
+        print_verification(found)
+    if any(report.repair and report.repair.failed for report in found.values()):
+        raise typer.Exit(SOME_FAILED)
+    if not repair and not all(report.agrees for report in found.values()):
+        raise typer.Exit(DISAGREES)
 
 
 def index_pipelines(
-    workspace: Workspace, client: ManagedSyncClient, pipelines: list[PipelineName]
+    workspace: Workspace,
+    client: ManagedSyncClient,
+    pipelines: list[PipelineName],
+    *,
+    withheld: Callable[[DeletionsWithheldError], None] | None = None,
+    **options: Any,
 ) -> dict[PipelineName, IndexReport]:
-    """Loads, splits, embeds and indexes pipelines, behind progress bars."""
-    from managed_sync.indexing import IndexSync
-    from managed_sync.langchain import LangChainTarget, ManagedSyncLoader
+    """Loads, splits, embeds and indexes pipelines, behind progress bars.
+
+    ``withheld`` is called when a pipeline's deletions are withheld, which otherwise raises; the
+    options are those of ``IndexSync.run``.
+    """
+    from managed_sync.cli.index_progress import index_progress
 
     reports = {}
-    with open_index(workspace) as store, progress_display() as progress:
-        for pipeline in pipelines:
-            integration, sync_type = pipeline
-            sync = IndexSync(
-                client,
-                LangChainTarget(store),
-                workspace.ledger,
-                loader=ManagedSyncLoader(client, integration=integration, sync_type=sync_type),
-            )
-            reports[pipeline] = sync.run(
-                integration=integration,
-                sync_type=sync_type,
-                on_progress=counting(progress, str(pipeline), "records"),
-            )
+    with open_index(workspace) as store, index_progress(progress_output) as meter_for:
+        sync = _index_sync(workspace, client, store)
+        for name in pipelines:
+            integration, sync_type = name
+            try:
+                reports[name] = sync.run(
+                    integration=integration,
+                    sync_type=sync_type,
+                    on_progress=meter_for(str(name)),
+                    **options,
+                )
+            except DeletionsWithheldError as error:
+                if withheld is None:
+                    raise
+                withheld(error)
+                reports[name] = error.report
+            if not reports[name].complete:
+                break
         _warn_of_size(store)
     return reports
+
+
+def _run_once(
+    place: Workspace,
+    client: ManagedSyncClient,
+    chosen: tuple[str | None, str | None],
+    *,
+    options: dict[str, Any],
+    stop: StopRequest,
+    as_lines: bool,
+) -> int:
+    """One run over all pipelines; gives the exit status."""
+    pipelines = chosen_pipelines(place, *chosen)
+    if place.is_local:
+        _sync_the_folder(client, pipelines)
+    withheld: list[DeletionsWithheldError] = []
+    reports = index_pipelines(
+        place,
+        client,
+        pipelines,
+        withheld=withheld.append,
+        stop=stop,
+        **options,
+    )
+    if as_lines:
+        typer.echo(as_json(reports))
+    elif options["dry_run"]:
+        print_plans(reports)
+    else:
+        print_reports(reports)
+    for error in withheld:
+        progress_output.print(f"Error: {error}", markup=False, soft_wrap=True)
+    if stop.is_set():
+        return stop.status
+    if withheld:
+        return DELETIONS_WITHHELD
+    return SOME_FAILED if any(report.failed for report in reports.values()) else 0
+
+
+def _sync_the_folder(client: ManagedSyncClient, pipelines: list[PipelineName]) -> None:
+    """Lets the embedded server read its folder, so that an edit is indexed by one command."""
+    with progress_display() as progress:
+        for name in pipelines:
+            client.enable_sync(*name)
+        for name in pipelines:
+            wait_for_sync(progress, client, *name)
+
+
+def _index_sync(place: Workspace, client: ManagedSyncClient, store: QdrantVectorStore) -> IndexSync:
+    from managed_sync.indexing import IndexSync
+    from managed_sync.langchain import LangChainTarget
+
+    return IndexSync(client, LangChainTarget(store), place.ledger)
 
 
 def _warn_of_size(store: QdrantVectorStore) -> None:
     chunks = store.client.count(store.collection_name).count
     if chunks > COMFORTABLE_CHUNKS:
-        output.print(
+        progress_output.print(
             f"The index holds {chunks:,} chunks. The local one is made for up to "
             f"{COMFORTABLE_CHUNKS:,}: it stays exact, but gets slow. For more, use IndexSync with "
             f"a Qdrant server or PostgreSQL.",
@@ -80,20 +256,8 @@ def _warn_of_size(store: QdrantVectorStore) -> None:
         )
 
 
-def print_reports(reports: dict[PipelineName, IndexReport]) -> None:
-    """Prints a line for each pipeline, and one for each record that could not be read."""
-    table = plain_table("pipeline", "added", "updated", "same", "deleted", "failed", "chunks")
-    for pipeline, report in reports.items():
-        counts = (
-            report.added,
-            report.updated,
-            report.unchanged,
-            report.deleted,
-            len(report.failed),
-            report.chunks_written,
-        )
-        table.add_row(str(pipeline), *map(str, counts))
-    output.print(table)
-    for report in reports.values():
-        for failure in report.failed:
-            output.print(f"Not indexed: {failure.reason}", markup=False, soft_wrap=True)
+def _seconds(pause: str) -> float:
+    match = re.fullmatch(r"(\d+)([smhd]?)", pause.strip())
+    if match is None or int(match[1]) == 0:
+        raise ConfigurationError(f"{pause!r} is not a pause; write 60s, 15m, 1h or 1d.")
+    return float(int(match[1]) * _UNITS[match[2] or "s"])

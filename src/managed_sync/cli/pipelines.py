@@ -47,7 +47,8 @@ def status(
     sync_type: OptionalSyncType = None,
 ) -> None:
     """Show what each pipeline is doing, and what of it is in the index."""
-    from managed_sync.indexing.ledger import Ledger, Pipeline
+    from managed_sync.cli.index_report import failure_line
+    from managed_sync.indexing import Ledger, Pipeline
 
     place = Workspace(workspace)
     table = plain_table(
@@ -57,9 +58,9 @@ def status(
     with place.connect() as client, Ledger(place.ledger) as ledger:
         for name in chosen_pipelines(place, integration, sync_type):
             state = client.get_sync_status(*name)
-            pipeline = Pipeline(client.project_id, *name)
-            records, chunks = ledger.counts(pipeline)
-            failures = ledger.failures(pipeline)
+            indexed = ledger.of(Pipeline(client.project_id, *name))
+            records, chunks = indexed.counts()
+            failures = indexed.failures()
             synced_at = state.last_synced_at
             table.add_row(
                 str(name),
@@ -71,7 +72,7 @@ def status(
                 str(len(failures)),
             )
             notes += [f"{name}: {said}" for said in (state.error, *state.warnings) if said]
-            notes += [f"{name}: not indexed: {reason}" for reason in failures.values()]
+            notes += [f"{name}: {failure_line(failure)}" for failure in failures]
     output.print(table)
     for note in notes:
         output.print(note, markup=False)

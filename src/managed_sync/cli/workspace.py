@@ -97,6 +97,11 @@ class Workspace:
         finally:
             self._server_file.unlink(missing_ok=True)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether commands talk to the embedded server, and not to an API that runs elsewhere."""
+        return not Settings.from_env().project_id
+
     @contextmanager
     def connect(self) -> Iterator[ManagedSyncClient]:
         """A client of the API that the environment names, or of the embedded server.
@@ -107,7 +112,7 @@ class Workspace:
         Raises:
             ConfigurationError: There is no API to talk to.
         """
-        if Settings.from_env().project_id:
+        if not self.is_local:
             with ManagedSyncClient.from_env(retry_budget=_RETRY_BUDGET) as client:
                 yield client
             return

@@ -7,146 +7,65 @@ nothing behind that a later run does not know of.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Sequence
+import json
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, Self
 
-from managed_sync.errors import IndexingError
+from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-__all__ = ["Ledger", "Pipeline"]
+from managed_sync.documents.tokens import well_formed
+from managed_sync.indexing.entries import Entry, Outcome, Pipeline, Standing, State
+from managed_sync.indexing.ledger_database import LedgerDatabase
+from managed_sync.indexing.report import RecordFailure
+from managed_sync.indexing.tables import pipelines, records
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS records (
-    pipeline TEXT NOT NULL,
-    record_id TEXT NOT NULL,
-    version TEXT,
-    failure TEXT,
-    PRIMARY KEY (pipeline, record_id)
-);
-CREATE TABLE IF NOT EXISTS chunks (
-    pipeline TEXT NOT NULL,
-    record_id TEXT NOT NULL,
-    chunk_id TEXT NOT NULL,
-    PRIMARY KEY (pipeline, record_id, chunk_id)
-);
-"""
+__all__ = ["Ledger", "PipelineLedger"]
 
-
-class Pipeline(NamedTuple):
-    """What names a pipeline."""
-
-    project_id: str
-    integration: str
-    sync_type: str
-
-    def __str__(self) -> str:
-        return "/".join(self)
+_ROWS_AT_ONCE = 500
+_FIRST_WAIT = 60.0
+_LONGEST_WAIT = 24 * 3600.0
 
 
 class Ledger:
-    """The records of an index, with their versions and chunks, in an SQLite file.
+    """The records of an index, with their versions and chunks.
 
     Args:
-        path: The file; it is made if it is not there, its folder too.
+        place: A file, which is made if it is not there, or the URL of a PostgreSQL database, such
+            as ``postgresql+psycopg://user@host/database``, for several workers.
 
     Raises:
-        IndexingError: The file cannot be opened, or is not a ledger.
+        IndexingError: It cannot be used, or is not a ledger.
+        ConfigurationError: The URL makes no sense.
+
+    Example:
+        ```python
+        with Ledger("state.db") as ledger:
+            for failure in ledger.of(Pipeline("p1", "googleDrive", "files")).failures():
+                print(failure.title, failure.reason)
+        ```
     """
 
-    def __init__(self, path: str | Path) -> None:
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, timeout=30)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.executescript(_SCHEMA)
-        except (sqlite3.Error, OSError) as error:
-            raise IndexingError(
-                f"The ledger {path} cannot be used ({error}). If it is damaged, remove it together "
-                f"with the index, and index anew."
-            ) from None
+    def __init__(self, place: str | Path) -> None:
+        self.database = LedgerDatabase(place)
 
-    def versions(self, pipeline: Pipeline) -> dict[str, str | None]:
-        """Each known record's version; ``None`` where the index does not hold it wholly."""
-        rows = self._database.execute(
-            "SELECT record_id, version FROM records WHERE pipeline = ?", (str(pipeline),)
-        )
-        return dict(rows.fetchall())
-
-    def failures(self, pipeline: Pipeline) -> dict[str, str]:
-        """The reason for each record that could not be indexed in its present version."""
-        rows = self._database.execute(
-            "SELECT record_id, failure FROM records WHERE pipeline = ? AND failure IS NOT NULL",
-            (str(pipeline),),
-        )
-        return dict(rows.fetchall())
-
-    def counts(self, pipeline: Pipeline) -> tuple[int, int]:
-        """How many records of the pipeline have chunks in the index, and how many chunks."""
-        row = self._database.execute(
-            "SELECT count(DISTINCT record_id), count(*) FROM chunks WHERE pipeline = ?",
-            (str(pipeline),),
-        ).fetchone()
-        return row[0], row[1]
-
-    def chunk_ids(self, pipeline: Pipeline, record_id: str) -> set[str]:
-        """Every chunk of a record that may be in the index."""
-        rows = self._database.execute(
-            "SELECT chunk_id FROM chunks WHERE pipeline = ? AND record_id = ?",
-            (str(pipeline), record_id),
-        )
-        return {chunk_id for (chunk_id,) in rows}
-
-    def begin(self, pipeline: Pipeline, record_id: str, chunk_ids: Iterable[str]) -> None:
-        """Writes down that these chunks are about to be written, and the record is in between."""
-        with self._database:
-            self._database.execute(
-                "INSERT INTO records (pipeline, record_id) VALUES (?, ?) "
-                "ON CONFLICT DO UPDATE SET version = NULL",
-                (str(pipeline), record_id),
-            )
-            self._database.executemany(
-                "INSERT OR IGNORE INTO chunks VALUES (?, ?, ?)",
-                [(str(pipeline), record_id, chunk_id) for chunk_id in chunk_ids],
-            )
-
-    def finish(
-        self, pipeline: Pipeline, record_id: str, version: str, removed: Sequence[str]
-    ) -> None:
-        """Writes down that the record is indexed in this version, and which chunks are gone."""
-        with self._database:
-            self._database.executemany(
-                "DELETE FROM chunks WHERE pipeline = ? AND record_id = ? AND chunk_id = ?",
-                [(str(pipeline), record_id, chunk_id) for chunk_id in removed],
-            )
-            self._database.execute(
-                "UPDATE records SET version = ?, failure = NULL "
-                "WHERE pipeline = ? AND record_id = ?",
-                (version, str(pipeline), record_id),
-            )
-
-    def fail(self, pipeline: Pipeline, record_id: str, reason: str) -> None:
-        """Writes down why a record is not indexed in its present version; it is tried again."""
-        with self._database:
-            self._database.execute(
-                "INSERT INTO records (pipeline, record_id, failure) VALUES (?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET failure = excluded.failure",
-                (str(pipeline), record_id, reason),
-            )
-
-    def forget(self, pipeline: Pipeline, record_id: str) -> None:
-        """Forgets a record whose chunks were removed."""
-        with self._database:
-            for table in ("chunks", "records"):
-                self._database.execute(
-                    f"DELETE FROM {table} WHERE pipeline = ? AND record_id = ?",  # noqa: S608
-                    (str(pipeline), record_id),
-                )
+    def of(self, pipeline: Pipeline) -> PipelineLedger:
+        """The part that belongs to a pipeline."""
+        values = pipeline._asdict()
+        insert = _insert(self.database.connection, pipelines)
+        with self.database.writing() as connection:
+            connection.execute(insert.values(values).on_conflict_do_nothing())
+            pipeline_id = connection.execute(
+                select(pipelines.c.id).filter_by(**values)
+            ).scalar_one()
+        return PipelineLedger(self.database, pipeline, pipeline_id)
 
     def close(self) -> None:
-        """Closes the file."""
-        self._database.close()
+        """Closes the connection."""
+        self.database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -158,3 +77,198 @@ class Ledger:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class PipelineLedger:
+    """The ledger of one pipeline; ``Ledger.of`` gives it."""
+
+    def __init__(self, database: LedgerDatabase, pipeline: Pipeline, pipeline_id: int) -> None:
+        self.database = database
+        self.pipeline = pipeline
+        self.pipeline_id = pipeline_id
+        self._is_here = records.c.pipeline_id == pipeline_id
+
+    def note(self, name: str) -> Any:
+        """A value of the pipeline itself: ``settings``, ``cursor``, ``compared_at``, ``holder``."""
+        with self.database.reading() as connection:
+            statement = select(pipelines.c[name]).filter_by(id=self.pipeline_id)
+            return connection.execute(statement).scalar_one()
+
+    def set_notes(self, **values: Any) -> None:
+        """Writes values of the pipeline itself."""
+        with self.database.writing() as connection:
+            connection.execute(update(pipelines).filter_by(id=self.pipeline_id).values(values))
+
+    def counts(self) -> tuple[int, int]:
+        """How many records have chunks in the index, and how many chunks."""
+        statement = select(func.count(), func.coalesce(func.sum(records.c.chunk_count), 0))
+        with self.database.reading() as connection:
+            row = connection.execute(
+                statement.where(self._is_here, records.c.chunk_count > 0)
+            ).one()
+        return row[0], int(row[1])
+
+    def entries(self, record_ids: Collection[str]) -> dict[str, Entry]:
+        """What is known of some records."""
+        statement = select(records).where(self._is_here, records.c.record_id.in_(record_ids))
+        with self.database.reading() as connection:
+            return {row.record_id: _entry(row) for row in connection.execute(statement)}
+
+    def standings(self, record_ids: Collection[str]) -> dict[str, Standing]:
+        """How some records stand; those that are not known are left out."""
+        columns = (records.c[name] for name in Standing._fields)
+        statement = select(*columns).where(self._is_here, records.c.record_id.in_(record_ids))
+        with self.database.reading() as connection:
+            return {row[0]: Standing(*row) for row in connection.execute(statement)}
+
+    def pages(self) -> Iterator[list[Entry]]:
+        """All records, some at a time."""
+        after = ""
+        while True:
+            statement = (
+                select(records)
+                .where(self._is_here, records.c.record_id > after)
+                .order_by(records.c.record_id)
+                .limit(_ROWS_AT_ONCE)
+            )
+            with self.database.reading() as connection:
+                page = [_entry(row) for row in connection.execute(statement)]
+            if not page:
+                return
+            yield page
+            after = page[-1].record_id
+
+    def failures(self) -> list[RecordFailure]:
+        """The records that are not in the index in their present version, with the reasons."""
+        statement = select(records).where(self._is_here, records.c.state == State.FAILED)
+        with self.database.reading() as connection:
+            rows = connection.execute(statement.order_by(records.c.title, records.c.record_id))
+            return [
+                RecordFailure(row.record_id, row.title, row.error, row.attempts, row.retry_at)
+                for row in rows
+            ]
+
+    def due(self, now: float) -> list[str]:
+        """The records that a run should look at even if the API does not name them."""
+        statement = select(records.c.record_id, records.c.state, records.c.retry_at).where(
+            self._is_here, records.c.state != State.INDEXED
+        )
+        with self.database.reading() as connection:
+            return [
+                record_id
+                for record_id, state, retry_at in connection.execute(statement)
+                if state == State.PENDING or retry_at is None or retry_at <= now
+            ]
+
+    def begin(self, about: Sequence[tuple[Entry, Mapping[str, str | None]]]) -> None:
+        """Writes down that records are in between, and every chunk that the index may hold of them.
+
+        Args:
+            about: What is known of each record, and the chunks with the marks that are certain.
+        """
+        self._put(
+            {
+                **_row(entry.record_id, State.PENDING, chunks),
+                "version": entry.version,
+                "digest": entry.digest,
+                "title": _storable(entry.title),
+                "error": entry.error,
+                "attempts": entry.attempts,
+                "retry_at": entry.retry_at,
+            }
+            for entry, chunks in about
+        )
+
+    def finish(self, outcomes: Sequence[Outcome], *, now: float | None = None) -> None:
+        """Writes down how work on records ended, after the index has confirmed it."""
+        now = time.time() if now is None else now
+        failed = [outcome.record_id for outcome in outcomes if outcome.error is not None]
+        before = self.entries(failed) if failed else {}
+        rows = []
+        for outcome in outcomes:
+            state = State.INDEXED if outcome.error is None else State.FAILED
+            row = _row(outcome.record_id, state, outcome.chunks)
+            row |= {"version": outcome.version, "digest": outcome.digest}
+            row["title"] = _storable(outcome.title)
+            row |= {"error": None, "attempts": 0, "retry_at": None}
+            if outcome.error is not None:
+                known = before.get(outcome.record_id)
+                again = known is not None and known.version == outcome.version
+                attempts = (known.attempts if known and again else 0) + 1
+                row["error"] = _storable(outcome.error)
+                row["attempts"] = attempts
+                row["retry_at"] = now + _wait_after(attempts)
+            rows.append(row)
+        self._put(rows)
+
+    def forget(self, record_ids: Collection[str]) -> None:
+        """Forgets records whose chunks were removed."""
+        statement = records.delete().where(self._is_here, records.c.record_id.in_(record_ids))
+        with self.database.writing() as connection:
+            connection.execute(statement)
+
+    def distrust(self, settings: str | None = None) -> None:
+        """Lets the next run index every record anew, whatever its version is.
+
+        Args:
+            settings: What the index will have been built with.
+        """
+        for page in self.pages():
+            self.begin([(entry, dict.fromkeys(entry.chunks)) for entry in page])
+        # Last, so that a rebuild that stops before is asked for once more.
+        self.set_notes(cursor=None, **({} if settings is None else {"settings": settings}))
+
+    def _put(self, rows: Any) -> None:
+        rows = [{"pipeline_id": self.pipeline_id, **row} for row in rows]
+        if not rows:
+            return
+        insert = _insert(self.database.connection, records)
+        keys = ["pipeline_id", "record_id"]
+        changed = {name: insert.excluded[name] for name in rows[0] if name not in keys}
+        # With a parameter for each column one prepared statement serves all rows.
+        statement = insert.values({name: bindparam(name) for name in rows[0]})
+        with self.database.writing() as connection:
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=keys, set_=changed), rows
+            )
+
+
+def _wait_after(attempts: int) -> float:
+    """Seconds until the next try: none after the first failure, then from a minute to a day."""
+    if attempts == 1:
+        return 0.0
+    return float(min(_FIRST_WAIT * 2 ** min(attempts - 2, 20), _LONGEST_WAIT))
+
+
+def _storable(text: str) -> str:
+    """The text without what no database takes."""
+    return well_formed(text).replace("\0", "\ufffd")
+
+
+def _row(record_id: str, state: State, chunks: Mapping[str, str | None]) -> dict[str, Any]:
+    return {
+        "record_id": record_id,
+        "state": state.value,
+        "chunks": json.dumps(dict(chunks), separators=(",", ":")),
+        "chunk_count": len(chunks),
+    }
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(
+        record_id=row.record_id,
+        state=State(row.state),
+        version=row.version,
+        digest=row.digest,
+        chunks=json.loads(row.chunks),
+        title=row.title,
+        error=row.error,
+        attempts=row.attempts,
+        retry_at=row.retry_at,
+    )
+
+
+def _insert(connection: Connection, table: Any) -> Any:
+    """An insertion that can say what to do where the row is there already."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table)

@@ -3,67 +3,39 @@
 What this module promises:
 
 - New chunks are written before the old ones of the same record are removed.
-- Nothing is removed unless the API listed the whole pipeline without it.
-- A record that cannot be read stays in the index as it was, and is tried again by the next run.
+- Nothing is removed unless the API listed the whole pipeline without it, or says of the single
+  record that it is gone.
+- A record that cannot be read stays in the index as it was, and is tried again by a later run.
 - A run that stops anywhere is finished by the next one.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import asyncio
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-from managed_sync.documents import (
-    Chunker,
-    DocumentLoader,
-    LoadFailure,
-    RecordSource,
-    SourceDocument,
-)
-from managed_sync.errors import EmptyContentError, IndexingError
-from managed_sync.indexing.ledger import Ledger, Pipeline
-from managed_sync.indexing.targets import IndexTarget
-from managed_sync.models import SyncedRecord
+from managed_sync.documents import Chunker, DocumentLoader, RecordSource
+from managed_sync.errors import ConfigurationError, IndexingError, SettingsChangedError
+from managed_sync.indexing.entries import Pipeline, State
+from managed_sync.indexing.feed import Feed
+from managed_sync.indexing.fingerprint import differences, fingerprint
+from managed_sync.indexing.ledger import Ledger, PipelineLedger
+from managed_sync.indexing.locks import locked
+from managed_sync.indexing.persistent_target import PersistentTarget, Retries
+from managed_sync.indexing.report import IndexProgress, IndexReport
+from managed_sync.indexing.run import RecordLoader, Run
+from managed_sync.indexing.targets import IndexTarget, InspectableTarget
+from managed_sync.indexing.verification import Verification, VerificationReport
 
-__all__ = ["IndexReport", "IndexSync", "RecordLoader"]
+__all__ = ["IndexSync"]
 
-
-class RecordLoader(Protocol):
-    """Turns records into documents; the loaders of both frameworks do."""
-
-    def load_records(
-        self, records: Iterable[SyncedRecord]
-    ) -> Iterator[SourceDocument | LoadFailure]:
-        """One document, or the reason why there is none, for each record that is not a folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class IndexReport:
-    """What a run did.
-
-    Attributes:
-        added: Records that are new in the index.
-        updated: Records that were indexed again since they changed.
-        unchanged: Records that had not changed.
-        deleted: Records removed, since the source no longer has them.
-        failed: Records that could not be read; what the index held of them is still there.
-        chunks_written: Chunks embedded and written.
-        seconds: How long it took.
-    """
-
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    deleted: int = 0
-    failed: tuple[LoadFailure, ...] = field(default=())
-    chunks_written: int = 0
-    seconds: float = 0.0
+_DAY = 24 * 3600.0
+_FEWEST_MISSING = 20
+_SAMPLE = 20
 
 
 class IndexSync:
@@ -72,9 +44,19 @@ class IndexSync:
     Args:
         client: Where the records are.
         target: The index, such as a ``LangChainTarget``.
-        ledger: A file that remembers what is in the index. Keep it with the index.
+        ledger: A file that remembers what is in the index; keep it with the index. Or the URL of a
+            PostgreSQL database, such as ``postgresql+psycopg://user@host/database``.
         loader: Loads the records; by default the same way as the frameworks' loaders.
         chunker: Splits the documents; by default into chunks of 512 tokens.
+        batch_size: Chunks in one call of the target, at most.
+        most_deletions: The share of the records in the index that one run may delete, unless it is
+            fewer than 20 records or the run is told otherwise.
+        full_comparison_every: Seconds after which a run compares everything even where the client
+            can list what changed since the last run: only that finds deletions.
+        retries: How often a target that fails is asked again.
+
+    Raises:
+        ConfigurationError: A number makes no sense.
 
     Example:
         ```python
@@ -92,151 +74,246 @@ class IndexSync:
         *,
         loader: RecordLoader | None = None,
         chunker: Chunker | None = None,
+        batch_size: int = 128,
+        most_deletions: float = 0.3,
+        full_comparison_every: float = _DAY,
+        retries: Retries | None = None,
     ) -> None:
+        if batch_size < 1 or not 0 <= most_deletions <= 1 or full_comparison_every < 0:
+            raise ConfigurationError(
+                f"batch_size ({batch_size}) must be at least 1, most_deletions "
+                f"({most_deletions:g}) between 0 and 1, and full_comparison_every "
+                f"({full_comparison_every:g}) not negative."
+            )
         self._client = client
         self._target = target
-        self._ledger_path = ledger
+        self._ledger_place = ledger
         self._loader = loader or DocumentLoader(client)
         self._chunker = chunker or Chunker()
+        self._batch_size = batch_size
+        self._most_deletions = most_deletions
+        self._full_comparison_every = full_comparison_every
+        self._retries = retries or Retries()
 
     def run(
         self,
         *,
         integration: str,
         sync_type: str,
-        on_progress: Callable[[int, int], None] | None = None,
+        on_progress: Callable[[IndexProgress], None] | None = None,
+        dry_run: bool = False,
+        allow_deletions: bool = False,
+        rebuild: bool = False,
+        full: bool = False,
+        wait: float = 0.0,
+        stop: threading.Event | None = None,
     ) -> IndexReport:
         """Indexes what is new or changed, and removes what is gone.
 
         Args:
             integration: Such as ``"googleDrive"``.
             sync_type: Such as ``"files"``.
-            on_progress: Called with the number of records done and the number to do.
+            on_progress: Called a few times a second.
+            dry_run: Whether to compare only, and report what would be done.
+            allow_deletions: Whether any share of the records may be deleted.
+            rebuild: Whether to index every record anew, as after a change of the parser, the
+                chunker or the embedding model. Until it is through, the index holds old and new.
+            full: Whether to compare everything even if the last full comparison was not long ago,
+                and to try at once again what failed.
+            wait: Seconds to wait for another run on the same pipeline.
+            stop: When this is set, the run ends after what is under way; its report says so.
 
         Raises:
             ApiError: The listing could not be read whole; nothing was removed.
+            IndexLockedError: Another run works on the same pipeline.
+            SettingsChangedError: The index was built with other settings.
+            DeletionsWithheldError: The listing lacks more records than seems right.
             IndexingError: The index or the ledger failed; the next run goes on from there.
         """
-        started = time.perf_counter()
-        pipeline = Pipeline(self._client.project_id, integration, sync_type)
-        with Ledger(self._ledger_path) as ledger:
-            listing = {
-                record.id: record for record in self._client.iter_records(integration, sync_type)
-            }
-            known = ledger.versions(pipeline)
-            versions = {record_id: _version(record) for record_id, record in listing.items()}
-            changed = [
-                record
-                for record_id, record in listing.items()
-                if not record.is_folder and known.get(record_id) != versions[record_id]
-            ]
-            run = _Run(ledger, pipeline, self._target, self._chunker)
-            done = _Progress(len(changed), on_progress)
-            for loaded in self._loader.load_records(done.each(changed)):
-                run.apply(loaded, versions)
-            done.finish()
-            for record_id in known.keys() - listing.keys():
-                run.remove(record_id)
-        return IndexReport(
-            added=sum(known.get(record_id) is None for record_id in run.indexed),
-            updated=sum(known.get(record_id) is not None for record_id in run.indexed),
-            unchanged=sum(known.get(key) == version for key, version in versions.items()),
-            deleted=run.deleted,
-            failed=tuple(run.failed),
-            chunks_written=run.chunks_written,
-            seconds=time.perf_counter() - started,
+        stop = stop or threading.Event()
+        pipeline = self._pipeline(integration, sync_type)
+        with Ledger(self._ledger_place) as place:
+            ledger = place.of(pipeline)
+            run = self._new_run(ledger, on_progress, stop)
+            if dry_run:
+                self._check_settings(ledger, rebuild=rebuild, write=False)
+                return run.look(anew=rebuild)
+            with locked(ledger, wait=wait, stop=stop):
+                self._check_settings(ledger, rebuild=rebuild, write=True)
+                self._check_index(ledger)
+                if not full and (cursor := self._cursor(ledger)):
+                    report = run.resume(cursor)
+                    if report is not None:
+                        return report
+                return run.compare_all(
+                    most_missing=None if allow_deletions else self._most_deletions,
+                    fewest_missing=_FEWEST_MISSING,
+                    patient=not full,
+                )
+
+    async def arun(
+        self,
+        *,
+        integration: str,
+        sync_type: str,
+        on_progress: Callable[[IndexProgress], None] | None = None,
+        dry_run: bool = False,
+        allow_deletions: bool = False,
+        rebuild: bool = False,
+        full: bool = False,
+        wait: float = 0.0,
+        stop: threading.Event | None = None,
+    ) -> IndexReport:
+        """The same as ``run``, in a thread; ``on_progress`` is called there.
+
+        When the task is cancelled, the run ends after what is under way.
+        """
+        stop = stop or threading.Event()
+        run = partial(
+            self.run,
+            integration=integration,
+            sync_type=sync_type,
+            on_progress=on_progress,
+            dry_run=dry_run,
+            allow_deletions=allow_deletions,
+            rebuild=rebuild,
+            full=full,
+            wait=wait,
+            stop=stop,
+        )
+        running = asyncio.ensure_future(asyncio.to_thread(run))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            stop.set()
+            await asyncio.wait([running])
+            raise
+
+    def apply(
+        self,
+        record_ids: Collection[str],
+        *,
+        integration: str,
+        sync_type: str,
+        wait: float = 60.0,
+        stop: threading.Event | None = None,
+    ) -> IndexReport:
+        """Brings single records up to date, such as those that a webhook names.
+
+        Each one is read from the API: what is gone there is removed, whatever else was said of it.
+        So it does no harm to call this twice, late, or for records that did not change.
+
+        Args:
+            record_ids: The records' ids; those of other pipelines are left out.
+            integration: Such as ``"googleDrive"``.
+            sync_type: Such as ``"files"``.
+            wait: Seconds to wait for another run on the same pipeline.
+            stop: Ends it after what is under way, when it is set.
+
+        Raises:
+            ApiError: A record could not be read.
+            IndexLockedError: Another run works on the same pipeline.
+            SettingsChangedError: The index was built with other settings.
+            IndexingError: The index or the ledger failed.
+        """
+        stop = stop or threading.Event()
+        with Ledger(self._ledger_place) as place:
+            ledger = place.of(self._pipeline(integration, sync_type))
+            with locked(ledger, wait=wait, stop=stop):
+                self._check_settings(ledger, rebuild=False, write=True)
+                return self._new_run(ledger, None, stop).apply(dict.fromkeys(record_ids))
+
+    def verify(
+        self, *, integration: str, sync_type: str, repair: bool = False, wait: float = 0.0
+    ) -> VerificationReport:
+        """Compares the index, the ledger and the source with each other.
+
+        Args:
+            integration: Such as ``"googleDrive"``.
+            sync_type: Such as ``"files"``.
+            repair: Whether to put right what does not agree: chunks that are missing in the index
+                are written, those that nobody knows of are removed, and a full run follows.
+            wait: Seconds to wait for another run on the same pipeline.
+
+        Raises:
+            ApiError: The source could not be listed.
+            IndexLockedError: Another run works on the same pipeline.
+            IndexingError: The index or the ledger failed.
+        """
+        with Ledger(self._ledger_place) as place:
+            ledger = place.of(self._pipeline(integration, sync_type))
+            with locked(ledger, wait=wait):
+                stop = threading.Event()
+                run = self._new_run(ledger, None, stop)
+                verification = Verification(ledger, self._target, self._persistent(stop))
+                report = verification.report(run.look(anew=False))
+                if not repair:
+                    return report
+                verification.prepare_repair()
+                repaired = run.compare_all(
+                    most_missing=self._most_deletions,
+                    fewest_missing=_FEWEST_MISSING,
+                    patient=False,
+                )
+                return report.repaired_by(repaired)
+
+    def _pipeline(self, integration: str, sync_type: str) -> Pipeline:
+        return Pipeline(self._client.project_id, integration, sync_type)
+
+    def _persistent(self, stop: threading.Event) -> PersistentTarget:
+        return PersistentTarget(
+            self._target, batch_size=self._batch_size, retries=self._retries, stop=stop
         )
 
+    def _new_run(
+        self,
+        ledger: PipelineLedger,
+        tell: Callable[[IndexProgress], None] | None,
+        stop: threading.Event,
+    ) -> Run:
+        return Run(
+            ledger,
+            Feed(self._client, ledger.pipeline),
+            self._loader,
+            self._persistent(stop),
+            self._chunker.split,
+            tell=tell,
+            stop=stop,
+        )
 
-@dataclass(slots=True)
-class _Run:
-    """Applies one record after another, and counts."""
+    def _cursor(self, ledger: PipelineLedger) -> str | None:
+        """The cursor to go on from, unless everything is to be compared once more."""
+        cursor: str | None = ledger.note("cursor")
+        compared_at: float | None = ledger.note("compared_at")
+        if compared_at is None or time.time() - compared_at >= self._full_comparison_every:
+            return None
+        return cursor if Feed(self._client, ledger.pipeline).can_resume else None
 
-    ledger: Ledger
-    pipeline: Pipeline
-    target: IndexTarget
-    chunker: Chunker
-    indexed: list[str] = field(default_factory=list)
-    failed: list[LoadFailure] = field(default_factory=list)
-    deleted: int = 0
-    chunks_written: int = 0
+    def _check_settings(self, ledger: PipelineLedger, *, rebuild: bool, write: bool) -> None:
+        """Refuses to mix chunks of different settings, unless all are to be made anew."""
+        settings = fingerprint(loader=self._loader, chunker=self._chunker, target=self._target)
+        before: str | None = ledger.note("settings")
+        if not rebuild and before is not None and (changed := differences(before, settings)):
+            raise SettingsChangedError(
+                f"The index of {ledger.pipeline} was built with other settings: "
+                f"{'; '.join(changed)}. Go back to them, or run once with rebuild=True "
+                f"(--rebuild) to index every record anew."
+            )
+        if rebuild and write:
+            ledger.distrust(settings)
+        elif before is None and write:
+            ledger.set_notes(settings=settings)
 
-    def apply(self, loaded: SourceDocument | LoadFailure, versions: dict[str, str]) -> None:
-        if isinstance(loaded, SourceDocument):
-            record_id = str(loaded.metadata["record_id"])
-            self._replace(record_id, loaded, versions[record_id])
-        else:
-            self._note_failure(loaded)
-
-    def remove(self, record_id: str) -> None:
-        chunk_ids = self.ledger.chunk_ids(self.pipeline, record_id)
-        self._delete(chunk_ids)
-        self.ledger.forget(self.pipeline, record_id)
-        self.deleted += 1
-
-    def _replace(self, record_id: str, document: SourceDocument, version: str) -> None:
-        chunks = self.chunker.split(document)
-        chunk_ids = {chunk.chunk_id for chunk in chunks}
-        present = self.ledger.chunk_ids(self.pipeline, record_id)
-        self.ledger.begin(self.pipeline, record_id, chunk_ids)
-        if chunks:
-            with _target_errors("written to"):
-                self.target.upsert(chunks, present=present & chunk_ids)
-        stale = present - chunk_ids
-        self._delete(stale)
-        self.ledger.finish(self.pipeline, record_id, version, sorted(stale))
-        self.indexed.append(record_id)
-        self.chunks_written += len(chunks)
-
-    def _note_failure(self, failure: LoadFailure) -> None:
-        if isinstance(failure.error, EmptyContentError):
-            # The source says that there is no text now, so the old text must not be found.
-            self._delete(self.ledger.chunk_ids(self.pipeline, failure.record_id))
-            self.ledger.forget(self.pipeline, failure.record_id)
-        self.ledger.fail(self.pipeline, failure.record_id, failure.reason)
-        self.failed.append(failure)
-
-    def _delete(self, chunk_ids: set[str]) -> None:
-        if chunk_ids:
-            with _target_errors("deleted from"):
-                self.target.delete(sorted(chunk_ids))
-
-
-@dataclass(slots=True)
-class _Progress:
-    """Counts records as the loader takes them."""
-
-    total: int
-    report: Callable[[int, int], None] | None
-
-    def each(self, records: list[SyncedRecord]) -> Iterator[SyncedRecord]:
-        for done, record in enumerate(records):
-            self._say(done)
-            yield record
-
-    def finish(self) -> None:
-        self._say(self.total)
-
-    def _say(self, done: int) -> None:
-        if self.report is not None:
-            self.report(done, self.total)
-
-
-@contextmanager
-def _target_errors(action: str) -> Iterator[None]:
-    """Turns whatever a vector store raises into ``IndexingError``."""
-    try:
-        yield
-    except IndexingError:
-        raise
-    except Exception as error:
-        raise IndexingError(
-            f"The index could not be {action}: {error}. What it held is still there; run again "
-            f"when the cause is mended."
-        ) from error
-
-
-def _version(record: SyncedRecord) -> str:
-    """A digest of everything of a record that its document depends on; permissions are not."""
-    parts = record.model_dump(mode="json", exclude={"permissions"})
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    def _check_index(self, ledger: PipelineLedger) -> None:
+        """Notices that the index is another one than the ledger tells of."""
+        if not isinstance(self._target, InspectableTarget):
+            return
+        first = next(ledger.pages(), [])
+        certain = (entry for entry in first if entry.state is State.INDEXED and entry.chunks)
+        sample = [next(iter(entry.chunks)) for entry in certain][:_SAMPLE]
+        if sample and (held := self._target.held(sample)) is not None and not held:
+            raise IndexingError(
+                f"The index holds nothing of {ledger.pipeline}, but the ledger "
+                f"{ledger.database.name} says that it does. If this is a new or emptied index, "
+                f"run once with rebuild=True (--rebuild), or give it a ledger of its own."
+            )

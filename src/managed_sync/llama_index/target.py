@@ -2,38 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import TYPE_CHECKING
 
-from llama_index.core.indices.base import BaseIndex
+from llama_index.core import StorageContext, VectorStoreIndex
+from llama_index.core.indices.utils import embed_nodes
+from llama_index.core.schema import MetadataMode
+from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
 from managed_sync.documents import Chunk
+from managed_sync.errors import ConfigurationError
+from managed_sync.indexing.fingerprint import model_settings
 from managed_sync.llama_index.conversion import to_node
+from managed_sync.llama_index.stored_nodes import stored_nodes
+
+if TYPE_CHECKING:
+    from llama_index.core.embeddings import BaseEmbedding
 
 __all__ = ["LlamaIndexTarget"]
 
 
 class LlamaIndexTarget:
-    """An index as the target, such as a ``VectorStoreIndex`` over any vector store.
+    """An index as the target.
+
+    In Qdrant, Chroma and LlamaIndex's simple store, metadata that changes is written without
+    embedding again, unless it is the title or the heading: those go into the vector.
 
     Args:
-        index: The index; it embeds with its own embedding model.
+        index: A ``VectorStoreIndex``, or a vector store.
+        embed_model: With a vector store: what embeds. An index has its own.
+
+    Raises:
+        ConfigurationError: There is a vector store and nothing to embed with, or the reverse.
     """
 
-    def __init__(self, index: BaseIndex[Any]) -> None:
+    def __init__(
+        self,
+        index: VectorStoreIndex | BasePydanticVectorStore,
+        embed_model: BaseEmbedding | None = None,
+    ) -> None:
+        if isinstance(index, BasePydanticVectorStore):
+            if embed_model is None:
+                raise ConfigurationError("A vector store needs an embed_model to embed with.")
+            storage = StorageContext.from_defaults(vector_store=index)
+            index = VectorStoreIndex([], storage_context=storage, embed_model=embed_model)
+        elif embed_model is not None:
+            raise ConfigurationError("An index has an embedding model; leave embed_model out.")
         self._index = index
+        self._nodes = stored_nodes(index)
+
+    @property
+    def fingerprint(self) -> str:
+        """The embedding model, as far as it can be told."""
+        return model_settings(self._index._embed_model)
+
+    @property
+    def can_relabel(self) -> bool:
+        """Whether metadata can be changed without embedding."""
+        return self._nodes.can_relabel
+
+    def embedded_text(self, chunk: Chunk) -> str:
+        """LlamaIndex embeds the title and the heading with the text."""
+        return to_node(chunk).get_content(metadata_mode=MetadataMode.EMBED)
 
     def upsert(self, chunks: Sequence[Chunk], *, present: Set[str] = frozenset()) -> None:
         """Writes chunks; those whose ids are in ``present`` are replaced."""
+        nodes = [to_node(chunk) for chunk in chunks]
+        # Embedded before anything is removed, since it is what fails most.
+        vectors = embed_nodes(nodes, self._index._embed_model)
+        for node in nodes:
+            node.embedding = vectors[node.node_id]
         # Not every LlamaIndex store replaces a node of the same id: some keep both, some the old.
-        if present:
+        if present and not self._nodes.replaces:
             self.delete(sorted(present))
-        self._index.insert_nodes([to_node(chunk) for chunk in chunks])
+        self._index.insert_nodes(nodes)
+
+    def relabel(self, chunks: Sequence[Chunk]) -> None:
+        """Writes the metadata of chunks that are there."""
+        self._nodes.relabel([to_node(chunk) for chunk in chunks])
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
         """Removes chunks; one that is not there is no error."""
-        # Where the index keeps its own list of nodes, it fails on one that is not in it.
-        own_list = getattr(self._index.index_struct, "nodes_dict", None)
-        known = [chunk_id for chunk_id in chunk_ids if not own_list or chunk_id in own_list]
-        if known:
-            self._index.delete_nodes(known, delete_from_docstore=True)
+        self._nodes.delete(chunk_ids)
+
+    def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
+        """Those of some chunks that the store holds; ``None`` if it cannot say."""
+        return self._nodes.held(chunk_ids)
+
+    def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
+        """All chunks that have this metadata; ``None`` if the store cannot say."""
+        return self._nodes.ids(metadata)

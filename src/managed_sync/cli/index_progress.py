@@ -1,0 +1,77 @@
+"""Shows how far a run is: bars on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeAlias
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from managed_sync.indexing import IndexProgress
+
+__all__ = ["Meter", "index_progress"]
+
+Meter: TypeAlias = "Callable[[IndexProgress], None]"
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def index_progress(console: Console) -> Iterator[Callable[[str], Meter]]:
+    """Gives a function that begins a display for a pipeline, by its name."""
+    if not console.is_terminal:
+        yield lambda name: _lines(console, name)
+        return
+    columns = (
+        TextColumn("  {task.description:<28}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=console) as progress:
+        yield lambda name: _bar(progress, name)
+
+
+def _bar(progress: Progress, name: str) -> Meter:
+    task = progress.add_task(name, total=None, detail="")
+
+    def update(now: IndexProgress) -> None:
+        if now.phase == "comparing":
+            progress.update(task, completed=now.listed, detail="records compared")
+            return
+        # A bar without anything to do would never look finished.
+        total = now.total or 1
+        done = now.done if now.total else 1
+        progress.update(task, completed=done, total=total, detail=_details(now))
+
+    return update
+
+
+def _lines(console: Console, name: str) -> Meter:
+    told_at = time.monotonic()
+
+    def update(now: IndexProgress) -> None:
+        nonlocal told_at
+        if now.phase != "done" and time.monotonic() - told_at < _SECONDS_BETWEEN_LINES:
+            return
+        told_at = time.monotonic()
+        if now.phase == "comparing":
+            said = f"{now.listed:,} records compared"
+        else:
+            said = f"{now.done:,} of {now.total:,} changed records, {_details(now)}"
+            if now.phase == "indexing" and now.done:
+                left = (now.total - now.done) * now.seconds / now.done
+                said += f", about {left:.0f} s left"
+        console.print(f"{name}: {said}", markup=False, soft_wrap=True)
+
+    return update
+
+
+def _details(now: IndexProgress) -> str:
+    rate = now.done / now.seconds if now.seconds else 0
+    return f"{now.chunks_embedded:,} chunks, {decimal(now.bytes)}, {rate:,.0f} records/s"

@@ -1,0 +1,127 @@
+"""What commands print of runs and verifications."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.filesize import decimal
+
+from managed_sync.cli.console import output, plain_table
+from managed_sync.cli.workspace import PipelineName
+
+if TYPE_CHECKING:
+    from managed_sync.indexing import IndexReport, RecordFailure, VerificationReport
+
+__all__ = ["as_json", "failure_line", "print_plans", "print_reports", "print_verification"]
+
+_SIGNS = {"add": "+", "update": "~", "delete": "-"}
+_LONGEST_PLAN = 50
+
+
+def print_reports(reports: Mapping[PipelineName, IndexReport]) -> None:
+    """Prints a line for each pipeline, and one for each record that is not indexed."""
+    table = plain_table("pipeline", "added", "updated", "same", "deleted", "failed", "chunks")
+    for pipeline, report in reports.items():
+        counts = (*_counts(report), report.chunks_embedded)
+        table.add_row(str(pipeline), *(f"{count:,}" for count in counts))
+    output.print(table)
+    output.print(
+        f"{sum(report.chunks_embedded for report in reports.values()):,} chunks embedded, "
+        f"{sum(report.chunks_reused for report in reports.values()):,} reused; "
+        f"{decimal(sum(report.bytes for report in reports.values()))} of text read; "
+        f"{sum(report.seconds for report in reports.values()):.1f} s.",
+        style="dim",
+    )
+    _print_failures(reports)
+    if not all(report.complete for report in reports.values()):
+        output.print("Stopped; the next run goes on from here.")
+
+
+def print_plans(reports: Mapping[PipelineName, IndexReport]) -> None:
+    """Prints what runs would do."""
+    table = plain_table("pipeline", "to add", "to check", "same", "to delete", "failed before")
+    for pipeline, report in reports.items():
+        table.add_row(str(pipeline), *(f"{count:,}" for count in _counts(report)))
+    output.print(table)
+    for report in reports.values():
+        for change in report.changes[:_LONGEST_PLAN]:
+            output.print(f"{_SIGNS[change.kind]} {change.title}", markup=False, soft_wrap=True)
+        more = report.added + report.updated + report.deleted - _LONGEST_PLAN
+        if more > 0:
+            output.print(f"… and {more:,} more")
+    output.print("Nothing was changed.")
+
+
+def print_verification(found: Mapping[PipelineName, VerificationReport]) -> None:
+    """Prints where the index, the ledger and the source disagree."""
+    table = plain_table(
+        "pipeline", "records", "chunks", "missing", "unknown", "pending", "stale", "gone"
+    )
+    for pipeline, report in found.items():
+        source = report.source
+        counts = (
+            report.records,
+            report.chunks,
+            report.missing_chunks,
+            report.unknown_chunks,
+            report.unfinished,
+            source.added + source.updated,
+            source.deleted,
+        )
+        table.add_row(str(pipeline), *("?" if count is None else f"{count:,}" for count in counts))
+    output.print(table)
+    repairs = {name: report.repair for name, report in found.items() if report.repair}
+    if repairs:
+        output.print("\nRepaired:")
+        print_reports(repairs)
+        return
+    _print_failures({name: report.source for name, report in found.items()})
+    if all(report.agrees for report in found.values()):
+        output.print("Index, ledger and source agree.")
+    else:
+        output.print("They do not agree; `managed-sync verify --repair` puts it right.")
+
+
+def as_json(reports: Mapping[PipelineName, IndexReport | VerificationReport]) -> str:
+    """Reports for programs, on one line."""
+    from managed_sync.indexing import VerificationReport
+
+    pipelines: list[dict[str, Any]] = []
+    for name, report in reports.items():
+        content = asdict(report)
+        if isinstance(report, VerificationReport):
+            content["agrees"] = report.agrees
+        content = _with_names(content)
+        pipelines.append({"integration": name.integration, "sync_type": name.sync_type, **content})
+    return json.dumps({"pipelines": pipelines})
+
+
+def failure_line(failure: RecordFailure) -> str:
+    """One failure, as a line."""
+    times = "" if failure.attempts <= 1 else f" ({failure.attempts} times)"
+    return f"Not indexed{times}: {failure.reason}"
+
+
+def _with_names(content: dict[str, Any]) -> dict[str, Any]:
+    """The same with objects in place of named tuples, which JSON knows as lists only."""
+    return {
+        key: [entry._asdict() for entry in value]
+        if isinstance(value, tuple)
+        else _with_names(value)
+        if isinstance(value, dict)
+        else value
+        for key, value in content.items()
+    }
+
+
+def _counts(report: IndexReport) -> tuple[int, int, int, int, int]:
+    return (report.added, report.updated, report.unchanged, report.deleted, len(report.failed))
+
+
+def _print_failures(reports: Mapping[PipelineName, IndexReport]) -> None:
+    for report in reports.values():
+        for failure in report.failed:
+            output.print(failure_line(failure), markup=False, soft_wrap=True)

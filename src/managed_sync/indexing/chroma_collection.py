@@ -1,0 +1,38 @@
+"""What both frameworks' targets ask of a collection of Chroma beyond what the frameworks offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+__all__ = ["ChromaCollection"]
+
+
+class ChromaCollection:
+    """A collection.
+
+    Args:
+        collection: Of ``chromadb``.
+    """
+
+    def __init__(self, collection: Any) -> None:
+        self._collection = collection
+
+    def held(self, ids: Sequence[str]) -> set[str]:
+        """Those of some chunks that are there."""
+        return set(self._collection.get(ids=list(ids), include=[])["ids"])
+
+    def set_metadata(self, metadata: Mapping[str, Mapping[str, Any]]) -> None:
+        """Replaces the metadata of chunks, by their ids."""
+        found = self._collection.get(ids=list(metadata), include=["metadatas"])
+        before = dict(zip(found["ids"], found["metadatas"], strict=True))
+        # Chroma keeps keys that it is not told of, and removes those that are None.
+        merged = [
+            {**dict.fromkeys(before.get(key) or ()), **values} for key, values in metadata.items()
+        ]
+        self._collection.update(ids=list(metadata), metadatas=merged)
+
+    def ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
+        """The chunks that have this metadata."""
+        where = {"$and": [{key: value} for key, value in metadata.items()]}
+        yield from self._collection.get(where=where, include=[])["ids"]

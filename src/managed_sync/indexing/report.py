@@ -1,0 +1,98 @@
+"""What a run did, and what it is doing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+__all__ = ["IndexProgress", "IndexReport", "Phase", "PlannedChange", "RecordFailure"]
+
+Phase: TypeAlias = Literal["comparing", "indexing", "deleting", "done"]
+
+
+class RecordFailure(NamedTuple):
+    """A record that is not in the index in its present version.
+
+    Attributes:
+        reason: One sentence that names the record and says what is wrong.
+        attempts: How often this version was tried.
+        retry_at: From when on it is tried again, in seconds since 1970.
+    """
+
+    record_id: str
+    title: str
+    reason: str
+    attempts: int
+    retry_at: float | None
+
+
+class PlannedChange(NamedTuple):
+    """What a run would do with one record."""
+
+    kind: Literal["add", "update", "delete"]
+    record_id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """How far a run is.
+
+    Attributes:
+        phase: What it does now.
+        listed: Records that the API listed so far.
+        done: Records worked on so far.
+        total: Records to work on; still growing while the phase is ``"comparing"``.
+        failed: Records among them that could not be indexed.
+        deleted: Records removed.
+        chunks_embedded: Chunks embedded and written.
+        chunks_reused: Chunks that were in the index with the same text.
+        bytes: Text that came out of the records, in UTF-8.
+        seconds: Since the run began.
+    """
+
+    phase: Phase
+    listed: int
+    done: int
+    total: int
+    failed: int
+    deleted: int
+    chunks_embedded: int
+    chunks_reused: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What a run did, or would do.
+
+    Attributes:
+        added: Records that are new in the index.
+        updated: Records that were indexed again since they changed.
+        unchanged: Records that had not changed, or whose change left their text as it was.
+        deleted: Records removed, since the source no longer has them.
+        failed: Every record that is not in the index in its present version, those too that are not
+            tried again yet; what the index held of them is still there.
+        chunks_embedded: Chunks embedded and written.
+        chunks_reused: Chunks of changed records that were in the index with the same text.
+        bytes: Text that came out of the records that were loaded, in UTF-8.
+        seconds: How long it took.
+        complete: Whether the run came to its end; ``False`` if it was told to stop.
+        dry_run: Whether it only looked. Then the counts say what a run would do, and ``updated``
+            counts records that may have changed.
+        changes: With ``dry_run``, the first thousand of what it would do.
+    """
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    failed: tuple[RecordFailure, ...] = ()
+    chunks_embedded: int = 0
+    chunks_reused: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    complete: bool = True
+    dry_run: bool = False
+    changes: tuple[PlannedChange, ...] = ()

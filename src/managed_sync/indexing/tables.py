@@ -1,0 +1,77 @@
+"""The ledger's tables. They bear a prefix, since a database on a server may hold others."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+__all__ = ["layouts", "listed", "metadata", "pipelines", "records", "staging_metadata"]
+
+metadata = MetaData()
+staging_metadata = MetaData()
+
+layouts = Table(
+    "managed_sync_layout",
+    metadata,
+    Column("version", Integer, nullable=False),
+)
+
+pipelines = Table(
+    "managed_sync_pipelines",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", Text, nullable=False),
+    Column("integration", Text, nullable=False),
+    Column("sync_type", Text, nullable=False),
+    # What the index was built with, as JSON; empty until the first run.
+    Column("settings", Text),
+    # From where the API lists what has changed since, if it offers that.
+    Column("cursor", Text),
+    Column("compared_at", Float),
+    # Who holds the lock; says nothing unless the lock is held.
+    Column("holder", Text),
+    UniqueConstraint("project_id", "integration", "sync_type"),
+)
+
+records = Table(
+    "managed_sync_records",
+    metadata,
+    Column("pipeline_id", ForeignKey(pipelines.c.id), primary_key=True),
+    Column("record_id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    # Of the record as it was last worked on, whether that went well or not.
+    Column("version", Text),
+    # Of the document that was made of it.
+    Column("digest", Text),
+    # Every chunk that may be in the index: id to marks, as JSON; null where it is not certain.
+    Column("chunks", Text, nullable=False),
+    Column("chunk_count", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("error", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("retry_at", Float),
+    Index("managed_sync_records_by_state", "pipeline_id", "state"),
+)
+
+# What a run was told by the API, in a table that lives as long as its connection.
+listed = Table(
+    "managed_sync_listed",
+    staging_metadata,
+    Column("record_id", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("is_new", Boolean, nullable=False),
+    # The record as JSON; empty where there is nothing to do.
+    Column("record", Text),
+    prefixes=["TEMPORARY"],
+)
+Index("managed_sync_listed_by_position", listed.c.position)

@@ -1,0 +1,39 @@
+"""Runs again and again until it is told to stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from managed_sync.errors import ManagedSyncError
+
+__all__ = ["watch"]
+
+_LONGEST_PAUSE = 3600.0
+
+
+def watch(
+    work: Callable[[], None],
+    *,
+    every: float,
+    stop: threading.Event,
+    on_error: Callable[[ManagedSyncError, float], None],
+) -> None:
+    """Does work again and again; after failures less and less often, up to once an hour.
+
+    Args:
+        work: What to do.
+        every: Seconds between the end of one time and the beginning of the next.
+        stop: Ends it when it is set, also while it waits.
+        on_error: Called with what went wrong, and the seconds until the next time.
+    """
+    pause = every
+    while not stop.is_set():
+        try:
+            work()
+        except ManagedSyncError as error:
+            pause = max(every, min(pause * 2, _LONGEST_PAUSE))
+            on_error(error, pause)
+        else:
+            pause = every
+        stop.wait(pause)

@@ -1,0 +1,106 @@
+"""Knows the sender of a webhook; in doubt it does not.
+
+Secrets and signatures are compared in a time that does not depend on where they differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Mapping
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from managed_sync.errors import ConfigurationError
+
+__all__ = ["SharedSecret", "SignedBody", "Verifier"]
+
+_SHORTEST = 16
+
+
+class Verifier(Protocol):
+    """Decides whether an event comes from whom it should."""
+
+    def accepts(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether it does; headers have their names in lower case."""
+
+
+class SharedSecret:
+    """The sender sends a secret in a header.
+
+    Args:
+        secret: At least 16 characters.
+        header: Its name. In ``Authorization`` the secret follows the word ``Bearer``.
+
+    Raises:
+        ConfigurationError: The secret is too short.
+    """
+
+    def __init__(self, secret: str | SecretStr, *, header: str = "X-Webhook-Secret") -> None:
+        self._secret = _checked(secret)
+        self._header = header.lower()
+
+    def accepts(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether the header holds the secret."""
+        said = headers.get(self._header, "")
+        if self._header == "authorization":
+            scheme, _, said = said.partition(" ")
+            if scheme.lower() != "bearer":
+                return False
+        return hmac.compare_digest(said.encode(), self._secret)
+
+
+class SignedBody:
+    """The sender signs the body: HMAC-SHA256 with a secret, in hexadecimal, in a header.
+
+    With a timestamp, the signature is of ``<timestamp>.<body>``, so that it cannot be used again
+    later.
+
+    Args:
+        secret: At least 16 characters.
+        header: Where the signature is; ``sha256=`` may stand before it.
+        timestamp_header: Where the time is, in seconds since 1970, if the sender signs it.
+        tolerance: Seconds that the time may differ.
+
+    Raises:
+        ConfigurationError: The secret is too short.
+    """
+
+    def __init__(
+        self,
+        secret: str | SecretStr,
+        *,
+        header: str = "X-Webhook-Signature",
+        timestamp_header: str | None = None,
+        tolerance: float = 300.0,
+    ) -> None:
+        self._secret = _checked(secret)
+        self._header = header.lower()
+        self._timestamp_header = timestamp_header.lower() if timestamp_header else None
+        self._tolerance = tolerance
+
+    def accepts(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether the body is signed with the secret, and not long ago."""
+        signed = body
+        if self._timestamp_header is not None:
+            timestamp = headers.get(self._timestamp_header, "")
+            if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
+                return False
+            if abs(time.time() - int(timestamp)) > self._tolerance:
+                return False
+            signed = timestamp.encode() + b"." + body
+        expected = hmac.new(self._secret, signed, hashlib.sha256).hexdigest()
+        said = headers.get(self._header, "").removeprefix("sha256=")
+        return hmac.compare_digest(said.lower().encode(), expected.encode())
+
+
+def _checked(secret: str | SecretStr) -> bytes:
+    value = secret.get_secret_value() if isinstance(secret, SecretStr) else secret
+    if len(value) < _SHORTEST:
+        raise ConfigurationError(
+            f"The webhooks' secret has {len(value)} characters; it needs {_SHORTEST} at least. "
+            f"`python -c 'import secrets; print(secrets.token_urlsafe(32))'` makes one."
+        )
+    return value.encode()

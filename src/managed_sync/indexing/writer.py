@@ -1,0 +1,148 @@
+"""Writes records into the index, many at once, so that a stop anywhere can be mended.
+
+For each batch, in this order: the ledger notes every chunk that the index may hold from now on;
+new chunks are written; old ones are removed; the ledger notes that it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from managed_sync.documents import Chunk, SourceDocument
+from managed_sync.documents.tokens import well_formed
+from managed_sync.indexing.changes import Change, Work, change_for, unchanged
+from managed_sync.indexing.entries import Entry
+from managed_sync.indexing.ledger import PipelineLedger
+from managed_sync.indexing.persistent_target import PersistentTarget
+
+__all__ = ["Tally", "Writer"]
+
+_RECORDS_AT_ONCE = 200
+_CHARACTERS_AT_ONCE = 100_000
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was done so far."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    failed: int = 0
+    chunks_embedded: int = 0
+    chunks_reused: int = 0
+    bytes: int = 0
+
+
+class Writer:
+    """Applies records to a target and a ledger, in batches, and counts.
+
+    Args:
+        ledger: The pipeline's.
+        target: The index.
+        split: Cuts documents.
+    """
+
+    def __init__(
+        self,
+        ledger: PipelineLedger,
+        target: PersistentTarget,
+        split: Callable[[SourceDocument], Sequence[Chunk]],
+    ) -> None:
+        self.tally = Tally()
+        self._ledger = ledger
+        self._target = target
+        self._embedded_text = target.relabeling.embedded_text if target.relabeling else None
+        self._split = split
+        self._waiting: list[Work] = []
+        self._characters = 0
+
+    def add(self, work: Work) -> None:
+        """Takes a record; writes when there is enough for a batch.
+
+        Raises:
+            IndexingError: The index or the ledger cannot be used at all.
+        """
+        self._waiting.append(work)
+        if work.document is not None:
+            self._characters += len(work.document.text)
+        if self._characters >= _CHARACTERS_AT_ONCE or len(self._waiting) >= _RECORDS_AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what was taken and is not written yet.
+
+        Raises:
+            IndexingError: The index or the ledger cannot be used at all.
+        """
+        works, self._waiting, self._characters = self._waiting, [], 0
+        if not works:
+            return
+        known = self._ledger.entries([work.record_id for work in works])
+        outcomes, changes = [], []
+        for work in works:
+            entry = known.get(work.record_id) or Entry(work.record_id, title=work.title)
+            self._count_bytes(work)
+            change = change_for(work, entry, self._split, self._embedded_text)
+            if change is None:
+                outcomes.append(unchanged(work, entry))
+                self.tally.failed += work.reason is not None
+                self.tally.unchanged += work.reason is None
+            else:
+                changes.append(change)
+        self._carry_out([change for change in changes if change.touches_the_index])
+        # What was left out stays in between, for the next run.
+        ended = [change for change in changes if not self._is_left_out(change)]
+        self._ledger.finish([*outcomes, *(change.outcome() for change in ended)])
+        for change in ended:
+            self._count(change)
+        self._target.raise_if_out_of_order()
+
+    def remove(self, record_ids: Sequence[str]) -> None:
+        """Removes records, and forgets them.
+
+        Raises:
+            IndexingError: The index or the ledger cannot be used.
+        """
+        entries = self._ledger.entries(record_ids)
+        self._target.delete([key for entry in entries.values() for key in sorted(entry.chunks)])
+        self._ledger.forget(list(entries))
+        self.tally.deleted += len(entries)
+
+    def _carry_out(self, changes: Sequence[Change]) -> None:
+        if not changes:
+            return
+        self._ledger.begin([(change.known, change.chunks_in_between()) for change in changes])
+        present = {chunk_id for change in changes for chunk_id in change.known.chunks}
+        embedding = [chunk for change in changes for chunk in change.to_embed]
+        relabeling = [chunk for change in changes for chunk in change.to_relabel]
+        reasons = self._target.upsert(embedding, present) | self._target.relabel(relabeling)
+        for change in changes:
+            touched = (chunk.chunk_id for chunk in (*change.to_embed, *change.to_relabel))
+            change.failures = {key: reasons[key] for key in touched if key in reasons}
+        whole = [
+            change for change in changes if not change.failures and not self._is_left_out(change)
+        ]
+        self._target.delete([chunk_id for change in whole for chunk_id in change.stale])
+
+    def _is_left_out(self, change: Change) -> bool:
+        return not self._target.left_out.isdisjoint(change.marks)
+
+    def _count_bytes(self, work: Work) -> None:
+        if work.document is not None:
+            self.tally.bytes += len(well_formed(work.document.text).encode())
+
+    def _count(self, change: Change) -> None:
+        tally = self.tally
+        tally.chunks_embedded += sum(
+            chunk.chunk_id not in change.failures for chunk in change.to_embed
+        )
+        tally.chunks_reused += change.reused
+        if change.failures or change.work.reason is not None:
+            tally.failed += 1
+        elif change.work.is_new:
+            tally.added += 1
+        else:
+            tally.updated += 1

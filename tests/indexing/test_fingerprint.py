@@ -1,0 +1,123 @@
+"""A change of what an index is built with is noticed and leads to a choice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.vectorstores import InMemoryVectorStore
+
+from managed_sync.documents import Chunker, DocumentLoader, record_text
+from managed_sync.errors import SettingsChangedError
+from managed_sync.indexing.fingerprint import fingerprint, model_settings
+from managed_sync.langchain import LangChainTarget
+from tests.indexing.world import Source, Target, from_scratch, run, syncing
+
+
+def other_parser(data: bytes, *, content_type: str, filename: str = "") -> str:
+    return data.decode().upper()
+
+
+class OtherModel(Target):
+    fingerprint = "another model"
+
+
+def test_another_chunk_size_is_refused_with_both_ways_out(ledger: Path) -> None:
+    source, target = Source(a="word " * 60), Target()
+    run(source, target, ledger)
+    sync = syncing(source, target, ledger, chunker=Chunker(40, 0))
+
+    with pytest.raises(SettingsChangedError, match=r"size=20.*size=40.*--rebuild"):
+        sync.run(integration="box", sync_type="files")
+    with pytest.raises(SettingsChangedError):
+        sync.run(integration="box", sync_type="files", dry_run=True)
+    with pytest.raises(SettingsChangedError):
+        sync.apply(["a"], integration="box", sync_type="files")
+    assert run(source, target, ledger).unchanged == 1, "the old settings are still good"
+
+
+def test_a_rebuild_makes_what_an_index_from_scratch_would_hold(
+    ledger: Path, tmp_path: Path
+) -> None:
+    source, target = Source(a="word " * 60, b="One."), Target()
+    syncing(source, target, ledger, chunker=Chunker(40, 0)).run(
+        integration="box", sync_type="files"
+    )
+
+    report = run(source, target, ledger, rebuild=True)
+
+    assert (report.updated, report.chunks_reused) == (2, 0), "every vector is made anew"
+    assert target.contents() == from_scratch(source, tmp_path)
+    assert run(source, target, ledger).unchanged == 2
+
+
+def test_a_rebuild_that_stops_anywhere_is_finished_by_an_ordinary_run(
+    ledger: Path, tmp_path: Path
+) -> None:
+    source = Source(**{f"r{number:03}": f"Text {number}. " * 5 for number in range(250)})
+    target = Target()
+    syncing(source, target, ledger, chunker=Chunker(30, 0)).run(
+        integration="box", sync_type="files"
+    )
+    target.calls, target.dies_at = 0, 4
+    with pytest.raises(Exception, match="disk full"):
+        run(source, target, ledger, rebuild=True)
+    target.dies_at = None
+    target.embedded.clear()
+
+    run(source, target, ledger, full=True)
+
+    assert target.contents() == from_scratch(source, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"loader": DocumentLoader(Source(), parser=other_parser)},
+        {"loader": DocumentLoader(Source(), parser="kreuzberg")},
+        {"loader": DocumentLoader(Source(), templates={"deals": record_text})},
+        {"chunker": Chunker(20, 5)},
+        {"chunker": Chunker(20, 0, "o200k_base")},
+    ],
+)
+def test_parser_overlap_and_encoding_count(ledger: Path, other: dict[str, Any]) -> None:
+    source, target = Source(a="One."), Target()
+    run(source, target, ledger)
+
+    with pytest.raises(SettingsChangedError, match=next(iter(other)).replace("loader", "parser")):
+        syncing(source, target, ledger, **other).run(integration="box", sync_type="files")
+
+
+def test_the_embedding_model_counts(ledger: Path) -> None:
+    source = Source(a="One.")
+    run(source, Target(), ledger)
+
+    with pytest.raises(SettingsChangedError, match=r"the embedding was .* and is another model"):
+        run(source, OtherModel(), ledger)
+
+
+def test_what_does_not_change_the_index_does_not_count(ledger: Path) -> None:
+    source, target = Source(a="One."), Target()
+    run(source, target, ledger)
+    loader = DocumentLoader(source, max_bytes=7_000_000, downloads=9, keep_order=False)
+
+    report = syncing(source, target, ledger, loader=loader, batch_size=3).run(
+        integration="box", sync_type="files"
+    )
+
+    assert report.unchanged == 1
+
+
+def test_a_model_is_described_without_its_secrets() -> None:
+    class Embeddings(DeterministicFakeEmbedding):
+        model: str = "large"
+        api_key: str = "s3cret"
+
+    target = LangChainTarget(InMemoryVectorStore(Embeddings(size=8)))
+    said = fingerprint(loader=DocumentLoader(Source()), chunker=Chunker(), target=target)
+
+    assert "Embeddings(model=large, size=8)" in said
+    assert "s3cret" not in said
+    assert model_settings(None) == "NoneType()"

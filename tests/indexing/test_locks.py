@@ -1,0 +1,116 @@
+"""One run at a time works on a pipeline; a dead one holds nobody up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from managed_sync.errors import IndexLockedError
+from managed_sync.indexing import Ledger, Pipeline
+from managed_sync.indexing.locks import locked
+from tests.indexing.world import Source, Target, run
+
+BOX = Pipeline("p1", "box", "files")
+
+
+def holder_process(place: str) -> subprocess.Popen[str]:
+    """Another process that holds the lock of the pipeline until it is ended."""
+    program = textwrap.dedent(
+        f"""
+        import time
+        from managed_sync.indexing import Ledger, Pipeline
+        from managed_sync.indexing.locks import locked
+        with Ledger({place!r}) as ledger, locked(ledger.of(Pipeline(*{tuple(BOX)!r}))):
+            print("held", flush=True)
+            time.sleep(60)
+        """
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_the_second_run_says_who_holds_the_lock_and_goes_on_when_that_one_was_killed(
+    any_ledger: str,
+) -> None:
+    holder = holder_process(any_ledger)
+    try:
+        with pytest.raises(IndexLockedError, match=f"by process {holder.pid} on .* since 20"):
+            run(Source(a="One."), Target(), any_ledger)
+    finally:
+        holder.send_signal(signal.SIGKILL)
+        holder.communicate(timeout=30)
+
+    assert run(Source(a="One."), Target(), any_ledger, wait=5).added == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork a process")
+def test_a_child_that_a_killed_process_left_behind_does_not_keep_the_lock(tmp_path: Path) -> None:
+    place = str(tmp_path / "ledger.db")
+    program = textwrap.dedent(
+        f"""
+        import os, signal, time
+        from managed_sync.indexing import Ledger, Pipeline
+        from managed_sync.indexing.locks import locked
+        with Ledger({place!r}) as ledger, locked(ledger.of(Pipeline(*{tuple(BOX)!r}))):
+            if os.fork() == 0:
+                os.close(1)
+                time.sleep(5)
+                os._exit(0)
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+
+    assert run(Source(a="One."), Target(), place).added == 1
+
+
+def test_two_threads_are_kept_apart_and_the_second_can_wait(any_ledger: str) -> None:
+    held, order = threading.Event(), []
+
+    def hold() -> None:
+        with Ledger(any_ledger) as ledger, locked(ledger.of(BOX)):
+            held.set()
+            time.sleep(0.3)
+            order.append("first")
+
+    first = threading.Thread(target=hold)
+    first.start()
+    held.wait()
+    with Ledger(any_ledger) as ledger:
+        with pytest.raises(IndexLockedError), locked(ledger.of(BOX)):
+            pass
+        with locked(ledger.of(BOX), wait=30):
+            order.append("second")
+    first.join()
+
+    assert order == ["first", "second"]
+
+
+def test_pipelines_of_one_ledger_do_not_wait_for_each_other(any_ledger: str) -> None:
+    with Ledger(any_ledger) as one, Ledger(any_ledger) as two:
+        drive = two.of(Pipeline("p1", "drive", "files"))
+        with locked(one.of(BOX)), locked(drive):
+            pass
+
+
+def test_a_wait_ends_when_it_is_told_to_stop(any_ledger: str) -> None:
+    stop = threading.Event()
+    with Ledger(any_ledger) as one, Ledger(any_ledger) as two, locked(one.of(BOX)):
+        threading.Timer(0.1, stop.set).start()
+        with pytest.raises(IndexLockedError), locked(two.of(BOX), wait=60, stop=stop):
+            pass
+
+
+def test_a_dry_run_needs_no_lock(any_ledger: str) -> None:
+    with Ledger(any_ledger) as ledger, locked(ledger.of(BOX)):
+        assert run(Source(a="One."), Target(), any_ledger, dry_run=True).added == 1

@@ -1,0 +1,166 @@
+"""The same promises for every store that a LangChain target knows, and for one that it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import faiss
+import pytest
+from langchain_chroma import Chroma
+from langchain_community.docstore.in_memory import InMemoryDocstore
+from langchain_community.vectorstores import FAISS
+from langchain_core.documents import Document
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
+from langchain_qdrant import QdrantVectorStore
+from qdrant_client import QdrantClient
+from qdrant_client.models import Distance, VectorParams
+
+from managed_sync.documents import Chunk
+from managed_sync.indexing import InspectableTarget, RelabelingTarget
+from managed_sync.langchain import LangChainTarget
+
+IDS = [f"00000000-0000-0000-0000-00000000000{number}" for number in range(5)]
+NAMES = {"project_id": "p1", "integration": "box", "sync_type": "files"}
+
+
+class Model(DeterministicFakeEmbedding):
+    """Counts what it embeds."""
+
+    embedded: list[str] = []  # noqa: RUF012 - a field of a pydantic model, copied for each
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        self.embedded += texts
+        return super().embed_documents(texts)
+
+
+class UnknownStore(VectorStore):
+    """One that adds and deletes, and says nothing of what it holds."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.documents: dict[str, Document] = {}
+
+    @classmethod
+    def from_texts(cls, *_: Any, **__: Any) -> UnknownStore:
+        raise NotImplementedError
+
+    def add_documents(self, documents: list[Document], **kwargs: Any) -> list[str]:
+        ids: list[str] = kwargs["ids"]
+        self.model.embed_documents([document.page_content for document in documents])
+        self.documents |= dict(zip(ids, documents, strict=True))
+        return ids
+
+    def delete(self, ids: list[str] | None = None, **_: Any) -> None:
+        for key in ids or ():
+            self.documents.pop(key, None)
+
+    def similarity_search(self, query: str, k: int = 4, **_: Any) -> list[Document]:
+        return list(self.documents.values())[:k]
+
+
+def in_memory(model: Model, _: Path) -> VectorStore:
+    return InMemoryVectorStore(model)
+
+
+def qdrant(model: Model, _: Path) -> VectorStore:
+    client = QdrantClient(":memory:")
+    client.create_collection("c", VectorParams(size=8, distance=Distance.COSINE))
+    return QdrantVectorStore(client, "c", model)
+
+
+def chroma(model: Model, folder: Path) -> VectorStore:
+    return Chroma("chunks", model, persist_directory=str(folder))
+
+
+def faiss_store(model: Model, _: Path) -> VectorStore:
+    return FAISS(model, faiss.IndexFlatL2(8), InMemoryDocstore(), {})
+
+
+KNOWN = [in_memory, qdrant, chroma, faiss_store]
+
+
+@pytest.fixture
+def model() -> Model:
+    return Model(size=8, embedded=[])
+
+
+@pytest.fixture(params=KNOWN)
+def store(request: pytest.FixtureRequest, model: Model, tmp_path: Path) -> VectorStore:
+    make: Callable[[Model, Path], VectorStore] = request.param
+    return make(model, tmp_path)
+
+
+def chunk(number: int, text: str = "text", **metadata: str | int) -> Chunk:
+    return Chunk(text, {"object_id": "file:1", "chunk_id": IDS[number], **NAMES, **metadata})
+
+
+def stored(store: VectorStore) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    found = store.similarity_search("q", k=10)
+    # Qdrant adds names of its own when it searches.
+    return {
+        one.metadata["chunk_id"]: (
+            one.page_content,
+            {key: value for key, value in one.metadata.items() if not key.startswith("_")},
+        )
+        for one in found
+    }
+
+
+def test_what_may_be_there_or_not_is_replaced_and_deleted_without_an_error(
+    store: VectorStore,
+) -> None:
+    target = LangChainTarget(store)
+
+    target.delete([IDS[0]])
+    target.upsert([chunk(1), chunk(2)], present={IDS[1], IDS[2]})
+    target.upsert([chunk(2, "new text"), chunk(3)], present={IDS[2], IDS[3]})
+    target.delete([IDS[1], IDS[4]])
+
+    assert {key: text for key, (text, _) in stored(store).items()} == {
+        IDS[2]: "new text",
+        IDS[3]: "text",
+    }
+
+
+def test_metadata_is_replaced_without_embedding(store: VectorStore, model: Model) -> None:
+    target = LangChainTarget(store)
+    target.upsert([chunk(1, heading="Old", container_id="folder:a"), chunk(2)])
+    model.embedded.clear()
+
+    target.relabel([chunk(1, container_id="folder:b", page=3)])
+
+    found = stored(store)
+    assert found[IDS[1]] == ("text", chunk(1, container_id="folder:b", page=3).metadata)
+    assert found[IDS[2]] == ("text", chunk(2).metadata)
+    assert model.embedded == []
+
+
+def test_it_says_what_it_holds(store: VectorStore) -> None:
+    target = LangChainTarget(store)
+    target.upsert([chunk(1), chunk(2), chunk(3, integration="drive")])
+
+    assert target.held([IDS[1], IDS[3], IDS[4]]) == {IDS[1], IDS[3]}
+    assert sorted(target.chunk_ids(NAMES) or ()) == [IDS[1], IDS[2]]
+
+
+def test_a_store_that_is_not_known_is_used_through_langchains_interface(model: Model) -> None:
+    store = UnknownStore(model)
+    target = LangChainTarget(store)
+    target.upsert([chunk(1), chunk(2)], present={IDS[1]})
+    target.delete([IDS[1]])
+
+    assert list(store.documents) == [IDS[2]]
+    assert not target.can_relabel
+    assert target.held([IDS[2]]) is None
+    assert target.chunk_ids(NAMES) is None
+
+
+def test_it_has_the_abilities_that_it_is_asked_for(model: Model) -> None:
+    target = LangChainTarget(InMemoryVectorStore(model))
+
+    assert isinstance(target, RelabelingTarget)
+    assert isinstance(target, InspectableTarget)
+    assert target.fingerprint == "Model(size=8)"
