@@ -101,12 +101,16 @@ def test_a_checkpoint_holds_questions_and_answers_and_no_passage(
 def test_a_thread_is_its_users_own_whatever_another_calls_theirs(
     office: Office, saver: InMemorySaver, sent: Sent
 ) -> None:
-    model = Scripted(sent, call(query=QUESTION), AIMessage(f"It is {SECRET} [1]."))
+    # Both may read the same, so that nothing but the thread's owner keeps them apart.
+    office.let_read_the_vault(ADA, BEN)
+    model = Scripted(sent, call(query=QUESTION), AIMessage("Ask Carol."), AIMessage("No."))
     shared = agent(office, model, saver)
     shared.ask(ADA, "a", QUESTION)
-    assert [turn["question"] for turn in shared.history(ADA, "a")] == [QUESTION]
     for name in ("a", json.dumps([ADA, "a"]), f'{ADA}", "a', f'a"], ["{ADA}'):
         assert shared.history(BEN, name) == []
+    shared.ask(BEN, "a", "What did you just say?")
+    assert "Ask Carol." not in str(sent[-1])
+    assert [turn["question"] for turn in shared.history(ADA, "a")] == [QUESTION]
 
 
 def test_an_answer_from_what_was_revoked_is_gone_from_the_prompt_and_from_every_checkpoint(
