@@ -63,7 +63,8 @@ def create_app(
         is_right: Whether a password is a user's. An application of your own leaves the login to
             its identity provider, and verifies that one's tokens.
     """
-    app = FastAPI(title="Permission-aware chat")
+    # The usual pages about the API load scripts from elsewhere.
+    app = FastAPI(title="Permission-aware chat", docs_url=None, redoc_url=None)
     verifier = issuer.verifier()
     # In memory here. In a database, too, keep the user in the key.
     conversations: dict[tuple[str, str], Conversation] = {}

@@ -264,10 +264,12 @@ def test_many_answers_at_once_do_not_mix(serve: Serve, sent: Sent) -> None:
 
 
 def test_the_page_may_load_nothing_from_elsewhere(serve: Serve) -> None:
-    page = httpx.get(serve(None))
+    address = serve(None)
+    page = httpx.get(address)
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert "innerHTML" not in page.text
     assert "src=" not in page.text
+    assert httpx.get(f"{address}/docs").status_code == 404
 
 
 def test_it_listens_on_this_machine_only_on_a_port_that_is_free() -> None:
