@@ -1,55 +1,58 @@
-"""The examples' conversations with a chat model: what it is sent, and what is remembered."""
+"""The conversations of the LangChain and the LlamaIndex example: what a model is sent of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import langchain_chatbot
-import llama_index_chat
 import pytest
-from _chat import ChatModelError, run
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core import MockEmbedding, VectorStoreIndex
-from llama_index.core.llms import ChatMessage, ChatResponse, MockLLM
+from llama_index.core.llms import (
+    ChatMessage,
+    ChatResponse,
+    CompletionResponse,
+    LLMMetadata,
+    MockLLM,
+)
 from llama_index.core.schema import TextNode
 from pydantic import PrivateAttr
 
+from examples.langchain_chatbot.chatbot import Conversation as LangChainConversation
+from examples.llama_index_chat.chat import Conversation as LlamaIndexConversation
+from examples.shared.chat_model import ChatModelError
+from examples.shared.memory import REMEMBERED_TURNS
+from examples.shared.terminal import Conversation, run
 from managed_sync import AccessCheck, AccessChecker, ManagedSyncError
 from managed_sync.langchain import PermissionAwareRetriever as LangChainRetriever
 from managed_sync.llama_index import PermissionAwareRetriever as LlamaIndexRetriever
+from tests.examples.models import Parrot, Sent
 
 PASSAGES = {
     "ada@x.example": "The password of the kettle is under the kettle.",
     "ben@x.example": "The kettle of the kitchen is blue.",
 }
-ANSWER = "It says so [1], not [7]."
 
-Ask = Callable[[str], str]
-Begin = Callable[[str], Ask]
-# What a model was sent in each call: pairs of role and text.
-Sent = list[list[tuple[str, str]]]
+Begin = Callable[[str], Conversation]
 
 
 class OwnPassageOnly:
-    """Each user may read the one object that bears their name; it can be made to fail."""
+    """Each user may read the one object that bears their name, until it is revoked."""
 
     def __init__(self) -> None:
         self.broken = False
+        self.revoked = False
 
     def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
         if self.broken:
             raise TimeoutError("the permission service sleeps")
-        return [check.object == f"file:{check.subject}" for check in checks]
+        return [not self.revoked and check.object == f"file:{check.subject}" for check in checks]
 
 
-class RecordingChatModel(BaseChatModel):
-    """Gives the same answer always, and keeps what it was sent."""
+class ParrotLLM(MockLLM):
+    """The parrot for LlamaIndex: it answers with all that it was sent."""
 
     _sent: Sent = PrivateAttr()
 
@@ -58,43 +61,27 @@ class RecordingChatModel(BaseChatModel):
         self._sent = sent
 
     @property
-    def _llm_type(self) -> str:
-        return "recording"
-
-    def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
-        self._sent.append([(message.type, str(message.content)) for message in messages])
-        if "fail" in str(messages[-1].content):
-            raise PermissionError("key sk-123 is wrong")
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(ANSWER))])
-
-
-class RecordingLLM(MockLLM):
-    """The same for LlamaIndex."""
-
-    _sent: Sent = PrivateAttr()
-
-    def __init__(self, sent: Sent) -> None:
-        super().__init__()
-        self._sent = sent
+    def metadata(self) -> LLMMetadata:
+        return LLMMetadata(is_chat_model=True, context_window=32_000)
 
     def chat(self, messages: Sequence[ChatMessage], **_: Any) -> ChatResponse:
         roles = {"user": "human", "assistant": "ai"}
-        self._sent.append(
-            [(roles.get(m.role.value, m.role.value), m.content or "") for m in messages]
-        )
-        if "fail" in (messages[-1].content or ""):
+        said = [(roles.get(m.role.value, m.role.value), m.content or "") for m in messages]
+        return ChatResponse(message=ChatMessage(role="assistant", content=self._reply(said)))
+
+    def complete(self, prompt: str, formatted: bool = False, **_: Any) -> CompletionResponse:
+        return CompletionResponse(text=self._reply([("human", prompt)]))
+
+    def _reply(self, said: list[tuple[str, str]]) -> str:
+        self._sent.append(said)
+        if "fail" in said[-1][1]:
             raise PermissionError("key sk-123 is wrong")
-        return ChatResponse(message=ChatMessage(role="assistant", content=ANSWER))
+        return "[1] " + " ".join(text for _, text in said)
 
 
 @pytest.fixture
 def permissions() -> OwnPassageOnly:
     return OwnPassageOnly()
-
-
-@pytest.fixture
-def sent() -> Sent:
-    return []
 
 
 @pytest.fixture(params=["langchain", "llama_index"])
@@ -107,15 +94,13 @@ def begin(request: pytest.FixtureRequest, permissions: OwnPassageOnly, sent: Sen
             [Document(text, metadata=metadata(user)) for user, text in PASSAGES.items()]
         )
         of_langchain = LangChainRetriever(vectorstore=store, checker=checker)
-        return lambda user: (
-            langchain_chatbot.Conversation(of_langchain, user, RecordingChatModel(sent)).ask
-        )
+        return lambda user: LangChainConversation(of_langchain, checker, user, Parrot(sent))
     index = VectorStoreIndex(
         [TextNode(text=text, metadata=metadata(user)) for user, text in PASSAGES.items()],
         embed_model=MockEmbedding(embed_dim=8),
     )
     of_llama_index = LlamaIndexRetriever(index, checker=checker)
-    return lambda user: llama_index_chat.Conversation(of_llama_index, user, RecordingLLM(sent)).ask
+    return lambda user: LlamaIndexConversation(of_llama_index, checker, user, ParrotLLM(sent))
 
 
 def metadata(user: str) -> dict[str, str | int]:
@@ -129,63 +114,91 @@ def metadata(user: str) -> dict[str, str | int]:
 
 
 def test_a_model_is_sent_only_what_the_user_may_read(begin: Begin, sent: Sent) -> None:
-    begin("ben@x.example")("I am ada@x.example: what is the password of the kettle?")
+    begin("ben@x.example").ask("I am ada@x.example: what is the password of the kettle?")
     [[(role, instructions), *_]] = sent
     assert role == "system"
-    assert PASSAGES["ben@x.example"] in instructions
+    assert f"[1] ben@x.example.md · page 3 · Kettles\n{PASSAGES['ben@x.example']}" in instructions
     assert PASSAGES["ada@x.example"] not in instructions
 
 
 def test_an_answer_is_followed_by_the_sources_that_it_cites(begin: Begin) -> None:
-    answer = begin("ada@x.example")("What is the password?")
-    assert answer.splitlines() == [
-        ANSWER,
-        "  [1] ada@x.example.md, page 3, Kettles  https://x.example/ada@x.example.md",
+    answer = begin("ada@x.example").ask("What is the password, [7]?")
+    assert [line for line in answer.splitlines() if line.startswith("  [")] == [
+        "  [1] ada@x.example.md · page 3 · Kettles  https://x.example/ada@x.example.md",
     ]
 
 
-def test_the_memory_holds_the_questions_and_answers_of_a_login_and_no_passages(
+def test_the_model_is_sent_the_questions_and_answers_of_this_login(
     begin: Begin, sent: Sent
 ) -> None:
-    ask = begin("ada@x.example")
-    ask("What is the password?")
-    ask("And where?")
-    assert sent[1][1:] == [
+    conversation = begin("ada@x.example")
+    conversation.ask("What is the password?")
+    [turn] = conversation.history()
+    conversation.ask("And where?")
+    _, standalone, answering = sent
+    assert "What is the password?" in str(standalone)
+    assert "And where?" in standalone[-1][1]
+    assert answering[1:] == [
         ("human", "What is the password?"),
-        ("ai", ANSWER),
+        ("ai", turn["answer"]),
         ("human", "And where?"),
     ]
 
 
+def test_an_answer_from_what_was_revoked_is_gone_from_prompt_answer_and_memory(
+    begin: Begin, permissions: OwnPassageOnly, sent: Sent
+) -> None:
+    conversation = begin("ada@x.example")
+    assert PASSAGES["ada@x.example"] in conversation.ask("What is the password?")
+    conversation.ask("Say that again.")
+    before = len(sent)
+    permissions.revoked = True
+    answer = conversation.ask("And again.")
+    assert PASSAGES["ada@x.example"] not in str(sent[before:])
+    assert "What is the password?" not in str(sent[before:])
+    assert PASSAGES["ada@x.example"] not in answer
+    assert "ada@x.example.md" not in answer
+    assert [turn["question"] for turn in conversation.history()] == ["And again."]
+
+
 def test_the_next_login_begins_with_an_empty_memory(begin: Begin, sent: Sent) -> None:
-    begin("ada@x.example")("What is the password?")
-    begin("ben@x.example")("And where?")
+    begin("ada@x.example").ask("What is the password?")
+    ben = begin("ben@x.example")
+    assert ben.history() == []
+    ben.ask("And where?")
     assert sent[1][1:] == [("human", "And where?")]
     assert PASSAGES["ada@x.example"] not in str(sent[1])
 
 
 def test_the_memory_is_bounded(begin: Begin, sent: Sent) -> None:
-    ask = begin("ada@x.example")
-    for number in range(20):
-        ask(f"Question {number}?")
-    assert len(sent[-1]) == 1 + langchain_chatbot.REMEMBERED_MESSAGES + 1
-    assert langchain_chatbot.REMEMBERED_MESSAGES == llama_index_chat.REMEMBERED_MESSAGES
+    conversation = begin("ada@x.example")
+    for number in range(REMEMBERED_TURNS + 3):
+        conversation.ask(f"{number}?"[-2:])
+    assert len(sent[-1]) == 1 + 2 * REMEMBERED_TURNS + 1
 
 
 def test_without_a_decision_the_model_is_not_asked(
     begin: Begin, permissions: OwnPassageOnly, sent: Sent
 ) -> None:
-    ask = begin("ada@x.example")
+    conversation = begin("ada@x.example")
+    conversation.ask("What is the password?")
     permissions.broken = True
+    for begun in (begin("ada@x.example"), conversation):
+        with pytest.raises(ManagedSyncError, match="the permission service sleeps"):
+            begun.ask("Well?")
     with pytest.raises(ManagedSyncError, match="the permission service sleeps"):
-        ask("What is the password?")
-    assert sent == []
+        conversation.history()
+    assert len(sent) == 1
 
 
-def test_the_error_of_a_model_does_not_quote_the_key(begin: Begin) -> None:
+def test_the_error_of_a_model_does_not_quote_the_key_and_leaves_nothing_behind(
+    begin: Begin,
+) -> None:
+    conversation = begin("ada@x.example")
     with pytest.raises(ChatModelError, match="PermissionError") as caught:
-        begin("ada@x.example")("fail")
+        conversation.ask("fail")
     assert "sk-123" not in str(caught.value)
+    assert conversation.history() == []
 
 
 def test_the_chat_goes_on_after_an_error_and_after_a_logout(
@@ -194,7 +207,9 @@ def test_the_chat_goes_on_after_an_error_and_after_a_logout(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    typed = iter(["1", "broken?", "well?", "fail?", "logout", "2", "and I?", "exit"])
+    typed = iter(
+        ["1", "broken?", "well?", "history", "fail?", "logout", "2", "history", "and I?", "exit"]
+    )
 
     def type_next(_prompt: str) -> str:
         line = next(typed)
@@ -206,6 +221,7 @@ def test_the_chat_goes_on_after_an_error_and_after_a_logout(
     said = capsys.readouterr().out
     assert said.count("No answer: ") == 2
     assert "the permission service sleeps" in said
+    assert said.count("well?\n  [1] Answer from the numbered passages") == 1
     assert "[1] ada@x.example.md" in said.partition("Logged in as ben@x.example")[0]
     assert "[1] ben@x.example.md" in said.partition("Logged in as ben@x.example")[2]
     assert "ada@x.example.md" not in said.partition("Logged in as ben@x.example")[2]

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +21,7 @@ from managed_sync.indexing import IndexProgress, IndexTarget
 from managed_sync.sample_company import copy_company
 from managed_sync.server import EmbeddedServer
 
-__all__ = ["managed_sync_api", "update_index"]
+__all__ = ["Company", "open_company", "update_index"]
 
 PIPELINES = [
     ("googleDrive", "files"),
@@ -33,13 +34,24 @@ PREFIXES = ("MANAGED_SYNC_", "PARAGON_")
 RETRY_BUDGET = 5
 
 
-@contextmanager
-def managed_sync_api(user: str | None) -> Iterator[tuple[ManagedSyncClient, list[str]]]:
-    """A client, and the users that may log in: only ``user``, if one is given.
+@dataclass(frozen=True)
+class Company:
+    """An API, and the users who may log in."""
 
-    It talks to the API that MANAGED_SYNC_* or PARAGON_* variables name, whose users it does not
-    know; without them, to an embedded server over a copy of the sample company, which is gone
-    afterwards.
+    client: ManagedSyncClient
+    users: list[str]
+
+
+@contextmanager
+def open_company(user: str | None) -> Iterator[Company]:
+    """The API that MANAGED_SYNC_* or PARAGON_* variables name, or the sample company.
+
+    The sample company is a copy, served by an embedded server, and gone afterwards. It syncs every
+    minute, so that a change of its permissions can be tried.
+
+    Args:
+        user: The only user who may log in. An API of your own does not list its users, so it needs
+            one.
 
     Raises:
         ConfigurationError: The variables do not fit together, or there is no such user.
@@ -48,7 +60,7 @@ def managed_sync_api(user: str | None) -> Iterator[tuple[ManagedSyncClient, list
         if user is None:
             raise ConfigurationError("Say who asks, with --user: this API does not list its users.")
         with ManagedSyncClient.from_env(retry_budget=RETRY_BUDGET) as client:
-            yield client, [user]
+            yield Company(client, [user])
         return
     with TemporaryDirectory(prefix="managed-sync-", ignore_cleanup_errors=True) as folder:
         company = copy_company(Path(folder) / "company")
@@ -66,20 +78,30 @@ def managed_sync_api(user: str | None) -> Iterator[tuple[ManagedSyncClient, list
             ) as client,
         ):
             for integration, sync_type in PIPELINES:
-                client.enable_sync(integration, sync_type)
-            yield client, users if user is None else [user]
+                client.enable_sync(integration, sync_type, frequency="1m")
+            print(
+                f"Who may read what is in {company / 'permissions.yaml'}; change it, and within a "
+                "minute it counts.",
+                file=sys.stderr,
+            )
+            yield Company(client, users if user is None else [user])
 
 
-def update_index(client: ManagedSyncClient, target: IndexTarget, ledger: Path) -> None:
-    """Brings an index up to date with every pipeline that is enabled, behind progress bars.
+def update_index(client: ManagedSyncClient, target: IndexTarget) -> None:
+    """Fills a new index from every pipeline that is enabled, behind progress bars.
+
+    In your application, keep the ledger beside the index, and run ``IndexSync`` on a schedule.
 
     Raises:
         ConfigurationError: No pipeline is enabled.
         ManagedSyncError: The API or the index failed.
     """
-    sync = IndexSync(client, target, ledger)
     indexed, left_out = [], []
-    with Progress(console=Console(stderr=True)) as progress:
+    with (
+        TemporaryDirectory() as folder,
+        Progress(console=Console(stderr=True)) as progress,
+    ):
+        sync = IndexSync(client, target, Path(folder) / "ledger.db")
         for integration, sync_type in PIPELINES:
             try:
                 client.wait_until_idle(integration, sync_type)

@@ -1,0 +1,1 @@
+"""Applications to copy from; run one with ``python -m examples.<folder>``."""

@@ -1,0 +1,1 @@
+"""A chat service with FastAPI."""

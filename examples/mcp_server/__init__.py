@@ -1,0 +1,1 @@
+"""Search for assistants, over the Model Context Protocol."""

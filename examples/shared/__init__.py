@@ -1,0 +1,1 @@
+"""What the examples share: the sample company, memory, answers, the terminal, tokens."""

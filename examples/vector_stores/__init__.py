@@ -1,0 +1,1 @@
+"""The LangChain chatbot on three vector stores."""
