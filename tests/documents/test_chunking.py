@@ -130,7 +130,8 @@ def test_a_table_or_code_block_that_fits_stands_whole_in_a_chunk(
     text: str, size: tuple[int, int]
 ) -> None:
     spans = [span(chunk) for chunk in split(text, *size)]
-    for start, end in whole_blocks(text):
+    # Of a table's rows the last one ends it.
+    for start, end in dict(whole_blocks(text)).items():
         if TOKENS.count(text[start:end]) <= size[0]:
             assert any(first <= start and end <= last for first, last in spans)
 

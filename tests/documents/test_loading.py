@@ -293,6 +293,7 @@ def test_an_object_id_that_is_none_stops_the_load() -> None:
 
 
 def test_only_a_few_files_are_downloaded_ahead_of_the_caller() -> None:
+    before = set(threading.enumerate())
     client = client_of(**{f"r{number}": f"text {number}" for number in range(100)})
     loaded = DocumentLoader(client, downloads=3).load("googleDrive", "files")
     next(loaded)
@@ -300,7 +301,9 @@ def test_only_a_few_files_are_downloaded_ahead_of_the_caller() -> None:
     assert len(client.downloads) <= 4 * 3
     loaded.close()
     assert not [
-        thread for thread in threading.enumerate() if thread.name.startswith("managed-sync")
+        thread
+        for thread in set(threading.enumerate()) - before
+        if thread.name.startswith("managed-sync")
     ]
 
 

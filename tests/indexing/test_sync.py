@@ -371,16 +371,16 @@ class TestProgress:
         self, ledger: Path, tmp_path: Path
     ) -> None:
         source = Source(**{f"r{number:03}": f"Text {number}." for number in range(400)})
-        target, stop = Target(), threading.Event()
+        stop = threading.Event()
 
-        def stop_in_the_middle(progress: IndexProgress) -> None:
-            if target.chunks:
+        class Stopping(Target):
+            def upsert(self, *arguments: Any, **keywords: Any) -> None:
+                super().upsert(*arguments, **keywords)
                 stop.set()
 
+        target = Stopping()
         sync = syncing(source, target, ledger, batch_size=20)
-        report = sync.run(
-            integration="box", sync_type="files", stop=stop, on_progress=stop_in_the_middle
-        )
+        report = sync.run(integration="box", sync_type="files", stop=stop)
 
         assert not report.complete
         assert 0 < len(target.chunks) <= 400

@@ -63,11 +63,11 @@ class LlamaIndexTarget:
 
     def embedded_text(self, chunk: Chunk) -> str:
         """LlamaIndex embeds the title and the heading with the text."""
-        return to_node(chunk).get_content(metadata_mode=MetadataMode.EMBED)
+        return to_node(chunk, heading_prefix=True).get_content(metadata_mode=MetadataMode.EMBED)
 
     def upsert(self, chunks: Sequence[Chunk], *, present: Set[str] = frozenset()) -> None:
         """Writes chunks; those whose ids are in ``present`` are replaced."""
-        nodes = [to_node(chunk) for chunk in chunks]
+        nodes = [to_node(chunk, heading_prefix=True) for chunk in chunks]
         # Embedded before anything is removed, since it is what fails most.
         vectors = embed_nodes(nodes, self._index._embed_model)
         for node in nodes:
@@ -79,7 +79,7 @@ class LlamaIndexTarget:
 
     def relabel(self, chunks: Sequence[Chunk]) -> None:
         """Writes the metadata of chunks that are there."""
-        self._nodes.relabel([to_node(chunk) for chunk in chunks])
+        self._nodes.relabel([to_node(chunk, heading_prefix=True) for chunk in chunks])
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
         """Removes chunks; one that is not there is no error."""
