@@ -196,6 +196,9 @@ class AsyncManagedSyncClient(BaseClient):
 
         Raises:
             SyncFailedError: The sync failed, is disabled, or did not end in time.
+
+        Example:
+            client.wait_until_idle("googleDrive", "files", timeout=60).record_count
         """
         return await self._driver.run(
             self._flows.wait_until_idle(integration, sync_type, timeout, on_progress)
@@ -227,9 +230,19 @@ class AsyncManagedSyncClient(BaseClient):
 
         The next page is fetched while one is consumed; no more than these two are held in memory.
 
+        Args:
+            integration: Such as ``"googleDrive"``.
+            sync_type: Such as ``"files"``.
+
         Raises:
             ApiError: A page cannot be read, or the listing does not end; the message has the
                 number of the page. The records before it were handed out.
+
+        Example:
+            ```python
+            async for record in client.iter_records("googleDrive", "files"):
+                print(record.id)
+            ```
         """
         async with aclosing(
             self._driver.iterate(self._flows.iter_records(integration, sync_type))
@@ -286,8 +299,16 @@ class AsyncManagedSyncClient(BaseClient):
 
         Redirects are followed to https or to the API's own host, which alone gets the token.
 
+        Args:
+            record_id: As ``list_records`` gives it.
+            max_bytes: The limit of its size.
+
         Raises:
             ContentTooLargeError: The file is larger than ``max_bytes``; hardly more was read.
+            IncompleteResponseError: There are not as many bytes as the API announced.
+
+        Example:
+            client.download_content("r1").data
         """
         return await self._driver.run(self._flows.download_content(record_id, max_bytes))
 

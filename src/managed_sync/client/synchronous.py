@@ -195,6 +195,9 @@ class ManagedSyncClient(BaseClient):
 
         Raises:
             SyncFailedError: The sync failed, is disabled, or did not end in time.
+
+        Example:
+            client.wait_until_idle("googleDrive", "files", timeout=60).record_count
         """
         return self._driver.run(
             self._flows.wait_until_idle(integration, sync_type, timeout, on_progress)
@@ -226,9 +229,19 @@ class ManagedSyncClient(BaseClient):
 
         The next page is fetched while one is consumed; no more than these two are held in memory.
 
+        Args:
+            integration: Such as ``"googleDrive"``.
+            sync_type: Such as ``"files"``.
+
         Raises:
             ApiError: A page cannot be read, or the listing does not end; the message has the
                 number of the page. The records before it were handed out.
+
+        Example:
+            ```python
+            for record in client.iter_records("googleDrive", "files"):
+                print(record.id)
+            ```
         """
         return self._driver.iterate(self._flows.iter_records(integration, sync_type))
 
@@ -281,8 +294,16 @@ class ManagedSyncClient(BaseClient):
 
         Redirects are followed to https or to the API's own host, which alone gets the token.
 
+        Args:
+            record_id: As ``list_records`` gives it.
+            max_bytes: The limit of its size.
+
         Raises:
             ContentTooLargeError: The file is larger than ``max_bytes``; hardly more was read.
+            IncompleteResponseError: There are not as many bytes as the API announced.
+
+        Example:
+            client.download_content("r1").data
         """
         return self._driver.run(self._flows.download_content(record_id, max_bytes))
 
