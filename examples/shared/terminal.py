@@ -90,8 +90,10 @@ def _converse(conversation: Conversation) -> bool:
             return True
         try:
             if question.lower() == "history":
-                for turn in conversation.history():
-                    print(f"{turn['question']}\n  {turn['answer']}")
+                turns = [
+                    f"{turn['question']}\n  {turn['answer']}" for turn in conversation.history()
+                ]
+                print("\n".join(turns) or "Nothing is remembered.")
             else:
                 print(conversation.ask(question))
         except (ManagedSyncError, ChatModelError) as error:

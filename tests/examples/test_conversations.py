@@ -225,6 +225,7 @@ def test_the_chat_goes_on_after_an_error_and_after_a_logout(
     assert "[1] ada@x.example.md" in said.partition("Logged in as ben@x.example")[0]
     assert "[1] ben@x.example.md" in said.partition("Logged in as ben@x.example")[2]
     assert "ada@x.example.md" not in said.partition("Logged in as ben@x.example")[2]
+    assert "Nothing is remembered." in said.partition("Logged in as ben@x.example")[2]
     assert list(typed) == []
 
 
