@@ -280,7 +280,3 @@ def _table(html: str) -> str:
             ]
         rows.append(cells)
     return markdown.join_blocks([markdown.paragraph(caption), markdown.table(rows)])
-
-
-def _utf8(text: str) -> bytes:
-    return markdown.clean(text).encode("utf-8")
