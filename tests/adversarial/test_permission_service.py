@@ -165,13 +165,16 @@ def test_no_clear_list_means_no_passage(way: Way, strategy: Strategy, fault: Ans
 
 @pytest.mark.parametrize("strategy", ["auto", "pre_filter"])
 @kinds_of({name: answer for name, answer in ON_THE_WIRE.items() if name in EMPTY})
-def test_an_empty_answer_lists_nothing(way: Way, strategy: Strategy, fault: Answer) -> None:
+def test_an_empty_answer_lists_nothing_and_is_logged(
+    way: Way, strategy: Strategy, fault: Answer, caplog: pytest.LogCaptureFixture
+) -> None:
     with http_client(Service(alice=FAR_AWAY), lists=fault) as client:
         found = way.ask(
             way.retriever(way.store(PASSAGES), AccessChecker(client), k=3, strategy=strategy)
         )
 
     assert found.object_ids == []
+    assert "The list of objects came without a body" in caplog.text
 
 
 @pytest.mark.parametrize("failing_request", [2, 3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -34,6 +35,8 @@ from managed_sync.settings import DEFAULT_BASE_URLS
 __all__ = ["ProjectsApi"]
 
 T = TypeVar("T")
+
+_logger = logging.getLogger("managed_sync.client")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -155,7 +158,11 @@ class ProjectsApi:
         """
 
         def read(answer: Answer) -> NamePage:
-            return NamePage([]) if _says_nothing(answer) else parse(answer)
+            if not _says_nothing(answer):
+                return parse(answer)
+            # It may also be that something on the way swallowed the body.
+            _logger.warning("The list of %s came without a body: nobody and nothing.", listing)
+            return NamePage([])
 
         walk = PageWalk(listing)
         names: list[str] = []
