@@ -23,7 +23,7 @@ from managed_sync.errors import (
     PortInUseError,
     SourceError,
 )
-from managed_sync.server import EmbeddedServer, ServerConfig, create_app
+from managed_sync.server import EmbeddedServer
 from managed_sync.server.signing_key import load_or_create_signing_key
 from tests.server.company import FILES, Caller, Company, token
 
@@ -137,17 +137,17 @@ def test_malformed_permissions_are_named_and_the_port_is_free_again(
 
 @pytest.mark.parametrize("damage", ["users: [\n", None])
 def test_a_later_start_with_unreadable_permissions_keeps_what_was_synced(
-    company: Company, state: Path, damage: str | None
+    company: Company, state: Path, connect: Connect, damage: str | None
 ) -> None:
-    with EmbeddedServer(company.folder, state):
-        pass
+    with EmbeddedServer(company.folder, state) as server:
+        connect(server).enable(FILES)
     if damage is None:
         (company.folder / "permissions.yaml").unlink()
     else:
         company.write_permissions(damage)
 
     with EmbeddedServer(company.folder, state) as server:
-        assert server.base_url
+        assert "/handbook.md" in connect(server).records(FILES)
 
 
 def test_a_state_folder_that_cannot_be_used_is_named(company: Company, tmp_path: Path) -> None:
@@ -269,25 +269,3 @@ def test_a_missing_extra_is_one_sentence_with_the_command_that_installs_it(
     monkeypatch.setitem(sys.modules, "fastapi", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'managed-sync\[server\]'"):
         importlib.import_module("managed_sync.server")
-
-
-def test_the_application_knows_the_ten_operations(company: Company, state: Path) -> None:
-    paths = create_app(ServerConfig(company.folder, state)).openapi()["paths"]
-    operations = {
-        operation["operationId"]: (method, path)
-        for path, methods in paths.items()
-        for method, operation in methods.items()
-    }
-    project = "/projects/{projectId}"
-    assert operations == {
-        "enableSync": ("post", f"{project}/sync/enable"),
-        "getSyncStatus": ("get", f"{project}/sync/status"),
-        "pullSyncedRecords": ("get", f"{project}/sync/records"),
-        "getSyncedRecord": ("get", f"{project}/sync/records/{{recordId}}"),
-        "downloadContent": ("get", f"{project}/sync/records/{{recordId}}/content"),
-        "checkAccess": ("post", f"{project}/permissions/check-access"),
-        "batchCheckAccess": ("post", f"{project}/permissions/batch-check-access"),
-        "listUsers": ("post", f"{project}/permissions/list-users"),
-        "listObjects": ("post", f"{project}/permissions/list-objects"),
-        "expandRelationships": ("post", f"{project}/permissions/expand"),
-    }

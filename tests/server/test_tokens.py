@@ -176,7 +176,7 @@ def test_a_project_that_is_not_here_is_not_found(
         harbor_server, f"Bearer {token(signing_key, project='other')}", project="other"
     )
     assert response.status_code == 404
-    assert "'demo'" in response.json()["detail"]
+    assert "'other'" in response.json()["detail"]
 
 
 def test_the_token_is_looked_at_before_the_body(
