@@ -22,6 +22,11 @@ def connection_class(head_seconds: float) -> type[H11Protocol]:
     class Connection(H11Protocol):
         _deadline: asyncio.TimerHandle | None = None
 
+        def __init__(self, *arguments: Any, **keywords: Any) -> None:
+            super().__init__(*arguments, **keywords)
+            # Its lines would hold the query, where cursors may name files.
+            self.access_log = False
+
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             self._set_deadline()
@@ -30,17 +35,13 @@ def connection_class(head_seconds: float) -> type[H11Protocol]:
             self._drop_deadline()
             super().connection_lost(exc)
 
-        def handle_events(self) -> None:
-            super().handle_events()
-            if self.conn.their_state is h11.IDLE and self.conn.our_state is h11.IDLE:
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            # Between a response and the next request, uvicorn's own limit counts.
+            if self.conn.their_state is h11.IDLE:
                 self._set_deadline()
             else:
                 self._drop_deadline()
-
-        def on_response_complete(self) -> None:
-            # From here on uvicorn's own limit for idle connections counts, until something comes.
-            self._drop_deadline()
-            super().on_response_complete()
 
         def send_400_response(self, msg: str) -> None:
             """Answers what is not HTTP in the form in which all errors are answered."""

@@ -88,7 +88,8 @@ class RequestMiddleware:
         _log.info(
             "%s %s %s",
             scope["method"],
-            scope["path"].encode("ascii", "backslashreplace").decode(),
+            # As it was sent: what is encoded in it stays so, line breaks too.
+            scope["raw_path"].decode("latin-1"),
             status or "without an answer",
             extra={
                 "request_id": request_id,

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from time import time
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from managed_sync.errors import ConfigurationError
 from managed_sync.server.key_ring import KeyRing
 from managed_sync.server.problems import ProblemError
 from managed_sync.server.scope import Scope
+from managed_sync.server.signing_key import SigningKey
 
-__all__ = ["TokenVerifier"]
+__all__ = ["TokenVerifier", "sign_token"]
 
 _AUDIENCE = "useparagon.com/"
 _LEEWAY_SECONDS = 10
@@ -67,8 +70,9 @@ class TokenVerifier:
         except (jwt.InvalidTokenError, ValueError):
             raise _unauthorized("The token is malformed.") from None
         for name in audience if isinstance(audience, list) else [audience]:
-            if isinstance(name, str) and name.removeprefix(_AUDIENCE) in self._keys:
-                return name.removeprefix(_AUDIENCE)
+            project_id = str(name).removeprefix(_AUDIENCE)
+            if name == f"{_AUDIENCE}{project_id}" and project_id in self._keys:
+                return project_id
         raise _unauthorized(
             f"The token's claim 'aud' must be {_AUDIENCE!r} followed by a project of this server."
         )
@@ -97,7 +101,7 @@ class TokenVerifier:
         except jwt.ExpiredSignatureError:
             raise _unauthorized("The token has expired; sign a new one.") from None
         except jwt.InvalidSignatureError:
-            raise
+            raise  # by this key; another one may still have signed it
         except jwt.InvalidAlgorithmError:
             raise _unauthorized("The token is not signed with RS256.") from None
         except jwt.MissingRequiredClaimError as error:
@@ -114,6 +118,24 @@ class TokenVerifier:
         except (jwt.InvalidTokenError, ValueError):
             raise _unauthorized("The token is malformed.") from None
         return claims
+
+
+def sign_token(key: SigningKey, *, project_id: str, user_id: str, seconds: int) -> str:
+    """A token as a customer's backend signs it.
+
+    Raises:
+        ConfigurationError: The user has no name.
+    """
+    if not user_id.strip() or not user_id.isprintable():
+        raise ConfigurationError(f"{user_id!r} does not name a user; try 'user-1'.")
+    now = int(time())
+    claims = {
+        "sub": user_id,
+        "aud": f"{_AUDIENCE}{project_id}",
+        "iat": now,
+        "exp": now + seconds,
+    }
+    return jwt.encode(claims, key.pem, algorithm="RS256")
 
 
 def _bearer(authorization: list[str]) -> str:

@@ -158,7 +158,9 @@ def hosted_permission_routes(
         caller: Caller, identifier: SyncId, body: Annotated[HostedCheck, Body()]
     ) -> HostedDecision:
         pipeline = require_sync(database, caller, identifier)
-        with database.reading() as connection, _malformed_is_refused():
+        with _malformed_is_refused():
+            _user(body.user), _relation(body.role)
+        with database.reading() as connection:
             return HostedDecision(has_access=answers(connection, pipeline, [body])[0])
 
     @router.post(
