@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from managed_sync.server import EmbeddedServer
 from tests.server.company import FILES, Caller, private_key, token
+from tests.server.documents import operations
 
 OPERATIONS = [
     ("POST", "sync/enable"),
@@ -156,6 +157,28 @@ def test_two_authorization_headers_are_refused(
 ) -> None:
     good = f"Bearer {token(signing_key)}"
     assert _status(harbor_server, good, "Bearer x.y.z").status_code == 401
+
+
+def test_nothing_of_what_the_server_describes_answers_without_a_token(
+    harbor_server: EmbeddedServer, signing_key: str, other_key: str
+) -> None:
+    document = httpx.get(f"{harbor_server.base_url}/openapi.json", trust_env=False).json()
+    bearers = [None, token(other_key), token(signing_key, aud=None), token(signing_key, exp=1)]
+    answers = {
+        (method, path, status)
+        for method, path, _ in operations(document)
+        for bearer in bearers
+        if (
+            status := httpx.request(
+                method,
+                f"{harbor_server.base_url}{path.replace('{projectId}', 'demo')}",
+                headers={"Authorization": f"Bearer {bearer}"} if bearer else {},
+                trust_env=False,
+            ).status_code
+        )
+        != 401
+    }
+    assert answers == {("get", path, 200) for path in ("/healthz", "/readyz", "/metrics")}
 
 
 def test_a_token_for_another_project_is_forbidden(
