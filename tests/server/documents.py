@@ -75,7 +75,10 @@ def with_known_values(document: Document, known: Mapping[str, Sequence[str]]) ->
 def _restrict(schema: Any, known: Mapping[str, Sequence[str]]) -> None:
     if not isinstance(schema, dict):
         return
-    for name, value in schema.get("properties", {}).items():
+    properties = schema.get("properties", {})
+    # Where a document requires nothing, a request of nothing would get through as well.
+    schema.setdefault("required", [name for name in properties if name in known])
+    for name, value in properties.items():
         if name in known:
             schema["properties"][name] = _one_of(known[name])
         _restrict(value, known)

@@ -23,7 +23,10 @@ from managed_sync.errors import (
     PortInUseError,
     SourceError,
 )
+from managed_sync.models import SyncStatus
 from managed_sync.server import EmbeddedServer
+from managed_sync.server.pipelines import Pipelines
+from managed_sync.server.scope import PipelineName, Scope
 from managed_sync.server.signing_key import load_or_create_signing_key
 from tests.server.company import FILES, Caller, Company, token
 
@@ -55,6 +58,28 @@ def test_no_thread_is_left_behind(company: Company, state: Path, connect: Connec
         connect(server).enable(FILES, frequency="1m")
     after = {thread.name for thread in threading.enumerate() if not thread.daemon}
     assert not {name for name in after - before if "managed-sync" in name or "APS" in name}
+
+
+def test_a_request_under_way_is_answered_before_the_server_stops(
+    server: EmbeddedServer, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answers = threading.Event(), list[int]()
+    status = Pipelines.status
+
+    def slowly(work: Pipelines, scope: Scope, name: PipelineName) -> SyncStatus:
+        asked.set()
+        time.sleep(0.5)
+        return status(work, scope, name)
+
+    monkeypatch.setattr(Pipelines, "status", slowly)
+    asking = threading.Thread(
+        target=lambda: answers.append(caller.get("sync/status", **FILES).status_code)
+    )
+    asking.start()
+    assert asked.wait(10)
+    server.stop()
+    asking.join(10)
+    assert answers == [200]
 
 
 def test_starting_twice_and_stopping_twice_does_no_harm(company: Company, state: Path) -> None:

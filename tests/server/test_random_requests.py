@@ -32,7 +32,7 @@ from tests.server.documents import (
 
 Known = dict[str, list[str]]
 
-EXAMPLES = 8
+EXAMPLES = 6
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -81,12 +81,10 @@ def test_the_servers_own_description_holds(server: EmbeddedServer, known: Known,
     ask_everything(server, document, document, known, MODES[mode])
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_values_at_random_do_no_harm(server: EmbeddedServer, mode: str) -> None:
+def test_values_at_random_do_no_harm(server: EmbeddedServer) -> None:
     document = httpx.get(f"{server.base_url}/openapi.json", trust_env=False).json()
-    ask_everything(
-        server, document, document, {"projectId": [server.project_id]}, MODES[mode], succeeds=False
-    )
+    known = {"projectId": [server.project_id]}
+    ask_everything(server, document, document, known, MODES["positive"], succeeds=False)
 
 
 def test_a_server_that_answers_otherwise_is_found_out(server: EmbeddedServer, known: Known) -> None:

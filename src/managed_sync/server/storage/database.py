@@ -16,8 +16,9 @@ from managed_sync.server.storage.migration import migrate
 __all__ = ["Database"]
 
 _BUSY_SECONDS = 60
-# More than the threads that serve requests and run syncs, so that none of them waits.
-_POOL = {"pool_size": 8, "max_overflow": -1}
+# More than the threads that serve requests and run syncs, so that none of them waits; and no
+# message of an error, which may be logged, with the values that were asked about or stored.
+_OPTIONS = {"pool_size": 8, "max_overflow": -1, "hide_parameters": True}
 # What those who write wait for in PostgreSQL, as they wait for the file in SQLite.
 _WRITERS = 7_083_650_211
 
@@ -117,7 +118,7 @@ def _url(place: Path | str) -> URL:
 
 def _sqlite(url: URL) -> Engine:
     engine = create_engine(
-        url, **_POOL, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}
+        url, **_OPTIONS, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}
     )
 
     @event.listens_for(engine, "connect")
@@ -133,7 +134,7 @@ def _sqlite(url: URL) -> Engine:
 
 def _postgresql(url: URL) -> Engine:
     try:
-        engine = create_engine(url, **_POOL, pool_pre_ping=True)
+        engine = create_engine(url, **_OPTIONS, pool_pre_ping=True)
     except ModuleNotFoundError:
         raise MissingExtraError("PostgreSQL", "postgres") from None
 
