@@ -293,3 +293,67 @@ def wait_until(condition: object) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such signal")
+def test_a_configured_server_takes_the_tokens_that_are_signed_for_it(tmp_path: Path) -> None:
+    import httpx
+
+    company = tmp_path / "company"
+    (company / "files").mkdir(parents=True)
+    (company / "permissions.yaml").write_text("users: [a@b.example]\n")
+    (tmp_path / "server.yaml").write_text(
+        "state: state\nport: 0\nprojects: {one: {folder: company}, two: {folder: company}}\n"
+    )
+    with subprocess.Popen(
+        [PROGRAM, "serve", "--config", "server.yaml"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stderr is not None
+            line = next(line for line in process.stderr if "Serving" in line)
+            base_url = json.loads(line)["message"].split()[-1]
+            signed = run(
+                tmp_path,
+                *("token", "--config", "server.yaml", "--project", "one", "--user", "acme"),
+            )
+            assert signed.returncode == 0, signed.stderr
+
+            def status(project: str) -> int:
+                return httpx.get(
+                    f"{base_url}/projects/{project}/sync/status",
+                    params={"integration": "googleDrive", "syncType": "files"},
+                    headers={"Authorization": f"Bearer {signed.stdout.strip()}"},
+                    trust_env=False,
+                ).status_code
+
+            assert (status("one"), status("two")) == (200, 401)
+            process.send_signal(signal.SIGTERM)
+            _, log = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert "Traceback" not in log
+    assert signed.stdout.strip() not in log
+    assert all(json.loads(each)["level"] == "info" for each in log.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["serve", "--config", "none.yaml"], "none.yaml"),
+        (["token", "--config", "server.yaml", "--user", "u"], "one, two"),
+        (["token", "--config", "server.yaml", "--user", "u", "--project", "three"], "one, two"),
+    ],
+)
+def test_what_is_wrong_with_a_configuration_is_one_sentence(
+    tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    projects = "{one: {folder: company}, two: {folder: company}}"
+    (tmp_path / "server.yaml").write_text(f"state: state\nprojects: {projects}\n")
+    result = run(tmp_path, *arguments)
+    assert result.returncode == 1
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr

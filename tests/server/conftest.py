@@ -3,16 +3,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from managed_sync.server import EmbeddedServer
+from managed_sync.server import EmbeddedServer, Server, ServerConfig
+from managed_sync.server.signing_key import load_or_create_signing_key
 from tests.server.company import CONTACTS, FILES, Caller, Company, harbor, token
 
 Connect = Callable[..., Caller]
+Configured = Callable[..., Caller]
 
 
 def _new_key() -> str:
@@ -82,6 +85,25 @@ def connect() -> Iterator[Connect]:
             return Caller(clients.enter_context(http), server.project_id)
 
         yield as_user
+
+
+@pytest.fixture
+def configured(company: Company, state: Path) -> Iterator[Configured]:
+    """Runs servers with settings of the test's own, and connects to them."""
+    with ExitStack() as running:
+
+        def run(user: str = "acme", **settings: Any) -> Caller:
+            config = ServerConfig.of_folder(company.folder, state, "demo", port=0, **settings)
+            server = running.enter_context(Server(config))
+            bearer = token(load_or_create_signing_key(state).pem, user=user)
+            http = httpx.Client(
+                base_url=server.base_url,
+                headers={"Authorization": f"Bearer {bearer}"},
+                trust_env=False,
+            )
+            return Caller(running.enter_context(http), "demo")
+
+        yield run
 
 
 @pytest.fixture

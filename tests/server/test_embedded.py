@@ -23,7 +23,10 @@ from managed_sync.errors import (
     PortInUseError,
     SourceError,
 )
-from managed_sync.server import EmbeddedServer, ServerConfig, create_app
+from managed_sync.models import SyncStatus
+from managed_sync.server import EmbeddedServer
+from managed_sync.server.pipelines import Pipelines
+from managed_sync.server.scope import PipelineName, Scope
 from managed_sync.server.signing_key import load_or_create_signing_key
 from tests.server.company import FILES, Caller, Company, token
 
@@ -55,6 +58,28 @@ def test_no_thread_is_left_behind(company: Company, state: Path, connect: Connec
         connect(server).enable(FILES, frequency="1m")
     after = {thread.name for thread in threading.enumerate() if not thread.daemon}
     assert not {name for name in after - before if "managed-sync" in name or "APS" in name}
+
+
+def test_a_request_under_way_is_answered_before_the_server_stops(
+    server: EmbeddedServer, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answers = threading.Event(), list[int]()
+    status = Pipelines.status
+
+    def slowly(work: Pipelines, scope: Scope, name: PipelineName) -> SyncStatus:
+        asked.set()
+        time.sleep(0.5)
+        return status(work, scope, name)
+
+    monkeypatch.setattr(Pipelines, "status", slowly)
+    asking = threading.Thread(
+        target=lambda: answers.append(caller.get("sync/status", **FILES).status_code)
+    )
+    asking.start()
+    assert asked.wait(10)
+    server.stop()
+    asking.join(10)
+    assert answers == [200]
 
 
 def test_starting_twice_and_stopping_twice_does_no_harm(company: Company, state: Path) -> None:
@@ -137,17 +162,17 @@ def test_malformed_permissions_are_named_and_the_port_is_free_again(
 
 @pytest.mark.parametrize("damage", ["users: [\n", None])
 def test_a_later_start_with_unreadable_permissions_keeps_what_was_synced(
-    company: Company, state: Path, damage: str | None
+    company: Company, state: Path, connect: Connect, damage: str | None
 ) -> None:
-    with EmbeddedServer(company.folder, state):
-        pass
+    with EmbeddedServer(company.folder, state) as server:
+        connect(server).enable(FILES)
     if damage is None:
         (company.folder / "permissions.yaml").unlink()
     else:
         company.write_permissions(damage)
 
     with EmbeddedServer(company.folder, state) as server:
-        assert server.base_url
+        assert "/handbook.md" in connect(server).records(FILES)
 
 
 def test_a_state_folder_that_cannot_be_used_is_named(company: Company, tmp_path: Path) -> None:
@@ -269,25 +294,3 @@ def test_a_missing_extra_is_one_sentence_with_the_command_that_installs_it(
     monkeypatch.setitem(sys.modules, "fastapi", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'managed-sync\[server\]'"):
         importlib.import_module("managed_sync.server")
-
-
-def test_the_application_knows_the_ten_operations(company: Company, state: Path) -> None:
-    paths = create_app(ServerConfig(company.folder, state)).openapi()["paths"]
-    operations = {
-        operation["operationId"]: (method, path)
-        for path, methods in paths.items()
-        for method, operation in methods.items()
-    }
-    project = "/projects/{projectId}"
-    assert operations == {
-        "enableSync": ("post", f"{project}/sync/enable"),
-        "getSyncStatus": ("get", f"{project}/sync/status"),
-        "pullSyncedRecords": ("get", f"{project}/sync/records"),
-        "getSyncedRecord": ("get", f"{project}/sync/records/{{recordId}}"),
-        "downloadContent": ("get", f"{project}/sync/records/{{recordId}}/content"),
-        "checkAccess": ("post", f"{project}/permissions/check-access"),
-        "batchCheckAccess": ("post", f"{project}/permissions/batch-check-access"),
-        "listUsers": ("post", f"{project}/permissions/list-users"),
-        "listObjects": ("post", f"{project}/permissions/list-objects"),
-        "expandRelationships": ("post", f"{project}/permissions/expand"),
-    }

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from managed_sync.server import EmbeddedServer
 from tests.server.company import FILES, Caller, private_key, token
+from tests.server.documents import operations
 
 OPERATIONS = [
     ("POST", "sync/enable"),
@@ -158,6 +159,21 @@ def test_two_authorization_headers_are_refused(
     assert _status(harbor_server, good, "Bearer x.y.z").status_code == 401
 
 
+def test_nothing_of_what_the_server_describes_answers_without_a_token(
+    harbor_server: EmbeddedServer, signing_key: str, other_key: str
+) -> None:
+    bearers = [None, token(other_key), token(signing_key, aud=None), token(signing_key, exp=1)]
+    answers = set()
+    with httpx.Client(base_url=harbor_server.base_url, trust_env=False) as client:
+        for method, path, _ in operations(client.get("/openapi.json").json()):
+            for bearer in bearers:
+                headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+                address = path.replace("{projectId}", "demo")
+                status = client.request(method, address, headers=headers).status_code
+                answers |= {(method, path, status)} if status != 401 else set()
+    assert answers == {("get", path, 200) for path in ("/healthz", "/readyz", "/metrics")}
+
+
 def test_a_token_for_another_project_is_forbidden(
     harbor_server: EmbeddedServer, signing_key: str
 ) -> None:
@@ -176,7 +192,7 @@ def test_a_project_that_is_not_here_is_not_found(
         harbor_server, f"Bearer {token(signing_key, project='other')}", project="other"
     )
     assert response.status_code == 404
-    assert "'demo'" in response.json()["detail"]
+    assert "'other'" in response.json()["detail"]
 
 
 def test_the_token_is_looked_at_before_the_body(

@@ -11,7 +11,7 @@ from managed_sync.cli.asking import check, explain, search
 from managed_sync.cli.demo import demo
 from managed_sync.cli.indexing import index, verify
 from managed_sync.cli.pipelines import enable, pull, status
-from managed_sync.cli.serving import serve
+from managed_sync.cli.serving import serve, token
 
 __all__ = ["app"]
 
@@ -23,7 +23,19 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_IN_THE_ORDER_OF_USE = (demo, serve, enable, status, pull, index, verify, search, check, explain)
+_IN_THE_ORDER_OF_USE = (
+    demo,
+    serve,
+    token,
+    enable,
+    status,
+    pull,
+    index,
+    verify,
+    search,
+    check,
+    explain,
+)
 for command in _IN_THE_ORDER_OF_USE:
     app.command()(command)
 

@@ -1,18 +1,31 @@
-"""The command that runs the embedded server."""
+"""The commands that run a server and sign tokens for it."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from managed_sync.cli.console import output
 from managed_sync.cli.options import DEFAULT_WORKSPACE, WorkspaceOption
 from managed_sync.cli.workspace import LOCAL_PROJECT, LOCAL_USER, Workspace
+from managed_sync.errors import ConfigurationError
 
-__all__ = ["serve"]
+if TYPE_CHECKING:
+    from managed_sync.server import ServerConfig
+
+__all__ = ["serve", "token"]
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="The settings of a server that serves others, such as server.yaml.",
+        dir_okay=False,
+    ),
+]
 
 
 def serve(
@@ -27,17 +40,24 @@ def serve(
         ),
     ] = None,
     port: Annotated[int, typer.Option(help="The port on 127.0.0.1; 0 takes a free one.")] = 8642,
+    config: ConfigOption = None,
 ) -> None:
-    """Run the embedded Managed Sync server until Ctrl-C.
+    """Run a Managed Sync server until Ctrl-C.
 
-    Other commands of the same workspace find it by themselves. A program of yours finds it
-    through the environment variables that are printed.
+    Without --config it is the embedded server, for this machine alone: other commands of the same
+    workspace find it by themselves, a program of yours through the environment variables that are
+    printed. With --config, the file says what is served, where and to whom.
     """
+    if config is not None:
+        if folder is not None:
+            raise ConfigurationError("Say in the file of --config which folders to serve.")
+        _serve_as_configured(config)
+        return
     place = Workspace(workspace)
     if folder is not None:
         place.serve_from(folder)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-    for chatty in ("apscheduler", "uvicorn"):
+    for chatty in ("alembic", "apscheduler", "managed_sync.server.requests", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     with place.server(port) as server, place.announce(server.base_url):
         output.print(f"Serving {place.source_folder} at {server.base_url}", soft_wrap=True)
@@ -52,3 +72,57 @@ def serve(
             output.print(f"  export MANAGED_SYNC_{name}={value}", soft_wrap=True, markup=False)
         output.print("\nStop with Ctrl-C.")
         server.serve_forever()
+
+
+def token(
+    user: Annotated[str, typer.Option(help="The connected user that the token is for.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    config: ConfigOption = None,
+    project: Annotated[
+        str | None, typer.Option(help="The project; needed where the file names several.")
+    ] = None,
+    hours: Annotated[
+        float, typer.Option(help="How long the token is good.", min=0.01, max=24 * 366)
+    ] = 1,
+) -> None:
+    """Print a user token, signed with a project's newest private key.
+
+    Whoever has it acts as that connected user until it expires: keep it as you keep a password.
+    """
+    from managed_sync.server.signing_key import load_or_create_signing_key
+    from managed_sync.server.tokens import sign_token
+
+    if config is None:
+        keys, project_id = Workspace(workspace).server_state, project or LOCAL_PROJECT
+    else:
+        settings = _settings(config)
+        project_id = _project(settings, project)
+        keys = settings.keys_of(project_id)
+    key = load_or_create_signing_key(keys)
+    typer.echo(sign_token(key, project_id=project_id, user_id=user, seconds=int(hours * 3600)))
+
+
+def _serve_as_configured(path: Path) -> None:
+    from managed_sync.server import Server
+    from managed_sync.server.json_log import set_up_logging
+
+    settings = _settings(path)
+    set_up_logging(settings.log)
+    Server(settings).serve_forever()
+
+
+def _settings(path: Path) -> ServerConfig:
+    from managed_sync.server import read_config
+
+    return read_config(path)
+
+
+def _project(settings: ServerConfig, wanted: str | None) -> str:
+    names = ", ".join(settings.projects)
+    if wanted is None and len(settings.projects) == 1:
+        return next(iter(settings.projects))
+    if wanted is None:
+        raise ConfigurationError(f"Say which project with --project; there are: {names}.")
+    if wanted not in settings.projects:
+        raise ConfigurationError(f"There is no project {wanted!r}; there are: {names}.")
+    return wanted

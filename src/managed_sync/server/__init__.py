@@ -1,7 +1,8 @@
-"""An embedded Managed Sync server: the same API, over a folder of this machine.
+"""A Managed Sync server: the same API, over folders of this machine.
 
-It serves the ten operations of the Managed Sync specification to programs of this machine, from a
-folder of real files and the ``permissions.yaml`` beside them.
+It serves the operations of the Managed Sync specification, and the hosted service's paths on the
+same data, from folders of real files and the ``permissions.yaml`` beside them: embedded in another
+program (``EmbeddedServer``), or by itself (``Server``, with the settings of a file).
 
 Example:
     >>> from pathlib import Path
@@ -15,11 +16,21 @@ from managed_sync.errors import MissingExtraError
 
 try:
     from managed_sync.server.app import create_app
-    from managed_sync.server.config import ServerConfig
+    from managed_sync.server.config import Limits, ProjectConfig, ServerConfig
+    from managed_sync.server.config_file import read_config
     from managed_sync.server.embedded import EmbeddedServer
+    from managed_sync.server.serving import Server
 except ModuleNotFoundError as error:
     if (error.name or "").startswith("managed_sync"):
         raise
     raise MissingExtraError("The embedded server", "server") from error
 
-__all__ = ["EmbeddedServer", "ServerConfig", "create_app"]
+__all__ = [
+    "EmbeddedServer",
+    "Limits",
+    "ProjectConfig",
+    "Server",
+    "ServerConfig",
+    "create_app",
+    "read_config",
+]

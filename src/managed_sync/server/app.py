@@ -10,14 +10,19 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
 from managed_sync.server.config import ServerConfig
-from managed_sync.server.pipelines import Pipelines
+from managed_sync.server.description import describe
+from managed_sync.server.metrics import Metrics
 from managed_sync.server.problems import install_problem_handlers
+from managed_sync.server.projects import Projects
+from managed_sync.server.protection import protected_by
+from managed_sync.server.requests import RequestMiddleware
+from managed_sync.server.routes.hosted_permissions import hosted_permission_routes
+from managed_sync.server.routes.hosted_sync import hosted_sync_routes
+from managed_sync.server.routes.operation import operation_routes
 from managed_sync.server.routes.permissions import permission_routes
 from managed_sync.server.routes.sync import sync_routes
-from managed_sync.server.signing_key import load_or_create_signing_key
-from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.storage.database import Database
-from managed_sync.server.tokens import TokenVerifier, protected_by
+from managed_sync.server.tokens import TokenVerifier
 
 __all__ = ["create_app"]
 
@@ -31,39 +36,49 @@ def create_app(config: ServerConfig) -> FastAPI:
     Its lifespan starts and stops schedule and syncs; run it with one worker.
 
     Raises:
-        SourceError: The company folder is missing.
+        SourceError: A company folder is missing.
         PermissionsFileError: Its ``permissions.yaml`` is missing or malformed, at the first start.
-        ConfigurationError: The state folder cannot be used.
+        ConfigurationError: The state folder, the keys or the database cannot be used.
 
     Example:
         >>> from pathlib import Path
-        >>> app = create_app(ServerConfig(Path("company"), Path("state")))  # doctest: +SKIP
+        >>> config = ServerConfig.of_folder(Path("company"), Path("state"))
+        >>> app = create_app(config)  # doctest: +SKIP
     """
-    source = FolderSource(config.folder, synced_before=config.database.exists())
-    public_key = load_or_create_signing_key(config.state).public_key
-    database = Database(config.database)
-    pipelines = Pipelines(database, source, config.project_id)
+    metrics = Metrics()
+    database = Database(config.database_place)
+    try:
+        projects = Projects(
+            config,
+            database,
+            lambda result, seconds: metrics.count_sync(result=result, seconds=seconds),
+        )
+    except BaseException:
+        database.close()
+        raise
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
-            await run_in_threadpool(pipelines.start)
+            await run_in_threadpool(projects.start)
+            app.state.ready = True
             yield
         finally:
-            await run_in_threadpool(pipelines.stop)
+            app.state.ready = False
+            await run_in_threadpool(projects.stop)
             database.close()
 
     # No pages of documentation: they would load scripts from elsewhere.
-    app = FastAPI(
-        title="Managed Sync API",
-        version="1.0.0",
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        lifespan=lifespan,
-    )
+    app = FastAPI(docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.state.ready = False
+    app.add_middleware(RequestMiddleware, metrics=metrics)
     install_problem_handlers(app)
-    route_class = protected_by(TokenVerifier(public_key, config.project_id))
-    app.include_router(sync_routes(route_class, pipelines, database, source))
-    app.include_router(permission_routes(route_class, database))
+    verifier = TokenVerifier({project.id: project.keys for project in projects.values()})
+    route_class = protected_by(verifier, config.limits)
+    app.include_router(sync_routes(route_class, projects, database))
+    app.include_router(permission_routes(route_class, database, config.limits))
+    app.include_router(hosted_sync_routes(route_class, projects, database))
+    app.include_router(hosted_permission_routes(route_class, database, config.limits))
+    app.include_router(operation_routes(database, metrics))
+    describe(app)
     return app

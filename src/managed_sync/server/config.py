@@ -1,43 +1,120 @@
-"""What the embedded server needs to know to run."""
+"""What a server needs to know to run."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from managed_sync.errors import ConfigurationError
 
-__all__ = ["ServerConfig"]
+__all__ = ["Limits", "ProjectConfig", "ServerConfig"]
+
+_Positive = Annotated[int, Field(gt=0)]
 
 
-@dataclass(frozen=True)
-class ServerConfig:
-    """The settings of one server.
+class _Config(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Limits(_Config):
+    """What one request, or one user's many requests, may cost.
+
+    Attributes:
+        body_bytes: The largest body.
+        body_seconds: How long a body may take to arrive.
+        head_seconds: How long a request's head may take to arrive.
+        checks: How many checks one batch may hold.
+        requests_per_second: What a connected user may send in the long run; no limit if left out.
+        burst: How many requests may come at once before that limit counts.
+    """
+
+    body_bytes: _Positive = 4 << 20
+    body_seconds: Annotated[float, Field(gt=0)] = 30
+    head_seconds: Annotated[float, Field(gt=0)] = 10
+    checks: _Positive = 1_000
+    requests_per_second: Annotated[float, Field(gt=0)] | None = None
+    burst: _Positive = 100
+
+
+class ProjectConfig(_Config):
+    """One project.
 
     Attributes:
         folder: The company folder: ``permissions.yaml``, ``files/`` and the JSON Lines files.
-        state: Where the server keeps its database and its signing key. Made when missing.
-        project_id: The one project that this server serves.
-
-    Raises:
-        ConfigurationError: The project id cannot stand in a URL's path.
-
-    Example:
-        >>> ServerConfig(Path("company"), Path("state")).database.name
-        'server.db'
+        keys: A folder whose ``*.pem`` files are the project's RSA keys, public or private: a token
+            that any of them signed is good. If left out, one below the state folder.
     """
 
     folder: Path
-    state: Path
-    project_id: str = "demo"
+    keys: Path | None = None
 
-    def __post_init__(self) -> None:
-        if not self.project_id.isprintable() or not self.project_id.strip("./ "):
-            raise ConfigurationError(f"{self.project_id!r} is not a project id; try 'demo'.")
-        if "/" in self.project_id:
-            raise ConfigurationError(f"A project id holds no '/': {self.project_id!r}; try 'demo'.")
+
+class ServerConfig(_Config):
+    """The settings of one server.
+
+    Attributes:
+        projects: What is served, by project id.
+        state: Where the server keeps its database, contents and keys. Made when missing.
+        database: The URL of a PostgreSQL database; a file in the state folder if left out.
+        content: Where files are read from when they are asked for: the ``source``, as they are
+            now, or copies in the state folder (``blobs``), as they were at the last sync.
+        host: The address to listen on.
+        port: The port; 0 takes a free one.
+        log: The form of the log's lines.
+        limits: What requests may cost.
+
+    Example:
+        >>> ServerConfig.of_folder(Path("company"), Path("state")).database_place.name
+        'server.db'
+    """
+
+    projects: dict[str, ProjectConfig] = Field(min_length=1)
+    state: Path
+    database: SecretStr | None = None
+    content: Literal["source", "blobs"] = "source"
+    host: str = "127.0.0.1"
+    port: int = 8642
+    log: Literal["json", "text"] = "json"
+    limits: Limits = Limits()
+
+    @classmethod
+    def of_folder(
+        cls, folder: Path, state: Path, project_id: str = "demo", **further: object
+    ) -> ServerConfig:
+        """The settings of a server of one project, whose keys lie in the state folder itself.
+
+        Raises:
+            ConfigurationError: A setting makes no sense.
+        """
+        project = ProjectConfig(folder=folder, keys=state)
+        try:
+            return cls.model_validate(
+                {"projects": {project_id: project}, "state": state, **further}
+            )
+        except ValidationError as error:
+            reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+            raise ConfigurationError(reason) from None
+
+    @model_validator(mode="after")
+    def _project_ids_stand_in_paths(self) -> Self:
+        for project_id in self.projects:
+            if not project_id.isprintable() or not project_id.strip("./ "):
+                raise ValueError(f"{project_id!r} is not a project id; try 'demo'.")
+            if "/" in project_id:
+                raise ValueError(f"A project id holds no '/': {project_id!r}; try 'demo'.")
+        return self
 
     @property
-    def database(self) -> Path:
-        """The file of the database."""
+    def database_place(self) -> Path | str:
+        """The file of the database, or its URL."""
+        if self.database is not None:
+            return self.database.get_secret_value()
         return self.state / "server.db"
+
+    def keys_of(self, project_id: str) -> Path:
+        """The folder with a project's keys."""
+        keys = self.projects[project_id].keys
+        return keys or self.state / "keys" / quote(project_id, safe="")

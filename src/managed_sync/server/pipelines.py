@@ -3,36 +3,45 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Event, Lock
+from time import monotonic
+from typing import Literal
 
-from apscheduler.schedulers.background import (
-    BackgroundScheduler,
-)
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers.background import BackgroundScheduler
 
 from managed_sync.errors import SourceError
 from managed_sync.models import SyncState, SyncStatus
 from managed_sync.server.frequency import parse_frequency
 from managed_sync.server.scope import PipelineName, Scope
 from managed_sync.server.sources.folder import FolderSource
+from managed_sync.server.sources.listing import Contents
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import (
     Pipeline,
+    delete_pipeline,
+    disable_pipeline,
     enable_pipeline,
     find_pipeline,
-    get_pipeline,
+    pipeline_at_work,
     pipelines_of_project,
+    pipelines_of_scope,
     save_failure,
     save_started,
 )
-from managed_sync.server.synchronization import synchronize
+from managed_sync.server.synchronization import PipelineGoneError, synchronize
 
-__all__ = ["Pipelines", "UnknownPipelineError"]
+__all__ = ["Pipelines", "SyncResult", "UnknownPipelineError"]
 
 _log = logging.getLogger("managed_sync.server")
 
 _THREADS = 4
+
+SyncResult = Literal["done", "failed", "abandoned"]
 
 
 class UnknownPipelineError(LookupError):
@@ -50,12 +59,24 @@ class Pipelines:
         database: Where pipelines, records and permissions are kept.
         source: Where they come from.
         project_id: The project.
+        contents: Takes a copy of every content; ``None`` where contents stay in the source.
+        note_end: Told how each sync ended, and how many seconds it took.
     """
 
-    def __init__(self, database: Database, source: FolderSource, project_id: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        source: FolderSource,
+        project_id: str,
+        *,
+        contents: Contents | None = None,
+        note_end: Callable[[SyncResult, float], None] | None = None,
+    ) -> None:
         self._database = database
         self._source = source
         self._project_id = project_id
+        self._contents = contents
+        self._note_end = note_end
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="managed-sync")
         self._stopping = Event()
@@ -69,6 +90,8 @@ class Pipelines:
         with self._database.reading() as connection:
             pipelines = pipelines_of_project(connection, self._project_id)
         for pipeline in pipelines:
+            if pipeline.status is SyncState.DISABLED:
+                continue
             self._schedule(pipeline)
             if pipeline.status is SyncState.SYNCING:
                 self._request_sync(pipeline.id)
@@ -80,7 +103,13 @@ class Pipelines:
             self._scheduler.shutdown()
         self._threads.shutdown(cancel_futures=True)
 
-    def enable(self, scope: Scope, name: PipelineName, frequency: str | None) -> SyncStatus:
+    def enable(
+        self,
+        scope: Scope,
+        name: PipelineName,
+        frequency: str | None = None,
+        configuration_name: str | None = None,
+    ) -> SyncStatus:
         """Enables a pipeline and syncs it now; again when it was enabled before.
 
         A sync that is under way is followed by another one, which sees all that is there now.
@@ -96,10 +125,32 @@ class Pipelines:
         if enabled is None:
             self.require_in_source(name)
         with self._database.writing() as connection:
-            pipeline = enable_pipeline(connection, scope, name, frequency)
+            pipeline = enable_pipeline(connection, scope, name, frequency, configuration_name)
         self._schedule(pipeline)
         self._request_sync(pipeline.id)
         return self._status_of(pipeline, active=True)
+
+    def disable(self, pipeline: Pipeline) -> None:
+        """Stops a pipeline; what it brought stays, under the permissions it had.
+
+        A sync that is under way is given up.
+        """
+        with self._database.writing() as connection:
+            disable_pipeline(connection, pipeline)
+        self._unschedule(pipeline)
+
+    def delete(self, pipeline: Pipeline) -> None:
+        """Removes a pipeline with all that it brought. A sync that is under way is given up."""
+        with self._database.writing() as connection:
+            delete_pipeline(connection, pipeline)
+        self._unschedule(pipeline)
+
+    def of(self, scope: Scope) -> list[tuple[Pipeline, SyncStatus]]:
+        """The pipelines of a connected user, and what each is doing."""
+        active = self._active()
+        with self._database.reading() as connection:
+            found = pipelines_of_scope(connection, scope)
+        return [(one, self._status_of(one, active=one.id in active)) for one in found]
 
     def status(self, scope: Scope, name: PipelineName) -> SyncStatus:
         """What a pipeline is doing.
@@ -107,10 +158,7 @@ class Pipelines:
         Raises:
             UnknownPipelineError: The source has no such pipeline, and it was never enabled.
         """
-        # Asked before the database is: a sync writes its end first and counts as active until
-        # then, so that nobody sees the end of one sync while the next is still to come.
-        with self._lock:
-            active = set(self._read_so_far)
+        active = self._active()
         with self._database.reading() as connection:
             pipeline = find_pipeline(connection, scope, name)
         if pipeline is not None:
@@ -119,6 +167,10 @@ class Pipelines:
         return SyncStatus(
             integration=name.integration, sync_type=name.sync_type, status=SyncState.DISABLED
         )
+
+    def in_source(self) -> tuple[PipelineName, ...]:
+        """The pipelines that the source has material for."""
+        return self._source.pipelines()
 
     def require_in_source(self, name: PipelineName) -> None:
         """Makes sure that the source has a pipeline.
@@ -131,9 +183,15 @@ class Pipelines:
             names = ", ".join(map(str, existing)) or "none, as the folder holds no material"
             raise UnknownPipelineError(f"There is no pipeline {name}; there are: {names}.")
 
+    def _active(self) -> set[int]:
+        # Asked before the database is: a sync writes its end first and counts as active until
+        # then, so that nobody sees the end of one sync while the next is still to come.
+        with self._lock:
+            return set(self._read_so_far)
+
     def _status_of(self, pipeline: Pipeline, *, active: bool) -> SyncStatus:
         status, error, count = pipeline.status, pipeline.error, pipeline.record_count
-        if active:
+        if active and status is not SyncState.DISABLED:
             status, error = SyncState.SYNCING, None
             with self._lock:
                 count = max(count, self._read_so_far.get(pipeline.id, 0))
@@ -168,6 +226,10 @@ class Pipelines:
             misfire_grace_time=None,
         )
 
+    def _unschedule(self, pipeline: Pipeline) -> None:
+        with suppress(JobLookupError):
+            self._scheduler.remove_job(str(pipeline.id))
+
     def _request_sync(self, pipeline_id: int) -> None:
         with self._lock:
             if self._stopping.is_set():
@@ -189,21 +251,17 @@ class Pipelines:
                     del self._read_so_far[pipeline_id]
 
     def _sync(self, pipeline_id: int) -> None:
+        begin = monotonic()
+        result: SyncResult = "failed"
         try:
-            with self._database.writing() as connection:
-                save_started(connection, pipeline_id)
-                pipeline = get_pipeline(connection, pipeline_id)
-            _log.info("Sync of %s begins", pipeline.name)
-            synchronize(
-                self._database,
-                self._source,
-                pipeline,
-                keep_going=self._keep_going,
-                progress=lambda read: self._note_progress(pipeline_id, read),
-            )
-            _log.info("Sync of %s is done", pipeline.name)
+            self._synchronize(pipeline_id)
+            result = "done"
         except _StoppedError:
+            result = "abandoned"
             _log.info("A sync was given up because the server stops")
+        except PipelineGoneError:
+            result = "abandoned"
+            _log.info("A sync was given up because its pipeline was disabled or deleted")
         except SourceError as error:
             _log.error("A sync failed: %s", error)
             self._fail(pipeline_id, str(error))
@@ -214,6 +272,25 @@ class Pipelines:
                 f"The sync failed unexpectedly ({type(error).__name__}); the server's log says "
                 "more. What was synced before is kept.",
             )
+        if self._note_end is not None:
+            self._note_end(result, monotonic() - begin)
+
+    def _synchronize(self, pipeline_id: int) -> None:
+        with self._database.writing() as connection:
+            pipeline = pipeline_at_work(connection, pipeline_id)
+            if pipeline is None:
+                raise PipelineGoneError
+            save_started(connection, pipeline_id)
+        _log.info("Sync of %s begins", pipeline.name)
+        synchronize(
+            self._database,
+            self._source,
+            pipeline,
+            keep_going=self._keep_going,
+            progress=lambda read: self._note_progress(pipeline_id, read),
+            contents=self._contents,
+        )
+        _log.info("Sync of %s is done", pipeline.name)
 
     def _fail(self, pipeline_id: int, message: str) -> None:
         try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -12,9 +12,25 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-__all__ = ["ProblemError", "install_problem_handlers"]
+__all__ = [
+    "PROBLEM_SCHEMA",
+    "ProblemError",
+    "documented",
+    "install_problem_handlers",
+    "problem_response",
+]
 
-_log = logging.getLogger("managed_sync.server")
+PROBLEM_SCHEMA = {
+    "type": "object",
+    "description": "RFC 9457: what is wrong with a request.",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+}
 
 
 class ProblemError(Exception):
@@ -35,7 +51,10 @@ class ProblemError(Exception):
         self.headers = headers
 
 
-def _response(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def problem_response(
+    status: int, detail: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """An error as it is sent."""
     return JSONResponse(
         {
             "type": "about:blank",
@@ -54,7 +73,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(ProblemError)
     async def on_problem(_request: Request, problem: ProblemError) -> JSONResponse:
-        return _response(problem.status, problem.detail, problem.headers)
+        return problem_response(problem.status, problem.detail, problem.headers)
 
     @app.exception_handler(HTTPException)
     async def on_http_exception(request: Request, error: HTTPException) -> JSONResponse:
@@ -63,7 +82,7 @@ def install_problem_handlers(app: FastAPI) -> None:
             detail = f"There is nothing at {request.url.path}."
         elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             detail = f"{request.method} is not possible at {request.url.path}."
-        return _response(error.status_code, detail, error.headers)
+        return problem_response(error.status_code, detail, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -72,11 +91,16 @@ def install_problem_handlers(app: FastAPI) -> None:
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
             for problem in error.errors()
         )
-        return _response(HTTPStatus.BAD_REQUEST, "; ".join(problems))
+        return problem_response(HTTPStatus.BAD_REQUEST, "; ".join(problems))
 
-    @app.exception_handler(Exception)
-    async def on_failure(request: Request, error: Exception) -> JSONResponse:
-        _log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__)
-        return _response(
-            HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed; its log says more. Try again."
-        )
+
+def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """What a route's documentation says about the errors that it answers with."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status.value: {
+            "description": status.phrase,
+            "content": {"application/problem+json": {"schema": schema}},
+        }
+        for status in statuses
+    }

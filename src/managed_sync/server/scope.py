@@ -6,7 +6,7 @@ import json
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
-__all__ = ["PipelineName", "Scope", "container_id", "record_id"]
+__all__ = ["PipelineName", "Scope", "container_id", "record_id", "sync_id"]
 
 _NAMESPACE = UUID("5b0a3d0e-6d0f-5c53-9a43-0d3c7c2f9f10")
 
@@ -36,6 +36,11 @@ def record_id(scope: Scope, pipeline: PipelineName, source_id: str) -> str:
 def container_id(scope: Scope, pipeline: PipelineName) -> str:
     """The id of the container of all records of a pipeline that has no folders of its own."""
     return _identifier(*scope, *pipeline, "/", "container")
+
+
+def sync_id(scope: Scope, pipeline: PipelineName) -> str:
+    """The id by which the hosted paths name a pipeline."""
+    return _identifier(*scope, *pipeline)
 
 
 def _identifier(*parts: str) -> str:

@@ -1,4 +1,7 @@
-"""The project's signing key: made once, kept in the state folder, readable by its owner only."""
+"""A project's keys: RSA keys in the ``*.pem`` files of one folder.
+
+One is made when there is none. Private ones are kept readable by their owner only.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from managed_sync.errors import ConfigurationError
 
-__all__ = ["SigningKey", "load_or_create_signing_key"]
+__all__ = ["SigningKey", "key_files", "load_or_create_signing_key", "read_public_key"]
 
 _FILE = "signing-key.pem"
 _OWNER_ONLY = 0o600
+_LEAST_BITS = 2048
 
 
 @dataclass(frozen=True)
@@ -31,36 +35,70 @@ class SigningKey:
     public_key: rsa.RSAPublicKey
 
 
-def load_or_create_signing_key(state: Path) -> SigningKey:
-    """The signing key of the server whose state folder this is.
+def key_files(folder: Path) -> list[Path]:
+    """The files with keys, the newest last."""
+    return sorted(folder.glob("*.pem"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+
+
+def load_or_create_signing_key(folder: Path) -> SigningKey:
+    """The key that signs new tokens: the newest private one of a folder.
 
     Raises:
-        ConfigurationError: The folder cannot be used, or the file in it is not an RSA key.
+        ConfigurationError: The folder cannot be used, a file in it is not an RSA key, or there are
+            only public ones.
     """
-    path = state / _FILE
     try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _create(path)
-        # Somebody may have loosened it, for instance by copying the folder.
-        path.chmod(_OWNER_ONLY)
-        pem = path.read_text(encoding="ascii")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not key_files(folder):
+            _create(folder / _FILE)
+        found = [_read(path) for path in key_files(folder)]
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"Cannot keep the signing key in {path}: {_reason(error)}. "
-            "Choose a state folder that you may write to, or delete the file to get a new key."
+            f"Cannot keep the signing key in {folder / _FILE}: {_reason(error)}. "
+            "Choose a folder that you may write to, or delete the file to get a new key."
         ) from None
+    signing = [key for key in found if isinstance(key, SigningKey)]
+    if not signing:
+        raise ConfigurationError(
+            f"{folder} holds public keys only; sign tokens where the private key is."
+        )
+    return signing[-1]
+
+
+def read_public_key(path: Path) -> rsa.RSAPublicKey:
+    """The public half of the key in a file.
+
+    Raises:
+        ConfigurationError: The file is not an RSA key, or a short one.
+        OSError: It cannot be read.
+    """
+    key = _read(path)
+    return key.public_key if isinstance(key, SigningKey) else key
+
+
+def _read(path: Path) -> SigningKey | rsa.RSAPublicKey:
+    content = path.read_bytes()
     try:
-        key = serialization.load_pem_private_key(pem.encode("ascii"), password=None)
+        if b"PRIVATE KEY" in content:
+            # Somebody may have loosened it, for instance by copying the folder.
+            path.chmod(_OWNER_ONLY)
+            key: object = serialization.load_pem_private_key(content, password=None)
+        else:
+            key = serialization.load_pem_public_key(content)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise ConfigurationError(f"{path} is not an RSA private key; delete it to get a new one.")
-    return SigningKey(pem, key.public_key())
+    if not isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey):
+        raise ConfigurationError(f"{path} is not an RSA key in PEM; delete or replace it.")
+    if key.key_size < _LEAST_BITS:
+        raise ConfigurationError(
+            f"{path} is a key of {key.key_size} bits; replace it by one of at least {_LEAST_BITS}."
+        )
+    if isinstance(key, rsa.RSAPrivateKey):
+        return SigningKey(content.decode("ascii"), key.public_key())
+    return key
 
 
 def _create(path: Path) -> None:
-    if path.exists():
-        return
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(
         serialization.Encoding.PEM,

@@ -19,19 +19,23 @@ from managed_sync.identifiers import ObjectId, object_id_for
 from managed_sync.server.relations.grants import GrantCompiler
 from managed_sync.server.scope import container_id, record_id
 from managed_sync.server.sources.folder import FolderSource
-from managed_sync.server.sources.listing import Listing, SourceItem, Unreadable
+from managed_sync.server.sources.listing import Contents, Listing, SourceItem, Unreadable
 from managed_sync.server.sources.permissions_file import Entry
 from managed_sync.server.storage.database import Database
-from managed_sync.server.storage.pipelines import Pipeline, save_success
+from managed_sync.server.storage.pipelines import Pipeline, pipeline_at_work, save_success
 from managed_sync.server.storage.records import known_contents
 from managed_sync.server.storage.staging import Staging, staging_tables
 
-__all__ = ["synchronize"]
+__all__ = ["PipelineGoneError", "synchronize"]
 
 _log = logging.getLogger("managed_sync.server")
 
 _BATCH = 500
 _MAX_WARNINGS = 100
+
+
+class PipelineGoneError(Exception):
+    """The pipeline was disabled or deleted while its sync was under way."""
 
 
 def synchronize(
@@ -41,6 +45,7 @@ def synchronize(
     *,
     keep_going: Callable[[], None],
     progress: Callable[[int], None],
+    contents: Contents | None = None,
 ) -> None:
     """Brings a pipeline's records and permissions up to date with its source.
 
@@ -50,14 +55,16 @@ def synchronize(
         pipeline: The pipeline.
         keep_going: Called often; raises to give the sync up.
         progress: Takes the number of records read so far.
+        contents: Takes a copy of every content; ``None`` where contents stay in the source.
 
     Raises:
         SourceError: The source cannot be read whole, or its permissions cannot be understood.
+        PipelineGoneError: Nobody wants the pipeline any more.
     """
     warnings = _Warnings()
     with database.reading() as connection:
         known = known_contents(connection, pipeline)
-    listing = Listing(known, warnings.add, keep_going)
+    listing = Listing(known, warnings.add, keep_going, contents)
     with database.connect() as connection, staging_tables(connection):
         staging = Staging(connection, pipeline)
         sync = _Sync(source, pipeline, staging, warnings)
@@ -65,11 +72,16 @@ def synchronize(
             sync.stage_records(listing, progress)
         keep_going()
         with database.exclusively(connection):
+            current = pipeline_at_work(connection, pipeline.id)
+            if current is None:
+                raise PipelineGoneError
+            version = current.version + 1
             sync.stage_permissions()
-            staging.publish()
+            staging.publish(version)
             save_success(
                 connection,
                 pipeline.id,
+                version=version,
                 record_count=staging.count_records(),
                 warnings=warnings.sentences(),
             )

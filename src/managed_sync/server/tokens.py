@@ -1,29 +1,31 @@
 """Bearer tokens: no route is reached without a good one.
 
 Guarantees:
-    - Only RS256 signatures by the project's own key count; the token cannot choose another way.
+    - Only RS256 signatures by one of the project's own keys count; the token cannot choose another
+      way, nor bring a key along.
     - A token must name its user and its project and must expire.
     - No message holds the token or a part of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Any
+from time import time
+from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from fastapi import Depends, Path
-from fastapi.routing import APIRoute
-from starlette.requests import Request
-from starlette.responses import Response
 
+from managed_sync.errors import ConfigurationError
+from managed_sync.server.key_ring import KeyRing
 from managed_sync.server.problems import ProblemError
 from managed_sync.server.scope import Scope
+from managed_sync.server.signing_key import SigningKey
 
-__all__ = ["Caller", "TokenVerifier", "protected_by"]
+__all__ = ["TokenVerifier", "sign_token"]
 
+_AUDIENCE = "useparagon.com/"
 _LEEWAY_SECONDS = 10
 _REQUIRED_CLAIMS = ["sub", "aud", "exp", "iat"]
 
@@ -32,41 +34,65 @@ class TokenVerifier:
     """Decides who is calling.
 
     Args:
-        public_key: The public half of the project's signing key.
-        project_id: The one project that is served.
+        keys: The keys of every project that is served, by project id.
     """
 
-    def __init__(self, public_key: RSAPublicKey, project_id: str) -> None:
-        self._public_key = public_key
-        self._project_id = project_id
+    def __init__(self, keys: Mapping[str, KeyRing]) -> None:
+        self._keys = keys
 
-    def verify(self, authorization: list[str], project_id: str) -> Scope:
+    def verify(self, authorization: list[str], project_id: str | None) -> Scope:
         """The connected user that the request comes from.
 
         Args:
             authorization: All ``Authorization`` headers of the request.
-            project_id: The project in the request's path.
+            project_id: The project in the request's path; ``None`` where the path names none, so
+                that the token's audience does.
 
         Raises:
             ProblemError: 401 without a good token, 403 with one for another project, 404 for a
                 project that is not here.
         """
-        claims = self._claims(_bearer(authorization), audience=f"useparagon.com/{project_id}")
+        token = _bearer(authorization)
+        if project_id is None:
+            project_id = self._project_of(token)
+        claims = self._verified(token, project_id)
         user = claims["sub"]
         if not user.strip() or not user.isprintable():
             raise _unauthorized("The token's claim 'sub' does not name a user.")
-        if project_id != self._project_id:
-            raise ProblemError(
-                HTTPStatus.NOT_FOUND,
-                f"There is no project {project_id!r} here; this server has {self._project_id!r}.",
-            )
+        if project_id not in self._keys:
+            raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no project {project_id!r} here.")
         return Scope(project_id, user)
 
-    def _claims(self, token: str, *, audience: str) -> dict[str, Any]:
+    def _project_of(self, token: str) -> str:
+        """The project that a token claims to be for, which decides whose keys verify it."""
+        try:
+            audience = jwt.decode(token, options={"verify_signature": False}).get("aud")
+        except (jwt.InvalidTokenError, ValueError):
+            raise _unauthorized("The token is malformed.") from None
+        for name in audience if isinstance(audience, list) else [audience]:
+            project_id = str(name).removeprefix(_AUDIENCE)
+            if name == f"{_AUDIENCE}{project_id}" and project_id in self._keys:
+                return project_id
+        raise _unauthorized(
+            f"The token's claim 'aud' must be {_AUDIENCE!r} followed by a project of this server."
+        )
+
+    def _verified(self, token: str, project_id: str) -> dict[str, Any]:
+        audience = f"{_AUDIENCE}{project_id}"
+        # That a project is not here is told only to those who hold a key of this server.
+        rings = [self._keys[project_id]] if project_id in self._keys else self._keys.values()
+        for key in (key for ring in rings for key in ring.public_keys()):
+            try:
+                return self._claims(token, key, audience=audience)
+            except jwt.InvalidSignatureError:
+                continue
+        raise _unauthorized("The token is signed with another key than this project's.")
+
+    def _claims(self, token: str, key: RSAPublicKey, *, audience: str) -> dict[str, Any]:
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
-                self._public_key,
+                key,
                 algorithms=["RS256"],
                 audience=audience,
                 leeway=_LEEWAY_SECONDS,
@@ -75,9 +101,7 @@ class TokenVerifier:
         except jwt.ExpiredSignatureError:
             raise _unauthorized("The token has expired; sign a new one.") from None
         except jwt.InvalidSignatureError:
-            raise _unauthorized(
-                "The token is signed with another key than this project's."
-            ) from None
+            raise  # by this key; another one may still have signed it
         except jwt.InvalidAlgorithmError:
             raise _unauthorized("The token is not signed with RS256.") from None
         except jwt.MissingRequiredClaimError as error:
@@ -96,36 +120,22 @@ class TokenVerifier:
         return claims
 
 
-def protected_by(verifier: TokenVerifier) -> type[APIRoute]:
-    """A kind of route that looks at the token before it looks at anything else.
+def sign_token(key: SigningKey, *, project_id: str, user_id: str, seconds: int) -> str:
+    """A token as a customer's backend signs it.
 
-    Every route of a router with this ``route_class`` is protected, so that none can be forgotten.
+    Raises:
+        ConfigurationError: The user has no name.
     """
-
-    class ProtectedRoute(APIRoute):
-        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-            handle = super().get_route_handler()
-
-            async def verify_and_handle(request: Request) -> Response:
-                request.state.caller = verifier.verify(
-                    request.headers.getlist("authorization"), request.path_params["projectId"]
-                )
-                return await handle(request)
-
-            return verify_and_handle
-
-    return ProtectedRoute
-
-
-def _caller(request: Request, project_id: Annotated[str, Path(alias="projectId")]) -> Scope:
-    caller: Scope = request.state.caller
-    if caller.project_id != project_id:
-        raise ProblemError(HTTPStatus.FORBIDDEN, "The token is for another project.")
-    return caller
-
-
-Caller = Annotated[Scope, Depends(_caller)]
-"""The verified connected user, as a parameter of a route."""
+    if not user_id.strip() or not user_id.isprintable():
+        raise ConfigurationError(f"{user_id!r} does not name a user; try 'user-1'.")
+    now = int(time())
+    claims = {
+        "sub": user_id,
+        "aud": f"{_AUDIENCE}{project_id}",
+        "iat": now,
+        "exp": now + seconds,
+    }
+    return jwt.encode(claims, key.pem, algorithm="RS256")
 
 
 def _bearer(authorization: list[str]) -> str:

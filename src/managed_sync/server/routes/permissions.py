@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 from fastapi.routing import APIRoute
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, WithJsonSchema
 
 from managed_sync.errors import InvalidIdentifierError
 from managed_sync.models import AccessCheck, ApiModel, RelationshipNode
+from managed_sync.server.config import Limits
 from managed_sync.server.problems import ProblemError
+from managed_sync.server.protection import PROBLEMS, ProjectCaller
 from managed_sync.server.relations.evaluation import PermissionGraph
 from managed_sync.server.relations.expansion import expand
 from managed_sync.server.relations.schema import (
@@ -22,14 +24,12 @@ from managed_sync.server.relations.schema import (
     relation_key,
     subject_key,
 )
+from managed_sync.server.routes.parameters import Name
 from managed_sync.server.scope import Scope
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.scopes import find_scope
-from managed_sync.server.tokens import Caller
 
-__all__ = ["MAX_CHECKS", "permission_routes"]
-
-MAX_CHECKS = 1_000
+__all__ = ["permission_routes", "require_batch_size"]
 
 
 class Decision(ApiModel):
@@ -41,7 +41,7 @@ class Decision(ApiModel):
 class BatchCheck(ApiModel):
     """The body of batchCheckAccess; its items are looked at one by one."""
 
-    checks: list[Any]
+    checks: list[Annotated[Any, WithJsonSchema({"$ref": "#/components/schemas/AccessCheck"})]]
 
 
 class Decisions(ApiModel):
@@ -68,7 +68,7 @@ class ListObjects(ApiModel):
 
     subject: str
     relation: str
-    object_type: Annotated[str, Field(min_length=1)] | None = None
+    object_type: Annotated[Name, Field(min_length=1)] | None = None
 
 
 class Objects(ApiModel):
@@ -77,40 +77,39 @@ class Objects(ApiModel):
     objects: list[str]
 
 
-def permission_routes(route_class: type[APIRoute], database: Database) -> APIRouter:
+def permission_routes(route_class: type[APIRoute], database: Database, limits: Limits) -> APIRouter:
     """The routes below ``/projects/{projectId}/permissions``."""
     router = APIRouter(
-        prefix="/projects/{projectId}/permissions", tags=["Permissions"], route_class=route_class
+        prefix="/projects/{projectId}/permissions",
+        tags=["Permissions"],
+        route_class=route_class,
+        responses=PROBLEMS,
     )
 
     @router.post("/check-access", operation_id="checkAccess")
-    def check_access(caller: Caller, body: Annotated[AccessCheck, Body()]) -> Decision:
+    def check_access(caller: ProjectCaller, body: Annotated[AccessCheck, Body()]) -> Decision:
         with _malformed_is_refused():
             question = _question(body)
         with _graph(database, caller) as graph:
             return Decision(allowed=graph.check([question])[0])
 
     @router.post("/batch-check-access", operation_id="batchCheckAccess")
-    def batch_check_access(caller: Caller, body: Annotated[BatchCheck, Body()]) -> Decisions:
-        if len(body.checks) > MAX_CHECKS:
-            raise ProblemError(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"{len(body.checks)} checks are too many for one call; the limit is {MAX_CHECKS}.",
-            )
+    def batch_check_access(caller: ProjectCaller, body: Annotated[BatchCheck, Body()]) -> Decisions:
+        require_batch_size(body.checks, limits)
         questions = [_question_or_none(item) for item in body.checks]
         with _graph(database, caller) as graph:
             answers = graph.check(questions)
         return Decisions(results=[Decision(allowed=answer) for answer in answers])
 
     @router.post("/list-users", operation_id="listUsers")
-    def list_users(caller: Caller, body: Annotated[ListUsers, Body()]) -> Subjects:
+    def list_users(caller: ProjectCaller, body: Annotated[ListUsers, Body()]) -> Subjects:
         with _malformed_is_refused():
             relation, object_id = relation_key(body.relation), object_key(body.object)
         with _graph(database, caller) as graph:
             return Subjects(subjects=graph.list_users(relation, object_id))
 
     @router.post("/list-objects", operation_id="listObjects")
-    def list_objects(caller: Caller, body: Annotated[ListObjects, Body()]) -> Objects:
+    def list_objects(caller: ProjectCaller, body: Annotated[ListObjects, Body()]) -> Objects:
         with _malformed_is_refused():
             subject, relation = subject_key(body.subject), relation_key(body.relation)
         with _graph(database, caller) as graph:
@@ -118,7 +117,7 @@ def permission_routes(route_class: type[APIRoute], database: Database) -> APIRou
 
     @router.post("/expand", operation_id="expandRelationships")
     def expand_relationships(
-        caller: Caller, body: Annotated[AccessCheck, Body()]
+        caller: ProjectCaller, body: Annotated[AccessCheck, Body()]
     ) -> RelationshipNode:
         with _malformed_is_refused():
             question = _question(body)
@@ -126,6 +125,19 @@ def permission_routes(route_class: type[APIRoute], database: Database) -> APIRou
             return expand(connection, find_scope(connection, caller), question)
 
     return router
+
+
+def require_batch_size(checks: Sequence[object], limits: Limits) -> None:
+    """Refuses a batch of too many checks.
+
+    Raises:
+        ProblemError: 413, with the limit.
+    """
+    if len(checks) > limits.checks:
+        raise ProblemError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"{len(checks)} checks are too many for one call; the limit is {limits.checks}.",
+        )
 
 
 @contextmanager

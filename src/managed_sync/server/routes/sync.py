@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import quote
 
-from fastapi import APIRouter, Body, Path, Query
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Body, Request, Response
 from fastapi.routing import APIRoute
+from starlette.responses import StreamingResponse
 
 from managed_sync.models import ApiModel, RecordPage, SyncedRecord, SyncStatus
-from managed_sync.server.pipelines import Pipelines, UnknownPipelineError
+from managed_sync.server.pipelines import UnknownPipelineError
 from managed_sync.server.problems import ProblemError
+from managed_sync.server.projects import Projects
+from managed_sync.server.protection import PROBLEMS, ProjectCaller
+from managed_sync.server.routes.content import CONTENT_ANSWERS, record_content
+from managed_sync.server.routes.parameters import Integration, Name, RecordId, SyncType
 from managed_sync.server.scope import PipelineName, Scope
-from managed_sync.server.sources.file_tree import OpenFile
-from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import find_pipeline
 from managed_sync.server.storage.records import StoredRecord, find_record, record_page
 from managed_sync.server.storage.scopes import find_scope
-from managed_sync.server.tokens import Caller
 
 __all__ = ["sync_routes"]
-
-_BLOCK = 1 << 18
 
 
 class EnableSync(ApiModel):
     """The body of enableSync."""
 
-    integration: str
-    sync_type: str
+    integration: Name
+    sync_type: Name
     frequency: str | None = None
 
 
-def sync_routes(
-    route_class: type[APIRoute], pipelines: Pipelines, database: Database, source: FolderSource
-) -> APIRouter:
+def sync_routes(route_class: type[APIRoute], projects: Projects, database: Database) -> APIRouter:
     """The routes below ``/projects/{projectId}/sync``."""
-    router = APIRouter(prefix="/projects/{projectId}/sync", tags=["Sync"], route_class=route_class)
+    router = APIRouter(
+        prefix="/projects/{projectId}/sync",
+        tags=["Sync"],
+        route_class=route_class,
+        responses=PROBLEMS,
+    )
 
     @router.post(
         "/enable",
@@ -48,9 +48,9 @@ def sync_routes(
         status_code=HTTPStatus.CREATED,
         response_model_exclude_none=True,
     )
-    def enable(caller: Caller, body: Annotated[EnableSync, Body()]) -> SyncStatus:
+    def enable(caller: ProjectCaller, body: Annotated[EnableSync, Body()]) -> SyncStatus:
         try:
-            return pipelines.enable(
+            return projects[caller.project_id].pipelines.enable(
                 caller, PipelineName(body.integration, body.sync_type), body.frequency
             )
         except UnknownPipelineError as error:
@@ -59,19 +59,19 @@ def sync_routes(
             raise ProblemError(HTTPStatus.BAD_REQUEST, str(error)) from None
 
     @router.get("/status", operation_id="getSyncStatus", response_model_exclude_none=True)
-    def status(
-        caller: Caller, integration: str, sync_type: Annotated[str, Query(alias="syncType")]
-    ) -> SyncStatus:
+    def status(caller: ProjectCaller, integration: Integration, sync_type: SyncType) -> SyncStatus:
         try:
-            return pipelines.status(caller, PipelineName(integration, sync_type))
+            return projects[caller.project_id].pipelines.status(
+                caller, PipelineName(integration, sync_type)
+            )
         except UnknownPipelineError as error:
             raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
 
     @router.get("/records", operation_id="pullSyncedRecords", response_model_exclude_none=True)
     def records(
-        caller: Caller,
-        integration: str,
-        sync_type: Annotated[str, Query(alias="syncType")],
+        caller: ProjectCaller,
+        integration: Integration,
+        sync_type: SyncType,
         cursor: str | None = None,
     ) -> RecordPage:
         name = PipelineName(integration, sync_type)
@@ -83,7 +83,7 @@ def sync_routes(
                 except ValueError as error:
                     raise ProblemError(HTTPStatus.BAD_REQUEST, str(error)) from None
         try:
-            pipelines.require_in_source(name)
+            projects[caller.project_id].pipelines.require_in_source(name)
         except UnknownPipelineError as error:
             raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
         raise ProblemError(
@@ -93,18 +93,18 @@ def sync_routes(
     @router.get(
         "/records/{recordId}", operation_id="getSyncedRecord", response_model_exclude_none=True
     )
-    def record(caller: Caller, record_id: Annotated[str, Path(alias="recordId")]) -> SyncedRecord:
+    def record(caller: ProjectCaller, record_id: RecordId) -> SyncedRecord:
         return _find(database, caller, record_id).record
 
     @router.get(
         "/records/{recordId}/content",
         operation_id="downloadContent",
         response_class=StreamingResponse,
+        responses=CONTENT_ANSWERS,
     )
-    def content(
-        caller: Caller, record_id: Annotated[str, Path(alias="recordId")]
-    ) -> StreamingResponse:
-        return _content(_find(database, caller, record_id), source)
+    def content(request: Request, caller: ProjectCaller, record_id: RecordId) -> Response:
+        found = _find(database, caller, record_id)
+        return record_content(request, found, projects[caller.project_id])
 
     return router
 
@@ -115,48 +115,3 @@ def _find(database: Database, caller: Scope, record_id: str) -> StoredRecord:
     if found is None:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no record {record_id!r}.")
     return found
-
-
-def _content(found: StoredRecord, source: FolderSource) -> StreamingResponse:
-    name = str(found.record.data.get("name", found.record.source_id))
-    if found.location is None:
-        kind = "a folder" if found.container else f"of the kind {found.record.sync_type!r}"
-        raise ProblemError(
-            HTTPStatus.NOT_FOUND,
-            f"The record {found.record.id!r} is {kind}; only files have content.",
-        )
-    file = source.open(found.location)
-    if file is None:
-        raise ProblemError(
-            HTTPStatus.NOT_FOUND,
-            f"The file {found.record.source_id!r} is no longer there, or cannot be read; "
-            "the next sync brings the records up to date.",
-        )
-    return StreamingResponse(
-        _blocks(file),
-        headers={
-            # As a header, for as a media type it would get a charset that nobody knows.
-            "Content-Type": str(found.record.data["mimeType"]),
-            "Content-Length": str(file.size),
-            "Content-Disposition": _disposition(name),
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
-
-
-def _blocks(file: OpenFile) -> Iterator[bytes]:
-    """The content up to the promised length, even when the file grows meanwhile."""
-    left = file.size
-    with file.stream as stream:
-        while left and (block := stream.read(min(_BLOCK, left))):
-            left -= len(block)
-            yield block
-
-
-def _disposition(name: str) -> str:
-    """RFC 6266: the name in ASCII for old readers, and as it is (RFC 5987) for the others."""
-    plain = "".join(
-        letter if letter.isascii() and letter.isprintable() and letter not in '"\\%' else "_"
-        for letter in name
-    )
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -12,6 +12,7 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -27,10 +28,11 @@ _BLOCK = 1 << 20
 
 
 class OpenFile(NamedTuple):
-    """A file that is open for reading."""
+    """A file that is open for reading; its version changes whenever its content may have."""
 
     stream: BinaryIO
     size: int
+    version: str
 
 
 class FileTree:
@@ -73,7 +75,8 @@ class FileTree:
             stream = path.open("rb")
         except OSError:
             return None
-        return OpenFile(stream, os.fstat(stream.fileno()).st_size)
+        status = os.fstat(stream.fileno())
+        return OpenFile(stream, status.st_size, _version(status))
 
     def _below(
         self, folder_id: str, entries: list[os.DirEntry[str]], listing: Listing
@@ -149,10 +152,11 @@ class FileTree:
 
     def _file_item(self, source_id: str, parent: str, path: Path, listing: Listing) -> SourceItem:
         status = path.stat()
-        known = listing.known.get(source_id)
+        version = _version(status)
         # What is read decides: a file that changes while it is read is read again next time.
-        if known is None or known.version != _version(status):
-            known = KnownContent(_version(status), _digest(path, listing))
+        known = listing.unchanged(source_id, version) or KnownContent(
+            version, _digest(path, listing)
+        )
         data = self._data(source_id, media_type_of(path.name), status)
         return SourceItem(
             source_id,
@@ -210,12 +214,17 @@ def _version(status: os.stat_result) -> str:
 
 def _digest(path: Path, listing: Listing) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with path.open("rb") as stream, ExitStack() as stack:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise FileNotFoundError(path)
+        draft = stack.enter_context(listing.contents.draft()) if listing.contents else None
         while block := stream.read(_BLOCK):
             digest.update(block)
+            if draft is not None:
+                draft.write(block)
             listing.keep_going()
+        if draft is not None:
+            draft.keep(digest.hexdigest())
     return digest.hexdigest()
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-__all__ = ["KnownContent", "Listing", "SourceItem", "Unreadable"]
+__all__ = ["Contents", "Draft", "KnownContent", "Listing", "SourceItem", "Unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,26 @@ class KnownContent(NamedTuple):
     digest: str
 
 
+class Draft(Protocol):
+    """A copy of a content in the making; nothing is left of it unless it is kept."""
+
+    def write(self, block: bytes) -> None:
+        """Adds to the copy."""
+
+    def keep(self, digest: str) -> None:
+        """Makes the copy the content with this digest."""
+
+
+class Contents(Protocol):
+    """Where a listing leaves copies of contents."""
+
+    def holds(self, digest: str) -> bool:
+        """Whether a content is there, and stays."""
+
+    def draft(self) -> AbstractContextManager[Draft]:
+        """A copy to be written."""
+
+
 @dataclass(frozen=True)
 class Listing:
     """How to list a source.
@@ -58,8 +79,19 @@ class Listing:
         known: What earlier syncs found out, by source id; saves reading what did not change.
         warn: Takes one sentence about something that is left out.
         keep_going: Called often; raises to stop the listing.
+        contents: Takes a copy of every content; ``None`` where contents stay in the source.
     """
 
     known: Mapping[str, KnownContent]
     warn: Callable[[str], None]
     keep_going: Callable[[], None]
+    contents: Contents | None = None
+
+    def unchanged(self, source_id: str, version: str) -> KnownContent | None:
+        """What is known about a content that has not changed since; ``None`` to read it."""
+        known = self.known.get(source_id)
+        if known is None or known.version != version:
+            return None
+        if self.contents is not None and not self.contents.holds(known.digest):
+            return None
+        return known

@@ -6,50 +6,61 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from managed_sync.errors import ConfigurationError
-from managed_sync.server.storage.tables import metadata
+from managed_sync.errors import ConfigurationError, MissingExtraError
+from managed_sync.server.storage.migration import migrate
 
 __all__ = ["Database"]
 
-_LAYOUT = 1
 _BUSY_SECONDS = 60
+# More than the threads that serve requests and run syncs, so that none of them waits; and no
+# message of an error, which may be logged, with the values that were asked about or stored.
+_OPTIONS = {"pool_size": 8, "max_overflow": -1, "hide_parameters": True}
+# What those who write wait for in PostgreSQL, as they wait for the file in SQLite.
+_WRITERS = 7_083_650_211
 
 
 class Database:
-    """The server's database in one file.
+    """The server's database: a file of SQLite, or PostgreSQL.
 
-    Readers see the last committed state and never wait for a writer.
+    Readers see the last committed state and never wait for a writer. The tables are brought to
+    this version's form when it is opened.
 
     Args:
-        path: The file; made when missing.
+        place: The file, made when missing; or a URL such as ``postgresql://user@host/name``.
 
     Raises:
-        ConfigurationError: The file cannot be used, or another version of this package wrote it.
+        ConfigurationError: It cannot be used, or another version of this package wrote it.
+        MissingExtraError: It is PostgreSQL, and its driver is not installed.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._engine = _engine(path)
+    def __init__(self, place: Path | str) -> None:
+        url = _url(place)
+        self._engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+        self._snapshots = (
+            self._engine
+            if url.get_backend_name() == "sqlite"
+            else self._engine.execution_options(isolation_level="REPEATABLE READ")
+        )
+        shown = place if isinstance(place, Path) else url.render_as_string(hide_password=True)
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if isinstance(place, Path):
+                place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self.writing() as connection:
-                layout = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-                if layout not in {0, _LAYOUT}:
-                    raise ConfigurationError(
-                        f"{path} was written by another version of this package; delete it, "
-                        "and enable the pipelines again."
-                    )
-                metadata.create_all(connection)
-                connection.exec_driver_sql(f"PRAGMA user_version = {_LAYOUT}")
+                migrate(connection, shown)
         except (OSError, DatabaseError) as error:
             self.close()
             reason = error.strerror if isinstance(error, OSError) else error.orig
+            remedy = (
+                "Choose another state folder, or delete the file and enable the pipelines again."
+                if isinstance(place, Path)
+                else "Check that it runs, and the name, address and password in its URL."
+            )
             raise ConfigurationError(
-                f"Cannot use the database {path}: {reason}. Choose another state folder, or "
-                "delete the file and enable the pipelines again."
+                f"Cannot use the database {shown}: {reason}. {remedy}"
             ) from None
         except ConfigurationError:
             self.close()
@@ -58,7 +69,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database from begin to end."""
-        with self._engine.connect() as connection, connection.begin():
+        with self._snapshots.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -89,13 +100,25 @@ class Database:
         self._engine.dispose()
 
 
-def _engine(path: Path) -> Engine:
+def _url(place: Path | str) -> URL:
+    if isinstance(place, Path):
+        return URL.create("sqlite", database=str(place))
+    try:
+        url = make_url(place)
+    except ArgumentError:
+        url = URL.create("unknown")
+    if url.get_backend_name() != "postgresql":
+        # Not repeated, for it may hold a password.
+        raise ConfigurationError(
+            "The database must be a URL such as postgresql://user:password@host/name; leave it "
+            "out to keep everything in one file of the state folder."
+        )
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _sqlite(url: URL) -> Engine:
     engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        # More than the threads that serve requests and run syncs, so that none of them waits.
-        pool_size=8,
-        max_overflow=-1,
-        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+        url, **_OPTIONS, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}
     )
 
     @event.listens_for(engine, "connect")
@@ -104,10 +127,27 @@ def _engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        exclusive = connection.get_execution_options().get("exclusive", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if exclusive else "BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if _is_exclusive(connection) else "BEGIN")
 
     return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    try:
+        engine = create_engine(url, **_OPTIONS, pool_pre_ping=True)
+    except ModuleNotFoundError:
+        raise MissingExtraError("PostgreSQL", "postgres") from None
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        if _is_exclusive(connection):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
+
+    return engine
+
+
+def _is_exclusive(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("exclusive", False))
 
 
 def _configure(connection: object) -> None:

@@ -7,20 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Row, Select, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Row, Select, delete, select, update
 
 from managed_sync.models import SyncState
 from managed_sync.server.scope import PipelineName, Scope
+from managed_sync.server.storage.dialects import upsert
 from managed_sync.server.storage.scopes import ensure_scope
-from managed_sync.server.storage.tables import pipelines, scopes
+from managed_sync.server.storage.tables import pipelines, records, relations, scopes
 
 __all__ = [
     "Pipeline",
+    "delete_pipeline",
+    "disable_pipeline",
     "enable_pipeline",
     "find_pipeline",
-    "get_pipeline",
+    "pipeline_at_work",
     "pipelines_of_project",
+    "pipelines_of_scope",
     "save_failure",
     "save_started",
     "save_success",
@@ -36,29 +39,43 @@ class Pipeline:
     scope: Scope
     name: PipelineName
     frequency: str | None
+    configuration_name: str | None
+    created_at: datetime
+    updated_at: datetime
     status: SyncState
     last_synced_at: datetime | None
     record_count: int
     error: str | None
     warnings: tuple[str, ...]
+    version: int
 
 
 def enable_pipeline(
-    connection: Connection, scope: Scope, name: PipelineName, frequency: str | None
+    connection: Connection,
+    scope: Scope,
+    name: PipelineName,
+    frequency: str | None = None,
+    configuration_name: str | None = None,
 ) -> Pipeline:
-    """Enables a pipeline; one that is enabled keeps its frequency unless another is given."""
-    statement = insert(pipelines).values(
-        scope_id=ensure_scope(connection, scope),
-        **name._asdict(),
-        frequency=frequency,
-        status=SyncState.SYNCING.value,
-    )
-    changes = {"status": SyncState.SYNCING.value}
-    if frequency is not None:
-        changes["frequency"] = frequency
+    """Enables a pipeline; what is not given stays as it is when it was enabled before."""
+    now = _now()
+    options = {"frequency": frequency, "configuration_name": configuration_name}
+    changes = {"status": SyncState.SYNCING.value, "updated_at": now}
     connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["scope_id", "integration", "sync_type"], set_=changes
+        upsert(connection, pipelines)
+        .values(
+            scope_id=ensure_scope(connection, scope),
+            **name._asdict(),
+            **options,
+            **changes,
+            created_at=now,
+        )
+        .on_conflict_do_update(
+            index_elements=["scope_id", "integration", "sync_type"],
+            set_={
+                **changes,
+                **{key: value for key, value in options.items() if value is not None},
+            },
         )
     )
     pipeline = find_pipeline(connection, scope, name)
@@ -80,15 +97,46 @@ def find_pipeline(connection: Connection, scope: Scope, name: PipelineName) -> P
     return None if row is None else _pipeline(row)
 
 
-def get_pipeline(connection: Connection, pipeline_id: int) -> Pipeline:
-    """A pipeline by its number."""
-    return _pipeline(connection.execute(_pipelines().where(pipelines.c.id == pipeline_id)).one())
+def pipeline_at_work(connection: Connection, pipeline_id: int) -> Pipeline | None:
+    """A pipeline by its number; ``None`` when it was deleted or disabled."""
+    row = connection.execute(
+        _pipelines().where(
+            pipelines.c.id == pipeline_id, pipelines.c.status != SyncState.DISABLED.value
+        )
+    ).one_or_none()
+    return None if row is None else _pipeline(row)
 
 
 def pipelines_of_project(connection: Connection, project_id: str) -> list[Pipeline]:
-    """All enabled pipelines of a project, of whichever user."""
+    """All pipelines of a project, of whichever user."""
     rows = connection.execute(_pipelines().where(scopes.c.project_id == project_id))
     return [_pipeline(row) for row in rows]
+
+
+def pipelines_of_scope(connection: Connection, scope: Scope) -> list[Pipeline]:
+    """All pipelines of a connected user, in the order in which they were first enabled."""
+    rows = connection.execute(
+        _pipelines()
+        .where(scopes.c.project_id == scope.project_id, scopes.c.user_id == scope.user_id)
+        .order_by(pipelines.c.id)
+    )
+    return [_pipeline(row) for row in rows]
+
+
+def disable_pipeline(connection: Connection, pipeline: Pipeline) -> None:
+    """Stops a pipeline; what it brought stays, under the permissions it had."""
+    _save(connection, pipeline.id, status=SyncState.DISABLED.value, updated_at=_now())
+
+
+def delete_pipeline(connection: Connection, pipeline: Pipeline) -> None:
+    """Removes a pipeline with its records and grants; with the last one, the groups too."""
+    connection.execute(delete(records).where(records.c.pipeline_id == pipeline.id))
+    connection.execute(delete(pipelines).where(pipelines.c.id == pipeline.id))
+    others = select(pipelines.c.id).where(pipelines.c.scope_id == pipeline.scope_id)
+    own = relations.c.scope_id == pipeline.scope_id
+    if connection.execute(others).first() is not None:
+        own &= relations.c.pipeline_id == pipeline.id
+    connection.execute(delete(relations).where(own))
 
 
 def save_started(connection: Connection, pipeline_id: int) -> None:
@@ -97,14 +145,20 @@ def save_started(connection: Connection, pipeline_id: int) -> None:
 
 
 def save_success(
-    connection: Connection, pipeline_id: int, *, record_count: int, warnings: Sequence[str]
+    connection: Connection,
+    pipeline_id: int,
+    *,
+    version: int,
+    record_count: int,
+    warnings: Sequence[str],
 ) -> None:
-    """Notes that a sync is done."""
+    """Notes that a sync is done, and which version of the records it made."""
     _save(
         connection,
         pipeline_id,
+        version=version,
         status=SyncState.IDLE.value,
-        last_synced_at=datetime.now(UTC).isoformat(),
+        last_synced_at=_now(),
         record_count=record_count,
         error=None,
         warnings=json.dumps(list(warnings)),
@@ -113,7 +167,12 @@ def save_success(
 
 def save_failure(connection: Connection, pipeline_id: int, error: str) -> None:
     """Notes that a sync failed; what the one before it brought stays true."""
-    _save(connection, pipeline_id, status=SyncState.ERROR.value, error=error)
+    if pipeline_at_work(connection, pipeline_id) is not None:
+        _save(connection, pipeline_id, status=SyncState.ERROR.value, error=error)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
 
 
 def _save(connection: Connection, pipeline_id: int, **values: object) -> None:
@@ -135,9 +194,13 @@ def _pipeline(row: Row[tuple[object, ...]]) -> Pipeline:
         scope=Scope(values["project_id"], values["user_id"]),
         name=PipelineName(values["integration"], values["sync_type"]),
         frequency=values["frequency"],
+        configuration_name=values["configuration_name"],
+        created_at=datetime.fromisoformat(values["created_at"]),
+        updated_at=datetime.fromisoformat(values["updated_at"]),
         status=SyncState(values["status"]),
         last_synced_at=datetime.fromisoformat(last_synced_at) if last_synced_at else None,
         record_count=values["record_count"],
         error=values["error"],
         warnings=tuple(json.loads(values["warnings"])),
+        version=values["version"],
     )

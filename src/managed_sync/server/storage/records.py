@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 
 from managed_sync.models import RecordPage, SyncedRecord
 from managed_sync.server.sources.listing import KnownContent
+from managed_sync.server.storage.cursors import BAD_CURSOR, read_cursor, write_cursor
+from managed_sync.server.storage.dialects import rows_of
 from managed_sync.server.storage.pipelines import Pipeline
 from managed_sync.server.storage.tables import pipelines, records
 
-__all__ = ["StoredRecord", "find_record", "known_contents", "record_page"]
+__all__ = [
+    "StoredRecord",
+    "all_digests",
+    "find_record",
+    "known_contents",
+    "objects_by_id",
+    "record_page",
+    "records_with_names",
+    "stored_record",
+]
 
 PAGE_SIZE = 100
 
 
 @dataclass(frozen=True)
 class StoredRecord:
-    """One record, with where its content lies; ``None`` for a record without content."""
+    """One record, with what is known about its content; ``None`` for a record without one."""
 
     record: SyncedRecord
-    location: str | None
+    object: str
     container: bool
+    location: str | None
+    version: str | None
+    digest: str | None
 
 
 def record_page(connection: Connection, pipeline: Pipeline, cursor: str | None) -> RecordPage:
@@ -39,8 +52,7 @@ def record_page(connection: Connection, pipeline: Pipeline, cursor: str | None) 
         ValueError: The cursor is not one that a page of this pipeline brought.
     """
     statement = (
-        select(records, pipelines.c.integration, pipelines.c.sync_type)
-        .join(pipelines, pipelines.c.id == records.c.pipeline_id)
+        records_with_names()
         .where(
             records.c.pipeline_id == pipeline.id,
             records.c.scope_id == pipeline.scope_id,
@@ -49,33 +61,54 @@ def record_page(connection: Connection, pipeline: Pipeline, cursor: str | None) 
         .limit(PAGE_SIZE + 1)
     )
     if cursor is not None:
-        statement = statement.where(records.c.source_id > _read_cursor(cursor, pipeline))
+        statement = statement.where(records.c.source_id > _place(cursor, pipeline))
     rows = connection.execute(statement).all()
     page = [_record(row) for row in rows[:PAGE_SIZE]]
     more = len(rows) > PAGE_SIZE
     return RecordPage(
         records=tuple(page),
-        next_cursor=_write_cursor(page[-1].source_id, pipeline) if more else None,
+        next_cursor=write_cursor(*pipeline.name, page[-1].source_id) if more else None,
     )
 
 
+def records_with_names() -> Select[Any]:
+    """All records, with the names of their pipelines."""
+    return select(records, pipelines.c.integration, pipelines.c.sync_type).join(
+        pipelines, pipelines.c.id == records.c.pipeline_id
+    )
+
+
+def _place(cursor: str, pipeline: Pipeline) -> str:
+    integration, sync_type, source_id = read_cursor(cursor, str, str, str)
+    if (integration, sync_type) != pipeline.name:
+        raise ValueError(BAD_CURSOR)
+    return str(source_id)
+
+
 def find_record(
-    connection: Connection, scope_id: int | None, record_id: str
+    connection: Connection, scope_id: int | None, record_id: str, pipeline_id: int | None = None
 ) -> StoredRecord | None:
-    """One record of a scope; ``None`` when the scope has no such record."""
-    row = connection.execute(
-        select(records, pipelines.c.integration, pipelines.c.sync_type)
-        .join(pipelines, pipelines.c.id == records.c.pipeline_id)
-        .where(records.c.id == record_id, records.c.scope_id == scope_id)
-    ).one_or_none()
-    if row is None:
-        return None
+    """One record of a scope, or of one of its pipelines; ``None`` when it has no such record."""
+    statement = records_with_names().where(
+        records.c.id == record_id, records.c.scope_id == scope_id
+    )
+    if pipeline_id is not None:
+        statement = statement.where(records.c.pipeline_id == pipeline_id)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else stored_record(row)
+
+
+def stored_record(row: Row[Any]) -> StoredRecord:
+    """A row of the table as a record."""
     values = row._mapping
     has_content = values["digest"] is not None
     return StoredRecord(
         _record(row),
-        location=values["location"] if has_content else None,
+        object=values["object"],
         container=values["location"] is not None and not has_content,
+        location=values["location"] if has_content else None,
+        version=values["version"],
+        digest=values["digest"],
     )
 
 
@@ -89,6 +122,27 @@ def known_contents(connection: Connection, pipeline: Pipeline) -> dict[str, Know
     return {source_id: KnownContent(version, digest) for source_id, version, digest in rows}
 
 
+def objects_by_id(
+    connection: Connection, pipeline: Pipeline, record_ids: Sequence[str]
+) -> dict[str, str]:
+    """The object ids of those records that the pipeline has."""
+    rows = connection.execute(
+        select(records.c.id, records.c.object).where(
+            records.c.id.in_(rows_of(connection, record_ids)),
+            records.c.pipeline_id == pipeline.id,
+        )
+    )
+    return {row.id: row.object for row in rows}
+
+
+def all_digests(connection: Connection) -> set[str]:
+    """The digests of all contents that records name."""
+    rows = connection.execute(
+        select(records.c.digest).where(records.c.digest.is_not(None)).distinct()
+    )
+    return set(rows.scalars())
+
+
 def _record(row: Row[Any]) -> SyncedRecord:
     values = row._mapping
     return SyncedRecord(
@@ -100,24 +154,3 @@ def _record(row: Row[Any]) -> SyncedRecord:
         permissions=json.loads(values["permissions"]),
         updated_at=values["updated_at"],
     )
-
-
-def _write_cursor(source_id: str, pipeline: Pipeline) -> str:
-    text = json.dumps([*pipeline.name, source_id])
-    return base64.urlsafe_b64encode(text.encode()).decode("ascii").rstrip("=")
-
-
-def _read_cursor(cursor: str, pipeline: Pipeline) -> str:
-    problem = "The cursor is not one that this listing gave; leave it out to begin again."
-    try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error, RecursionError):
-        raise ValueError(problem) from None
-    well_formed = isinstance(parts, list) and all(isinstance(part, str) for part in parts)
-    if not well_formed or len(parts) != 3 or tuple(parts[:2]) != pipeline.name:
-        raise ValueError(problem)
-    source_id: str = parts[2]
-    if not source_id.isascii() and any("\ud800" <= letter <= "\udfff" for letter in source_id):
-        raise ValueError(problem)
-    return source_id

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert
 
 from managed_sync.server.scope import Scope
+from managed_sync.server.storage.dialects import upsert
 from managed_sync.server.storage.tables import scopes
 
 __all__ = ["ensure_scope", "find_scope"]
@@ -22,7 +22,9 @@ def find_scope(connection: Connection, scope: Scope) -> int | None:
 
 def ensure_scope(connection: Connection, scope: Scope) -> int:
     """The number of a scope, given to it now if it has none."""
-    connection.execute(insert(scopes).values(**scope._asdict()).on_conflict_do_nothing())
+    connection.execute(
+        upsert(connection, scopes).values(**scope._asdict()).on_conflict_do_nothing()
+    )
     number = find_scope(connection, scope)
     if number is None:
         raise LookupError(scope)

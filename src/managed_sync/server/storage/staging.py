@@ -23,9 +23,9 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from managed_sync.server.relations.schema import PARENT, RelationTuple
+from managed_sync.server.storage.dialects import rows_of, upsert
 from managed_sync.server.storage.pipelines import Pipeline
 from managed_sync.server.storage.tables import (
     records,
@@ -91,10 +91,9 @@ class Staging:
 
     def objects(self, source_ids: Sequence[str]) -> dict[str, str]:
         """The object ids of those source ids that exist."""
-        wanted = func.json_each(json.dumps(list(source_ids))).table_valued("value")
         rows = self._connection.execute(
             select(staged_records.c.source_id, staged_records.c.object).where(
-                staged_records.c.source_id.in_(select(wanted.c.value))
+                staged_records.c.source_id.in_(rows_of(self._connection, source_ids))
             )
         )
         return {row.source_id: row.object for row in rows}
@@ -118,11 +117,11 @@ class Staging:
             for one in tuples
         ]
         if rows:
-            self._connection.execute(upsert(staged_relations).on_conflict_do_nothing(), rows)
+            statement = upsert(self._connection, staged_relations).on_conflict_do_nothing()
+            self._connection.execute(statement, rows)
 
     def add_parents(self, *, except_for: Sequence[str]) -> None:
         """Lets every record inherit from its container, apart from these source ids."""
-        cut = func.json_each(json.dumps(list(except_for))).table_valued("value")
         self._insert(
             staged_relations,
             select(
@@ -133,40 +132,40 @@ class Staging:
                 literal(self._pipeline.id),
             ).where(
                 staged_records.c.parent_object.is_not(None),
-                staged_records.c.source_id.not_in(select(cut.c.value)),
+                staged_records.c.source_id.not_in(rows_of(self._connection, except_for)),
             ),
         )
 
-    def publish(self) -> None:
+    def publish(self, version: int) -> None:
         """Makes the staged state the state of the pipeline, touching only what differs.
 
-        To be called inside the transaction that also notes the success.
+        To be called inside the transaction that also notes the success, and the version.
         """
-        self._publish_records()
+        self._publish_records(version)
         self._publish_relations()
 
-    def _publish_records(self) -> None:
+    def _publish_records(self, version: int) -> None:
         self._connection.execute(
             delete(records).where(
                 records.c.pipeline_id == self._pipeline.id,
                 records.c.id.not_in(select(staged_records.c.id)),
             )
         )
-        changing = [
-            column.name
-            for column in records.columns
-            if column.name not in {"id", "scope_id", "pipeline_id"}
+        staged = [column for column in staged_records.columns if column.name != "changed"]
+        content = [
+            column.name for column in staged if column.name not in {"id", "scope_id", "pipeline_id"}
         ]
         # "WHERE true": SQLite would else take ON CONFLICT for the ON of a join.
-        new = upsert(records).from_select(
-            records.c.keys(), select(*staged_records.columns).where(true())
+        new = upsert(self._connection, records).from_select(
+            [*(column.name for column in staged), "changed"],
+            select(*staged, literal(version)).where(true()),
         )
         self._connection.execute(
             new.on_conflict_do_update(
                 index_elements=["id"],
-                set_={name: new.excluded[name] for name in changing},
+                set_={name: new.excluded[name] for name in (*content, "changed")},
                 where=or_(
-                    *(records.c[name].is_distinct_from(new.excluded[name]) for name in changing)
+                    *(records.c[name].is_distinct_from(new.excluded[name]) for name in content)
                 ),
             )
         )
@@ -186,7 +185,7 @@ class Staging:
             )
         )
         self._connection.execute(
-            upsert(relations)
+            upsert(self._connection, relations)
             .from_select(staged_relations.c.keys(), select(*staged_relations.columns).where(true()))
             .on_conflict_do_nothing()
         )

@@ -1,4 +1,7 @@
-"""The tables. Every row belongs to a scope: one connected user of one project."""
+"""The tables. Every row belongs to a scope: one connected user of one project.
+
+A change here needs a migration beside it, in ``migrations/versions``; a test compares the two.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,9 @@ __all__ = [
 metadata = MetaData()
 staging_metadata = MetaData()
 
+# Whatever the database's language: the order of bytes, which is SQLite's own.
+_Ordered = Text().with_variant(Text(collation="C"), "postgresql")
+
 scopes = Table(
     "scopes",
     metadata,
@@ -46,12 +52,19 @@ pipelines = Table(
     Column("integration", Text, nullable=False),
     Column("sync_type", Text, nullable=False),
     Column("frequency", Text),
+    Column("configuration_name", Text),
+    Column("created_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("last_synced_at", Text),
     Column("record_count", Integer, nullable=False, default=0),
     Column("error", Text),
     Column("warnings", Text, nullable=False, default="[]"),
+    # Counts the syncs that were published; a record's ``changed`` is the one that changed it last.
+    Column("version", Integer, nullable=False, default=0),
     UniqueConstraint("scope_id", "integration", "sync_type"),
+    # A number is never given twice: a sync may outlive the pipeline it was started for.
+    sqlite_autoincrement=True,
 )
 
 
@@ -60,7 +73,7 @@ def _record_columns() -> list[Column[Any]]:
         Column("id", Text, primary_key=True),
         Column("scope_id", Integer, nullable=False),
         Column("pipeline_id", Integer, nullable=False),
-        Column("source_id", Text, nullable=False),
+        Column("source_id", _Ordered, nullable=False),
         Column("object", Text, nullable=False),
         Column("parent_object", Text),
         Column("data", Text, nullable=False),
@@ -69,6 +82,7 @@ def _record_columns() -> list[Column[Any]]:
         Column("version", Text),
         Column("digest", Text),
         Column("location", Text),
+        Column("changed", Integer, nullable=False, default=0),
     ]
 
 
@@ -88,6 +102,7 @@ records = Table(
     metadata,
     *_record_columns(),
     UniqueConstraint("pipeline_id", "source_id"),
+    Index("records_by_change", "pipeline_id", "changed", "source_id"),
 )
 
 relations = Table(

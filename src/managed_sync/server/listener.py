@@ -1,0 +1,70 @@
+"""The socket that a server listens on."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import sys
+
+from managed_sync.errors import ConfigurationError, PortInUseError
+
+__all__ = ["is_loopback", "listen", "url_of"]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this machine reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listens on a port; 0 takes a free one.
+
+    Raises:
+        PortInUseError: Another program listens on it.
+        ConfigurationError: The address or the port cannot be used.
+    """
+    address = "127.0.0.1" if host == "localhost" else host
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    # With the protocol named, asyncio turns Nagle's algorithm off; else every answer that takes two
+    # packets waits 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if sys.platform == "win32":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            # Lets a server start again at once; a port that is listened on stays refused.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        if error.errno in {errno.EADDRINUSE, errno.EACCES} and sys.platform == "win32":
+            raise _port_in_use(port) from None
+        if error.errno == errno.EADDRINUSE:
+            raise _port_in_use(port) from None
+        raise ConfigurationError(
+            f"Cannot listen on {host} port {port}: {error.strerror or error}. Choose another "
+            "address or port; port 0 takes a free one."
+        ) from None
+    except OverflowError:
+        listener.close()
+        raise ConfigurationError(f"{port} is not a port; choose one from 0 to 65535.") from None
+    return listener
+
+
+def _port_in_use(port: int) -> PortInUseError:
+    return PortInUseError(
+        f"Port {port} is in use by another program; choose another port, or 0 for a free one."
+    )
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where to reach who listens."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

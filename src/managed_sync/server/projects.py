@@ -1,0 +1,117 @@
+"""The projects that a server serves, each with its own source, pipelines and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from managed_sync.server.config import ServerConfig
+from managed_sync.server.key_ring import KeyRing
+from managed_sync.server.pipelines import Pipelines, SyncResult
+from managed_sync.server.sources.file_tree import OpenFile
+from managed_sync.server.sources.folder import FolderSource
+from managed_sync.server.storage.blobs import Blobs
+from managed_sync.server.storage.database import Database
+from managed_sync.server.storage.pipelines import pipelines_of_project
+from managed_sync.server.storage.records import StoredRecord, all_digests
+
+__all__ = ["Content", "Project", "Projects"]
+
+
+@dataclass(frozen=True)
+class Content:
+    """A content that is open for reading.
+
+    Attributes:
+        tag: Says which content it is: equal tags, equal bytes.
+    """
+
+    file: OpenFile
+    tag: str
+
+
+class Project:
+    """One project.
+
+    Args:
+        project_id: Its id.
+        source: Where its records come from.
+        pipelines: What brings them.
+        keys: What its tokens are signed with.
+        blobs: Copies of its contents; ``None`` where they are read from the source.
+    """
+
+    def __init__(
+        self,
+        project_id: str,
+        source: FolderSource,
+        pipelines: Pipelines,
+        keys: KeyRing,
+        blobs: Blobs | None,
+    ) -> None:
+        self.id = project_id
+        self.pipelines = pipelines
+        self.keys = keys
+        self._source = source
+        self._blobs = blobs
+
+    def open(self, record: StoredRecord) -> Content | None:
+        """Opens the content of a record that has one; ``None`` when it is gone."""
+        if record.location is None or record.digest is None:
+            return None
+        if self._blobs is not None:
+            kept = self._blobs.open(record.digest)
+            return None if kept is None else Content(kept, record.digest)
+        file = self._source.open(record.location)
+        if file is None:
+            return None
+        # What changed since the sync is another content, whose digest nobody knows yet.
+        return Content(file, record.digest if file.version == record.version else file.version)
+
+
+class Projects(dict[str, Project]):
+    """All projects of a server, by id.
+
+    Args:
+        config: The settings.
+        database: Where all of them keep their state.
+        note_end: Told how each sync ended, and how many seconds it took.
+
+    Raises:
+        SourceError: A company folder is missing.
+        PermissionsFileError: Its ``permissions.yaml`` is missing or malformed, at the first start.
+        ConfigurationError: The keys cannot be used.
+    """
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        database: Database,
+        note_end: Callable[[SyncResult, float], None],
+    ) -> None:
+        super().__init__()
+        self._database = database
+        self._blobs = Blobs(config.state / "blobs") if config.content == "blobs" else None
+        for project_id, project in config.projects.items():
+            with database.reading() as connection:
+                synced_before = bool(pipelines_of_project(connection, project_id))
+            source = FolderSource(project.folder, synced_before=synced_before)
+            pipelines = Pipelines(
+                database, source, project_id, contents=self._blobs, note_end=note_end
+            )
+            keys = KeyRing(config.keys_of(project_id))
+            self[project_id] = Project(project_id, source, pipelines, keys, self._blobs)
+
+    def start(self) -> None:
+        """Takes up the work where the last run of the server left it."""
+        if self._blobs is not None:
+            with self._database.reading() as connection:
+                wanted = all_digests(connection)
+            self._blobs.sweep(wanted)
+        for project in self.values():
+            project.pipelines.start()
+
+    def stop(self) -> None:
+        """Stops schedules and syncs."""
+        for project in self.values():
+            project.pipelines.stop()

@@ -1,0 +1,19 @@
+"""What several routes take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query
+from pydantic import Field
+
+__all__ = ["Integration", "Name", "RecordId", "SyncType"]
+
+Name = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+"""A string that any database can be asked about: PostgreSQL takes NUL for an error."""
+
+Integration = Annotated[str, Query(description="Integration identifier, such as googleDrive.")]
+SyncType = Annotated[
+    str, Query(alias="syncType", description="The pipeline's type: files, contacts, deals, …")
+]
+RecordId = Annotated[str, Path(alias="recordId", description="The id of a synced record.")]

@@ -1,0 +1,25 @@
+"""What SQLite and PostgreSQL write differently."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import JSON, Connection, Select, Table, func, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+__all__ = ["rows_of", "upsert"]
+
+
+def upsert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that can say what to do when the row is there already."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
+def rows_of(connection: Connection, values: Sequence[str]) -> Select[tuple[str]]:
+    """Strings as rows; they travel as one parameter, so that their number meets no limit."""
+    document = literal(list(values), JSON())
+    if connection.dialect.name == "postgresql":
+        return select(func.json_array_elements_text(document).column_valued())
+    return select(func.json_each(document).table_valued("value").c.value)
