@@ -12,6 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from managed_sync.server.config import ServerConfig
 from managed_sync.server.pipelines import Pipelines
 from managed_sync.server.problems import install_problem_handlers
+from managed_sync.server.relations.engines import open_engine
 from managed_sync.server.routes.permissions import permission_routes
 from managed_sync.server.routes.sync import sync_routes
 from managed_sync.server.signing_key import load_or_create_signing_key
@@ -42,7 +43,8 @@ def create_app(config: ServerConfig) -> FastAPI:
     source = FolderSource(config.folder, synced_before=config.database.exists())
     public_key = load_or_create_signing_key(config.state).public_key
     database = Database(config.database)
-    pipelines = Pipelines(database, source, config.project_id)
+    engine = open_engine(config.spicedb, database)
+    pipelines = Pipelines(database, engine, source, config.project_id)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -51,6 +53,7 @@ def create_app(config: ServerConfig) -> FastAPI:
             yield
         finally:
             await run_in_threadpool(pipelines.stop)
+            engine.close()
             database.close()
 
     # No pages of documentation: they would load scripts from elsewhere.
@@ -65,5 +68,5 @@ def create_app(config: ServerConfig) -> FastAPI:
     install_problem_handlers(app)
     route_class = protected_by(TokenVerifier(public_key, config.project_id))
     app.include_router(sync_routes(route_class, pipelines, database, source))
-    app.include_router(permission_routes(route_class, database))
+    app.include_router(permission_routes(route_class, engine))
     return app

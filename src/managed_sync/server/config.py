@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from managed_sync.errors import ConfigurationError
+from managed_sync.server.relations.engines import SpiceDBAddress
 
 __all__ = ["ServerConfig"]
 
@@ -18,6 +19,7 @@ class ServerConfig:
         folder: The company folder: ``permissions.yaml``, ``files/`` and the JSON Lines files.
         state: Where the server keeps its database and its signing key. Made when missing.
         project_id: The one project that this server serves.
+        spicedb: The SpiceDB that evaluates the permissions; without, the database does.
 
     Raises:
         ConfigurationError: The project id cannot stand in a URL's path.
@@ -30,6 +32,7 @@ class ServerConfig:
     folder: Path
     state: Path
     project_id: str = "demo"
+    spicedb: SpiceDBAddress | None = None
 
     def __post_init__(self) -> None:
         if not self.project_id.isprintable() or not self.project_id.strip("./ "):

@@ -14,6 +14,7 @@ from apscheduler.schedulers.background import (
 from managed_sync.errors import SourceError
 from managed_sync.models import SyncState, SyncStatus
 from managed_sync.server.frequency import parse_frequency
+from managed_sync.server.relations.graph import PermissionEngine, PermissionEngineError
 from managed_sync.server.scope import PipelineName, Scope
 from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.storage.database import Database
@@ -48,12 +49,16 @@ class Pipelines:
 
     Args:
         database: Where pipelines, records and permissions are kept.
+        engine: Evaluates the permissions.
         source: Where they come from.
         project_id: The project.
     """
 
-    def __init__(self, database: Database, source: FolderSource, project_id: str) -> None:
+    def __init__(
+        self, database: Database, engine: PermissionEngine, source: FolderSource, project_id: str
+    ) -> None:
         self._database = database
+        self._engine = engine
         self._source = source
         self._project_id = project_id
         self._scheduler = BackgroundScheduler(timezone=UTC)
@@ -196,6 +201,7 @@ class Pipelines:
             _log.info("Sync of %s begins", pipeline.name)
             synchronize(
                 self._database,
+                self._engine,
                 self._source,
                 pipeline,
                 keep_going=self._keep_going,
@@ -204,7 +210,7 @@ class Pipelines:
             _log.info("Sync of %s is done", pipeline.name)
         except _StoppedError:
             _log.info("A sync was given up because the server stops")
-        except SourceError as error:
+        except (SourceError, PermissionEngineError) as error:
             _log.error("A sync failed: %s", error)
             self._fail(pipeline_id, str(error))
         except Exception as error:  # noqa: BLE001 - a pipeline must not end in silence

@@ -14,8 +14,11 @@ from pydantic import Field, ValidationError
 from managed_sync.errors import InvalidIdentifierError
 from managed_sync.models import AccessCheck, ApiModel, RelationshipNode
 from managed_sync.server.problems import ProblemError
-from managed_sync.server.relations.evaluation import PermissionGraph
-from managed_sync.server.relations.expansion import expand
+from managed_sync.server.relations.graph import (
+    PermissionEngine,
+    PermissionEngineError,
+    PermissionGraph,
+)
 from managed_sync.server.relations.schema import (
     Question,
     object_key,
@@ -23,8 +26,6 @@ from managed_sync.server.relations.schema import (
     subject_key,
 )
 from managed_sync.server.scope import Scope
-from managed_sync.server.storage.database import Database
-from managed_sync.server.storage.scopes import find_scope
 from managed_sync.server.tokens import Caller
 
 __all__ = ["MAX_CHECKS", "permission_routes"]
@@ -77,7 +78,7 @@ class Objects(ApiModel):
     objects: list[str]
 
 
-def permission_routes(route_class: type[APIRoute], database: Database) -> APIRouter:
+def permission_routes(route_class: type[APIRoute], engine: PermissionEngine) -> APIRouter:
     """The routes below ``/projects/{projectId}/permissions``."""
     router = APIRouter(
         prefix="/projects/{projectId}/permissions", tags=["Permissions"], route_class=route_class
@@ -87,7 +88,7 @@ def permission_routes(route_class: type[APIRoute], database: Database) -> APIRou
     def check_access(caller: Caller, body: Annotated[AccessCheck, Body()]) -> Decision:
         with _malformed_is_refused():
             question = _question(body)
-        with _graph(database, caller) as graph:
+        with _graph(engine, caller) as graph:
             return Decision(allowed=graph.check([question])[0])
 
     @router.post("/batch-check-access", operation_id="batchCheckAccess")
@@ -98,7 +99,7 @@ def permission_routes(route_class: type[APIRoute], database: Database) -> APIRou
                 f"{len(body.checks)} checks are too many for one call; the limit is {MAX_CHECKS}.",
             )
         questions = [_question_or_none(item) for item in body.checks]
-        with _graph(database, caller) as graph:
+        with _graph(engine, caller) as graph:
             answers = graph.check(questions)
         return Decisions(results=[Decision(allowed=answer) for answer in answers])
 
@@ -106,14 +107,14 @@ def permission_routes(route_class: type[APIRoute], database: Database) -> APIRou
     def list_users(caller: Caller, body: Annotated[ListUsers, Body()]) -> Subjects:
         with _malformed_is_refused():
             relation, object_id = relation_key(body.relation), object_key(body.object)
-        with _graph(database, caller) as graph:
+        with _graph(engine, caller) as graph:
             return Subjects(subjects=graph.list_users(relation, object_id))
 
     @router.post("/list-objects", operation_id="listObjects")
     def list_objects(caller: Caller, body: Annotated[ListObjects, Body()]) -> Objects:
         with _malformed_is_refused():
             subject, relation = subject_key(body.subject), relation_key(body.relation)
-        with _graph(database, caller) as graph:
+        with _graph(engine, caller) as graph:
             return Objects(objects=graph.list_objects(subject, relation, body.object_type))
 
     @router.post("/expand", operation_id="expandRelationships")
@@ -122,16 +123,19 @@ def permission_routes(route_class: type[APIRoute], database: Database) -> APIRou
     ) -> RelationshipNode:
         with _malformed_is_refused():
             question = _question(body)
-        with database.reading() as connection:
-            return expand(connection, find_scope(connection, caller), question)
+        with _graph(engine, caller) as graph:
+            return graph.expand(question)
 
     return router
 
 
 @contextmanager
-def _graph(database: Database, caller: Scope) -> Iterator[PermissionGraph]:
-    with database.reading() as connection:
-        yield PermissionGraph(connection, find_scope(connection, caller))
+def _graph(engine: PermissionEngine, caller: Scope) -> Iterator[PermissionGraph]:
+    try:
+        with engine.graph(caller) as graph:
+            yield graph
+    except PermissionEngineError as error:
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from None
 
 
 @contextmanager
