@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Console(soft_wrap=True, markup=False, highlight=False).print(tables.as_markdown(results))
     if options.update_docs:
         results.save(_DOCS / "retrieval.json")
-        tables.update_page(_DOCS / "retrieval.md", results)
+        tables.replace_measured(_DOCS / "retrieval.md", tables.as_markdown(results))
         plot.draw(results, _DOCS / "retrieval.svg")
 
 

@@ -9,14 +9,14 @@ from benchmarks.contenders import OURS, UNFILTERED
 from benchmarks.corpus import PLACEMENTS
 from benchmarks.results import Point, Results
 
-__all__ = ["as_markdown", "update_page"]
+__all__ = ["as_markdown", "replace_measured"]
 
 _BEGIN = "<!-- measured: begin -->"
 _END = "<!-- measured: end -->"
 
 
-def update_page(page: Path, results: Results) -> None:
-    """Puts the results between the two marks of a page.
+def replace_measured(page: Path, markdown: str) -> None:
+    """Puts results between the two marks of a page.
 
     Raises:
         ValueError: The page does not have the marks.
@@ -26,7 +26,7 @@ def update_page(page: Path, results: Results) -> None:
     _, end, after = rest.partition(_END)
     if not (begin and end):
         raise ValueError(f"{page} needs the marks {_BEGIN} and {_END}, in this order")
-    page.write_text(f"{before}{begin}\n{as_markdown(results)}\n{end}{after}", encoding="utf-8")
+    page.write_text(f"{before}{begin}\n{markdown}\n{end}{after}", encoding="utf-8")
 
 
 def as_markdown(results: Results) -> str:

@@ -76,7 +76,7 @@ def test_a_page_without_marks_is_refused(results: Results, tmp_path: Path) -> No
     page = tmp_path / "page.md"
     page.write_text("# Nothing to fill in\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"page\.md needs the marks"):
-        tables.update_page(page, results)
+        tables.replace_measured(page, tables.as_markdown(results))
 
 
 def test_the_page_shows_what_was_measured() -> None:
