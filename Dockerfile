@@ -4,7 +4,7 @@ WORKDIR /build
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY src src
 RUN python -m venv /opt/managed-sync \
-    && /opt/managed-sync/bin/pip install --no-cache-dir --constraint constraints.txt ".[cli,postgres]"
+    && /opt/managed-sync/bin/pip install --no-cache-dir --constraint constraints.txt ".[cli,postgres,server,spicedb]"
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --create-home managed-sync \

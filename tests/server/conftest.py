@@ -4,18 +4,24 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from managed_sync.server import EmbeddedServer, Server, ServerConfig
+from managed_sync.server import EmbeddedServer, Server, ServerConfig, app
+from managed_sync.server.relations.spicedb_engine import SpiceDBEngine
 from managed_sync.server.signing_key import load_or_create_signing_key
 from tests.server.company import CONTACTS, FILES, Caller, Company, harbor, token
+from tests.server.embedded_spicedb import running_spicedb
+from tests.stores.postgres import debian_programs, running_postgres
 
 Connect = Callable[..., Caller]
 Configured = Callable[..., Caller]
+NewUrl = Callable[[], str]
 
 
 def _new_key() -> str:
@@ -53,21 +59,60 @@ def state(tmp_path: Path, signing_key: str) -> Path:
     return _state(tmp_path / "state", signing_key)
 
 
-@pytest.fixture
-def server(company: Company, state: Path) -> Iterator[EmbeddedServer]:
-    with EmbeddedServer(company.folder, state) as running:
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[NewUrl]:
+    """Makes new databases in a PostgreSQL, and says their URLs."""
+    with running_postgres(debian_programs()) as address:
+
+        def new() -> str:
+            name = f"test_{uuid4().hex}"
+            admin = f"postgresql://postgres@{address}/postgres"
+            with psycopg.connect(admin, autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {name}")
+            return f"postgresql://postgres@{address}/{name}"
+
+        yield new
+
+
+class _ConfiguredServer(EmbeddedServer):
+    """An embedded server with settings that only a file can have."""
+
+    def __init__(self, folder: Path, state: Path, **settings: Any) -> None:
+        super().__init__(folder, state)
+        self._config = ServerConfig.of_folder(folder, state, self.project_id, port=0, **settings)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server(
+    request: pytest.FixtureRequest, company: Company, state: Path
+) -> Iterator[EmbeddedServer]:
+    settings = {}
+    if request.param == "postgresql":
+        settings["database"] = request.getfixturevalue("postgres")()
+    with _ConfiguredServer(company.folder, state, **settings) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", params=["sqlite", "postgresql", "spicedb"])
 def harbor_server(
-    tmp_path_factory: pytest.TempPathFactory, signing_key: str
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, signing_key: str
 ) -> Iterator[EmbeddedServer]:
     """A server for the tests that change nothing."""
     folder = tmp_path_factory.mktemp("harbor")
-    company = harbor(folder / "company")
-    with EmbeddedServer(company.folder, _state(folder / "state", signing_key)) as running:
-        yield running
+    settings: dict[str, Any] = {}
+    with ExitStack() as stack:
+        if request.param == "postgresql":
+            settings["database"] = request.getfixturevalue("postgres")()
+        if request.param == "spicedb":
+            client = stack.enter_context(running_spicedb())
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            patch.setattr(app, "open_engine", lambda _, database: SpiceDBEngine(database, client))
+        company = harbor(folder / "company")
+        state = _state(folder / "state", signing_key)
+        server = stack.enter_context(_ConfiguredServer(company.folder, state, **settings))
+        if request.param == "spicedb":
+            patch.undo()
+        yield server
 
 
 @pytest.fixture(scope="session")

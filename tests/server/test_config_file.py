@@ -3,17 +3,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from managed_sync.errors import ConfigurationError
-from managed_sync.server import read_config
-from managed_sync.server.config_file import DATABASE_VARIABLE
+from managed_sync.server import SpiceDBAddress, read_config
+from managed_sync.server.config_file import DATABASE_VARIABLE, SPICEDB_VARIABLE
 
 SHORTEST = "state: state\nprojects: {demo: {folder: company}}\n"
 
 
 @pytest.fixture(autouse=True)
-def no_database_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_secrets_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
+    monkeypatch.delenv(SPICEDB_VARIABLE, raising=False)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -37,6 +39,7 @@ def test_every_setting_can_be_written(tmp_path: Path) -> None:
             """\
 state: /var/lib/managed-sync
 database: postgresql://user@db.example/managed_sync
+spicedb: {target: 'spicedb:50051', token: key, tls: false}
 content: blobs
 host: 0.0.0.0
 port: 80
@@ -56,6 +59,9 @@ limits:
     )
     assert config.keys_of("strange id") == tmp_path / "keys" / "one"
     assert config.database_place == "postgresql://user@db.example/managed_sync"
+    assert config.spicedb == SpiceDBAddress(
+        target="spicedb:50051", token=SecretStr("key"), tls=False
+    )
     assert (config.host, config.port, config.limits.burst) == ("0.0.0.0", 80, 7)  # noqa: S104
 
 
@@ -74,6 +80,18 @@ def test_the_environment_brings_the_password(
     assert "secret" not in repr(config)
 
 
+def test_the_environment_brings_the_token_of_a_spicedb_that_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SPICEDB_VARIABLE, "from outside")
+    assert read_config(written(tmp_path, SHORTEST)).spicedb is None
+    config = read_config(written(tmp_path, SHORTEST + "spicedb: {target: 'spicedb:50051'}\n"))
+    assert config.spicedb is not None
+    assert config.spicedb.token.get_secret_value() == "from outside"
+    assert config.spicedb.tls
+    assert "from outside" not in repr(config)
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -86,6 +104,8 @@ def test_the_environment_brings_the_password(
         (SHORTEST + "limits: {checks: 0}\n", "limits.checks"),
         (SHORTEST + "limits: {burst: many}\n", "limits.burst"),
         (SHORTEST + "content: elsewhere\n", "content"),
+        (SHORTEST + "spicedb: {target: 'spicedb:50051'}\n", "spicedb.token"),
+        (SHORTEST + "spicedb: {target: '', token: key}\n", "spicedb.target"),
         ('state: s\nprojects: {"a/b": {folder: c}}\n', "a/b"),
         ("state: s\nprojects: {demo: {}}\n", "projects.demo.folder"),
         ("state: [\n", "line 2"),

@@ -7,7 +7,7 @@ import pytest
 
 from managed_sync.models import RelationshipNode
 from managed_sync.server import EmbeddedServer
-from tests.server.company import CONTACTS, FILES, Caller
+from tests.server.company import CONTACTS, FILES, Caller, Company
 
 Connect = Callable[..., Caller]
 
@@ -253,3 +253,21 @@ def test_the_graph_of_another_connected_user_is_out_of_reach(
         assert tree["granted"] is False
         assert "maria" not in str(tree)
         stranger.enable(FILES)
+
+
+def test_what_is_public_is_open_to_whoever_asks(caller: Caller, company: Company) -> None:
+    company.replace_in_permissions("owner: [carol@harbor.example]", "editor: [public]")
+    company.write_lines("companies", {"id": "co-1", "name": "Acme"})
+    company.write_permissions(
+        (company.folder / "permissions.yaml").read_text()
+        + "companies:\n  /co-1: {inherit: false, viewer: [public], owner: [group:sales]}\n"
+    )
+    caller.enable(FILES)
+    caller.enable({"integration": "salesforce", "syncType": "companies"})
+    budget = caller.object_id(FILES, "/Finance/budget.txt")
+    assert caller.allowed("somebody@else.example", budget, "editor")
+    assert not caller.allowed("somebody@else.example", budget, "owner")
+    body = {"subject": "somebody@else.example", "relation": "viewer", "objectType": "company"}
+    (acme,) = caller.post("permissions/list-objects", body).json()["objects"]
+    body = {"object": acme, "relation": "viewer"}
+    assert caller.post("permissions/list-users", body).json()["subjects"] == ["*", MARIA]

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from managed_sync.models import SyncState
 from managed_sync.server import EmbeddedServer, pipelines
 from managed_sync.server.pipelines import Pipelines
+from managed_sync.server.relations.sql_graph import SqlEngine
 from managed_sync.server.scope import PipelineName, Scope
 from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.sources.listing import Listing
@@ -134,7 +135,7 @@ class TestSchedule:
 
     def test_another_frequency_replaces_the_first_one(self, company: Company, state: Path) -> None:
         database = Database(state / "server.db")
-        work = Pipelines(database, FolderSource(company.folder), "demo")
+        work = Pipelines(database, SqlEngine(database), FolderSource(company.folder), "demo")
         work.start()
         try:
             work.enable(SCOPE, NAME, "1m")
@@ -152,13 +153,13 @@ def test_a_sync_that_a_crash_cut_short_is_not_shown_as_under_way_for_ever(
     company: Company, state: Path
 ) -> None:
     database = Database(state / "server.db")
-    first = Pipelines(database, FolderSource(company.folder), "demo")
+    first = Pipelines(database, SqlEngine(database), FolderSource(company.folder), "demo")
     first.start()
     first.enable(SCOPE, NAME, None)
     first.stop()
     with database.writing() as connection:
         connection.execute(update(tables.pipelines).values(status="SYNCING"))
-    second = Pipelines(database, FolderSource(company.folder), "demo")
+    second = Pipelines(database, SqlEngine(database), FolderSource(company.folder), "demo")
     interrupted = second.status(SCOPE, NAME)
     assert interrupted.status is SyncState.ERROR
     assert "interrupted" in (interrupted.error or "")

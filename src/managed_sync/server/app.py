@@ -15,6 +15,7 @@ from managed_sync.server.metrics import Metrics
 from managed_sync.server.problems import install_problem_handlers
 from managed_sync.server.projects import Projects
 from managed_sync.server.protection import protected_by
+from managed_sync.server.relations.engines import open_engine
 from managed_sync.server.requests import RequestMiddleware
 from managed_sync.server.routes.hosted_permissions import hosted_permission_routes
 from managed_sync.server.routes.hosted_sync import hosted_sync_routes
@@ -48,9 +49,11 @@ def create_app(config: ServerConfig) -> FastAPI:
     metrics = Metrics()
     database = Database(config.database_place)
     try:
+        engine = open_engine(config.spicedb, database)
         projects = Projects(
             config,
             database,
+            engine,
             lambda result, seconds: metrics.count_sync(result=result, seconds=seconds),
         )
     except BaseException:
@@ -66,6 +69,7 @@ def create_app(config: ServerConfig) -> FastAPI:
         finally:
             app.state.ready = False
             await run_in_threadpool(projects.stop)
+            engine.close()
             database.close()
 
     # No pages of documentation: they would load scripts from elsewhere.
@@ -76,9 +80,9 @@ def create_app(config: ServerConfig) -> FastAPI:
     verifier = TokenVerifier({project.id: project.keys for project in projects.values()})
     route_class = protected_by(verifier, config.limits)
     app.include_router(sync_routes(route_class, projects, database))
-    app.include_router(permission_routes(route_class, database, config.limits))
+    app.include_router(permission_routes(route_class, engine, config.limits))
     app.include_router(hosted_sync_routes(route_class, projects, database))
-    app.include_router(hosted_permission_routes(route_class, database, config.limits))
-    app.include_router(operation_routes(database, metrics))
+    app.include_router(hosted_permission_routes(route_class, database, engine, config.limits))
+    app.include_router(operation_routes(database, engine, metrics))
     describe(app)
     return app

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 
 from managed_sync.errors import ConfigurationError
 
-__all__ = ["Limits", "ProjectConfig", "ServerConfig"]
+__all__ = ["Limits", "ProjectConfig", "ServerConfig", "SpiceDBAddress"]
 
 _Positive = Annotated[int, Field(gt=0)]
 
@@ -52,6 +52,20 @@ class ProjectConfig(_Config):
     keys: Path | None = None
 
 
+class SpiceDBAddress(_Config):
+    """Where a SpiceDB listens.
+
+    Attributes:
+        target: Host and port of its gRPC service, such as ``spicedb:50051``.
+        token: The preshared key that it was started with.
+        tls: Whether the connection is encrypted. Without, the token travels in the clear.
+    """
+
+    target: Annotated[str, Field(min_length=1)]
+    token: SecretStr
+    tls: bool = True
+
+
 class ServerConfig(_Config):
     """The settings of one server.
 
@@ -59,6 +73,7 @@ class ServerConfig(_Config):
         projects: What is served, by project id.
         state: Where the server keeps its database, contents and keys. Made when missing.
         database: The URL of a PostgreSQL database; a file in the state folder if left out.
+        spicedb: The SpiceDB that evaluates the permissions; the database does if left out.
         content: Where files are read from when they are asked for: the ``source``, as they are
             now, or copies in the state folder (``blobs``), as they were at the last sync.
         host: The address to listen on.
@@ -74,6 +89,7 @@ class ServerConfig(_Config):
     projects: dict[str, ProjectConfig] = Field(min_length=1)
     state: Path
     database: SecretStr | None = None
+    spicedb: SpiceDBAddress | None = None
     content: Literal["source", "blobs"] = "source"
     host: str = "127.0.0.1"
     port: int = 8642

@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from managed_sync.errors import ConfigurationError
 from managed_sync.server.config import ServerConfig
 
-__all__ = ["DATABASE_VARIABLE", "read_config"]
+__all__ = ["DATABASE_VARIABLE", "SPICEDB_VARIABLE", "read_config"]
 
 DATABASE_VARIABLE = "MANAGED_SYNC_DATABASE_URL"
+SPICEDB_VARIABLE = "MANAGED_SYNC_SPICEDB_TOKEN"
 
 _EXAMPLE = "state: ./state\nprojects:\n  demo:\n    folder: ./company"
 
@@ -22,8 +23,8 @@ _EXAMPLE = "state: ./state\nprojects:\n  demo:\n    folder: ./company"
 def read_config(path: Path) -> ServerConfig:
     """The settings that a file holds; its paths are relative to the folder it lies in.
 
-    The environment variable ``MANAGED_SYNC_DATABASE_URL`` replaces ``database``, so that its
-    password need not stand in a file.
+    The environment variables ``MANAGED_SYNC_DATABASE_URL`` and ``MANAGED_SYNC_SPICEDB_TOKEN``
+    replace ``database`` and the token below ``spicedb``, so that no secret need stand in a file.
 
     Raises:
         ConfigurationError: The file is missing or malformed; the message names the setting.
@@ -31,6 +32,8 @@ def read_config(path: Path) -> ServerConfig:
     content = _content(path)
     if url := os.environ.get(DATABASE_VARIABLE):
         content["database"] = url
+    if (token := os.environ.get(SPICEDB_VARIABLE)) and isinstance(content.get("spicedb"), dict):
+        content["spicedb"]["token"] = token
     try:
         config = ServerConfig.model_validate(content)
     except ValidationError as error:

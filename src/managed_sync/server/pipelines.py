@@ -17,6 +17,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from managed_sync.errors import SourceError
 from managed_sync.models import SyncState, SyncStatus
 from managed_sync.server.frequency import parse_frequency
+from managed_sync.server.relations.graph import PermissionEngine, PermissionEngineError
 from managed_sync.server.scope import PipelineName, Scope
 from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.sources.listing import Contents
@@ -30,6 +31,7 @@ from managed_sync.server.storage.pipelines import (
     pipeline_at_work,
     pipelines_of_project,
     pipelines_of_scope,
+    removed_relations,
     save_failure,
     save_started,
 )
@@ -57,6 +59,7 @@ class Pipelines:
 
     Args:
         database: Where pipelines, records and permissions are kept.
+        engine: Evaluates the permissions.
         source: Where they come from.
         project_id: The project.
         contents: Takes a copy of every content; ``None`` where contents stay in the source.
@@ -66,6 +69,7 @@ class Pipelines:
     def __init__(
         self,
         database: Database,
+        engine: PermissionEngine,
         source: FolderSource,
         project_id: str,
         *,
@@ -73,6 +77,7 @@ class Pipelines:
         note_end: Callable[[SyncResult, float], None] | None = None,
     ) -> None:
         self._database = database
+        self._engine = engine
         self._source = source
         self._project_id = project_id
         self._contents = contents
@@ -141,8 +146,16 @@ class Pipelines:
 
     def delete(self, pipeline: Pipeline) -> None:
         """Removes a pipeline with all that it brought. A sync that is under way is given up."""
-        with self._database.writing() as connection:
-            delete_pipeline(connection, pipeline)
+        try:
+            with (
+                self._engine.publishing(pipeline.scope) as publication,
+                self._database.writing() as connection,
+            ):
+                publication.take(lambda: removed_relations(connection, pipeline))
+                delete_pipeline(connection, pipeline)
+        except PermissionEngineError as error:
+            # It is removed; and until the engine has learnt that, it answers nothing.
+            _log.error("A pipeline was deleted, but: %s", error)
         self._unschedule(pipeline)
 
     def of(self, scope: Scope) -> list[tuple[Pipeline, SyncStatus]]:
@@ -262,7 +275,7 @@ class Pipelines:
         except PipelineGoneError:
             result = "abandoned"
             _log.info("A sync was given up because its pipeline was disabled or deleted")
-        except SourceError as error:
+        except (SourceError, PermissionEngineError) as error:
             _log.error("A sync failed: %s", error)
             self._fail(pipeline_id, str(error))
         except Exception as error:  # noqa: BLE001 - a pipeline must not end in silence
@@ -284,6 +297,7 @@ class Pipelines:
         _log.info("Sync of %s begins", pipeline.name)
         synchronize(
             self._database,
+            self._engine,
             self._source,
             pipeline,
             keep_going=self._keep_going,

@@ -12,6 +12,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from managed_sync.server.relations.graph import PermissionEngineError
+
 __all__ = [
     "PROBLEM_SCHEMA",
     "ProblemError",
@@ -74,6 +76,10 @@ def install_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(ProblemError)
     async def on_problem(_request: Request, problem: ProblemError) -> JSONResponse:
         return problem_response(problem.status, problem.detail, problem.headers)
+
+    @app.exception_handler(PermissionEngineError)
+    async def on_engine_error(_request: Request, error: PermissionEngineError) -> JSONResponse:
+        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 
     @app.exception_handler(HTTPException)
     async def on_http_exception(request: Request, error: HTTPException) -> JSONResponse:

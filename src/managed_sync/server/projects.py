@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from managed_sync.server.config import ServerConfig
 from managed_sync.server.key_ring import KeyRing
 from managed_sync.server.pipelines import Pipelines, SyncResult
+from managed_sync.server.relations.graph import PermissionEngine
 from managed_sync.server.sources.file_tree import OpenFile
 from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.storage.blobs import Blobs
@@ -75,6 +76,7 @@ class Projects(dict[str, Project]):
     Args:
         config: The settings.
         database: Where all of them keep their state.
+        engine: Evaluates their permissions.
         note_end: Told how each sync ended, and how many seconds it took.
 
     Raises:
@@ -87,6 +89,7 @@ class Projects(dict[str, Project]):
         self,
         config: ServerConfig,
         database: Database,
+        engine: PermissionEngine,
         note_end: Callable[[SyncResult, float], None],
     ) -> None:
         super().__init__()
@@ -97,7 +100,7 @@ class Projects(dict[str, Project]):
                 synced_before = bool(pipelines_of_project(connection, project_id))
             source = FolderSource(project.folder, synced_before=synced_before)
             pipelines = Pipelines(
-                database, source, project_id, contents=self._blobs, note_end=note_end
+                database, engine, source, project_id, contents=self._blobs, note_end=note_end
             )
             keys = KeyRing(config.keys_of(project_id))
             self[project_id] = Project(project_id, source, pipelines, keys, self._blobs)

@@ -2,7 +2,8 @@
 
 Guarantees:
     - A sync shows as a whole or not at all: records, their grants and the groups change in one
-      transaction. Whatever goes wrong before its end leaves everything as it was.
+      transaction. Whatever goes wrong before its end leaves everything as it was. An engine
+      outside the database takes the changes at its end, and answers nothing until it has them.
     - The permissions are read inside that transaction. So of two syncs the one that ends last has
       read the newer file, and never brings back what the other took away.
 """
@@ -17,6 +18,7 @@ from typing import Any
 
 from managed_sync.identifiers import ObjectId, object_id_for
 from managed_sync.server.relations.grants import GrantCompiler
+from managed_sync.server.relations.graph import PermissionEngine
 from managed_sync.server.scope import container_id, record_id
 from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.sources.listing import Contents, Listing, SourceItem, Unreadable
@@ -40,6 +42,7 @@ class PipelineGoneError(Exception):
 
 def synchronize(
     database: Database,
+    engine: PermissionEngine,
     source: FolderSource,
     pipeline: Pipeline,
     *,
@@ -51,6 +54,7 @@ def synchronize(
 
     Args:
         database: Where both are kept.
+        engine: Evaluates the permissions.
         source: Where both come from.
         pipeline: The pipeline.
         keep_going: Called often; raises to give the sync up.
@@ -60,6 +64,7 @@ def synchronize(
     Raises:
         SourceError: The source cannot be read whole, or its permissions cannot be understood.
         PipelineGoneError: Nobody wants the pipeline any more.
+        PermissionEngineError: The engine did not take the changes.
     """
     warnings = _Warnings()
     with database.reading() as connection:
@@ -71,12 +76,16 @@ def synchronize(
         with connection.begin():
             sync.stage_records(listing, progress)
         keep_going()
-        with database.exclusively(connection):
+        with (
+            engine.publishing(pipeline.scope) as publication,
+            database.exclusively(connection),
+        ):
             current = pipeline_at_work(connection, pipeline.id)
             if current is None:
                 raise PipelineGoneError
             version = current.version + 1
             sync.stage_permissions()
+            publication.take(staging.relation_changes)
             staging.publish(version)
             save_success(
                 connection,

@@ -1,33 +1,33 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
-from sqlalchemy import Connection, insert
 
 from managed_sync.models import RelationshipNode
-from managed_sync.server.relations.expansion import expand
-from managed_sync.server.relations.schema import Question, RelationTuple
-from managed_sync.server.storage import tables
-from managed_sync.server.storage.database import Database
+from managed_sync.server.relations.schema import Question
+from tests.server.relations.conftest import Edge, MakeGraph
 
-SCOPE = 1
 MARIA = "user:maria@x"
+
+Expand = Callable[..., RelationshipNode]
+
+
+def _expander(graphs: MakeGraph) -> Expand:
+    def expand(*edges: Edge) -> RelationshipNode:
+        return graphs(edges).expand(Question(MARIA, "viewer", "file:x"))
+
+    return expand
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
-    database = Database(tmp_path / "server.db")
-    with database.writing() as writing:
-        yield writing
-    database.close()
+def expand(graphs: MakeGraph) -> Expand:
+    return _expander(graphs)
 
 
-def _expand(connection: Connection, *edges: tuple[str, str, str]) -> RelationshipNode:
-    rows = [{**RelationTuple(*edge)._asdict(), "scope_id": SCOPE} for edge in edges]
-    connection.execute(insert(tables.relations), rows)
-    return expand(connection, SCOPE, Question(MARIA, "viewer", "file:x"))
+@pytest.fixture
+def expand_in_sql(sql_graphs: MakeGraph) -> Expand:
+    return _expander(sql_graphs)
 
 
 def _nodes(tree: RelationshipNode) -> Iterator[RelationshipNode]:
@@ -45,14 +45,14 @@ def _deciding_path(tree: RelationshipNode) -> list[str]:
     return path
 
 
-def test_a_direct_grant(connection: Connection) -> None:
-    tree = _expand(connection, ("file:x", "viewer", MARIA))
+def test_a_direct_grant(expand: Expand) -> None:
+    tree = expand(("file:x", "viewer", MARIA))
     assert tree.subjects == ("maria@x",)
     assert _deciding_path(tree) == ["self file:x viewer"]
 
 
-def test_an_implied_relation(connection: Connection) -> None:
-    tree = _expand(connection, ("file:x", "owner", MARIA))
+def test_an_implied_relation(expand: Expand) -> None:
+    tree = expand(("file:x", "owner", MARIA))
     assert _deciding_path(tree) == [
         "self file:x viewer",
         "implied file:x editor",
@@ -60,9 +60,8 @@ def test_an_implied_relation(connection: Connection) -> None:
     ]
 
 
-def test_a_group_of_a_parent(connection: Connection) -> None:
-    tree = _expand(
-        connection,
+def test_a_group_of_a_parent(expand: Expand) -> None:
+    tree = expand(
         ("file:x", "parent", "folder:a"),
         ("folder:a", "parent", "folder:b"),
         ("folder:b", "viewer", "group:all"),
@@ -80,18 +79,15 @@ def test_a_group_of_a_parent(connection: Connection) -> None:
     assert "group:other" not in {node.object for node in _nodes(tree)}
 
 
-def test_who_else_may_is_named_but_not_marked(connection: Connection) -> None:
-    tree = _expand(
-        connection, ("file:x", "viewer", "user:dan@x"), ("file:x", "viewer", "group:sales")
-    )
+def test_who_else_may_is_named_but_not_marked(expand: Expand) -> None:
+    tree = expand(("file:x", "viewer", "user:dan@x"), ("file:x", "viewer", "group:sales"))
     assert tree.subjects == ("group:sales", "dan@x")
     assert not any(node.granted for node in _nodes(tree))
 
 
-def test_it_stays_bounded_and_keeps_what_decides(connection: Connection) -> None:
+def test_it_stays_bounded_and_keeps_what_decides(expand_in_sql: Expand) -> None:
     depth = 300
-    tree = _expand(
-        connection,
+    tree = expand_in_sql(
         ("file:x", "parent", "folder:0"),
         *((f"folder:{n}", "parent", f"folder:{n + 1}") for n in range(depth)),
         *((f"folder:{n}", "viewer", f"group:other-{n}") for n in range(depth)),
@@ -112,10 +108,9 @@ def test_it_stays_bounded_and_keeps_what_decides(connection: Connection) -> None
     assert RelationshipNode.model_validate_json(tree.model_dump_json(by_alias=True)) == tree
 
 
-def test_every_group_is_explained_once(connection: Connection) -> None:
+def test_every_group_is_explained_once(expand: Expand) -> None:
     width = 12
-    tree = _expand(
-        connection,
+    tree = expand(
         *(("file:x", "viewer", f"group:{n}") for n in range(width)),
         *((f"group:{n}", "member", "group:core") for n in range(width)),
         ("group:core", "member", "group:inner"),
@@ -124,3 +119,21 @@ def test_every_group_is_explained_once(connection: Connection) -> None:
     inner = [node for node in _nodes(tree) if node.object == "group:inner"]
     assert len(inner) == 1
     assert len(list(_nodes(tree))) < 3 * width
+
+
+def test_everybody_is_named_and_leads(expand: Expand) -> None:
+    tree = expand(("file:x", "parent", "folder:a"), ("folder:a", "viewer", "user:*"))
+    assert _deciding_path(tree) == ["self file:x viewer", "parent folder:a viewer"]
+    assert tree.children[-1].subjects == ("*",)
+
+
+def test_both_of_two_containers_are_explained(expand: Expand) -> None:
+    tree = expand(
+        ("file:x", "parent", "folder:a"),
+        ("file:x", "parent", "folder:b"),
+        ("folder:b", "viewer", MARIA),
+    )
+    assert [(node.object, node.granted) for node in tree.children if node.via == "parent"] == [
+        ("folder:a", False),
+        ("folder:b", True),
+    ]

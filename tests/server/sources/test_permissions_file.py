@@ -38,6 +38,7 @@ contacts:
     assert permissions.integrations == {
         "files": "googleDrive",
         "contacts": "salesforce",
+        "companies": "salesforce",
         "deals": "salesforce",
         "tickets": "jira",
     }

@@ -4,21 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg
 import pytest
 
 from managed_sync.server.storage.database import Database
-from tests.stores.postgres import running_postgres
-
-NewDatabase = Callable[[], Path | str]
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    with running_postgres() as address:
-        yield address
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -26,12 +15,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
     """Where a new database is: a file, or a URL."""
     if request.param == "sqlite":
         return tmp_path / "server.db"
-    address = request.getfixturevalue("postgres")
-    name = f"test_{uuid4().hex}"
-    admin = f"postgresql://postgres@{address}/postgres"
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"postgresql://postgres@{address}/{name}"
+    new_url: Callable[[], str] = request.getfixturevalue("postgres")
+    return new_url()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from managed_sync.models import SyncState
 from managed_sync.server.pipelines import Pipelines
+from managed_sync.server.relations.sql_graph import SqlEngine
 from managed_sync.server.scope import PipelineName, Scope
 from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.storage.changes import change_page, latest_cursor
@@ -44,6 +45,7 @@ class Synced:
     def run(self, pipeline: Pipeline) -> None:
         synchronize(
             self.database,
+            SqlEngine(self.database),
             self.source,
             pipeline,
             keep_going=lambda: None,
@@ -120,7 +122,7 @@ def test_connected_users_do_not_see_each_other(synced: Synced) -> None:
 
 
 def test_a_pipeline_that_went_away_meanwhile_publishes_nothing(synced: Synced) -> None:
-    work = Pipelines(synced.database, synced.source, "demo")
+    work = Pipelines(synced.database, SqlEngine(synced.database), synced.source, "demo")
     pipeline = synced.sync(CONTACTS)
     work.delete(pipeline)
     assert (synced.objects(), synced.tuples()) == (set(), set())

@@ -8,17 +8,22 @@ that limits nesting. What decides is never what is cut off.
 
 from __future__ import annotations
 
-import json
-from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Literal
-
-from sqlalchemy import Connection, text
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Literal, Protocol
 
 from managed_sync.models import RelationshipNode
-from managed_sync.server.relations.schema import MEMBER, Question, display_name, satisfied_by
+from managed_sync.server.relations.schema import (
+    MEMBER,
+    Question,
+    RelationTuple,
+    display_name,
+    is_answerable,
+    satisfied_by,
+    standing_for,
+)
 
-__all__ = ["expand"]
+__all__ = ["GraphReader", "expand"]
 
 _MAX_CONTAINERS = 40
 _MAX_GROUP_PATH = 16
@@ -26,75 +31,70 @@ _MAX_GROUPS_OF_NODE = 16
 _MAX_SUBJECTS = 100
 
 _Via = Literal["self", "implied", "parent", "member"]
-
-_CONTAINERS = text("""
-WITH RECURSIVE ancestry(object, parent) AS (
-    SELECT object, subject FROM relations
-    WHERE scope_id = :scope AND object = :object AND relation = 'parent'
-    UNION
-    SELECT edge.object, edge.subject FROM ancestry CROSS JOIN relations AS edge
-    WHERE edge.scope_id = :scope AND edge.object = ancestry.parent AND edge.relation = 'parent'
-)
-SELECT object, parent FROM ancestry
-""")
-
-_MEMBERSHIPS = text("""
-WITH RECURSIVE memberships(container, member) AS (
-    SELECT object, subject FROM relations
-    WHERE scope_id = :scope AND subject = :subject AND relation = 'member'
-    UNION
-    SELECT edge.object, edge.subject FROM memberships CROSS JOIN relations AS edge
-    WHERE edge.scope_id = :scope AND edge.subject = memberships.container
-        AND edge.relation = 'member'
-)
-SELECT container, member FROM memberships
-""")
-
-_HOLDERS = text("""
-SELECT object, relation, subject FROM relations
-WHERE scope_id = :scope AND object IN (SELECT value FROM json_each(:objects))
-    AND relation IN (SELECT value FROM json_each(:relations))
-ORDER BY subject
-""")
+_Holders = Mapping[tuple[str, str], Sequence[str]]
 
 
-def expand(connection: Connection, scope_id: int | None, question: Question) -> RelationshipNode:
+class GraphReader(Protocol):
+    """Reads the tuples that one explanation needs."""
+
+    def memberships(self, subject: str) -> Iterable[RelationTuple]:
+        """The ``member`` tuples on all ways up from a subject."""
+
+    def containers(self, question: Question) -> Iterable[RelationTuple]:
+        """The ``parent`` tuples on all ways up from the question's object."""
+
+    def holders(
+        self, objects: Collection[str], relations: Collection[str]
+    ) -> Iterable[RelationTuple]:
+        """The tuples of some objects and relations."""
+
+
+def expand(reader: GraphReader, question: Question) -> RelationshipNode:
     """Explains one answer; the root's ``granted`` is that answer."""
-    return _Expansion(connection, scope_id, question).tree()
+    if not is_answerable(question):
+        return RelationshipNode(object=question.object, relation=question.relation)
+    return _Expansion(reader, question).tree()
 
 
 class _Expansion:
-    def __init__(self, connection: Connection, scope_id: int | None, question: Question) -> None:
-        self._connection = connection
-        self._scope_id = scope_id
+    def __init__(self, reader: GraphReader, question: Question) -> None:
+        self._reader = reader
         self._question = question
         self._relations = satisfied_by(question.relation)
-        self._next_member = self._paths_to_subject()
-        chain = self._containers()
+        self._names = standing_for(question.subject)
+        self._next_member = _steps(
+            question.subject,
+            ((edge.subject, edge.object) for edge in reader.memberships(question.subject)),
+        )
+        # For every container the object from which it is reached, nearest first.
+        self._inner = _steps(
+            question.object, ((edge.object, edge.subject) for edge in reader.containers(question))
+        )
+        chain = [question.object, *self._inner]
         self._holders = self._read_holders(chain, self._relations)
         self._chain = self._bounded(chain)
         self._explained: set[str] = set()
 
     def tree(self) -> RelationshipNode:
-        node: RelationshipNode | None = None
-        # Built from the farthest container inwards; the nearest one explains its groups first.
-        own = [
-            self._own(object_id, "parent" if place else "self")
+        # The nearest containers explain their groups first, and the tree grows from the farthest.
+        nodes = {
+            object_id: self._own(object_id, "parent" if place else "self")
             for place, object_id in enumerate(self._chain)
-        ]
-        for inner in reversed(own):
-            if node is None:
-                node = inner
-            else:
-                node = inner.model_copy(
-                    update={
-                        "children": (*inner.children, node),
-                        "granted": inner.granted or node.granted,
-                    }
-                )
-        return node or RelationshipNode(
-            object=self._question.object, relation=self._question.relation
-        )
+        }
+        outward = defaultdict(list)
+        for place, object_id in enumerate(self._chain[1:]):
+            inner = self._inner[object_id]
+            # Where containers are left out between, what decides hangs below the last one.
+            outward[inner if inner in nodes else self._chain[place]].append(object_id)
+        for object_id in reversed(self._chain):
+            outer = [nodes[one] for one in outward[object_id]]
+            nodes[object_id] = nodes[object_id].model_copy(
+                update={
+                    "children": (*nodes[object_id].children, *outer),
+                    "granted": any(node.granted for node in (nodes[object_id], *outer)),
+                }
+            )
+        return nodes[self._question.object]
 
     def _own(self, object_id: str, via: _Via) -> RelationshipNode:
         """What holds at an object itself, containers apart."""
@@ -109,7 +109,7 @@ class _Expansion:
     ) -> RelationshipNode:
         holders = self._holders.get((object_id, relation), ())
         leading = [holder for holder in holders if self._leads(holder)]
-        groups = [holder for holder in leading if holder != self._question.subject]
+        groups = [holder for holder in leading if holder not in self._names]
         members = tuple(self._member(group) for group in groups[:_MAX_GROUPS_OF_NODE])
         return RelationshipNode(
             object=object_id,
@@ -149,35 +149,7 @@ class _Expansion:
         return node
 
     def _leads(self, subject: str) -> bool:
-        return subject == self._question.subject or subject in self._next_member
-
-    def _paths_to_subject(self) -> dict[str, str]:
-        """For every group that leads to the subject, the next step of the shortest path."""
-        containers: dict[str, list[str]] = {}
-        for container, member in self._connection.execute(
-            _MEMBERSHIPS, {"scope": self._scope_id, "subject": self._question.subject}
-        ):
-            containers.setdefault(member, []).append(container)
-        steps: dict[str, str] = {}
-        pending = deque([self._question.subject])
-        while pending:
-            member = pending.popleft()
-            for container in sorted(containers.get(member, ())):
-                if container not in steps and container != self._question.subject:
-                    steps[container] = member
-                    pending.append(container)
-        return steps
-
-    def _containers(self) -> list[str]:
-        """The object and the containers it inherits from, nearest first."""
-        rows = self._connection.execute(
-            _CONTAINERS, {"scope": self._scope_id, "object": self._question.object}
-        )
-        parents: dict[str, str] = {row.object: row.parent for row in rows}
-        chain = [self._question.object]
-        while (parent := parents.get(chain[-1])) and parent not in chain:
-            chain.append(parent)
-        return chain
+        return subject in self._names or subject in self._next_member
 
     def _bounded(self, chain: list[str]) -> list[str]:
         near, far = chain[:_MAX_CONTAINERS], chain[_MAX_CONTAINERS:]
@@ -191,20 +163,27 @@ class _Expansion:
             for holder in self._holders.get((object_id, relation), ())
         )
 
-    def _read_holders(
-        self, objects: Sequence[str], relations: Iterable[str]
-    ) -> dict[tuple[str, str], list[str]]:
-        holders: dict[tuple[str, str], list[str]] = {}
-        for object_id, relation, subject in self._connection.execute(
-            _HOLDERS,
-            {
-                "scope": self._scope_id,
-                "objects": json.dumps(objects),
-                "relations": json.dumps(list(relations)),
-            },
-        ):
-            holders.setdefault((object_id, relation), []).append(subject)
-        return holders
+    def _read_holders(self, objects: Collection[str], relations: Collection[str]) -> _Holders:
+        holders = defaultdict(list)
+        for edge in self._reader.holders(objects, relations):
+            holders[edge.object, edge.relation].append(edge.subject)
+        return {place: sorted(subjects) for place, subjects in holders.items()}
+
+
+def _steps(start: str, edges: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """For all that is reached from the start, nearest first, the step before on a shortest way."""
+    further = defaultdict(list)
+    for name, reached in edges:
+        further[name].append(reached)
+    steps: dict[str, str] = {}
+    pending = deque([start])
+    while pending:
+        name = pending.popleft()
+        for reached in sorted(further.get(name, ())):
+            if reached not in steps and reached != start:
+                steps[reached] = name
+                pending.append(reached)
+    return steps
 
 
 def _shown(leading: Sequence[str], holders: Sequence[str]) -> tuple[str, ...]:

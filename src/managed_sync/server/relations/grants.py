@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator
 from managed_sync.server.relations.schema import (
     MEMBER,
     ORGANIZATION,
+    PUBLIC,
     RelationTuple,
     user_key,
 )
 from managed_sync.server.sources.permissions_file import Entry, Permissions
 
 __all__ = ["GrantCompiler"]
+
+# As permissions.yaml writes it: everybody, in the organization or not, known or not.
+_EVERYBODY = "public"
 
 
 class GrantCompiler:
@@ -44,6 +48,9 @@ class GrantCompiler:
         """Who has which role at one path."""
         for role, principals in entry.grants.items():
             for principal in principals:
+                if principal == _EVERYBODY:
+                    yield RelationTuple(object_id, role, PUBLIC)
+                    continue
                 place = f"{sync_type}: {entry.path}: {role} (line {entry.line})"
                 if subject := self._subject(principal, place):
                     yield RelationTuple(object_id, role, subject)

@@ -8,6 +8,7 @@ A tuple says that a subject has a relation to an object:
     file:3f2a          viewer     user:maria@x.example   Maria may read the file
     file:3f2a          editor     group:sales            so may every member of the group
     folder:77b1        owner      organization           so may everybody in the organization
+    file:3f2a          viewer     user:*                 so may everybody, known or not
     file:3f2a          parent     folder:77b1            who may read the folder may read the file
     group:sales        member     group:sales-emea       its members are members of group:sales
     =================  =========  =====================  ======================================
@@ -17,11 +18,14 @@ A tuple says that a subject has a relation to an object:
   does not inherit has no ``parent`` tuple: what is not there cannot be followed by mistake.
 - A group or the organization as a subject stands for its members (``group:sales#member`` in
   Zanzibar's notation; since it is never meant otherwise, the suffix is left out).
+- ``SCHEMA`` says which relations a type has, and to what. Nothing else can be written, and nothing
+  else is ever allowed. Everybody (``user:*``) may be granted a role, and is no member of a group.
 """
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from managed_sync.errors import InvalidIdentifierError
@@ -31,14 +35,21 @@ __all__ = [
     "MEMBER",
     "ORGANIZATION",
     "PARENT",
+    "PUBLIC",
     "ROLES",
+    "SCHEMA",
     "Question",
     "RelationTuple",
     "display_name",
+    "follows_schema",
+    "is_answerable",
     "object_key",
     "relation_key",
     "satisfied_by",
+    "standing_for",
     "subject_key",
+    "type_of",
+    "types_with",
     "user_key",
 ]
 
@@ -47,8 +58,26 @@ MEMBER = "member"
 ORGANIZATION = "organization"
 ROLES = ("owner", "editor", "viewer")
 
-_USER_PREFIX = "user:"
-_GROUP_PREFIX = "group:"
+_USER, _GROUP, _FOLDER = "user", "group", "folder"
+_USER_PREFIX = f"{_USER}:"
+PUBLIC = f"{_USER_PREFIX}*"
+
+_GRANTEES = frozenset({_USER, PUBLIC, _GROUP, ORGANIZATION})
+_CONTENT = {PARENT: frozenset({_FOLDER}), **dict.fromkeys(ROLES, _GRANTEES)}
+_MEMBERS = {MEMBER: frozenset({_USER, _GROUP, ORGANIZATION})}
+
+# For each type of object its relations, and for each of these the types that can be its subject.
+SCHEMA: Mapping[str, Mapping[str, frozenset[str]]] = {
+    _USER: {},
+    _GROUP: _MEMBERS,
+    ORGANIZATION: _MEMBERS,
+    _FOLDER: _CONTENT,
+    "file": _CONTENT,
+    "contact": _CONTENT,
+    "company": _CONTENT,
+    "deal": _CONTENT,
+    "ticket": _CONTENT,
+}
 
 
 class RelationTuple(NamedTuple):
@@ -86,6 +115,47 @@ def satisfied_by(relation: str) -> tuple[str, ...]:
     if relation in ROLES:
         return ROLES[ROLES.index(relation) :: -1]
     return (MEMBER,) if relation == MEMBER else ()
+
+
+def type_of(name: str) -> str:
+    """The type of an object or subject; everybody is a type of its own.
+
+    Example:
+        >>> type_of("group:sales"), type_of("organization"), type_of("user:*")
+        ('group', 'organization', 'user:*')
+    """
+    return PUBLIC if name == PUBLIC else name.partition(":")[0]
+
+
+def follows_schema(edge: RelationTuple) -> bool:
+    """Whether the schema has such a tuple."""
+    return type_of(edge.subject) in SCHEMA.get(type_of(edge.object), {}).get(
+        edge.relation, frozenset()
+    )
+
+
+def is_answerable(question: Question) -> bool:
+    """Whether the graph can hold an answer; if not, it is no.
+
+    Everybody is nobody in particular and cannot ask, and nothing has a relation to itself.
+    """
+    relations = SCHEMA.get(type_of(question.object), {})
+    return (
+        question.subject != question.object
+        and type_of(question.subject) in _MEMBERS[MEMBER]
+        and any(relation in relations for relation in satisfied_by(question.relation))
+    )
+
+
+def standing_for(subject: str) -> tuple[str, ...]:
+    """The names whose grants a subject has, groups apart: a user has everybody's too."""
+    return (subject, PUBLIC) if type_of(subject) == _USER else (subject,)
+
+
+def types_with(relation: str) -> Iterable[str]:
+    """The types of object that can answer for a relation."""
+    needed = satisfied_by(relation)[:1]
+    return [kind for kind, relations in SCHEMA.items() if needed and needed[0] in relations]
 
 
 def user_key(address: str) -> str:

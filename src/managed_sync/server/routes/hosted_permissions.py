@@ -7,8 +7,7 @@ What is no record of the sync is accessible to nobody.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -16,19 +15,17 @@ from fastapi import APIRouter, Body
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from pydantic import ValidationError, WithJsonSchema
-from sqlalchemy import Connection
 
 from managed_sync.errors import InvalidIdentifierError
 from managed_sync.identifiers import ObjectId
 from managed_sync.models import ApiModel, RelationshipNode
 from managed_sync.server.config import Limits
-from managed_sync.server.problems import ProblemError
+from managed_sync.server.problems import ProblemError, documented
 from managed_sync.server.protection import PROBLEMS, Caller
-from managed_sync.server.relations.evaluation import PermissionGraph
-from managed_sync.server.relations.expansion import expand
+from managed_sync.server.relations.graph import PermissionEngine
 from managed_sync.server.relations.schema import ORGANIZATION, Question, subject_key
 from managed_sync.server.routes.hosted_sync import SyncId, require_sync
-from managed_sync.server.routes.parameters import Name
+from managed_sync.server.routes.parameters import Name, malformed_is_refused
 from managed_sync.server.routes.permissions import require_batch_size
 from managed_sync.server.scope import Scope
 from managed_sync.server.storage.database import Database
@@ -118,39 +115,39 @@ class HostedTree(ApiModel):
 
 
 def hosted_permission_routes(
-    route_class: type[APIRoute], database: Database, limits: Limits
+    route_class: type[APIRoute], database: Database, engine: PermissionEngine, limits: Limits
 ) -> APIRouter:
     """The routes below ``/api/permissions``."""
     router = APIRouter(
         prefix="/api/permissions/{syncId}",
         tags=["Hosted Permissions"],
         route_class=route_class,
-        responses=PROBLEMS,
+        responses={**PROBLEMS, **documented(HTTPStatus.SERVICE_UNAVAILABLE)},
     )
 
-    def answers(
-        connection: Connection, pipeline: Pipeline, checks: Sequence[HostedCheck | None]
-    ) -> list[bool]:
-        objects = objects_by_id(
-            connection, pipeline, [check.object for check in checks if check is not None]
-        )
+    def objects_of(pipeline: Pipeline, record_ids: Sequence[str]) -> dict[str, str]:
+        with database.reading() as connection:
+            return objects_by_id(connection, pipeline, record_ids)
+
+    def answers(pipeline: Pipeline, checks: Sequence[HostedCheck | None]) -> list[bool]:
+        objects = objects_of(pipeline, [check.object for check in checks if check is not None])
         questions = [
             Question(_user(check.user), _relation(check.role), objects[check.object])
             if check is not None and check.object in objects
             else None
             for check in checks
         ]
-        return PermissionGraph(connection, pipeline.scope_id).check(questions)
+        with engine.graph(pipeline.scope) as graph:
+            return graph.check(questions)
 
     def accessible(caller: Scope, identifier: str, body: HostedListObjects) -> list[str]:
         pipeline = require_sync(database, caller, identifier)
-        with _malformed_is_refused():
+        with malformed_is_refused():
             user, relation = _user(body.user), _relation(body.role)
-        with database.reading() as connection:
-            graph = PermissionGraph(connection, pipeline.scope_id)
+        with engine.graph(caller) as graph:
             found = graph.list_objects(user, relation, body.object_type)
-            identifiers = [ObjectId.parse(one).id for one in found]
-            own = objects_by_id(connection, pipeline, identifiers)
+        identifiers = [ObjectId.parse(one).id for one in found]
+        own = objects_of(pipeline, identifiers)
         return [one for one in identifiers if one in own]
 
     @router.post("/check", operation_id="checkHostedAccess")
@@ -158,10 +155,9 @@ def hosted_permission_routes(
         caller: Caller, identifier: SyncId, body: Annotated[HostedCheck, Body()]
     ) -> HostedDecision:
         pipeline = require_sync(database, caller, identifier)
-        with _malformed_is_refused():
+        with malformed_is_refused():
             _user(body.user), _relation(body.role)
-        with database.reading() as connection:
-            return HostedDecision(has_access=answers(connection, pipeline, [body])[0])
+        return HostedDecision(has_access=answers(pipeline, [body])[0])
 
     @router.post(
         "/batch-check",
@@ -175,8 +171,7 @@ def hosted_permission_routes(
         pipeline = require_sync(database, caller, identifier)
         read = [_check_or_error(item) for item in body.checks]
         checks = [one if isinstance(one, HostedCheck) else None for one in read]
-        with database.reading() as connection:
-            allowed = answers(connection, pipeline, checks)
+        allowed = answers(pipeline, checks)
         return HostedResults(
             result=[
                 HostedResult(allowed=decision, request=item, error=one)
@@ -191,13 +186,13 @@ def hosted_permission_routes(
         caller: Caller, identifier: SyncId, body: Annotated[HostedListUsers, Body()]
     ) -> HostedUsers:
         pipeline = require_sync(database, caller, identifier)
-        with _malformed_is_refused():
+        with malformed_is_refused():
             relation = _relation(body.role)
-        with database.reading() as connection:
-            object_id = objects_by_id(connection, pipeline, [body.object]).get(body.object)
-            graph = PermissionGraph(connection, pipeline.scope_id)
-            users = graph.list_users(relation, object_id) if object_id else []
-        return HostedUsers(users=users[:_MOST])
+        object_id = objects_of(pipeline, [body.object]).get(body.object)
+        if object_id is None:
+            return HostedUsers(users=[])
+        with engine.graph(caller) as graph:
+            return HostedUsers(users=graph.list_users(relation, object_id)[:_MOST])
 
     @router.post("/list-objects", operation_id="listHostedObjects")
     def list_objects(
@@ -222,15 +217,14 @@ def hosted_permission_routes(
         caller: Caller, identifier: SyncId, body: Annotated[HostedExpand, Body()]
     ) -> HostedTree:
         pipeline = require_sync(database, caller, identifier)
-        with _malformed_is_refused():
+        with malformed_is_refused():
             relation = _relation(body.relation)
-        with database.reading() as connection:
-            object_id = objects_by_id(connection, pipeline, [body.object]).get(body.object)
-            if object_id is None:
-                raise ProblemError(HTTPStatus.NOT_FOUND, f"The sync has no record {body.object!r}.")
-            question = Question(_NOBODY, relation, object_id)
-            root = _tree(expand(connection, pipeline.scope_id, question))
-        return HostedTree(tree={"root": root})
+        object_id = objects_of(pipeline, [body.object]).get(body.object)
+        if object_id is None:
+            raise ProblemError(HTTPStatus.NOT_FOUND, f"The sync has no record {body.object!r}.")
+        with engine.graph(caller) as graph:
+            root = graph.expand(Question(_NOBODY, relation, object_id))
+        return HostedTree(tree={"root": _tree(root)})
 
     return router
 
@@ -256,14 +250,6 @@ def _check_or_error(item: object) -> HostedCheck | str:
     except InvalidIdentifierError as error:
         return str(error)
     return check
-
-
-@contextmanager
-def _malformed_is_refused() -> Iterator[None]:
-    try:
-        yield
-    except InvalidIdentifierError as error:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, str(error)) from None
 
 
 def _tree(node: RelationshipNode) -> dict[str, Any]:

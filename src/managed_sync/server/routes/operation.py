@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from managed_sync.models import ApiModel
 from managed_sync.server.metrics import Metrics
 from managed_sync.server.problems import ProblemError, documented
+from managed_sync.server.relations.graph import PermissionEngine
 from managed_sync.server.storage.database import Database
 
 __all__ = ["operation_routes"]
@@ -26,7 +27,7 @@ class Health(ApiModel):
     status: Literal["ok"] = "ok"
 
 
-def operation_routes(database: Database, metrics: Metrics) -> APIRouter:
+def operation_routes(database: Database, engine: PermissionEngine, metrics: Metrics) -> APIRouter:
     """Health, readiness and metrics; open to everybody who reaches the server."""
     router = APIRouter(tags=["Operation"])
 
@@ -50,6 +51,7 @@ def operation_routes(database: Database, metrics: Metrics) -> APIRouter:
             raise ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "The database does not answer."
             ) from None
+        engine.require_ready()
         return Health()
 
     @router.get("/metrics", operation_id="getMetrics", response_class=MetricsResponse)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -14,20 +13,16 @@ from pydantic import Field, ValidationError, WithJsonSchema
 from managed_sync.errors import InvalidIdentifierError
 from managed_sync.models import AccessCheck, ApiModel, RelationshipNode
 from managed_sync.server.config import Limits
-from managed_sync.server.problems import ProblemError
+from managed_sync.server.problems import ProblemError, documented
 from managed_sync.server.protection import PROBLEMS, ProjectCaller
-from managed_sync.server.relations.evaluation import PermissionGraph
-from managed_sync.server.relations.expansion import expand
+from managed_sync.server.relations.graph import PermissionEngine
 from managed_sync.server.relations.schema import (
     Question,
     object_key,
     relation_key,
     subject_key,
 )
-from managed_sync.server.routes.parameters import Name
-from managed_sync.server.scope import Scope
-from managed_sync.server.storage.database import Database
-from managed_sync.server.storage.scopes import find_scope
+from managed_sync.server.routes.parameters import Name, malformed_is_refused
 
 __all__ = ["permission_routes", "require_batch_size"]
 
@@ -77,52 +72,54 @@ class Objects(ApiModel):
     objects: list[str]
 
 
-def permission_routes(route_class: type[APIRoute], database: Database, limits: Limits) -> APIRouter:
+def permission_routes(
+    route_class: type[APIRoute], engine: PermissionEngine, limits: Limits
+) -> APIRouter:
     """The routes below ``/projects/{projectId}/permissions``."""
     router = APIRouter(
         prefix="/projects/{projectId}/permissions",
         tags=["Permissions"],
         route_class=route_class,
-        responses=PROBLEMS,
+        responses={**PROBLEMS, **documented(HTTPStatus.SERVICE_UNAVAILABLE)},
     )
 
     @router.post("/check-access", operation_id="checkAccess")
     def check_access(caller: ProjectCaller, body: Annotated[AccessCheck, Body()]) -> Decision:
-        with _malformed_is_refused():
+        with malformed_is_refused():
             question = _question(body)
-        with _graph(database, caller) as graph:
+        with engine.graph(caller) as graph:
             return Decision(allowed=graph.check([question])[0])
 
     @router.post("/batch-check-access", operation_id="batchCheckAccess")
     def batch_check_access(caller: ProjectCaller, body: Annotated[BatchCheck, Body()]) -> Decisions:
         require_batch_size(body.checks, limits)
         questions = [_question_or_none(item) for item in body.checks]
-        with _graph(database, caller) as graph:
+        with engine.graph(caller) as graph:
             answers = graph.check(questions)
         return Decisions(results=[Decision(allowed=answer) for answer in answers])
 
     @router.post("/list-users", operation_id="listUsers")
     def list_users(caller: ProjectCaller, body: Annotated[ListUsers, Body()]) -> Subjects:
-        with _malformed_is_refused():
+        with malformed_is_refused():
             relation, object_id = relation_key(body.relation), object_key(body.object)
-        with _graph(database, caller) as graph:
+        with engine.graph(caller) as graph:
             return Subjects(subjects=graph.list_users(relation, object_id))
 
     @router.post("/list-objects", operation_id="listObjects")
     def list_objects(caller: ProjectCaller, body: Annotated[ListObjects, Body()]) -> Objects:
-        with _malformed_is_refused():
+        with malformed_is_refused():
             subject, relation = subject_key(body.subject), relation_key(body.relation)
-        with _graph(database, caller) as graph:
+        with engine.graph(caller) as graph:
             return Objects(objects=graph.list_objects(subject, relation, body.object_type))
 
     @router.post("/expand", operation_id="expandRelationships")
     def expand_relationships(
         caller: ProjectCaller, body: Annotated[AccessCheck, Body()]
     ) -> RelationshipNode:
-        with _malformed_is_refused():
+        with malformed_is_refused():
             question = _question(body)
-        with database.reading() as connection:
-            return expand(connection, find_scope(connection, caller), question)
+        with engine.graph(caller) as graph:
+            return graph.expand(question)
 
     return router
 
@@ -138,20 +135,6 @@ def require_batch_size(checks: Sequence[object], limits: Limits) -> None:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"{len(checks)} checks are too many for one call; the limit is {limits.checks}.",
         )
-
-
-@contextmanager
-def _graph(database: Database, caller: Scope) -> Iterator[PermissionGraph]:
-    with database.reading() as connection:
-        yield PermissionGraph(connection, find_scope(connection, caller))
-
-
-@contextmanager
-def _malformed_is_refused() -> Iterator[None]:
-    try:
-        yield
-    except InvalidIdentifierError as error:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, str(error)) from None
 
 
 def _question(check: AccessCheck) -> Question:

@@ -26,6 +26,7 @@ __all__ = ["DEFAULT_INTEGRATIONS", "Entry", "Permissions", "parse_permissions"]
 DEFAULT_INTEGRATIONS: Mapping[str, str] = {
     "files": "googleDrive",
     "contacts": "salesforce",
+    "companies": "salesforce",
     "deals": "salesforce",
     "tickets": "zendesk",
 }

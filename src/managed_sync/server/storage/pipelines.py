@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Row, Select, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, select, update
 
 from managed_sync.models import SyncState
+from managed_sync.server.relations.graph import RelationChanges
+from managed_sync.server.relations.schema import RelationTuple
 from managed_sync.server.scope import PipelineName, Scope
 from managed_sync.server.storage.dialects import upsert
 from managed_sync.server.storage.scopes import ensure_scope
@@ -24,6 +26,7 @@ __all__ = [
     "pipeline_at_work",
     "pipelines_of_project",
     "pipelines_of_scope",
+    "removed_relations",
     "save_failure",
     "save_started",
     "save_success",
@@ -130,13 +133,29 @@ def disable_pipeline(connection: Connection, pipeline: Pipeline) -> None:
 
 def delete_pipeline(connection: Connection, pipeline: Pipeline) -> None:
     """Removes a pipeline with its records and grants; with the last one, the groups too."""
+    connection.execute(delete(relations).where(_relations_to_remove(connection, pipeline)))
     connection.execute(delete(records).where(records.c.pipeline_id == pipeline.id))
     connection.execute(delete(pipelines).where(pipelines.c.id == pipeline.id))
-    others = select(pipelines.c.id).where(pipelines.c.scope_id == pipeline.scope_id)
+
+
+def removed_relations(connection: Connection, pipeline: Pipeline) -> RelationChanges:
+    """What deleting a pipeline does to the tuples of its scope."""
+    rows = connection.execute(
+        select(relations.c.object, relations.c.relation, relations.c.subject).where(
+            _relations_to_remove(connection, pipeline)
+        )
+    )
+    return RelationChanges(removed=[RelationTuple(*row) for row in rows], added=())
+
+
+def _relations_to_remove(connection: Connection, pipeline: Pipeline) -> ColumnElement[bool]:
     own = relations.c.scope_id == pipeline.scope_id
-    if connection.execute(others).first() is not None:
-        own &= relations.c.pipeline_id == pipeline.id
-    connection.execute(delete(relations).where(own))
+    others = select(pipelines.c.id).where(
+        pipelines.c.scope_id == pipeline.scope_id, pipelines.c.id != pipeline.id
+    )
+    if connection.execute(others).first() is None:
+        return own
+    return own & (relations.c.pipeline_id == pipeline.id)
 
 
 def save_started(connection: Connection, pipeline_id: int) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Select,
     Table,
@@ -24,7 +25,8 @@ from sqlalchemy import (
     update,
 )
 
-from managed_sync.server.relations.schema import PARENT, RelationTuple
+from managed_sync.server.relations.graph import RelationChanges
+from managed_sync.server.relations.schema import PARENT, RelationTuple, follows_schema
 from managed_sync.server.storage.dialects import rows_of, upsert
 from managed_sync.server.storage.pipelines import Pipeline
 from managed_sync.server.storage.tables import (
@@ -107,7 +109,14 @@ class Staging:
         )
 
     def add_relations(self, tuples: Sequence[RelationTuple], *, of_groups: bool = False) -> None:
-        """Takes tuples of this pipeline's objects, or of the scope's groups."""
+        """Takes tuples of this pipeline's objects, or of the scope's groups.
+
+        Raises:
+            ValueError: The schema has no such tuple.
+        """
+        for one in tuples:
+            if not follows_schema(one):
+                raise ValueError(f"The permission graph's schema has no {' '.join(one)!r}.")
         rows = [
             {
                 **one._asdict(),
@@ -133,6 +142,19 @@ class Staging:
             ).where(
                 staged_records.c.parent_object.is_not(None),
                 staged_records.c.source_id.not_in(rows_of(self._connection, except_for)),
+            ),
+        )
+
+    def relation_changes(self) -> RelationChanges:
+        """What publishing will remove from the scope's tuples and add to them."""
+        columns = (relations.c.object, relations.c.relation, relations.c.subject)
+        staged = (staged_relations.c[column.name] for column in columns)
+        return RelationChanges(
+            removed=self._tuples(select(*columns).where(self._are_outdated())),
+            added=self._tuples(
+                select(*staged)
+                .where(~exists().where(self._are_the_same()))
+                .select_from(staged_relations)
             ),
         )
 
@@ -171,24 +193,28 @@ class Staging:
         )
 
     def _publish_relations(self) -> None:
-        still_there = exists().where(
-            and_(*(staged_relations.c[key] == relations.c[key] for key in _KEYS))
-        )
-        self._connection.execute(
-            delete(relations).where(
-                relations.c.scope_id == self._pipeline.scope_id,
-                or_(
-                    relations.c.pipeline_id == self._pipeline.id,
-                    relations.c.pipeline_id.is_(null()),
-                ),
-                ~still_there,
-            )
-        )
+        self._connection.execute(delete(relations).where(self._are_outdated()))
         self._connection.execute(
             upsert(self._connection, relations)
             .from_select(staged_relations.c.keys(), select(*staged_relations.columns).where(true()))
             .on_conflict_do_nothing()
         )
+
+    def _are_outdated(self) -> ColumnElement[bool]:
+        return and_(
+            relations.c.scope_id == self._pipeline.scope_id,
+            or_(
+                relations.c.pipeline_id == self._pipeline.id,
+                relations.c.pipeline_id.is_(null()),
+            ),
+            ~exists().where(self._are_the_same()),
+        )
+
+    def _are_the_same(self) -> ColumnElement[bool]:
+        return and_(*(staged_relations.c[key] == relations.c[key] for key in _KEYS))
+
+    def _tuples(self, statement: Select[Any]) -> list[RelationTuple]:
+        return [RelationTuple(*row) for row in self._connection.execute(statement)]
 
     def _insert(self, table: Table, rows: Select[Any]) -> None:
         self._connection.execute(insert(table).from_select(table.c.keys(), rows))

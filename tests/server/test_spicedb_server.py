@@ -1,0 +1,93 @@
+"""The whole server with SpiceDB as its engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from authzed.api.v1 import WriteRelationshipsRequest
+from pydantic import SecretStr
+
+from managed_sync.server import EmbeddedServer, SpiceDBAddress, app
+from managed_sync.server.relations import engines
+from managed_sync.server.relations.graph import PermissionEngineError
+from managed_sync.server.relations.spicedb_client import SpiceDBClient
+from managed_sync.server.relations.spicedb_engine import SpiceDBEngine
+from managed_sync.server.storage.database import Database
+from tests.server.company import CONTACTS, FILES, Caller, Company
+from tests.server.embedded_spicedb import running_spicedb
+
+MARIA = "maria@harbor.example"
+CAROL = "carol@harbor.example"
+
+Connect = Callable[..., Caller]
+
+
+@pytest.fixture
+def spicedb(monkeypatch: pytest.MonkeyPatch) -> Iterator[SpiceDBClient]:
+    with running_spicedb() as client:
+
+        def open_engine(_address: object, database: Database) -> SpiceDBEngine:
+            return SpiceDBEngine(database, client)
+
+        monkeypatch.setattr(app, "open_engine", open_engine)
+        yield client
+
+
+def test_syncs_reach_spicedb_and_it_decides(
+    spicedb: SpiceDBClient, company: Company, state: Path, connect: Connect
+) -> None:
+    with EmbeddedServer(company.folder, state) as server:
+        caller = connect(server)
+        caller.enable(FILES)
+        caller.enable(CONTACTS)
+        budget = caller.object_id(FILES, "/Finance/budget.txt")
+        contact = caller.object_id(CONTACTS, "c-1")
+        assert caller.allowed(CAROL, budget)
+        assert not caller.allowed(MARIA, budget)
+        assert caller.allowed(MARIA, contact)
+        company.replace_in_permissions("sales-emea: [maria@", "sales-emea: [erik@")
+        company.replace_in_permissions("viewer: [group:finance]", "viewer: [public]")
+        caller.enable(FILES)
+        assert not caller.allowed(MARIA, contact)
+        assert caller.allowed("somebody@else.example", budget)
+        assert caller.allowed(CAROL, budget, "owner")
+
+
+def test_a_sync_whose_permissions_did_not_arrive_fails_and_nothing_is_answered(
+    spicedb: SpiceDBClient,
+    company: Company,
+    state: Path,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unreachable(_request: WriteRelationshipsRequest) -> None:
+        raise PermissionEngineError("SpiceDB does not answer.")
+
+    with EmbeddedServer(company.folder, state) as server:
+        caller = connect(server)
+        caller.enable(FILES)
+        budget = caller.object_id(FILES, "/Finance/budget.txt")
+        company.replace_in_permissions("owner: [carol@harbor.example], ", "")
+        with monkeypatch.context() as broken:
+            broken.setattr(spicedb, "write_relationships", unreachable)
+            status = caller.enable(FILES)
+            assert status["status"] == "ERROR"
+            assert "SpiceDB" in status["error"]
+            question = {"subject": CAROL, "relation": "owner", "object": budget}
+            refused = caller.post("permissions/check-access", question)
+            assert refused.status_code == 503
+            assert refused.headers["content-type"] == "application/problem+json"
+        assert not caller.allowed(CAROL, budget, "owner")
+
+
+def test_without_an_address_the_database_is_the_engine(tmp_path: Path) -> None:
+    database = Database(tmp_path / "server.db")
+    assert type(engines.open_engine(None, database)).__name__ == "SqlEngine"
+    address = SpiceDBAddress(target="127.0.0.1:1", token=SecretStr("s3cret"))
+    assert "s3cret" not in repr(address)
+    engine = engines.open_engine(address, database)
+    assert isinstance(engine, SpiceDBEngine)
+    engine.close()
+    database.close()
