@@ -1,14 +1,17 @@
-"""The whole way on the hosted service's API: load, index, and retrieve what each user may read."""
+"""The whole way on the hosted service's paths: load, index, and retrieve what each user may read.
+
+The server is this package's own, with real files; the oracle decides by other code.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import NAMESPACE_URL, uuid5
 
+import httpx
 import pytest
 from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core import StorageContext, VectorStoreIndex
@@ -21,134 +24,121 @@ from managed_sync import (
     AsyncManagedSyncClient,
     IndexSync,
     ManagedSyncClient,
+    SyncState,
     langchain,
     llama_index,
 )
 from managed_sync.cli.app import app
 from managed_sync.errors import AccessCheckError
 from managed_sync.sample_company import copy_company
-from managed_sync.server.sources.media_types import media_type_of
+from managed_sync.server import EmbeddedServer
 from tests.conftest import Company
-from tests.contract.hosted_service import Content, HostedService, Sync
 from tests.integration.test_no_leaks import QUESTIONS, K, langchain_engine
 from tests.oracle import Oracle
 
 FILES = ("googleDrive", "files")
+CONTACTS = ("salesforce", "contacts")
 # The way is the same for every format; these take no time.
 QUICKLY_READ = {".md", ".txt", ".csv", ".eml"}
-ROLES = {"can_read": "viewer", "can_write": "editor", "is_owner": "owner"}
+ALICE = "alice@x.example"
+PERMISSIONS = f"""\
+users: [{ALICE}]
+integrations: {{files: googleDrive}}
+files: {{/Lunch.md: {{viewer: [{ALICE}]}}}}
+"""
+
+Results = list[dict[str, Any]]
+
+
+class Recorder(httpx.BaseTransport):
+    """Sends requests as they are, remembers them, and may change what a batch is answered."""
+
+    def __init__(self) -> None:
+        self._inner = httpx.HTTPTransport()
+        self.requests: list[str] = []
+        self.tamper: Callable[[Results], Results] | None = None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(f"{request.method} {request.url.path}")
+        response = self._inner.handle_request(request)
+        if self.tamper is None or not request.url.path.endswith("/batch-check"):
+            return response
+        response.read()
+        return httpx.Response(200, json={"result": self.tamper(response.json()["result"])})
+
+    def close(self) -> None:
+        self._inner.close()
 
 
 class Hosted(NamedTuple):
-    """The sample company as the hosted service has it, and a client of it."""
+    """The sample company behind a server's hosted paths, and a client of them."""
 
-    service: HostedService
+    server: EmbeddedServer
     company: Company
-    drive: Sync
-    paths: dict[str, str]
-    holders: dict[tuple[str, str], set[str]]
+    transport: Recorder
 
     @property
     def client(self) -> ManagedSyncClient:
         return self.company.client
 
-    def object_id(self, record: str) -> str:
-        return f"file:{self.drive.id}/{record}"
-
-    def readable(self, user: str) -> set[str]:
+    def references(self) -> dict[str, str]:
+        """What the oracle calls each file, by object id."""
         return {
-            self.object_id(record)
-            for record in self.paths
-            if user in self.holders["can_read", record] and not self.drive.is_folder(record)
+            f"file:{record.id}": f"files:{record.source_id}"
+            for record in self.client.iter_records(*FILES)
+            if not record.is_folder
         }
 
+    def readable(self, user: str) -> set[str]:
+        allowed = Oracle(self.company.folder).allowed(user)
+        return {name for name, reference in self.references().items() if reference in allowed}
 
-def _uuid(path: str) -> str:
-    return str(uuid5(NAMESPACE_URL, path))
+    def sync(self) -> None:
+        """Reads the folder again; the hosted service does that by itself, this one when asked."""
+        with client_of(self.server, api="projects") as administrator:
+            administrator.enable_sync(*FILES)
+            administrator.wait_until_idle(*FILES)
+
+
+def client_of(server: EmbeddedServer, kind: Any = ManagedSyncClient, **options: Any) -> Any:
+    return kind(
+        server.project_id,
+        signing_key=server.signing_key,
+        user_id="u1",
+        base_url=server.base_url,
+        **{"api": "hosted", **options},
+    )
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[EmbeddedServer]:
+    """Two texts, of which Alice may read one."""
+    folder = tmp_path / "company"
+    (folder / "files").mkdir(parents=True)
+    for title in ("Lunch", "Salaries"):
+        text = f"# {title}\n\nAbout {title.lower()}."
+        (folder / "files" / f"{title}.md").write_text(text, encoding="utf-8")
+    (folder / "permissions.yaml").write_text(PERMISSIONS, encoding="utf-8")
+    with EmbeddedServer(folder, tmp_path / "state") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
-    folder = copy_company(tmp_path_factory.mktemp("hosted") / "company")
-    oracle, root = Oracle(folder), folder / "files"
-    drive = Sync(_uuid("drive"), "googledrive", "files")
-    paths: dict[str, str] = {}
-    for place in sorted(root.rglob("*")):
-        if place.is_file() and place.suffix not in QUICKLY_READ:
-            continue
-        path = f"/{place.relative_to(root).as_posix()}"
-        record: dict[str, Any] = {
-            "id": _uuid(path),
-            "externalId": f"drive-{len(paths)}",
-            "name": place.name,
-            "mimeType": "application/vnd.google-apps.folder"
-            if place.is_dir()
-            else media_type_of(place.name),
-            "createdAt": "2026-01-01T00:00:00Z",
-            "updatedAt": "2026-02-01T00:00:00Z",
-        }
-        if place.parent != root:
-            record["parentFolderId"] = _uuid(f"/{place.parent.relative_to(root).as_posix()}")
-        file = place.is_file()
-        content = Content(place.read_bytes(), record["mimeType"], place.name) if file else None
-        drive.put(record, content)
-        paths[record["id"]] = path
-    company = Company(folder, None)  # type: ignore[arg-type]
-    holders: dict[tuple[str, str], set[str]] = {
-        (role, each): set() for role in ROLES for each in paths
-    }
-    for user in company.users:
-        for role, relation in ROLES.items():
-            names = oracle.allowed(user, relation) | oracle.allowed_folders(user, relation)
-            for each, path in paths.items():
-                if f"files:{path}" in names:
-                    holders[role, each].add(user)
-    drive.access = lambda role, record: holders[role, record]
-    with HostedService() as service:
-        service.add(drive)
-        service.add(contacts(folder))
-        without_client = Hosted(service, company, drive, paths, holders)
-        with client_of(service) as client:
-            yield without_client._replace(company=Company(folder, client))
-
-
-@pytest.fixture
-def small() -> Iterator[HostedService]:
-    """Two texts, of which Alice may read one."""
-    readers: dict[str, set[str]] = {}
-    drive = Sync("s1", "googledrive", "files")
-    drive.access = lambda role, record: readers[record]
-    for number, title in enumerate(("Lunch", "Salaries"), start=1):
-        text_record = {
-            "id": f"00000000-0000-4000-8000-00000000000{number}",
-            "externalId": title,
-            "name": f"{title}.md",
-            "mimeType": "text/markdown",
-        }
-        text = f"# {title}\n\nAbout {title.lower()}."
-        drive.put(text_record, Content(text.encode(), "text/markdown", text_record["name"]))
-        readers[text_record["id"]] = {"alice@x.example"} if title == "Lunch" else set()
-    with HostedService() as service:
-        service.add(drive)
-        yield service
-
-
-def client_of(service: HostedService, kind: Any = ManagedSyncClient) -> Any:
-    return kind(
-        "p1",
-        api="hosted",
-        signing_key=service.signing_key,
-        user_id="u1",
-        base_url=service.base_url,
-    )
-
-
-def contacts(folder: Path) -> Sync:
-    sync = Sync(_uuid("crm"), "salesforce", "contacts")
-    for line in (folder / "contacts.jsonl").read_text(encoding="utf-8").splitlines():
-        fields = json.loads(line)
-        sync.put({**fields, "id": _uuid(fields["id"]), "externalId": fields["id"]})
-    return sync
+    place = tmp_path_factory.mktemp("hosted")
+    folder = copy_company(place / "company")
+    for file in (folder / "files").rglob("*"):
+        if file.is_file() and file.suffix not in QUICKLY_READ:
+            file.unlink()
+    transport = Recorder()
+    with (
+        EmbeddedServer(folder, place / "state") as server,
+        client_of(server, transport=transport) as client,
+    ):
+        for pipeline in (FILES, CONTACTS):
+            client.enable_sync(*pipeline)
+            assert client.wait_until_idle(*pipeline).status is SyncState.IDLE
+        yield Hosted(server, Company(folder, client, server), transport)
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +150,7 @@ def store(hosted: Hosted, tmp_path_factory: pytest.TempPathFactory) -> InMemoryV
     again = sync.run(integration=FILES[0], sync_type=FILES[1])
     assert first.failed == ()
     assert (first.added, again.added, again.unchanged) == (first.added, 0, first.added)
-    assert first.added == len(hosted.drive.contents)
+    assert first.added == len(hosted.references())
     return store
 
 
@@ -180,22 +170,33 @@ def test_every_user_gets_exactly_the_best_passages_they_may_read(
             assert report.complete
 
 
-def test_llama_index_finds_what_a_user_may_read_too(small: HostedService, tmp_path: Path) -> None:
+def test_llama_index_finds_what_a_user_may_read_until_it_is_taken_away(
+    small: EmbeddedServer, tmp_path: Path
+) -> None:
     index = VectorStoreIndex(
         [],
         storage_context=StorageContext.from_defaults(vector_store=SimpleVectorStore()),
         embed_model=llama_index.BundledEmbedding(),
     )
     with client_of(small) as client:
+        client.enable_sync(*FILES)
+        client.wait_until_idle(*FILES)
+        lunch = next(r for r in client.iter_records(*FILES) if r.source_id == "/Lunch.md")
         IndexSync(client, llama_index.LlamaIndexTarget(index), tmp_path / "ledger.db").run(
             integration=FILES[0], sync_type=FILES[1]
         )
         retriever = llama_index.PermissionAwareRetriever(
             index, checker=AccessChecker(client), k=K
-        ).for_subject("alice@x.example")
+        ).for_subject(ALICE)
         found = [each.node.metadata["object_id"] for each in retriever.retrieve("lunch")]
+        assert found == [f"file:{lunch.id}"]
 
-    assert found == ["file:s1/00000000-0000-4000-8000-000000000001"]
+        permissions = tmp_path / "company" / "permissions.yaml"
+        permissions.write_text(PERMISSIONS.replace(f"[{ALICE}]}}", "[]}"), encoding="utf-8")
+        with client_of(small, api="projects") as administrator:
+            administrator.enable_sync(*FILES)
+            administrator.wait_until_idle(*FILES)
+        assert retriever.retrieve("lunch") == []
 
 
 @pytest.mark.parametrize(
@@ -209,47 +210,27 @@ def test_llama_index_finds_what_a_user_may_read_too(small: HostedService, tmp_pa
     ],
 )
 def test_a_service_that_is_not_honest_gets_nobody_a_passage(
-    hosted: Hosted, store: InMemoryVectorStore, tamper: Any
+    hosted: Hosted,
+    store: InMemoryVectorStore,
+    tamper: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     retriever = langchain.PermissionAwareRetriever(
         vectorstore=store, checker=AccessChecker(hosted.client), k=K
     )
-    hosted.service.tamper = tamper
-    try:
-        with pytest.raises(AccessCheckError):
-            retriever.invoke(QUESTIONS[0], subject="stranger@elsewhere.example")
-    finally:
-        hosted.service.tamper = list
+    monkeypatch.setattr(hosted.transport, "tamper", tamper)
+    with pytest.raises(AccessCheckError):
+        retriever.invoke(QUESTIONS[0], subject="stranger@elsewhere.example")
 
 
 def test_a_service_that_answers_in_another_order_changes_nothing(
-    hosted: Hosted, store: InMemoryVectorStore
+    hosted: Hosted, store: InMemoryVectorStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = langchain_engine(hosted.company, store)
     user = hosted.company.users[0]
     before = engine.retrieve(QUESTIONS[0], user)[0]
-    hosted.service.tamper = lambda results: results[::-1]
-    try:
-        assert engine.retrieve(QUESTIONS[0], user)[0] == before
-    finally:
-        hosted.service.tamper = list
-
-
-def test_a_revocation_holds_at_the_next_question(
-    hosted: Hosted, store: InMemoryVectorStore
-) -> None:
-    engine = langchain_engine(hosted.company, store)
-    user = max(hosted.company.users, key=lambda each: len(hosted.readable(each)))
-    best = engine.retrieve(QUESTIONS[0], user)[0][0].object_id
-    record = best.rpartition("/")[2]
-
-    hosted.holders["can_read", record].remove(user)
-    try:
-        after = engine.retrieve(QUESTIONS[0], user)[0]
-    finally:
-        hosted.holders["can_read", record].add(user)
-
-    assert best not in {each.object_id for each in after}
+    monkeypatch.setattr(hosted.transport, "tamper", lambda results: results[::-1])
+    assert engine.retrieve(QUESTIONS[0], user)[0] == before
 
 
 def test_the_same_ids_come_from_every_way_and_mean_the_same_to_a_new_client(hosted: Hosted) -> None:
@@ -257,15 +238,34 @@ def test_the_same_ids_come_from_every_way_and_mean_the_same_to_a_new_client(host
     records = [each for each in hosted.client.iter_records(*FILES) if not each.is_folder]
     listed = set(hosted.client.list_objects(user, "viewer", "file"))
     checks = [AccessCheck(subject=user, relation="viewer", object=f"file:{r.id}") for r in records]
-    with client_of(hosted.service) as fresh:
+    transport = Recorder()
+    with client_of(hosted.server, transport=transport) as fresh:
         decisions = fresh.batch_check_access(checks)
-        assert "GET /api/syncs" not in hosted.service.requests[-len(checks) // 50 :]
+        assert "GET /api/syncs" not in transport.requests
         assert fresh.get_record(records[0].id) == records[0]
         assert fresh.download_content(records[0].id).data
 
     allowed = {c.object for c, yes in zip(checks, decisions, strict=True) if yes}
     assert allowed == listed == hosted.readable(user)
-    assert len(records) == len(hosted.drive.contents)
+
+
+def test_both_formats_read_the_same_and_decide_alike(hosted: Hosted) -> None:
+    user = hosted.company.users[1]
+    with client_of(hosted.server, api="projects") as plain:
+        of_plain = {record.source_id: record for record in plain.iter_records(*FILES)}
+        of_hosted = {record.source_id: record for record in hosted.client.iter_records(*FILES)}
+        assert of_plain.keys() == of_hosted.keys()
+        for place, record in of_plain.items():
+            other = of_hosted[place]
+            kind = "folder" if record.is_folder else "file"
+            assert other.id.endswith(f"/{record.id}")
+            assert other.updated_at == record.updated_at
+            assert plain.check_access(user, "viewer", f"{kind}:{record.id}") == (
+                hosted.client.check_access(user, "viewer", f"{kind}:{other.id}")
+            )
+            if kind == "file":
+                content = plain.download_content(record.id)
+                assert hosted.client.download_content(other.id) == content
 
 
 def test_containers_of_files_are_folders_that_the_service_lists(
@@ -277,7 +277,8 @@ def test_containers_of_files_are_folders_that_the_service_lists(
     containers = {str(each["metadata"]["container_id"]) for each in store.store.values()}
 
     assert folders & containers
-    assert {each.partition("/")[0] for each in containers} == {f"folder:{hosted.drive.id}"}
+    known = {f"folder:{r.id}" for r in hosted.client.iter_records(*FILES) if r.is_folder}
+    assert containers <= known
 
 
 def test_a_kept_cursor_brings_only_what_changed_since(hosted: Hosted) -> None:
@@ -285,12 +286,16 @@ def test_a_kept_cursor_brings_only_what_changed_since(hosted: Hosted) -> None:
     while page.next_cursor is not None:
         page = hosted.client.list_records(*FILES, page.next_cursor)
     kept = page.resume_cursor
-    record = next(iter(hosted.drive.records.values()))
-    hosted.drive.put(record)
+    record = next(each for each in hosted.client.iter_records(*FILES) if not each.is_folder)
+    file = hosted.company.folder / "files" / record.source_id.removeprefix("/")
+    before = file.read_bytes()
 
+    file.write_bytes(before + b"\n")
+    hosted.sync()
     later = hosted.client.list_records(*FILES, kept)
+    file.write_bytes(before)
 
-    assert [each.id for each in later.records] == [f"{hosted.drive.id}/{record['id']}"]
+    assert [each.id for each in later.records] == [record.id]
     assert later.next_cursor is None
     assert later.resume_cursor != kept
     assert hosted.client.list_records(*FILES, later.resume_cursor).records == ()
@@ -300,11 +305,20 @@ def test_an_asynchronous_client_reads_the_same(hosted: Hosted) -> None:
     user = hosted.company.users[0]
 
     async def read() -> tuple[set[str], list[str], set[str]]:
-        async with client_of(hosted.service, AsyncManagedSyncClient) as client:
+        async with client_of(hosted.server, AsyncManagedSyncClient) as client:
+            status = await client.enable_sync(*FILES)
+            assert status.status is SyncState.IDLE
             ids = [each.id async for each in client.iter_records(*FILES)]
             objects = [f"file:{each}" for each in ids]
             allowed = await AccessChecker(client).aallowed(user, objects)
-            return set(await client.list_objects(user, "viewer", "file")), ids, allowed
+            listed = set(await client.list_objects(user, "viewer", "file"))
+            one = sorted(listed)[0]
+            assert await client.check_access(user, "viewer", one)
+            assert user in await client.list_users(one, "viewer")
+            assert (await client.expand(user, "viewer", one)).granted is True
+            assert (await client.get_record(one.removeprefix("file:"))).source_id
+            assert (await client.download_content(one.removeprefix("file:"))).data
+            return listed, ids, allowed
 
     listed, ids, allowed = asyncio.run(read())
 
@@ -323,20 +337,27 @@ def test_who_has_access_and_why_can_be_asked(hosted: Hosted) -> None:
     assert hosted.client.expand("stranger@x.example", "viewer", readable).granted is False
 
 
+def test_contacts_come_with_the_fields_of_their_own(hosted: Hosted) -> None:
+    lines = (hosted.company.folder / "contacts.jsonl").read_text(encoding="utf-8").splitlines()
+    expected = {row["id"]: row for row in map(json.loads, lines)}
+    found = {record.source_id: record.data for record in hosted.client.iter_records(*CONTACTS)}
+    assert found.keys() == expected.keys()
+    assert {data["email"] for data in found.values()} == {r["email"] for r in expected.values()}
+
+
 def test_the_command_line_works_with_it_by_the_environment_alone(
-    small: HostedService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: EmbeddedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {
         "API": "hosted",
         "BASE_URL": small.base_url,
-        "PROJECT_ID": "p1",
+        "PROJECT_ID": small.project_id,
         "SIGNING_KEY": small.signing_key,
         "USER_ID": "u1",
         "WORKSPACE": str(tmp_path / "workspace"),
     }
     for name, value in settings.items():
         monkeypatch.setenv(f"MANAGED_SYNC_{name}", value)
-    lunch = "file:s1/00000000-0000-4000-8000-000000000001"
 
     def run(*arguments: str, as_user: str | None = None) -> Result:
         user = [] if as_user is None else ["--as", as_user]
@@ -345,9 +366,11 @@ def test_the_command_line_works_with_it_by_the_environment_alone(
     for arguments in (["enable", *FILES], ["status"], ["pull", *FILES], ["index"]):
         result = run(*arguments)
         assert result.exit_code == 0, result.output
-    found = run("search", "lunch and salaries", as_user="alice@x.example")
+    with client_of(small) as client:
+        (lunch,) = client.list_objects(ALICE, "viewer", "file")
+    found = run("search", "lunch and salaries", as_user=ALICE)
     assert "Lunch" in found.output
     assert "Salaries" not in found.output
-    assert run("check", lunch, as_user="alice@x.example").exit_code == 0
+    assert run("check", lunch, as_user=ALICE).exit_code == 0
     assert run("check", lunch, as_user="bob@x.example").exit_code == 1
-    assert "is a viewer" in run("explain", lunch, as_user="alice@x.example").output
+    assert "is a viewer" in run("explain", lunch, as_user=ALICE).output

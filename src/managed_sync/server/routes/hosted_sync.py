@@ -232,8 +232,11 @@ def _hosted(found: StoredRecord) -> dict[str, Any]:
     """A record as the hosted service writes it: its fields beside its ids, not below them."""
     record = found.record
     updated_at = record.updated_at.isoformat() if record.updated_at else None
+    data = dict(record.data)
+    if parent := data.pop("parentId", None):
+        data["parentFolderId"] = parent
     return {
-        **record.data,
+        **data,
         "id": record.id,
         "externalId": record.source_id,
         "createdAt": record.data.get("createdAt", updated_at),
