@@ -82,6 +82,87 @@ def test_a_sync_whose_permissions_did_not_arrive_fails_and_nothing_is_answered(
         assert not caller.allowed(CAROL, budget, "owner")
 
 
+def _delete(caller: Caller, pipeline: dict[str, str]) -> int:
+    listed = caller.http.get("/api/syncs").json()["data"]
+    (found,) = [one["id"] for one in listed if one["pipeline"] == pipeline["syncType"]]
+    return caller.http.delete(f"/api/syncs/{found}").status_code
+
+
+def test_what_a_deleted_pipeline_granted_is_gone_at_the_next_check_and_its_groups_with_the_last(
+    spicedb: SpiceDBClient, company: Company, state: Path, connect: Connect
+) -> None:
+    with EmbeddedServer(company.folder, state) as server:
+        caller = connect(server)
+        caller.enable(FILES)
+        caller.enable(CONTACTS)
+        budget = caller.object_id(FILES, "/Finance/budget.txt")
+        contact = caller.object_id(CONTACTS, "c-1")
+        assert _delete(caller, FILES) == 204
+        assert not caller.allowed(CAROL, budget)
+        assert caller.allowed(MARIA, contact)
+        assert caller.allowed(MARIA, "group:sales-emea", "member")
+        assert _delete(caller, CONTACTS) == 204
+        assert not caller.allowed(MARIA, contact)
+        assert not caller.allowed(MARIA, "group:sales-emea", "member")
+
+
+def test_a_deletion_that_did_not_arrive_holds_and_nothing_is_answered_in_either_shape(
+    spicedb: SpiceDBClient,
+    company: Company,
+    state: Path,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unreachable(_request: WriteRelationshipsRequest) -> None:
+        raise PermissionEngineError("SpiceDB does not answer.")
+
+    with EmbeddedServer(company.folder, state) as server:
+        caller = connect(server)
+        caller.enable(FILES)
+        caller.enable(CONTACTS)
+        budget = caller.object_id(FILES, "/Finance/budget.txt")
+        contact = caller.object_id(CONTACTS, "c-1")
+        (sync,) = [
+            one["id"]
+            for one in caller.http.get("/api/syncs").json()["data"]
+            if one["pipeline"] == "contacts"
+        ]
+        with monkeypatch.context() as broken:
+            broken.setattr(spicedb, "write_relationships", unreachable)
+            assert _delete(caller, FILES) == 204
+            question = {"subject": CAROL, "relation": "viewer", "object": budget}
+            hosted = {"object": contact.removeprefix("contact:"), "user": MARIA, "role": "can_read"}
+            for refused in (
+                caller.post("permissions/check-access", question),
+                caller.http.post(f"/api/permissions/{sync}/check", json=hosted),
+            ):
+                assert refused.status_code == 503
+                assert refused.headers["content-type"] == "application/problem+json"
+        assert not caller.allowed(CAROL, budget)
+        answer = caller.http.post(f"/api/permissions/{sync}/check", json=hosted)
+        assert answer.json() == {"hasAccess": True}
+
+
+def test_a_server_without_its_spicedb_lives_and_is_not_ready(
+    spicedb: SpiceDBClient,
+    company: Company,
+    state: Path,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unreachable(**_options: float) -> None:
+        raise PermissionEngineError("SpiceDB does not answer.")
+
+    with EmbeddedServer(company.folder, state) as server:
+        caller = connect(server)
+        assert caller.http.get("/readyz").status_code == 200
+        monkeypatch.setattr(spicedb, "read_schema", unreachable)
+        assert caller.http.get("/healthz").status_code == 200
+        answer = caller.http.get("/readyz")
+        assert answer.status_code == 503
+        assert "SpiceDB" in answer.json()["detail"]
+
+
 def test_without_an_address_the_database_is_the_engine(tmp_path: Path) -> None:
     database = Database(tmp_path / "server.db")
     assert type(engines.open_engine(None, database)).__name__ == "SqlEngine"

@@ -113,6 +113,17 @@ def test_a_token_with_wrong_claims_is_refused_with_the_reason(
     assert reason in response.json()["detail"]
 
 
+def test_clocks_may_differ_by_ten_seconds_and_no_more(
+    harbor_server: EmbeddedServer, signing_key: str
+) -> None:
+    def status(**changes: int) -> int:
+        return _status(harbor_server, f"Bearer {token(signing_key, **changes)}").status_code
+
+    now = int(time.time())
+    assert (status(exp=now - 5), status(iat=now + 5)) == (200, 200)
+    assert (status(exp=now - 15), status(iat=now + 20)) == (401, 401)
+
+
 def test_a_token_signed_with_another_key_is_refused(
     harbor_server: EmbeddedServer, other_key: str
 ) -> None:

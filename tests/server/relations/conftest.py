@@ -83,8 +83,9 @@ def _sql_graph(connection: Connection, edges: Iterable[Edge]) -> SqlGraph:
     scope = next(_scopes)
     if rows := [{**edge._asdict(), "scope_id": scope} for edge in _valid(edges)]:
         connection.execute(insert(tables.relations), rows)
-        # As PostgreSQL does by itself after a while.
-        connection.execute(text("ANALYZE relations"))
+        if connection.dialect.name == "postgresql":
+            # As it does by itself after a while.
+            connection.execute(text("ANALYZE relations"))
     return SqlGraph(connection, scope)
 
 

@@ -13,8 +13,9 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, Row, TextClause, text
 
 from managed_sync.models import RelationshipNode
 from managed_sync.server.relations.closure import Grants, closures
@@ -234,12 +235,12 @@ class SqlGraph:
         rows = self._execute(statement, **names)
         return (RelationTuple(*row) for row in rows)
 
-    def _execute(self, statement: str, **names: Collection[str]) -> Iterable[Sequence[str]]:
+    def _execute(self, statement: str, **names: Collection[str]) -> Sequence[Row[Any]]:
         parameters = {name: json.dumps(list(values)) for name, values in names.items()}
         return self._connection.execute(
             _compiled(statement, self._connection.dialect.name),
             {"scope": self._scope_id, **parameters},
-        )
+        ).all()
 
 
 @cache

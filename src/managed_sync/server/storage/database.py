@@ -16,6 +16,8 @@ from managed_sync.server.storage.migration import migrate
 __all__ = ["Database"]
 
 _BUSY_SECONDS = 60
+# SQLite's own page cache is smaller than a large graph's indexes; this is the operating system's.
+_MAPPED_BYTES = 1 << 30
 # More than the threads that serve requests and run syncs, so that none of them waits; and no
 # message of an error, which may be logged, with the values that were asked about or stored.
 _OPTIONS = {"pool_size": 8, "max_overflow": -1, "hide_parameters": True}
@@ -158,4 +160,5 @@ def _configure(connection: object) -> None:
     # A revocation that was answered for must survive a power cut.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
     cursor.close()
