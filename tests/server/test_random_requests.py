@@ -81,12 +81,14 @@ def test_the_servers_own_description_holds(server: EmbeddedServer, known: Known,
     ask_everything(server, document, document, known, MODES[mode])
 
 
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 def test_values_at_random_do_no_harm(server: EmbeddedServer) -> None:
     document = httpx.get(f"{server.base_url}/openapi.json", trust_env=False).json()
     known = {"projectId": [server.project_id]}
     ask_everything(server, document, document, known, MODES["positive"], succeeds=False)
 
 
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 def test_a_server_that_answers_otherwise_is_found_out(server: EmbeddedServer, known: Known) -> None:
     document = with_errors_allowed(specification())
     status = document["components"]["schemas"]["SyncStatus"]
