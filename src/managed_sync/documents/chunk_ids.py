@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 
-from managed_sync.documents.tokens import well_formed
+from managed_sync.documents.tokens import utf8
 
 __all__ = ["ChunkIds"]
 
@@ -27,14 +27,14 @@ class ChunkIds:
     """
 
     def __init__(self, object_id: str) -> None:
-        self._object_id = object_id
+        self._prefix = _NAMESPACE + utf8(f"{object_id}\n")
         self._seen: dict[str, int] = {}
 
     def of(self, text: str) -> str:
         """The id of the next chunk, which has this text."""
         occurrence = self._seen[text] = self._seen.get(text, -1) + 1
-        name = well_formed(f"{self._object_id}\n{occurrence}\n{text}").encode()
+        name = b"%b%d\n%b" % (self._prefix, occurrence, utf8(text))
         # What uuid.uuid5 does, in a third of its time.
-        digest = hashlib.sha1(_NAMESPACE + name, usedforsecurity=False).hexdigest()
+        digest = hashlib.sha1(name, usedforsecurity=False).hexdigest()
         third, fourth = f"5{digest[13:16]}", f"{'89ab'[int(digest[16], 16) & 3]}{digest[17:20]}"
         return f"{digest[:8]}-{digest[8:12]}-{third}-{fourth}-{digest[20:32]}"

@@ -70,8 +70,7 @@ class Chunker:
         document = SourceDocument(document.text, document.metadata)
         text = document.text
         structure = Outline(text)
-        places = [section.start for section in structure.sections]
-        encoded = EncodedText(text, self._tokenizer, places, self._size)
+        encoded = EncodedText(text, self._tokenizer)
         cutter = Cutter(text, structure, encoded, self._size, self._overlap)
         ids = ChunkIds(document.object_id)
         chunks: list[Chunk] = []

@@ -218,4 +218,6 @@ class Cutter:
         return found.start() if found else end
 
     def _before_space(self, start: int, end: int) -> int:
-        return start + len(self._text[start:end].rstrip())
+        while start < end and self._text[end - 1].isspace():
+            end -= 1
+        return end
