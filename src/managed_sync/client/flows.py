@@ -184,6 +184,15 @@ class Flows:
                 coming = yield Begin(self._page(integration, sync_type, walk))
             yield Emit(page.records)
 
+    def iter_changes(self, integration: str, sync_type: str, cursor: str | None) -> Flow[None]:
+        """Reads all pages from a cursor on."""
+        walk = PageWalk(f"{integration} {sync_type}", cursor)
+        more = True
+        while more:
+            page = yield from self._page(integration, sync_type, walk)
+            more = walk.follow(page.next_cursor, is_empty=not page.records)
+            yield Emit([page])
+
     def get_record(self, record_id: str) -> Flow[SyncedRecord]:
         """Reads one record."""
         return self._ask(self._api.get_record(record_id))
