@@ -77,6 +77,18 @@ def test_a_record_that_is_listed_twice_is_indexed_once(ledger: Path) -> None:
     assert (report.added, source.downloads) == (2, ["a", "b"])
 
 
+def test_what_waits_to_be_tried_again_is_not_counted_as_unchanged(ledger: Path) -> None:
+    source, target = Source(a="One.", b="%PDF-1.7 broken"), Target()
+    run(source, target, ledger)
+    run(source, target, ledger)
+
+    report = run(source, target, ledger)
+    looked = run(source, target, ledger, dry_run=True)
+
+    assert (report.unchanged, len(report.failed)) == (1, 1)
+    assert (looked.unchanged, looked.updated, len(looked.failed)) == (1, 0, 1)
+
+
 class TestOnlyWhatChanged:
     def test_chunks_with_the_same_text_are_not_embedded_again(self, ledger: Path) -> None:
         source, target = Source(a="# One\n\nFirst part.\n\n# Two\n\nSecond part."), AbleTarget()

@@ -35,6 +35,13 @@ def print_reports(reports: Mapping[PipelineName, IndexReport]) -> None:
         f"{sum(report.seconds for report in reports.values()):.1f} s.",
         style="dim",
     )
+    if any(report.changes_only for report in reports.values()):
+        output.print(
+            "Only what changed since the last run was asked for. What was deleted is found by a "
+            "comparison of everything: once a day, or now with --full.",
+            style="dim",
+            soft_wrap=True,
+        )
     _print_failures(reports)
     if not all(report.complete for report in reports.values()):
         output.print("Stopped; the next run goes on from here.")

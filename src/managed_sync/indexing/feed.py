@@ -1,8 +1,7 @@
 """Where a run's records come from: all of a pipeline, what changed since a cursor, or single ones.
 
-The specification's API only lists everything. A client of an API whose last page bears a cursor
-that stays valid offers ``iter_changes`` beside ``iter_records``; then most runs cost the change
-alone.
+The specification's API only lists everything. Of the hosted service, whose cursors are made to be
+kept, the client's ``iter_changes`` gives what changed since; then most runs cost the change alone.
 """
 
 from __future__ import annotations
@@ -35,7 +34,10 @@ class ChangePage(Protocol):
 
 @runtime_checkable
 class ChangeSource(Protocol):
-    """A client that can list what changed since an earlier listing."""
+    """A client that can list what changed since an earlier listing; ``ManagedSyncClient`` can.
+
+    Whether its API offers that shows in the pages: only then do they have a ``resume_cursor``.
+    """
 
     def iter_changes(
         self, integration: str, sync_type: str, cursor: str | None
@@ -74,7 +76,7 @@ class Feed:
 
     @property
     def can_resume(self) -> bool:
-        """Whether the client can list what changed since a cursor."""
+        """Whether the client could list what changed since a cursor, if its API gave one."""
         return isinstance(self._client, ChangeSource)
 
     def everything(self) -> Iterator[SyncedRecord]:
@@ -120,5 +122,13 @@ class Feed:
                 gone.append(record_id)
             else:
                 # Ids are of a project; this one may be of another pipeline in it.
-                if (record.integration, record.sync_type) == self._pipeline[1:]:
+                if self._is_listed(record):
                     yield record
+
+    def _is_listed(self, record: SyncedRecord) -> bool:
+        """Whether the pipeline's listing would have it, by the names that the hosted API takes."""
+        _, integration, sync_type = self._pipeline
+        if record.integration.casefold() != integration.casefold():
+            return False
+        is_of_type = record.sync_type.casefold() == sync_type.casefold()
+        return is_of_type or record.id.startswith(f"{sync_type}/")

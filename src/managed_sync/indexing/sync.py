@@ -51,8 +51,9 @@ class IndexSync:
         batch_size: Chunks in one call of the target, at most.
         most_deletions: The share of the records in the index that one run may delete, unless it is
             fewer than 20 records or the run is told otherwise.
-        full_comparison_every: Seconds after which a run compares everything even where the client
-            can list what changed since the last run: only that finds deletions.
+        full_comparison_every: Seconds after which a run compares everything even where the API
+            can list what changed since the last run, as the hosted one can: only that finds
+            deletions. By default a day; 0 means that every run does.
         retries: How often a target that fails is asked again.
 
     Raises:
