@@ -10,11 +10,12 @@ from uuid import UUID
 import pytest
 
 from managed_sync import IndexReport, ManagedSyncClient
+from managed_sync.documents import Chunk
 from managed_sync.errors import ServerError
-from managed_sync.indexing import Ledger
+from managed_sync.indexing import Ledger, VerificationReport
 from managed_sync.indexing.entries import Pipeline
 from tests.contract.hosted_service import Content, HostedService, Sync
-from tests.indexing.world import Target, syncing
+from tests.indexing.world import AbleTarget, Target, syncing
 
 FILES = Pipeline("p1", "googleDrive", "files")
 PAGE = 3
@@ -43,6 +44,12 @@ class Drive:
     ) -> IndexReport:
         sync = syncing(self.client, self.target, self.ledger, full_comparison_every=every)  # type: ignore[arg-type]
         return sync.run(integration=FILES.integration, sync_type=sync_type, **options)
+
+    def verify(
+        self, *, sync_type: str = FILES.sync_type, repair: bool = False
+    ) -> VerificationReport:
+        sync = syncing(self.client, self.target, self.ledger)  # type: ignore[arg-type]
+        return sync.verify(integration=FILES.integration, sync_type=sync_type, repair=repair)
 
     def asked(self) -> list[int]:
         """Where listings began or went on since this was asked last."""
@@ -234,6 +241,36 @@ def test_an_index_that_fails_between_pages_keeps_the_cursor_from_before(drive: D
     drive.run()
     assert drive.texts() == {f"Text {number}." for number in range(1, 14)}
     assert drive.cursor == f"{drive.sync.id}/at-13"
+
+
+def test_verification_finds_chunks_that_nobody_knows_of(drive: Drive) -> None:
+    drive.target = AbleTarget()
+    drive.run()
+    known = next(iter(drive.target.chunks.values()))
+    stray = Chunk("stray", {**known.metadata, "chunk_id": "stray"})
+    other = Chunk("other", {**stray.metadata, "chunk_id": "other", "integration": "box"})
+    drive.target.chunks |= {"stray": stray, "other": other}
+
+    assert drive.verify().unknown_chunks == 1
+    drive.verify(repair=True)
+
+    assert "stray" not in drive.target.chunks
+    assert "other" in drive.target.chunks
+
+
+def test_verification_of_a_pipeline_that_is_named_by_its_id_leaves_those_of_the_same_type_alone(
+    drive: Drive,
+) -> None:
+    drive.target = AbleTarget()
+    drive.run()
+    before = dict(drive.target.chunks)
+    drive.sync = drive.service.add(Sync(str(UUID(int=2)), "googledrive", "files"))
+    drive.write(9, "Text of another sync.")
+
+    report = drive.verify(sync_type=drive.sync.id, repair=True)
+
+    assert (report.source.added, report.unknown_chunks) == (1, None)
+    assert before.items() <= drive.target.chunks.items()
 
 
 @pytest.mark.parametrize("sync_type", ["files", str(UUID(int=1))], ids=["by name", "by id"])

@@ -6,7 +6,7 @@ kept, the client's ``iter_changes`` gives what changed since; then most runs cos
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from managed_sync.documents import RecordSource
@@ -72,6 +72,7 @@ class Feed:
     def __init__(self, client: RecordSource, pipeline: Pipeline) -> None:
         self._client = client
         self._pipeline = pipeline
+        self._names = pipeline
         self.resume_cursor: str | None = None
 
     @property
@@ -79,15 +80,29 @@ class Feed:
         """Whether the client could list what changed since a cursor, if its API gave one."""
         return isinstance(self._client, ChangeSource)
 
+    @property
+    def names(self) -> Mapping[str, str] | None:
+        """The metadata that this pipeline's chunks have, once all was listed; ``None`` if others do.
+
+        Where a hosted pipeline is named by the id of its sync, others can have the same metadata.
+        """
+        is_id = self._names.sync_type.casefold() != self._pipeline.sync_type.casefold()
+        return None if is_id else self._names._asdict()
+
     def everything(self) -> Iterator[SyncedRecord]:
         """All records.
 
         Raises:
             ApiError: The listing could not be read whole.
         """
-        if self.can_resume:
-            return self.changes(None)
-        return self._client.iter_records(self._pipeline.integration, self._pipeline.sync_type)
+        _, *names = self._pipeline
+        listed = self.changes(None) if self.can_resume else self._client.iter_records(*names)
+        for record in listed:
+            # The hosted API takes names that differ from those that it gives.
+            self._names = self._pipeline._replace(
+                integration=record.integration, sync_type=record.sync_type
+            )
+            yield record
 
     def changes(self, cursor: str | None) -> Iterator[SyncedRecord]:
         """What changed since the cursor was given.

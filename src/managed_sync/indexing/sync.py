@@ -245,8 +245,9 @@ class IndexSync:
             ledger = place.of(self._pipeline(integration, sync_type))
             with locked(ledger, wait=wait):
                 stop = threading.Event()
-                run = self._new_run(ledger, None, stop)
-                verification = Verification(ledger, self._target, self._persistent(stop))
+                feed = Feed(self._client, ledger.pipeline)
+                run = self._new_run(ledger, None, stop, feed)
+                verification = Verification(ledger, self._target, self._persistent(stop), feed)
                 report = verification.report(run.look(anew=False))
                 if not repair:
                     return report
@@ -271,10 +272,11 @@ class IndexSync:
         ledger: PipelineLedger,
         tell: Callable[[IndexProgress], None] | None,
         stop: threading.Event,
+        feed: Feed | None = None,
     ) -> Run:
         return Run(
             ledger,
-            Feed(self._client, ledger.pipeline),
+            feed or Feed(self._client, ledger.pipeline),
             self._loader,
             self._persistent(stop),
             self._chunker.split,
