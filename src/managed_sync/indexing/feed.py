@@ -82,7 +82,7 @@ class Feed:
 
     @property
     def names(self) -> Mapping[str, str] | None:
-        """The metadata that this pipeline's chunks have, once all was listed; ``None`` if others do.
+        """The metadata of this pipeline's chunks, once all was listed; ``None`` if others have it.
 
         Where a hosted pipeline is named by the id of its sync, others can have the same metadata.
         """
