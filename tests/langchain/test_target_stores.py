@@ -22,6 +22,7 @@ from qdrant_client.models import Distance, VectorParams
 from sqlalchemy import NullPool
 
 from managed_sync.documents import Chunk
+from managed_sync.errors import ConfigurationError
 from managed_sync.indexing import InspectableTarget, RelabelingTarget
 from managed_sync.langchain import LangChainTarget
 from tests.stores.postgres import running_postgres
@@ -192,6 +193,23 @@ def test_it_says_what_it_holds(store: VectorStore) -> None:
 
     assert target.held([IDS[1], IDS[3], IDS[4]]) == {IDS[1], IDS[3]}
     assert sorted(target.chunk_ids(NAMES) or ()) == [IDS[1], IDS[2]]
+
+
+def test_chunks_with_other_metadata_than_the_first_ones_can_be_found(store: VectorStore) -> None:
+    target = LangChainTarget(store)
+    written = [chunk(1), chunk(2, heading="A", page=2), chunk(3, url="u"), chunk(4)]
+    for each in written:
+        target.upsert([each])
+
+    assert stored(store) == {each.chunk_id: (each.text, each.metadata) for each in written}
+    assert sorted(target.chunk_ids(NAMES) or ()) == IDS[1:]
+
+
+def test_a_store_that_would_replace_everything_with_each_write_is_refused(
+    model: Model, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match="mode='append'"):
+        LangChainTarget(LanceDB(uri=str(tmp_path), embedding=model))
 
 
 def test_a_store_that_is_not_known_is_used_through_langchains_interface(model: Model) -> None:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 
+from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.chroma_collection import ChromaCollection
 from managed_sync.indexing.qdrant_collection import QdrantCollection
 from managed_sync.langchain.lance_table import LanceTable
@@ -107,6 +108,11 @@ class _LanceChunks(StoredChunks):
 
     def __init__(self, store: Any) -> None:
         super().__init__(store)
+        if store.mode != "append":
+            raise ConfigurationError(
+                f"LanceDB in its mode {store.mode!r} replaces the table with each write; make the "
+                f"store with mode='append'."
+            )
         self._rows = LanceTable(store)
 
     def held(self, ids: Sequence[str]) -> Set[str]:
