@@ -12,7 +12,7 @@ import pytest
 
 from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
 from managed_sync.errors import ApiError, ResponseFormatError, ServerError
-from tests.client.both import ClientOf
+from tests.client.both import ClientOf, FakeClock
 
 
 @pytest.fixture(params=["projects", "hosted"])
@@ -67,6 +67,24 @@ class TestAhead:
             time.sleep(0.02)
             assert listing.asked == [1, 2]
             assert len(list(records)) == 9
+
+    def test_a_caller_who_is_back_at_once_reads_the_next_page_in_his_own_thread(self) -> None:
+        readers: list[str] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            readers.append(threading.current_thread().name)
+            return httpx.Response(200, json=page(number_of(request)))
+
+        clock = FakeClock()
+        with ManagedSyncClient(
+            "p1", "t", transport=httpx.MockTransport(answer), clock=clock
+        ) as client:
+            for record in client.iter_records("box", "files"):
+                if record.id == "s1/3-1":
+                    clock.now += 1
+
+        own = threading.current_thread().name
+        assert [reader == own for reader in readers] == [True, False, True, True, False]
 
     def test_tasks_do_the_same(self) -> None:
         listing = Listing()

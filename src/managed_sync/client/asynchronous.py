@@ -228,7 +228,8 @@ class AsyncManagedSyncClient(BaseClient):
     async def iter_records(self, integration: str, sync_type: str) -> AsyncIterator[SyncedRecord]:
         """All records of a pipeline, page after page.
 
-        The next page is fetched while one is consumed; no more than these two are held in memory.
+        The next page is fetched while one is consumed, unless that takes less than a millisecond;
+        no more than these two are held in memory.
 
         Args:
             integration: Such as ``"googleDrive"``.
@@ -319,7 +320,7 @@ class AsyncManagedSyncClient(BaseClient):
         """
         opened = await self._driver.run(self._flows.open_content(record_id, max_bytes))
         async with aclosing(opened.response):
-            check = ContentCheck(record_id, opened.headers, max_bytes)
+            check = ContentCheck(record_id, opened, max_bytes)
             content_type, filename = content_kind(opened.headers)
             parts = self._driver.parts(opened, check)
             yield AsyncContentStream(content_type, filename, check.size, parts)

@@ -171,7 +171,7 @@ class TaskDriver:
 
     async def _drain(self, step: Drain) -> bytes:
         async with aclosing(step.opened.response):
-            check = ContentCheck(step.record_id, step.opened.headers, step.max_bytes)
+            check = ContentCheck(step.record_id, step.opened, step.max_bytes)
             return b"".join([part async for part in self.parts(step.opened, check)])
 
     async def parts(self, opened: Opened, check: ContentCheck) -> AsyncIterator[bytes]:

@@ -177,7 +177,7 @@ class ThreadDriver:
 
     def _drain(self, step: Drain) -> bytes:
         with closing(step.opened.response):
-            check = ContentCheck(step.record_id, step.opened.headers, step.max_bytes)
+            check = ContentCheck(step.record_id, step.opened, step.max_bytes)
             return b"".join(self.parts(step.opened, check))
 
     def parts(self, opened: Opened, check: ContentCheck) -> Iterator[bytes]:
