@@ -94,7 +94,7 @@ class TestRecordsOfOneObject:
     """Such as attachments, whose access is that of the page that they hang on."""
 
     def run(self, source: Source, target: Target, ledger: Path) -> IndexReport:
-        loader = DocumentLoader(source, object_id=lambda record: "page:1")  # type: ignore[arg-type]
+        loader = DocumentLoader(source, object_id=lambda record: "page:1")
         sync = syncing(source, target, ledger, loader=loader)
         return sync.run(integration="box", sync_type="files")
 
