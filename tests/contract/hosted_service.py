@@ -42,6 +42,10 @@ class Sync:
     contents: dict[str, Content] = field(default_factory=dict)
     access: Callable[[str, str], set[str]] | None = None
     clock: int = 0
+    # Where listings began or went on; where none can any more; where one breaks.
+    asked: list[int] = field(default_factory=list)
+    expired: set[int] = field(default_factory=set)
+    broken_at: int | None = None
 
     def put(self, record: dict[str, Any], content: Content | None = None) -> None:
         """Adds or changes a record, as a sync from the source does."""
@@ -50,6 +54,11 @@ class Sync:
         self.changes[record["id"]] = self.clock
         if content is not None:
             self.contents[record["id"]] = content
+
+    def remove(self, record: str) -> None:
+        """Removes a record, which listings do not tell of."""
+        del self.records[record], self.changes[record]
+        self.contents.pop(record, None)
 
     def listed(self) -> dict[str, Any]:
         return {
@@ -195,6 +204,11 @@ class _Handler(BaseHTTPRequestHandler):
         sync, record, content = self._sync(found[1]), found[2], found[3]
         if path.endswith("/records"):
             after = int(query.get("cursor", "at-0").removeprefix("at-"))
+            sync.asked.append(after)
+            if "cursor" in query and after in sync.expired:
+                raise _RefusalError(400, "The cursor has expired.")
+            if after == sync.broken_at:
+                raise _RefusalError(500, "Out of order.")
             size = int(query.get("pageSize", self.service.page_size))
             return _json(200, sync.page(after, size))
         if record is None:

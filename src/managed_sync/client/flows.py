@@ -174,20 +174,12 @@ class Flows:
         return self._ask(self._api.list_records(integration, sync_type, cursor))
 
     def iter_records(self, integration: str, sync_type: str) -> Flow[None]:
-        """Reads all pages, each while the one before it is consumed if that takes any time."""
-        walk = PageWalk(f"{integration} {sync_type}")
-        page: RecordPage = yield from self._page(integration, sync_type, walk)
-        is_ahead = True
-        while walk.follow(page.next_cursor, is_empty=not page.records):
-            following = self._page(integration, sync_type, walk)
-            coming = (yield Begin(following)) if is_ahead else None
-            began = self._clock.monotonic()
-            yield Emit(page.records)
-            consumed_in = self._clock.monotonic() - began
-            del page  # two in memory would double what the garbage collection has to look at
-            page = (yield Finish(coming)) if is_ahead else (yield from following)
-            is_ahead = consumed_in > _SECONDS_WORTH_READING_AHEAD
-        yield Emit(page.records)
+        """Reads all records."""
+        return self._pages(integration, sync_type, None, lambda page: page.records)
+
+    def iter_changes(self, integration: str, sync_type: str, cursor: str | None) -> Flow[None]:
+        """Reads all pages from a cursor on."""
+        return self._pages(integration, sync_type, cursor, lambda page: (page,))
 
     def get_record(self, record_id: str) -> Flow[SyncedRecord]:
         """Reads one record."""
@@ -350,6 +342,28 @@ class Flows:
             status=opened.status,
             request_id=opened.request_id,
         )
+
+    def _pages(
+        self,
+        integration: str,
+        sync_type: str,
+        cursor: str | None,
+        emitted: Callable[[RecordPage], Sequence[SyncedRecord] | Sequence[RecordPage]],
+    ) -> Flow[None]:
+        """Reads all pages, each while the one before it is consumed if that takes any time."""
+        walk = PageWalk(f"{integration} {sync_type}", cursor)
+        page: RecordPage = yield from self._page(integration, sync_type, walk)
+        is_ahead = True
+        while walk.follow(page.next_cursor, is_empty=not page.records):
+            following = self._page(integration, sync_type, walk)
+            coming = (yield Begin(following)) if is_ahead else None
+            began = self._clock.monotonic()
+            yield Emit(emitted(page))
+            consumed_in = self._clock.monotonic() - began
+            del page  # two in memory would double what the garbage collection has to look at
+            page = (yield Finish(coming)) if is_ahead else (yield from following)
+            is_ahead = consumed_in > _SECONDS_WORTH_READING_AHEAD
+        yield Emit(emitted(page))
 
     def _page(self, integration: str, sync_type: str, walk: PageWalk) -> Flow[RecordPage]:
         """The page at which a walk has arrived, asked for again if its cursor leads astray."""

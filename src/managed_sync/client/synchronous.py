@@ -246,6 +246,34 @@ class ManagedSyncClient(BaseClient):
         """
         return self._driver.iterate(self._flows.iter_records(integration, sync_type))
 
+    def iter_changes(
+        self, integration: str, sync_type: str, cursor: str | None = None
+    ) -> Iterator[RecordPage]:
+        """Pages of what was added or changed since a cursor was given; of everything without one.
+
+        Where the API's cursors are made to be kept, as the hosted service's are, every page has a
+        ``resume_cursor``: keep it once the page is worked through, and the next time only changes
+        come. What was deleted is not among them. Where they are not, no page has one.
+
+        Args:
+            integration: Such as ``"googleDrive"``.
+            sync_type: Such as ``"files"``.
+            cursor: The ``resume_cursor`` of an earlier page.
+
+        Raises:
+            BadRequestError: The API does not take the cursor any more: begin again without one.
+            NotFoundError: The same; or there is no such pipeline.
+            ApiError: A page cannot be read, or the listing does not end; the message has the
+                number of the page. The pages before it were handed out.
+
+        Example:
+            ```python
+            for page in client.iter_changes("googleDrive", "files", cursor=None):
+                print(len(page.records), page.resume_cursor)
+            ```
+        """
+        return self._driver.iterate(self._flows.iter_changes(integration, sync_type, cursor))
+
     def get_record(self, record_id: str) -> SyncedRecord:
         """One record.
 

@@ -37,7 +37,6 @@ from managed_sync.client.steps import (
     Together,
     WaitFor,
 )
-from managed_sync.models import SyncedRecord
 
 __all__ = ["TaskDriver"]
 
@@ -87,7 +86,7 @@ class TaskDriver:
             failure = None
             flow.close()
 
-    async def iterate(self, flow: Flow[None]) -> AsyncGenerator[SyncedRecord, None]:
+    async def iterate(self, flow: Flow[None]) -> AsyncGenerator[Any, None]:
         """Like ``run``, for a flow that emits records and has another one in the background."""
         answer: Any = None
         failure: Exception | None = None

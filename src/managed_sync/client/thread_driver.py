@@ -39,7 +39,6 @@ from managed_sync.client.steps import (
     Together,
     WaitFor,
 )
-from managed_sync.models import SyncedRecord
 
 __all__ = ["ThreadDriver"]
 
@@ -93,7 +92,7 @@ class ThreadDriver:
             failure = None
             flow.close()
 
-    def iterate(self, flow: Flow[None]) -> Iterator[SyncedRecord]:
+    def iterate(self, flow: Flow[None]) -> Iterator[Any]:
         """Like ``run``, for a flow that emits records and has another one in the background."""
         answer: Any = None
         failure: Exception | None = None
