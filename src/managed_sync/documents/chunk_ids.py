@@ -21,7 +21,7 @@ class ChunkIds:
     Args:
         object_id: The object that the chunks are of.
 
-    Example:
+    Examples:
         >>> ChunkIds("file:1").of("The arm moves.")
         'ab00be57-afb1-5537-beb0-926b8a2634f4'
     """
