@@ -10,12 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from langchain_core.vectorstores import InMemoryVectorStore
-from llama_index.core import VectorStoreIndex
 from markdown_it import MarkdownIt
 
-from managed_sync.langchain import BundledEmbeddings
-from managed_sync.llama_index import BundledEmbedding
 from scripts.write_command_reference import PAGE, command_reference
 from tests.conftest import Company
 from tests.stores.postgres import running_postgres
@@ -74,10 +70,6 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(
     reader = ModuleType("reader")
     if page.name == "stores.md":
         request.getfixturevalue("database")
-    if page.name == "README.md":
-        # The one thing that it leaves to its reader.
-        vars(reader)["store"] = InMemoryVectorStore(BundledEmbeddings())
-        vars(reader)["index"] = VectorStoreIndex(nodes=[], embed_model=BundledEmbedding())
     monkeypatch.setitem(sys.modules, "reader", reader)
 
     for line, code in blocks(page, "python"):
