@@ -47,9 +47,10 @@ SHOWN = {
     "04_keeping_an_index_in_step.ipynb": {
         "again": [" 91 unchanged, 0 deleted; chunks: 0 embedded"],
         "edit": [" 1 updated, .* 1 embedded"],
-        "rename-run": [" 1 updated, .* 0 embedded", "{'How we sell.docx'}"],
+        "rename-run": [" 1 updated, .* 0 embedded", "{'How we hand over.md'}"],
         "revoke": ["True → False"],
         "revoked": [" 91 unchanged, 0 deleted; chunks: 0 embedded"],
+        "stop": ["could not be written to"],
         "stop-finish": ["all agree: True"],
         "guard": ["Nothing was deleted"],
         "verify": ["5 missing, 1 unknown, agrees: False", "after the repair: True"],
@@ -142,7 +143,7 @@ def test_it_runs_from_a_clean_kernel_without_a_network_and_leaves_nothing_behind
 @every_notebook
 def test_each_cell_that_shows_something_is_kept_with_its_output(path: Path) -> None:
     cells = [cell for cell in code_cells(load(path)) if shows_something(cell.source)]
-    assert len(cells) > 10
+    assert len(cells) > 5
     assert [cell.id for cell in cells if not cell.outputs] == []
 
 
