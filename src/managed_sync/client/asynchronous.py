@@ -83,7 +83,7 @@ class AsyncManagedSyncClient(BaseClient):
     Raises:
         ConfigurationError: An argument is missing or makes no sense.
 
-    Example:
+    Examples:
         ```python
         async with AsyncManagedSyncClient("p1", "t", base_url="http://127.0.0.1:8080") as client:
             async for record in client.iter_records("googleDrive", "files"):
@@ -158,7 +158,7 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             ConfigurationError: The API takes no frequency.
 
-        Example:
+        Examples:
             client.enable_sync("googleDrive", "files")
         """
         return await self._driver.run(self._flows.enable_sync(integration, sync_type, frequency))
@@ -173,7 +173,7 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             NotFoundError: There is no such pipeline.
 
-        Example:
+        Examples:
             client.get_sync_status("googleDrive", "files").record_count
         """
         return await self._driver.run(self._flows.get_sync_status(integration, sync_type))
@@ -197,7 +197,7 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             SyncFailedError: The sync failed, is disabled, or did not end in time.
 
-        Example:
+        Examples:
             client.wait_until_idle("googleDrive", "files", timeout=60).record_count
         """
         return await self._driver.run(
@@ -220,7 +220,7 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             NotFoundError: There is no such pipeline.
 
-        Example:
+        Examples:
             page = client.list_records("googleDrive", "files")
         """
         return await self._driver.run(self._flows.list_records(integration, sync_type, cursor))
@@ -239,7 +239,7 @@ class AsyncManagedSyncClient(BaseClient):
             ApiError: A page cannot be read, or the listing does not end; the message has the
                 number of the page. The records before it were handed out.
 
-        Example:
+        Examples:
             ```python
             async for record in client.iter_records("googleDrive", "files"):
                 print(record.id)
@@ -293,7 +293,7 @@ class AsyncManagedSyncClient(BaseClient):
             NotFoundError: There is no such record.
             InvalidIdentifierError: It is not the id of a record.
 
-        Example:
+        Examples:
             client.get_record("r1").data["name"]
         """
         return await self._driver.run(self._flows.get_record(record_id))
@@ -311,7 +311,7 @@ class AsyncManagedSyncClient(BaseClient):
             ContentTooLargeError: The file is larger than ``max_bytes``; hardly more was read.
             IncompleteResponseError: There are not as many bytes as the API announced.
 
-        Example:
+        Examples:
             ```python
             with client.stream_content("r1") as content:
                 for part in content:
@@ -340,7 +340,7 @@ class AsyncManagedSyncClient(BaseClient):
             ContentTooLargeError: The file is larger than ``max_bytes``; hardly more was read.
             IncompleteResponseError: There are not as many bytes as the API announced.
 
-        Example:
+        Examples:
             client.download_content("r1").data
         """
         return await self._driver.run(self._flows.download_content(record_id, max_bytes))
@@ -356,7 +356,7 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             InvalidIdentifierError: The API cannot be asked about the subject or the object.
 
-        Example:
+        Examples:
             client.check_access("alice@example.com", "viewer", "file:3f2a")
         """
         return await self._driver.run(self._flows.check_access(subject, relation, object_id))
@@ -371,7 +371,7 @@ class AsyncManagedSyncClient(BaseClient):
             AccessCheckError: Some check has no decision; ``undecided`` names the objects of the
                 first request that failed. No decision of the others is handed out.
 
-        Example:
+        Examples:
             check = AccessCheck(subject="alice@example.com", relation="viewer", object="file:3f2a")
             client.batch_check_access([check])
         """
@@ -391,7 +391,7 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             ResponseFormatError: The list cannot be read, or not to its end.
 
-        Example:
+        Examples:
             client.list_users("file:3f2a", "viewer")
         """
         return await self._driver.run(self._flows.list_users(object_id, relation))
@@ -412,7 +412,7 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             ResponseFormatError: The list cannot be read, or not to its end.
 
-        Example:
+        Examples:
             client.list_objects("alice@example.com", "viewer", "file")
         """
         return await self._driver.run(self._flows.list_objects(subject, relation, object_type))
@@ -430,7 +430,7 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             ResponseFormatError: The tree is of no known form.
 
-        Example:
+        Examples:
             client.expand("alice@example.com", "viewer", "file:3f2a").granted
         """
         return await self._driver.run(self._flows.expand(subject, relation, object_id))

@@ -82,7 +82,7 @@ class ManagedSyncClient(BaseClient):
     Raises:
         ConfigurationError: An argument is missing or makes no sense.
 
-    Example:
+    Examples:
         >>> client = ManagedSyncClient(project_id="p1", token="t", base_url="http://127.0.0.1:8080")
         >>> client.project_id
         'p1'
@@ -157,7 +157,7 @@ class ManagedSyncClient(BaseClient):
         Raises:
             ConfigurationError: The API takes no frequency.
 
-        Example:
+        Examples:
             client.enable_sync("googleDrive", "files")
         """
         return self._driver.run(self._flows.enable_sync(integration, sync_type, frequency))
@@ -172,7 +172,7 @@ class ManagedSyncClient(BaseClient):
         Raises:
             NotFoundError: There is no such pipeline.
 
-        Example:
+        Examples:
             client.get_sync_status("googleDrive", "files").record_count
         """
         return self._driver.run(self._flows.get_sync_status(integration, sync_type))
@@ -196,7 +196,7 @@ class ManagedSyncClient(BaseClient):
         Raises:
             SyncFailedError: The sync failed, is disabled, or did not end in time.
 
-        Example:
+        Examples:
             client.wait_until_idle("googleDrive", "files", timeout=60).record_count
         """
         return self._driver.run(
@@ -219,7 +219,7 @@ class ManagedSyncClient(BaseClient):
         Raises:
             NotFoundError: There is no such pipeline.
 
-        Example:
+        Examples:
             page = client.list_records("googleDrive", "files")
         """
         return self._driver.run(self._flows.list_records(integration, sync_type, cursor))
@@ -238,7 +238,7 @@ class ManagedSyncClient(BaseClient):
             ApiError: A page cannot be read, or the listing does not end; the message has the
                 number of the page. The records before it were handed out.
 
-        Example:
+        Examples:
             ```python
             for record in client.iter_records("googleDrive", "files"):
                 print(record.id)
@@ -284,7 +284,7 @@ class ManagedSyncClient(BaseClient):
             NotFoundError: There is no such record.
             InvalidIdentifierError: It is not the id of a record.
 
-        Example:
+        Examples:
             client.get_record("r1").data["name"]
         """
         return self._driver.run(self._flows.get_record(record_id))
@@ -302,7 +302,7 @@ class ManagedSyncClient(BaseClient):
             ContentTooLargeError: The file is larger than ``max_bytes``; hardly more was read.
             IncompleteResponseError: There are not as many bytes as the API announced.
 
-        Example:
+        Examples:
             ```python
             with client.stream_content("r1") as content:
                 for part in content:
@@ -331,7 +331,7 @@ class ManagedSyncClient(BaseClient):
             ContentTooLargeError: The file is larger than ``max_bytes``; hardly more was read.
             IncompleteResponseError: There are not as many bytes as the API announced.
 
-        Example:
+        Examples:
             client.download_content("r1").data
         """
         return self._driver.run(self._flows.download_content(record_id, max_bytes))
@@ -347,7 +347,7 @@ class ManagedSyncClient(BaseClient):
         Raises:
             InvalidIdentifierError: The API cannot be asked about the subject or the object.
 
-        Example:
+        Examples:
             client.check_access("alice@example.com", "viewer", "file:3f2a")
         """
         return self._driver.run(self._flows.check_access(subject, relation, object_id))
@@ -362,7 +362,7 @@ class ManagedSyncClient(BaseClient):
             AccessCheckError: Some check has no decision; ``undecided`` names the objects of the
                 first request that failed. No decision of the others is handed out.
 
-        Example:
+        Examples:
             check = AccessCheck(subject="alice@example.com", relation="viewer", object="file:3f2a")
             client.batch_check_access([check])
         """
@@ -382,7 +382,7 @@ class ManagedSyncClient(BaseClient):
         Raises:
             ResponseFormatError: The list cannot be read, or not to its end.
 
-        Example:
+        Examples:
             client.list_users("file:3f2a", "viewer")
         """
         return self._driver.run(self._flows.list_users(object_id, relation))
@@ -403,7 +403,7 @@ class ManagedSyncClient(BaseClient):
         Raises:
             ResponseFormatError: The list cannot be read, or not to its end.
 
-        Example:
+        Examples:
             client.list_objects("alice@example.com", "viewer", "file")
         """
         return self._driver.run(self._flows.list_objects(subject, relation, object_type))
@@ -421,7 +421,7 @@ class ManagedSyncClient(BaseClient):
         Raises:
             ResponseFormatError: The tree is of no known form.
 
-        Example:
+        Examples:
             client.expand("alice@example.com", "viewer", "file:3f2a").granted
         """
         return self._driver.run(self._flows.expand(subject, relation, object_id))

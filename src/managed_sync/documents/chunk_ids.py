@@ -24,7 +24,7 @@ class ChunkIds:
     Args:
         metadata: The document's.
 
-    Example:
+    Examples:
         >>> ChunkIds({"object_id": "file:1"}).of("The arm moves.")
         'ab00be57-afb1-5537-beb0-926b8a2634f4'
     """

@@ -41,7 +41,7 @@ class Chunker:
     Raises:
         ConfigurationError: A size makes no sense, or the encoding cannot be had.
 
-    Example:
+    Examples:
         >>> document = SourceDocument("# Plan\n\nWe build it.", {"object_id": "file:1"})
         >>> [chunk.metadata["heading"] for chunk in Chunker().split(document)]
         ['Plan']

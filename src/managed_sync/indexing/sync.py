@@ -59,7 +59,7 @@ class IndexSync:
     Raises:
         ConfigurationError: A number makes no sense.
 
-    Example:
+    Examples:
         ```python
         sync = IndexSync(client, LangChainTarget(store), ledger="state.db")
         report = sync.run(integration="googleDrive", sync_type="files")

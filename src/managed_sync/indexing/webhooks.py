@@ -137,7 +137,7 @@ class WebhookReceiver:
         quiet_seconds: How long to gather events before they are applied.
         on_report: Called with what was done, in the receiver's thread.
 
-    Example:
+    Examples:
         ```python
         receiver = WebhookReceiver(
             sync, {"files": ("googleDrive", "files")}, verify=SignedBody(secret)

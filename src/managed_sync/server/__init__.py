@@ -3,7 +3,7 @@
 It serves the ten operations of the Managed Sync specification to programs of this machine, from a
 folder of real files and the ``permissions.yaml`` beside them.
 
-Example:
+Examples:
     >>> from pathlib import Path
     >>> with EmbeddedServer(Path("company"), Path("state")) as server:  # doctest: +SKIP
     ...     print(server.base_url, server.project_id)

@@ -35,7 +35,7 @@ def create_app(config: ServerConfig) -> FastAPI:
         PermissionsFileError: Its ``permissions.yaml`` is missing or malformed, at the first start.
         ConfigurationError: The state folder cannot be used.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> app = create_app(ServerConfig(Path("company"), Path("state")))  # doctest: +SKIP
     """

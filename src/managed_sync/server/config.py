@@ -22,7 +22,7 @@ class ServerConfig:
     Raises:
         ConfigurationError: The project id cannot stand in a URL's path.
 
-    Example:
+    Examples:
         >>> ServerConfig(Path("company"), Path("state")).database.name
         'server.db'
     """

@@ -79,7 +79,7 @@ class Question(NamedTuple):
 def satisfied_by(relation: str) -> tuple[str, ...]:
     """The relations each of which is enough, the asked one first; none for an unknown relation.
 
-    Example:
+    Examples:
         >>> satisfied_by("editor")
         ('editor', 'owner')
     """
