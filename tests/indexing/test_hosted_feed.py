@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,19 @@ import pytest
 from managed_sync import IndexReport, ManagedSyncClient
 from managed_sync.documents import Chunk
 from managed_sync.errors import ServerError
-from managed_sync.indexing import Ledger, VerificationReport
+from managed_sync.indexing import (
+    Ledger,
+    SharedSecret,
+    VerificationReport,
+    WebhookReceiver,
+)
 from managed_sync.indexing.entries import Pipeline
 from tests.contract.hosted_service import Content, HostedService, Sync
 from tests.indexing.world import AbleTarget, Target, syncing
 
 FILES = Pipeline("p1", "googleDrive", "files")
 PAGE = 3
+SECRET = "a secret of some length"
 
 
 class Drive:
@@ -301,3 +308,31 @@ def test_a_webhook_brings_single_records_up_to_date(drive: Drive) -> None:
 
     assert (report.updated, report.deleted) == (1, 1)
     assert drive.texts() == {"Text 1.", "Text 2, changed.", "Text 4.", "Text 5."}
+
+
+def test_an_event_of_the_service_names_a_record_by_its_sync(drive: Drive) -> None:
+    drive.write(1, "first")
+    drive.run()
+    drive.write(1, "second")
+    receiver = WebhookReceiver(
+        syncing(drive.client, drive.target, drive.ledger),  # type: ignore[arg-type]
+        {drive.sync.id: (FILES.integration, FILES.sync_type)},
+        verify=SharedSecret(SECRET),
+        quiet_seconds=0.01,
+    )
+    event = {
+        "event": "record_updated",
+        "sync": "files",
+        "syncInstanceId": drive.sync.id,
+        "user": {"id": "u1"},
+        "data": {"recordId": str(UUID(int=1))},
+    }
+
+    answer = receiver.receive({"x-webhook-secret": SECRET}, json.dumps(event).encode())
+
+    try:
+        assert answer.status == 202
+        assert receiver.wait_until_idle()
+        assert "second" in drive.texts() and "first" not in drive.texts()
+    finally:
+        receiver.close()

@@ -271,7 +271,7 @@ class AsyncManagedSyncClient(BaseClient):
             ApiError: A page cannot be read, or the listing does not end; the message has the
                 number of the page. The pages before it were handed out.
 
-        Example:
+        Examples:
             ```python
             async for page in client.iter_changes("googleDrive", "files", cursor=None):
                 print(len(page.records), page.resume_cursor)

@@ -13,6 +13,8 @@ __all__ = ["ChunkIds"]
 
 # Never to be changed: every chunk id there is was made with it.
 _NAMESPACE = uuid.UUID("5f0c1d5e-3a44-5b0e-9a0e-0d7c7a9f4b1d").bytes
+# The two bits that every UUID has, for each digit.
+_VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 class ChunkIds:
@@ -39,8 +41,10 @@ class ChunkIds:
         name = b"%b%d\n%b" % (self._prefix, occurrence, utf8(text))
         # What uuid.uuid5 does, in a third of its time.
         digest = hashlib.sha1(name, usedforsecurity=False).hexdigest()
-        third, fourth = f"5{digest[13:16]}", f"{'89ab'[int(digest[16], 16) & 3]}{digest[17:20]}"
-        return f"{digest[:8]}-{digest[8:12]}-{third}-{fourth}-{digest[20:32]}"
+        return (
+            f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}"
+            f"-{_VARIANTS[digest[16]]}{digest[17:20]}-{digest[20:32]}"
+        )
 
 
 def _owner(metadata: Metadata) -> str:

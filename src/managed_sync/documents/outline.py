@@ -190,6 +190,8 @@ class Outline:
         """Where lines begin that stand for themselves."""
         text = self._text
         first = max(0, low - 1)
+        if text.find("\n", first, high) < 0:
+            return []
         if self._has_code(low, high):
             lines = [line.end() for line in _LINE.finditer(text, first, high - 1)]
             return [line for line in lines if self._stands_for_itself(line)]
