@@ -333,6 +333,7 @@ def test_an_event_of_the_service_names_a_record_by_its_sync(drive: Drive) -> Non
     try:
         assert answer.status == 202
         assert receiver.wait_until_idle()
-        assert "second" in drive.texts() and "first" not in drive.texts()
+        assert "second" in drive.texts()
+        assert "first" not in drive.texts()
     finally:
         receiver.close()
