@@ -47,7 +47,7 @@ class GeneratedPipeline:
                 updated_at=_START + timedelta(days=self._revision_of(number)),
             )
 
-    def download_content(self, record_id: str) -> FileContent:
+    def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
         """The bytes of one file."""
         self.downloads += 1
         number = int(record_id[1:])

@@ -24,7 +24,7 @@ class FakeSource:
             data = {"name": f"{name}.md", "mimeType": "text/markdown", "parentId": "folder"}
             yield self._record(integration, sync_type, name, data)
 
-    def download_content(self, record_id: str) -> FileContent:
+    def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
         text = self.texts[record_id]
         if text is None:
             raise NotFoundError("gone", status=404)

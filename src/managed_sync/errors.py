@@ -229,7 +229,22 @@ class EmptyContentError(DocumentError):
 
 
 class ContentTooLargeError(DocumentError):
-    """The file is larger than the limit for one file."""
+    """The file is larger than the limit for one file.
+
+    Attributes:
+        status: The HTTP status code of the answer that began to bring it, if there was one.
+        request_id: What the API calls the request in its own log, if it says so.
+        excerpt: Always empty: a file does not explain an error.
+    """
+
+    excerpt = ""
+
+    def __init__(
+        self, message: str = "", *, status: int | None = None, request_id: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.request_id = request_id
 
 
 class ParsingError(DocumentError):

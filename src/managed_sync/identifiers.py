@@ -31,7 +31,7 @@ _OBJECT_TYPES = {
 class ObjectId(NamedTuple):
     """The two parts of an object id.
 
-    Example:
+    Examples:
         >>> ObjectId.parse("file:3f2a")
         ObjectId(type='file', id='3f2a')
         >>> str(ObjectId("deal", "d1"))
@@ -62,7 +62,7 @@ class ObjectId(NamedTuple):
 class RecordOfSync(NamedTuple):
     """The two parts of a record id of the hosted service, ``"<sync id>/<record's own id>"``.
 
-    Example:
+    Examples:
         >>> RecordOfSync.parse("9c1e/3f2a")
         RecordOfSync(sync='9c1e', id='3f2a')
         >>> str(RecordOfSync("9c1e", "3f2a"))
@@ -103,7 +103,7 @@ def object_type_for(sync_type: str) -> str:
 def object_id_for(sync_type: str, record_id: str) -> str:
     """The object id under which the Permissions API knows a record.
 
-    Example:
+    Examples:
         >>> object_id_for("files", "3f2a")
         'file:3f2a'
 

@@ -118,7 +118,7 @@ class FileContent(BaseModel):
 class AccessCheck(ApiModel):
     """One permission question: has the subject this relation to the object?
 
-    Example:
+    Examples:
         >>> AccessCheck(subject="alice@example.com", relation="viewer", object="file:3f2a").object
         'file:3f2a'
     """

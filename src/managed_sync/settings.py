@@ -37,7 +37,7 @@ _OTHER_PREFIX = "PARAGON_"
 class Settings(BaseSettings):
     """The settings of a client.
 
-    Example:
+    Examples:
         >>> Settings(project_id="p1", token="secret").token
         SecretStr('**********')
     """

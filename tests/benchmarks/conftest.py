@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+
 import pytest
 
 from benchmarks.corpus import Case, Corpus, make_cases, make_corpus
@@ -17,3 +20,10 @@ def corpus() -> Corpus:
 @pytest.fixture(scope="session")
 def cases(corpus: Corpus) -> list[Case]:
     return list(make_cases(corpus, SELECTIVITIES, seed=2))
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Benchmarks switch logging off for their process, which here is that of all tests."""
+    yield
+    logging.disable(logging.NOTSET)

@@ -111,6 +111,25 @@ def test_verification_finds_and_repairs_what_is_missing_in_the_index(folder: Pat
     assert "agree." in after.stdout
 
 
+def test_verification_names_the_remedy_that_fits(folder: Path) -> None:
+    run(folder, "index")
+    files = folder / "company" / "files"
+    (files / "broken.pdf").write_bytes(b"%PDF-1.7 broken")
+    run(folder, "index")
+
+    unreadable = run(folder, "verify")
+    (files / "new.txt").write_text("New.", encoding="utf-8")
+    run(folder, "enable", "googleDrive", "files")
+    changed = run(folder, "verify")
+    for name in ("broken.pdf", "new.txt"):
+        (files / name).unlink()
+    assert run(folder, "index").returncode == 0
+
+    assert (unreadable.returncode, changed.returncode) == (5, 5)
+    assert "could not be read or written; later runs try it again" in unreadable.stdout
+    assert "`managed-sync index` brings the index up to date" in changed.stdout
+
+
 def test_watching_goes_on_until_it_is_told_to_stop(folder: Path) -> None:
     watching = subprocess.Popen(
         [PROGRAM, "index", "--watch", "1s", "--json"],

@@ -137,14 +137,15 @@ class TestStreaming:
 class TestTheLimit:
     def test_an_announced_size_over_the_limit_is_refused_unread(self, client_of: ClientOf) -> None:
         body = Body(b"x" * 11)
-        client = streaming(client_of, body, Content_Length="11")
+        client = streaming(client_of, body, Content_Length="11", X_Request_Id="r-7")
 
         with (
-            pytest.raises(ContentTooLargeError, match="10 bytes"),
+            pytest.raises(ContentTooLargeError, match="10 bytes") as caught,
             client.stream_content("s1/r1", max_bytes=10),
         ):
             pass
 
+        assert (caught.value.status, caught.value.request_id) == (200, "r-7")
         assert body.read == 0
         assert body.is_closed
 

@@ -12,7 +12,7 @@ import pytest
 
 from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
 from managed_sync.errors import ApiError, ResponseFormatError, ServerError
-from tests.client.both import ClientOf
+from tests.client.both import ClientOf, FakeClock
 
 
 @pytest.fixture(params=["projects", "hosted"])
@@ -67,6 +67,24 @@ class TestAhead:
             time.sleep(0.02)
             assert listing.asked == [1, 2]
             assert len(list(records)) == 9
+
+    def test_a_caller_who_is_back_at_once_reads_the_next_page_in_his_own_thread(self) -> None:
+        readers: list[str] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            readers.append(threading.current_thread().name)
+            return httpx.Response(200, json=page(number_of(request)))
+
+        clock = FakeClock()
+        with ManagedSyncClient(
+            "p1", "t", transport=httpx.MockTransport(answer), clock=clock
+        ) as client:
+            for record in client.iter_records("box", "files"):
+                if record.id == "s1/3-1":
+                    clock.now += 1
+
+        own = threading.current_thread().name
+        assert [reader == own for reader in readers] == [True, False, True, True, False]
 
     def test_tasks_do_the_same(self) -> None:
         listing = Listing()
@@ -164,3 +182,50 @@ class TestErrors:
 
         with pytest.raises(ResponseFormatError, match="page 3 has nothing on it, and yet a cursor"):
             ids(client_of(handler))
+
+
+class TestChanges:
+    def test_they_come_page_by_page_from_the_cursor_on(self, client_of: ClientOf) -> None:
+        listing = Listing()
+
+        pages = list(client_of(listing).iter_changes("box", "files", "4"))
+
+        assert [each.id for page in pages for each in page.records] == ALL[6:]
+        assert listing.asked == [4, 5]
+
+    def test_a_page_can_be_gone_on_from_only_where_cursors_are_made_to_be_kept(
+        self, client_of: ClientOf, api: str
+    ) -> None:
+        pages = list(client_of(Listing()).iter_changes("box", "files", "4"))
+
+        assert [page.resume_cursor for page in pages] == (
+            ["s1/5", "s1/5"] if api == "hosted" else [None, None]
+        )
+
+    def test_a_kept_cursor_leads_to_the_same_page_as_the_one_that_followed(
+        self, client_of: ClientOf
+    ) -> None:
+        client = client_of(Listing())
+        first = next(client.iter_changes("box", "files"))
+        kept = first.resume_cursor or first.next_cursor
+
+        rest = client.iter_changes("box", "files", kept)
+
+        assert [each.id for page in rest for each in page.records] == ALL[2:]
+
+    def test_a_circle_is_named_also_where_it_leads_to_the_cursor_that_was_kept(
+        self, client_of: ClientOf
+    ) -> None:
+        listing = Listing(page5={**page(5), "nextCursor": "3"})
+
+        with pytest.raises(ResponseFormatError, match="does not end: page 3 repeats"):
+            list(client_of(listing).iter_changes("box", "files", "3"))
+
+    def test_an_error_names_the_page_and_those_before_it_were_handed_out(
+        self, client_of: ClientOf
+    ) -> None:
+        pages = client_of(Listing(page3=500), retry_budget=0).iter_changes("box", "files", "2")
+
+        assert len(next(pages).records) == 2
+        with pytest.raises(ServerError, match=r"Page 2 of the listing of box files"):
+            next(pages)

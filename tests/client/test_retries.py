@@ -59,6 +59,11 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 class TestWhatPasses:
+    @pytest.fixture(params=["projects", "hosted"])
+    def api(self, request: pytest.FixtureRequest) -> str:
+        name: str = request.param
+        return name
+
     @pytest.mark.parametrize(
         "failure",
         [
@@ -104,7 +109,7 @@ class TestWhatPasses:
     ) -> None:
         script = Script(status(503), httpx.Response(200, json={"allowed": False}))
 
-        assert client_of(script).check_access("a@x.example", "viewer", "file:1") is False
+        assert client_of(script).check_access("a@x.example", "viewer", "file:s1/r1") is False
 
 
 class TestEnabling:
@@ -139,7 +144,43 @@ class TestEnabling:
         assert len(script.requests) == 1
 
 
+class TestEnablingHosted:
+    """What is created is a sync, of which there must not be two."""
+
+    @staticmethod
+    def answering(creation: httpx.Response | type[httpx.RequestError]) -> Script:
+        return Script(httpx.Response(200, json={"data": []}), creation, status(500))
+
+    @pytest.mark.parametrize(
+        "failure",
+        [httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError, status(500), status(503)],
+    )
+    def test_it_is_not_created_again_where_it_may_have_been(
+        self, client_of: ClientOf, failure: Any
+    ) -> None:
+        script = self.answering(failure)
+
+        with pytest.raises(ApiError):
+            client_of(script, api="hosted").enable_sync("box", "files")
+
+        assert [request.method for request in script.requests] == ["GET", "POST"]
+
+    @pytest.mark.parametrize("failure", [httpx.ConnectError, httpx.ConnectTimeout, status(429)])
+    def test_it_is_where_it_had_no_effect(self, client_of: ClientOf, failure: Any) -> None:
+        script = self.answering(failure)
+
+        with pytest.raises(ServerError):
+            client_of(script, api="hosted").enable_sync("box", "files")
+
+        assert [request.method for request in script.requests] == ["GET", "POST", "POST"]
+
+
 class TestTime:
+    @pytest.fixture(params=["projects", "hosted"])
+    def api(self, request: pytest.FixtureRequest) -> str:
+        name: str = request.param
+        return name
+
     def test_waits_grow_and_end_with_the_budget(self, client_of: ClientOf) -> None:
         client = client_of(Script(status(503)), retry_budget=60)
 

@@ -319,7 +319,7 @@ SYNC_CASES = [
                 },
             ),
         ],
-        RecordPage(records=(OUR_HOSTED_RECORD,), next_cursor="c2", resume_cursor="c2"),
+        RecordPage(records=(OUR_HOSTED_RECORD,), next_cursor="c2", resume_cursor=f"{SYNC}/c2"),
     ),
     Case(
         "list_records_of_the_last_page",
@@ -336,12 +336,12 @@ SYNC_CASES = [
                 },
             ),
         ],
-        RecordPage(records=(OUR_HOSTED_RECORD,), next_cursor=None, resume_cursor="c9"),
+        RecordPage(records=(OUR_HOSTED_RECORD,), next_cursor=None, resume_cursor=f"{SYNC}/c9"),
     ),
     Case(
         "list_records_when_nothing_is_new",
         "hosted",
-        ("list_records", *PIPELINE, "c9"),
+        ("list_records", *PIPELINE, f"{SYNC}/c9"),
         [
             LIST_SYNCS,
             Exchange(
@@ -351,7 +351,62 @@ SYNC_CASES = [
                 answer={"data": [], "paging": {"totalRecords": 9}},
             ),
         ],
-        RecordPage(records=(), next_cursor=None, resume_cursor="c9"),
+        RecordPage(records=(), next_cursor=None, resume_cursor=f"{SYNC}/c9"),
+    ),
+    Case(
+        "iter_changes",
+        "projects",
+        ("iter_changes", *PIPELINE),
+        [
+            Exchange(
+                "GET",
+                "/projects/p1/sync/records",
+                query=NAMED,
+                answer={"records": [PROJECTS_RECORD], "nextCursor": "c2"},
+            ),
+            Exchange(
+                "GET",
+                "/projects/p1/sync/records",
+                query={**NAMED, "cursor": "c2"},
+                answer={"records": [], "nextCursor": None},
+            ),
+        ],
+        [
+            RecordPage(records=(SyncedRecord.model_validate(PROJECTS_RECORD),), next_cursor="c2"),
+            RecordPage(records=()),
+        ],
+    ),
+    Case(
+        "iter_changes",
+        "hosted",
+        ("iter_changes", *PIPELINE, f"{SYNC}/c9"),
+        [
+            LIST_SYNCS,
+            Exchange(
+                "GET",
+                f"/api/syncs/{SYNC}/records",
+                query={"cursor": "c9"},
+                answer={
+                    "data": [HOSTED_RECORD],
+                    "paging": {"remainingRecords": 1, "cursor": "c10"},
+                },
+            ),
+            Exchange(
+                "GET",
+                f"/api/syncs/{SYNC}/records",
+                query={"cursor": "c10"},
+                answer={
+                    "data": [HOSTED_RECORD],
+                    "paging": {"remainingRecords": 0, "cursor": "c11"},
+                },
+            ),
+        ],
+        [
+            RecordPage(
+                records=(OUR_HOSTED_RECORD,), next_cursor="c10", resume_cursor=f"{SYNC}/c10"
+            ),
+            RecordPage(records=(OUR_HOSTED_RECORD,), resume_cursor=f"{SYNC}/c11"),
+        ],
     ),
     Case(
         "get_record",

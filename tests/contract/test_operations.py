@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,13 +20,14 @@ from managed_sync.errors import (
     RateLimitError,
     ServerError,
 )
-from tests.client.both import BASE_URL, TOKEN, ClientOf
+from tests.client.both import BASE_URL, TOKEN, ClientOf, Driven
 from tests.contract.cases import AT_ONCE, CASES, Case, Exchange
 
 OPERATIONS = {
     "enable_sync",
     "get_sync_status",
     "list_records",
+    "iter_changes",
     "get_record",
     "download_content",
     "check_access",
@@ -89,11 +91,16 @@ def expectation(exchange: Exchange) -> dict[str, Any]:
 
 
 def call(client_of: ClientOf, case: Case, **arguments: Any) -> Any:
-    method, *values = case.call
     script = Script(case)
-    result = getattr(client_of(script, api=case.api, **arguments), method)(*values)
+    result = carried_out(client_of(script, api=case.api, **arguments), case)
     assert not script.waiting
     return result
+
+
+def carried_out(client: Driven, case: Case) -> Any:
+    method, *values = case.call
+    result = getattr(client, method)(*values)
+    return list(result) if isinstance(result, Iterator) else result
 
 
 def test_the_table_has_every_operation_in_both_formats() -> None:
@@ -120,16 +127,15 @@ def test_an_error_status_is_an_error_of_its_kind(
     lookups = [each for each in case.exchanges if each.path == "/api/syncs" and each.body is None]
     failing = replace(case, exchanges=[*case.exchanges[:-1], refused, *lookups])
     script = Script(failing)
-    method, *values = case.call
     client = client_of(script, api=case.api, retry_budget=0)
 
     with pytest.raises((ApiStatusError, AccessCheckError), match="not so") as caught:
-        getattr(client, method)(*values)
+        carried_out(client, case)
 
     error = caught.value
-    if method == "batch_check_access":
+    if case.call[0] == "batch_check_access":
         assert isinstance(error, AccessCheckError)
-        assert error.undecided == tuple(check.object for check in values[0])
+        assert error.undecided == tuple(check.object for check in case.call[1])
         error = error.__cause__  # type: ignore[assignment]
     assert isinstance(error, ERRORS[status])
     assert error.status == status

@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from langchain_core.vectorstores import InMemoryVectorStore
-from llama_index.core import VectorStoreIndex
 from markdown_it import MarkdownIt
 
-from managed_sync.langchain import BundledEmbeddings
-from managed_sync.llama_index import BundledEmbedding
 from scripts.write_command_reference import PAGE, command_reference
 from tests.conftest import Company
+from tests.stores.postgres import running_postgres
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
@@ -56,16 +54,22 @@ def environment(company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("MANAGED_SYNC_USER_ID", "u1")
 
 
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A PostgreSQL with pgvector, which the environment names."""
+    with running_postgres() as address:
+        monkeypatch.setenv("DATABASE_URL", f"postgresql+asyncpg://postgres@{address}/postgres")
+        yield
+
+
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=name_of)
 def test_the_code_of_a_page_runs_from_top_to_bottom(
-    page: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     reader = ModuleType("reader")
-    if page.name == "README.md":
-        # The one thing that it leaves to its reader.
-        vars(reader)["store"] = InMemoryVectorStore(BundledEmbeddings())
-        vars(reader)["index"] = VectorStoreIndex(nodes=[], embed_model=BundledEmbedding())
+    if page.name == "stores.md":
+        request.getfixturevalue("database")
     monkeypatch.setitem(sys.modules, "reader", reader)
 
     for line, code in blocks(page, "python"):
@@ -89,6 +93,27 @@ def test_the_code_of_a_page_is_formatted_like_ours(page: Path) -> None:
 
 def test_the_help_of_the_commands_is_what_they_say() -> None:
     assert PAGE.read_text(encoding="utf-8") == command_reference(), "run `make command-reference`"
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=name_of)
+def test_the_commands_and_options_that_a_page_names_are_there(page: Path) -> None:
+    sections = re.split(r"^## managed-sync ", command_reference(), flags=re.MULTILINE)
+    helps = {section.split("\n", 1)[0]: section for section in sections[1:]}
+    if page == PAGE:
+        return
+    for command, rest in re.findall(r"managed-sync ([a-z]+)\b([^`#\n]*)", texts_of_code(page)):
+        assert command in helps, command
+        for option in re.findall(r"(?<=\s)(--[a-z-]+)", rest):
+            assert option in helps[command], f"{command} {option}"
+
+
+def texts_of_code(page: Path) -> str:
+    """What stands in a page as code: between backticks, and in indented blocks."""
+    tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
+    spans = [child for token in tokens for child in token.children or ()]
+    return "\n".join(
+        token.content for token in [*tokens, *spans] if token.type in {"code_block", "code_inline"}
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

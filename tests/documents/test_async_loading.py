@@ -32,7 +32,7 @@ class AsyncClient:
         for record in self.client.iter_records(integration, sync_type):
             yield record
 
-    async def download_content(self, record_id: str) -> FileContent:
+    async def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
         self.now += 1
         self.most = max(self.most, self.now)
         try:
@@ -92,7 +92,7 @@ def test_downloads_overlap_up_to_the_limit() -> None:
 
 def test_what_is_ready_comes_first_where_order_is_not_asked_for() -> None:
     class FirstIsSlow(AsyncClient):
-        async def download_content(self, record_id: str) -> FileContent:
+        async def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
             await asyncio.sleep(1 if record_id == "r0" else 0)
             return self.client.download_content(record_id)
 
@@ -108,7 +108,7 @@ def test_the_loop_goes_on_while_a_client_that_blocks_lists_and_downloads() -> No
             assert listed.wait(30)
             return super().iter_records(integration, sync_type)
 
-        def download_content(self, record_id: str) -> FileContent:
+        def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
             assert downloaded.wait(30)
             return super().download_content(record_id)
 

@@ -169,10 +169,28 @@ def test_an_id_is_the_same_on_every_machine_and_in_every_release() -> None:
 
 def test_an_id_is_a_uuid_of_object_number_and_text() -> None:
     namespace = uuid.UUID("5f0c1d5e-3a44-5b0e-9a0e-0d7c7a9f4b1d")
-    ids = ChunkIds("file:é")
+    ids = ChunkIds({"object_id": "file:é"})
     for number, text in enumerate(["Same\ud800."] * 20):
         name = f"file:é\n{number}\n{text}".replace("\ud800", "\ufffd")
         assert ids.of(text) == str(uuid.uuid5(namespace, name))
+
+
+@pytest.mark.parametrize("named_after", ["record_id", "source_id"])
+def test_a_record_does_not_change_the_ids_of_an_object_that_is_named_after_it(
+    named_after: str,
+) -> None:
+    alone = ChunkIds({"object_id": "file:1"}).of("The arm moves.")
+
+    names = {"record_id": "another", "source_id": "another", named_after: "1"}
+    assert ChunkIds({"object_id": "file:1", **names}).of("The arm moves.") == alone
+
+
+def test_equal_texts_in_two_records_of_one_object_have_two_ids() -> None:
+    ids = {
+        ChunkIds({"object_id": "page:1", "record_id": record}).of("The arm moves.")
+        for record in ("1", "2", "3")
+    }
+    assert len(ids) == 3
 
 
 def test_another_process_gives_the_same_ids() -> None:

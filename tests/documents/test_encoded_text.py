@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from managed_sync.documents.encoded_text import EncodedText
-from managed_sync.documents.outline import Outline
 from managed_sync.documents.tokens import Tokenizer
 from tests.documents.texts import texts
 
@@ -25,10 +24,6 @@ class Unexplained(Tokenizer):
         self.is_additive = False
 
 
-def encoded(text: str, tokenizer: Tokenizer) -> EncodedText:
-    return EncodedText(text, tokenizer, [part.start for part in Outline(text).sections], 4)
-
-
 @pytest.mark.parametrize("name", ENCODINGS)
 @settings(deadline=None, max_examples=120)
 @given(texts, st.data())
@@ -36,7 +31,7 @@ def test_a_passage_has_as_many_tokens_as_encoding_it_gives(
     name: str, text: str, data: st.DataObject
 ) -> None:
     tokenizer = TOKENIZERS[name]
-    whole = encoded(text, tokenizer)
+    whole = EncodedText(text, tokenizer)
     inner = [match.start() for match in re.finditer(r"\S", text)]
     for _ in range(8):
         if len(inner) < 2:
@@ -50,7 +45,7 @@ def test_a_passage_has_as_many_tokens_as_encoding_it_gives(
 @given(texts)
 def test_words_sentences_and_lines_are_counted_exactly_too(text: str) -> None:
     for tokenizer in TOKENIZERS.values():
-        whole = encoded(text, tokenizer)
+        whole = EncodedText(text, tokenizer)
         words = [match.span() for match in re.finditer(r"\S+", text)]
         for first in range(0, len(words), 3):
             for last in range(first, len(words), 7):
@@ -60,23 +55,23 @@ def test_words_sentences_and_lines_are_counted_exactly_too(text: str) -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(texts)
-def test_encoding_in_parts_gives_the_tokens_of_the_whole(text: str) -> None:
+def test_tokens_are_counted_and_placed_within_the_text(text: str) -> None:
     for tokenizer in TOKENIZERS.values():
-        whole = encoded(text, tokenizer)
-        plain = EncodedText(text, tokenizer, (), 10**9)
+        whole = EncodedText(text, tokenizer)
         total = tokenizer.count(text)
-        assert whole.before(len(text)) == plain.before(len(text)) == total
         ends = [whole.end_of(tokens) for tokens in range(-1, total + 3)]
-        assert ends == [plain.end_of(tokens) for tokens in range(-1, total + 3)] == sorted(ends)
-        assert ends[-1] == len(text)
-        for offset in range(0, len(text) + 1, 5):
-            assert whole.before(offset) == plain.before(offset)
+        assert ends[:2] == [0, 0]
+        assert ends == sorted(ends)
+        assert set(ends[total + 1 :]) == {len(text)}
+        assert whole.before(len(text)) == total
+        for offset in range(0, len(text), 5):
+            assert whole.end_of(whole.before(offset)) <= offset
 
 
 @settings(deadline=None, max_examples=50)
 @given(texts)
 def test_with_an_encoding_that_is_not_known_passages_are_encoded(text: str) -> None:
     tokenizer = Unexplained()
-    whole = encoded(text, tokenizer)
+    whole = EncodedText(text, tokenizer)
     for word in re.finditer(r"\S+\s+\S+", text):
         assert whole.count(*word.span()) == tokenizer.count(word.group())

@@ -58,12 +58,14 @@ class FakeClient:
         self.records = records
         self.contents = contents
         self.downloads: list[str] = []
+        self.limits: set[int] = set()
 
     def iter_records(self, integration: str, sync_type: str) -> Iterator[SyncedRecord]:
         return iter(self.records)
 
-    def download_content(self, record_id: str) -> FileContent:
+    def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
         self.downloads.append(record_id)
+        self.limits.add(max_bytes)
         content = self.contents[record_id]
         if isinstance(content, BaseException):
             raise content
@@ -158,7 +160,7 @@ def test_folders_are_left_out(kind: str) -> None:
 
 def test_the_order_is_kept_though_downloads_take_different_times() -> None:
     class SlowFirst(FakeClient):
-        def download_content(self, record_id: str) -> FileContent:
+        def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
             time.sleep(0.05 if record_id in {"r0", "r3"} else 0)
             return super().download_content(record_id)
 
@@ -280,6 +282,12 @@ def test_a_file_that_is_larger_than_its_record_says_is_refused_too() -> None:
     assert isinstance(failure.error, ContentTooLargeError)
 
 
+def test_the_limit_is_the_clients_too_so_that_it_may_be_larger_than_the_clients_own() -> None:
+    client = client_of(r1="one")
+    load(client, max_bytes=10**9)
+    assert client.limits == {10**9}
+
+
 def test_the_callers_object_id_is_used_for_documents_and_failures() -> None:
     client = client_of(r1="one", r2=NotFoundError("gone", status=404))
     document, failure = load(client, object_id=lambda record: f"doc:{record.id}-x")
@@ -312,7 +320,7 @@ def test_no_more_files_are_downloaded_at_once_than_asked() -> None:
         now = most = 0
         lock = threading.Lock()
 
-        def download_content(self, record_id: str) -> FileContent:
+        def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
             with self.lock:
                 self.now += 1
                 self.most = max(self.most, self.now)
@@ -333,7 +341,7 @@ def test_what_is_ready_comes_first_where_order_is_not_asked_for() -> None:
     release = threading.Event()
 
     class FirstIsStuck(FakeClient):
-        def download_content(self, record_id: str) -> FileContent:
+        def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
             if record_id == "r0":
                 release.wait()
             return super().download_content(record_id)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import tiktoken
 
-from managed_sync.documents.tokens import Tokenizer, well_formed
+from managed_sync.documents.tokens import Tokenizer, utf8, well_formed
 from managed_sync.errors import ConfigurationError
 
 TEXTS = [
@@ -17,11 +17,17 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_the_tokens_of_a_text_are_as_wide_together_as_the_text(text: str) -> None:
+def test_each_token_has_an_end_and_the_last_one_that_of_the_text(text: str) -> None:
     tokenizer = Tokenizer("cl100k_base")
-    tokens = tokenizer.encode(well_formed(text))
-    assert sum(tokenizer.widths(tokens)) == len(text)
-    assert len(tokenizer.widths(tokens)) == len(tokens) == tokenizer.count(text)
+    ends = list(tokenizer.ends(well_formed(text)))
+    assert len(ends) == tokenizer.count(text)
+    assert ends == sorted(ends)
+    assert max(ends, default=0) == len(text)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_half_a_surrogate_pair_becomes_a_character_with_a_utf_8_form(text: str) -> None:
+    assert utf8(text) == well_formed(text).encode()
 
 
 def test_special_tokens_in_a_text_are_ordinary_text() -> None:

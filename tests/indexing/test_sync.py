@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from managed_sync import IndexReport
+from managed_sync.documents import DocumentLoader
 from managed_sync.errors import (
     ApiConnectionError,
     ConfigurationError,
@@ -75,6 +76,61 @@ def test_a_record_that_is_listed_twice_is_indexed_once(ledger: Path) -> None:
     report = run(source, target, ledger)
 
     assert (report.added, source.downloads) == (2, ["a", "b"])
+
+
+def test_what_waits_to_be_tried_again_is_not_counted_as_unchanged(ledger: Path) -> None:
+    source, target = Source(a="One.", b="%PDF-1.7 broken"), Target()
+    run(source, target, ledger)
+    run(source, target, ledger)
+
+    report = run(source, target, ledger)
+    looked = run(source, target, ledger, dry_run=True)
+
+    assert (report.unchanged, len(report.failed)) == (1, 1)
+    assert (looked.unchanged, looked.updated, len(looked.failed)) == (1, 0, 1)
+
+
+class TestRecordsOfOneObject:
+    """Such as attachments, whose access is that of the page that they hang on."""
+
+    def run(self, source: Source, target: Target, ledger: Path) -> IndexReport:
+        loader = DocumentLoader(source, object_id=lambda record: "page:1")
+        sync = syncing(source, target, ledger, loader=loader)
+        return sync.run(integration="box", sync_type="files")
+
+    def test_equal_texts_are_both_in_the_index(self, ledger: Path) -> None:
+        source, target = Source(a="The same.", b="The same."), Target()
+
+        self.run(source, target, ledger)
+
+        assert [each.metadata["record_id"] for each in target.chunks.values()] == ["a", "b"]
+
+    def test_one_that_goes_leaves_the_other_where_it_is(self, ledger: Path) -> None:
+        source, target = Source(a="The same.", b="The same."), Target()
+        self.run(source, target, ledger)
+        del source.files["a"]
+
+        assert self.run(source, target, ledger).deleted == 1
+        assert [each.metadata["record_id"] for each in target.chunks.values()] == ["b"]
+
+    def test_an_edit_that_makes_them_equal_or_different_touches_one(self, ledger: Path) -> None:
+        source, target = Source(a="The same.", b="Another."), Target()
+        self.run(source, target, ledger)
+        for text in ("The same.", "Another."):
+            source.write("b", text)
+            self.run(source, target, ledger)
+
+        assert target.texts() == {("page:1", "The same."), ("page:1", "Another.")}
+
+    def test_ids_do_not_depend_on_the_order_of_runs(self, ledger: Path, tmp_path: Path) -> None:
+        source, target = Source(b="The same."), Target()
+        self.run(source, target, ledger)
+        source.write("a", "The same.")
+        self.run(source, target, ledger)
+        fresh = Target()
+        self.run(source, fresh, tmp_path / "another.db")
+
+        assert fresh.contents() == target.contents()
 
 
 class TestOnlyWhatChanged:

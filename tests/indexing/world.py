@@ -69,7 +69,7 @@ class Source:
             raise NotFoundError("gone", status=404)
         return self._record(record_id, "box", "files")
 
-    def download_content(self, record_id: str) -> FileContent:
+    def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
         self.downloads.append(record_id)
         if record_id not in self.files:
             raise NotFoundError("gone", status=404)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import faiss
 import pytest
 from langchain_chroma import Chroma
 from langchain_community.docstore.in_memory import InMemoryDocstore
-from langchain_community.vectorstores import FAISS
+from langchain_community.vectorstores import FAISS, LanceDB
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
+from langchain_postgres import Column, PGEngine, PGVector, PGVectorStore
 from langchain_qdrant import QdrantVectorStore
 from qdrant_client import QdrantClient
 from qdrant_client.models import Distance, VectorParams
+from sqlalchemy import NullPool
 
 from managed_sync.documents import Chunk
+from managed_sync.errors import ConfigurationError
 from managed_sync.indexing import InspectableTarget, RelabelingTarget
 from managed_sync.langchain import LangChainTarget
+from tests.stores.postgres import running_postgres
 
 IDS = [f"00000000-0000-0000-0000-00000000000{number}" for number in range(5)]
 NAMES = {"project_id": "p1", "integration": "box", "sync_type": "files"}
@@ -79,7 +84,45 @@ def faiss_store(model: Model, _: Path) -> VectorStore:
     return FAISS(model, faiss.IndexFlatL2(8), InMemoryDocstore(), {})
 
 
-KNOWN = [in_memory, qdrant, chroma, faiss_store]
+def lancedb(model: Model, folder: Path) -> VectorStore:
+    return LanceDB(uri=str(folder), embedding=model, mode="append")
+
+
+def pgvector(model: Model, _: Path, postgres: str) -> VectorStore:
+    return PGVector(
+        model,
+        connection=f"postgresql+psycopg://postgres@{postgres}/postgres",
+        # Ids are unique in all collections of a database.
+        pre_delete_collection=True,
+        engine_args={"poolclass": NullPool},
+    )
+
+
+def pgvector_store(
+    model: Model, _: Path, postgres: str, columns: Sequence[Column] = ()
+) -> VectorStore:
+    address = f"postgresql+asyncpg://postgres@{postgres}/postgres"
+    engine = PGEngine.from_connection_string(address, poolclass=NullPool)
+    table = uuid4().hex
+    engine.init_vectorstore_table(table, 8, metadata_columns=list(columns))
+    names = [column.name for column in columns]
+    return PGVectorStore.create_sync(engine, model, table, metadata_columns=names)
+
+
+def pgvector_columns(model: Model, folder: Path, postgres: str) -> VectorStore:
+    """One that has some of the metadata in columns of their own."""
+    columns = [Column("container_id", "TEXT"), Column("page", "INTEGER")]
+    return pgvector_store(model, folder, postgres, columns)
+
+
+ON_POSTGRES = [pgvector, pgvector_store, pgvector_columns]
+KNOWN = [in_memory, qdrant, chroma, faiss_store, lancedb, *ON_POSTGRES]
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    with running_postgres() as address:
+        yield address
 
 
 @pytest.fixture
@@ -89,7 +132,9 @@ def model() -> Model:
 
 @pytest.fixture(params=KNOWN)
 def store(request: pytest.FixtureRequest, model: Model, tmp_path: Path) -> VectorStore:
-    make: Callable[[Model, Path], VectorStore] = request.param
+    make: Callable[..., VectorStore] = request.param
+    if make in ON_POSTGRES:
+        return make(model, tmp_path, request.getfixturevalue("postgres"))
     return make(model, tmp_path)
 
 
@@ -99,11 +144,15 @@ def chunk(number: int, text: str = "text", **metadata: str | int) -> Chunk:
 
 def stored(store: VectorStore) -> dict[str, tuple[str, Mapping[str, Any]]]:
     found = store.similarity_search("q", k=10)
-    # Qdrant adds names of its own when it searches.
+    # Qdrant adds names of its own when it searches; where metadata are columns, all have all names.
     return {
         one.metadata["chunk_id"]: (
             one.page_content,
-            {key: value for key, value in one.metadata.items() if not key.startswith("_")},
+            {
+                key: value
+                for key, value in one.metadata.items()
+                if not key.startswith("_") and value is not None
+            },
         )
         for one in found
     }
@@ -144,6 +193,23 @@ def test_it_says_what_it_holds(store: VectorStore) -> None:
 
     assert target.held([IDS[1], IDS[3], IDS[4]]) == {IDS[1], IDS[3]}
     assert sorted(target.chunk_ids(NAMES) or ()) == [IDS[1], IDS[2]]
+
+
+def test_chunks_with_other_metadata_than_the_first_ones_can_be_found(store: VectorStore) -> None:
+    target = LangChainTarget(store)
+    written = [chunk(1), chunk(2, heading="A", page=2), chunk(3, url="u"), chunk(4)]
+    for each in written:
+        target.upsert([each])
+
+    assert stored(store) == {each.chunk_id: (each.text, each.metadata) for each in written}
+    assert sorted(target.chunk_ids(NAMES) or ()) == IDS[1:]
+
+
+def test_a_store_that_would_replace_everything_with_each_write_is_refused(
+    model: Model, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match="mode='append'"):
+        LangChainTarget(LanceDB(uri=str(tmp_path), embedding=model))
 
 
 def test_a_store_that_is_not_known_is_used_through_langchains_interface(model: Model) -> None:

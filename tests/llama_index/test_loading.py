@@ -235,7 +235,7 @@ class AsyncCompany:
         for record in self.company.iter_records(integration, sync_type):
             yield record
 
-    async def download_content(self, record_id: str) -> FileContent:
+    async def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
         return self.company.download_content(record_id)
 
     async def get_record(self, record_id: str) -> SyncedRecord:

@@ -35,6 +35,37 @@ REVOKED = {
     "01_quickstart_langchain.ipynb": "Re Nordfracht discount.eml",
     "02_quickstart_llama_index.ipynb": "Kingfisher term sheet.docx",
 }
+# What the other notebooks are about: in the output of a cell, by its id.
+SHOWN = {
+    "03_retrieval_in_depth.ipynb": {
+        "measure": ["post_filter +.* 1.00", "pre_filter +.* 1.00", "auto +.* 1.00"],
+        "complete": ["returned 5 of 6, complete: True"],
+        "bound": ["complete: False"],
+        "limit": ["by default .* False", "list_limit=None .* True"],
+        "down": ["post_filter: Access", "pre_filter: Access", "auto: AccessCheckError, nothing"],
+    },
+    "04_keeping_an_index_in_step.ipynb": {
+        "again": [" 91 unchanged, 0 deleted; chunks: 0 embedded"],
+        "edit": [" 1 updated, .* 1 embedded"],
+        "rename-run": [" 1 updated, .* 0 embedded", "{'How we hand over.md'}"],
+        "revoke": ["True → False"],
+        "revoked": [" 91 unchanged, 0 deleted; chunks: 0 embedded"],
+        "stop": ["could not be written to"],
+        "stop-finish": ["all agree: True"],
+        "guard": ["Nothing was deleted"],
+        "verify": ["5 missing, 1 unknown, agrees: False", "after the repair: True"],
+    },
+    "05_parsing_and_chunking.ipynb": {
+        "structure": ["docx +list items +1 +28"],
+        "chunks": [f"{size} .* True" for size in (64, 128, 256, 512, 1024)],
+        "ids": ["5 the same"],
+    },
+    "06_from_embedded_to_production.ipynb": {
+        "tokens": ["1 token for three requests", "0 tokens in what the client prints"],
+        "hosted": [r"\['Plan.md'\] 1 withheld"],
+        "table": [f"{name} .* 8 of 8 " for name in ("Qdrant", "Chroma", "FAISS", "LanceDB")],
+    },
+}
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -78,14 +109,19 @@ def shows_something(source: str) -> bool:
     return printing or value
 
 
-def assert_revoked_passage_is_gone(notebook: NotebookNode, path: Path) -> None:
+def assert_it_shows_what_it_is_about(notebook: NotebookNode, path: Path) -> None:
     cells = {cell.id: texts(cell) for cell in code_cells(notebook)}
-    assert REVOKED[path.name] in column(cells["revoke"], "carol")
-    assert REVOKED[path.name] not in column(cells["after"], "carol")
+    if path.name in REVOKED:
+        assert REVOKED[path.name] in column(cells["revoke"], "carol")
+        assert REVOKED[path.name] not in column(cells["after"], "carol")
+        return
+    for cell, patterns in SHOWN[path.name].items():
+        for pattern in patterns:
+            assert re.search(pattern, cells[cell]), f"{cell}: {pattern}"
 
 
-def test_there_is_a_quickstart_for_each_framework() -> None:
-    assert {path.name for path in NOTEBOOKS} >= set(REVOKED)
+def test_it_is_known_what_each_notebook_is_about() -> None:
+    assert {path.name for path in NOTEBOOKS} == {*REVOKED, *SHOWN}
 
 
 @every_notebook
@@ -100,14 +136,14 @@ def test_it_runs_from_a_clean_kernel_without_a_network_and_leaves_nothing_behind
     monkeypatch.setenv("PYTHONPATH", str(startup), prepend=os.pathsep)
     notebook = load(path)
     execute(notebook, working)
-    assert_revoked_passage_is_gone(notebook, path)
+    assert_it_shows_what_it_is_about(notebook, path)
     assert list(working.iterdir()) == []
 
 
 @every_notebook
 def test_each_cell_that_shows_something_is_kept_with_its_output(path: Path) -> None:
     cells = [cell for cell in code_cells(load(path)) if shows_something(cell.source)]
-    assert len(cells) > 10
+    assert len(cells) > 5
     assert [cell.id for cell in cells if not cell.outputs] == []
 
 
@@ -129,6 +165,12 @@ def test_what_is_kept_has_no_warnings_and_no_errors(path: Path) -> None:
 
 
 @every_notebook
+def test_its_cells_are_short(path: Path) -> None:
+    lines = {cell.id: cell.source.count("\n") + 1 for cell in load(path).cells}
+    assert {cell for cell, count in lines.items() if count > 45} == set()
+
+
+@every_notebook
 def test_it_is_kept_as_the_script_that_runs_it_leaves_it(path: Path) -> None:
     notebook = load(path)
     normalized = load(path)
@@ -141,12 +183,12 @@ def test_it_is_kept_as_the_script_that_runs_it_leaves_it(path: Path) -> None:
 @every_notebook
 def test_it_has_a_plot(path: Path) -> None:
     kinds = [kind for c in code_cells(load(path)) for o in c.outputs for kind in o.get("data", {})]
-    assert kinds.count("image/png") == 1
+    assert "image/png" in kinds
 
 
 @every_notebook
-def test_what_is_kept_shows_the_revoked_passage_before_and_not_after(path: Path) -> None:
-    assert_revoked_passage_is_gone(load(path), path)
+def test_what_is_kept_shows_what_it_is_about(path: Path) -> None:
+    assert_it_shows_what_it_is_about(load(path), path)
 
 
 def test_normalizing_takes_out_the_times_and_the_python_of_a_run() -> None:

@@ -49,6 +49,7 @@ def synchronous(progress: list[SyncStatus]) -> None:
         client.wait_until_idle("box", "files", on_progress=progress.append)
         assert_type(client.list_records("box", "files", None), RecordPage)
         assert_type(client.iter_records("box", "files"), Iterator[SyncedRecord])
+        assert_type(client.iter_changes("box", "files", "c1"), Iterator[RecordPage])
         assert_type(client.download_content("r1", max_bytes=1), FileContent)
         with client.stream_content("r1") as content:
             assert_type(content.filename, str | None)
@@ -71,6 +72,7 @@ async def asynchronous() -> None:
         assert_type(client, AsyncManagedSyncClient)
         assert_type(await client.get_sync_status("box", "files"), SyncStatus)
         assert_type(client.iter_records("box", "files"), AsyncIterator[SyncedRecord])
+        assert_type(client.iter_changes("box", "files", None), AsyncIterator[RecordPage])
         async for record in client.iter_records("box", "files"):
             assert_type(record, SyncedRecord)
         async with client.stream_content("r1") as content:

@@ -62,6 +62,8 @@ def _lines(console: Console, name: str) -> Meter:
         told_at = time.monotonic()
         if now.phase == "comparing":
             said = f"{now.listed:,} records compared"
+        elif now.phase == "done" and not now.total and not now.deleted:
+            said = f"{now.listed:,} records compared, nothing to do"
         else:
             said = f"{now.done:,} of {now.total:,} changed records, {_details(now)}"
             if now.phase == "indexing" and now.done:

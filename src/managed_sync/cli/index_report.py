@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ _LONGEST_PLAN = 50
 
 def print_reports(reports: Mapping[PipelineName, IndexReport]) -> None:
     """Prints a line for each pipeline, and one for each record that is not indexed."""
-    table = plain_table("pipeline", "added", "updated", "same", "deleted", "failed", "chunks")
+    table = plain_table("pipeline", "added", "updated", "same", "deleted", "failed", "embedded")
     for pipeline, report in reports.items():
         counts = (*_counts(report), report.chunks_embedded)
         table.add_row(str(pipeline), *(f"{count:,}" for count in counts))
@@ -35,6 +35,13 @@ def print_reports(reports: Mapping[PipelineName, IndexReport]) -> None:
         f"{sum(report.seconds for report in reports.values()):.1f} s.",
         style="dim",
     )
+    if any(report.changes_only for report in reports.values()):
+        output.print(
+            "Only what changed since the last run was asked for. What was deleted is found by a "
+            "comparison of everything: once a day, or now with --full.",
+            style="dim",
+            soft_wrap=True,
+        )
     _print_failures(reports)
     if not all(report.complete for report in reports.values()):
         output.print("Stopped; the next run goes on from here.")
@@ -58,7 +65,7 @@ def print_plans(reports: Mapping[PipelineName, IndexReport]) -> None:
 def print_verification(found: Mapping[PipelineName, VerificationReport]) -> None:
     """Prints where the index, the ledger and the source disagree."""
     table = plain_table(
-        "pipeline", "records", "chunks", "missing", "unknown", "pending", "stale", "gone"
+        "pipeline", "records", "chunks", "missing", "unknown", "pending", "to index", "to delete"
     )
     for pipeline, report in found.items():
         source = report.source
@@ -79,10 +86,26 @@ def print_verification(found: Mapping[PipelineName, VerificationReport]) -> None
         print_reports(repairs)
         return
     _print_failures({name: report.source for name, report in found.items()})
-    if all(report.agrees for report in found.values()):
-        output.print("Index, ledger and source agree.")
-    else:
-        output.print("They do not agree; `managed-sync verify --repair` puts it right.")
+    output.print(_verdict(list(found.values())), markup=False, soft_wrap=True)
+
+
+def _verdict(reports: Sequence[VerificationReport]) -> str:
+    """In one sentence what the reports come to, with the remedy."""
+    if any(each.missing_chunks or each.unknown_chunks or each.unfinished for each in reports):
+        return "Index and ledger do not agree; `managed-sync verify --repair` puts it right."
+    sources = [each.source for each in reports]
+    failed = {failure.record_id for each in sources for failure in each.failed}
+    if any(change.record_id not in failed for each in sources for change in each.changes):
+        return (
+            "The source has changed since the last run; `managed-sync index` brings the index up "
+            "to date."
+        )
+    if failed:
+        return (
+            "Index and ledger agree. What is not indexed could not be read or written; later runs "
+            "try it again."
+        )
+    return "Index, ledger and source agree."
 
 
 def as_json(reports: Mapping[PipelineName, IndexReport | VerificationReport]) -> str:

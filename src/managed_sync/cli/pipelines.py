@@ -55,12 +55,14 @@ def status(
         "pipeline", "state", "synced (UTC)", "records", "indexed", "chunks", "failed"
     )
     notes: list[str] = []
+    has_folders = False
     with place.connect() as client, Ledger(place.ledger) as ledger:
         for name in chosen_pipelines(place, integration, sync_type):
             state = client.get_sync_status(*name)
             indexed = ledger.of(Pipeline(client.project_id, *name))
             records, chunks = indexed.counts()
             failures = indexed.failures()
+            has_folders |= name.sync_type == "files" and 0 < records < state.record_count
             synced_at = state.last_synced_at
             table.add_row(
                 str(name),
@@ -74,8 +76,10 @@ def status(
             notes += [f"{name}: {said}" for said in (state.error, *state.warnings) if said]
             notes += [f"{name}: {failure_line(failure)}" for failure in failures]
     output.print(table)
+    if has_folders:
+        output.print("Folders are records too, and not indexed.", style="dim")
     for note in notes:
-        output.print(note, markup=False)
+        output.print(note, markup=False, soft_wrap=True)
 
 
 def pull(

@@ -83,7 +83,7 @@ class AsyncManagedSyncClient(BaseClient):
     Raises:
         ConfigurationError: An argument is missing or makes no sense.
 
-    Example:
+    Examples:
         ```python
         async with AsyncManagedSyncClient("p1", "t", base_url="http://127.0.0.1:8080") as client:
             async for record in client.iter_records("googleDrive", "files"):
@@ -158,7 +158,7 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             ConfigurationError: The API takes no frequency.
 
-        Example:
+        Examples:
             client.enable_sync("googleDrive", "files")
         """
         return await self._driver.run(self._flows.enable_sync(integration, sync_type, frequency))
@@ -173,7 +173,7 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             NotFoundError: There is no such pipeline.
 
-        Example:
+        Examples:
             client.get_sync_status("googleDrive", "files").record_count
         """
         return await self._driver.run(self._flows.get_sync_status(integration, sync_type))
@@ -197,7 +197,7 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             SyncFailedError: The sync failed, is disabled, or did not end in time.
 
-        Example:
+        Examples:
             client.wait_until_idle("googleDrive", "files", timeout=60).record_count
         """
         return await self._driver.run(
@@ -220,7 +220,7 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             NotFoundError: There is no such pipeline.
 
-        Example:
+        Examples:
             page = client.list_records("googleDrive", "files")
         """
         return await self._driver.run(self._flows.list_records(integration, sync_type, cursor))
@@ -228,7 +228,8 @@ class AsyncManagedSyncClient(BaseClient):
     async def iter_records(self, integration: str, sync_type: str) -> AsyncIterator[SyncedRecord]:
         """All records of a pipeline, page after page.
 
-        The next page is fetched while one is consumed; no more than these two are held in memory.
+        The next page is fetched while one is consumed, unless that takes less than a millisecond;
+        no more than these two are held in memory.
 
         Args:
             integration: Such as ``"googleDrive"``.
@@ -238,7 +239,7 @@ class AsyncManagedSyncClient(BaseClient):
             ApiError: A page cannot be read, or the listing does not end; the message has the
                 number of the page. The records before it were handed out.
 
-        Example:
+        Examples:
             ```python
             async for record in client.iter_records("googleDrive", "files"):
                 print(record.id)
@@ -250,6 +251,38 @@ class AsyncManagedSyncClient(BaseClient):
             async for record in records:
                 yield record
 
+    async def iter_changes(
+        self, integration: str, sync_type: str, cursor: str | None = None
+    ) -> AsyncIterator[RecordPage]:
+        """Pages of what was added or changed since a cursor was given; of everything without one.
+
+        Where the API's cursors are made to be kept, as the hosted service's are, every page has a
+        ``resume_cursor``: keep it once the page is worked through, and the next time only changes
+        come. What was deleted is not among them. Where they are not, no page has one.
+
+        Args:
+            integration: Such as ``"googleDrive"``.
+            sync_type: Such as ``"files"``.
+            cursor: The ``resume_cursor`` of an earlier page.
+
+        Raises:
+            BadRequestError: The API does not take the cursor any more: begin again without one.
+            NotFoundError: The same; or there is no such pipeline.
+            ApiError: A page cannot be read, or the listing does not end; the message has the
+                number of the page. The pages before it were handed out.
+
+        Examples:
+            ```python
+            async for page in client.iter_changes("googleDrive", "files", cursor=None):
+                print(len(page.records), page.resume_cursor)
+            ```
+        """
+        async with aclosing(
+            self._driver.iterate(self._flows.iter_changes(integration, sync_type, cursor))
+        ) as pages:
+            async for page in pages:
+                yield page
+
     async def get_record(self, record_id: str) -> SyncedRecord:
         """One record.
 
@@ -260,7 +293,7 @@ class AsyncManagedSyncClient(BaseClient):
             NotFoundError: There is no such record.
             InvalidIdentifierError: It is not the id of a record.
 
-        Example:
+        Examples:
             client.get_record("r1").data["name"]
         """
         return await self._driver.run(self._flows.get_record(record_id))
@@ -278,7 +311,7 @@ class AsyncManagedSyncClient(BaseClient):
             ContentTooLargeError: The file is larger than ``max_bytes``; hardly more was read.
             IncompleteResponseError: There are not as many bytes as the API announced.
 
-        Example:
+        Examples:
             ```python
             with client.stream_content("r1") as content:
                 for part in content:
@@ -287,7 +320,7 @@ class AsyncManagedSyncClient(BaseClient):
         """
         opened = await self._driver.run(self._flows.open_content(record_id, max_bytes))
         async with aclosing(opened.response):
-            check = ContentCheck(record_id, opened.headers, max_bytes)
+            check = ContentCheck(record_id, opened, max_bytes)
             content_type, filename = content_kind(opened.headers)
             parts = self._driver.parts(opened, check)
             yield AsyncContentStream(content_type, filename, check.size, parts)
@@ -307,7 +340,7 @@ class AsyncManagedSyncClient(BaseClient):
             ContentTooLargeError: The file is larger than ``max_bytes``; hardly more was read.
             IncompleteResponseError: There are not as many bytes as the API announced.
 
-        Example:
+        Examples:
             client.download_content("r1").data
         """
         return await self._driver.run(self._flows.download_content(record_id, max_bytes))
@@ -323,7 +356,7 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             InvalidIdentifierError: The API cannot be asked about the subject or the object.
 
-        Example:
+        Examples:
             client.check_access("alice@example.com", "viewer", "file:3f2a")
         """
         return await self._driver.run(self._flows.check_access(subject, relation, object_id))
@@ -338,7 +371,7 @@ class AsyncManagedSyncClient(BaseClient):
             AccessCheckError: Some check has no decision; ``undecided`` names the objects of the
                 first request that failed. No decision of the others is handed out.
 
-        Example:
+        Examples:
             check = AccessCheck(subject="alice@example.com", relation="viewer", object="file:3f2a")
             client.batch_check_access([check])
         """
@@ -358,7 +391,7 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             ResponseFormatError: The list cannot be read, or not to its end.
 
-        Example:
+        Examples:
             client.list_users("file:3f2a", "viewer")
         """
         return await self._driver.run(self._flows.list_users(object_id, relation))
@@ -379,7 +412,7 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             ResponseFormatError: The list cannot be read, or not to its end.
 
-        Example:
+        Examples:
             client.list_objects("alice@example.com", "viewer", "file")
         """
         return await self._driver.run(self._flows.list_objects(subject, relation, object_type))
@@ -397,7 +430,7 @@ class AsyncManagedSyncClient(BaseClient):
         Raises:
             ResponseFormatError: The tree is of no known form.
 
-        Example:
+        Examples:
             client.expand("alice@example.com", "viewer", "file:3f2a").granted
         """
         return await self._driver.run(self._flows.expand(subject, relation, object_id))

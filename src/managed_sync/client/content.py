@@ -8,7 +8,7 @@ from email.message import Message
 from email.utils import collapse_rfc2231_value
 from urllib.parse import urljoin, urlsplit
 
-from managed_sync.client.operations import Request
+from managed_sync.client.operations import Answer, Request
 from managed_sync.errors import (
     ConfigurationError,
     ContentTooLargeError,
@@ -76,19 +76,20 @@ class ContentCheck:
 
     Args:
         record_id: The record, for messages.
-        headers: The answer's headers, with names in lower case.
+        answer: The answer, whose headers say what to expect.
         max_bytes: The limit.
 
     Raises:
         ContentTooLargeError: The announced size is over the limit; nothing needs to be read.
     """
 
-    def __init__(self, record_id: str, headers: Mapping[str, str], max_bytes: int) -> None:
+    def __init__(self, record_id: str, answer: Answer, max_bytes: int) -> None:
         self._record_id = record_id
+        self._answer = answer
         self._max_bytes = max_bytes
         self._count = 0
-        self._announced = _announced_length(headers)
-        self._is_encoded = headers.get("content-encoding", "identity") != "identity"
+        self._announced = _announced_length(answer.headers)
+        self._is_encoded = answer.headers.get("content-encoding", "identity") != "identity"
         self.size = None if self._is_encoded else self._announced
         if self.size is not None:
             self._refuse_over_limit(self.size)
@@ -112,14 +113,18 @@ class ContentCheck:
         if self._announced is not None and received != self._announced:
             raise IncompleteResponseError(
                 f"The content of record {self._record_id} is not whole: {received:,} of "
-                f"{self._announced:,} bytes came. Try again."
+                f"{self._announced:,} bytes came. Try again.",
+                status=self._answer.status,
+                request_id=self._answer.request_id,
             )
 
     def _refuse_over_limit(self, size: int) -> None:
         if size > self._max_bytes:
             raise ContentTooLargeError(
                 f"The content of record {self._record_id} is larger than the limit of "
-                f"{self._max_bytes:,} bytes; pass a larger max_bytes to read it."
+                f"{self._max_bytes:,} bytes; pass a larger max_bytes to read it.",
+                status=self._answer.status,
+                request_id=self._answer.request_id,
             )
 
 
@@ -154,7 +159,7 @@ def check_max_bytes(max_bytes: int) -> None:
         raise ConfigurationError(f"max_bytes is a whole number, 0 or more, not {max_bytes!r}.")
 
 
-def redirect_target(request: Request, base_url: str, current_url: str, location: str) -> str:
+def redirect_target(request: Request, answer: Answer, base_url: str, current_url: str) -> str:
     """Where a redirect of content leads, if it may be followed: to https, or to the same host.
 
     A redirect from https to http is refused on the same host too.
@@ -164,19 +169,25 @@ def redirect_target(request: Request, base_url: str, current_url: str, location:
             address of a stored file is often a secret in itself.
     """
     try:
-        url = urljoin(current_url, location)
+        url = urljoin(current_url, answer.headers["location"])
         target, own = urlsplit(url), urlsplit(base_url)
         host = target.hostname
         _ = target.port
     except ValueError:
         host, url = None, ""
     if not host:
-        raise ResponseFormatError(f"{request} was answered with a redirect that leads nowhere.")
+        raise ResponseFormatError(
+            f"{request} was answered with a redirect that leads nowhere.",
+            status=answer.status,
+            request_id=answer.request_id,
+        )
     if target.scheme == "https" or (target.scheme == own.scheme and host == own.hostname):
         return url
     raise ResponseFormatError(
         f"{request} was answered with a redirect to {target.scheme}://{host}, which is not "
-        f"followed: content comes over https, or from the API's own host."
+        f"followed: content comes over https, or from the API's own host.",
+        status=answer.status,
+        request_id=answer.request_id,
     )
 
 

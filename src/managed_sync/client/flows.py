@@ -83,6 +83,8 @@ _FIRST_POLL_SECONDS = 0.2
 _POLL_GROWTH = 1.5
 _LONGEST_POLL_SECONDS = 5.0
 _MOST_TIMES_ASKED_AGAIN = 6
+# A caller who is back sooner would only pay for the changes between threads.
+_SECONDS_WORTH_READING_AHEAD = 0.001
 _ABOUT_SIZE = re.compile(r"too (large|long|many|big)|at most|maximum|exceed|limit", re.IGNORECASE)
 
 
@@ -172,17 +174,12 @@ class Flows:
         return self._ask(self._api.list_records(integration, sync_type, cursor))
 
     def iter_records(self, integration: str, sync_type: str) -> Flow[None]:
-        """Reads all pages, each while the one before it is consumed."""
-        walk = PageWalk(f"{integration} {sync_type}")
-        more = True
-        coming = yield Begin(self._page(integration, sync_type, walk))
-        while more:
-            page: RecordPage = yield Finish(coming)
-            more = walk.follow(page.next_cursor, is_empty=not page.records)
-            if more:
-                # The next page, and no more than it, is on its way while this one is consumed.
-                coming = yield Begin(self._page(integration, sync_type, walk))
-            yield Emit(page.records)
+        """Reads all records."""
+        return self._pages(integration, sync_type, None, lambda page: page.records)
+
+    def iter_changes(self, integration: str, sync_type: str, cursor: str | None) -> Flow[None]:
+        """Reads all pages from a cursor on."""
+        return self._pages(integration, sync_type, cursor, lambda page: (page,))
 
     def get_record(self, record_id: str) -> Flow[SyncedRecord]:
         """Reads one record."""
@@ -336,12 +333,37 @@ class Flows:
                 yield from turn.wait()
                 opened = yield Open(request, url, None)
             _logger.debug("%s was answered with %d", request, opened.status)
-            location = opened.headers.get("location")
-            if opened.status not in REDIRECTS or not location:
+            if opened.status not in REDIRECTS or not opened.headers.get("location"):
                 raise_for_status(request, opened)
                 return opened
-            url = redirect_target(request, self._base_url, url, location)
-        raise ResponseFormatError(f"{request} was redirected more than {MOST_REDIRECTS} times.")
+            url = redirect_target(request, opened, self._base_url, url)
+        raise ResponseFormatError(
+            f"{request} was redirected more than {MOST_REDIRECTS} times.",
+            status=opened.status,
+            request_id=opened.request_id,
+        )
+
+    def _pages(
+        self,
+        integration: str,
+        sync_type: str,
+        cursor: str | None,
+        emitted: Callable[[RecordPage], Sequence[SyncedRecord] | Sequence[RecordPage]],
+    ) -> Flow[None]:
+        """Reads all pages, each while the one before it is consumed if that takes any time."""
+        walk = PageWalk(f"{integration} {sync_type}", cursor)
+        page: RecordPage = yield from self._page(integration, sync_type, walk)
+        is_ahead = True
+        while walk.follow(page.next_cursor, is_empty=not page.records):
+            following = self._page(integration, sync_type, walk)
+            coming = (yield Begin(following)) if is_ahead else None
+            began = self._clock.monotonic()
+            yield Emit(emitted(page))
+            consumed_in = self._clock.monotonic() - began
+            del page  # two in memory would double what the garbage collection has to look at
+            page = (yield Finish(coming)) if is_ahead else (yield from following)
+            is_ahead = consumed_in > _SECONDS_WORTH_READING_AHEAD
+        yield Emit(emitted(page))
 
     def _page(self, integration: str, sync_type: str, walk: PageWalk) -> Flow[RecordPage]:
         """The page at which a walk has arrived, asked for again if its cursor leads astray."""

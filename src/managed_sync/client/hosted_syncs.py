@@ -17,7 +17,7 @@ from managed_sync.client.operations import (
     parse_model,
     path_segment,
 )
-from managed_sync.errors import ResponseFormatError
+from managed_sync.errors import NotFoundError, ResponseFormatError
 from managed_sync.identifiers import RecordOfSync
 from managed_sync.models import RecordPage, SyncedRecord, SyncState, SyncStatus
 
@@ -140,7 +140,12 @@ def get_status(sync: HostedSync) -> Operation[SyncStatus]:
 
 
 def list_records(sync: HostedSync, cursor: str | None) -> Operation[RecordPage]:
-    """One page of records; its cursor can be kept, also that of the last page."""
+    """One page of records; a cursor that is to be kept names its sync, as record ids do.
+
+    Raises:
+        NotFoundError: The cursor was kept of another sync.
+    """
+    cursor = _cursor_of(sync, cursor)
 
     def parse(answer: Answer) -> RecordPage:
         page = parse_model(_Page, parse_json(answer))
@@ -152,10 +157,11 @@ def list_records(sync: HostedSync, cursor: str | None) -> Operation[RecordPage]:
             raise ResponseFormatError(
                 "The page is not the last one, and has no cursor that leads to the next one."
             )
+        latest = page.paging.cursor or cursor
         return RecordPage(
             records=records,
             next_cursor=None if is_caught_up else page.paging.cursor,
-            resume_cursor=page.paging.cursor or cursor,
+            resume_cursor=f"{sync.id}/{latest}" if latest else None,
         )
 
     params = {} if cursor is None else {"cursor": cursor}
@@ -192,6 +198,20 @@ def _record(sync: HostedSync, document: Any) -> SyncedRecord:
         permissions=said.permissions or {},
         updated_at=said.updated_at,
     )
+
+
+def _cursor_of(sync: HostedSync, cursor: str | None) -> str | None:
+    """The service's own cursor: a sync that was made anew must not go on from the old one's."""
+    kept_of, slash, own = (cursor or "").partition("/")
+    if not slash or (kept_of != sync.id and not _is_uuid(kept_of)):
+        return cursor
+    if kept_of != sync.id:
+        raise NotFoundError(
+            f"The cursor belongs to the sync {kept_of}, and not to {sync.id}, which has its name "
+            f"now. Begin again without a cursor.",
+            status=404,
+        )
+    return own
 
 
 def _is_uuid(value: object) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from urllib.parse import quote, urlencode
 
 import httpx
 from pydantic import SecretStr
@@ -100,10 +101,11 @@ def http_request(
     """The request of httpx that a step asks for."""
     request = step.request
     if isinstance(step, Send):
+        # Encoded here, since httpx parses a URL twice where it gets params beside it.
+        query = f"?{urlencode(request.params, quote_via=quote)}" if request.params else ""
         return client.build_request(
             request.method,
-            f"{base_url}{request.path}",
-            params=dict(request.params),
+            f"{base_url}{request.path}{query}",
             json=request.body,
             headers=_authorization(step.token),
         )

@@ -16,13 +16,14 @@ class PageWalk:
 
     Args:
         listing: What is listed, for messages.
+        cursor: Where it begins, if that is not its beginning.
     """
 
-    def __init__(self, listing: str = "records") -> None:
-        self.cursor: str | None = None
+    def __init__(self, listing: str = "records", cursor: str | None = None) -> None:
+        self.cursor = cursor
         self._listing = listing
         self._page = 1
-        self._seen: set[bytes] = set()
+        self._seen: set[bytes] = set() if cursor is None else {_digest(cursor)}
 
     def follow(self, next_cursor: str | None, *, is_empty: bool) -> bool:
         """Takes the next cursor; ``False`` when the page was the last one.

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 from pydantic import SecretStr
 
 from managed_sync.client.operations import Answer, Request
-from managed_sync.models import SyncedRecord
+from managed_sync.models import RecordPage, SyncedRecord
 
 __all__ = [
     "Authorize",
@@ -124,7 +124,7 @@ class Finish:
 class Emit:
     """Hand records to the caller, and go on when they are consumed."""
 
-    records: Sequence[SyncedRecord]
+    records: Sequence[SyncedRecord] | Sequence[RecordPage]
 
 
 Step: TypeAlias = (

@@ -82,7 +82,7 @@ class ManagedSyncClient(BaseClient):
     Raises:
         ConfigurationError: An argument is missing or makes no sense.
 
-    Example:
+    Examples:
         >>> client = ManagedSyncClient(project_id="p1", token="t", base_url="http://127.0.0.1:8080")
         >>> client.project_id
         'p1'
@@ -157,7 +157,7 @@ class ManagedSyncClient(BaseClient):
         Raises:
             ConfigurationError: The API takes no frequency.
 
-        Example:
+        Examples:
             client.enable_sync("googleDrive", "files")
         """
         return self._driver.run(self._flows.enable_sync(integration, sync_type, frequency))
@@ -172,7 +172,7 @@ class ManagedSyncClient(BaseClient):
         Raises:
             NotFoundError: There is no such pipeline.
 
-        Example:
+        Examples:
             client.get_sync_status("googleDrive", "files").record_count
         """
         return self._driver.run(self._flows.get_sync_status(integration, sync_type))
@@ -196,7 +196,7 @@ class ManagedSyncClient(BaseClient):
         Raises:
             SyncFailedError: The sync failed, is disabled, or did not end in time.
 
-        Example:
+        Examples:
             client.wait_until_idle("googleDrive", "files", timeout=60).record_count
         """
         return self._driver.run(
@@ -219,7 +219,7 @@ class ManagedSyncClient(BaseClient):
         Raises:
             NotFoundError: There is no such pipeline.
 
-        Example:
+        Examples:
             page = client.list_records("googleDrive", "files")
         """
         return self._driver.run(self._flows.list_records(integration, sync_type, cursor))
@@ -227,7 +227,8 @@ class ManagedSyncClient(BaseClient):
     def iter_records(self, integration: str, sync_type: str) -> Iterator[SyncedRecord]:
         """All records of a pipeline, page after page.
 
-        The next page is fetched while one is consumed; no more than these two are held in memory.
+        The next page is fetched while one is consumed, unless that takes less than a millisecond;
+        no more than these two are held in memory.
 
         Args:
             integration: Such as ``"googleDrive"``.
@@ -237,13 +238,41 @@ class ManagedSyncClient(BaseClient):
             ApiError: A page cannot be read, or the listing does not end; the message has the
                 number of the page. The records before it were handed out.
 
-        Example:
+        Examples:
             ```python
             for record in client.iter_records("googleDrive", "files"):
                 print(record.id)
             ```
         """
         return self._driver.iterate(self._flows.iter_records(integration, sync_type))
+
+    def iter_changes(
+        self, integration: str, sync_type: str, cursor: str | None = None
+    ) -> Iterator[RecordPage]:
+        """Pages of what was added or changed since a cursor was given; of everything without one.
+
+        Where the API's cursors are made to be kept, as the hosted service's are, every page has a
+        ``resume_cursor``: keep it once the page is worked through, and the next time only changes
+        come. What was deleted is not among them. Where they are not, no page has one.
+
+        Args:
+            integration: Such as ``"googleDrive"``.
+            sync_type: Such as ``"files"``.
+            cursor: The ``resume_cursor`` of an earlier page.
+
+        Raises:
+            BadRequestError: The API does not take the cursor any more: begin again without one.
+            NotFoundError: The same; or there is no such pipeline.
+            ApiError: A page cannot be read, or the listing does not end; the message has the
+                number of the page. The pages before it were handed out.
+
+        Examples:
+            ```python
+            for page in client.iter_changes("googleDrive", "files", cursor=None):
+                print(len(page.records), page.resume_cursor)
+            ```
+        """
+        return self._driver.iterate(self._flows.iter_changes(integration, sync_type, cursor))
 
     def get_record(self, record_id: str) -> SyncedRecord:
         """One record.
@@ -255,7 +284,7 @@ class ManagedSyncClient(BaseClient):
             NotFoundError: There is no such record.
             InvalidIdentifierError: It is not the id of a record.
 
-        Example:
+        Examples:
             client.get_record("r1").data["name"]
         """
         return self._driver.run(self._flows.get_record(record_id))
@@ -273,7 +302,7 @@ class ManagedSyncClient(BaseClient):
             ContentTooLargeError: The file is larger than ``max_bytes``; hardly more was read.
             IncompleteResponseError: There are not as many bytes as the API announced.
 
-        Example:
+        Examples:
             ```python
             with client.stream_content("r1") as content:
                 for part in content:
@@ -282,7 +311,7 @@ class ManagedSyncClient(BaseClient):
         """
         opened = self._driver.run(self._flows.open_content(record_id, max_bytes))
         with closing(opened.response):
-            check = ContentCheck(record_id, opened.headers, max_bytes)
+            check = ContentCheck(record_id, opened, max_bytes)
             content_type, filename = content_kind(opened.headers)
             parts = self._driver.parts(opened, check)
             yield ContentStream(content_type, filename, check.size, parts)
@@ -302,7 +331,7 @@ class ManagedSyncClient(BaseClient):
             ContentTooLargeError: The file is larger than ``max_bytes``; hardly more was read.
             IncompleteResponseError: There are not as many bytes as the API announced.
 
-        Example:
+        Examples:
             client.download_content("r1").data
         """
         return self._driver.run(self._flows.download_content(record_id, max_bytes))
@@ -318,7 +347,7 @@ class ManagedSyncClient(BaseClient):
         Raises:
             InvalidIdentifierError: The API cannot be asked about the subject or the object.
 
-        Example:
+        Examples:
             client.check_access("alice@example.com", "viewer", "file:3f2a")
         """
         return self._driver.run(self._flows.check_access(subject, relation, object_id))
@@ -333,7 +362,7 @@ class ManagedSyncClient(BaseClient):
             AccessCheckError: Some check has no decision; ``undecided`` names the objects of the
                 first request that failed. No decision of the others is handed out.
 
-        Example:
+        Examples:
             check = AccessCheck(subject="alice@example.com", relation="viewer", object="file:3f2a")
             client.batch_check_access([check])
         """
@@ -353,7 +382,7 @@ class ManagedSyncClient(BaseClient):
         Raises:
             ResponseFormatError: The list cannot be read, or not to its end.
 
-        Example:
+        Examples:
             client.list_users("file:3f2a", "viewer")
         """
         return self._driver.run(self._flows.list_users(object_id, relation))
@@ -374,7 +403,7 @@ class ManagedSyncClient(BaseClient):
         Raises:
             ResponseFormatError: The list cannot be read, or not to its end.
 
-        Example:
+        Examples:
             client.list_objects("alice@example.com", "viewer", "file")
         """
         return self._driver.run(self._flows.list_objects(subject, relation, object_type))
@@ -392,7 +421,7 @@ class ManagedSyncClient(BaseClient):
         Raises:
             ResponseFormatError: The tree is of no known form.
 
-        Example:
+        Examples:
             client.expand("alice@example.com", "viewer", "file:3f2a").granted
         """
         return self._driver.run(self._flows.expand(subject, relation, object_id))

@@ -37,7 +37,6 @@ from managed_sync.client.steps import (
     Together,
     WaitFor,
 )
-from managed_sync.models import SyncedRecord
 
 __all__ = ["TaskDriver"]
 
@@ -87,7 +86,7 @@ class TaskDriver:
             failure = None
             flow.close()
 
-    async def iterate(self, flow: Flow[None]) -> AsyncGenerator[SyncedRecord, None]:
+    async def iterate(self, flow: Flow[None]) -> AsyncGenerator[Any, None]:
         """Like ``run``, for a flow that emits records and has another one in the background."""
         answer: Any = None
         failure: Exception | None = None
@@ -172,7 +171,7 @@ class TaskDriver:
 
     async def _drain(self, step: Drain) -> bytes:
         async with aclosing(step.opened.response):
-            check = ContentCheck(step.record_id, step.opened.headers, step.max_bytes)
+            check = ContentCheck(step.record_id, step.opened, step.max_bytes)
             return b"".join([part async for part in self.parts(step.opened, check)])
 
     async def parts(self, opened: Opened, check: ContentCheck) -> AsyncIterator[bytes]:

@@ -39,7 +39,6 @@ from managed_sync.client.steps import (
     Together,
     WaitFor,
 )
-from managed_sync.models import SyncedRecord
 
 __all__ = ["ThreadDriver"]
 
@@ -93,7 +92,7 @@ class ThreadDriver:
             failure = None
             flow.close()
 
-    def iterate(self, flow: Flow[None]) -> Iterator[SyncedRecord]:
+    def iterate(self, flow: Flow[None]) -> Iterator[Any]:
         """Like ``run``, for a flow that emits records and has another one in the background."""
         answer: Any = None
         failure: Exception | None = None
@@ -178,7 +177,7 @@ class ThreadDriver:
 
     def _drain(self, step: Drain) -> bytes:
         with closing(step.opened.response):
-            check = ContentCheck(step.record_id, step.opened.headers, step.max_bytes)
+            check = ContentCheck(step.record_id, step.opened, step.max_bytes)
             return b"".join(self.parts(step.opened, check))
 
     def parts(self, opened: Opened, check: ContentCheck) -> Iterator[bytes]:

@@ -34,7 +34,7 @@ def attributed(
         DocumentError: A piece says that it is of another object, or has metadata that no store
             takes.
     """
-    ids = ChunkIds(document.object_id)
+    ids = ChunkIds(document.metadata)
     structure = Outline(document.text)
     starts = [section.start for section in structure.sections]
     chunks: list[Chunk] = []

@@ -6,7 +6,7 @@ What is promised, and tested:
 - every character but white space is in some chunk;
 - no chunk has more than ``chunk_size`` tokens, and no word is cut that is not longer than that;
 - a table or code block that fits into a chunk stands whole in one;
-- the same text in the same object gives the same ``chunk_id`` in every process, and an edit
+- the same text in the same record gives the same ``chunk_id`` in every process, and an edit
   changes no chunk of another section.
 """
 
@@ -41,7 +41,7 @@ class Chunker:
     Raises:
         ConfigurationError: A size makes no sense, or the encoding cannot be had.
 
-    Example:
+    Examples:
         >>> document = SourceDocument("# Plan\n\nWe build it.", {"object_id": "file:1"})
         >>> [chunk.metadata["heading"] for chunk in Chunker().split(document)]
         ['Plan']
@@ -70,10 +70,9 @@ class Chunker:
         document = SourceDocument(document.text, document.metadata)
         text = document.text
         structure = Outline(text)
-        places = [section.start for section in structure.sections]
-        encoded = EncodedText(text, self._tokenizer, places, self._size)
+        encoded = EncodedText(text, self._tokenizer)
         cutter = Cutter(text, structure, encoded, self._size, self._overlap)
-        ids = ChunkIds(document.object_id)
+        ids = ChunkIds(document.metadata)
         chunks: list[Chunk] = []
         for start, end, tokens, heading, page in cutter.passages():
             content = text[start:end]

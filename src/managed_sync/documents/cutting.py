@@ -99,11 +99,11 @@ class Cutter:
 
     def _cut(self, start: int, end: int, heading: str) -> Iterator[Passage]:
         """Cuts one span: each chunk begins where the last ended, less the overlap."""
-        until = end
+        total = self._encoded.before(end)
         end = self._before_space(start, end)
         start = fresh = self._after_space(start, end)
         while fresh < end:
-            cut = self._cut_after(start, fresh, end, until)
+            cut = self._cut_after(start, fresh, end, total)
             if cut is None:
                 # The next word does not fit beside the overlap.
                 start = fresh
@@ -113,15 +113,16 @@ class Cutter:
             fresh = self._after_space(stop, end)
             start = self._overlap_start(start, stop, fresh) if fresh < end else fresh
 
-    def _cut_after(self, start: int, fresh: int, end: int, until: int) -> tuple[int, int] | None:
+    def _cut_after(self, start: int, fresh: int, end: int, total: int) -> tuple[int, int] | None:
         """Where the chunk from ``start`` stops, beyond ``fresh``, and its number of tokens.
 
+        ``total`` is how many tokens there are before the end of the span.
         ``None`` if there is an overlap and not even one whole word fits after it.
         """
         before = self._encoded.before(start)
         budget = self._size
         while True:
-            if self._encoded.before(until) <= before + budget:
+            if total <= before + budget:
                 stop: int | None = end
             else:
                 limit = min(self._encoded.end_of(before + budget), end)
@@ -218,4 +219,6 @@ class Cutter:
         return found.start() if found else end
 
     def _before_space(self, start: int, end: int) -> int:
-        return start + len(self._text[start:end].rstrip())
+        while start < end and self._text[end - 1].isspace():
+            end -= 1
+        return end

@@ -34,7 +34,7 @@ class DocumentMaker:
     ) -> None:
         self._project_id = project_id
         self._pool = pool
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._object_id = object_id
         self._templates = templates
 
@@ -81,10 +81,10 @@ class DocumentMaker:
         return LoadFailure(record.id, self._object_id(record), title, str(error), error)
 
     def _check_size(self, record: SyncedRecord, size: int) -> None:
-        if size > self._max_bytes:
+        if size > self.max_bytes:
             raise ContentTooLargeError(
                 f"{record_metadata.title(record)} has {size:,} bytes; the limit is "
-                f"{self._max_bytes:,}. Raise max_bytes to load it."
+                f"{self.max_bytes:,}. Raise max_bytes to load it."
             )
 
     def _document(self, record: SyncedRecord, text: str, mime_type: str) -> SourceDocument:

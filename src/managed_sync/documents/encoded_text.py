@@ -16,22 +16,14 @@ With another encoding every passage is encoded again.
 from __future__ import annotations
 
 import re
-from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
-from itertools import accumulate, pairwise
+from bisect import bisect_right
 from string import punctuation
 
 from managed_sync.documents.tokens import Tokenizer, well_formed
 
 __all__ = ["EncodedText"]
 
-_LINE = re.compile(r"\n(?=[^\s/])")
 _INDENTED = re.compile(r"[^\S\r\n]+\S")
-# The tokens' ends are found out for a whole part, so large parts are taken apart further.
-_PART = 300
-# A section of so many characters for each token of a passage is probably cut.
-_LONG = 4
 _SHORT = 64
 # Beyond this, a script without spaces is at work.
 _FAR = 1000
@@ -43,46 +35,24 @@ class EncodedText:
     Args:
         text: The text.
         tokenizer: What says what a token is.
-        places: Where it will be asked about most: it is quickest there.
-        size: How many tokens the passages will have, about.
     """
 
-    def __init__(
-        self, text: str, tokenizer: Tokenizer, places: Iterable[int] = (), size: int = 512
-    ) -> None:
+    def __init__(self, text: str, tokenizer: Tokenizer) -> None:
         self._text = text = well_formed(text)
         self._tokenizer = tokenizer
-        self._size = size
-        self._starts = [0, len(text)]
-        if tokenizer.is_additive:
-            self._starts[1:1] = self._parts(places)
-        self._tokens = [tokenizer.encode(text[start:end]) for start, end in pairwise(self._starts)]
-        self._totals = [0, *accumulate(map(len, self._tokens))]
-        self._widths: dict[int, bytes] = {}
-        self._ends: dict[int, array[int]] = {}
+        self._ends = tokenizer.ends(text)
         # Passages with the same end are counted one after the other.
         self._stop = self._boundary = -1
         self._up_to = 0
 
     def before(self, offset: int) -> int:
         """How many tokens end at or before a character."""
-        part = bisect_right(self._starts, offset) - 1
-        if self._starts[part] == offset:
-            return self._totals[part]
-        return self._totals[part] + bisect_right(self._ends_in(part), offset) - 1
+        return bisect_right(self._ends, offset)
 
     def end_of(self, tokens: int) -> int:
         """The character at which this many tokens end; the end of the text if it has fewer."""
-        tokens = min(tokens, self._totals[-1])
-        part = bisect_left(self._totals, tokens) - 1
-        if part < 0:
-            return 0
-        if tokens == self._totals[part + 1]:
-            return self._starts[part + 1]
-        index = tokens - self._totals[part]
-        if part in self._ends or index > _PART:
-            return self._ends_in(part)[index]
-        return self._starts[part] + sum(self._widths_in(part)[:index])
+        tokens = min(tokens, len(self._ends))
+        return self._ends[tokens - 1] if tokens > 0 else 0
 
     def count(self, start: int, stop: int) -> int:
         """How many tokens the passage has on its own, exactly.
@@ -103,8 +73,8 @@ class EncodedText:
             self._stop, self._up_to = stop, 0
             self._boundary = self._boundary_before(stop)
             if self._boundary > 0:
-                before = self._before_boundary(self._boundary)
-                self._up_to = before + self._short(self._boundary, stop)
+                short = self._short(self._boundary, stop)
+                self._up_to = self.before(self._boundary) + short
         return self._up_to
 
     def _count_from(self, start: int, stop: int) -> tuple[int, int]:
@@ -114,28 +84,11 @@ class EncodedText:
         first = self._space_after(start, stop)
         return self.before(first) - self._short(start, first), first
 
-    def _parts(self, places: Iterable[int]) -> Iterator[int]:
-        at = 0
-        for place in (*places, len(self._text)):
-            if place - at > _LONG * self._size:
-                while at + _PART < place and (line := _LINE.search(self._text, at + _PART, place)):
-                    at = line.end()
-                    yield at
-            at = place
-            if 0 < place < len(self._text) and self._line_begins(place):
-                yield place
-
     def _short(self, start: int, stop: int) -> int:
         """The tokens of a few characters, most of which have been there before."""
         if stop - start > _SHORT:
             return len(self._tokenizer.encode(self._text[start:stop]))
         return self._tokenizer.short_counts[self._text[start:stop]]
-
-    def _before_boundary(self, place: int) -> int:
-        part = bisect_right(self._starts, place) - 1
-        if self._starts[part] < place < self._starts[part + 1] <= place + _SHORT:
-            return self._totals[part + 1] - self._short(place, self._starts[part + 1])
-        return self.before(place)
 
     def _line_begins(self, place: int) -> bool:
         if place == 0:
@@ -174,16 +127,3 @@ class EncodedText:
         while space > 0 and text[space - 1].isspace():
             space = text.rfind(" ", low, space)
         return space
-
-    def _widths_in(self, part: int) -> bytes:
-        widths = self._widths.get(part)
-        if widths is None:
-            widths = self._widths[part] = self._tokenizer.widths(self._tokens[part])
-        return widths
-
-    def _ends_in(self, part: int) -> array[int]:
-        ends = self._ends.get(part)
-        if ends is None:
-            ends = array("Q", accumulate(self._widths_in(part), initial=self._starts[part]))
-            self._ends[part] = ends
-        return ends

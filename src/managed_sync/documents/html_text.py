@@ -19,7 +19,7 @@ _TAGS = re.compile(r"(?:</?[a-z][^<>]*>\s*)+", re.IGNORECASE)
 def bare_text(page: str) -> str:
     """What stands between the tags, a paragraph each.
 
-    Example:
+    Examples:
         >>> bare_text("<div><div><p>Deep &amp; down.</p></div></div>")
         'Deep & down.'
     """

@@ -107,7 +107,7 @@ class DocumentLoader:
     Raises:
         ConfigurationError: A limit is too low to load anything.
 
-    Example:
+    Examples:
         ```python
         for loaded in DocumentLoader(client).load("googleDrive", "files"):
             if isinstance(loaded, LoadFailure):

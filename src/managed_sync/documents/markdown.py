@@ -44,7 +44,7 @@ def clean(text: str) -> str:
 def escape(text: str) -> str:
     r"""Text in which no line is a heading, opens a code block, or starts a page.
 
-    Example:
+    Examples:
         >>> escape("# 3 of 4")
         '\\# 3 of 4'
     """
@@ -87,7 +87,7 @@ def code_block(text: str, language: str = "") -> str:
 def table(rows: Iterable[Sequence[str]]) -> str:
     """A table whose first row is its header; rows of unequal length are filled up.
 
-    Example:
+    Examples:
         >>> print(table([["Name", "Pay"], ["Ann", "10"]]))
         | Name | Pay |
         | --- | --- |

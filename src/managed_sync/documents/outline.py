@@ -100,18 +100,15 @@ class Outline:
         start = self._run_start(low)
         while start > 0 and text[start - 1] in _CLOSERS:
             start -= 1
-        ends = _SENTENCE_END.finditer(text, max(0, start - 1), self._next_end(high))
-        starts = (end.end() for end in ends)
-        # A small letter follows abbreviations ("e.g. this"), seldom the end of a sentence.
-        found = {at for at in starts if low <= at < high and not text[at].islower()}
-        if self._has_code(low, high):
-            lines = (line.end() for line in _LINE.finditer(text, max(0, low - 1), high - 1))
-            found.update(line for line in lines if self._stands_for_itself(line))
-        else:
-            until = self._next_end(high) + _LONGEST_MARKER
-            lines = (line.end() for line in _OWN_LINE.finditer(text, max(0, low - 1), until))
-            found.update(line for line in lines if line < high and not self._after_gap(line))
-        return sorted(found)
+        until = self._next_end(high)
+        found: list[int] = []
+        for end in _SENTENCE_END.finditer(text, max(0, start - 1), until):
+            place = end.end()
+            # A small letter follows abbreviations ("e.g. this"), seldom the end of a sentence.
+            if low <= place < high and not text[place].islower():
+                found.append(place)
+        lines = self._own_lines(low, high, until)
+        return sorted({*found, *lines}) if lines else found
 
     def is_in_block(self, place: int) -> bool:
         """Whether cutting at a place may tear a table or a code block apart."""
@@ -188,6 +185,18 @@ class Outline:
         """Whether a code block lies, at least in part, between two places."""
         index = bisect_left(self._code_starts, high) - 1
         return index >= 0 and self._code_ends[index] > low
+
+    def _own_lines(self, low: int, high: int, until: int) -> list[int]:
+        """Where lines begin that stand for themselves."""
+        text = self._text
+        first = max(0, low - 1)
+        if text.find("\n", first, high) < 0:
+            return []
+        if self._has_code(low, high):
+            lines = [line.end() for line in _LINE.finditer(text, first, high - 1)]
+            return [line for line in lines if self._stands_for_itself(line)]
+        lines = [line.end() for line in _OWN_LINE.finditer(text, first, until + _LONGEST_MARKER)]
+        return [line for line in lines if line < high and not self._after_gap(line)]
 
     def _in_code(self, place: int) -> bool:
         return self._code_around(place) is not None

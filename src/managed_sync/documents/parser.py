@@ -20,7 +20,7 @@ class Parser(Protocol):
     and goes on with the others. Where it can be pickled, it runs in worker processes, so it should
     not rely on what it remembers of other files.
 
-    Example:
+    Examples:
         ```python
         def parse_notes(data: bytes, *, content_type: str, filename: str) -> str:
             return data.decode("utf-8")

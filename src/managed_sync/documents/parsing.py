@@ -130,7 +130,7 @@ class FileParser:
 class KreuzbergParser(FileParser):
     r"""Reads whatever ``kreuzberg`` reads with it: the fastest choice.
 
-    Example:
+    Examples:
         >>> KreuzbergParser()(b"<h1>Hi</h1>", content_type="text/html")
         '# Hi\n'
     """
@@ -149,7 +149,7 @@ class UnstructuredParser(FileParser):
             extra ``unstructured-pdf``; models are downloaded by ``unstructured`` itself.
         languages: The languages of scans, as Tesseract calls them.
 
-    Example:
+    Examples:
         ```python
         ManagedSyncLoader(..., parser=UnstructuredParser(pdf_strategy="ocr_only"))
         ```
@@ -184,7 +184,7 @@ def parse(
         ParsingError: The file is damaged, encrypted, or of a type without text.
         MissingExtraError: The library that reads this format is not installed.
 
-    Example:
+    Examples:
         >>> parse(b"# 1 egg\n", content_type="text/plain")
         '\\# 1 egg\n'
     """

@@ -11,7 +11,7 @@ __all__ = ["numbered", "place"]
 def place(metadata: Mapping[str, Any]) -> str:
     """Where a passage stands: title, page and heading, as far as they are known.
 
-    Example:
+    Examples:
         >>> place({"title": "Plan.pdf", "page": 2, "heading": "Costs > Travel"})
         'Plan.pdf · page 2 · Costs > Travel'
     """

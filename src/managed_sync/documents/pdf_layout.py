@@ -39,7 +39,7 @@ def pages_to_markdown(pages: Sequence[str], headings: Sequence[Mapping[str, int]
         headings: For each page, what is taken for headings, and their levels; one that goes on
             on the next line has a line break in it.
 
-    Example:
+    Examples:
         >>> pages_to_markdown(["Limits\nThe arm lifts 40 kg."], [{"Limits": 1}])
         '# Limits\n\nThe arm lifts 40 kg.'
     """

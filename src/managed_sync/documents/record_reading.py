@@ -54,7 +54,7 @@ class RecordReader:
                 return self._maker.from_fields(record)
             self._maker.check_announced_size(record)
             with self._downloads:
-                content = self._client.download_content(record.id)
+                content = self._client.download_content(record.id, max_bytes=self._maker.max_bytes)
             return self._maker.from_content(record, content)
         except _OF_ONE_RECORD as error:
             return self._maker.failure(record, error)
@@ -94,7 +94,9 @@ class AsyncRecordReader:
                     return self._maker.from_fields(record)
                 self._maker.check_announced_size(record)
                 async with self._downloads:
-                    content = await self._client.download_content(record.id)
+                    content = await self._client.download_content(
+                        record.id, max_bytes=self._maker.max_bytes
+                    )
                 return await asyncio.get_running_loop().run_in_executor(
                     self._threads, self._maker.from_content, record, content
                 )

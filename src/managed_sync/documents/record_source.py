@@ -23,8 +23,8 @@ class RecordSource(Protocol):
         """All records of a pipeline."""
         ...
 
-    def download_content(self, record_id: str) -> FileContent:
-        """The bytes of a file; called from several threads at once."""
+    def download_content(self, record_id: str, *, max_bytes: int) -> FileContent:
+        """The bytes of a file, if they are not too many; called from several threads at once."""
         ...
 
 
@@ -40,8 +40,8 @@ class AsyncRecordSource(Protocol):
         """All records of a pipeline."""
         ...
 
-    async def download_content(self, record_id: str) -> FileContent:
-        """The bytes of a file; several are awaited at once."""
+    async def download_content(self, record_id: str, *, max_bytes: int) -> FileContent:
+        """The bytes of a file, if they are not too many; several are awaited at once."""
         ...
 
 

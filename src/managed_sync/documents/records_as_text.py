@@ -41,7 +41,7 @@ class RecordTemplate:
         labels: What fields are called, where their own name in words is not good enough.
         amounts: Fields that hold an amount of the record's ``currency``.
 
-    Example:
+    Examples:
         >>> invoices = RecordTemplate(first=("number", "total"), amounts=("total",))
         >>> data = {"name": "Crane", "total": 1200, "currency": "EUR", "number": "R-7"}
         >>> print(invoices(SyncedRecord(id="1", integration="x", sync_type="invoices", data=data)))
@@ -130,7 +130,7 @@ _LABELS = {"id": "ID", "url": "URL"}
 def record_title(record: SyncedRecord) -> str:
     """What a person would call the record.
 
-    Example:
+    Examples:
         >>> data = {"firstName": "Ada", "lastName": "Byron"}
         >>> record_title(SyncedRecord(id="1", integration="x", sync_type="contacts", data=data))
         'Ada Byron'

@@ -72,7 +72,7 @@ class SourceDocument(_Text):
         InvalidIdentifierError: The metadata has no valid ``object_id``.
         DocumentError: A metadata value is not a scalar.
 
-    Example:
+    Examples:
         >>> SourceDocument("# Plan", {"object_id": "file:3f2a"}).object_id
         'file:3f2a'
     """

@@ -22,7 +22,7 @@ _BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
 def small_tables_html(text: str) -> str:
     r"""All tables of a Markdown text, if they are small; otherwise nothing.
 
-    Example:
+    Examples:
         >>> small_tables_html("| City |\n| --- |\n| Oslo |\n")
         '<table><tr><th>City</th></tr><tr><td>Oslo</td></tr></table>'
     """

@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import threading
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
@@ -21,9 +22,11 @@ from typing import TYPE_CHECKING
 from managed_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import numpy
     import tiktoken
+    from numpy.typing import NDArray
 
-__all__ = ["Tokenizer", "well_formed"]
+__all__ = ["Tokenizer", "utf8", "well_formed"]
 
 _CACHE_VARIABLE = "TIKTOKEN_CACHE_DIR"
 _SOURCE = "https://openaipublic.blob.core.windows.net/encodings/{name}.tiktoken"
@@ -43,6 +46,14 @@ def well_formed(text: str) -> str:
     except UnicodeEncodeError:
         return _SURROGATES.sub("\ufffd", text)
     return text
+
+
+def utf8(text: str) -> bytes:
+    """The text's UTF-8 form, with every half of a surrogate pair replaced."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return well_formed(text).encode()
 
 
 class Tokenizer:
@@ -74,9 +85,13 @@ class Tokenizer:
         """How many tokens the text has."""
         return len(self.encode(well_formed(text)))
 
-    def widths(self, tokens: Sequence[int]) -> bytes:
-        """For each token, how many characters begin in it."""
-        return self._widths.of(tokens)
+    def ends(self, text: str) -> Sequence[int]:
+        """For each token of a text that is well formed, the end of its last character.
+
+        A character of several tokens ends with the first of them.
+        """
+        tokens = self._encoding.encode_to_numpy(text, disallowed_special=())
+        return array("i", self._widths.of(tokens).cumsum(dtype="intc").tobytes())
 
 
 class _ShortCounts(dict[str, int]):
@@ -97,19 +112,20 @@ class _Widths:
     """How many characters begin in each token; found out once for each token that occurs."""
 
     def __init__(self, encoding: tiktoken.Encoding) -> None:
-        self._encoding = encoding
-        self._table = [_UNKNOWN] * encoding.n_vocab
+        import numpy  # noqa: PLC0415 - importing this package should stay quick
 
-    def of(self, tokens: Sequence[int]) -> bytes:
-        table = self._table
-        widths = bytes([table[token] for token in tokens])
-        if _UNKNOWN not in widths:
+        self._encoding = encoding
+        self._table = numpy.full(encoding.n_vocab, _UNKNOWN, dtype=numpy.uint8)
+
+    def of(self, tokens: NDArray[numpy.uint32]) -> NDArray[numpy.uint8]:
+        widths = self._table.take(tokens)
+        if widths.max(initial=0) < _UNKNOWN:
             return widths
-        for token in set(tokens):
+        for token in set(tokens.tolist()):
             data = self._encoding.decode_single_token_bytes(token)
             # All bytes of a character but its first look like 10xxxxxx.
-            table[token] = sum(byte & 0xC0 != 0x80 for byte in data)
-        return bytes([table[token] for token in tokens])
+            self._table[token] = sum(byte & 0xC0 != 0x80 for byte in data)
+        return self._table.take(tokens)
 
 
 @lru_cache(maxsize=8)

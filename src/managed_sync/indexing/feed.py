@@ -1,13 +1,12 @@
 """Where a run's records come from: all of a pipeline, what changed since a cursor, or single ones.
 
-The specification's API only lists everything. A client of an API whose last page bears a cursor
-that stays valid offers ``iter_changes`` beside ``iter_records``; then most runs cost the change
-alone.
+The specification's API only lists everything. Of the hosted service, whose cursors are made to be
+kept, the client's ``iter_changes`` gives what changed since; then most runs cost the change alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from managed_sync.documents import RecordSource
@@ -35,7 +34,10 @@ class ChangePage(Protocol):
 
 @runtime_checkable
 class ChangeSource(Protocol):
-    """A client that can list what changed since an earlier listing."""
+    """A client that can list what changed since an earlier listing; ``ManagedSyncClient`` can.
+
+    Whether its API offers that shows in the pages: only then do they have a ``resume_cursor``.
+    """
 
     def iter_changes(
         self, integration: str, sync_type: str, cursor: str | None
@@ -70,12 +72,22 @@ class Feed:
     def __init__(self, client: RecordSource, pipeline: Pipeline) -> None:
         self._client = client
         self._pipeline = pipeline
+        self._names = pipeline
         self.resume_cursor: str | None = None
 
     @property
     def can_resume(self) -> bool:
-        """Whether the client can list what changed since a cursor."""
+        """Whether the client could list what changed since a cursor, if its API gave one."""
         return isinstance(self._client, ChangeSource)
+
+    @property
+    def names(self) -> Mapping[str, str] | None:
+        """The metadata of this pipeline's chunks, once all was listed; ``None`` if others have it.
+
+        Where a hosted pipeline is named by the id of its sync, others can have the same metadata.
+        """
+        is_id = self._names.sync_type.casefold() != self._pipeline.sync_type.casefold()
+        return None if is_id else self._names._asdict()
 
     def everything(self) -> Iterator[SyncedRecord]:
         """All records.
@@ -83,9 +95,14 @@ class Feed:
         Raises:
             ApiError: The listing could not be read whole.
         """
-        if self.can_resume:
-            return self.changes(None)
-        return self._client.iter_records(self._pipeline.integration, self._pipeline.sync_type)
+        _, *names = self._pipeline
+        listed = self.changes(None) if self.can_resume else self._client.iter_records(*names)
+        for record in listed:
+            # The hosted API takes names that differ from those that it gives.
+            self._names = self._pipeline._replace(
+                integration=record.integration, sync_type=record.sync_type
+            )
+            yield record
 
     def changes(self, cursor: str | None) -> Iterator[SyncedRecord]:
         """What changed since the cursor was given.
@@ -120,5 +137,13 @@ class Feed:
                 gone.append(record_id)
             else:
                 # Ids are of a project; this one may be of another pipeline in it.
-                if (record.integration, record.sync_type) == self._pipeline[1:]:
+                if self._is_listed(record):
                     yield record
+
+    def _is_listed(self, record: SyncedRecord) -> bool:
+        """Whether the pipeline's listing would have it, by the names that the hosted API takes."""
+        _, integration, sync_type = self._pipeline
+        if record.integration.casefold() != integration.casefold():
+            return False
+        is_of_type = record.sync_type.casefold() == sync_type.casefold()
+        return is_of_type or record.id.startswith(f"{sync_type}/")

@@ -41,7 +41,7 @@ class Ledger:
         IndexingError: It cannot be used, or is not a ledger.
         ConfigurationError: The URL makes no sense.
 
-    Example:
+    Examples:
         ```python
         with Ledger("state.db") as ledger:
             for failure in ledger.of(Pipeline("p1", "googleDrive", "files")).failures():

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, bindparam, func, literal, null, select
 
 from managed_sync.documents.records_as_text import record_title
 from managed_sync.identifiers import object_type_for
-from managed_sync.indexing.entries import Standing
+from managed_sync.indexing.entries import Standing, State
 from managed_sync.indexing.ledger import PipelineLedger
 from managed_sync.indexing.tables import listed, records, staging_metadata
 from managed_sync.models import SyncedRecord
@@ -29,11 +29,17 @@ _DIGESTS = ("digest", "contentHash", "md5Checksum", "sha256", "sha1", "hash", "e
 
 
 class ListingCounts(NamedTuple):
-    """How many records the API listed, how many of them to work on, and how many are new."""
+    """What there is to do with the records that the API listed.
 
-    listed: int
+    Attributes:
+        to_do: Those to work on.
+        new: Those among them that are new.
+        unchanged: Those that are in the index as they are.
+    """
+
     to_do: int
     new: int
+    unchanged: int
 
 
 class Listing:
@@ -53,6 +59,7 @@ class Listing:
         self._anew = anew
         self._now = time.time() if patient else math.inf
         self._position = 0
+        self._waiting: set[str] = set()
         with ledger.database.reading() as connection:
             staging_metadata.create_all(connection, checkfirst=False)
 
@@ -69,7 +76,8 @@ class Listing:
             func.count(), func.count(listed.c.record), func.count().filter(listed.c.is_new)
         ).select_from(listed)
         with self._ledger.database.reading() as connection:
-            return ListingCounts(*connection.execute(statement).one())
+            listed_count, to_do, new = connection.execute(statement).one()
+        return ListingCounts(to_do, new, listed_count - to_do - len(self._waiting))
 
     def to_do(self) -> Iterator[tuple[SyncedRecord, bool]]:
         """The records to work on, in the API's order, and whether each one is new."""
@@ -98,6 +106,13 @@ class Listing:
                 connection.execute(missing).scalar_one(),
                 connection.execute(known).scalar_one(),
             )
+
+    def unlisted_count(self) -> int:
+        """How many records that are in the index as they were the API did not list."""
+        statement = select(func.count()).select_from(self._joined)
+        statement = statement.where(self._is_missing, records.c.state == State.INDEXED)
+        with self._ledger.database.reading() as connection:
+            return int(connection.execute(statement).scalar_one())
 
     def missing(self) -> Iterator[list[tuple[str, str]]]:
         """The ids and titles of known records that the API did not list, some at a time."""
@@ -135,7 +150,7 @@ class Listing:
         for record in found.values():
             self._position += 1
             standing = known.get(record.id)
-            if standing and not self._anew and not _may_have_changed(record, standing, self._now):
+            if standing and not self._anew and not self._is_to_do(record, standing):
                 unchanged.append(record.id)
                 continue
             rows.append(
@@ -154,6 +169,14 @@ class Listing:
             if rows:
                 statement = listed.insert().values({name: bindparam(name) for name in rows[0]})
                 connection.execute(statement, rows)
+
+    def _is_to_do(self, record: SyncedRecord, standing: Standing) -> bool:
+        version = record_version(record)
+        self._waiting.discard(record.id)
+        if standing.waits(version, self._now):
+            self._waiting.add(record.id)
+            return False
+        return not standing.is_indexed(version) or _may_differ_unseen(record)
 
     def _copy(self, connection: Connection, record_ids: Sequence[str]) -> None:
         """Notes records that need nothing, without sending a row for each."""
@@ -198,13 +221,8 @@ def _as_text(record: SyncedRecord) -> str:
     return json.dumps(record.model_dump(mode="json"))
 
 
-def _may_have_changed(record: SyncedRecord, standing: Standing, now: float) -> bool:
-    version = record_version(record)
-    if standing.waits(version, now):
-        return False
-    if not standing.is_indexed(version):
-        return True
-    # A record of another kind is its own content; a file can change while its record stays.
+def _may_differ_unseen(record: SyncedRecord) -> bool:
+    """Whether its content can change while the record stays: a file's, unless it says of what."""
     return (
         record.updated_at is None
         and _is_file(record)

@@ -79,6 +79,8 @@ class IndexReport:
         bytes: Text that came out of the records that were loaded, in UTF-8.
         seconds: How long it took.
         complete: Whether the run came to its end; ``False`` if it was told to stop.
+        changes_only: Whether the API was asked only for what changed since the run before. Then
+            deletions were not looked for.
         dry_run: Whether it only looked. Then the counts say what a run would do, and ``updated``
             counts records that may have changed.
         changes: With ``dry_run``, the first thousand of what it would do.
@@ -94,5 +96,6 @@ class IndexReport:
     bytes: int = 0
     seconds: float = 0.0
     complete: bool = True
+    changes_only: bool = False
     dry_run: bool = False
     changes: tuple[PlannedChange, ...] = ()

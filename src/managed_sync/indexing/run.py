@@ -123,9 +123,9 @@ class Run:
                 self._index(listing)
                 self._delete([gone])
             except Stopped:
-                return self._report(listing, complete=False)
+                return self._report(listing, complete=False, changes_only=True)
             self._ledger.set_notes(cursor=self._feed.resume_cursor)
-            return self._report(listing)
+            return self._report(listing, changes_only=True)
 
     def apply(self, record_ids: Collection[str]) -> IndexReport:
         """Brings single records up to date with what the API says of each now."""
@@ -163,7 +163,7 @@ class Run:
             return IndexReport(
                 added=counts.new,
                 updated=counts.to_do - counts.new,
-                unchanged=counts.listed - counts.to_do,
+                unchanged=counts.unchanged,
                 deleted=missing,
                 failed=tuple(self._ledger.failures()),
                 seconds=self._meter.seconds,
@@ -228,13 +228,17 @@ class Run:
             report=self._report(listing),
         )
 
-    def _report(self, listing: Listing, *, complete: bool = True) -> IndexReport:
+    def _report(
+        self, listing: Listing, *, complete: bool = True, changes_only: bool = False
+    ) -> IndexReport:
         self._meter.tell("done")
         counts, tally = listing.counts(), self._writer.tally
+        # What the API does not name where it was asked for changes has not changed.
+        unlisted = listing.unlisted_count() if changes_only else 0
         return IndexReport(
             added=tally.added,
             updated=tally.updated,
-            unchanged=counts.listed - counts.to_do + tally.unchanged,
+            unchanged=counts.unchanged + unlisted + tally.unchanged,
             deleted=tally.deleted,
             failed=tuple(self._ledger.failures()),
             chunks_embedded=tally.chunks_embedded,
@@ -242,4 +246,5 @@ class Run:
             bytes=tally.bytes,
             seconds=self._meter.seconds,
             complete=complete,
+            changes_only=changes_only,
         )

@@ -51,14 +51,15 @@ class IndexSync:
         batch_size: Chunks in one call of the target, at most.
         most_deletions: The share of the records in the index that one run may delete, unless it is
             fewer than 20 records or the run is told otherwise.
-        full_comparison_every: Seconds after which a run compares everything even where the client
-            can list what changed since the last run: only that finds deletions.
+        full_comparison_every: Seconds after which a run compares everything even where the API
+            can list what changed since the last run, as the hosted one can: only that finds
+            deletions. By default a day; 0 means that every run does.
         retries: How often a target that fails is asked again.
 
     Raises:
         ConfigurationError: A number makes no sense.
 
-    Example:
+    Examples:
         ```python
         sync = IndexSync(client, LangChainTarget(store), ledger="state.db")
         report = sync.run(integration="googleDrive", sync_type="files")
@@ -244,8 +245,9 @@ class IndexSync:
             ledger = place.of(self._pipeline(integration, sync_type))
             with locked(ledger, wait=wait):
                 stop = threading.Event()
-                run = self._new_run(ledger, None, stop)
-                verification = Verification(ledger, self._target, self._persistent(stop))
+                feed = Feed(self._client, ledger.pipeline)
+                run = self._new_run(ledger, None, stop, feed)
+                verification = Verification(ledger, self._target, self._persistent(stop), feed)
                 report = verification.report(run.look(anew=False))
                 if not repair:
                     return report
@@ -270,10 +272,11 @@ class IndexSync:
         ledger: PipelineLedger,
         tell: Callable[[IndexProgress], None] | None,
         stop: threading.Event,
+        feed: Feed | None = None,
     ) -> Run:
         return Run(
             ledger,
-            Feed(self._client, ledger.pipeline),
+            feed or Feed(self._client, ledger.pipeline),
             self._loader,
             self._persistent(stop),
             self._chunker.split,

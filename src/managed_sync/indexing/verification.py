@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from managed_sync.indexing.entries import Entry, State
+from managed_sync.indexing.feed import Feed
 from managed_sync.indexing.ledger import PipelineLedger
 from managed_sync.indexing.persistent_target import PersistentTarget
 from managed_sync.indexing.report import IndexReport
@@ -67,12 +68,18 @@ class Verification:
         ledger: The pipeline's.
         target: The index.
         persistent: The same, to remove chunks from.
+        feed: The pipeline's records; it says what its chunks are called by.
     """
 
     def __init__(
-        self, ledger: PipelineLedger, target: IndexTarget, persistent: PersistentTarget
+        self,
+        ledger: PipelineLedger,
+        target: IndexTarget,
+        persistent: PersistentTarget,
+        feed: Feed,
     ) -> None:
         self._ledger = ledger
+        self._feed = feed
         self._target = target if isinstance(target, InspectableTarget) else None
         self._persistent = persistent
 
@@ -80,7 +87,7 @@ class Verification:
         """What disagrees.
 
         Args:
-            source: What a dry run says.
+            source: What a dry run over the feed says.
         """
         records, chunks = self._ledger.counts()
         unfinished = sum(
@@ -140,7 +147,8 @@ class Verification:
 
     def _unknown_chunks(self) -> Iterator[str] | None:
         """The pipeline's chunks in the index that the ledger does not know of."""
-        held = self._target.chunk_ids(self._ledger.pipeline._asdict()) if self._target else None
+        names = self._feed.names
+        held = self._target.chunk_ids(names) if self._target and names else None
         if held is None:
             return None
         known = {key for page in self._ledger.pages() for entry in page for key in entry.chunks}

@@ -31,7 +31,7 @@ class WebhookApp:
     Args:
         receiver: What takes the events; it is closed when the server shuts down.
 
-    Example:
+    Examples:
         ```python
         app = WebhookApp(WebhookReceiver(sync, {"files": ("box", "files")}, verify=SignedBody(s)))
         # uvicorn module:app
@@ -96,7 +96,7 @@ def webhook_router(receiver: WebhookReceiver, path: str = "/webhooks") -> APIRou
     Raises:
         MissingExtraError: The extra ``server`` is not installed.
 
-    Example:
+    Examples:
         ```python
         app = FastAPI()
         app.include_router(webhook_router(receiver, "/managed-sync/webhooks"))

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from managed_sync.identifiers import RecordOfSync
 from managed_sync.indexing.report import IndexReport
 from managed_sync.indexing.webhook_secrets import Verifier
 
@@ -75,8 +76,12 @@ class Event(BaseModel):
 
     @property
     def record_id(self) -> str | None:
-        """The record that it tells of."""
-        return self.data.record_id or self.data.id
+        """The record that it tells of, by the id that the client knows it by."""
+        named = self.data.record_id or self.data.id
+        if not named or not self.sync_instance_id or "/" in named:
+            return named
+        # The hosted service names the sync beside the record, and clients name both in one.
+        return str(RecordOfSync(self.sync_instance_id, named))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,7 @@ class WebhookReceiver:
         quiet_seconds: How long to gather events before they are applied.
         on_report: Called with what was done, in the receiver's thread.
 
-    Example:
+    Examples:
         ```python
         receiver = WebhookReceiver(
             sync, {"files": ("googleDrive", "files")}, verify=SignedBody(secret)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from managed_sync.documents import Chunk, SourceDocument
-from managed_sync.documents.tokens import well_formed
+from managed_sync.documents.tokens import utf8
 from managed_sync.indexing.changes import Change, Work, change_for, unchanged
 from managed_sync.indexing.entries import Entry
 from managed_sync.indexing.ledger import PipelineLedger
@@ -132,7 +132,7 @@ class Writer:
 
     def _count_bytes(self, work: Work) -> None:
         if work.document is not None:
-            self.tally.bytes += len(well_formed(work.document.text).encode())
+            self.tally.bytes += len(utf8(work.document.text))
 
     def _count(self, change: Change) -> None:
         tally = self.tally

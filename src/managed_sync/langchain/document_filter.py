@@ -51,7 +51,7 @@ class PermissionFilter(BaseDocumentCompressor):
         ConfigurationError: Two subjects were said, and they differ.
         AccessCheckError: Some object has no trustworthy decision; nothing is returned.
 
-    Example:
+    Examples:
         ```python
         retriever = ContextualCompressionRetriever(
             base_retriever=store.as_retriever(search_kwargs={"k": 50}),

@@ -45,7 +45,7 @@ class ManagedSyncLoader(BaseLoader):
     Raises:
         ConfigurationError: An option makes no sense.
 
-    Example:
+    Examples:
         ```python
         loader = ManagedSyncLoader(client, integration="googleDrive", sync_type="files")
         for document in loader.lazy_load():

@@ -71,7 +71,7 @@ class PermissionAwareRetriever(BaseRetriever):
             for this reason has ``complete=False`` in its report.
         raise_if_incomplete: Whether such a result raises ``IncompleteRetrievalError`` instead.
 
-    Example:
+    Examples:
         ```python
         retriever = PermissionAwareRetriever(vectorstore=store, checker=AccessChecker(client), k=6)
         retriever.invoke("What did we decide on pricing?", subject="alice@example.com")

@@ -30,7 +30,7 @@ class ManagedSyncSplitter(BaseDocumentTransformer):
     Raises:
         ConfigurationError: The sizes make no sense, or the encoding cannot be had.
 
-    Example:
+    Examples:
         ```python
         chunks = ManagedSyncSplitter(chunk_size=512).transform_documents(loader.lazy_load())
         store.add_documents(chunks, ids=[chunk.id for chunk in chunks])

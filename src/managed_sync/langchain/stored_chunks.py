@@ -8,16 +8,22 @@ from; any other store is asked through LangChain's interface alone.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, ClassVar
 
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 
+from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.chroma_collection import ChromaCollection
 from managed_sync.indexing.qdrant_collection import QdrantCollection
+from managed_sync.langchain.lance_table import LanceTable
 
 __all__ = ["StoredChunks", "stored_chunks"]
+
+# Without a limit, the store gives as many rows as a search would.
+_EVERY_ROW = 2**31
 
 
 class StoredChunks:
@@ -41,6 +47,10 @@ class StoredChunks:
         except NotImplementedError:
             return None
         return {document.id for document in documents if document.id}
+
+    def writable(self, documents: Sequence[Document]) -> Sequence[Document]:
+        """Some documents as the store takes them."""
+        return documents
 
     def deletable(self, ids: Sequence[str]) -> list[str]:
         """Those of some chunks that the store can be told to delete without failing."""
@@ -94,9 +104,87 @@ class _FaissChunks(StoredChunks):
 
 class _LanceChunks(StoredChunks):
     replaces = False
+    can_relabel = True
+
+    def __init__(self, store: Any) -> None:
+        super().__init__(store)
+        if store.mode != "append":
+            raise ConfigurationError(
+                f"LanceDB in its mode {store.mode!r} replaces the table with each write; make the "
+                f"store with mode='append'."
+            )
+        self._rows = LanceTable(store)
+
+    def held(self, ids: Sequence[str]) -> Set[str]:
+        return self._rows.held(ids)
+
+    def writable(self, documents: Sequence[Document]) -> Sequence[Document]:
+        return self._rows.with_all_fields(documents)
 
     def deletable(self, ids: Sequence[str]) -> list[str]:
-        return [] if self._store.get_table() is None else list(ids)
+        return list(ids) if self._rows.exist else []
+
+    def relabel(self, documents: Sequence[Document]) -> None:
+        self._rows.set_metadata({str(one.id): one.metadata for one in documents})
+
+    def ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
+        return self._rows.ids(metadata)
+
+
+class _PGVectorChunks(StoredChunks):
+    can_relabel = True
+
+    def relabel(self, documents: Sequence[Document]) -> None:
+        from sqlalchemy import update  # noqa: PLC0415 - an optional dependency
+
+        rows = [{"id": document.id, "cmetadata": document.metadata} for document in documents]
+        with self._store._make_sync_session() as session:
+            session.execute(update(self._store.EmbeddingStore), rows)
+            session.commit()
+
+    def ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
+        from sqlalchemy import select  # noqa: PLC0415 - an optional dependency
+
+        table = self._store.EmbeddingStore
+        with self._store._make_sync_session() as session:
+            collection = self._store.get_collection(session)
+            found = select(table.id).where(table.collection_id == collection.uuid)
+            found = found.where(table.cmetadata.contains(dict(metadata)))
+            yield from session.scalars(found)
+
+
+class _PGVectorStoreChunks(StoredChunks):
+    can_relabel = True
+
+    def relabel(self, documents: Sequence[Document]) -> None:
+        self._store._engine._run_as_sync(self._relabel(documents))
+
+    async def _relabel(self, documents: Sequence[Document]) -> None:
+        from sqlalchemy import text  # noqa: PLC0415 - an optional dependency
+
+        inner = self._store._PGVectorStore__vs
+        columns, rest = list(inner.metadata_columns), inner.metadata_json_column
+        names = [*columns, rest] if rest else columns
+        changes = ", ".join(f'"{name}" = :value_{place}' for place, name in enumerate(names))
+        statement = text(
+            f'UPDATE "{inner.schema_name}"."{inner.table_name}" SET {changes} '  # noqa: S608 - names
+            f'WHERE "{inner.id_column}" = :id'
+        )
+        rows = []
+        for document in documents:
+            values = [document.metadata.get(name) for name in columns]
+            if rest:
+                others = document.metadata.keys() - set(columns)
+                values.append(json.dumps({key: document.metadata[key] for key in others}))
+            numbered = {f"value_{place}": value for place, value in enumerate(values)}
+            rows.append({"id": document.id, **numbered})
+        async with inner.engine.begin() as connection:
+            await connection.execute(statement, rows)
+
+    def ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
+        conditions = [{name: {"$eq": value}} for name, value in metadata.items()]
+        found = self._store.get(where={"$and": conditions}, limit=_EVERY_ROW, include=[])
+        yield from found["ids"]
 
 
 class _QdrantChunks(StoredChunks):
@@ -141,6 +229,8 @@ _KINDS: dict[tuple[str, str], type[StoredChunks]] = {
     ("langchain_community", "FAISS"): _FaissChunks,
     ("langchain_community", "LanceDB"): _LanceChunks,
     ("langchain_core", "InMemoryVectorStore"): _InMemoryChunks,
+    ("langchain_postgres", "PGVector"): _PGVectorChunks,
+    ("langchain_postgres", "PGVectorStore"): _PGVectorStoreChunks,
     ("langchain_qdrant", "QdrantVectorStore"): _QdrantChunks,
 }
 

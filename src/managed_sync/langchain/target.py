@@ -18,8 +18,8 @@ __all__ = ["LangChainTarget"]
 class LangChainTarget:
     """A vector store as the target of an index.
 
-    In Qdrant, Chroma, FAISS and LangChain's in-memory store, metadata that changes is written
-    without embedding the text again.
+    In Qdrant, Chroma, FAISS, PostgreSQL, LanceDB and LangChain's in-memory store, metadata that
+    changes is written without embedding the text again.
 
     Args:
         vectorstore: Any store that takes ids with its documents and deletes by id.
@@ -52,7 +52,8 @@ class LangChainTarget:
         if present and not self._chunks.replaces:
             self.delete(sorted(present))
         ids = [chunk.chunk_id for chunk in chunks]
-        confirmed = self._store.add_documents([to_langchain(chunk) for chunk in chunks], ids=ids)
+        documents = self._chunks.writable([to_langchain(chunk) for chunk in chunks])
+        confirmed = self._store.add_documents(list(documents), ids=ids)
         if list(confirmed) != ids:
             raise IndexingError(
                 f"The vector store confirmed {len(confirmed)} of {len(ids)} chunks, or gave them "

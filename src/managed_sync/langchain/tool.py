@@ -52,7 +52,7 @@ def as_tool(
         name: The name by which a model calls the tool.
         description: When and how a model should use the tool.
 
-    Example:
+    Examples:
         ```python
         model = chat_model.bind_tools([as_tool(retriever)])
         agent.invoke(question, config={"configurable": {"subject": "alice@example.com"}})

@@ -31,7 +31,7 @@ class ManagedSyncNodeParser(NodeParser):
     Raises:
         ConfigurationError: The sizes make no sense, or the encoding cannot be had.
 
-    Example:
+    Examples:
         ```python
         nodes = ManagedSyncNodeParser(chunk_size=512).get_nodes_from_documents(documents)
         index = VectorStoreIndex(nodes)

@@ -22,7 +22,7 @@ __all__ = ["chunk_count", "metadata_filters", "object_filter_for"]
 def metadata_filters(object_ids: Sequence[str]) -> MetadataFilters:
     """Confines a search to the chunks of these objects; no ids means none, never all of them.
 
-    Example:
+    Examples:
         ```python
         index.as_retriever(similarity_top_k=6, filters=metadata_filters(["file:1", "file:2"]))
         ```

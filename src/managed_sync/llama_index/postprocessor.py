@@ -44,7 +44,7 @@ class PermissionPostprocessor(BaseNodePostprocessor):
         MissingSubjectError: Nobody said for whom, or what was said is empty.
         AccessCheckError: Some object has no trustworthy decision; nothing is returned.
 
-    Example:
+    Examples:
         ```python
         engine = index.as_query_engine(
             similarity_top_k=50,

@@ -50,7 +50,7 @@ class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
     Raises:
         ConfigurationError: An option makes no sense.
 
-    Example:
+    Examples:
         ```python
         reader = ManagedSyncReader(client, integration="googleDrive", sync_type="files")
         documents = reader.load_data()

@@ -61,7 +61,7 @@ class PermissionAwareRetriever(BaseRetriever):
     Raises:
         ConfigurationError: A number is below 1, or the store does not support the strategy.
 
-    Example:
+    Examples:
         ```python
         retriever = PermissionAwareRetriever(index, checker=AccessChecker(client), k=6)
         with acting_as("alice@example.com"):

@@ -89,7 +89,7 @@ def as_tool(
         name: The name by which a model calls the tool.
         description: When and how a model should use the tool.
 
-    Example:
+    Examples:
         ```python
         agent = FunctionAgent(tools=[as_tool(retriever)], llm=llm)
         with acting_as("alice@example.com"):

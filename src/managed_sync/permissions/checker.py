@@ -83,7 +83,7 @@ class AccessChecker:
     Raises:
         ConfigurationError: An argument makes no sense.
 
-    Example:
+    Examples:
         >>> class Everybody:
         ...     def batch_check_access(self, checks):
         ...         return [check.object == "file:1" for check in checks]

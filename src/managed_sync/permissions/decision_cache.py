@@ -43,7 +43,7 @@ class ExpiringCache(Generic[K, V]):
         size: The weights of all values together stay at or below this.
         clock: Seconds that only ever grow, as of ``time.monotonic``.
 
-    Example:
+    Examples:
         >>> cache = ExpiringCache[str, int](10, clock=lambda: 100.0)
         >>> cache.keep("a", 1, since=95.0, lifetime=30.0)
         >>> cache.keep("b", 2, since=60.0, lifetime=30.0)

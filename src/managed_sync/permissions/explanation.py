@@ -53,7 +53,7 @@ def in_words(tree: RelationshipNode, subject: str, name: Callable[[str], str] = 
         subject: The subject it was expanded for.
         name: Gives an object id the name that a person knows it by.
 
-    Example:
+    Examples:
         >>> owner = RelationshipNode(
         ...     object="file:1",
         ...     relation="owner",

@@ -48,7 +48,7 @@ class CustomObjectFilter:
         exact: Whether the store filters first and then searches exhaustively. If in doubt, leave
             it: a result that is short is then not taken for complete.
 
-    Example:
+    Examples:
         >>> by_object = CustomObjectFilter(lambda ids: {"expr": f"object_id in {list(ids)}"})
         >>> by_object.search_kwargs(["file:1", "file:2"])
         {'expr': "object_id in ['file:1', 'file:2']"}

@@ -35,7 +35,7 @@ class SingleFlight:
 
     Safe to share between threads and tasks. A request must not ask its own question again.
 
-    Example:
+    Examples:
         >>> SingleFlight().run("question", lambda: "answer")
         'answer'
     """

@@ -48,7 +48,7 @@ def acting_as(subject: str) -> Iterator[str]:
         MissingSubjectError: ``subject`` is ``None`` or blank.
         InvalidIdentifierError: ``subject`` is not one.
 
-    Example:
+    Examples:
         >>> with acting_as("alice@example.com") as subject:
         ...     print(subject)
         alice@example.com

@@ -36,7 +36,7 @@ def company_folder() -> Path:
     Raises:
         ConfigurationError: The package is installed without its data, or inside an archive.
 
-    Example:
+    Examples:
         >>> (company_folder() / "permissions.yaml").is_file()
         True
     """
@@ -61,7 +61,7 @@ def copy_company(destination: Path) -> Path:
     Raises:
         ConfigurationError: The destination is a file, holds something, or cannot be written.
 
-    Example:
+    Examples:
         >>> copy_company(Path("company")).joinpath("files").is_dir()  # doctest: +SKIP
         True
     """
@@ -96,7 +96,7 @@ def questions() -> list[Question]:
     Raises:
         MissingExtraError: PyYAML is not installed; the extra ``server`` brings it.
 
-    Example:
+    Examples:
         >>> questions()[0].answer_in
         '/Company/Handbook/Travel and expenses.pdf'
     """

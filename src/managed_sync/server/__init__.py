@@ -4,7 +4,7 @@ It serves the operations of the Managed Sync specification, and the hosted servi
 same data, from folders of real files and the ``permissions.yaml`` beside them: embedded in another
 program (``EmbeddedServer``), or by itself (``Server``, with the settings of a file).
 
-Example:
+Examples:
     >>> from pathlib import Path
     >>> with EmbeddedServer(Path("company"), Path("state")) as server:  # doctest: +SKIP
     ...     print(server.base_url, server.project_id)

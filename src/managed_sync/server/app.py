@@ -41,7 +41,7 @@ def create_app(config: ServerConfig) -> FastAPI:
         PermissionsFileError: Its ``permissions.yaml`` is missing or malformed, at the first start.
         ConfigurationError: The state folder, the keys or the database cannot be used.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> config = ServerConfig.of_folder(Path("company"), Path("state"))
         >>> app = create_app(config)  # doctest: +SKIP

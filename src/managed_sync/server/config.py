@@ -81,7 +81,7 @@ class ServerConfig(_Config):
         log: The form of the log's lines.
         limits: What requests may cost.
 
-    Example:
+    Examples:
         >>> ServerConfig.of_folder(Path("company"), Path("state")).database_place.name
         'server.db'
     """

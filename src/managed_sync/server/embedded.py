@@ -29,7 +29,7 @@ class EmbeddedServer(Server):
         allow_remote: Whether an address that other machines reach is meant. The connection is
             not encrypted: put something in front of it that does so.
 
-    Example:
+    Examples:
         >>> with EmbeddedServer(Path("company"), Path("state")) as server:  # doctest: +SKIP
         ...     print(server.base_url)
         http://127.0.0.1:54321

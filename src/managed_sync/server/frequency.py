@@ -14,7 +14,7 @@ _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(day
 def parse_frequency(text: str) -> timedelta:
     """The time between two syncs.
 
-    Example:
+    Examples:
         >>> parse_frequency("15m")
         datetime.timedelta(seconds=900)
 

@@ -36,7 +36,7 @@ class Server:
     Args:
         config: Its settings.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from managed_sync.server import read_config
         >>> Server(read_config(Path("server.yaml"))).serve_forever()  # doctest: +SKIP

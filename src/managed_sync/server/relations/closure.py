@@ -13,7 +13,7 @@ __all__ = ["Grants", "closures"]
 def closures(starts: Iterable[str], edges: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
     """For each start everything that is reached from it, itself included.
 
-    Example:
+    Examples:
         >>> sorted(closures(["a"], {"a": ["b"], "b": ["a", "c"]})["a"])
         ['a', 'b', 'c']
     """

@@ -108,7 +108,7 @@ class Question(NamedTuple):
 def satisfied_by(relation: str) -> tuple[str, ...]:
     """The relations each of which is enough, the asked one first; none for an unknown relation.
 
-    Example:
+    Examples:
         >>> satisfied_by("editor")
         ('editor', 'owner')
     """
@@ -120,7 +120,7 @@ def satisfied_by(relation: str) -> tuple[str, ...]:
 def type_of(name: str) -> str:
     """The type of an object or subject; everybody is a type of its own.
 
-    Example:
+    Examples:
         >>> type_of("group:sales"), type_of("organization"), type_of("user:*")
         ('group', 'organization', 'user:*')
     """

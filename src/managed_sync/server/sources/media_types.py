@@ -35,7 +35,7 @@ for _extension, _type in _FURTHER.items():
 def media_type_of(name: str) -> str:
     """The media type that a file name promises.
 
-    Example:
+    Examples:
         >>> media_type_of("Budget 2026.xlsx").rsplit(".", 1)[-1]
         'sheet'
     """
