@@ -110,5 +110,5 @@ def test_a_source_without_cursors_is_compared_as_a_whole(ledger: Path) -> None:
     assert run(source, target, ledger).deleted == 1
 
 
-def broken(record_id: str) -> None:
+def broken(record_id: str, *, max_bytes: int) -> None:
     raise ApiConnectionError("the connection broke")
