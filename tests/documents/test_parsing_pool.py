@@ -20,7 +20,7 @@ import pytest
 from managed_sync.documents.parser import Parser
 from managed_sync.documents.parsing_pool import ParsingPool
 from managed_sync.errors import EmptyContentError, MissingExtraError, ParsingError
-from tests.documents.misbehaving_parsers import by_instruction, process_id
+from tests.documents.misbehaving_parsers import by_instruction, process_id, trees_alive
 
 GIB = 1024**3
 
@@ -104,6 +104,13 @@ def test_a_file_that_needs_too_much_memory_is_given_up(pool: ParsingPool) -> Non
     with pytest.raises(ParsingError, match=r"a\.txt could not be read: it needs too much memory"):
         parse(pool, "fill")
     assert parse(pool, "after") == "a.txt: after"
+
+
+def test_what_parsed_files_leave_behind_does_not_pile_up() -> None:
+    pool = pool_of(trees_alive)
+    alive = [int(parse(pool, "a")) for _ in range(200)]
+    pool.close()
+    assert max(alive) <= 50
 
 
 def test_what_a_parser_raises_arrives_as_what_it_is(pool: ParsingPool) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
+import itertools
 import json
 import os
 import pickle
@@ -23,6 +25,9 @@ __all__ = ["serve"]
 
 # How much longer than its limit a worker lives that nobody stops, as its parent is gone.
 _GRACE_SECONDS = 10.0
+# Parsed trees refer to themselves, and Python looks for such garbage ever more rarely the more
+# code is loaded: left alone, a worker grows by half within 2,000 files.
+_FILES_BETWEEN_COLLECTIONS = 50
 
 
 def serve() -> None:
@@ -42,10 +47,15 @@ def serve() -> None:
     _limit_memory(max_memory)
     _write(answers, {})
     _discard_errors()
-    while request := _next(requests):
+    for count in itertools.count(1):
+        request = _next(requests)
+        if request is None:
+            return
         with _last_resort(seconds):
             answer = _parse(parser, *request)
         _write(answers, answer)
+        if count % _FILES_BETWEEN_COLLECTIONS == 0:
+            gc.collect()
 
 
 def _parse(parser: Parser, data: bytes, content_type: str, filename: str) -> dict[str, str]:
