@@ -1,10 +1,11 @@
 """Many clients at once: does the server answer them all, how fast, and is its memory flat?
 
-    python -m benchmarks.server_load --clients 50 --seconds 60
+    python -m benchmarks.server_load --clients 50 --seconds 60                  # a minute
+    python -m benchmarks.server_load --clients 50 --seconds 60 --update-docs    # into docs/
 
 The server runs in a process of its own, over the sample company. Every client is a connected user
 of its own that asks like a retrieval does: mostly batches of checks, then lists, pages of records
-and contents. The figures go to ``docs/benchmarks/server_load.json``.
+and contents.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import platform
 import random
 import re
 import subprocess
@@ -30,11 +33,12 @@ from typing import Any
 import httpx
 import psutil
 
+from benchmarks.tables import update_page
 from managed_sync.sample_company import copy_company
 from managed_sync.server.signing_key import load_or_create_signing_key
 from managed_sync.server.tokens import sign_token
 
-RESULTS = Path(__file__).parents[1] / "docs" / "benchmarks" / "server_load.json"
+_DOCS = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
 PROJECT = "demo"
 FILES = {"integration": "googleDrive", "syncType": "files"}
 WEIGHTS = {"batch-check": 6, "list-objects": 2, "records": 2, "content": 1, "status": 1}
@@ -185,6 +189,8 @@ def summary(measured: Measured, clients: int, seconds: float) -> dict[str, Any]:
     return {
         "clients": clients,
         "seconds": seconds,
+        "cores": os.cpu_count() or 1,
+        "python": platform.python_version(),
         "requests": len(everything),
         "errors": dict(measured.errors),
         "requests_per_second": round(len(everything) / seconds, 1),
@@ -197,6 +203,30 @@ def summary(measured: Measured, clients: int, seconds: float) -> dict[str, Any]:
     }
 
 
+def as_markdown(found: dict[str, Any]) -> str:
+    """The figures as a table."""
+    errors = ", ".join(f"{count} times {name}" for name, count in found["errors"].items())
+    memory = found["memory_mb"]
+    rows = [
+        f"| {name} | {share:.0%} | {times['p50']:.0f} | {times['p95']:.0f} | {times['p99']:.0f} |"
+        for name, times in found["milliseconds"].items()
+        for share in [WEIGHTS.get(name, sum(WEIGHTS.values())) / sum(WEIGHTS.values())]
+    ]
+    return "\n".join(
+        [
+            f"{found['clients']} clients for {found['seconds']:g} s on {found['cores']} cores, "
+            f"Python {found['python']}: {found['requests']:,} requests, "
+            f"{found['requests_per_second']:.0f} a second; errors: **{errors or 'none'}**; the "
+            f"server's memory after the first quarter and at the end: {memory['settled']:.0f} and "
+            f"{memory['end']:.0f} MB.",
+            "",
+            "| request | share | median ms | p95 ms | p99 ms |",
+            "| --- | ---: | ---: | ---: | ---: |",
+            *rows,
+        ]
+    )
+
+
 def _percentiles(ordered: list[float]) -> dict[str, float]:
     return {
         f"p{percent}": round(
@@ -207,17 +237,19 @@ def _percentiles(ordered: list[float]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measures, prints and keeps the figures; fails if there was an error or memory grew."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    """Measures a server under load; fails if there was an error or its memory grew."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--output", type=Path, default=RESULTS)
-    chosen = parser.parse_args()
+    parser.add_argument("--update-docs", action="store_true", help=f"write to {_DOCS.name}/")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="managed-sync-load-") as folder:
-        measured = asyncio.run(measure(chosen.clients, chosen.seconds, Path(folder)))
-    found = summary(measured, chosen.clients, chosen.seconds)
-    print(json.dumps(found, indent=2))
-    chosen.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        measured = asyncio.run(measure(options.clients, options.seconds, Path(folder)))
+    found = summary(measured, options.clients, options.seconds)
+    print(as_markdown(found))
+    if options.update_docs:
+        (_DOCS / "server_load.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        update_page(_DOCS / "server_load.md", as_markdown(found))
     if found["errors"] or found["memory_growth"] > 1.1:
         sys.exit("There were errors, or the server's memory grew by more than a tenth.")
 

@@ -54,6 +54,7 @@ def all_hard_files() -> list[HardFile]:
         HardFile("secret.pdf", files.PDF, files.make_pdf(password="s3cret"), reason=password),
         HardFile("secret.docx", files.DOCX, encrypted_docx(), reason=password),
         HardFile("long.pdf", files.PDF, files.make_pdf(pages=300), text="# Inspection part 300"),
+        HardFile("drawing.pdf", files.PDF, drawing_pdf(lines=200_000), text="A map of the site"),
         HardFile("cjk.pdf", files.PDF, chinese_pdf(), text=CHINESE),
         HardFile("bomb.docx", files.DOCX, docx_bomb(), reason="times its size"),
         HardFile("empty.docx", files.DOCX, docx_of(""), reason=no_text),
@@ -113,6 +114,20 @@ def scanned_pdf() -> bytes:
     ImageDraw.Draw(picture).text((50, 50), "These words are pixels.")
     buffer = io.BytesIO()
     picture.save(buffer, "PDF")
+    return buffer.getvalue()
+
+
+def drawing_pdf(*, lines: int) -> bytes:
+    """A page with so many lines on it that looking for tables would take longer than the limit."""
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer)
+    path = canvas.beginPath()
+    path.moveTo(0, 0)
+    for number in range(lines):
+        path.lineTo(number * 7919 % 500, number * 104729 % 700)
+    canvas.drawPath(path)
+    canvas.drawString(50, 50, "A map of the site")
+    canvas.save()
     return buffer.getvalue()
 
 

@@ -15,6 +15,7 @@ from managed_sync.documents import markdown
 from managed_sync.documents.file_types import FileType
 from managed_sync.documents.markdown import PAGE_BREAK
 from managed_sync.documents.pdf_layout import pages_to_markdown
+from managed_sync.documents.pdf_tables import find_tables
 from managed_sync.errors import MissingExtraError, ParsingError
 
 __all__ = ["parse_document", "parse_html", "parse_pdf", "parse_slides", "parse_workbook"]
@@ -116,10 +117,12 @@ def parse_pdf(data: bytes, *, name: str) -> str:
         content = node["content"]
         if content["node_type"] == "heading":
             headings.setdefault(node.get("page") or 0, {})[content["text"]] = content["level"]
+    tables = find_tables(data, name=name)
     pages = result.pages or []
     return pages_to_markdown(
         [page["content"] for page in pages],
         [headings.get(page["page_number"], {}) for page in pages],
+        [tables.get(page["page_number"], []) for page in pages],
     )
 
 

@@ -1,4 +1,4 @@
-"""From the lines of a PDF's pages to paragraphs, lists and headings.
+"""From the lines of a PDF's pages to paragraphs, lists, tables and headings.
 
 A PDF has no paragraphs, only lines at places. What is a heading is taken from a first guess (by
 size of type, made elsewhere) and from numbered titles ("2.1 Limits"); both are doubted: what reads
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from managed_sync.documents import markdown
 from managed_sync.documents.markdown import PAGE_BREAK
+from managed_sync.documents.pdf_tables import Table, with_tables
 
 __all__ = ["pages_to_markdown"]
 
@@ -31,13 +32,18 @@ _FULL = 0.9
 _WRAPPED = 0.45
 
 
-def pages_to_markdown(pages: Sequence[str], headings: Sequence[Mapping[str, int]]) -> str:
+def pages_to_markdown(
+    pages: Sequence[str],
+    headings: Sequence[Mapping[str, int]],
+    tables: Sequence[Sequence[Table]] | None = None,
+) -> str:
     r"""The pages as Markdown with ``"\f"`` between them.
 
     Args:
         pages: The text of each page, line by line.
         headings: For each page, what is taken for headings, and their levels; one that goes on
             on the next line has a line break in it.
+        tables: For each page, the tables that are known; their text is in the page's lines too.
 
     Examples:
         >>> pages_to_markdown(["Limits\nThe arm lifts 40 kg."], [{"Limits": 1}])
@@ -46,9 +52,11 @@ def pages_to_markdown(pages: Sequence[str], headings: Sequence[Mapping[str, int]
     lines = [[line.strip() for line in _plain(page).split("\n")] for page in pages]
     running = _running_lines(lines)
     texts = []
-    for number, (page, levels) in enumerate(zip(lines, headings, strict=True)):
+    known = tables or [()] * len(pages)
+    for number, (page, levels, found) in enumerate(zip(lines, headings, known, strict=True)):
         kept = [line for line in page if number == 0 or not _is_dropped(line, running)]
-        widest = max(map(len, kept), default=0)
+        kept = with_tables(kept, found)
+        widest = max((len(line) for line in kept if not _is_table(line)), default=0)
         kept, guessed = _with_wrapped_headings_joined(kept, levels, widest)
         guessed = {line: level for line, level in guessed.items() if _shape(line) not in running}
         title = _title(kept, running) if number == 0 else ""
@@ -131,6 +139,11 @@ class _Page:
         """Headings, list items and paragraphs, in order."""
         block = ""
         for index, line in enumerate(self._lines):
+            if _is_table(line):
+                yield _block(block)
+                yield line
+                block = ""
+                continue
             level = self._heading_level(index, begins_block=not block)
             if level or _BULLET.match(line) or not line:
                 yield _block(block)
@@ -151,6 +164,8 @@ class _Page:
 
     def _ends_on_purpose(self, index: int) -> bool:
         following = self._line(index + 1)
+        if _is_table(following):
+            return True
         first_word = following.partition(" ")[0]
         room_for_next = len(self._line(index)) + 1 + len(first_word) < _FULL * self._widest
         return room_for_next and not following[:1].islower()
@@ -170,7 +185,12 @@ class _Page:
     def _is_title_of_section(self, index: int, number: re.Match[str]) -> bool:
         """Whether a numbered line is a title, and not an item of a list or a row of a table."""
         line, before, after = self._lines[index], self._line(index - 1), self._line(index + 1)
-        begins_afresh = not before or before.endswith(_SENTENCE_ENDS) or self._goes_before(index)
+        begins_afresh = (
+            not before
+            or _is_table(before)
+            or before.endswith(_SENTENCE_ENDS)
+            or self._goes_before(index)
+        )
         return (
             begins_afresh
             and self._ends_on_purpose(index)
@@ -184,6 +204,7 @@ class _Page:
         row = self._line(index + 1)
         return (
             len(self._lines[index].split()) > 2
+            and not _is_table(row)
             and self._ends_on_purpose(index + 1)
             and not row.endswith(_SENTENCE_ENDS)
         )
@@ -193,6 +214,10 @@ class _Page:
 
     def _line(self, index: int) -> str:
         return self._lines[index] if 0 <= index < len(self._lines) else ""
+
+
+def _is_table(line: str) -> bool:
+    return "\n" in line
 
 
 def _reads_like_text(title: str) -> bool:

@@ -1,0 +1,126 @@
+"""The ruled tables of a PDF: grids of drawn lines, with text in their cells.
+
+``pdfplumber`` finds them, from where lines and letters stand. It takes many times as long as
+reading the text, so it looks only at pages on which something is drawn, and not at drawings so rich
+that they are no table.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeAlias
+
+from managed_sync.documents import markdown
+from managed_sync.errors import MissingExtraError
+
+__all__ = ["Table", "find_tables", "with_tables"]
+
+_logger = logging.getLogger(__name__)
+
+Table: TypeAlias = list[list[str]]
+
+# The whole grid may be one shape, and each side of each cell another one.
+_MOST_SHAPES = 3_000
+_FEWEST_LINES, _MOST_LINES = 8, 20_000
+_MOST_LETTERS = 50_000
+_MOST_PAGES = 500
+# A chart's grid has cells too, and few of them have text.
+_FEWEST_FILLED = 0.4
+
+
+def find_tables(data: bytes, *, name: str) -> dict[int, list[Table]]:
+    """The tables of each page that has some, by its number from 1; cells in rows.
+
+    Whatever goes wrong, the text of the tables is still in the lines of the page.
+
+    Raises:
+        MissingExtraError: ``pdfplumber`` is not installed.
+    """
+    try:
+        import pdfplumber  # noqa: PLC0415 - comes with an extra
+    except ImportError as error:
+        raise MissingExtraError(f"Reading {name}", "parsers") from error
+    tables: dict[int, list[Table]] = {}
+    try:
+        numbers = list(islice(_pages_with_lines(data), _MOST_PAGES))
+        if numbers:
+            with pdfplumber.open(io.BytesIO(data), pages=numbers) as document:
+                for page in document.pages:
+                    tables[page.page_number] = [*_tables_of(page)]
+                    page.close()
+    except Exception as error:  # noqa: BLE001 - damaged files raise anything
+        _logger.debug("%s: its tables stay lines of text (%s)", name, error)
+    return tables
+
+
+def _pages_with_lines(data: bytes) -> Iterator[int]:
+    """The numbers of the pages with some lines on them, yet not too many."""
+    import pypdfium2  # noqa: PLC0415 - comes with pdfplumber
+
+    document = pypdfium2.PdfDocument(data)
+    try:
+        for number, page in enumerate(document, start=1):
+            found = page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_PATH])
+            shapes = list(islice(found, _MOST_SHAPES + 1))
+            lines = sum(pypdfium2.raw.FPDFPath_CountSegments(shape.raw) for shape in shapes)
+            if (
+                len(shapes) <= _MOST_SHAPES
+                and _FEWEST_LINES <= lines <= _MOST_LINES
+                and 0 < page.get_textpage().count_chars() <= _MOST_LETTERS
+            ):
+                yield number
+            page.close()
+    finally:
+        document.close()
+
+
+def _tables_of(page: Any) -> Iterator[Table]:
+    for found in page.find_tables():
+        rows = [[cell or "" for cell in row] for row in found.extract()]
+        cells = [cell.strip() for row in rows for cell in row]
+        # Else it is a frame around a text, or around several.
+        is_grid = len(rows) > 1 and max(map(len, rows)) > 1
+        if is_grid and sum(map(bool, cells)) >= _FEWEST_FILLED * len(cells):
+            yield rows
+
+
+def with_tables(lines: Sequence[str], tables: Sequence[Table]) -> list[str]:
+    r"""A page's lines, in which the lines of each table have become one of several rows.
+
+    Lines and tables were read by different means, so they are held against each other: a table
+    takes the place of lines one after another that have exactly its letters. Words may differ, for
+    narrow columns run together in the lines. One that has no such lines is left out, for all its
+    letters are in the lines.
+
+    Examples:
+        >>> with_tables(["Prices", "Arm 10", "Hand 20"], [[["Arm", "10"], ["Hand", "20"]]])
+        ['Prices', '| Arm | 10 |\n| --- | --- |\n| Hand | 20 |']
+    """
+    replaced = list(lines)
+    for table in tables:
+        begin, end = _place(replaced, _letters(*(cell for row in table for cell in row)))
+        if begin < end:
+            replaced[begin:end] = [markdown.table(table)]
+    return replaced
+
+
+def _place(lines: Sequence[str], letters: Counter[str]) -> tuple[int, int]:
+    """Where the lines with exactly these letters begin and end; nowhere is ``(0, 0)``."""
+    for begin in (index for index, line in enumerate(lines) if line):
+        missing = Counter(letters)
+        for end in range(begin, len(lines)):
+            there = _letters(lines[end])
+            if not there <= missing:
+                break
+            missing -= there
+            if not missing:
+                return begin, end + 1
+    return 0, 0
+
+
+def _letters(*texts: str) -> Counter[str]:
+    return Counter("".join("".join(markdown.clean(text).split()) for text in texts))
