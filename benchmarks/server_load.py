@@ -248,7 +248,9 @@ def main() -> None:
     found = summary(measured, options.clients, options.seconds)
     print(as_markdown(found))
     if options.update_docs:
-        (_DOCS / "server_load.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        (_DOCS / "server_load.json").write_text(
+            json.dumps(found, indent=2) + "\n", encoding="utf-8"
+        )
         update_page(_DOCS / "server_load.md", as_markdown(found))
     if found["errors"] or found["memory_growth"] > 1.1:
         sys.exit("There were errors, or the server's memory grew by more than a tenth.")
