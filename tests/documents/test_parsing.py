@@ -7,6 +7,7 @@ import zipfile
 from email.message import EmailMessage
 
 import pytest
+from unstructured.documents.elements import NarrativeText, PageBreak
 
 from managed_sync.documents import (
     KreuzbergParser,
@@ -15,6 +16,7 @@ from managed_sync.documents import (
     markdown,
     parse,
 )
+from managed_sync.documents.unstructured_parser import to_markdown
 from managed_sync.errors import EmptyContentError, MissingExtraError, ParsingError
 from tests.documents import files
 
@@ -393,6 +395,11 @@ def test_an_email_that_is_html_only_is_read_below_its_subject() -> None:
         "## Steps",
         "Go.",
     ]
+
+
+def test_a_page_break_at_the_end_begins_no_page() -> None:
+    page = [NarrativeText("Doors open."), PageBreak("")]
+    assert to_markdown([*page, *page]) == "Doors open.\n\n\fDoors open."
 
 
 def test_the_layout_models_of_unstructured_are_asked_for_by_name() -> None:

@@ -229,6 +229,8 @@ def to_markdown(
             pages.append([])
         else:
             pages[-1].append(element)
+    if len(pages) > 1 and not pages[-1]:  # OCR ends each page with a break, the last one too
+        pages.pop()
     return _join_pages(markdown.join_blocks(_blocks(page, is_heading=is_heading)) for page in pages)
 
 
