@@ -313,6 +313,19 @@ def test_metadata_of_the_document_is_on_every_chunk() -> None:
     assert all(chunk.object_id == "file:1" for chunk in split(prose(300)))
 
 
+def test_a_chunk_has_the_tables_that_are_in_it_as_html_and_no_others() -> None:
+    places = f"# Places\n\n{prose(20)}\n\n| City |\n| --- |\n| Oslo |\n\n"
+    rules = f"# Rules\n\n{prose(20)}"
+    whole = SourceDocument(places + rules, {"object_id": "file:1", "tables_html": "<table/>"})
+    chunker = Chunker(512, 0)
+    html = "<table><tr><th>City</th></tr><tr><td>Oslo</td></tr></table>"
+    for chunks in (
+        chunker.split(whole),
+        chunker.attribute(whole, [(places, {}, 0), (rules, {"tables_html": "<table/>"}, None)]),
+    ):
+        assert [chunk.metadata.get("tables_html") for chunk in chunks] == [html, None]
+
+
 @pytest.mark.parametrize("text", ["", " \n\t\f "])
 def test_a_text_of_white_space_has_no_chunks(text: str) -> None:
     assert split(text) == []

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from managed_sync.documents.chunk_ids import ChunkIds
 from managed_sync.documents.outline import Outline
 from managed_sync.documents.source_document import Chunk, Metadata, Scalar, SourceDocument
+from managed_sync.documents.tables_as_html import small_tables_html
 from managed_sync.documents.tokens import Tokenizer
 from managed_sync.errors import DocumentError
 
@@ -62,8 +63,10 @@ def attributed(
             if structure.pages:
                 place["page"] = bisect_right(structure.pages, start) + 1
         inherited = {**document.metadata, **own}
-        for name in ("start_char", "end_char"):
+        for name in ("start_char", "end_char", "tables_html"):
             inherited.pop(name, None)
+        if tables := small_tables_html(text):
+            place["tables_html"] = tables
         chunks.append(Chunk(text, {**inherited, **place}))
     return chunks
 

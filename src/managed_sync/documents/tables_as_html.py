@@ -10,7 +10,7 @@ from managed_sync.documents import markdown
 
 __all__ = ["MOST_CHARACTERS", "small_tables_html"]
 
-# It is metadata, so every chunk of the document carries it.
+# Stores keep metadata beside the text, and some of them little of it.
 MOST_CHARACTERS = 2000
 _TABLE = re.compile(
     r"^(?P<head>\|[^\n]*\|)\n\|(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*\n(?P<body>(?:\|[^\n]*\|(?:\n|\Z))*)",
@@ -26,6 +26,8 @@ def small_tables_html(text: str) -> str:
         >>> small_tables_html("| City |\n| --- |\n| Oslo |\n")
         '<table><tr><th>City</th></tr><tr><td>Oslo</td></tr></table>'
     """
+    if "\n|" not in text:
+        return ""
     found: list[str] = []
     length = 0
     for table in _tables(text):
