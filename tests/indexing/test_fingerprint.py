@@ -9,7 +9,7 @@ import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.vectorstores import InMemoryVectorStore
 
-from managed_sync.documents import Chunker, DocumentLoader, record_text
+from managed_sync.documents import Chunker, DocumentLoader, UnstructuredParser, record_text
 from managed_sync.errors import SettingsChangedError
 from managed_sync.indexing.fingerprint import fingerprint, model_settings
 from managed_sync.langchain import LangChainTarget
@@ -29,7 +29,7 @@ def test_another_chunk_size_is_refused_with_both_ways_out(ledger: Path) -> None:
     run(source, target, ledger)
     sync = syncing(source, target, ledger, chunker=Chunker(40, 0))
 
-    with pytest.raises(SettingsChangedError, match=r"size=20.*size=40.*--rebuild"):
+    with pytest.raises(SettingsChangedError, match=r"20 tokens.*40 tokens.*--rebuild"):
         sync.run(integration="box", sync_type="files")
     with pytest.raises(SettingsChangedError):
         sync.run(integration="box", sync_type="files", dry_run=True)
@@ -77,6 +77,7 @@ def test_a_rebuild_that_stops_anywhere_is_finished_by_an_ordinary_run(
     [
         {"loader": DocumentLoader(Source(), parser=other_parser)},
         {"loader": DocumentLoader(Source(), parser="kreuzberg")},
+        {"loader": DocumentLoader(Source(), parser="unstructured")},
         {"loader": DocumentLoader(Source(), templates={"deals": record_text})},
         {"chunker": Chunker(20, 5)},
         {"chunker": Chunker(20, 0, "o200k_base")},
@@ -108,6 +109,34 @@ def test_what_does_not_change_the_index_does_not_count(ledger: Path) -> None:
     )
 
     assert report.unchanged == 1
+
+
+def test_the_way_to_read_pdf_counts() -> None:
+    said = {
+        fingerprint(
+            loader=DocumentLoader(Source(), parser=parser), chunker=Chunker(), target=Target()
+        )
+        for parser in (
+            UnstructuredParser(),
+            UnstructuredParser(pdf_strategy="fast"),
+            UnstructuredParser(pdf_strategy="ocr_only"),
+            UnstructuredParser(pdf_strategy="ocr_only", languages=("deu",)),
+        )
+    }
+    assert len(said) == 4
+
+
+def test_what_changed_is_said_in_words_and_without_internals(ledger: Path) -> None:
+    source, target = Source(a="One."), Target()
+    run(source, target, ledger)
+    with pytest.raises(SettingsChangedError) as refused:
+        syncing(source, target, ledger, chunker=Chunker(512, 64)).run(
+            integration="box", sync_type="files"
+        )
+    assert (
+        "the chunker was Chunker(20 tokens of cl100k_base, overlap 0) "
+        "and is Chunker(512 tokens of cl100k_base, overlap 64). Go back"
+    ) in str(refused.value)
 
 
 def test_a_model_is_described_without_its_secrets() -> None:

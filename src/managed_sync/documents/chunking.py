@@ -60,7 +60,13 @@ class Chunker:
             )
         self._size = chunk_size
         self._overlap = chunk_overlap
+        self._encoding = encoding
         self._tokenizer = Tokenizer(encoding)
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides where texts are cut; an index notices when it changes."""
+        return f"Chunker({self._size} tokens of {self._encoding}, overlap {self._overlap})"
 
     def split(self, document: SourceDocument) -> list[Chunk]:
         """The document's chunks, in order; none for a text of white space only.

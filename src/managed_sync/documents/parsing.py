@@ -162,10 +162,17 @@ class UnstructuredParser(FileParser):
         self, *, pdf_strategy: PdfStrategy | None = None, languages: tuple[str, ...] = ("eng",)
     ) -> None:
         self._readers = {**_KREUZBERG, **_UNSTRUCTURED}
+        self._settings = ""
         if pdf_strategy:
+            self._settings = f"pdf_strategy={pdf_strategy}, languages={'+'.join(languages)}"
             self._readers[FileType.PDF] = partial(
                 parse_pdf, strategy=pdf_strategy, languages=languages
             )
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides the text; an index notices when it changes."""
+        return f"UnstructuredParser({self._settings})"
 
 
 _DEFAULT = FileParser()
