@@ -84,6 +84,18 @@ def test_nodes_know_their_place_their_source_and_their_neighbours() -> None:
         assert (NodeRelationship.NEXT in node.relationships) == (position < len(nodes) - 1)
 
 
+def test_a_node_carries_no_tables_but_its_own() -> None:
+    sentences = "Do one thing after the other. " * 40
+    page = f"# Places\n\n{sentences}\n\n# Limits\n\n{sentences}\n\n| City |\n| --- |\n| Oslo |\n"
+    (document,) = reader(FakeSource(a=page)).load_data()
+    nodes = ManagedSyncNodeParser().get_nodes_from_documents([document])
+    assert ["tables_html" in node.metadata for node in nodes] == [False, True]
+    assert "tables_html" in document.metadata
+    assert all(
+        node.source_node and "tables_html" not in node.source_node.metadata for node in nodes
+    )
+
+
 def test_ids_reach_neither_the_embedded_text_nor_the_models() -> None:
     nodes = ManagedSyncNodeParser().get_nodes_from_documents(reader(FakeSource(a=PLAN)).load_data())
 

@@ -11,7 +11,7 @@ from llama_index.core.utils import get_tqdm_iterable
 from pydantic import PrivateAttr, SerializeAsAny
 
 from managed_sync.documents import Chunk, Chunker
-from managed_sync.llama_index.conversion import from_llama_index, to_node
+from managed_sync.llama_index.conversion import from_llama_index, inherited, to_node
 
 __all__ = ["ManagedSyncNodeParser"]
 
@@ -83,7 +83,12 @@ class ManagedSyncNodeParser(NodeParser):
     def _postprocess_parsed_nodes(
         self, nodes: list[BaseNode], parent_doc_map: dict[str, Document]
     ) -> list[BaseNode]:
-        processed = super()._postprocess_parsed_nodes(nodes, parent_doc_map)
+        # LlamaIndex gives each node what it lacks of its document's metadata.
+        parents = {
+            name: document.model_copy(update={"metadata": inherited(document.metadata)})
+            for name, document in parent_doc_map.items()
+        }
+        processed = super()._postprocess_parsed_nodes(nodes, parents)
         for node in processed:
             # LlamaIndex searches for the text again, and may find an equal one earlier on.
             if isinstance(node, TextNode):
