@@ -45,6 +45,7 @@ _SECONDS = 10.0
 # A million relationships take SpiceDB longer than that to write.
 _SPICEDB_MINUTES = 4.0
 _SQL, _SPICEDB = "SQLite", "SpiceDB"
+_TOO_LONG = "not in time"
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def _spicedb_in_time(size: int, seed: int, repetitions: int, seconds: float) -> 
         process.kill()
         process.join()
     for name in missing:
-        yield Measured(size, _SPICEDB, name, None, f"not within {seconds:g} s")
+        yield Measured(size, _SPICEDB, name, None, _TOO_LONG)
 
 
 def _ask_spicedb(sender: Connection, size: int, seed: int, repetitions: int) -> None:
@@ -208,11 +209,17 @@ def as_markdown(results: Results) -> str:
         f"| --- | --- | {'---: | ' * (len(sizes) + 1)}".rstrip(),
     ]
     for operation, engine in sorted(rows, key=lambda row: [one[0] for one in rows].index(row[0])):
-        times = [found[operation, engine, size].milliseconds for size in sizes]
+        answers = [found[operation, engine, size] for size in sizes]
+        times = [one.milliseconds for one in answers]
         growth = f"{times[-1] / times[0]:.2f}" if times[0] and times[-1] else "-"
-        shown = " | ".join("not in time" if one is None else f"{one:,.1f}" for one in times)
-        lines.append(f"| {operation} | {engine} | {shown} | {growth} |")
+        lines.append(f"| {operation} | {engine} | {' | '.join(map(_shown, answers))} | {growth} |")
     return "\n".join(lines)
+
+
+def _shown(measured: Measured) -> str:
+    if measured.milliseconds is not None:
+        return f"{measured.milliseconds:,.1f}"
+    return _TOO_LONG if measured.error == _TOO_LONG else "gave up"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

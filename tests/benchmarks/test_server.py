@@ -52,7 +52,7 @@ def test_sizes_that_were_measured_one_by_one_are_joined(published: Results) -> N
     anew = replace(published, measured=[Measured(2_000, "SQLite", "100 checks", None, "late")])
     joined = anew.joined_to(one.joined_to(other))
     assert joined.measured == other.measured + anew.measured
-    assert "| 100 checks | SQLite | 1.0 | not in time | - |" in as_markdown(joined)
+    assert "| 100 checks | SQLite | 1.0 | gave up | - |" in as_markdown(joined)
     with pytest.raises(ValueError, match="otherwise"):
         one.joined_to(replace(other, seed=published.seed + 1))
 

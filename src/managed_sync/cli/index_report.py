@@ -65,7 +65,7 @@ def print_plans(reports: Mapping[PipelineName, IndexReport]) -> None:
 def print_verification(found: Mapping[PipelineName, VerificationReport]) -> None:
     """Prints where the index, the ledger and the source disagree."""
     table = plain_table(
-        "pipeline", "records", "chunks", "missing", "unknown", "pending", "to index", "to delete"
+        "pipeline", "records", "chunks", "missing", "unknown", "open", "to index", "to delete"
     )
     for pipeline, report in found.items():
         source = report.source
