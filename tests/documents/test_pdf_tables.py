@@ -103,6 +103,18 @@ def test_a_page_with_more_on_it_than_any_table_is_not_looked_at(
     assert find_tables(data, name="arm.pdf") == {}
 
 
+def test_where_looking_would_take_too_long_the_first_pages_have_tables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = pdf(*(part for _ in range(5) for part in (grid(LIMITS), PageBreak())))
+    assert len(find_tables(data, name="arm.pdf")) == 5
+    # A page has 37 letters, and 14 lines that count as 5 letters each.
+    monkeypatch.setattr(pdf_tables, "_MOST_WORK", 3 * (37 + 14 * 5))
+    assert list(find_tables(data, name="arm.pdf")) == [1, 2, 3]
+    assert read(data).count("| Load | 40 kg |") == 3
+    assert read(data).count("Load 40 kg") == 2
+
+
 def test_a_damaged_file_has_no_tables_and_raises_nothing() -> None:
     data = pdf(grid(LIMITS))
     assert find_tables(data[: len(data) // 2], name="half.pdf") == {}

@@ -27,7 +27,9 @@ Table: TypeAlias = list[list[str]]
 _MOST_SHAPES = 3_000
 _FEWEST_LINES, _MOST_LINES = 8, 20_000
 _MOST_LETTERS = 50_000
-_MOST_PAGES = 500
+# What all pages together may cost, in letters: some 20 seconds, well below the limit of a file.
+_MOST_WORK = 750_000
+_WORK_OF_A_LINE = 5
 # A chart's grid has cells too, and few of them have text.
 _FEWEST_FILLED = 0.4
 
@@ -46,7 +48,7 @@ def find_tables(data: bytes, *, name: str) -> dict[int, list[Table]]:
         raise MissingExtraError(f"Reading {name}", "parsers") from error
     tables: dict[int, list[Table]] = {}
     try:
-        numbers = list(islice(_pages_with_lines(data), _MOST_PAGES))
+        numbers = _pages_with_lines(data)
         if numbers:
             with pdfplumber.open(io.BytesIO(data), pages=numbers) as document:
                 for page in document.pages:
@@ -57,25 +59,32 @@ def find_tables(data: bytes, *, name: str) -> dict[int, list[Table]]:
     return tables
 
 
-def _pages_with_lines(data: bytes) -> Iterator[int]:
+def _pages_with_lines(data: bytes) -> list[int]:
     """The numbers of the pages with some lines on them, yet not too many."""
     import pypdfium2  # noqa: PLC0415 - comes with pdfplumber
 
+    numbers: list[int] = []
+    work = 0
     document = pypdfium2.PdfDocument(data)
     try:
         for number, page in enumerate(document, start=1):
             found = page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_PATH])
             shapes = list(islice(found, _MOST_SHAPES + 1))
             lines = sum(pypdfium2.raw.FPDFPath_CountSegments(shape.raw) for shape in shapes)
+            letters = page.get_textpage().count_chars()
+            page.close()
             if (
                 len(shapes) <= _MOST_SHAPES
                 and _FEWEST_LINES <= lines <= _MOST_LINES
-                and 0 < page.get_textpage().count_chars() <= _MOST_LETTERS
+                and 0 < letters <= _MOST_LETTERS
             ):
-                yield number
-            page.close()
+                work += letters + _WORK_OF_A_LINE * lines
+                if work > _MOST_WORK:
+                    break
+                numbers.append(number)
     finally:
         document.close()
+    return numbers
 
 
 def _tables_of(page: Any) -> Iterator[Table]:
