@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -115,6 +116,14 @@ def test_where_looking_would_take_too_long_the_first_pages_have_tables(
     assert read(data).count("Load 40 kg") == 2
 
 
+def test_threads_may_look_at_the_same_time() -> None:
+    """Without a lock this ends the process: PDFium takes one call at a time."""
+    data = pdf(*(part for _ in range(30) for part in (words("No table."), PageBreak())))
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda _: find_tables(data, name="arm.pdf"), range(300)))
+    assert found == [{}] * 300
+
+
 def test_a_damaged_file_has_no_tables_and_raises_nothing() -> None:
     data = pdf(grid(LIMITS))
     assert find_tables(data[: len(data) // 2], name="half.pdf") == {}
@@ -129,4 +138,10 @@ def test_a_table_that_the_lines_do_not_have_changes_nothing() -> None:
 def test_columns_that_run_together_in_the_lines_are_told_apart() -> None:
     assert with_tables(["Load Reach", "402"], [[["Load", "Reach"], ["40", "2"]]]) == [
         "| Load | Reach |\n| --- | --- |\n| 40 | 2 |"
+    ]
+
+
+def test_a_ligature_counts_as_what_it_joins() -> None:
+    assert with_tables(["Of\ufb01ce Desk", "1 2"], [[["Office", "Desk"], ["1", "2"]]]) == [
+        "| Office | Desk |\n| --- | --- |\n| 1 | 2 |"
     ]

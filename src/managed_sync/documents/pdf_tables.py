@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import logging
+import threading
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -22,6 +24,9 @@ __all__ = ["Table", "find_tables", "with_tables"]
 _logger = logging.getLogger(__name__)
 
 Table: TypeAlias = list[list[str]]
+
+# PDFium, which counts what is on a page, brings the whole process down if two threads call it.
+_pdfium = threading.Lock()
 
 # The whole grid may be one shape, and each side of each cell another one.
 _MOST_SHAPES = 3_000
@@ -48,7 +53,8 @@ def find_tables(data: bytes, *, name: str) -> dict[int, list[Table]]:
         raise MissingExtraError(f"Reading {name}", "parsers") from error
     tables: dict[int, list[Table]] = {}
     try:
-        numbers = _pages_with_lines(data)
+        with _pdfium:
+            numbers = _pages_with_lines(data)
         if numbers:
             with pdfplumber.open(io.BytesIO(data), pages=numbers) as document:
                 for page in document.pages:
@@ -132,4 +138,6 @@ def _place(lines: Sequence[str], letters: Counter[str]) -> tuple[int, int]:
 
 
 def _letters(*texts: str) -> Counter[str]:
-    return Counter("".join("".join(markdown.clean(text).split()) for text in texts))
+    """The letters; a ligature counts as what it joins."""
+    text = unicodedata.normalize("NFKC", markdown.clean(" ".join(texts)))
+    return Counter("".join(text.split()))
