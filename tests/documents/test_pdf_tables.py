@@ -86,6 +86,11 @@ def test_text_in_a_frame_is_no_table() -> None:
     assert text.strip().removeprefix("# ") == "Handle with care."
 
 
+def test_the_frames_of_a_layout_are_no_table() -> None:
+    column = words("Doors open at nine. " * 60)
+    assert find_tables(pdf(grid([["News", "Sport"], [column, column]])), name="n.pdf") == {1: []}
+
+
 def test_the_grid_of_a_chart_is_no_table() -> None:
     def draw(canvas: Canvas) -> None:
         canvas.grid(range(100, 500, 50), range(100, 500, 50))

@@ -35,8 +35,9 @@ _MOST_LETTERS = 50_000
 # What all pages together may cost, in letters: some 20 seconds, well below the limit of a file.
 _MOST_WORK = 750_000
 _WORK_OF_A_LINE = 5
-# A chart's grid has cells too, and few of them have text.
+# A chart's grid has cells too, and few of them have text; frames of a layout have whole columns.
 _FEWEST_FILLED = 0.4
+_LONGEST_CELL = 1_000
 
 
 def find_tables(data: bytes, *, name: str) -> dict[int, list[Table]]:
@@ -97,9 +98,12 @@ def _tables_of(page: Any) -> Iterator[Table]:
     for found in page.find_tables():
         rows = [[cell or "" for cell in row] for row in found.extract()]
         cells = [cell.strip() for row in rows for cell in row]
-        # Else it is a frame around a text, or around several.
-        is_grid = len(rows) > 1 and max(map(len, rows)) > 1
-        if is_grid and sum(map(bool, cells)) >= _FEWEST_FILLED * len(cells):
+        if (
+            len(rows) > 1
+            and max(map(len, rows)) > 1
+            and sum(map(bool, cells)) >= _FEWEST_FILLED * len(cells)
+            and max(map(len, cells)) <= _LONGEST_CELL
+        ):
             yield rows
 
 
