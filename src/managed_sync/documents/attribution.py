@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from managed_sync.documents.chunk_ids import ChunkIds
 from managed_sync.documents.outline import Outline
 from managed_sync.documents.source_document import Chunk, Metadata, Scalar, SourceDocument
-from managed_sync.documents.tables_as_html import small_tables_html
+from managed_sync.documents.tables_as_html import small_tables_html, without_tables
 from managed_sync.documents.tokens import Tokenizer
 from managed_sync.errors import DocumentError
 
@@ -62,8 +62,8 @@ def attributed(
                 place["heading"] = section.heading
             if structure.pages:
                 place["page"] = bisect_right(structure.pages, start) + 1
-        inherited = {**document.metadata, **own}
-        for name in ("start_char", "end_char", "tables_html"):
+        inherited = without_tables({**document.metadata, **own})
+        for name in ("start_char", "end_char"):
             inherited.pop(name, None)
         if tables := small_tables_html(text):
             place["tables_html"] = tables

@@ -20,7 +20,7 @@ from managed_sync.documents.cutting import Cutter
 from managed_sync.documents.encoded_text import EncodedText
 from managed_sync.documents.outline import Outline
 from managed_sync.documents.source_document import Chunk, Scalar, SourceDocument
-from managed_sync.documents.tables_as_html import small_tables_html
+from managed_sync.documents.tables_as_html import small_tables_html, without_tables
 from managed_sync.documents.tokens import Tokenizer
 from managed_sync.errors import ConfigurationError
 
@@ -73,10 +73,8 @@ class Chunker:
 
         A single character that takes more tokens than ``chunk_size`` still becomes a chunk.
         """
-        # A chunk has the tables that are in it, not those of the whole document.
-        inherited = {key: value for key, value in document.metadata.items() if key != "tables_html"}
         # Checked once more, since metadata can be changed; that holds for all chunks.
-        document = SourceDocument(document.text, inherited)
+        document = SourceDocument(document.text, without_tables(document.metadata))
         text = document.text
         structure = Outline(text)
         encoded = EncodedText(text, self._tokenizer)

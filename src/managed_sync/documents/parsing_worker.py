@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import gc
-import itertools
 import json
 import os
 import pickle
@@ -47,10 +46,7 @@ def serve() -> None:
     _limit_memory(max_memory)
     _write(answers, {})
     _discard_errors()
-    for count in itertools.count(1):
-        request = _next(requests)
-        if request is None:
-            return
+    for count, request in enumerate(iter(lambda: _next(requests), None), start=1):
         with _last_resort(seconds):
             answer = _parse(parser, *request)
         _write(answers, answer)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from managed_sync.documents import markdown
 
-__all__ = ["MOST_CHARACTERS", "small_tables_html"]
+__all__ = ["MOST_CHARACTERS", "small_tables_html", "without_tables"]
+
+Value = TypeVar("Value")
 
 # Stores keep metadata beside the text, and some of them little of it.
 MOST_CHARACTERS = 2000
@@ -36,6 +39,11 @@ def small_tables_html(text: str) -> str:
             return ""
         found.append(table)
     return "".join(found)
+
+
+def without_tables(metadata: Mapping[str, Value]) -> dict[str, Value]:
+    """What a chunk has of its document's metadata: not the tables, for it has its own."""
+    return {key: value for key, value in metadata.items() if key != "tables_html"}
 
 
 def _tables(text: str) -> Iterator[str]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from llama_index.core.schema import (
     BaseNode,
     Document,
@@ -15,8 +12,9 @@ from llama_index.core.schema import (
 )
 
 from managed_sync.documents import Chunk, SourceDocument
+from managed_sync.documents.tables_as_html import without_tables
 
-__all__ = ["from_llama_index", "inherited", "leading_nowhere", "to_document", "to_node"]
+__all__ = ["from_llama_index", "leading_nowhere", "to_document", "to_node"]
 
 # What a model is told about a passage beside its text; ids and offsets mean nothing to it.
 _KEYS_FOR_EMBEDDING = {"title"}
@@ -47,7 +45,7 @@ def to_node(
     relationships = {}
     if document is not None:
         source = document.as_related_node_info()
-        source.metadata = inherited(source.metadata)
+        source.metadata = without_tables(source.metadata)
         relationships[NodeRelationship.SOURCE] = source
     embedded = _KEYS_FOR_EMBEDDING | {"heading"} if heading_prefix else _KEYS_FOR_EMBEDDING
     start, end = chunk.metadata.get("start_char"), chunk.metadata.get("end_char")
@@ -61,11 +59,6 @@ def to_node(
         excluded_llm_metadata_keys=_keys_outside(chunk, _KEYS_FOR_MODELS),
         relationships=relationships,
     )
-
-
-def inherited(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """What a document's nodes have of its metadata: not its tables, for each has its own."""
-    return {key: value for key, value in metadata.items() if key != "tables_html"}
 
 
 def from_llama_index(node: BaseNode) -> SourceDocument:

@@ -11,7 +11,8 @@ from llama_index.core.utils import get_tqdm_iterable
 from pydantic import PrivateAttr, SerializeAsAny
 
 from managed_sync.documents import Chunk, Chunker
-from managed_sync.llama_index.conversion import from_llama_index, inherited, to_node
+from managed_sync.documents.tables_as_html import without_tables
+from managed_sync.llama_index.conversion import from_llama_index, to_node
 
 __all__ = ["ManagedSyncNodeParser"]
 
@@ -85,7 +86,7 @@ class ManagedSyncNodeParser(NodeParser):
     ) -> list[BaseNode]:
         # LlamaIndex gives each node what it lacks of its document's metadata.
         parents = {
-            name: document.model_copy(update={"metadata": inherited(document.metadata)})
+            name: document.model_copy(update={"metadata": without_tables(document.metadata)})
             for name, document in parent_doc_map.items()
         }
         processed = super()._postprocess_parsed_nodes(nodes, parents)
