@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import getSampleStyleSheet
@@ -138,6 +140,23 @@ def test_a_damaged_file_has_no_tables_and_raises_nothing() -> None:
 def test_a_table_that_the_lines_do_not_have_changes_nothing() -> None:
     lines = ["Limits", "Load 40 kg", "and Reach 2 m"]
     assert with_tables(lines, [LIMITS]) == lines
+
+
+@given(st.lists(st.text("ab ", max_size=6), min_size=1, max_size=9), st.data())
+def test_a_table_is_found_wherever_its_lines_are_and_no_letter_is_lost(
+    lines: list[str], data: st.DataObject
+) -> None:
+    begin = data.draw(st.integers(0, len(lines) - 1))
+    row = lines[begin : data.draw(st.integers(begin + 1, len(lines)))]
+    assume("".join(row).strip())
+
+    found = with_tables(lines, [[["x", "y"], row]])
+    assert found == lines, "no line has the letters of its head"
+    found = with_tables(lines, [[row, []]])
+
+    assert sum("\n" in line for line in found) == 1
+    kept = "".join(found).replace("---", "")
+    assert sorted(filter(str.isalpha, kept)) == sorted(filter(str.isalpha, "".join(lines)))
 
 
 def test_columns_that_run_together_in_the_lines_are_told_apart() -> None:

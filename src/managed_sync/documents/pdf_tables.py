@@ -67,31 +67,36 @@ def find_tables(data: bytes, *, name: str) -> dict[int, list[Table]]:
 
 
 def _pages_with_lines(data: bytes) -> list[int]:
-    """The numbers of the pages with some lines on them, yet not too many."""
+    """The numbers of the pages where tables may be, as far as there is time to look at them."""
     import pypdfium2  # noqa: PLC0415 - comes with pdfplumber
 
     numbers: list[int] = []
-    work = 0
+    left = _MOST_WORK
     document = pypdfium2.PdfDocument(data)
     try:
         for number, page in enumerate(document, start=1):
-            found = page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_PATH])
-            shapes = list(islice(found, _MOST_SHAPES + 1))
-            lines = sum(pypdfium2.raw.FPDFPath_CountSegments(shape.raw) for shape in shapes)
-            letters = page.get_textpage().count_chars()
+            work = _work(page)
             page.close()
-            if (
-                len(shapes) <= _MOST_SHAPES
-                and _FEWEST_LINES <= lines <= _MOST_LINES
-                and 0 < letters <= _MOST_LETTERS
-            ):
-                work += letters + _WORK_OF_A_LINE * lines
-                if work > _MOST_WORK:
-                    break
+            left -= work
+            if left < 0:
+                break
+            if work:
                 numbers.append(number)
     finally:
         document.close()
     return numbers
+
+
+def _work(page: Any) -> int:
+    """What looking for tables on a page costs, in letters; 0 where there are none to be found."""
+    from pypdfium2 import raw  # noqa: PLC0415 - comes with pdfplumber
+
+    shapes = list(islice(page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH]), _MOST_SHAPES + 1))
+    lines = sum(raw.FPDFPath_CountSegments(shape.raw) for shape in shapes)
+    if len(shapes) > _MOST_SHAPES or not _FEWEST_LINES <= lines <= _MOST_LINES:
+        return 0
+    letters: int = page.get_textpage().count_chars()
+    return letters + _WORK_OF_A_LINE * lines if 0 < letters <= _MOST_LETTERS else 0
 
 
 def _tables_of(page: Any) -> Iterator[Table]:
@@ -120,24 +125,31 @@ def with_tables(lines: Sequence[str], tables: Sequence[Table]) -> list[str]:
         ['Prices', '| Arm | 10 |\n| --- | --- |\n| Hand | 20 |']
     """
     replaced = list(lines)
+    letters = [_letters(line) for line in lines]
     for table in tables:
-        begin, end = _place(replaced, _letters(*(cell for row in table for cell in row)))
+        begin, end = _place(letters, _letters(*(cell for row in table for cell in row)))
         if begin < end:
-            replaced[begin:end] = [markdown.table(table)]
+            rendered = markdown.table(table)
+            replaced[begin:end] = [rendered]
+            letters[begin:end] = [_letters(rendered)]
     return replaced
 
 
-def _place(lines: Sequence[str], letters: Counter[str]) -> tuple[int, int]:
-    """Where the lines with exactly these letters begin and end; nowhere is ``(0, 0)``."""
-    for begin in (index for index, line in enumerate(lines) if line):
-        missing = Counter(letters)
-        for end in range(begin, len(lines)):
-            there = _letters(lines[end])
-            if not there <= missing:
-                break
-            missing -= there
-            if not missing:
-                return begin, end + 1
+def _place(lines: Sequence[Counter[str]], wanted: Counter[str]) -> tuple[int, int]:
+    """Where the lines with exactly these letters begin and end; nowhere is ``(0, 0)``.
+
+    One pass: lines are taken in at the end, and given back at the beginning when they have too
+    many of a letter, or none.
+    """
+    missing = Counter(wanted)
+    begin = 0
+    for end, line in enumerate(lines, start=1):
+        missing.subtract(line)
+        while begin < end and (not lines[begin] or min(missing.values()) < 0):
+            missing.update(lines[begin])
+            begin += 1
+        if begin < end and not any(missing.values()):
+            return begin, end
     return 0, 0
 
 
