@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from managed_sync.documents import markdown
@@ -47,15 +47,18 @@ def without_tables(metadata: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def _tables(text: str) -> Iterator[str]:
-    for table in _TABLE.finditer(markdown.without_code(text)):
-        rows = [_row(line, "td") for line in table["body"].splitlines()]
-        yield f"<table>{_row(table['head'], 'th')}{''.join(rows)}</table>"
+    if "```" in text or "~~~" in text:
+        text = markdown.without_code(text)
+    for table in _TABLE.finditer(text):
+        rows = "".join(_row(line, "td") for line in _escaped(table["body"]).splitlines())
+        yield f"<table>{_row(_escaped(table['head']), 'th')}{rows}</table>"
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=False)
 
 
 def _row(line: str, tag: str) -> str:
-    return f"<tr>{''.join(f'<{tag}>{cell}</{tag}>' for cell in _cells(line))}</tr>"
-
-
-def _cells(line: str) -> Sequence[str]:
     cells = _BETWEEN_CELLS.split(line.strip()[1:-1])
-    return [html.escape(cell.strip().replace(r"\|", "|"), quote=False) for cell in cells]
+    row = f"</{tag}><{tag}>".join(map(str.strip, cells)).replace(r"\|", "|")
+    return f"<tr><{tag}>{row}</{tag}></tr>"
