@@ -29,7 +29,7 @@ def small_tables_html(text: str) -> str:
         >>> small_tables_html("| City |\n| --- |\n| Oslo |\n")
         '<table><tr><th>City</th></tr><tr><td>Oslo</td></tr></table>'
     """
-    if "\n|" not in text:
+    if "|\n|" not in text:
         return ""
     found: list[str] = []
     length = 0

@@ -121,7 +121,7 @@ class _Widths:
         widths = self._table.take(tokens)
         if widths.max(initial=0) < _UNKNOWN:
             return widths
-        for token in set(tokens.tolist()):
+        for token in set(tokens[widths == _UNKNOWN].tolist()):
             data = self._encoding.decode_single_token_bytes(token)
             # All bytes of a character but its first look like 10xxxxxx.
             self._table[token] = sum(byte & 0xC0 != 0x80 for byte in data)
