@@ -324,6 +324,7 @@ def test_a_chunk_has_the_tables_that_are_in_it_as_html_and_no_others() -> None:
         chunker.attribute(whole, [(places, {}, 0), (rules, {"tables_html": "<table/>"}, None)]),
     ):
         assert [chunk.metadata.get("tables_html") for chunk in chunks] == [html, None]
+    assert "tables_html" not in split(places)[0].metadata, "nor any that the document has not"
 
 
 @pytest.mark.parametrize("text", ["", " \n\t\f "])

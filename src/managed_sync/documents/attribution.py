@@ -39,6 +39,7 @@ def attributed(
     structure = Outline(document.text)
     starts = [section.start for section in structure.sections]
     chunks: list[Chunk] = []
+    has_tables = "tables_html" in document.metadata
     at = 0
     for text, own, stated in pieces:
         if not text.strip():
@@ -65,7 +66,7 @@ def attributed(
         inherited = without_tables({**document.metadata, **own})
         for name in ("start_char", "end_char"):
             inherited.pop(name, None)
-        if tables := small_tables_html(text):
+        if has_tables and (tables := small_tables_html(text)):
             place["tables_html"] = tables
         chunks.append(Chunk(text, {**inherited, **place}))
     return chunks

@@ -73,6 +73,7 @@ class Chunker:
 
         A single character that takes more tokens than ``chunk_size`` still becomes a chunk.
         """
+        has_tables = "tables_html" in document.metadata
         # Checked once more, since metadata can be changed; that holds for all chunks.
         document = SourceDocument(document.text, without_tables(document.metadata))
         text = document.text
@@ -94,7 +95,7 @@ class Chunker:
                 place["heading"] = heading
             if page:
                 place["page"] = page
-            if tables := small_tables_html(content):
+            if has_tables and (tables := small_tables_html(content)):
                 place["tables_html"] = tables
             chunks.append(Chunk.of(document, content, place))
         return chunks
