@@ -3,7 +3,8 @@
     ManagedSyncError
     ├── ConfigurationError              a setting is missing or makes no sense
     │   ├── MissingExtraError           an optional dependency is not installed
-    │   └── PortInUseError              another program listens on the port
+    │   ├── PortInUseError              another program listens on the port
+    │   └── StateInUseError             another server works with the same state
     ├── InvalidIdentifierError          an object id or subject that cannot be read
     ├── MissingSubjectError             a retrieval without a user to check
     ├── ApiError                        the Managed Sync API could not be used
@@ -69,6 +70,10 @@ class MissingExtraError(ConfigurationError):
 
 class PortInUseError(ConfigurationError):
     """Another program listens on the port that the embedded server was told to use."""
+
+
+class StateInUseError(ConfigurationError):
+    """Another server works with the same state folder or database."""
 
 
 class InvalidIdentifierError(ManagedSyncError, ValueError):

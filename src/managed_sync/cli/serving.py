@@ -57,7 +57,7 @@ def serve(
     if folder is not None:
         place.serve_from(folder)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-    for chatty in ("alembic", "apscheduler", "managed_sync.server.requests", "uvicorn"):
+    for chatty in ("alembic", "managed_sync.server.requests", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     with place.server(port) as server, place.announce(server.base_url):
         output.print(f"Serving {place.source_folder} at {server.base_url}", soft_wrap=True)

@@ -41,5 +41,5 @@ def set_up_logging(form: Literal["json", "text"]) -> None:
         else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
     )
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    for chatty in ("alembic", "apscheduler", "uvicorn"):
+    for chatty in ("alembic", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -37,6 +37,7 @@ from managed_sync.server.storage.changes import change_page, latest_cursor
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import Pipeline, pipelines_of_scope
 from managed_sync.server.storage.records import StoredRecord, find_record
+from managed_sync.server.workers import Workers
 
 __all__ = ["SyncId", "hosted_sync_routes", "require_sync"]
 
@@ -44,7 +45,7 @@ SyncId = Annotated[str, Path(alias="syncId", description="The id of a pipeline."
 
 
 def hosted_sync_routes(
-    route_class: type[APIRoute], projects: Projects, database: Database
+    route_class: type[APIRoute], projects: Projects, database: Database, writers: Workers
 ) -> APIRouter:
     """The routes below ``/api/syncs``."""
     router = APIRouter(
@@ -52,12 +53,17 @@ def hosted_sync_routes(
     )
 
     @router.post("", operation_id="enableHostedSync")
-    def enable(caller: Caller, body: Annotated[EnableHostedSync, Body()]) -> HostedSync:
+    async def enable(caller: Caller, body: Annotated[EnableHostedSync, Body()]) -> HostedSync:
         pipelines = projects[caller.project_id].pipelines
-        name = _name_in_source(pipelines, body.integration, body.pipeline)
+
+        def work() -> HostedSync:
+            name = _name_in_source(pipelines, body.integration, body.pipeline)
+            frequency = _frequency(body.configuration)
+            pipelines.enable(caller, name, frequency, body.configuration_name)
+            return _answer(caller, name, pipelines)
+
         with _refused():
-            pipelines.enable(caller, name, _frequency(body.configuration), body.configuration_name)
-        return _answer(caller, name, pipelines)
+            return await writers.run(work)
 
     @router.get("", operation_id="listHostedSyncs")
     def listed(caller: Caller) -> ListedSyncs:
@@ -93,23 +99,31 @@ def hosted_sync_routes(
         )
 
     @router.post("/{syncId}/disable", operation_id="disableHostedSync")
-    def disable(caller: Caller, identifier: SyncId) -> HostedSync:
-        pipeline = require_sync(database, caller, identifier)
+    async def disable(caller: Caller, identifier: SyncId) -> HostedSync:
         pipelines = projects[caller.project_id].pipelines
-        pipelines.disable(pipeline)
-        return _answer(caller, pipeline.name, pipelines)
+
+        def work() -> HostedSync:
+            pipeline = require_sync(database, caller, identifier)
+            pipelines.disable(pipeline)
+            return _answer(caller, pipeline.name, pipelines)
+
+        return await writers.run(work)
 
     @router.post("/{syncId}/reenable", operation_id="reenableHostedSync")
-    def reenable(caller: Caller, identifier: SyncId) -> HostedSync:
-        pipeline = require_sync(database, caller, identifier)
+    async def reenable(caller: Caller, identifier: SyncId) -> HostedSync:
         pipelines = projects[caller.project_id].pipelines
-        pipelines.enable(caller, pipeline.name)
-        return _answer(caller, pipeline.name, pipelines)
+
+        def work() -> HostedSync:
+            pipeline = require_sync(database, caller, identifier)
+            pipelines.enable(caller, pipeline.name)
+            return _answer(caller, pipeline.name, pipelines)
+
+        return await writers.run(work)
 
     @router.delete("/{syncId}", operation_id="deleteHostedSync", status_code=HTTPStatus.NO_CONTENT)
-    def delete(caller: Caller, identifier: SyncId) -> None:
-        pipeline = require_sync(database, caller, identifier)
-        projects[caller.project_id].pipelines.delete(pipeline)
+    async def delete(caller: Caller, identifier: SyncId) -> None:
+        pipelines = projects[caller.project_id].pipelines
+        await writers.run(lambda: pipelines.delete(require_sync(database, caller, identifier)))
 
     @router.get("/{syncId}/records", operation_id="pullHostedRecords")
     def records(

@@ -21,6 +21,7 @@ from urllib.parse import quote
 from managed_sync.errors import SourceError
 from managed_sync.server.sources.listing import KnownContent, Listing, SourceItem, Unreadable
 from managed_sync.server.sources.media_types import DIRECTORY, media_type_of
+from managed_sync.server.troubles import concerns_one_file, system_trouble
 
 __all__ = ["FileTree", "OpenFile"]
 
@@ -52,7 +53,7 @@ class FileTree:
 
         Raises:
             SourceError: The folder is missing or cannot be read, so that nothing is known about
-                what it holds.
+                what it holds; or reading fails in a way that is not the fault of one file.
         """
         try:
             status = self._root.stat()
@@ -66,14 +67,20 @@ class FileTree:
         yield from self._below("/", entries, listing)
 
     def open(self, location: str) -> OpenFile | None:
-        """Opens a file that was listed; ``None`` when it is not there any more."""
+        """Opens a file that was listed; ``None`` when it is not there any more.
+
+        Raises:
+            TroubleError: It may be there, but the server cannot read at the moment.
+        """
         path = self._root / location
         try:
             # A link may have been put in the way since the listing.
             if not self._holds(path) or not path.is_file():
                 return None
             stream = path.open("rb")
-        except OSError:
+        except OSError as error:
+            if not concerns_one_file(error):
+                raise system_trouble(error, "Cannot read the file") from error
             return None
         status = os.fstat(stream.fileno())
         return OpenFile(stream, status.st_size, _version(status))
@@ -102,6 +109,8 @@ class FileTree:
             except FileNotFoundError:
                 continue
             except OSError as error:
+                if not concerns_one_file(error):
+                    raise _unreadable(Path(entry.path), error) from None
                 listing.warn(
                     f"files: {source_id} cannot be read ({error.strerror}); what was synced from "
                     "it before is kept. Correct its access rights."
@@ -191,6 +200,11 @@ class FileTree:
             return False
         # A link may not bring back what is hidden by its name either.
         return not any(part.startswith(".") for part in target.relative_to(root).parts)
+
+
+def _unreadable(path: Path, error: OSError) -> SourceError:
+    """A failure that says nothing about the file at which it showed."""
+    return SourceError(str(system_trouble(error, f"Cannot read {path}")))
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
