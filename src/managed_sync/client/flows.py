@@ -10,7 +10,6 @@ What this module promises:
 from __future__ import annotations
 
 import inspect
-import logging
 import re
 from collections import defaultdict
 from collections.abc import Callable, Generator, Hashable, Sequence
@@ -63,6 +62,7 @@ from managed_sync.errors import (
     ResponseFormatError,
     SyncFailedError,
 )
+from managed_sync.logs import get_logger
 from managed_sync.models import (
     AccessCheck,
     FileContent,
@@ -77,7 +77,7 @@ __all__ = ["Flows"]
 
 T = TypeVar("T")
 
-_logger = logging.getLogger("managed_sync.client")
+_logger = get_logger("managed_sync.client")
 
 _FIRST_POLL_SECONDS = 0.2
 _POLL_GROWTH = 1.5

@@ -7,7 +7,6 @@ has to look it up: once, and again when it is not found or gone.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -22,6 +21,7 @@ from managed_sync.errors import (
     NotFoundError,
 )
 from managed_sync.identifiers import RecordOfSync
+from managed_sync.logs import get_logger
 from managed_sync.models import (
     AccessCheck,
     RecordPage,
@@ -36,7 +36,7 @@ __all__ = ["HostedApi"]
 
 T = TypeVar("T")
 
-_logger = logging.getLogger("managed_sync.client")
+_logger = get_logger("managed_sync.client")
 
 # The kinds of objects about which the service decides; all of them come from one kind of pipeline.
 _OBJECT_TYPES = ("file", "folder")

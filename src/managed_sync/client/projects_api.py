@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -23,6 +22,7 @@ from managed_sync.client.trees import parse_tree
 from managed_sync.client.wire_format import Exchange
 from managed_sync.errors import InvalidIdentifierError, ResponseFormatError
 from managed_sync.identifiers import ObjectId
+from managed_sync.logs import get_logger
 from managed_sync.models import (
     AccessCheck,
     RecordPage,
@@ -36,7 +36,7 @@ __all__ = ["ProjectsApi"]
 
 T = TypeVar("T")
 
-_logger = logging.getLogger("managed_sync.client")
+_logger = get_logger("managed_sync.client")
 Model = TypeVar("Model", bound=BaseModel)
 
 

@@ -6,7 +6,6 @@ do not come back at the same moment. Where the API says when to come back, that 
 
 from __future__ import annotations
 
-import logging
 import math
 import random
 from collections.abc import Callable
@@ -20,12 +19,13 @@ from managed_sync.errors import (
     ConfigurationError,
     IncompleteResponseError,
 )
+from managed_sync.logs import get_logger
 
 __all__ = ["DEFAULT_RETRY_BUDGET", "RetryPolicy"]
 
 DEFAULT_RETRY_BUDGET = 60.0
 
-_logger = logging.getLogger("managed_sync.client")
+_logger = get_logger("managed_sync.client")
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _FIRST_WAIT = 0.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
@@ -11,10 +10,11 @@ from dataclasses import dataclass
 from managed_sync.documents import Chunk
 from managed_sync.errors import IndexingError
 from managed_sync.indexing.targets import IndexTarget, RelabelingTarget
+from managed_sync.logs import get_logger
 
 __all__ = ["PersistentTarget", "Retries", "Stopped"]
 
-_logger = logging.getLogger("managed_sync.indexing")
+_logger = get_logger("managed_sync.indexing")
 
 _LONGEST_REASON = 300
 # So many chunks of an object fail before the rest of it is left to another run, and so many

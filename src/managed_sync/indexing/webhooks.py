@@ -11,7 +11,6 @@ What this module promises:
 from __future__ import annotations
 
 import json
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -24,10 +23,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from managed_sync.identifiers import RecordOfSync
 from managed_sync.indexing.report import IndexReport
 from managed_sync.indexing.webhook_secrets import Verifier
+from managed_sync.logs import get_logger
 
 __all__ = ["Answer", "Event", "EventKind", "SingleRecordSync", "WebhookReceiver"]
 
-_logger = logging.getLogger("managed_sync.webhooks")
+_logger = get_logger("managed_sync.webhooks")
 
 _MOST_RECORDS = 500
 _LONGEST_PAUSE = 300.0

@@ -7,7 +7,6 @@ a token that no known key has signed makes the server look for a new one before 
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -15,11 +14,12 @@ from time import monotonic
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from managed_sync.errors import ConfigurationError
+from managed_sync.logs import get_logger
 from managed_sync.server.signing_key import key_files, load_or_create_signing_key, read_public_key
 
 __all__ = ["KeyRing"]
 
-_log = logging.getLogger("managed_sync.server")
+_log = get_logger("managed_sync.server")
 
 _LOOK_SECONDS = 1.0
 

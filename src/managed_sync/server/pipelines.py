@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Literal
 from sqlalchemy.exc import DBAPIError
 
 from managed_sync.errors import SourceError, StateInUseError
+from managed_sync.logs import get_logger
 from managed_sync.models import SyncState, SyncStatus
 from managed_sync.server.frequency import parse_frequency
 from managed_sync.server.relations.graph import PermissionEngine, PermissionEngineError
@@ -44,7 +44,7 @@ from managed_sync.server.troubles import (
 
 __all__ = ["Pipelines", "SyncResult", "UnknownPipelineError"]
 
-_log = logging.getLogger("managed_sync.server")
+_log = get_logger("managed_sync.server")
 
 _THREADS = 4
 _STOP_SECONDS = 5

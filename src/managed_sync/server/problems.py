@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from managed_sync.logs import get_logger
 from managed_sync.server.relations.graph import PermissionEngineError
 from managed_sync.server.troubles import (
     TroubleError,
@@ -30,7 +30,7 @@ __all__ = [
     "problem_response",
 ]
 
-_log = logging.getLogger("managed_sync.server")
+_log = get_logger("managed_sync.server")
 
 # Seconds after which a client may try again where nobody knows how long a trouble lasts.
 _COME_AGAIN = {"Retry-After": "5"}

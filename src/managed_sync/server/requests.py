@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from http import HTTPStatus
 from time import perf_counter
-from traceback import format_tb
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from managed_sync.logs import get_logger
 from managed_sync.server.metrics import Metrics
 from managed_sync.server.problems import problem_response
 
 __all__ = ["RequestMiddleware"]
 
-_log = logging.getLogger("managed_sync.server.requests")
+_log = get_logger("managed_sync.server.requests")
 
 _HEADER = "x-request-id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -83,11 +82,11 @@ class RequestMiddleware:
                 else:
                     await self._app(inner, receive, send_with_id)
             except Exception as error:
-                # Without its message, which may hold what was asked.
+                silent = _without_message(error)
                 _log.error(
-                    "A request failed: %s\n%s",
+                    "A request failed: %s",
                     type(error).__name__,
-                    "".join(format_tb(error.__traceback__)),
+                    exc_info=(type(silent), silent, error.__traceback__),
                     extra={"request_id": request_id},
                 )
                 if status is not None:
@@ -124,3 +123,11 @@ class RequestMiddleware:
                 "project": caller.project_id if caller else None,
             },
         )
+
+
+def _without_message(error: Exception) -> Exception:
+    """An error of the same name, for a log that must not hold what was asked."""
+    kind = type(error)
+    named = type(kind.__name__, (Exception,), {"__module__": kind.__module__})
+    silent: Exception = named()
+    return silent

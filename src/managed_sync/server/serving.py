@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Self
 import uvicorn
 
 from managed_sync.errors import ConfigurationError
+from managed_sync.logs import get_logger
 from managed_sync.server.app import create_app
 from managed_sync.server.config import ServerConfig
 from managed_sync.server.connection import connection_class
@@ -21,7 +21,7 @@ from managed_sync.server.listener import listen, url_of
 
 __all__ = ["Server"]
 
-_log = logging.getLogger("managed_sync.server")
+_log = get_logger("managed_sync.server")
 
 _START_SECONDS = 30
 _STOP_SECONDS = 10

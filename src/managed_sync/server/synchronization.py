@@ -11,12 +11,12 @@ Guarantees:
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
 from managed_sync.identifiers import ObjectId, object_id_for
+from managed_sync.logs import get_logger
 from managed_sync.server.relations.grants import GrantCompiler
 from managed_sync.server.relations.graph import PermissionEngine
 from managed_sync.server.scope import container_id, record_id
@@ -30,7 +30,7 @@ from managed_sync.server.storage.staging import Staging, staging_tables
 
 __all__ = ["PipelineGoneError", "synchronize"]
 
-_log = logging.getLogger("managed_sync.server")
+_log = get_logger("managed_sync.server")
 
 _BATCH = 500
 _MAX_WARNINGS = 100

@@ -6,15 +6,16 @@ A timetable that is kept in it would wait for as long as the clock was ahead.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from math import inf
 from threading import TIMEOUT_MAX, Condition, Thread
 from time import monotonic
 
+from managed_sync.logs import get_logger
+
 __all__ = ["Timetable"]
 
-_log = logging.getLogger("managed_sync.server")
+_log = get_logger("managed_sync.server")
 
 _LONGEST_WAIT = min(TIMEOUT_MAX, 86_400.0)
 _STOP_SECONDS = 5.0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 
 from managed_sync.errors import PermissionsFileError, SourceError
+from managed_sync.logs import get_logger
 from managed_sync.server.scope import PipelineName
 from managed_sync.server.sources.file_tree import FileTree, OpenFile
 from managed_sync.server.sources.json_lines import json_lines_items
@@ -16,7 +16,7 @@ from managed_sync.server.sources.permissions_file import Permissions, parse_perm
 
 __all__ = ["FolderSource"]
 
-_log = logging.getLogger("managed_sync.server")
+_log = get_logger("managed_sync.server")
 
 _FILES = "files"
 
