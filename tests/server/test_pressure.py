@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from managed_sync.server import connection
+from managed_sync.server import strangers as strangers_module
 from managed_sync.server.storage import database
 from managed_sync.server.strangers import Strangers
 from tests.server.company import FILES, Caller, Company
@@ -82,8 +83,9 @@ class TestWithoutAToken:
         assert response.status_code == 401
 
     def test_whoever_opens_too_many_connections_loses_the_oldest(
-        self, configured: Configured
+        self, configured: Configured, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(strangers_module, "_GRACE_SECONDS", 0)
         caller = configured(limits={"connections_per_address": 8, "head_seconds": 60})
         with ExitStack() as opened:
             drips = [opened.enter_context(closing(connect(caller))) for _ in range(30)]
@@ -95,8 +97,9 @@ class TestWithoutAToken:
             drips[-1].sendall(b"x")
 
     def test_a_connection_that_bore_a_good_token_is_not_pushed_out(
-        self, configured: Configured
+        self, configured: Configured, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(strangers_module, "_GRACE_SECONDS", 0)
         caller = configured(limits={"connections_per_address": 4, "head_seconds": 60})
         head = (
             b"GET /projects/demo/sync/status?integration=googleDrive&syncType=files HTTP/1.1\r\n"
@@ -125,6 +128,33 @@ class Connection:
 
 
 class TestStrangers:
+    @pytest.fixture(autouse=True)
+    def no_grace(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(strangers_module, "_GRACE_SECONDS", 0)
+
+    def test_many_may_come_at_once_and_none_of_them_may_stay(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(strangers_module, "_GRACE_SECONDS", 1)
+        now = [0.0]
+        strangers = Strangers(per_address=2, total=6, clock=lambda: now[0])
+        early = [Connection() for _ in range(5)]
+        for one in early:
+            strangers.add(one, "10.0.0.1")
+        assert not any(one.closed for one in early)
+        now[0] += 1
+        for _ in range(5):
+            strangers.add(Connection(), "10.0.0.1")
+        assert all(one.closed for one in early)
+
+    def test_a_crowd_from_one_address_pushes_out_nobody_else(self) -> None:
+        strangers = Strangers(per_address=2, total=4)
+        other = Connection()
+        strangers.add(other, "10.0.0.2")
+        for _ in range(20):
+            strangers.add(Connection(), "10.0.0.1")
+        assert not other.closed
+
     def test_each_address_has_its_own_limit(self) -> None:
         strangers = Strangers(per_address=2, total=100)
         other, *flood = (Connection() for _ in range(5))

@@ -5,12 +5,16 @@ from __future__ import annotations
 import ipaddress
 import sys
 from collections import defaultdict
+from collections.abc import Callable
+from time import monotonic
 from typing import Protocol
 
 __all__ = ["Strangers"]
 
 # Whoever has one address of IPv6 usually has the other ones of its network too.
 _IPV6_NETWORK_BITS = 64
+# How long a new connection is left alone, so that many clients may come at once.
+_GRACE_SECONDS = 1.0
 
 
 class _Closeable(Protocol):
@@ -24,16 +28,20 @@ class Strangers:
     own connections, while a probe or a new client is answered.
 
     Args:
-        per_address: How many of them one address may hold.
+        per_address: How many of them one address may hold for longer than a moment.
         total: How many there may be; never more than a quarter of the process' open files.
+        clock: Seconds that only go forward.
     """
 
-    def __init__(self, *, per_address: int, total: int) -> None:
+    def __init__(
+        self, *, per_address: int, total: int, clock: Callable[[], float] = monotonic
+    ) -> None:
         self._per_address = per_address
         self._total = min(total, max(1, _open_files() // 4))
-        # Dictionaries without values, because these keep the order of insertion.
+        self._clock = clock
+        # Dictionaries keep the order of insertion, which is that of age.
         self._all: dict[_Closeable, str] = {}
-        self._by_address: defaultdict[str, dict[_Closeable, None]] = defaultdict(dict)
+        self._by_address: defaultdict[str, dict[_Closeable, float]] = defaultdict(dict)
 
     def __len__(self) -> int:
         return len(self._all)
@@ -43,9 +51,11 @@ class Strangers:
         network = _network(address)
         self._all[connection] = network
         neighbors = self._by_address[network]
-        neighbors[connection] = None
-        if len(neighbors) > self._per_address:
-            self._close(next(iter(neighbors)))
+        neighbors[connection] = now = self._clock()
+        crowded = len(neighbors) > self._per_address
+        oldest, since = next(iter(neighbors.items()))
+        if crowded and (now - since >= _GRACE_SECONDS or len(self._all) > self._total):
+            self._close(oldest)
         elif len(self._all) > self._total:
             self._close(next(iter(self._all)))
 
