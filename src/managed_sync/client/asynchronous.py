@@ -159,7 +159,7 @@ class AsyncManagedSyncClient(BaseClient):
             ConfigurationError: The API takes no frequency.
 
         Examples:
-            client.enable_sync("googleDrive", "files")
+            await client.enable_sync("googleDrive", "files")
         """
         return await self._driver.run(self._flows.enable_sync(integration, sync_type, frequency))
 
@@ -174,7 +174,7 @@ class AsyncManagedSyncClient(BaseClient):
             NotFoundError: There is no such pipeline.
 
         Examples:
-            client.get_sync_status("googleDrive", "files").record_count
+            (await client.get_sync_status("googleDrive", "files")).record_count
         """
         return await self._driver.run(self._flows.get_sync_status(integration, sync_type))
 
@@ -198,7 +198,7 @@ class AsyncManagedSyncClient(BaseClient):
             SyncFailedError: The sync failed, is disabled, or did not end in time.
 
         Examples:
-            client.wait_until_idle("googleDrive", "files", timeout=60).record_count
+            (await client.wait_until_idle("googleDrive", "files", timeout=60)).record_count
         """
         return await self._driver.run(
             self._flows.wait_until_idle(integration, sync_type, timeout, on_progress)
@@ -221,7 +221,7 @@ class AsyncManagedSyncClient(BaseClient):
             NotFoundError: There is no such pipeline.
 
         Examples:
-            page = client.list_records("googleDrive", "files")
+            page = await client.list_records("googleDrive", "files")
         """
         return await self._driver.run(self._flows.list_records(integration, sync_type, cursor))
 
@@ -294,7 +294,7 @@ class AsyncManagedSyncClient(BaseClient):
             InvalidIdentifierError: It is not the id of a record.
 
         Examples:
-            client.get_record("r1").data["name"]
+            (await client.get_record("r1")).data["name"]
         """
         return await self._driver.run(self._flows.get_record(record_id))
 
@@ -313,8 +313,8 @@ class AsyncManagedSyncClient(BaseClient):
 
         Examples:
             ```python
-            with client.stream_content("r1") as content:
-                for part in content:
+            async with client.stream_content("r1") as content:
+                async for part in content:
                     file.write(part)
             ```
         """
@@ -341,7 +341,7 @@ class AsyncManagedSyncClient(BaseClient):
             IncompleteResponseError: There are not as many bytes as the API announced.
 
         Examples:
-            client.download_content("r1").data
+            (await client.download_content("r1")).data
         """
         return await self._driver.run(self._flows.download_content(record_id, max_bytes))
 
@@ -357,7 +357,7 @@ class AsyncManagedSyncClient(BaseClient):
             InvalidIdentifierError: The API cannot be asked about the subject or the object.
 
         Examples:
-            client.check_access("alice@example.com", "viewer", "file:3f2a")
+            await client.check_access("alice@example.com", "viewer", "file:3f2a")
         """
         return await self._driver.run(self._flows.check_access(subject, relation, object_id))
 
@@ -373,7 +373,7 @@ class AsyncManagedSyncClient(BaseClient):
 
         Examples:
             check = AccessCheck(subject="alice@example.com", relation="viewer", object="file:3f2a")
-            client.batch_check_access([check])
+            await client.batch_check_access([check])
         """
         return await self._driver.run(self._flows.batch_check_access(checks))
 
@@ -392,7 +392,7 @@ class AsyncManagedSyncClient(BaseClient):
             ResponseFormatError: The list cannot be read, or not to its end.
 
         Examples:
-            client.list_users("file:3f2a", "viewer")
+            await client.list_users("file:3f2a", "viewer")
         """
         return await self._driver.run(self._flows.list_users(object_id, relation))
 
@@ -413,7 +413,7 @@ class AsyncManagedSyncClient(BaseClient):
             ResponseFormatError: The list cannot be read, or not to its end.
 
         Examples:
-            client.list_objects("alice@example.com", "viewer", "file")
+            await client.list_objects("alice@example.com", "viewer", "file")
         """
         return await self._driver.run(self._flows.list_objects(subject, relation, object_type))
 
@@ -431,7 +431,7 @@ class AsyncManagedSyncClient(BaseClient):
             ResponseFormatError: The tree is of no known form.
 
         Examples:
-            client.expand("alice@example.com", "viewer", "file:3f2a").granted
+            (await client.expand("alice@example.com", "viewer", "file:3f2a")).granted
         """
         return await self._driver.run(self._flows.expand(subject, relation, object_id))
 
