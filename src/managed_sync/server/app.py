@@ -97,7 +97,7 @@ def create_app(config: ServerConfig) -> FastAPI:
     verifier = TokenVerifier({project.id: project.keys for project in projects.values()})
     route_class = protected_by(verifier, config.limits)
     app.include_router(sync_routes(route_class, projects, database, writers))
-    app.include_router(permission_routes(route_class, engine, config.limits))
+    app.include_router(permission_routes(route_class, database, engine, config.limits))
     app.include_router(hosted_sync_routes(route_class, projects, database, writers))
     app.include_router(hosted_permission_routes(route_class, database, engine, config.limits))
     app.include_router(operation_routes(database, engine, metrics))

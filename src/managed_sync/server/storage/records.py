@@ -9,7 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
+from managed_sync.identifiers import ObjectId
 from managed_sync.models import RecordPage, SyncedRecord
+from managed_sync.server.relations.schema import type_of
 from managed_sync.server.sources.listing import KnownContent
 from managed_sync.server.storage.cursors import BAD_CURSOR, read_cursor, write_cursor
 from managed_sync.server.storage.dialects import rows_of
@@ -20,6 +22,7 @@ __all__ = [
     "StoredRecord",
     "all_digests",
     "find_record",
+    "folders_without_record",
     "known_contents",
     "objects_by_id",
     "record_page",
@@ -133,6 +136,24 @@ def objects_by_id(
         )
     )
     return {row.id: row.object for row in rows}
+
+
+def folders_without_record(
+    connection: Connection, scope_id: int | None, objects: Sequence[str]
+) -> set[str]:
+    """Returns those of some objects that are folders and no record.
+
+    The records of contacts, deals and the like lie in a folder of their pipeline, which only the
+    permission graph knows.
+    """
+    folders = [one for one in objects if type_of(one) == "folder"]
+    rows = connection.execute(
+        select(records.c.object).where(
+            records.c.id.in_(rows_of(connection, [ObjectId.parse(one).id for one in folders])),
+            records.c.scope_id == scope_id,
+        )
+    )
+    return set(folders).difference(rows.scalars())
 
 
 def all_digests(connection: Connection) -> set[str]:
