@@ -296,6 +296,9 @@ class IndexSync:
         """Refuses to mix chunks of different settings, unless all are to be made anew."""
         settings = fingerprint(loader=self._loader, chunker=self._chunker, target=self._target)
         before: str | None = ledger.note("settings")
+        if before is None and ledger.counts() != (0, 0):
+            # A ledger of the first layout, which did not note them.
+            before = "{}"
         if not rebuild and before is not None and (changed := differences(before, settings)):
             raise SettingsChangedError(
                 f"The index of {ledger.pipeline} was built with other settings: "
