@@ -174,7 +174,9 @@ def llama_index_chroma(folder: Path) -> Index:
     from chromadb import PersistentClient
     from llama_index.vector_stores.chroma import ChromaVectorStore
 
-    return of_llama_index(ChromaVectorStore(PersistentClient(str(folder)).create_collection("chunks")))
+    return of_llama_index(
+        ChromaVectorStore(PersistentClient(str(folder)).create_collection("chunks"))
+    )
 
 
 ON_POSTGRES = [pgvector, pgvector_store]

@@ -239,11 +239,14 @@ class IndexSync:
         Raises:
             ApiError: The source could not be listed.
             IndexLockedError: Another run works on the same pipeline.
+            SettingsChangedError: It is to be repaired, and was built with other settings.
             IndexingError: The index or the ledger failed.
         """
         with Ledger(self._ledger_place) as place:
             ledger = place.of(self._pipeline(integration, sync_type))
             with locked(ledger, wait=wait):
+                if repair:
+                    self._check_settings(ledger, rebuild=False, write=True)
                 stop = threading.Event()
                 feed = Feed(self._client, ledger.pipeline)
                 run = self._new_run(ledger, None, stop, feed)
