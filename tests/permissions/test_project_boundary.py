@@ -42,7 +42,9 @@ class OfNorth(Everything):
 
 
 def document(number: int, object_id: str = "ticket:1", **metadata: Any) -> Document:
-    return Document(f"text {number}", id=f"c{number}", metadata={"object_id": object_id, **metadata})
+    return Document(
+        f"text {number}", id=f"c{number}", metadata={"object_id": object_id, **metadata}
+    )
 
 
 def retriever(

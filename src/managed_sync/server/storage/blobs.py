@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO
 
+from managed_sync.private_files import private_folder
 from managed_sync.server.sources.file_tree import OpenFile
 
 __all__ = ["Blobs"]
@@ -43,7 +44,8 @@ class Blobs:
     @contextmanager
     def draft(self) -> Iterator[_Draft]:
         """A copy to be written."""
-        self._drafts.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self._folder)
+        private_folder(self._drafts)
         with NamedTemporaryFile(dir=self._drafts, delete=False) as file:
             draft = _Draft(file, self._path)
             try:
@@ -87,5 +89,5 @@ class _Draft:
         os.fsync(self._file.fileno())
         self._file.close()
         path = self._path_of(digest)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        private_folder(path.parent)
         Path(self._file.name).replace(path)
