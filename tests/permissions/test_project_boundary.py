@@ -126,7 +126,7 @@ def test_a_project_that_is_not_a_name_is_not_the_checkers(named: object) -> None
 
 
 def test_a_checker_of_two_projects_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="'south', but the client .* 'north'"):
+    with pytest.raises(ConfigurationError, match=r"'south', but the client .* 'north'"):
         AccessChecker(OfNorth(), project_id="south")
     for nothing in ("", "  ", 7):
         with pytest.raises(ConfigurationError, match="project_id must be"):
