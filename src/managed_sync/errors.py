@@ -128,14 +128,22 @@ class ApiConnectionError(ApiError):
     Attributes:
         nothing_sent: Whether it is certain that the API received nothing of the request.
         is_lasting: Whether trying again is of no use, as with a certificate that is not trusted.
+        was_closed_meanwhile: Whether the connection was kept from an earlier request, and the API
+            closed it as this one went out.
     """
 
     def __init__(
-        self, message: str = "", *, nothing_sent: bool = False, is_lasting: bool = False
+        self,
+        message: str = "",
+        *,
+        nothing_sent: bool = False,
+        is_lasting: bool = False,
+        was_closed_meanwhile: bool = False,
     ) -> None:
         super().__init__(message)
         self.nothing_sent = nothing_sent
         self.is_lasting = is_lasting
+        self.was_closed_meanwhile = was_closed_meanwhile
 
 
 class ApiTimeoutError(ApiConnectionError):

@@ -20,7 +20,7 @@ from managed_sync.errors import (
     InvalidIdentifierError,
     NotFoundError,
 )
-from managed_sync.identifiers import RecordOfSync
+from managed_sync.identifiers import RecordOfSync, lower_ascii
 from managed_sync.logs import get_logger
 from managed_sync.models import (
     AccessCheck,
@@ -150,7 +150,7 @@ class HostedApi:
         asked = [
             _listed_or_refused(sync, kind, subject, relation)
             for sync in self._syncs
-            if sync.pipeline.casefold() == _PIPELINE_WITH_PERMISSIONS
+            if lower_ascii(sync.pipeline) == _PIPELINE_WITH_PERMISSIONS
             for kind in types
         ]
         answers: list[list[str] | BadRequestError | NotFoundError] = yield AtOnce(asked)

@@ -18,7 +18,7 @@ from managed_sync.client.operations import (
     path_segment,
 )
 from managed_sync.errors import NotFoundError, ResponseFormatError
-from managed_sync.identifiers import RecordOfSync
+from managed_sync.identifiers import RecordOfSync, lower_ascii
 from managed_sync.models import RecordPage, SyncedRecord, SyncState, SyncStatus
 
 __all__ = [
@@ -63,8 +63,8 @@ class HostedSync(_Answer):
 
     def named(self, integration: str, sync_type: str) -> bool:
         """Whether this is how a caller names the pipeline: by its type, or by its id."""
-        return self.integration.casefold() == integration.casefold() and (
-            self.pipeline.casefold() == sync_type.casefold() or self.id == sync_type
+        return lower_ascii(self.integration) == lower_ascii(integration) and (
+            lower_ascii(self.pipeline) == lower_ascii(sync_type) or self.id == sync_type
         )
 
 
@@ -110,7 +110,7 @@ def list_syncs() -> Operation[list[HostedSync]]:
 
 def create_sync(integration: str, pipeline: str) -> Operation[HostedSync]:
     """Enables a pipeline for the first time."""
-    body = {"integration": integration.lower(), "pipeline": pipeline}
+    body = {"integration": lower_ascii(integration), "pipeline": pipeline}
     return Operation(
         Request("POST", "/api/syncs", body=body, is_repeatable=False),
         lambda answer: parse_model(HostedSync, parse_json(answer)),

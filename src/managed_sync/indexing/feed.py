@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from managed_sync.documents import RecordSource
 from managed_sync.errors import ConfigurationError, NotFoundError
+from managed_sync.identifiers import lower_ascii
 from managed_sync.indexing.entries import Pipeline
 from managed_sync.models import SyncedRecord
 
@@ -86,7 +87,7 @@ class Feed:
 
         Where a hosted pipeline is named by the id of its sync, others can have the same metadata.
         """
-        is_id = self._names.sync_type.casefold() != self._pipeline.sync_type.casefold()
+        is_id = lower_ascii(self._names.sync_type) != lower_ascii(self._pipeline.sync_type)
         return None if is_id else self._names._asdict()
 
     def everything(self) -> Iterator[SyncedRecord]:
@@ -143,7 +144,7 @@ class Feed:
     def _is_listed(self, record: SyncedRecord) -> bool:
         """Whether the pipeline's listing would have it, by the names that the hosted API takes."""
         _, integration, sync_type = self._pipeline
-        if record.integration.casefold() != integration.casefold():
+        if lower_ascii(record.integration) != lower_ascii(integration):
             return False
-        is_of_type = record.sync_type.casefold() == sync_type.casefold()
+        is_of_type = lower_ascii(record.sync_type) == lower_ascii(sync_type)
         return is_of_type or record.id.startswith(f"{sync_type}/")

@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from managed_sync.documents.chunk_ids import CHUNK_ID_SCHEME
+
 __all__ = ["differences", "fingerprint", "model_settings"]
 
 # Everything else may be a key, an address or a limit, which say nothing about the vectors.
@@ -29,6 +31,8 @@ _MODEL_SETTINGS = (
     "text_instruction",
 )
 _PACKAGE = __name__.partition(".")[0]
+# Indexes from before it was noted have this.
+_NOT_NOTED_ONCE = {"scheme of chunk ids": "by record alone"}
 
 
 def fingerprint(*, loader: object, chunker: object, target: object) -> str:
@@ -37,13 +41,14 @@ def fingerprint(*, loader: object, chunker: object, target: object) -> str:
         "parser": _said(loader) or ", ".join(sorted(_functions(loader))) or _name(type(loader)),
         "chunker": _described(chunker),
         "embedding": _said(target) or _name(type(target)),
+        "scheme of chunk ids": CHUNK_ID_SCHEME,
     }
     return json.dumps(parts, sort_keys=True)
 
 
 def differences(before: str, now: str) -> list[str]:
     """What changed between two fingerprints, one phrase for each part."""
-    old, new = json.loads(before), json.loads(now)
+    old, new = {**_NOT_NOTED_ONCE, **json.loads(before)}, json.loads(now)
     return [
         f"the {part} was {old.get(part, 'unknown')} and is {new[part]}"
         for part in new

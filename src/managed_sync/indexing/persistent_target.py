@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 from managed_sync.documents import Chunk
-from managed_sync.errors import IndexingError
+from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing.targets import IndexTarget, RelabelingTarget
 from managed_sync.logs import get_logger
 
@@ -152,6 +152,9 @@ class PersistentTarget:
         while True:
             try:
                 call()
+            except ConfigurationError:
+                # No part of it would fare better.
+                raise
             except Exception as error:  # noqa: BLE001 - a store may raise anything
                 left -= 1
                 if left <= 0:

@@ -239,11 +239,14 @@ class IndexSync:
         Raises:
             ApiError: The source could not be listed.
             IndexLockedError: Another run works on the same pipeline.
+            SettingsChangedError: It is to be repaired, and was built with other settings.
             IndexingError: The index or the ledger failed.
         """
         with Ledger(self._ledger_place) as place:
             ledger = place.of(self._pipeline(integration, sync_type))
             with locked(ledger, wait=wait):
+                if repair:
+                    self._check_settings(ledger, rebuild=False, write=True)
                 stop = threading.Event()
                 feed = Feed(self._client, ledger.pipeline)
                 run = self._new_run(ledger, None, stop, feed)
@@ -296,6 +299,9 @@ class IndexSync:
         """Refuses to mix chunks of different settings, unless all are to be made anew."""
         settings = fingerprint(loader=self._loader, chunker=self._chunker, target=self._target)
         before: str | None = ledger.note("settings")
+        if before is None and ledger.counts() != (0, 0):
+            # A ledger of the first layout, which did not note them.
+            before = "{}"
         if not rebuild and before is not None and (changed := differences(before, settings)):
             raise SettingsChangedError(
                 f"The index of {ledger.pipeline} was built with other settings: "

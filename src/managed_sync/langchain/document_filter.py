@@ -3,7 +3,8 @@
 What this module promises:
 
 - A document is kept only if a check in this very call allowed the object that it came from.
-- All documents of an allowed object are kept, in their order; none without an object id is.
+- All documents of an allowed object are kept, in their order; none without an object id is, and
+  none of another project.
 - Without a subject nothing is kept or lost silently: the call raises.
 """
 
@@ -80,15 +81,19 @@ class PermissionFilter(BaseDocumentCompressor):
         self, documents: Sequence[Document], query: str, callbacks: Callbacks = None
     ) -> list[Document]:
         """The documents that the subject may read, in their order."""
-        allowed = self.checker.allowed(self._subject(), _object_ids(documents))
-        return _of_objects(allowed, documents)
+        own = self._own(documents)
+        return _of_objects(self.checker.allowed(self._subject(), _object_ids(own)), own)
 
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks = None
     ) -> list[Document]:
         """Like ``compress_documents``, without blocking the event loop."""
-        allowed = await self.checker.aallowed(self._subject(), _object_ids(documents))
-        return _of_objects(allowed, documents)
+        own = self._own(documents)
+        return _of_objects(await self.checker.aallowed(self._subject(), _object_ids(own)), own)
+
+    def _own(self, documents: Iterable[Document]) -> list[Document]:
+        """Returns the documents of the checker's project."""
+        return self.checker.boundary().inside((one.metadata, one) for one in documents)
 
     def _subject(self) -> str:
         configurable: dict[str, Any] = ensure_config().get("configurable", {})

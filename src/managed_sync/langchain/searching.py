@@ -174,6 +174,7 @@ def _hits(found: Sequence[tuple[Document, float | None]]) -> list[Hit]:
                 chunk_id=chunk_id if isinstance(chunk_id, str) else None,
                 passage=document,
                 score=None if score is None else float(score),
+                project_id=document.metadata.get("project_id"),
             )
         )
     return hits

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from langchain_core.documents import Document
@@ -24,6 +26,9 @@ __all__ = ["StoredChunks", "stored_chunks"]
 
 # Without a limit, the store gives as many rows as a search would.
 _EVERY_ROW = 2**31
+_PIPELINE = ("project_id", "integration", "sync_type")
+# The first of the two numbers that make a lock in PostgreSQL; ledgers use the one before.
+_LOCKS_OF_WRITES = 0x6D74
 
 
 class StoredChunks:
@@ -32,10 +37,12 @@ class StoredChunks:
     Attributes:
         replaces: Whether adding a chunk replaces the one of the same id.
         can_relabel: Whether metadata can be changed without embedding.
+        delete_options: What confines the store's ``delete`` to its own chunks.
     """
 
     replaces: ClassVar[bool] = True
     can_relabel: ClassVar[bool] = False
+    delete_options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     def __init__(self, store: Any) -> None:
         self._store = store
@@ -55,6 +62,15 @@ class StoredChunks:
     def deletable(self, ids: Sequence[str]) -> list[str]:
         """Those of some chunks that the store can be told to delete without failing."""
         return list(ids)
+
+    @contextmanager
+    def writing(self, documents: Sequence[Document]) -> Iterator[None]:
+        """Keeps a write of some chunks from replacing those of another collection.
+
+        Raises:
+            ConfigurationError: It would.
+        """
+        yield
 
     def relabel(self, documents: Sequence[Document]) -> None:
         """Replaces the metadata of chunks."""
@@ -133,6 +149,40 @@ class _LanceChunks(StoredChunks):
 
 class _PGVectorChunks(StoredChunks):
     can_relabel = True
+    # Ids are unique in a whole database, and so name chunks of all its collections.
+    delete_options = MappingProxyType({"collection_only": True})
+
+    @contextmanager
+    def writing(self, documents: Sequence[Document]) -> Iterator[None]:
+        from sqlalchemy import func, select  # noqa: PLC0415 - an optional dependency
+
+        ids = [document.id for document in documents]
+        pipelines = {
+            json.dumps([document.metadata.get(name) for name in _PIPELINE])
+            for document in documents
+        }
+
+        table, collections = self._store.EmbeddingStore, self._store.CollectionStore
+        taken = (
+            select(collections.name)
+            .join(table, table.collection_id == collections.uuid)
+            .where(table.id.in_(ids), collections.name != self._store.collection_name)
+            .limit(1)
+        )
+        with self._store._make_sync_session() as session, session.begin():
+            # Another process could write the same chunks between the look and the write.
+            for pipeline in sorted(pipelines):
+                key = func.hashtext(pipeline)
+                session.execute(select(func.pg_advisory_xact_lock(_LOCKS_OF_WRITES, key)))
+            if other := session.scalar(taken):
+                raise ConfigurationError(
+                    f"The collection {self._store.collection_name!r} cannot hold this pipeline: "
+                    f"PGVector keeps the ids of chunks unique in a whole database, and the "
+                    f"collection {other!r} holds chunks of the same pipeline, which would be "
+                    f"overwritten. Use another database, or PGVectorStore with a table for each "
+                    f"index; or remove the pipeline from {other!r} first."
+                )
+            yield
 
     def relabel(self, documents: Sequence[Document]) -> None:
         from sqlalchemy import update  # noqa: PLC0415 - an optional dependency

@@ -48,12 +48,14 @@ class LangChainTarget:
 
         Raises:
             IndexingError: The store did not confirm every chunk.
+            ConfigurationError: The store would replace chunks of another collection.
         """
         if present and not self._chunks.replaces:
             self.delete(sorted(present))
         ids = [chunk.chunk_id for chunk in chunks]
         documents = self._chunks.writable([to_langchain(chunk) for chunk in chunks])
-        confirmed = self._store.add_documents(list(documents), ids=ids)
+        with self._chunks.writing(documents):
+            confirmed = self._store.add_documents(list(documents), ids=ids)
         if list(confirmed) != ids:
             raise IndexingError(
                 f"The vector store confirmed {len(confirmed)} of {len(ids)} chunks, or gave them "
@@ -62,7 +64,9 @@ class LangChainTarget:
 
     def relabel(self, chunks: Sequence[Chunk]) -> None:
         """Writes the metadata of chunks that are there."""
-        self._chunks.relabel([to_langchain(chunk) for chunk in chunks])
+        documents = [to_langchain(chunk) for chunk in chunks]
+        with self._chunks.writing(documents):
+            self._chunks.relabel(documents)
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
         """Removes chunks; one that is not there is no error.
@@ -71,7 +75,8 @@ class LangChainTarget:
             IndexingError: The store says that it did not.
         """
         deletable = self._chunks.deletable(chunk_ids)
-        if deletable and self._store.delete(deletable) is False:
+        options = self._chunks.delete_options
+        if deletable and self._store.delete(deletable, **options) is False:
             raise IndexingError(f"The vector store did not delete {len(deletable)} chunks.")
 
     def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:

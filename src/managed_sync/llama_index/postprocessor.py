@@ -3,7 +3,8 @@
 What this module promises:
 
 - A node is kept only if a check in this very call allowed the object that it came from.
-- All nodes of an allowed object are kept, in their order; none without an object id is.
+- All nodes of an allowed object are kept, in their order; none without an object id is, and none
+  of another project.
 - A node that is kept leads to no other: what an ``IndexNode`` stands for is taken off it.
 - Without a subject nothing is kept or lost silently: the call raises.
 """
@@ -96,13 +97,19 @@ class PermissionPostprocessor(BaseNodePostprocessor):
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         subject = resolve_bound_subject(self.bound_subject)
-        return _of_objects(self.checker.allowed(subject, _object_ids(nodes)), nodes)
+        own = self._own(nodes)
+        return _of_objects(self.checker.allowed(subject, _object_ids(own)), own)
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         subject = resolve_bound_subject(self.bound_subject)
-        return _of_objects(await self.checker.aallowed(subject, _object_ids(nodes)), nodes)
+        own = self._own(nodes)
+        return _of_objects(await self.checker.aallowed(subject, _object_ids(own)), own)
+
+    def _own(self, nodes: Iterable[NodeWithScore]) -> list[NodeWithScore]:
+        """Returns the nodes of the checker's project."""
+        return self.checker.boundary().inside((one.node.metadata, one) for one in nodes)
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()

@@ -121,6 +121,7 @@ def _hits(found: Sequence[NodeWithScore]) -> list[Hit]:
                 chunk_id=scored.node.node_id,
                 passage=leading_nowhere(scored),
                 score=scored.score,
+                project_id=scored.node.metadata.get("project_id"),
             )
         )
     return hits

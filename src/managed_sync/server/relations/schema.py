@@ -24,12 +24,11 @@ A tuple says that a subject has a relation to an object:
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from managed_sync.errors import InvalidIdentifierError
-from managed_sync.identifiers import ObjectId, normalize_subject
+from managed_sync.identifiers import ObjectId, address_key, normalize_subject
 
 __all__ = [
     "MEMBER",
@@ -169,8 +168,8 @@ def types_with(relation: str) -> Iterable[str]:
 
 
 def user_key(address: str) -> str:
-    """The subject that stands for a user; the case of an e-mail address makes no difference."""
-    return _USER_PREFIX + unicodedata.normalize("NFC", address.casefold())
+    """The subject that stands for a user; see ``address_key`` for what makes no difference."""
+    return _USER_PREFIX + address_key(address)
 
 
 def subject_key(subject: str) -> str:

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response
 from fastapi.routing import APIRoute
 from starlette.responses import StreamingResponse
 
+from managed_sync.identifiers import lower_ascii
 from managed_sync.models import SyncState, SyncStatus
 from managed_sync.server.pipelines import Pipelines, UnknownPipelineError
 from managed_sync.server.problems import ProblemError
@@ -71,7 +72,7 @@ def hosted_sync_routes(
             data=[
                 ListedSync(
                     id=sync_id(caller, pipeline.name),
-                    integration=pipeline.name.integration.lower(),
+                    integration=lower_ascii(pipeline.name.integration),
                     pipeline=pipeline.name.sync_type,
                     status=_status(pipeline, status),
                     configuration_name=pipeline.configuration_name,
@@ -191,7 +192,10 @@ def _refused() -> Iterator[None]:
 def _name_in_source(pipelines: Pipelines, integration: str, sync_type: str) -> PipelineName:
     """The pipeline as the source spells it; here integrations are written in lower case."""
     for name in pipelines.in_source():
-        if name.integration.lower() == integration.lower() and name.sync_type == sync_type:
+        if (
+            lower_ascii(name.integration) == lower_ascii(integration)
+            and name.sync_type == sync_type
+        ):
             return name
     return PipelineName(integration, sync_type)
 
@@ -220,7 +224,7 @@ def _answer(caller: Scope, name: PipelineName, pipelines: Pipelines) -> HostedSy
     return HostedSync(
         id=sync_id(caller, name),
         user_id=caller.user_id,
-        integration=name.integration.lower(),
+        integration=lower_ascii(name.integration),
         pipeline=name.sync_type,
         project_id=caller.project_id,
         status=_status(*found[name]),

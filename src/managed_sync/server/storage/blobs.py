@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO
 
+from managed_sync.private_files import private_folder
 from managed_sync.server.sources.file_tree import OpenFile
 from managed_sync.server.troubles import system_trouble
 
@@ -47,7 +48,8 @@ class Blobs:
                 server is full, for instance, and the file that is copied is not to blame.
         """
         with self._trouble():
-            self._drafts.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(self._folder)
+            private_folder(self._drafts)
             file = NamedTemporaryFile(dir=self._drafts, delete=False)  # noqa: SIM115 - closed below
         try:
             yield _Draft(file, self._path, self._trouble)
@@ -111,5 +113,5 @@ class _Draft:
             os.fsync(self._file.fileno())
             self._file.close()
             path = self._path_of(digest)
-            path.parent.mkdir(mode=0o700, exist_ok=True)
+            private_folder(path.parent)
             Path(self._file.name).replace(path)

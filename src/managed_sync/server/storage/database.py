@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from managed_sync.errors import ConfigurationError, MissingExtraError, StateInUseError
+from managed_sync.private_files import private_database
 from managed_sync.server.storage.migration import migrate
 
 __all__ = ["Database"]
@@ -68,7 +69,7 @@ class Database:
         shown = place if isinstance(place, Path) else url.render_as_string(hide_password=True)
         try:
             if isinstance(place, Path):
-                place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                private_database(place)
             with self.writing() as connection:
                 migrate(connection, shown)
         except (OSError, DatabaseError) as error:
