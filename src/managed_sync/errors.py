@@ -89,8 +89,9 @@ class MissingSubjectError(ManagedSyncError):
 
     def __init__(self) -> None:
         super().__init__(
-            "No subject: say for whom to retrieve, with subject='user@example.com', "
-            "config={'configurable': {'subject': ...}}, or inside acting_as('user@example.com')."
+            "No subject: say for whom to retrieve, with for_subject('user@example.com'), "
+            "subject='user@example.com', config={'configurable': {'subject': ...}}, or inside "
+            "acting_as('user@example.com') in the same thread or task."
         )
 
 

@@ -11,25 +11,20 @@ What this module promises:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
-from langchain_core.runnables import ensure_config
 from pydantic import ConfigDict, Field
 
+from managed_sync.langchain.configured_subject import configured_subject
+from managed_sync.permissions.binding import Bindable, NotPickled
 from managed_sync.permissions.checker import AccessChecker
-from managed_sync.permissions.subject import (
-    UNSET,
-    agreed_subject,
-    resolve_bound_subject,
-    resolve_subject,
-)
+from managed_sync.permissions.subject import resolve_bound_subject
 
 __all__ = ["PermissionFilter"]
 
 
-class PermissionFilter(BaseDocumentCompressor):
+class PermissionFilter(NotPickled, Bindable, BaseDocumentCompressor):
     """Drops the documents that a user may not read, for ``ContextualCompressionRetriever``.
 
     It sees only what the retriever before it found, so a user who may read little may get little,
@@ -67,15 +62,6 @@ class PermissionFilter(BaseDocumentCompressor):
 
     # The checker's client holds credentials, so it is not part of what is serialized or printed.
     checker: AccessChecker = Field(exclude=True, repr=False)
-    bound_subject: str | None = None
-
-    def for_subject(self, subject: str) -> PermissionFilter:
-        """The same filter for one user only, to be used where nobody can say who asks.
-
-        Raises:
-            MissingSubjectError: ``subject`` is empty.
-        """
-        return self.model_copy(update={"bound_subject": resolve_subject(subject)})
 
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks = None
@@ -96,11 +82,8 @@ class PermissionFilter(BaseDocumentCompressor):
         return self.checker.boundary().inside((one.metadata, one) for one in documents)
 
     def _subject(self) -> str:
-        configurable: dict[str, Any] = ensure_config().get("configurable", {})
-        configured = configurable.get("subject", UNSET)
-        if self.bound_subject is None:
-            configured = agreed_subject(configured)
-        return resolve_bound_subject(self.bound_subject, configured)
+        # The config of the retriever around the filter never arrives here; see the class.
+        return resolve_bound_subject(self.bound_subject, configured=configured_subject())
 
 
 def _object_ids(documents: Iterable[Document]) -> list[str]:

@@ -20,13 +20,14 @@ from pydantic import PrivateAttr
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index.conversion import leading_nowhere
+from managed_sync.permissions.binding import Bindable
 from managed_sync.permissions.checker import AccessChecker
-from managed_sync.permissions.subject import resolve_bound_subject, resolve_subject
+from managed_sync.permissions.subject import resolve_bound_subject
 
 __all__ = ["PermissionPostprocessor"]
 
 
-class PermissionPostprocessor(BaseNodePostprocessor):
+class PermissionPostprocessor(Bindable, BaseNodePostprocessor):
     """Drops the nodes that a user may not read, for query and chat engines.
 
     It sees only what the retriever before it found, so a user who may read little may get little,
@@ -56,8 +57,6 @@ class PermissionPostprocessor(BaseNodePostprocessor):
         ```
     """
 
-    bound_subject: str | None = None
-
     _checker: AccessChecker | None = PrivateAttr()
 
     def __init__(
@@ -84,14 +83,6 @@ class PermissionPostprocessor(BaseNodePostprocessor):
                 "new one with PermissionPostprocessor(checker=...)."
             )
         return self._checker
-
-    def for_subject(self, subject: str) -> PermissionPostprocessor:
-        """The same postprocessor for one user only, as for a query or chat engine.
-
-        Raises:
-            MissingSubjectError: ``subject`` is empty.
-        """
-        return self.model_copy(update={"bound_subject": resolve_subject(subject)})
 
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
