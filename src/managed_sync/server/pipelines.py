@@ -152,9 +152,10 @@ class Pipelines:
         return self._status_of(pipeline, active=True)
 
     def disable(self, pipeline: Pipeline) -> None:
-        """Stops a pipeline; what it brought stays, under the permissions it had.
+        """Stops a pipeline; the records that it brought stay as they are.
 
-        A sync that is under way is given up.
+        Who may read them still follows ``permissions.yaml``: the syncs of other pipelines see to
+        that. A sync that is under way is given up.
         """
         with self._database.writing(self._write_seconds) as connection:
             disable_pipeline(connection, pipeline)
@@ -325,6 +326,7 @@ class Pipelines:
             keep_going=self._keep_going,
             progress=lambda read: self._note_progress(pipeline_id, read),
             contents=self._contents,
+            wait=self._stopping.wait,
         )
         _log.info("Sync of %s is done", pipeline.name)
 

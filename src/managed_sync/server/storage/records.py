@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, select
 
@@ -19,11 +19,13 @@ from managed_sync.server.storage.pipelines import Pipeline
 from managed_sync.server.storage.tables import pipelines, records
 
 __all__ = [
+    "KnownItem",
     "StoredRecord",
     "all_digests",
     "find_record",
     "folders_without_record",
     "known_contents",
+    "known_items",
     "objects_by_id",
     "record_page",
     "records_with_names",
@@ -43,6 +45,19 @@ class StoredRecord:
     location: str | None
     version: str | None
     digest: str | None
+
+
+class KnownItem(NamedTuple):
+    """A record as the last sync published it.
+
+    Attributes:
+        version: Follows what it stands for wherever that is moved.
+        closed: Whether it inherits nothing from its container.
+    """
+
+    object: str
+    version: str | None
+    closed: bool
 
 
 def record_page(connection: Connection, pipeline: Pipeline, cursor: str | None) -> RecordPage:
@@ -123,6 +138,23 @@ def known_contents(connection: Connection, pipeline: Pipeline) -> dict[str, Know
         )
     )
     return {source_id: KnownContent(version, digest) for source_id, version, digest in rows}
+
+
+def known_items(connection: Connection, pipeline: Pipeline) -> dict[str, KnownItem]:
+    """What the last sync published, by source id."""
+    rows = connection.execute(
+        select(
+            records.c.source_id, records.c.object, records.c.version, records.c.permissions
+        ).where(records.c.pipeline_id == pipeline.id)
+    )
+    return {
+        row.source_id: KnownItem(row.object, row.version, _is_closed(row.permissions))
+        for row in rows
+    }
+
+
+def _is_closed(permissions: str) -> bool:
+    return json.loads(permissions).get("inherit") is False if permissions != "{}" else False
 
 
 def objects_by_id(
