@@ -25,6 +25,7 @@
     │   ├── EmptyContentError           nothing to read in it
     │   ├── ContentTooLargeError        more bytes than the limit
     │   └── ParsingError                bytes that no parser could read
+    │       └── NotTextError            a picture, a sound or a film
     ├── SyncFailedError                 a pipeline's last sync failed, or did not end in time
     ├── IndexingError                   the index could not be brought up to date
     │   ├── IndexLockedError            another run works on the same pipeline
@@ -172,7 +173,14 @@ class ForbiddenError(ApiStatusError):
 
 
 class NotFoundError(ApiStatusError):
-    """There is no such record, pipeline or project (404)."""
+    """There is no such record, pipeline or project (404).
+
+    Attributes:
+        is_from_api: ``False`` if the answer was no JSON object, as the API's own is: a proxy or
+            another server may have written it, and it says nothing of the record.
+    """
+
+    is_from_api = True
 
 
 class RateLimitError(ApiStatusError):
@@ -249,6 +257,10 @@ class ContentTooLargeError(DocumentError):
 
 class ParsingError(DocumentError):
     """No parser could read the file: damaged, encrypted, or not what its type says."""
+
+
+class NotTextError(ParsingError):
+    """The file is a picture, a sound or a film, which holds no text by nature."""
 
 
 class SyncFailedError(ManagedSyncError):

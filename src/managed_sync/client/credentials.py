@@ -95,7 +95,7 @@ class SigningKey(Credentials):
         self._lifetime = lifetime
         self._lock = threading.Lock()
         self._token = SecretStr("")
-        self._expires_at = 0.0
+        self._signed_at = -math.inf
         self.get()
 
     def token(self) -> str:
@@ -106,9 +106,10 @@ class SigningKey(Credentials):
         """A token with at least a minute to live."""
         with self._lock:
             now = time.time()
-            if now > self._expires_at - _RENEW_BEFORE_EXPIRY:
+            # A clock that was put back makes the token one of the future, which no API accepts.
+            if not 0 <= now - self._signed_at <= self._lifetime - _RENEW_BEFORE_EXPIRY:
                 self._token = self._sign(int(now))
-                self._expires_at = now + self._lifetime
+                self._signed_at = now
             return self._token
 
     def _sign(self, now: int) -> SecretStr:

@@ -144,13 +144,16 @@ def raise_for_status(request: Request, answer: Answer) -> None:
     if answer.status >= 500:
         error, remedy = ServerError, "The API failed; try again, and look at its log."
     said = _detail(answer)
-    raise error(
+    raised = error(
         f"{request} was answered with {answer.status}{f' ({said})' if said else ''}. {remedy}",
         status=answer.status,
         request_id=answer.request_id,
         excerpt=answer.excerpt,
         retry_after=seconds_until(answer.headers.get("retry-after"), answer.headers.get("date")),
     )
+    if isinstance(raised, NotFoundError):
+        raised.is_from_api = isinstance(_document(answer), dict)
+    raise raised
 
 
 def without_token(text: str, token: SecretStr) -> str:
@@ -165,13 +168,20 @@ def without_token(text: str, token: SecretStr) -> str:
 
 def _detail(answer: Answer) -> str:
     """What the server says of an error: the detail of a problem document, or the text's start."""
-    try:
-        document = json.loads(answer.content)
-    except (ValueError, RecursionError):
+    document = _document(answer)
+    if document is None:
         return answer.excerpt.rstrip(".")
     known = document if isinstance(document, dict) else {}
     text = str(known.get("detail") or known.get("message") or known.get("title") or "")
     return _shortened(text, answer.token).rstrip(".")
+
+
+def _document(answer: Answer) -> Any:
+    """The body as JSON; ``None`` if it is none."""
+    try:
+        return json.loads(answer.content)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _shortened(text: str, token: SecretStr) -> str:
