@@ -30,6 +30,7 @@
     ├── IndexingError                   the index could not be brought up to date
     │   ├── IndexLockedError            another run works on the same pipeline
     │   ├── DeletionsWithheldError      the listing lacks more records than seems right
+    │   ├── AnotherUserError            the index was made with another user's token
     │   └── SettingsChangedError        the index was built with other settings
     └── SourceError                     the embedded server's source folder
         └── PermissionsFileError        permissions.yaml is missing or malformed
@@ -297,6 +298,21 @@ class DeletionsWithheldError(IndexingError):
             f"The API lists {pipeline} without {count:,} of {known:,} records that are in the "
             f"index, such as {', '.join(self.titles)}. Nothing was deleted. If they really are "
             f"gone, run once with allow_deletions=True (--allow-deletions)."
+        )
+
+
+class AnotherUserError(IndexingError):
+    """The index was made with the token of one connected user, and this client has another's.
+
+    Another user may see other records, so that those of the first one would seem to be gone. Use a
+    token of the first user or another ledger, or run once with ``rebuild=True``.
+    """
+
+    def __init__(self, pipeline: str, *, before: str, now: str) -> None:
+        super().__init__(
+            f"The index of {pipeline} was made as the connected user {before!r}, and this client "
+            f"is {now!r}, who may see other records. Nothing was changed. Use a token of "
+            f"{before!r}, or another ledger; or run once with rebuild=True (--rebuild)."
         )
 
 
