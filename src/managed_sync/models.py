@@ -42,6 +42,10 @@ class SyncState(StrEnum):
     DISABLED = "DISABLED"
 
 
+def _in_capitals(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
 class SyncStatus(ApiModel):
     """The state of one sync pipeline.
 
@@ -52,7 +56,8 @@ class SyncStatus(ApiModel):
 
     integration: str
     sync_type: str
-    status: SyncState
+    # The specification writes states in capitals, and not every server does.
+    status: Annotated[SyncState, BeforeValidator(_in_capitals)]
     last_synced_at: datetime | None = None
     record_count: int = 0
     error: str | None = None

@@ -47,6 +47,9 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _EXCERPT_LENGTH = 300
 _READ_FOR_EXCERPT = 65_536
+# httpx refuses URLs of more than 65,536 characters.
+_LONGEST_SEGMENT = 60_000
+_SHOWN_OF_A_SEGMENT = 40
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id", "cf-ray")
 
 _ERRORS: dict[int, tuple[type[ApiStatusError], str]] = {
@@ -234,11 +237,17 @@ def path_segment(value: str, what: str) -> str:
     """A value as one segment of a path.
 
     Raises:
-        InvalidIdentifierError: It is empty, or would name another path.
+        InvalidIdentifierError: It is empty, too long, or would name another path.
     """
     if not value or value in {".", ".."}:
         raise InvalidIdentifierError(f"{value!r} cannot be used as a {what}.")
-    return quote(value, safe="")
+    segment = quote(value, safe="", errors="surrogatepass")
+    if len(segment) > _LONGEST_SEGMENT:
+        raise InvalidIdentifierError(
+            f"A {what} must fit into a URL, got one of {len(value):,} characters that begins with "
+            f"{value[:_SHOWN_OF_A_SEGMENT]!r}."
+        )
+    return segment
 
 
 def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from managed_sync.errors import ApiError
+from managed_sync.errors import ApiError, NotFoundError
 from managed_sync.indexing.feed import Feed
 from managed_sync.indexing.ledger import PipelineLedger
 from managed_sync.models import SyncState, SyncStatus
@@ -17,6 +17,7 @@ from managed_sync.models import SyncState, SyncStatus
 __all__ = ["Absence", "Guard"]
 
 _WITNESSES = 5
+_NOT_AT_WORK = frozenset({SyncState.ERROR, SyncState.DISABLED})
 
 
 class Guard(NamedTuple):
@@ -56,15 +57,20 @@ class Absence:
             gone: The ids of records of which it said that they are gone.
             listed: How many records it listed just now; ``None`` if it did not list all.
         """
+        status: SyncStatus | ApiError | None
         try:
             status = self._feed.status()
-        except ApiError:
+        except NotFoundError:
             return False
-        if status is not None and status.status in {SyncState.ERROR, SyncState.DISABLED}:
+        except ApiError as error:
+            status = error
+        if isinstance(status, SyncStatus) and status.status in _NOT_AT_WORK:
             return False
         witnesses = self._ledger.some_indexed(_WITNESSES, without=gone)
         if witnesses:
             return any(look.record is not None for look in self._feed.look(witnesses))
+        if isinstance(status, ApiError):
+            return False
         # Nothing that is known would be left, so that nobody can bear witness but the listing.
         return self._lists_without(gone, status) if listed is None else _agrees(status, listed)
 
