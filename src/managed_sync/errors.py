@@ -26,10 +26,12 @@
     │   ├── EmptyContentError           nothing to read in it
     │   ├── ContentTooLargeError        more bytes than the limit
     │   └── ParsingError                bytes that no parser could read
+    │       └── NotTextError            a picture, a sound or a film
     ├── SyncFailedError                 a pipeline's last sync failed, or did not end in time
     ├── IndexingError                   the index could not be brought up to date
     │   ├── IndexLockedError            another run works on the same pipeline
     │   ├── DeletionsWithheldError      the listing lacks more records than seems right
+    │   ├── AnotherUserError            the index was made with another user's token
     │   └── SettingsChangedError        the index was built with other settings
     └── SourceError                     the embedded server's source folder
         └── PermissionsFileError        permissions.yaml is missing or malformed
@@ -186,7 +188,14 @@ class ForbiddenError(ApiStatusError):
 
 
 class NotFoundError(ApiStatusError):
-    """There is no such record, pipeline or project (404)."""
+    """There is no such record, pipeline or project (404).
+
+    Attributes:
+        is_from_api: ``False`` if the answer was no JSON object, as the API's own is: a proxy or
+            another server may have written it, and it says nothing of the record.
+    """
+
+    is_from_api = True
 
 
 class RateLimitError(ApiStatusError):
@@ -265,6 +274,10 @@ class ParsingError(DocumentError):
     """No parser could read the file: damaged, encrypted, or not what its type says."""
 
 
+class NotTextError(ParsingError):
+    """The file is a picture, a sound or a film, which holds no text by nature."""
+
+
 class SyncFailedError(ManagedSyncError):
     """A pipeline's last sync failed or did not end in time: its records may be out of date."""
 
@@ -299,6 +312,21 @@ class DeletionsWithheldError(IndexingError):
             f"The API lists {pipeline} without {count:,} of {known:,} records that are in the "
             f"index, such as {', '.join(self.titles)}. Nothing was deleted. If they really are "
             f"gone, run once with allow_deletions=True (--allow-deletions)."
+        )
+
+
+class AnotherUserError(IndexingError):
+    """The index was made with the token of one connected user, and this client has another's.
+
+    Another user may see other records, so that those of the first one would seem to be gone. Use a
+    token of the first user or another ledger, or run once with ``rebuild=True``.
+    """
+
+    def __init__(self, pipeline: str, *, before: str, now: str) -> None:
+        super().__init__(
+            f"The index of {pipeline} was made as the connected user {before!r}, and this client "
+            f"is {now!r}, who may see other records. Nothing was changed. Use a token of "
+            f"{before!r}, or another ledger; or run once with rebuild=True (--rebuild)."
         )
 
 

@@ -102,6 +102,11 @@ class BaseClient:
         return self._base_url
 
     @property
+    def connected_user(self) -> str | None:
+        """The user whose data the client asks for, as its token says; ``None`` if it does not."""
+        return self._credentials.user
+
+    @property
     def list_limit(self) -> int | None:
         """The length at which lists of objects are cut off; ``None`` if they never are."""
         return self._api.list_limit

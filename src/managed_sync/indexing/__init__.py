@@ -2,7 +2,13 @@
 
 from managed_sync.indexing.entries import Pipeline
 from managed_sync.indexing.ledger import Ledger
-from managed_sync.indexing.report import IndexProgress, IndexReport, PlannedChange, RecordFailure
+from managed_sync.indexing.report import (
+    IndexProgress,
+    IndexReport,
+    PlannedChange,
+    RecordFailure,
+    SkippedRecord,
+)
 from managed_sync.indexing.sync import IndexSync
 from managed_sync.indexing.targets import IndexTarget, InspectableTarget, RelabelingTarget
 from managed_sync.indexing.verification import VerificationReport
@@ -23,6 +29,7 @@ __all__ = [
     "RelabelingTarget",
     "SharedSecret",
     "SignedBody",
+    "SkippedRecord",
     "VerificationReport",
     "WebhookApp",
     "WebhookReceiver",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from managed_sync.documents import Chunk, SourceDocument
 from managed_sync.indexing.entries import Entry, Outcome, State
 
-__all__ = ["Change", "Work", "change_for", "unchanged"]
+__all__ = ["Change", "Work", "change_for", "digest_of", "unchanged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Work:
     Attributes:
         document: What was made of it; ``None`` if that failed.
         reason: Why it failed.
-        is_empty: Whether it failed because there is no text in it now, so that the old text must
-            not be found any more.
+        is_empty: Whether there is no text in it now, so that the old text must not be found any
+            more.
     """
 
     record_id: str
@@ -83,7 +83,10 @@ class Change:
             # The old chunks were left where they are.
             chunks |= dict.fromkeys((*self.failures, *self.stale))
             reason = f"{work.title} could not be written: {next(iter(self.failures.values()))}"
-        return Outcome(work.record_id, work.version, work.title, self.digest, chunks, reason)
+        is_skipped = work.is_empty and not self.failures
+        return Outcome(
+            work.record_id, work.version, work.title, self.digest, chunks, reason, is_skipped
+        )
 
 
 def change_for(
@@ -104,14 +107,14 @@ def change_for(
     document = work.document
     if document is None:
         return Change(work, known) if work.is_empty else None
-    digest = _digest(document.text, document.metadata)
+    digest = digest_of(document.text, document.metadata)
     is_certain = None not in known.chunks.values()
     if known.state is State.INDEXED and digest == known.digest and is_certain:
         return None
     change = Change(work, known, digest)
     for chunk in split(document):
         text = "" if embedded_text is None else embedded_text(chunk)
-        mark = f"{_digest(text)}.{_digest(chunk.metadata)}"
+        mark = f"{digest_of(text)}.{digest_of(chunk.metadata)}"
         before = known.chunks.get(chunk.chunk_id)
         change.marks[chunk.chunk_id] = mark
         if mark == before:
@@ -135,6 +138,7 @@ def _of_text(mark: str) -> str:
     return mark.partition(".")[0]
 
 
-def _digest(*parts: str | Mapping[str, object]) -> str:
+def digest_of(*parts: str | Mapping[str, object]) -> str:
+    """A short digest of texts and metadata."""
     text = json.dumps(parts, sort_keys=True, default=dict)
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()

@@ -31,6 +31,7 @@ class Tally:
     unchanged: int = 0
     deleted: int = 0
     failed: int = 0
+    skipped: int = 0
     chunks_embedded: int = 0
     chunks_reused: int = 0
     bytes: int = 0
@@ -109,7 +110,8 @@ class Writer:
         entries = self._ledger.entries(record_ids)
         self._target.delete([key for entry in entries.values() for key in sorted(entry.chunks)])
         self._ledger.forget(list(entries))
-        self.tally.deleted += len(entries)
+        # Of the others there was nothing in the index.
+        self.tally.deleted += sum(bool(entry.chunks) for entry in entries.values())
 
     def _carry_out(self, changes: Sequence[Change]) -> None:
         if not changes:
@@ -140,7 +142,9 @@ class Writer:
             chunk.chunk_id not in change.failures for chunk in change.to_embed
         )
         tally.chunks_reused += change.reused
-        if change.failures or change.work.reason is not None:
+        if change.work.is_empty and not change.failures:
+            tally.skipped += 1
+        elif change.failures or change.work.reason is not None:
             tally.failed += 1
         elif change.work.is_new:
             tally.added += 1
