@@ -131,8 +131,6 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         OpenTelemetry's suppression, and the message of an error that it raises. One that has no
         ``_aretrieve`` is asked in a thread.
         """
-        if isinstance(retriever, cls):
-            raise ConfigurationError("This retriever checks permissions already.")
         own = getattr(retriever, "similarity_top_k", None)
         return cls(retriever, checker=checker, **{"k": own or 6, **arguments})
 
@@ -234,6 +232,8 @@ def _check_parts(source: object, checker: object, strategy: str) -> None:
             f"source must be an index or a retriever of LlamaIndex, got {type(source).__name__}. "
             f"Make an index of a vector store with VectorStoreIndex.from_vector_store()."
         )
+    if isinstance(source, PermissionAwareRetriever):
+        raise ConfigurationError("source checks permissions already: use it as it is.")
     if not isinstance(checker, AccessChecker):
         raise ConfigurationError(
             f"checker must be an AccessChecker, got {type(checker).__name__}. Pass "
