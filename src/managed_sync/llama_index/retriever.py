@@ -33,8 +33,9 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
     checker keeps decisions. A user who may read little gets ``k`` nodes all the same, where the
     index holds them; if there may be better ones than were found, the report says so.
 
-    Who asks is said by ``for_subject`` or by ``acting_as``. If nobody says, or what is said is
-    empty, ``MissingSubjectError`` is raised.
+    The subject is named by ``for_subject`` or by ``acting_as``, or by ``subject=`` of
+    ``retrieve_with_report``. Without one, or with an empty one, the call raises
+    ``MissingSubjectError``.
 
     Events, spans and callbacks see what was returned, never what was withheld: all that a search
     does goes on unseen, calls of other retrievers, models and embeddings among it. What a search
@@ -62,7 +63,8 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         retriever_kwargs: Passed on to ``index.as_retriever``.
 
     Raises:
-        ConfigurationError: A number is below 1, or the store does not support the strategy.
+        ConfigurationError: A number is below 1, the store does not support the strategy, or an
+            argument would be ignored.
 
     Examples:
         ```python
