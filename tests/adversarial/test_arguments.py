@@ -149,9 +149,10 @@ class TestLangChain:
     def test_an_unknown_argument_of_a_call(self, misspelled: str, checker: AccessChecker) -> None:
         store = LangChain(asynchronous=False).store(PASSAGES)
         retriever = LangChainRetriever(vectorstore=store, checker=checker)
+        unknown: dict[str, Any] = {misspelled: ALICE}
 
         with pytest.raises(TypeError, match=misspelled):
-            retriever.invoke(QUESTION, subject=ALICE, **{misspelled: ALICE})
+            retriever.invoke(QUESTION, subject=ALICE, **unknown)
 
 
 class TestLlamaIndex:
@@ -162,10 +163,11 @@ class TestLlamaIndex:
         self, ignored: str, checker: AccessChecker
     ) -> None:
         index = LlamaIndex(asynchronous=False).store(PASSAGES)
+        unknown: dict[str, Any] = {ignored: 1}
 
         for source in (index, index.as_retriever()):
             with pytest.raises(ConfigurationError, match=ignored):
-                LlamaIndexRetriever(source, checker=checker, **{ignored: 1})
+                LlamaIndexRetriever(source, checker=checker, **unknown)
 
     def test_one_that_it_heeds(self, checker: AccessChecker) -> None:
         index = LlamaIndex(asynchronous=False).store(PASSAGES)

@@ -120,7 +120,7 @@ async def aask() -> str:
 
 # Most only resolve the subject: it is what can go wrong here, and it is quick.
 ASKS: list[Callable[[], str]] = [resolve_subject] * 18 + [ask_langchain, ask_llama_index]
-AASKS: list[Callable[[], Awaitable[str]]] = [aask] * 18 + [aask_langchain, aask_llama_index]
+AASKS: Sequence[Callable[[], Awaitable[str]]] = [aask] * 18 + [aask_langchain, aask_llama_index]
 
 
 @dataclass(frozen=True)
@@ -343,7 +343,9 @@ def test_a_users_code_gets_that_users_passages_or_an_error() -> None:
     answers: Counter[str] = Counter()
     for seed in range(PLAYS):
         play = Play(seed)
-        copy_context().run(lambda play=play: (play.act(NOBODY), play.finish()))
+        context = copy_context()
+        context.run(play.act, NOBODY)
+        context.run(play.finish)
         answers += play.answers
 
     assert answers["own"] > PLAYS

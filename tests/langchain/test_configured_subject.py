@@ -149,12 +149,16 @@ def test_where_a_config_is_passed_on_the_nearest_counts(
     ensemble = EnsembleRetriever(retrievers=[retriever], weights=[1.0])
     sequence = RunnableLambda(str.strip) | retriever
 
-    for inner in (retriever, ensemble, sequence):
-        asked: Any = inner
-        assert ids(running_for(ALICE, lambda q, asked=asked: asked.invoke(q))) == files(1, 2)
-        assert ids(running_for(ALICE, lambda q, asked=asked: asked.invoke(q, of(BOB)))) == files(3)
-        batches = running_for(ALICE, lambda q, asked=asked: asked.batch([q, q], of(BOB)))
-        assert [ids(batch) for batch in batches] == [files(3)] * 2
+    for asked in (retriever, ensemble, sequence):
+
+        def for_the_chain(query: str, asked: Any = asked) -> Any:
+            return asked.invoke(query)
+
+        def for_bob(query: str, asked: Any = asked) -> Any:
+            return [asked.invoke(query, of(BOB)), *asked.batch([query, query], of(BOB))]
+
+        assert ids(running_for(ALICE, for_the_chain)) == files(1, 2)
+        assert [ids(found) for found in running_for(ALICE, for_bob)] == [files(3)] * 3
 
 
 def test_tools_run_for_the_chain_around(retriever: PermissionAwareRetriever) -> None:

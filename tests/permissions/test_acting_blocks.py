@@ -212,7 +212,7 @@ class TestStreams:
 
         async def both() -> list[str]:
             with acting_as(ALICE):
-                return await asyncio.gather(ask(), asyncio.to_thread(resolve_subject))
+                return [*await asyncio.gather(ask(), asyncio.to_thread(resolve_subject))]
 
         async def stream() -> AsyncIterator[list[str]]:
             yield await both()
@@ -221,6 +221,18 @@ class TestStreams:
             return [found async for found in stream()]
 
         assert asyncio.run(read()) == [[ALICE, ALICE]]
+
+    def test_in_threads_as_well(self) -> None:
+        def ask_in_thread() -> str:
+            with acting_as(ALICE):
+                context = copy_context()
+                answer: str = in_thread(lambda: context.run(resolve_subject))
+                return answer
+
+        def stream() -> Iterator[str]:
+            yield ask_in_thread()
+
+        assert list(stream()) == [ALICE]
 
     def test_a_block_that_a_function_leaves_open_in_it_is_not_the_readers(self) -> None:
         def log_in(user: str) -> ActingAs:

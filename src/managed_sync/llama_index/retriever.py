@@ -272,6 +272,6 @@ def _heeded_by(index: BaseIndex[Any], retriever_kwargs: dict[str, Any]) -> set[s
     if not retriever_kwargs:
         return set()
     made = type(index.as_retriever(**retriever_kwargs))
-    readers = [index.as_retriever, *(each.__init__ for each in made.__mro__)]
-    named = (inspect.signature(reader).parameters for reader in readers)
+    readers = [index.as_retriever, *(vars(each).get("__init__") for each in made.__mro__)]
+    named = (inspect.signature(reader).parameters for reader in readers if reader)
     return {"vector_store_kwargs", *(name for names in named for name in names)}
