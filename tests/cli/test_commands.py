@@ -115,14 +115,14 @@ class TestOnTheDemosWorkspace:
         assert "Traceback" not in result.stderr
 
     def test_searches_at_the_same_time_wait_for_each_other(self, folder: Path) -> None:
-        with ThreadPoolExecutor(3) as threads:
+        with ThreadPoolExecutor(2) as threads:
             searches = [
                 threads.submit(run, folder, "search", "--as", SAM, "-k", "1", "holidays")
-                for _ in range(3)
+                for _ in range(2)
             ]
             results = [search.result() for search in searches]
 
-        assert [result.returncode for result in results] == [0, 0, 0], results
+        assert [result.returncode for result in results] == [0, 0], results
         assert len({result.stdout.rpartition(" in ")[0] for result in results}) == 1
 
     def test_a_search_for_nothing_is_refused(self, folder: Path) -> None:

@@ -24,7 +24,7 @@ LOCAL_USER = "local"
 # Somebody waits in front of the terminal.
 _RETRY_BUDGET = 10
 # How long a command waits for another one that works in the same workspace.
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = 0.1
 
 _NO_API = (
