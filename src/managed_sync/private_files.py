@@ -6,15 +6,16 @@ on its own too. On Windows, where files inherit the access rights of their folde
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 from pathlib import Path
 from threading import Lock
 
+from managed_sync.logs import get_logger
+
 __all__ = ["private_database", "private_file", "private_folder", "write_private"]
 
-_logger = logging.getLogger("managed_sync")
+_logger = get_logger("managed_sync")
 
 _FOLDER = 0o700
 _FILE = 0o600

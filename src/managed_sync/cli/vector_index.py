@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
-from managed_sync.cli.workspace import Workspace
+from managed_sync.cli.workspace import PATIENCE_SECONDS, Workspace
 from managed_sync.embedding import BUNDLED_DIMENSIONS
 from managed_sync.errors import ConfigurationError, MissingExtraError
 from managed_sync.private_files import private_folder
@@ -21,15 +22,18 @@ __all__ = ["COMFORTABLE_CHUNKS", "open_index"]
 COMFORTABLE_CHUNKS = 10_000
 
 _COLLECTION = "chunks"
+_PAUSE_SECONDS = 0.1
 
 
 @contextmanager
 def open_index(workspace: Workspace) -> Iterator[QdrantVectorStore]:
     """The index as a LangChain vector store; it is made if it is not there.
 
+    One process at a time can have it open, so this may have to wait for another command.
+
     Raises:
         MissingExtraError: The extra ``demo`` is not installed.
-        ConfigurationError: Another process uses the index.
+        ConfigurationError: Another process uses the index, and is not done in time.
     """
     if not all(find_spec(name) for name in ("qdrant_client", "langchain_qdrant", "wordllama")):
         raise MissingExtraError("The local index", "demo")
@@ -40,13 +44,18 @@ def open_index(workspace: Workspace) -> Iterator[QdrantVectorStore]:
     from managed_sync.langchain import BundledEmbeddings
 
     private_folder(workspace.index_folder)
-    try:
-        client = QdrantClient(path=str(workspace.index_folder))
-    except RuntimeError:
-        raise ConfigurationError(
-            f"The index {workspace.index_folder} is in use by another process; wait until that "
-            f"has ended, or work in another --workspace."
-        ) from None
+    deadline = monotonic() + PATIENCE_SECONDS
+    client = None
+    while client is None:
+        try:
+            client = QdrantClient(path=str(workspace.index_folder))
+        except RuntimeError:
+            if monotonic() > deadline:
+                raise ConfigurationError(
+                    f"The index {workspace.index_folder} is in use by another process; wait until "
+                    f"that has ended, or work in another --workspace."
+                ) from None
+            sleep(_PAUSE_SECONDS)
     try:
         if not client.collection_exists(_COLLECTION):
             client.create_collection(

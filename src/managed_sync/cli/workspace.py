@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from managed_sync.client import ManagedSyncClient
-from managed_sync.errors import ApiError, ConfigurationError
+from managed_sync.errors import ApiError, ConfigurationError, StateInUseError
 from managed_sync.private_files import private_folder, write_private
 from managed_sync.settings import Settings
 
 if TYPE_CHECKING:
     from managed_sync.server import EmbeddedServer
 
-__all__ = ["LOCAL_PROJECT", "LOCAL_USER", "PipelineName", "Workspace"]
+__all__ = ["LOCAL_PROJECT", "LOCAL_USER", "PATIENCE_SECONDS", "PipelineName", "Workspace"]
 
 LOCAL_PROJECT = "local"
 LOCAL_USER = "local"
 # Somebody waits in front of the terminal.
 _RETRY_BUDGET = 10
+# How long a command waits for another one that works in the same workspace.
+PATIENCE_SECONDS = 60.0
+_PAUSE_SECONDS = 0.1
 
 _NO_API = (
     "There is no Managed Sync API to talk to. Run `managed-sync demo` for a sample company, "
@@ -73,13 +77,9 @@ class Workspace:
         Raises:
             ConfigurationError: The workspace already serves another folder.
         """
-        if self.source_folder not in {None, folder.absolute()}:
-            raise ConfigurationError(
-                f"The workspace {self.root} already serves {self.source_folder}; choose another "
-                f"one for {folder} with --workspace, or remove it to begin anew."
-            )
+        chosen = str(self._chosen(folder))
         settings = self._read(self._settings_file)
-        self._write(self._settings_file, {**settings, "folder": str(folder.absolute())})
+        self._write(self._settings_file, {**settings, "folder": chosen})
 
     def remember(self, pipeline: PipelineName) -> None:
         """Adds a pipeline to those that commands work on when none is named."""
@@ -107,9 +107,11 @@ class Workspace:
         """A client of the API that the environment names, or of the embedded server.
 
         The embedded server is the one that ``managed-sync serve`` runs, or else one that runs for
-        as long as this command does.
+        as long as this command does. One at a time works in a workspace, so this may have to wait
+        until another command is done.
 
         Raises:
+            StateInUseError: Another command is not done in time.
             ConfigurationError: There is no API to talk to.
         """
         if not self.is_local:
@@ -117,28 +119,54 @@ class Workspace:
                 yield client
             return
         server = self.server()
-        running = self._read(self._server_file).get("base_url")
-        if running and _answers(running, server.signing_key):
-            with _local_client(running, server.signing_key) as client:
-                yield client
-            return
-        with server, _local_client(server.base_url, server.signing_key) as client:
+        running = self._running_or_start(server)
+        with (
+            nullcontext() if running else server,
+            _local_client(running or server.base_url, server.signing_key) as client,
+        ):
             yield client
 
-    def server(self, port: int = 0) -> EmbeddedServer:
-        """The embedded server over this workspace's source folder, not yet started.
+    def server(self, port: int = 0, folder: Path | None = None) -> EmbeddedServer:
+        """The embedded server over a folder, or over the one of this workspace, not yet started.
 
         Raises:
             MissingExtraError: The extra ``server`` is not installed.
-            ConfigurationError: No folder was chosen yet.
+            ConfigurationError: No folder was chosen yet, or another one.
         """
         from managed_sync.server import EmbeddedServer
 
-        if self.source_folder is None:
-            raise ConfigurationError(_NO_API)
         return EmbeddedServer(
-            self.source_folder, self.server_state, project_id=LOCAL_PROJECT, port=port
+            self._chosen(folder), self.server_state, project_id=LOCAL_PROJECT, port=port
         )
+
+    def _running_or_start(self, server: EmbeddedServer) -> str | None:
+        """The address of a server that was announced; ``None`` after starting one."""
+        deadline = monotonic() + PATIENCE_SECONDS
+        while True:
+            running: str | None = self._read(self._server_file).get("base_url")
+            if running and _answers(running, server.signing_key):
+                return running
+            try:
+                server.start()
+            except StateInUseError:
+                if monotonic() > deadline:
+                    raise
+                sleep(_PAUSE_SECONDS)
+            else:
+                return None
+
+    def _chosen(self, folder: Path | None) -> Path:
+        known = self.source_folder
+        if folder is None:
+            if known is None:
+                raise ConfigurationError(_NO_API)
+            return known
+        if known not in {None, folder.absolute()}:
+            raise ConfigurationError(
+                f"The workspace {self.root} already serves {known}; choose another one for "
+                f"{folder} with --workspace, or remove it to begin anew."
+            )
+        return folder.absolute()
 
     def _read(self, file: Path) -> dict[str, Any]:
         try:

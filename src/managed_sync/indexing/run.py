@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -32,11 +31,12 @@ from managed_sync.indexing.selection import Selection
 from managed_sync.indexing.single_records import SingleRecords
 from managed_sync.indexing.versions import Version
 from managed_sync.indexing.writer import Writer
+from managed_sync.logs import get_logger
 from managed_sync.models import SyncedRecord, SyncState
 
 __all__ = ["RecordLoader", "Run"]
 
-_logger = logging.getLogger("managed_sync.indexing")
+_logger = get_logger("managed_sync.indexing")
 
 _MOST_PLANNED_CHANGES = 1_000
 _TITLES_IN_A_MESSAGE = 5

@@ -15,6 +15,7 @@ from managed_sync.server.storage.blobs import Blobs
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import pipelines_of_project
 from managed_sync.server.storage.records import StoredRecord, all_digests
+from managed_sync.server.troubles import TroubleError
 
 __all__ = ["Content", "Project", "Projects"]
 
@@ -57,12 +58,19 @@ class Project:
         self._blobs = blobs
 
     def open(self, record: StoredRecord) -> Content | None:
-        """Opens the content of a record that has one; ``None`` when it is gone."""
+        """Opens the content of a record that has one; ``None`` when it is gone.
+
+        Raises:
+            TroubleError: It is there, but the server cannot read it or has lost its copy.
+        """
         if record.location is None or record.digest is None:
             return None
         if self._blobs is not None:
             kept = self._blobs.open(record.digest)
-            return None if kept is None else Content(kept, record.digest)
+            if kept is None:
+                # Not a deletion: the record is there, and its file may well be.
+                raise TroubleError("The copy of this content is lost; the next sync makes another.")
+            return Content(kept, record.digest)
         file = self._source.open(record.location)
         if file is None:
             return None
