@@ -155,6 +155,12 @@ class Writer:
         """Confirms an opening, as the error of a sync said."""
         self._write_permissions(f"{self._now.permissions()}{line}\n")()
 
+    def give_entry(self, path: str) -> None:
+        """Says about a folder that nothing is special about it."""
+        self._now.entries["files"][path] = Entry()
+        self._write_permissions(self._now.permissions())()
+        self._commit(self._now)()
+
     def paths(self, sync_type: str) -> list[str]:
         """All places that ever held something."""
         states = (

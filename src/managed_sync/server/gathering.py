@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from managed_sync.errors import PermissionsFileError
+from managed_sync.errors import PermissionsFileError, SourceError
 from managed_sync.identifiers import ObjectId, object_id_for
 from managed_sync.logs import get_logger
 from managed_sync.server.relations.grants import GrantCompiler
 from managed_sync.server.scope import container_id, record_id
 from managed_sync.server.sources.folder import FolderSource, MovingError
 from managed_sync.server.sources.listing import (
+    LAST_CHANGE,
     KnownContent,
     Listing,
     Seen,
@@ -103,13 +104,15 @@ class Gathering:
                     self._staging.keep_records(self.pipeline, item.source_id)
             progress(len(self._versions))
         self._seen = listing.seen
+        self._require_some_of_what_was()
 
     def require_unmoved(self, keep_going: Callable[[], None], *, strict: bool) -> None:
         """Looks at the source again.
 
         Args:
             keep_going: Called often; raises to give the sync up.
-            strict: Whether everything must be the same; if not, only nothing may have been moved.
+            strict: Whether everything must be the same; if not, nothing may have been moved, and
+                nothing may be missing.
 
         Raises:
             MovingError: It is not as it was when it was listed.
@@ -117,7 +120,8 @@ class Gathering:
         again = self._source.look_again(self.pipeline.name, self._seen, keep_going)
         if again == self._seen:
             return
-        if strict or self._has_moves(again):
+        is_missing = not self._known.keys() <= self._objects.keys()
+        if strict or is_missing or self._has_moves(again):
             raise MovingError(
                 f"The source of {self.pipeline.name} was changed during each attempt to list it. "
                 "Sync when it is quieter."
@@ -172,6 +176,31 @@ class Gathering:
             for place, objects in places.items()
             if not objects[1].startswith("folder:")
         }
+
+    def has_newcomers(self) -> bool:
+        """Whether something is listed that the last sync did not have."""
+        return not self._versions.keys() <= self._known.keys()
+
+    def _require_some_of_what_was(self) -> None:
+        """Makes sure that an empty source is not one that is about to be filled, or a lost mount.
+
+        Raises:
+            SourceError: Nothing is there, and nothing says that this is meant.
+        """
+        if len(self._known) <= 1 or self._versions.keys() - {"/"} or self._unreadable:
+            return
+        if self._has_containers and self._known["/"].version not in {None, self._versions["/"]}:
+            raise SourceError(
+                f"The folder of {self.pipeline.name} is empty and another one than before: is a "
+                f"mount missing? The {len(self._known):,} records are kept. If they are gone, put "
+                "a file into the folder, or delete the pipeline."
+            )
+        if self._source.is_without_bytes(self.pipeline.name):
+            raise SourceError(
+                f"The file of {self.pipeline.name} is empty, as when it is about to be written. "
+                f"The {len(self._known):,} records are kept. If they are gone, write an empty "
+                "line into it."
+            )
 
     def _keep_closed(self, entries: Mapping[str, Entry]) -> list[str]:
         """Closes what is new, and leaves closed what is, as one of them may be the missing one."""
@@ -335,5 +364,7 @@ def _identities(seen: Seen) -> dict[str, set[tuple[str, str]]]:
     places: dict[str, set[tuple[str, str]]] = {}
     for folder, names in seen.items():
         for name, identity in names.items():
+            if name == LAST_CHANGE:
+                continue
             places.setdefault(identity, set()).add((folder, name))
     return places

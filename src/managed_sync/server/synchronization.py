@@ -225,7 +225,7 @@ class _Sync:
                 f"it would open {opened[0].place}. Nothing was published; what was synced before "
                 "stays in force. End the last line of the file."
             )
-        if opened and has_changed:
+        if has_changed and (opened or any(one.has_newcomers() for one in gathered)):
             self._wait(self._source.seconds_to_settle(moment))
 
     def _publish(

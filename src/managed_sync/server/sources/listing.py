@@ -8,10 +8,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Contents", "Draft", "KnownContent", "Listing", "Seen", "SourceItem", "Unreadable"]
+__all__ = [
+    "LAST_CHANGE",
+    "Contents",
+    "Draft",
+    "KnownContent",
+    "Listing",
+    "Seen",
+    "SourceItem",
+    "Unreadable",
+]
 
 # For each place that was read, the names in it and the identity of what bears them.
 Seen = Mapping[str, Mapping[str, str]]
+
+LAST_CHANGE = "."
+"""In place of a name: when names last came or went."""
 
 
 @dataclass(frozen=True, slots=True)
