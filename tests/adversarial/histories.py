@@ -20,7 +20,7 @@ from pathlib import Path
 USERS = [f"u{number}@x.example" for number in range(4)]
 GROUPS = ["g0", "g1"]
 
-Step = Callable[[], None]
+Step = Callable[[], object]
 
 
 @dataclass

@@ -98,10 +98,10 @@ class Gathering:
                 self._versions[item.source_id] = item.version or ""
                 if item.version is not None and item.digest is not None:
                     contents[item.source_id] = KnownContent(item.version, item.digest)
-            for item in batch:
-                if isinstance(item, Unreadable):
-                    self._unreadable.add(item.source_id)
-                    self._staging.keep_records(self.pipeline, item.source_id)
+            for place in batch:
+                if isinstance(place, Unreadable):
+                    self._unreadable.add(place.source_id)
+                    self._staging.keep_records(self.pipeline, place.source_id)
             progress(len(self._versions))
         self._seen = listing.seen
         self._require_some_of_what_was()

@@ -77,7 +77,7 @@ class FileTree:
         self, folders: Iterable[str], keep_going: Callable[[], None]
     ) -> dict[str, Mapping[str, str]]:
         """Reads folders of a listing again; one that cannot be read any more is left out."""
-        seen = {}
+        seen: dict[str, Mapping[str, str]] = {}
         for folder in folders:
             keep_going()
             try:

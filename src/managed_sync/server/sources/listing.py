@@ -17,6 +17,7 @@ __all__ = [
     "Seen",
     "SourceItem",
     "Unreadable",
+    "is_version",
 ]
 
 # For each place that was read, the names in it and the identity of what bears them.
@@ -66,6 +67,11 @@ class KnownContent(NamedTuple):
     digest: str
 
 
+def is_version(now: str, known: str) -> bool:
+    """Whether a content still has the version that is known; earlier releases noted less of it."""
+    return f"{now}-".startswith(f"{known}-")
+
+
 class Draft(Protocol):
     """A copy of a content in the making; nothing is left of it unless it is kept."""
 
@@ -108,8 +114,7 @@ class Listing:
     def unchanged(self, source_id: str, version: str) -> KnownContent | None:
         """What is known about a content that has not changed since; ``None`` to read it."""
         known = self.known.get(source_id)
-        # Versions of earlier releases lack the last part.
-        if known is None or not f"{version}-".startswith(f"{known.version}-"):
+        if known is None or not is_version(version, known.version):
             return None
         if self.contents is not None and not self.contents.holds(known.digest):
             return None
