@@ -174,8 +174,7 @@ class Writer:
             *[self._move_folder] * 4,
             self._remove_folder,
             self._change_contacts,
-            self._swap_folders,
-            self._several,
+            *[self._swap_folders, self._several] * 2,
         ]
         before = deepcopy(self._now)
         steps = self._draw.choice(changes)()
