@@ -379,6 +379,22 @@ class TestProtection:
         assert folder.readers("c-1", CONTACTS) == []
 
 
+class TestLinks:
+    def test_a_link_is_for_those_who_may_read_what_it_leads_to(self, folder: Folder) -> None:
+        folder.edit("files:\n", "files:\n  /Plans: {viewer: [public]}\n")
+        (folder.files / "Plans/pay.md").symlink_to(folder.files / "HR/pay.md")
+        (folder.files / "HR/lunch.md").symlink_to(folder.files / "lunch.md")
+        (folder.files / "lunch-too.md").symlink_to(folder.files / "lunch.md")
+        (warning,) = folder.sync()
+        assert "/Plans/pay.md is a link to /HR/pay.md" in warning
+        assert folder.readers("/Plans/pay.md") == []
+        assert folder.readers("/HR/lunch.md") == ["hr@x.example"]
+        assert folder.readers("/lunch-too.md") == STAFF
+        folder.edit("viewer: [group:hr]}\ncontacts", "viewer: [organization, public]}\ncontacts")
+        folder.sync()
+        assert folder.readers("/Plans/pay.md") == STAFF
+
+
 class TestOpening:
     def _fill(self, folder: Folder) -> None:
         for number in range(12):

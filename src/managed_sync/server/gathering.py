@@ -4,6 +4,7 @@ Guarantees:
     - A path that is protected with ``inherit: false`` and cannot be found stops the sync, for what
       it protected may lie open under another name.
     - So does a protected folder that was moved while another one took its place.
+    - A link opens nothing: nobody may read it who may not read what it leads to.
     - Records of JSON Lines files are known by their ids, which no move changes. There a protected
       one that cannot be found stops nothing, but until it is, what is new inherits nothing.
 """
@@ -18,8 +19,9 @@ from typing import Any
 
 from managed_sync.errors import PermissionsFileError, SourceError
 from managed_sync.identifiers import ObjectId, object_id_for
-from managed_sync.logs import get_logger
+from managed_sync.server.openings import Readers
 from managed_sync.server.relations.grants import GrantCompiler
+from managed_sync.server.relations.schema import PUBLIC
 from managed_sync.server.scope import container_id, record_id
 from managed_sync.server.sources.folder import FolderSource, MovingError
 from managed_sync.server.sources.listing import (
@@ -34,13 +36,11 @@ from managed_sync.server.sources.permissions_file import Entry, Permissions
 from managed_sync.server.storage.pipelines import Pipeline
 from managed_sync.server.storage.records import KnownItem
 from managed_sync.server.storage.staging import Staging
+from managed_sync.server.sync_warnings import SyncWarnings
 
-__all__ = ["Gathering", "Warnings"]
-
-_log = get_logger("managed_sync.server")
+__all__ = ["Gathering"]
 
 _BATCH = 500
-_MAX_WARNINGS = 100
 _MAX_NAMED = 3
 
 
@@ -62,7 +62,7 @@ class Gathering:
         known: Mapping[str, KnownItem],
     ) -> None:
         self.pipeline = pipeline
-        self.warnings = Warnings()
+        self.warnings = SyncWarnings()
         self._source = source
         self._staging = staging
         self._known = known
@@ -71,6 +71,7 @@ class Gathering:
         self._root = container_id(pipeline.scope, pipeline.name)
         self._versions: dict[str, str] = {}
         self._objects: dict[str, str] = {}
+        self._links: dict[str, str] = {}
         self._unreadable: set[str] = set()
         self._seen: Seen = {}
 
@@ -96,6 +97,8 @@ class Gathering:
             self._staging.add_records(self.pipeline, [self._row(item) for item in found])
             for item in found:
                 self._versions[item.source_id] = item.version or ""
+                if item.link_to is not None:
+                    self._links[item.source_id] = item.link_to
                 if item.version is not None and item.digest is not None:
                     contents[item.source_id] = KnownContent(item.version, item.digest)
             for place in batch:
@@ -159,6 +162,26 @@ class Gathering:
         if missing:
             closed += self._keep_closed(entries)
         self._staging.add_parents(self.pipeline, except_for=closed)
+
+    def close_links(self, readers: Callable[[], Readers]) -> None:
+        """Withdraws links that somebody may read who may not read what they lead to.
+
+        Whoever may write into an open folder could open any file otherwise.
+
+        Args:
+            readers: Works out who may read what was gathered.
+        """
+        if not self._links:
+            return
+        who = readers()
+        for link, target in self._links.items():
+            allowed = who.of(self._objects[target]) if target in self._objects else frozenset()
+            if PUBLIC not in allowed and not who.of(self._objects[link]) <= allowed:
+                self._staging.withdraw([self._objects[link]])
+                self.warnings.add(
+                    f"{self._sync_type}: {link} is a link to {target}, which fewer people may "
+                    "read, so nobody may read the link; copy the file."
+                )
 
     def places(self, *, all_of_them: bool) -> dict[str, tuple[str, str]]:
         """For each record its object as it is published, and as it will be; moved ones apart.
@@ -330,30 +353,6 @@ class Gathering:
             f"{self._why_missing(source_id)}, so {consequence}; correct the path or remove the "
             "entry."
         )
-
-
-class Warnings:
-    """Sentences about what was left out; the first ones, and how many more there are."""
-
-    def __init__(self) -> None:
-        self._sentences: list[str] = []
-        self._more = 0
-
-    def add(self, sentence: str) -> None:
-        """Takes a sentence, and logs it."""
-        # A sentence quotes names of any kind; what cannot be written must not stop the sync.
-        sentence = sentence.encode(errors="backslashreplace").decode()
-        _log.warning("%s", sentence)
-        if len(self._sentences) < _MAX_WARNINGS:
-            self._sentences.append(sentence)
-        else:
-            self._more += 1
-
-    def sentences(self) -> list[str]:
-        """The sentences to show."""
-        if not self._more:
-            return list(self._sentences)
-        return [*self._sentences, f"There are {self._more} more such warnings; see the log."]
 
 
 def _plain(name: str) -> str:

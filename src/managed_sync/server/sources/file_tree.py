@@ -203,7 +203,12 @@ class FileTree:
             version=known.version,
             digest=known.digest,
             location=self._location(path),
+            link_to=self._target(path) if path.is_symlink() else None,
         )
+
+    def _target(self, link: Path) -> str:
+        target = link.resolve().relative_to(self._root.resolve())
+        return unicodedata.normalize("NFC", f"/{target.as_posix()}")
 
     def _data(self, source_id: str, media_type: str, status: os.stat_result) -> dict[str, object]:
         # Where the system does not keep the time of creation, that of the last change is closest.

@@ -38,6 +38,7 @@ class SourceItem:
         version: Changes whenever the content may have changed, and follows an item that is moved.
         digest: The sha256 of the content, in hexadecimal.
         location: Where the source finds the content again.
+        link_to: The source id of the item that this one is a link to.
     """
 
     source_id: str
@@ -48,6 +49,7 @@ class SourceItem:
     version: str | None = None
     digest: str | None = None
     location: str | None = None
+    link_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
