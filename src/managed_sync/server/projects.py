@@ -11,6 +11,7 @@ from managed_sync.server.pipelines import Pipelines, SyncResult
 from managed_sync.server.relations.graph import PermissionEngine
 from managed_sync.server.sources.file_tree import OpenFile
 from managed_sync.server.sources.folder import FolderSource
+from managed_sync.server.sources.listing import is_version
 from managed_sync.server.storage.blobs import Blobs
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import pipelines_of_project
@@ -74,8 +75,27 @@ class Project:
         file = self._source.open(record.location)
         if file is None:
             return None
+        if record.version is None or is_version(file.version, record.version):
+            return Content(file, record.digest)
+        if self._is_another(file, record):
+            file.stream.close()
+            return None
         # What changed since the sync is another content, whose digest nobody knows yet.
-        return Content(file, record.digest if file.version == record.version else file.version)
+        return Content(file, file.version)
+
+    def _is_another(self, file: OpenFile, record: StoredRecord) -> bool:
+        """Whether a file is not the one that was synced, or may have other readers than it had.
+
+        What was moved here, or changed after ``permissions.yaml`` was, must not be read under the
+        permissions of what was here before.
+        """
+        return _number(file.version) != _number(
+            record.version or ""
+        ) or self._source.has_changed_since(record.published_under)
+
+
+def _number(version: str) -> str:
+    return version.rpartition("-")[2]
 
 
 class Projects(dict[str, Project]):
