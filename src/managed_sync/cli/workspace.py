@@ -102,6 +102,11 @@ class Workspace:
         """Whether commands talk to the embedded server, and not to an API that runs elsewhere."""
         return not Settings.from_env().project_id
 
+    @property
+    def project_id(self) -> str:
+        """The project that commands work on."""
+        return Settings.from_env().project_id or LOCAL_PROJECT
+
     @contextmanager
     def connect(self) -> Iterator[ManagedSyncClient]:
         """A client of the API that the environment names, or of the embedded server.
