@@ -76,6 +76,22 @@ def test_a_pipeline_that_fails_holds_up_no_other_and_keeps_its_index(folder: Pat
     assert "desk tickets was left as it is" in " ".join(indexed.stderr.split())
 
 
+def test_commands_at_the_same_time_share_a_workspace(folder: Path) -> None:
+    assert run(folder, "index").returncode == 3
+    search = [sys.executable, "-m", "managed_sync", "search", "a good file", "--as"]
+    searches = [
+        subprocess.Popen(
+            [*search, "ann@example.com"], cwd=folder, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+
+    found = [each.communicate(timeout=60)[0] for each in searches]
+
+    assert [each.returncode for each in searches] == [0, 0]
+    assert all("good.txt" in text for text in found)
+
+
 class TestTheIndexOfOneProcessAtATime:
     def test_another_one_waits_for_its_turn(self, tmp_path: Path) -> None:
         workspace = Workspace(tmp_path)

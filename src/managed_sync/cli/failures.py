@@ -92,7 +92,7 @@ def retry(
     place = Workspace(workspace)
     with (
         stop_on_signal() as stop,
-        place.connect() as client,
+        place.connect(is_shared=True, stop=stop) as client,
         open_index(place, stop=stop) as store,
     ):
         sync = index_sync(place, client, store)

@@ -118,7 +118,7 @@ def index(
             "`managed-sync index googleDrive files --again /Plans`."
         )
     place = Workspace(workspace)
-    with stop_on_signal() as stop, place.connect() as client:
+    with stop_on_signal() as stop, place.connect(is_shared=True, stop=stop) as client:
         options = {
             "dry_run": dry_run,
             "allow_deletions": allow_deletions,
