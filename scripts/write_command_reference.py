@@ -25,7 +25,7 @@ def command_reference() -> str:
     sections = [f"## managed-sync\n\n{_help([])}"]
     sections += [f"## managed-sync {name}\n\n{_help([name])}" for name in names]
     for group in app.registered_groups:
-        name, commands = str(group.name), group.typer_instance.registered_commands
+        name, commands = group.typer_instance.info.name, group.typer_instance.registered_commands
         sections.append(f"## managed-sync {name}\n\n{_help([name])}")
         for command in commands:
             own = command.name or str(getattr(command.callback, "__name__", ""))
