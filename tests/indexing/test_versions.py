@@ -44,8 +44,8 @@ def test_a_link_of_a_file_that_is_made_anew_is_no_change(link: dict[str, Any]) -
     [
         (record(url="https://x.example/a"), record(url="https://x.example/b")),
         (
-            record(url="https://x.example/a?id=1&sig=5"),
-            record(url="https://x.example/a?id=2&sig=5"),
+            record("tickets", page="https://x.example/a?id=1&sig=5"),
+            record("tickets", page="https://x.example/a?id=2&sig=5"),
         ),
         (record(url="https://x.example/?t=10"), record(url="https://x.example/?t=20")),
         (record(size=1), record(size=2)),
