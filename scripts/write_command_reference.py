@@ -24,6 +24,12 @@ def command_reference() -> str:
     names = [str(getattr(command.callback, "__name__", "")) for command in app.registered_commands]
     sections = [f"## managed-sync\n\n{_help([])}"]
     sections += [f"## managed-sync {name}\n\n{_help([name])}" for name in names]
+    for group in app.registered_groups:
+        name, commands = group.typer_instance.info.name, group.typer_instance.registered_commands
+        sections.append(f"## managed-sync {name}\n\n{_help([name])}")
+        for command in commands:
+            own = command.name or str(getattr(command.callback, "__name__", ""))
+            sections.append(f"### managed-sync {name} {own}\n\n{_help([name, own])}")
     return "\n".join([_TOP, *sections])
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from managed_sync.client import ManagedSyncClient
@@ -17,15 +18,15 @@ from managed_sync.settings import Settings
 if TYPE_CHECKING:
     from managed_sync.server import EmbeddedServer
 
-__all__ = ["LOCAL_PROJECT", "LOCAL_USER", "PATIENCE_SECONDS", "PipelineName", "Workspace"]
+__all__ = ["LOCAL_PROJECT", "LOCAL_USER", "PipelineName", "Workspace"]
 
 LOCAL_PROJECT = "local"
 LOCAL_USER = "local"
 # Somebody waits in front of the terminal.
 _RETRY_BUDGET = 10
-# How long a command waits for another one that works in the same workspace.
-PATIENCE_SECONDS = 60.0
-_PAUSE_SECONDS = 0.1
+# For a command that has a server of its own; most take a second or two.
+_LONGEST_WAIT = 30.0
+_POLL_SECONDS = 0.1
 
 _NO_API = (
     "There is no Managed Sync API to talk to. Run `managed-sync demo` for a sample company, "
@@ -102,29 +103,57 @@ class Workspace:
         """Whether commands talk to the embedded server, and not to an API that runs elsewhere."""
         return not Settings.from_env().project_id
 
+    @property
+    def project_id(self) -> str:
+        """The project that commands work on."""
+        return Settings.from_env().project_id or LOCAL_PROJECT
+
     @contextmanager
-    def connect(self) -> Iterator[ManagedSyncClient]:
+    def connect(
+        self, *, is_shared: bool = False, stop: threading.Event | None = None
+    ) -> Iterator[ManagedSyncClient]:
         """A client of the API that the environment names, or of the embedded server.
 
-        The embedded server is the one that ``managed-sync serve`` runs, or else one that runs for
-        as long as this command does. One at a time works in a workspace, so this may have to wait
-        until another command is done.
+        The embedded server is the one that ``managed-sync serve`` runs or another command shares,
+        or else one that runs for as long as this command does. One server at a time works with a
+        workspace, so a command waits for one that has its own.
+
+        Args:
+            is_shared: Whether other commands may use the server of this one, which takes long.
+            stop: Ends the waiting when it is set.
 
         Raises:
-            StateInUseError: Another command is not done in time.
             ConfigurationError: There is no API to talk to.
+            StateInUseError: Another command had a server of its own for too long.
         """
         if not self.is_local:
             with ManagedSyncClient.from_env(retry_budget=_RETRY_BUDGET) as client:
                 yield client
             return
-        server = self.server()
-        running = self._running_or_start(server)
-        with (
-            nullcontext() if running else server,
-            _local_client(running or server.base_url, server.signing_key) as client,
-        ):
-            yield client
+        with ExitStack() as stack:
+            base_url, signing_key = self._reach_server(stack, stop or threading.Event(), is_shared)
+            yield stack.enter_context(_local_client(base_url, signing_key))
+
+    def _reach_server(
+        self, stack: ExitStack, stop: threading.Event, is_shared: bool
+    ) -> tuple[str, str]:
+        """Where the server is that runs, or that runs as long as the stack; and its key."""
+        deadline = time.monotonic() + _LONGEST_WAIT
+        while True:
+            server = self.server()
+            running = self._read(self._server_file).get("base_url")
+            if running and _answers(running, server.signing_key):
+                return running, server.signing_key
+            try:
+                stack.enter_context(server)
+            except StateInUseError:
+                left = deadline - time.monotonic()
+                if left <= 0 or stop.wait(min(_POLL_SECONDS, left)):
+                    raise
+                continue
+            if is_shared:
+                stack.enter_context(self.announce(server.base_url))
+            return server.base_url, server.signing_key
 
     def server(self, port: int = 0, folder: Path | None = None) -> EmbeddedServer:
         """The embedded server over a folder, or over the one of this workspace, not yet started.
@@ -138,22 +167,6 @@ class Workspace:
         return EmbeddedServer(
             self._chosen(folder), self.server_state, project_id=LOCAL_PROJECT, port=port
         )
-
-    def _running_or_start(self, server: EmbeddedServer) -> str | None:
-        """The address of a server that was announced; ``None`` after starting one."""
-        deadline = monotonic() + PATIENCE_SECONDS
-        while True:
-            running: str | None = self._read(self._server_file).get("base_url")
-            if running and _answers(running, server.signing_key):
-                return running
-            try:
-                server.start()
-            except StateInUseError:
-                if monotonic() > deadline:
-                    raise
-                sleep(_PAUSE_SECONDS)
-            else:
-                return None
 
     def _chosen(self, folder: Path | None) -> Path:
         known = self.source_folder
