@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from managed_sync.documents import Chunk, SourceDocument
@@ -49,6 +49,7 @@ class Change:
         to_relabel: Those that have their vector, and need other metadata.
         reused: How many have their vector, with or without other metadata.
         failures: Those that could not be written, with the reasons.
+        not_removed: Those that are not to be in the index and could not be removed from it.
     """
 
     work: Work
@@ -59,6 +60,7 @@ class Change:
     to_relabel: list[Chunk] = field(default_factory=list)
     reused: int = 0
     failures: dict[str, str] = field(default_factory=dict)
+    not_removed: dict[str, str] = field(default_factory=dict)
 
     @property
     def stale(self) -> list[str]:
@@ -70,10 +72,21 @@ class Change:
         """Whether there is anything to write or to remove."""
         return bool(self.to_embed or self.to_relabel or self.stale)
 
-    def chunks_in_between(self) -> dict[str, str | None]:
-        """Every chunk that the index may hold while this is carried out; certain marks only."""
-        touched = (chunk.chunk_id for chunk in (*self.to_embed, *self.to_relabel))
-        return {**self.known.chunks, **dict.fromkeys(touched)}
+    def chunks_in_between(self, left_out: Set[str] | None = None) -> dict[str, str | None]:
+        """Every chunk that the index may hold while this is carried out; certain marks only.
+
+        Args:
+            left_out: The chunks that were not written, if the rest was.
+        """
+        touched = [chunk.chunk_id for chunk in (*self.to_embed, *self.to_relabel)]
+        between: dict[str, str | None] = {
+            **self.known.chunks,
+            **dict.fromkeys((*touched, *self.not_removed)),
+        }
+        if left_out is not None:
+            written = [key for key in touched if key not in left_out and key not in self.failures]
+            between |= {key: self.marks[key] for key in written}
+        return between
 
     def outcome(self) -> Outcome:
         """How it ended, once it was carried out."""
@@ -81,8 +94,15 @@ class Change:
         reason = work.reason
         if self.failures:
             # The old chunks were left where they are.
-            chunks |= dict.fromkeys((*self.failures, *self.stale))
+            chunks |= dict.fromkeys((*self.failures, *self.stale, *self.not_removed))
             reason = f"{work.title} could not be written: {next(iter(self.failures.values()))}"
+        elif self.not_removed:
+            # The new text is there; the next run only tries to remove these once more.
+            chunks |= dict.fromkeys(self.not_removed)
+            reason = (
+                f"Old passages of {work.title} could not be removed: "
+                f"{next(iter(self.not_removed.values()))}"
+            )
         return Outcome(work.record_id, work.version, work.title, self.digest, chunks, reason)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from managed_sync.indexing.targets import StoredChunk
+
 __all__ = ["ChromaCollection"]
 
 
@@ -21,6 +23,23 @@ class ChromaCollection:
     def held(self, ids: Sequence[str]) -> set[str]:
         """Those of some chunks that are there."""
         return set(self._collection.get(ids=list(ids), include=[])["ids"])
+
+    def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
+        """What is there under some ids."""
+        parts = ["documents", "metadatas", *(["embeddings"] if vectors else [])]
+        found = self._collection.get(ids=list(ids), include=parts)
+        kept = [list(map(float, one)) for one in found["embeddings"]] if vectors else None
+        return [
+            StoredChunk(key, text or "", metadata or {}, kept[place] if kept else None)
+            for place, (key, text, metadata) in enumerate(
+                zip(found["ids"], found["documents"], found["metadatas"], strict=True)
+            )
+        ]
+
+    def dimensions(self) -> int | None:
+        """How long the vectors are, once there is one."""
+        found = self._collection.get(limit=1, include=["embeddings"])["embeddings"]
+        return len(found[0]) if len(found) else None
 
     def set_metadata(self, metadata: Mapping[str, Mapping[str, Any]]) -> None:
         """Replaces the metadata of chunks, by their ids."""

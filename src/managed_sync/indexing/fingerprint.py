@@ -11,23 +11,35 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["differences", "fingerprint", "model_settings"]
+__all__ = ["differences", "fingerprint", "model_behind_caches", "model_settings"]
 
 # Everything else may be a key, an address or a limit, which say nothing about the vectors.
 _MODEL_SETTINGS = (
     "model",
     "model_name",
     "model_id",
+    "model_path",
+    "model_file",
+    "checkpoint",
+    "repo_id",
+    "revision",
     "deployment",
     "deployment_name",
     "azure_deployment",
     "dimensions",
+    "output_dimensionality",
     "embed_dim",
     "size",
     "task_type",
+    "normalize",
+    "pooling",
     "query_instruction",
     "text_instruction",
+    "embed_instruction",
 )
+# Where models keep another one that does the work.
+_CACHED = "underlying_embeddings"
+_DEEPEST = 5
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -51,15 +63,40 @@ def differences(before: str, now: str) -> list[str]:
     ]
 
 
-def model_settings(model: object) -> str:
-    """An embedding model in words: its class, and those of its settings that change its vectors."""
+def model_settings(model: object, depth: int = 0) -> str:
+    """An embedding model in words: its class, and those of its settings that change its vectors.
+
+    A model that another one wraps, as a cache does, is described with it.
+    """
     attributes = _attributes(model)
     settings = [
         f"{name}={attributes[name]}"
         for name in _MODEL_SETTINGS
         if isinstance(attributes.get(name), str | int)
     ]
+    if depth < _DEEPEST:
+        settings += [
+            f"{name.lstrip('_')}={model_settings(value, depth + 1)}"
+            # Pydantic keeps what is private elsewhere.
+            for name, value in sorted({**attributes, **_private(model)}.items())
+            if _is_model(value)
+        ]
     return f"{type(model).__name__}({', '.join(settings)})"
+
+
+def model_behind_caches(model: Any) -> Any:
+    """The model that LangChain's cache asks for texts that it has not seen."""
+    for _ in range(_DEEPEST):
+        model = getattr(model, _CACHED, model)
+    return model
+
+
+def _is_model(value: object) -> bool:
+    """Whether this is an embedding model, by the methods that LangChain's and LlamaIndex's have."""
+    return any(
+        callable(getattr(type(value), name, None))
+        for name in ("embed_documents", "get_text_embedding")
+    )
 
 
 def _said(thing: object) -> str | None:
@@ -106,6 +143,10 @@ def _functions(loader: object) -> set[str]:
 
 def _attributes(thing: object) -> dict[str, Any]:
     return dict(getattr(thing, "__dict__", {}))
+
+
+def _private(thing: object) -> dict[str, Any]:
+    return dict(getattr(thing, "__pydantic_private__", None) or {})
 
 
 def _name(thing: Any) -> str:
