@@ -51,6 +51,20 @@ class ChromaCollection:
         ]
         self._collection.update(ids=list(metadata), metadatas=merged)
 
+    def replace(self, chunks: Mapping[str, tuple[str, Sequence[float], Mapping[str, Any]]]) -> None:
+        """Replaces chunks, by their ids, with a text, a vector and metadata."""
+        if not chunks:
+            return
+        # Without this, keys that only the old metadata has would stay.
+        self.set_metadata({key: metadata for key, (_, _, metadata) in chunks.items()})
+        texts, vectors, metadata = zip(*chunks.values(), strict=True)
+        self._collection.update(
+            ids=list(chunks),
+            documents=list(texts),
+            embeddings=list(vectors),
+            metadatas=list(metadata),
+        )
+
     def ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
         """The chunks that have this metadata."""
         where = {"$and": [{key: value} for key, value in metadata.items()]}

@@ -15,11 +15,11 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
-from typing import Any, TypeAlias
 
 from managed_sync.documents import Chunk
 from managed_sync.documents.source_document import Metadata
 from managed_sync.errors import IndexingError
+from managed_sync.indexing.partwise_call import Call, Item, PartwiseCall, reason_of
 from managed_sync.indexing.patience import (
     CallTimeoutError,
     Retries,
@@ -38,19 +38,10 @@ _PROBE_TEXT = "The quick brown fox jumps over the lazy dog."
 # Of a chunk that a target must take; it is in the index only while that is tried.
 PROBE_ID = str(uuid.uuid5(uuid.NAMESPACE_URL, "https://managed-sync/probe"))
 _PIPELINE = ("project_id", "integration", "sync_type")
-_LONGEST_REASON = 300
 # Services give vectors of the same text that differ by a little.
 _SAME = 0.999
-# So many chunks of an object fail before the rest of it is left to another run.
-_CHUNKS_OF_AN_OBJECT = 5
-# So many objects fail in a row before the target is tried with a chunk that it must take; twice as
-# many after each time that it took it.
-_OBJECTS_IN_A_ROW = 5
 _FIRST_LIMITED_WAIT = 1.0
 _LONGEST_LIMITED_WAIT = 60.0
-
-_Item: TypeAlias = Chunk | str
-_Call: TypeAlias = Callable[[Sequence[Any]], None]
 
 
 class Stopped(Exception):  # noqa: N818 - it is no error
@@ -146,9 +137,14 @@ class PersistentTarget:
             self._raise_unless_alike(found)
             vectors.update(zip((chunk.chunk_id for chunk in part), found, strict=True))
 
+        there = set(present)
+
         def write(part: Sequence[Chunk]) -> None:
             ids = [chunk.chunk_id for chunk in part]
-            embedding.write(part, [vectors[key] for key in ids], present & set(ids))
+            replaced = there & set(ids)
+            # A call that fails may have written all the same.
+            there.update(ids)
+            embedding.write(part, [vectors[key] for key in ids], replaced)
 
         self._carry_out("embed", chunks, embed, reasons, refused)
         embedded = [chunk for chunk in chunks if chunk.chunk_id in vectors]
@@ -175,14 +171,19 @@ class PersistentTarget:
                     f"{len(usual)} for another text."
                 )
 
-    def _upsertion(self, present: Set[str]) -> _Call:
+    def _upsertion(self, present: Set[str]) -> Call:
+        there = set(present)
+
         def upsert(part: Sequence[Chunk]) -> None:
             ids = {chunk.chunk_id for chunk in part}
-            self._target.upsert(part, present=present & ids)
+            replaced = there & ids
+            # A call that fails may have written all the same.
+            there.update(ids)
+            self._target.upsert(part, present=replaced)
 
         return upsert
 
-    def _in_batches(self, kind: str, items: Sequence[_Item], call: _Call) -> dict[str, str]:
+    def _in_batches(self, kind: str, items: Sequence[Item], call: Call) -> dict[str, str]:
         reasons: dict[str, str] = {}
         refused: Counter[str] = Counter()
         for start in range(0, len(items), self._batch_size):
@@ -192,14 +193,13 @@ class PersistentTarget:
     def _carry_out(
         self,
         kind: str,
-        items: Sequence[_Item],
-        call: _Call,
+        items: Sequence[Item],
+        call: Call,
         reasons: dict[str, str],
         refused: Counter[str],
     ) -> None:
         """Makes a call with items, and in smaller and smaller parts if it fails."""
-        work = _PartwiseCall(self, kind, call, reasons, refused)
-        work.carry_out(items)
+        PartwiseCall(self, kind, call, reasons, refused).carry_out(items)
 
     def attempt(self, call: Callable[[], None], attempts: int | None = None) -> Exception | None:
         """Calls the target, again if it fails; returns the error if it still does."""
@@ -233,7 +233,7 @@ class PersistentTarget:
             if self._stop.wait(seconds):
                 raise Stopped
 
-    def is_working(self, kind: str, item: _Item) -> bool:
+    def is_working(self, kind: str, item: Item) -> bool:
         """Returns whether the target takes a chunk that it has no reason to refuse."""
         if self._out_of_order is None:
             error = self.attempt(lambda: self._try_probe(kind, item))
@@ -251,7 +251,7 @@ class PersistentTarget:
         """How many items a call of each kind may have, where it turned out to be fewer than all."""
         return self._limits
 
-    def _try_probe(self, kind: str, item: _Item) -> None:
+    def _try_probe(self, kind: str, item: Item) -> None:
         if isinstance(item, Chunk):
             names = {name: item.metadata[name] for name in _PIPELINE if name in item.metadata}
             self._write_probe(kind, _probe(names))
@@ -271,133 +271,10 @@ class PersistentTarget:
             self._embedding.write([probe], [self._probe_vector], {PROBE_ID})
 
 
-class _PartwiseCall:
-    """A call with several items that is made again with fewer of them where it fails."""
-
-    def __init__(
-        self,
-        target: PersistentTarget,
-        kind: str,
-        call: _Call,
-        reasons: dict[str, str],
-        refused: Counter[str],
-    ) -> None:
-        self._target = target
-        self._kind = kind
-        self._call = call
-        self._reasons = reasons
-        self._refused = refused
-        # Items that failed since the target was last seen to work; they may not be to blame.
-        self._doubtful: dict[str, str] = {}
-        self._owners_in_a_row: set[str] = set()
-        self._patience_with_owners = _OBJECTS_IN_A_ROW
-
-    def carry_out(self, items: Sequence[_Item]) -> None:
-        limit = self._target.limits.get(self._kind, len(items)) or 1
-        for start in range(0, len(items), limit):
-            self._try(items[start : start + limit])
-        if self._doubtful:
-            self._put_to_proof(items[-1])
-
-    def _try(self, items: Sequence[_Item], attempts: int | None = None) -> bool:
-        """Returns whether the target took all of the items."""
-        if self._target.is_out_of_order:
-            self._target.left_out.update(map(_key, items))
-            return False
-        self._reasons |= {_key(one): self._reasons_of_owner(one) for one in self._hopeless(items)}
-        tried = [item for item in items if _key(item) not in self._reasons]
-        if not tried:
-            return False
-        error = self._target.attempt(lambda: self._call(tried), attempts)
-        if error is None:
-            self._settle()
-            self._patience_with_owners = _OBJECTS_IN_A_ROW
-            return len(tried) == len(items)
-        if self._target.is_out_of_order:
-            self._leave_out(tried)
-            return False
-        if len(tried) == 1:
-            self._note(tried[0], error)
-            return False
-        # A target that is down is not asked about every half.
-        if attempts is None and not self._is_proven(tried):
-            return False
-        return self._try_halves(tried)
-
-    def _try_halves(self, items: Sequence[_Item]) -> bool:
-        middle = len(items) // 2
-        halves = (items[:middle], items[middle:])
-        outcomes = [self._try(half, 2 if len(half) == 1 else 1) for half in halves]
-        if all(outcomes):
-            # It takes them, only not so many at once.
-            self._target.limits[self._kind] = len(halves[1])
-        return all(outcomes)
-
-    def _is_proven(self, items: Sequence[_Item]) -> bool:
-        if self._target.is_working(self._kind, items[0]):
-            return True
-        self._leave_out(items)
-        return False
-
-    def _note(self, item: _Item, error: Exception) -> None:
-        key, owner, reason = _key(item), _owner(item), reason_of(error)
-        self._reasons[key] = self._doubtful[key] = reason
-        self._refused[owner] += 1
-        self._owners_in_a_row.add(owner)
-        _logger.warning("A chunk of %s failed (%s): %s", owner, self._kind, reason)
-        if len(self._owners_in_a_row) >= self._patience_with_owners:
-            self._patience_with_owners *= 2
-            self._put_to_proof(item)
-
-    def _put_to_proof(self, item: _Item) -> None:
-        """Blames the doubtful items if the target works, and the target if it does not."""
-        if self._target.is_working(self._kind, item):
-            self._settle()
-            return
-        for key in self._doubtful:
-            self._reasons.pop(key, None)
-        self._target.left_out.update(self._doubtful)
-        self._settle()
-
-    def _settle(self) -> None:
-        self._doubtful.clear()
-        self._owners_in_a_row.clear()
-
-    def _leave_out(self, items: Sequence[_Item]) -> None:
-        self._target.left_out.update(map(_key, items))
-        for key in self._doubtful:
-            self._reasons.pop(key, None)
-        self._target.left_out.update(self._doubtful)
-        self._settle()
-
-    def _hopeless(self, items: Sequence[_Item]) -> list[_Item]:
-        return [one for one in items if self._refused[_owner(one)] >= _CHUNKS_OF_AN_OBJECT]
-
-    def _reasons_of_owner(self, item: _Item) -> str:
-        return (
-            f"{_CHUNKS_OF_AN_OBJECT} other passages of {_owner(item)} were refused, so this one "
-            f"was not tried."
-        )
-
-
 def _probe(metadata: Metadata) -> Chunk:
     """A chunk of an object that nobody has a right to, so that nobody can find it."""
     ids = {"object_id": "managed_sync:probe", "chunk_id": PROBE_ID}
     return Chunk(_PROBE_TEXT, {**ids, **metadata})
-
-
-def reason_of(error: Exception) -> str:
-    """Returns an error in one short line."""
-    said = " ".join(str(error).split())[:_LONGEST_REASON]
-    return said if isinstance(error, IndexingError) else f"{type(error).__name__}: {said}"
-
-
-def _key(item: _Item) -> str:
-    return item if isinstance(item, str) else item.chunk_id
-
-
-def _owner(item: _Item) -> str:
-    return item if isinstance(item, str) else item.object_id
 
 
 def _out_of_order(kind: str, error: Exception) -> IndexingError:

@@ -69,14 +69,13 @@ class _FaissChunks(StoredChunks):
             add(documents)
         except BaseException:
             self._drop_vectors_without_id()
-            if self.held([str(document.id) for document in documents]):
-                # It failed after it had written.
-                self._store.delete(sorted(aside))
-            else:
+            if not self.held([str(document.id) for document in documents]):
                 self._rename({new: new.removeprefix("replaced:") for new in aside})
+                raise
+            # It failed after it had written.
+            self._discard(aside)
             raise
-        if aside:
-            self._store.delete(sorted(aside))
+        self._discard(aside)
 
     def dimensions(self) -> int | None:
         dimensions: int = self._store.index.d
@@ -107,6 +106,10 @@ class _FaissChunks(StoredChunks):
             document = self._store.docstore.search(key)
             if isinstance(document, Document) and metadata.items() <= document.metadata.items():
                 yield key
+
+    def _discard(self, ids: Set[str]) -> None:
+        if ids:
+            self._store.delete(sorted(ids))
 
     def _rename(self, names: Mapping[str, str]) -> set[str]:
         """Gives chunks other ids; returns the new ones of those that are there."""
