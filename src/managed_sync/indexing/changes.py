@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from managed_sync.documents import Chunk, SourceDocument
 from managed_sync.indexing.entries import Entry, Outcome, State
 
-__all__ = ["Change", "Work", "change_for", "unchanged"]
+__all__ = ["Change", "Work", "change_for", "mark_of", "text_mark", "unchanged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +130,12 @@ def change_for(
         return None
     change = Change(work, known, digest)
     for chunk in split(document):
-        text = "" if embedded_text is None else embedded_text(chunk)
-        mark = f"{_digest(text)}.{_digest(chunk.metadata)}"
+        mark = mark_of(chunk, embedded_text)
         before = known.chunks.get(chunk.chunk_id)
         change.marks[chunk.chunk_id] = mark
         if mark == before:
             change.reused += 1
-        elif before and embedded_text and _of_text(before) == _of_text(mark):
+        elif before and embedded_text and text_mark(before) == text_mark(mark):
             change.reused += 1
             change.to_relabel.append(chunk)
         else:
@@ -151,8 +150,15 @@ def unchanged(work: Work, known: Entry) -> Outcome:
     )
 
 
-def _of_text(mark: str) -> str:
-    return mark.partition(".")[0]
+def mark_of(chunk: Chunk, embedded_text: Callable[[Chunk], str] | None) -> str:
+    """A chunk's two digests: of the text that goes into its vector, and of its metadata."""
+    text = "" if embedded_text is None else embedded_text(chunk)
+    return f"{_digest(text)}.{_digest(chunk.metadata)}"
+
+
+def text_mark(mark: str) -> str:
+    """As much of a mark as is certain of a chunk whose metadata is not."""
+    return f"{mark.partition('.')[0]}."
 
 
 def _digest(*parts: str | Mapping[str, object]) -> str:

@@ -11,7 +11,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["differences", "fingerprint", "model_behind_caches", "model_settings"]
+from managed_sync.indexing.vectors import Vector, similarity
+
+__all__ = [
+    "differences",
+    "fingerprint",
+    "model_behind_caches",
+    "model_settings",
+    "says_more",
+    "with_vector",
+]
 
 # Everything else may be a key, an address or a limit, which say nothing about the vectors.
 _MODEL_SETTINGS = (
@@ -39,6 +48,10 @@ _MODEL_SETTINGS = (
 )
 # Where models keep another one that does the work.
 _CACHED = "underlying_embeddings"
+_VECTOR = "vector"
+_NUMBERS_KEPT = 256
+# The same model differs by less between two computers; a model that was trained further by more.
+_SAME_MODEL = 0.995
 _DEEPEST = 5
 _PACKAGE = __name__.partition(".")[0]
 
@@ -53,14 +66,51 @@ def fingerprint(*, loader: object, chunker: object, target: object) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
+def with_vector(settings: str, vector: Vector | None) -> str:
+    """The settings with the vector that the model gives for a text that is always the same."""
+    if vector is None:
+        return settings
+    start = [float(f"{value:.5g}") for value in vector[:_NUMBERS_KEPT]]
+    parts = {**json.loads(settings), _VECTOR: {"dimensions": len(vector), "start": start}}
+    return json.dumps(parts, sort_keys=True)
+
+
 def differences(before: str, now: str) -> list[str]:
     """What changed between two fingerprints, one phrase for each part."""
     old, new = json.loads(before), json.loads(now)
-    return [
-        f"the {part} was {old.get(part, 'unknown')} and is {new[part]}"
-        for part in new
-        if old.get(part) != new[part]
-    ]
+    old_vector, new_vector = old.pop(_VECTOR, None), new.pop(_VECTOR, None)
+    changed = [part for part in new if old.get(part) != new[part]]
+    if old_vector is None and _says_less(old.get("embedding", ""), new["embedding"]):
+        # An older version of this package described fewer settings of a model.
+        changed = [part for part in changed if part != "embedding"]
+    phrases = [f"the {part} was {old.get(part, 'unknown')} and is {new[part]}" for part in changed]
+    if not phrases and old_vector and new_vector and not _are_alike(old_vector, new_vector):
+        phrases.append(
+            "the embedding model gives another vector for the same text, so it is another model "
+            "behind the same name, path or cache"
+        )
+    return phrases
+
+
+def says_more(before: str, now: str) -> str | None:
+    """The settings to keep from now on, if these say more than those before."""
+    completed = {**json.loads(before), **json.loads(now)}
+    if _VECTOR in json.loads(before):
+        # Compared with the first one, so that many small steps add up.
+        completed[_VECTOR] = json.loads(before)[_VECTOR]
+    return json.dumps(completed, sort_keys=True) if completed != json.loads(before) else None
+
+
+def _says_less(old: str, new: str) -> bool:
+    """Whether one description of a model is the other one with settings left out."""
+    (kind, _, settings), (new_kind, _, new_settings) = old.partition("("), new.partition("(")
+    named = set(settings.rstrip(")").split(", ")) - {""}
+    return kind == new_kind and named <= set(new_settings.rstrip(")").split(", "))
+
+
+def _are_alike(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    same_length = old["dimensions"] == new["dimensions"]
+    return bool(same_length and similarity(old["start"], new["start"]) >= _SAME_MODEL)
 
 
 def model_settings(model: object, depth: int = 0) -> str:
