@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from managed_sync.documents import Chunk, SourceDocument
 from managed_sync.indexing.entries import Entry, Outcome, State
 
-__all__ = ["Change", "Work", "change_for", "mark_of", "text_mark", "unchanged"]
+__all__ = ["Change", "Work", "change_for", "is_without_text", "mark_of", "text_mark", "unchanged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,8 @@ def change_for(
     known: Entry,
     split: Callable[[SourceDocument], Sequence[Chunk]],
     embedded_text: Callable[[Chunk], str] | None,
+    *,
+    can_relabel: bool = True,
 ) -> Change | None:
     """What it takes for a record; ``None`` if the index stays as it is.
 
@@ -118,8 +120,9 @@ def change_for(
         work: The record.
         known: What the ledger knows of it.
         split: Cuts the document.
-        embedded_text: What of a chunk goes into its vector; ``None`` where the index cannot change
-            metadata without embedding, so that every change needs a new vector.
+        embedded_text: What of a chunk goes into its vector; ``None`` if the index does not say.
+        can_relabel: Whether the index can change metadata without embedding. If not, every change
+            needs a new vector.
     """
     document = work.document
     if document is None:
@@ -133,9 +136,9 @@ def change_for(
         mark = mark_of(chunk, embedded_text)
         before = known.chunks.get(chunk.chunk_id)
         change.marks[chunk.chunk_id] = mark
-        if mark == before:
+        if before and _is_same(before, mark):
             change.reused += 1
-        elif before and embedded_text and text_mark(before) == text_mark(mark):
+        elif before and embedded_text and can_relabel and text_mark(before) == text_mark(mark):
             change.reused += 1
             change.to_relabel.append(chunk)
         else:
@@ -156,6 +159,17 @@ def mark_of(chunk: Chunk, embedded_text: Callable[[Chunk], str] | None) -> str:
     return f"{_digest(text)}.{_digest(chunk.metadata)}"
 
 
+def is_without_text(mark: str) -> bool:
+    """Whether a mark says nothing about the text, as marks of some older indexes do not."""
+    return text_mark(mark) == _WITHOUT_TEXT
+
+
+def _is_same(before: str, mark: str) -> bool:
+    # The text of a chunk is in its id.
+    metadata = before.partition(".")[2] == mark.partition(".")[2]
+    return before == mark or (is_without_text(before) and metadata)
+
+
 def text_mark(mark: str) -> str:
     """As much of a mark as is certain of a chunk whose metadata is not."""
     return f"{mark.partition('.')[0]}."
@@ -164,3 +178,6 @@ def text_mark(mark: str) -> str:
 def _digest(*parts: str | Mapping[str, object]) -> str:
     text = json.dumps(parts, sort_keys=True, default=dict)
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+_WITHOUT_TEXT = f"{_digest('')}."

@@ -62,6 +62,7 @@ class PersistentTarget:
         left_out: Chunks that were not tried, or not with a result that says anything about them,
             since the index took nothing any more.
         relabeling: The target, if it can change metadata without embedding.
+        embedded_text: What of a chunk goes into its vector, if the target says so.
         has_left_probe: Whether the chunk ``PROBE_ID`` may still be in the index.
     """
 
@@ -88,8 +89,10 @@ class PersistentTarget:
         self.relabeling: RelabelingTarget | None = None
         if isinstance(target, EmbeddingTarget) and target.can_embed:
             self._embedding = target
-        if isinstance(target, RelabelingTarget) and target.can_relabel:
-            self.relabeling = target
+        self.embedded_text: Callable[[Chunk], str] | None = None
+        if isinstance(target, RelabelingTarget):
+            self.embedded_text = target.embedded_text
+            self.relabeling = target if target.can_relabel else None
 
     def upsert(self, chunks: Sequence[Chunk], present: Set[str]) -> dict[str, str]:
         """Embeds and writes chunks; gives the reason for each one that was not written."""

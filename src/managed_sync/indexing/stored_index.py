@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from managed_sync.documents import Chunk
 from managed_sync.errors import ManagedSyncError
-from managed_sync.indexing.changes import mark_of, text_mark
+from managed_sync.indexing.changes import is_without_text, mark_of, text_mark
 from managed_sync.indexing.entries import Entry, State
 from managed_sync.indexing.targets import (
     EmbeddingTarget,
@@ -76,9 +76,7 @@ class StoredIndex:
         self._readable = target if isinstance(target, ReadableTarget) else None
         self._inspectable = target if isinstance(target, InspectableTarget) else None
         self._embedding = target if isinstance(target, EmbeddingTarget) else None
-        self._relabeling: RelabelingTarget | None = None
-        if isinstance(target, RelabelingTarget) and target.can_relabel:
-            self._relabeling = target
+        self._relabeling = target if isinstance(target, RelabelingTarget) else None
 
     def disagreements(self, expected: Mapping[str, str | None]) -> Disagreements | None:
         """Compares chunks with their marks; ``None`` if the store cannot say.
@@ -163,10 +161,12 @@ class StoredIndex:
         chunk = _as_chunk(stored)
         if chunk is None:
             return None
-        found = mark_of(chunk, self._relabeling.embedded_text if self._relabeling else None)
-        if found == mark or not self._relabeling:
-            return mark if found == mark else None
-        return text_mark(mark) if text_mark(found) == text_mark(mark) else None
+        relabeling = None if is_without_text(mark) else self._relabeling
+        found = mark_of(chunk, relabeling.embedded_text if relabeling else None)
+        if found == mark:
+            return mark
+        is_same_text = text_mark(found) == text_mark(mark)
+        return text_mark(mark) if is_same_text and relabeling else None
 
 
 def expected_chunks(entries: Sequence[Entry]) -> dict[str, str | None]:

@@ -54,7 +54,6 @@ class Writer:
         self.tally = Tally()
         self._ledger = ledger
         self._target = target
-        self._embedded_text = target.relabeling.embedded_text if target.relabeling else None
         self._split = split
         self._waiting: list[Work] = []
         self._characters = 0
@@ -85,7 +84,13 @@ class Writer:
         for work in works:
             entry = known.get(work.record_id) or Entry(work.record_id, title=work.title)
             self._count_bytes(work)
-            change = change_for(work, entry, self._split, self._embedded_text)
+            change = change_for(
+                work,
+                entry,
+                self._split,
+                self._target.embedded_text,
+                can_relabel=self._target.relabeling is not None,
+            )
             if change is None:
                 outcomes.append(unchanged(work, entry))
                 self.tally.failed += work.reason is not None
