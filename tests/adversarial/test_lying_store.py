@@ -46,7 +46,7 @@ def lie_and_repair(folder: Path, chance: random.Random) -> None:
     ledger = folder / "ledger.db"
     sync = syncing(source, index, ledger, retries=SOON, batch_size=chance.choice([2, 5, 128]))
     index_backup, has_ledger_backup = index.backup(), False
-    for _ in range(4):
+    for _ in range(3):
         change(source, chance)
         with suppress(ManagedSyncError):
             sync.run(**NAMES, allow_deletions=True, stop=NoWaiting())
