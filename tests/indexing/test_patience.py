@@ -144,7 +144,7 @@ def test_when_patience_ends_the_rest_is_left_for_the_next_run(ledger: Path) -> N
     assert calls[0] == 6, "not asked again for each record"
     assert len(index.rows) == 5
     report = sync.run(**NAMES, stop=waits)
-    assert (report.added + report.updated, report.failed) == (30, ())
+    assert (report.unchanged, report.added + report.updated, report.failed) == (5, 25, ())
     texts = [text for text in index.embedded if text.startswith("Text")]
     assert len(texts) == len(set(texts)) == 30, "nothing is paid for twice"
 

@@ -59,13 +59,18 @@ class PartwiseCall:
         # Items that failed since the target was last seen to work; they may not be to blame.
         self._doubtful: dict[str, str] = {}
         self._owners_in_a_row: set[str] = set()
+        self._most_taken = 0
         self._patience_with_owners = _OBJECTS_IN_A_ROW
 
     def carry_out(self, items: Sequence[Item]) -> None:
         """Makes the call with all items, as often as it takes."""
         limit = self._target.limits.get(self._kind, len(items)) or 1
         for start in range(0, len(items), limit):
-            self._try(items[start : start + limit])
+            part = items[start : start + limit]
+            self._most_taken = 0
+            if self._try(part) and self._most_taken < len(part):
+                # It takes all of them, only not so many at once.
+                self._target.limits[self._kind] = self._most_taken
         if self._doubtful:
             self._put_to_proof(items[-1])
 
@@ -80,6 +85,7 @@ class PartwiseCall:
             return False
         error = self._target.attempt(lambda: self._call(tried), attempts)
         if error is None:
+            self._most_taken = max(self._most_taken, len(tried))
             self._settle()
             self._patience_with_owners = _OBJECTS_IN_A_ROW
             return len(tried) == len(items)
@@ -96,11 +102,7 @@ class PartwiseCall:
     def _try_halves(self, items: Sequence[Item]) -> bool:
         middle = len(items) // 2
         halves = (items[:middle], items[middle:])
-        outcomes = [self._try(half, 2 if len(half) == 1 else 1) for half in halves]
-        if all(outcomes):
-            # It takes them, only not so many at once.
-            self._target.limits[self._kind] = len(halves[1])
-        return all(outcomes)
+        return all([self._try(half, 2 if len(half) == 1 else 1) for half in halves])
 
     def _is_working(self, item: Item) -> bool:
         return self._target.is_working(self._kind, item)

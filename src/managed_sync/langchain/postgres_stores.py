@@ -30,6 +30,15 @@ class PGVectorChunks(StoredChunks):
         """Adds documents; PostgreSQL replaces those that have the same ids."""
         add(documents)
 
+    def dimensions(self) -> int | None:
+        """How long the vectors are; the column itself takes any, and searches fail then."""
+        from sqlalchemy import func, select  # noqa: PLC0415 - an optional dependency
+
+        vector = self._store.EmbeddingStore.embedding
+        with self._store._make_sync_session() as session:
+            found = select(func.vector_dims(vector)).where(self._is_here(session)).limit(1)
+            return session.scalar(found)
+
     def relabel(self, documents: Sequence[Document]) -> None:
         """Replaces the metadata of chunks."""
         from sqlalchemy import update  # noqa: PLC0415 - an optional dependency
