@@ -102,7 +102,8 @@ class PartwiseCall:
     def _try_halves(self, items: Sequence[Item]) -> bool:
         middle = len(items) // 2
         halves = (items[:middle], items[middle:])
-        return all([self._try(half, 2 if len(half) == 1 else 1) for half in halves])
+        first, second = (self._try(half, 2 if len(half) == 1 else 1) for half in halves)
+        return first and second
 
     def _is_working(self, item: Item) -> bool:
         return self._target.is_working(self._kind, item)

@@ -137,8 +137,10 @@ class Verification:
             None if unknown is None else len(unknown),
             unfinished,
             source,
-            changed_chunks=len(found.changed) if found and found.is_read else None,
-            duplicate_chunks=len(found.duplicates) if found and found.is_counted else None,
+            changed_chunks=len(found.changed) if found is not None and found.is_read else None,
+            duplicate_chunks=(
+                len(found.duplicates) if found is not None and found.is_counted else None
+            ),
             wrong_vectors=None if self._wrong_vectors is None else len(self._wrong_vectors),
         )
 
