@@ -26,7 +26,8 @@ docs: .venv/test-installed ## Build the documentation into .venv/site; any warni
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 soak: .venv/test-installed ## Run a hundred thousand random cases, and kill two hundred runs
-	MANAGED_SYNC_CASES=100000 $(BIN)/pytest --timeout 3000 tests/adversarial/test_properties.py
+	MANAGED_SYNC_CASES=100000 $(BIN)/pytest --timeout 3000 tests/adversarial/test_properties.py \
+		tests/adversarial/test_shared_collection.py
 	MANAGED_SYNC_KILLS=200 $(BIN)/pytest --timeout 1000 tests/indexing/test_crashes.py
 
 format: .venv/test-installed ## Format the code and mend what the linter can

@@ -3,7 +3,8 @@
     ManagedSyncError
     ├── ConfigurationError              a setting is missing or makes no sense
     │   ├── MissingExtraError           an optional dependency is not installed
-    │   └── PortInUseError              another program listens on the port
+    │   ├── PortInUseError              another program listens on the port
+    │   └── StateInUseError             another server works with the same state
     ├── InvalidIdentifierError          an object id or subject that cannot be read
     ├── MissingSubjectError             a retrieval without a user to check
     ├── ApiError                        the Managed Sync API could not be used
@@ -25,10 +26,12 @@
     │   ├── EmptyContentError           nothing to read in it
     │   ├── ContentTooLargeError        more bytes than the limit
     │   └── ParsingError                bytes that no parser could read
+    │       └── NotTextError            a picture, a sound or a film
     ├── SyncFailedError                 a pipeline's last sync failed, or did not end in time
     ├── IndexingError                   the index could not be brought up to date
     │   ├── IndexLockedError            another run works on the same pipeline
     │   ├── DeletionsWithheldError      the listing lacks more records than seems right
+    │   ├── AnotherUserError            the index was made with another user's token
     │   └── SettingsChangedError        the index was built with other settings
     └── SourceError                     the embedded server's source folder
         └── PermissionsFileError        permissions.yaml is missing or malformed
@@ -71,6 +74,10 @@ class PortInUseError(ConfigurationError):
     """Another program listens on the port that the embedded server was told to use."""
 
 
+class StateInUseError(ConfigurationError):
+    """Another server works with the same state folder or database."""
+
+
 class InvalidIdentifierError(ManagedSyncError, ValueError):
     """An object id or a subject is empty or not of the form the API uses."""
 
@@ -84,8 +91,9 @@ class MissingSubjectError(ManagedSyncError):
 
     def __init__(self) -> None:
         super().__init__(
-            "No subject: say for whom to retrieve, with subject='user@example.com', "
-            "config={'configurable': {'subject': ...}}, or inside acting_as('user@example.com')."
+            "No subject: say for whom to retrieve, with for_subject('user@example.com'), "
+            "subject='user@example.com', config={'configurable': {'subject': ...}}, or inside "
+            "acting_as('user@example.com') in the same thread or task."
         )
 
 
@@ -123,14 +131,22 @@ class ApiConnectionError(ApiError):
     Attributes:
         nothing_sent: Whether it is certain that the API received nothing of the request.
         is_lasting: Whether trying again is of no use, as with a certificate that is not trusted.
+        was_closed_meanwhile: Whether the connection was kept from an earlier request, and the API
+            closed it as this one went out.
     """
 
     def __init__(
-        self, message: str = "", *, nothing_sent: bool = False, is_lasting: bool = False
+        self,
+        message: str = "",
+        *,
+        nothing_sent: bool = False,
+        is_lasting: bool = False,
+        was_closed_meanwhile: bool = False,
     ) -> None:
         super().__init__(message)
         self.nothing_sent = nothing_sent
         self.is_lasting = is_lasting
+        self.was_closed_meanwhile = was_closed_meanwhile
 
 
 class ApiTimeoutError(ApiConnectionError):
@@ -172,7 +188,14 @@ class ForbiddenError(ApiStatusError):
 
 
 class NotFoundError(ApiStatusError):
-    """There is no such record, pipeline or project (404)."""
+    """There is no such record, pipeline or project (404).
+
+    Attributes:
+        is_from_api: ``False`` if the answer was no JSON object, as the API's own is: a proxy or
+            another server may have written it, and it says nothing of the record.
+    """
+
+    is_from_api = True
 
 
 class RateLimitError(ApiStatusError):
@@ -251,6 +274,10 @@ class ParsingError(DocumentError):
     """No parser could read the file: damaged, encrypted, or not what its type says."""
 
 
+class NotTextError(ParsingError):
+    """The file is a picture, a sound or a film, which holds no text by nature."""
+
+
 class SyncFailedError(ManagedSyncError):
     """A pipeline's last sync failed or did not end in time: its records may be out of date."""
 
@@ -285,6 +312,21 @@ class DeletionsWithheldError(IndexingError):
             f"The API lists {pipeline} without {count:,} of {known:,} records that are in the "
             f"index, such as {', '.join(self.titles)}. Nothing was deleted. If they really are "
             f"gone, run once with allow_deletions=True (--allow-deletions)."
+        )
+
+
+class AnotherUserError(IndexingError):
+    """The index was made with the token of one connected user, and this client has another's.
+
+    Another user may see other records, so that those of the first one would seem to be gone. Use a
+    token of the first user or another ledger, or run once with ``rebuild=True``.
+    """
+
+    def __init__(self, pipeline: str, *, before: str, now: str) -> None:
+        super().__init__(
+            f"The index of {pipeline} was made as the connected user {before!r}, and this client "
+            f"is {now!r}, who may see other records. Nothing was changed. Use a token of "
+            f"{before!r}, or another ledger; or run once with rebuild=True (--rebuild)."
         )
 
 

@@ -7,6 +7,9 @@ record; of the hosted service's, which are looked up below a sync, it names the 
 
 from __future__ import annotations
 
+import string
+import unicodedata
+from itertools import groupby
 from typing import NamedTuple
 
 from managed_sync.errors import InvalidIdentifierError
@@ -14,11 +17,14 @@ from managed_sync.errors import InvalidIdentifierError
 __all__ = [
     "ObjectId",
     "RecordOfSync",
+    "address_key",
+    "lower_ascii",
     "normalize_subject",
     "object_id_for",
     "object_type_for",
 ]
 
+_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _OBJECT_TYPES = {
     "files": "file",
     "contacts": "contact",
@@ -132,3 +138,41 @@ def normalize_subject(value: object) -> str:
             f"{value!r} is not a subject; it should look like 'alice@example.com' or 'group:sales'."
         )
     return subject
+
+
+def lower_ascii(text: str) -> str:
+    """Returns a text with the letters A to Z in lower case, and no other one changed.
+
+    ``str.lower`` and ``str.casefold`` join letters that are different: KELVIN SIGN with k, and
+    ``casefold`` also ß with ss.
+    """
+    return text.translate(_ASCII_LOWER)
+
+
+def address_key(address: str) -> str:
+    """Returns what two spellings of one e-mail address have in common.
+
+    As mail systems do, it takes A to Z and a to z for the same letters, before and after the ``@``,
+    and a letter with an accent for the same as the letter and its accent (NFC). Everything else
+    tells two addresses apart: other letters' case, tags such as ``+news``, dots, and the two
+    spellings of an international domain.
+
+    Examples:
+        >>> address_key("Ann@Example.COM")
+        'ann@example.com'
+        >>> address_key("straße@example.com") == address_key("strasse@example.com")
+        False
+    """
+    if address.isascii():
+        return address.lower()
+    # Characters that are another one's double, as KELVIN SIGN is of K, would become that one.
+    pieces = (
+        "".join(letters) if is_double else unicodedata.normalize("NFC", "".join(letters))
+        for is_double, letters in groupby(address, key=_is_double)
+    )
+    return lower_ascii("".join(pieces))
+
+
+def _is_double(letter: str) -> bool:
+    canonical = unicodedata.decomposition(letter)
+    return bool(canonical) and " " not in canonical

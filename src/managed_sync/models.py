@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 __all__ = [
     "AccessCheck",
     "FileContent",
+    "MalformedRecord",
     "RecordPage",
     "RelationshipNode",
     "SyncState",
@@ -41,6 +42,10 @@ class SyncState(StrEnum):
     DISABLED = "DISABLED"
 
 
+def _in_capitals(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
 class SyncStatus(ApiModel):
     """The state of one sync pipeline.
 
@@ -51,7 +56,8 @@ class SyncStatus(ApiModel):
 
     integration: str
     sync_type: str
-    status: SyncState
+    # The specification writes states in capitals, and not every server does.
+    status: Annotated[SyncState, BeforeValidator(_in_capitals)]
     last_synced_at: datetime | None = None
     record_count: int = 0
     error: str | None = None
@@ -84,10 +90,23 @@ class SyncedRecord(ApiModel):
         return mime_type in {"inode/directory", "folder"} or mime_type.endswith(".folder")
 
 
+class MalformedRecord(NamedTuple):
+    """A record of a listing that cannot be read.
+
+    Attributes:
+        id: Its id, if that can be read.
+        reason: One sentence that names the field.
+    """
+
+    id: str | None
+    reason: str
+
+
 class RecordPage(ApiModel):
     """One page of a listing.
 
     Attributes:
+        malformed: Records that the page has too, and that cannot be read.
         next_cursor: Where the next page begins; ``None`` on the last page.
         resume_cursor: Where to go on later: a listing that begins there brings only what was added
             or changed since. ``None`` where the API's cursors are not made to be kept, as those of
@@ -95,6 +114,7 @@ class RecordPage(ApiModel):
     """
 
     records: tuple[SyncedRecord, ...]
+    malformed: tuple[MalformedRecord, ...] = Field(default=(), exclude=True)
     resume_cursor: str | None = Field(default=None, exclude=True)
     # A server may mark the last page by an empty cursor, by null, or by leaving it out.
     next_cursor: Annotated[str | None, BeforeValidator(lambda cursor: cursor or None)] = None

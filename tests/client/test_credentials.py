@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -47,6 +49,19 @@ def test_a_token_is_kept_until_shortly_before_it_expires(private_key: rsa.RSAPri
     brief = SigningKey(SecretStr(pem(private_key)), user_id="u1", project_id="p1", lifetime=30)
     first = brief.token()
     assert brief.token() is not first
+
+
+@pytest.mark.parametrize("jump", [-400 * 86400.0, -3600.0, 7200.0])
+def test_a_clock_that_jumps_leads_to_a_token_of_the_present(
+    private_key: rsa.RSAPrivateKey, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    key = SigningKey(SecretStr(pem(private_key)), user_id="u1", project_id="p1")
+    now = time.time() + jump
+    monkeypatch.setattr("managed_sync.client.credentials.time.time", lambda: now)
+
+    claims = jwt.decode(key.token(), options={"verify_signature": False})
+
+    assert claims["iat"] == int(now)
 
 
 def test_line_breaks_may_be_written_as_they_are_in_environment_variables(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import inspect
 import json
+import re
+import textwrap
 
 import httpx
 import pytest
@@ -42,7 +45,40 @@ def test_a_method_is_described_in_the_same_words(name: str) -> None:
 
     assert documented
     assert for_tasks is not None
-    assert for_tasks.replace("async with", "with").replace("async for", "for") == documented
+    without_awaits = re.sub(r"\(await ([^\n]+?\))\)", r"\1", for_tasks).replace("await ", "")
+    assert re.sub(r"\basync (with|for)\b", r"\1", without_awaits) == documented
+
+
+@pytest.mark.parametrize("client", [ManagedSyncClient, AsyncManagedSyncClient])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_examples_of_a_method_can_be_used_as_they_stand(
+    client: type[ManagedSyncClient | AsyncManagedSyncClient], name: str
+) -> None:
+    example = _example(inspect.getdoc(getattr(client, name)) or "")
+    tree = ast.parse(f"async def example(client, file):\n{textwrap.indent(example, ' ')}")
+    awaited = {node.value for node in ast.walk(tree) if isinstance(node, ast.Await)}
+    entered = {
+        item.context_expr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AsyncWith)
+        for item in node.items
+    }
+    iterated = {node.iter for node in ast.walk(tree) if isinstance(node, ast.AsyncFor)}
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        if not (isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "client"):
+            continue
+        method = getattr(client, call.func.attr)
+        assert (call in awaited) is inspect.iscoroutinefunction(method), ast.unparse(call)
+        assert (call in iterated) is inspect.isasyncgenfunction(method), ast.unparse(call)
+        is_context = inspect.isasyncgenfunction(inspect.unwrap(method)) and call not in iterated
+        assert (call in entered) is is_context, ast.unparse(call)
+
+
+def _example(documented: str) -> str:
+    """The code below ``Examples:``, without the fence that it may have."""
+    _, _, example = documented.partition("Examples:\n")
+    lines = textwrap.dedent(example).splitlines()
+    return "\n".join(line for line in lines if not line.startswith("```")) or "pass"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from managed_sync.documents import (
     LoadFailure,
     LoadOptions,
     LoadProgress,
+    RecordTemplate,
     SourceDocument,
 )
 from managed_sync.errors import (
@@ -293,6 +294,72 @@ def test_the_callers_object_id_is_used_for_documents_and_failures() -> None:
     document, failure = load(client, object_id=lambda record: f"doc:{record.id}-x")
     assert document.object_id == "doc:r1-x"
     assert failure.object_id == "doc:r2-x"
+
+
+def test_an_error_can_be_declared_one_of_a_single_record() -> None:
+    client = client_of(r1="one", r2=ForbiddenError("not this one", status=403), r3="three")
+
+    _, failure, after = load(client, of_one_record=[ForbiddenError])
+
+    assert isinstance(failure, LoadFailure)
+    assert isinstance(after, SourceDocument)
+
+
+@pytest.mark.parametrize(
+    "error", [InvalidIdentifierError("'..' cannot be used as a record id."), PermissionError("no")]
+)
+def test_a_download_that_fails_in_its_own_way_is_reported_with_the_title(error: Any) -> None:
+    _, failure, after = load(client_of(r1="one", r2=error, r3="three"))
+
+    assert isinstance(failure, LoadFailure)
+    assert "plan 2.txt" in failure.reason
+    assert isinstance(after, SourceDocument)
+
+
+def test_a_template_that_fails_concerns_its_record_only() -> None:
+    def template(record: SyncedRecord) -> str:
+        return f"# {record.data['subject']}\n"
+
+    client = client_of()
+    records = [
+        SyncedRecord(id=name, integration="desk", sync_type="tickets", data=data)
+        for name, data in (("t1", {}), ("t2", {"subject": "Crane"}))
+    ]
+    loader = DocumentLoader(client, templates={"tickets": template}, processes=0)
+
+    failure, document = loader.load_records(records)
+
+    assert isinstance(failure, LoadFailure)
+    assert "KeyError: 'subject'" in failure.reason
+    assert isinstance(document, SourceDocument)
+
+
+class TestTitles:
+    RECORD = SyncedRecord(
+        id="7",
+        integration="erp",
+        sync_type="invoices",
+        data={"number": "R-7", "name": "internal row 7"},
+    )
+
+    def test_text_metadata_and_reports_have_the_title_of_the_template(self) -> None:
+        template = RecordTemplate(titles=("number",))
+        loader = DocumentLoader(client_of(), templates={"invoices": template}, processes=0)
+
+        (document,) = loader.load_records([self.RECORD])
+
+        assert isinstance(document, SourceDocument)
+        assert document.text.startswith("# R-7\n")
+        assert document.metadata["title"] == "R-7"
+        assert loader.describe(self.RECORD)["title"] == "R-7"
+        assert loader.title(self.RECORD) == "R-7"
+
+    def test_a_file_without_a_name_has_one_title_everywhere(self) -> None:
+        file = SyncedRecord(
+            id="7", integration="box", sync_type="files", source_id="/Plans/2026/plan.md"
+        )
+
+        assert DocumentLoader(client_of(), processes=0).title(file) == "plan.md"
 
 
 def test_an_object_id_that_is_none_stops_the_load() -> None:

@@ -60,6 +60,14 @@ class FaultyApi:
                 200, content=content.data, headers={"Content-Type": content.content_type}
             )
         records = list(self.source.iter_records("box", "files"))
+        if request.url.path.endswith("/status"):
+            status = {"integration": "box", "syncType": "files", "status": "IDLE"}
+            return httpx.Response(200, json={**status, "recordCount": len(records)})
+        if found := re.search(r"/records/([^/]+)$", request.url.path):
+            one = next((record for record in records if record.id == found[1]), None)
+            if one is None:
+                return httpx.Response(404, json={"title": "Not Found", "status": 404})
+            return httpx.Response(200, json=json.loads(one.model_dump_json(by_alias=True)))
         start = int(request.url.params.get("cursor", "0"))
         page = [json.loads(one.model_dump_json(by_alias=True)) for one in records]
         body: dict[str, object] = {"records": page[start : start + PAGE]}

@@ -14,11 +14,19 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core.embeddings import MockEmbedding
 from pydantic import PrivateAttr
 
-from managed_sync.documents import Chunker, DocumentLoader, UnstructuredParser, record_text
+from managed_sync.documents import (
+    Chunker,
+    DocumentLoader,
+    UnstructuredParser,
+    chunk_ids,
+    record_text,
+)
 from managed_sync.errors import SettingsChangedError
+from managed_sync.indexing.entries import Pipeline
 from managed_sync.indexing.fingerprint import differences, fingerprint, model_settings, with_vector
+from managed_sync.indexing.ledger import Ledger
 from managed_sync.langchain import LangChainTarget
-from tests.indexing.world import Source, Target, from_scratch, run, syncing
+from tests.indexing.world import AbleTarget, Source, Target, from_scratch, run, syncing
 
 
 def other_parser(data: bytes, *, content_type: str, filename: str = "") -> str:
@@ -223,3 +231,64 @@ def test_a_model_is_described_without_its_secrets() -> None:
     assert "Embeddings(model=large, size=8)" in said
     assert "s3cret" not in said
     assert model_settings(None) == "NoneType()"
+
+
+def indexed_by_record_alone(
+    source: Source, target: Target, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Indexes with chunk ids that do not name the project and the pipeline."""
+    with monkeypatch.context() as before:
+        before.setattr(chunk_ids, "_PIPELINE", ())
+        run(source, target, ledger)
+    with Ledger(ledger) as place:
+        noted = place.of(Pipeline("p1", "box", "files"))
+        settings = json.loads(noted.note("settings"))
+        del settings["scheme of chunk ids"]
+        noted.set_notes(settings=json.dumps(settings))
+
+
+def test_an_index_whose_chunk_ids_name_no_pipeline_is_refused_and_replaced_by_a_rebuild(
+    ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = Source(a="One. " * 30, b="Two."), AbleTarget()
+    indexed_by_record_alone(source, target, ledger, monkeypatch)
+    before = target.contents()
+
+    with pytest.raises(
+        SettingsChangedError, match=r"ids was by record alone and is by project.*--rebuild"
+    ):
+        run(source, target, ledger)
+    with pytest.raises(SettingsChangedError):
+        syncing(source, target, ledger).verify(integration="box", sync_type="files", repair=True)
+    assert target.contents() == before, "nothing was touched"
+    report = run(source, target, ledger, rebuild=True)
+
+    assert report.updated == 2
+    assert target.contents() == from_scratch(source, tmp_path)
+    assert not target.chunks.keys() & before.keys()
+    assert syncing(source, target, ledger).verify(integration="box", sync_type="files").agrees
+
+
+def test_a_rebuild_writes_all_new_chunks_of_a_record_before_it_removes_an_old_one(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = Source(a="One. " * 30), Target()
+    indexed_by_record_alone(source, target, ledger, monkeypatch)
+    before = target.texts()
+    target.refuses = lambda text: "One." in text
+
+    report = run(source, target, ledger, rebuild=True)
+
+    assert [failure.record_id for failure in report.failed] == ["a"]
+    assert target.texts() == before, "what could not be written anew is still there"
+
+
+def test_a_ledger_that_never_noted_its_settings_is_refused_too(ledger: Path) -> None:
+    source, target = Source(a="One."), Target()
+    run(source, target, ledger)
+    with Ledger(ledger) as place:
+        place.of(Pipeline("p1", "box", "files")).set_notes(settings=None)
+
+    with pytest.raises(SettingsChangedError, match="--rebuild"):
+        run(source, target, ledger)
+    assert run(source, target, ledger, rebuild=True).updated == 1

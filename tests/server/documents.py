@@ -79,7 +79,7 @@ def _restrict(schema: Any, known: Mapping[str, Sequence[str]]) -> None:
     # Where a document requires nothing, a request of nothing would get through as well.
     schema.setdefault("required", [name for name in properties if name in known])
     for name, value in properties.items():
-        if name in known:
+        if name in known and "enum" not in value:
             schema["properties"][name] = _one_of(known[name])
         _restrict(value, known)
     _restrict(schema.get("items"), known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -30,6 +31,16 @@ def public_pem(pem: str) -> str:
         .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         .decode()
     )
+
+
+@cache
+def _other_pem() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
 
 
 def keys_in(folder: Path, **pems: str) -> Path:
@@ -140,6 +151,38 @@ def test_keys_rotate_without_an_outage(
     assert accepted() == (200, 200)
     (tmp_path / "one" / "key.pem").unlink()
     assert accepted() == (401, 200)
+
+
+def test_a_new_key_is_good_at_once_however_short_ago_the_keys_were_looked_at(
+    status: Status,
+    tmp_path: Path,
+    signing_key: str,
+    other_key: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(key_ring, "_LOOK_SECONDS", 3600)
+    assert status(signing_key, project="one") == 200
+    assert status(other_key, project="one") == 401
+    for name in ("next", "after"):
+        keys_in(tmp_path / "one", **{name: public_pem(other_key)})
+        assert status(other_key, project="one") == 200
+        assert status(signing_key, project="one") == 200
+        (tmp_path / "one" / f"{name}.pem").unlink()
+        # A stranger's token makes the server look again, and a key that is gone is gone.
+        assert status(other_key, project="two") == 200
+        assert status(_other_pem(), project="one") == 401
+        assert status(other_key, project="one") == 401
+
+
+def test_half_a_key_is_read_again_when_it_is_whole(
+    status: Status, tmp_path: Path, other_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_ring, "_LOOK_SECONDS", 3600)
+    whole = public_pem(other_key)
+    keys_in(tmp_path / "one", next=whole[:100])
+    assert status(other_key, project="one") == 401
+    keys_in(tmp_path / "one", next=whole)
+    assert status(other_key, project="one") == 200
 
 
 def test_a_damaged_key_opens_nothing_and_leaves_the_others_alone(

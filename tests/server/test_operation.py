@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
@@ -127,3 +128,26 @@ def test_the_log_has_a_line_of_json_for_each_request_and_no_secret_in_it(
     token = caller.http.headers["authorization"].removeprefix("Bearer ")
     for secret in ("secret-place", "secret-token", token, token.rpartition(".")[2]):
         assert secret not in text
+
+
+def test_a_file_name_forges_no_line_of_the_servers_log(
+    configured: Configured, company: Company
+) -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    root = logging.getLogger("managed_sync.server")
+    root.addHandler(handler)
+    forged = "2026-11-28 00:00:00,000 FORGED: access revoked"
+    odds = ["\n", "\r", "\x0b", "\x1c", "\x85", "\u2028", "\x1b[2J", "\x9b2J", "\u202e"]
+    try:
+        for number, odd in enumerate(odds):
+            (company.files / f"x{odd}{forged}{number}").symlink_to("/etc/hosts")
+        caller = configured()
+        assert len(caller.enable(FILES)["warnings"]) == len(odds)
+    finally:
+        root.removeHandler(handler)
+    lines = stream.getvalue().splitlines()
+    assert sum("FORGED" in line for line in lines) == len(odds)
+    assert not [line for line in lines if line.startswith(forged)]
+    assert not re.search("[\x1b\x9b\u202e]", stream.getvalue())

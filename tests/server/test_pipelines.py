@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -140,12 +140,35 @@ class TestSchedule:
         try:
             work.enable(SCOPE, NAME, "1m")
             work.enable(SCOPE, NAME, "1d")
-            (job,) = work._scheduler.get_jobs()
-            assert job.trigger.interval == timedelta(days=1)
+            due = work._timetable.seconds_until(1)
+            assert due is not None
+            assert due > 80_000
             work.enable(SCOPE, NAME, None)
-            assert [job.id for job in work._scheduler.get_jobs()] == [job.id]
+            assert work._timetable.seconds_until(1) is not None
         finally:
             work.stop()
+            database.close()
+
+    @pytest.mark.parametrize("ahead", [timedelta(hours=3), timedelta(days=-3)])
+    def test_a_clock_that_was_wrong_and_is_put_right_does_not_stop_the_schedule(
+        self, company: Company, state: Path, ahead: timedelta
+    ) -> None:
+        database = Database(state / "server.db")
+        first = Pipelines(database, SqlEngine(database), FolderSource(company.folder), "demo")
+        first.enable(SCOPE, NAME, "1d")
+        first.stop()
+        last_synced = (datetime.now(UTC) + ahead).isoformat()
+        with database.writing() as connection:
+            idle = update(tables.pipelines).values(status="IDLE", last_synced_at=last_synced)
+            connection.execute(idle)
+        second = Pipelines(database, SqlEngine(database), FolderSource(company.folder), "demo")
+        second.start()
+        try:
+            due = second._timetable.seconds_until(1)
+            assert due is not None
+            assert due <= 86_400
+        finally:
+            second.stop()
             database.close()
 
 

@@ -328,7 +328,7 @@ class TestBadInput:
 
 class TestAtomicity:
     @pytest.mark.parametrize(
-        "step", ["add_records", "add_relations", "add_parents", "_publish_relations"]
+        "step", ["add_records", "add_relations", "add_parents", "publish_relations"]
     )
     def test_a_failure_anywhere_leaves_everything_as_it_was(
         self, caller: Caller, company: Company, monkeypatch: pytest.MonkeyPatch, step: str

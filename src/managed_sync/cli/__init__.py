@@ -6,6 +6,7 @@ import sys
 from importlib.util import find_spec
 
 from managed_sync.errors import ManagedSyncError, MissingExtraError
+from managed_sync.logs import printable
 
 __all__ = ["main"]
 
@@ -19,7 +20,8 @@ def main() -> None:
 
         app()
     except ManagedSyncError as error:
-        sys.stderr.write(f"Error: {error}\n")
+        lines = f"Error: {error}".split("\n")
+        sys.stderr.write("\n  ".join(map(printable, lines)) + "\n")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")

@@ -11,7 +11,12 @@ from rich.text import Text
 
 from managed_sync.cli.console import output
 from managed_sync.cli.objects import object_names, resolve_object
-from managed_sync.cli.options import DEFAULT_WORKSPACE, SubjectOption, WorkspaceOption
+from managed_sync.cli.options import (
+    DEFAULT_WORKSPACE,
+    RelationOption,
+    SubjectOption,
+    WorkspaceOption,
+)
 from managed_sync.cli.vector_index import open_index
 from managed_sync.cli.workspace import Workspace
 from managed_sync.client import ManagedSyncClient
@@ -61,7 +66,7 @@ def check(
     ],
     subject: SubjectOption,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    relation: Annotated[str, typer.Option(help="viewer, editor or owner.")] = "viewer",
+    relation: RelationOption = "viewer",
 ) -> None:
     """Check whether a user may read objects. Exits with status 1 unless all are allowed."""
     from managed_sync.permissions import AccessChecker
@@ -86,7 +91,7 @@ def explain(
     ],
     subject: SubjectOption,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    relation: Annotated[str, typer.Option(help="viewer, editor or owner.")] = "viewer",
+    relation: RelationOption = "viewer",
 ) -> None:
     """Explain why a user may or may not read an object: the way through groups and folders."""
     from managed_sync.permissions import explain as in_words

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
 
 from managed_sync.client import ManagedSyncClient
+from managed_sync.logs import printable
 from managed_sync.models import SyncStatus
 
 __all__ = [
@@ -25,9 +27,24 @@ __all__ = [
     "wait_for_sync",
 ]
 
-output = Console(highlight=False, soft_wrap=False)
+
+class _SafeConsole(Console):
+    """A console that writes names of files and records, but none of their escape sequences."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                text = "\n".join(map(printable, segment.text.split("\n")))
+                yield Segment(text, segment.style)
+
+
+output = _SafeConsole(highlight=False, soft_wrap=False)
 # Progress goes to the error stream, so that the output can be piped.
-progress_output = Console(stderr=True)
+progress_output = _SafeConsole(stderr=True)
 
 
 def plain_table(*columns: str) -> Table:

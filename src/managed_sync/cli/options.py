@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
+import click
 import typer
 
 from managed_sync.cli.workspace import PipelineName, Workspace
@@ -15,6 +16,7 @@ __all__ = [
     "IntegrationArgument",
     "OptionalIntegration",
     "OptionalSyncType",
+    "RelationOption",
     "SubjectOption",
     "SyncTypeArgument",
     "WorkspaceOption",
@@ -32,6 +34,13 @@ OptionalIntegration: TypeAlias = Annotated[
 OptionalSyncType: TypeAlias = Annotated[str | None, typer.Argument(help=_SYNC_TYPE_HELP)]
 SubjectOption: TypeAlias = Annotated[
     str, typer.Option("--as", help="Who asks, such as alice@example.com.", metavar="USER")
+]
+RelationOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="The relation to ask about.",
+        click_type=click.Choice(["viewer", "editor", "owner", "member"]),
+    ),
 ]
 DEFAULT_WORKSPACE = Path(".managed-sync")
 WorkspaceOption: TypeAlias = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ from managed_sync.cli.options import (
     chosen_pipelines,
 )
 from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.logs import printable
 
 __all__ = ["enable", "pull", "status"]
 
@@ -99,8 +101,9 @@ def pull(
                 break
             count += 1
             if json_lines:
-                typer.echo(record.model_dump_json(by_alias=True))
+                # Escapes in JSON's own way stay the same data.
+                typer.echo(json.dumps(record.model_dump(mode="json", by_alias=True)))
             else:
-                typer.echo(f"{record.id}  {record.source_id}")
+                typer.echo(printable(f"{record.id}  {record.source_id}"))
     if not json_lines:
         typer.echo(f"{count} records.", err=True)

@@ -48,6 +48,8 @@ def serve(
     workspace find it by themselves, a program of yours through the environment variables that are
     printed. With --config, the file says what is served, where and to whom.
     """
+    from managed_sync.server.json_log import set_up_logging
+
     if config is not None:
         if folder is not None:
             raise ConfigurationError("Say in the file of --config which folders to serve.")
@@ -56,9 +58,8 @@ def serve(
     place = Workspace(workspace)
     if folder is not None:
         place.serve_from(folder)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-    for chatty in ("alembic", "apscheduler", "managed_sync.server.requests", "uvicorn"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    set_up_logging("text")
+    logging.getLogger("managed_sync.server.requests").setLevel(logging.WARNING)
     with place.server(port) as server, place.announce(server.base_url):
         output.print(f"Serving {place.source_folder} at {server.base_url}", soft_wrap=True)
         output.print("\nFor a program of yours:", soft_wrap=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from managed_sync.cli.workspace import Workspace
 from managed_sync.embedding import BUNDLED_DIMENSIONS
 from managed_sync.errors import ConfigurationError, MissingExtraError
+from managed_sync.private_files import private_folder
 
 if TYPE_CHECKING:
     from langchain_qdrant import QdrantVectorStore
@@ -38,7 +39,7 @@ def open_index(workspace: Workspace) -> Iterator[QdrantVectorStore]:
 
     from managed_sync.langchain import BundledEmbeddings
 
-    workspace.index_folder.mkdir(parents=True, exist_ok=True)
+    private_folder(workspace.index_folder)
     try:
         client = QdrantClient(path=str(workspace.index_folder))
     except RuntimeError:

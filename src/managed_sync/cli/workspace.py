@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from managed_sync.client import ManagedSyncClient
 from managed_sync.errors import ApiError, ConfigurationError
+from managed_sync.private_files import private_folder, write_private
 from managed_sync.settings import Settings
 
 if TYPE_CHECKING:
@@ -151,10 +151,8 @@ class Workspace:
             ) from None
 
     def _write(self, file: Path, content: dict[str, Any]) -> None:
-        self.root.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_suffix(".new")
-        temporary.write_text(json.dumps(content, indent=2), encoding="utf-8")
-        os.replace(temporary, file)  # noqa: PTH105 - replaces in one step on every system
+        private_folder(self.root, is_ours=False)
+        write_private(file, json.dumps(content, indent=2))
 
 
 def _local_client(

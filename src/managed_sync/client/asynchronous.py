@@ -15,6 +15,7 @@ from managed_sync.client.base import (
     DEFAULT_MAX_CONCURRENT_CHECKS,
     BaseClient,
 )
+from managed_sync.client.bodies import DEFAULT_MAX_ANSWER_BYTES
 from managed_sync.client.clock import Clock
 from managed_sync.client.content import (
     DEFAULT_MAX_CONTENT_BYTES,
@@ -30,6 +31,7 @@ from managed_sync.client.http import (
     pool_limits,
 )
 from managed_sync.client.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
+from managed_sync.client.proxies import direct_hosts, environment_errors
 from managed_sync.client.retries import DEFAULT_RETRY_BUDGET
 from managed_sync.client.task_driver import TaskDriver
 from managed_sync.models import (
@@ -78,6 +80,8 @@ class AsyncManagedSyncClient(BaseClient):
             begins, since how long it is read is up to the caller.
         max_requests_per_second: How many requests are sent in a second, spread evenly, those that
             are sent again included; ``None`` means as many as come.
+        max_answer_bytes: How large an answer other than content may be; a larger one raises
+            ``ResponseFormatError``.
         clock: The time, for tests.
 
     Raises:
@@ -108,6 +112,7 @@ class AsyncManagedSyncClient(BaseClient):
         max_concurrent_checks: int = DEFAULT_MAX_CONCURRENT_CHECKS,
         max_concurrent_requests: int = DEFAULT_MAX_CONCURRENT_REQUESTS,
         max_requests_per_second: float | None = None,
+        max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(
@@ -122,21 +127,25 @@ class AsyncManagedSyncClient(BaseClient):
             max_concurrent_checks=max_concurrent_checks,
             max_concurrent_requests=max_concurrent_requests,
             max_requests_per_second=max_requests_per_second,
+            max_answer_bytes=max_answer_bytes,
             clock=clock,
         )
         check_http_client(http_client, transport, httpx.AsyncClient)
         self._closes_http = http_client is None
-        self._http = http_client or httpx.AsyncClient(
-            timeout=timeout,
-            transport=transport,
-            limits=pool_limits(max_concurrent_requests),
-            cookies=no_cookies(),
-        )
+        with environment_errors():
+            self._http = http_client or httpx.AsyncClient(
+                timeout=timeout,
+                transport=transport,
+                mounts=direct_hosts(self._base_url),
+                limits=pool_limits(max_concurrent_requests),
+                cookies=no_cookies(),
+            )
         self._driver = TaskDriver(
             self._http,
             base_url=self._base_url,
             credentials=self._credentials,
             clock=self._clock,
+            max_answer_bytes=max_answer_bytes,
         )
 
     async def enable_sync(
@@ -159,7 +168,7 @@ class AsyncManagedSyncClient(BaseClient):
             ConfigurationError: The API takes no frequency.
 
         Examples:
-            client.enable_sync("googleDrive", "files")
+            await client.enable_sync("googleDrive", "files")
         """
         return await self._driver.run(self._flows.enable_sync(integration, sync_type, frequency))
 
@@ -174,7 +183,7 @@ class AsyncManagedSyncClient(BaseClient):
             NotFoundError: There is no such pipeline.
 
         Examples:
-            client.get_sync_status("googleDrive", "files").record_count
+            (await client.get_sync_status("googleDrive", "files")).record_count
         """
         return await self._driver.run(self._flows.get_sync_status(integration, sync_type))
 
@@ -198,7 +207,7 @@ class AsyncManagedSyncClient(BaseClient):
             SyncFailedError: The sync failed, is disabled, or did not end in time.
 
         Examples:
-            client.wait_until_idle("googleDrive", "files", timeout=60).record_count
+            (await client.wait_until_idle("googleDrive", "files", timeout=60)).record_count
         """
         return await self._driver.run(
             self._flows.wait_until_idle(integration, sync_type, timeout, on_progress)
@@ -221,7 +230,7 @@ class AsyncManagedSyncClient(BaseClient):
             NotFoundError: There is no such pipeline.
 
         Examples:
-            page = client.list_records("googleDrive", "files")
+            page = await client.list_records("googleDrive", "files")
         """
         return await self._driver.run(self._flows.list_records(integration, sync_type, cursor))
 
@@ -294,7 +303,7 @@ class AsyncManagedSyncClient(BaseClient):
             InvalidIdentifierError: It is not the id of a record.
 
         Examples:
-            client.get_record("r1").data["name"]
+            (await client.get_record("r1")).data["name"]
         """
         return await self._driver.run(self._flows.get_record(record_id))
 
@@ -313,8 +322,8 @@ class AsyncManagedSyncClient(BaseClient):
 
         Examples:
             ```python
-            with client.stream_content("r1") as content:
-                for part in content:
+            async with client.stream_content("r1") as content:
+                async for part in content:
                     file.write(part)
             ```
         """
@@ -341,7 +350,7 @@ class AsyncManagedSyncClient(BaseClient):
             IncompleteResponseError: There are not as many bytes as the API announced.
 
         Examples:
-            client.download_content("r1").data
+            (await client.download_content("r1")).data
         """
         return await self._driver.run(self._flows.download_content(record_id, max_bytes))
 
@@ -357,7 +366,7 @@ class AsyncManagedSyncClient(BaseClient):
             InvalidIdentifierError: The API cannot be asked about the subject or the object.
 
         Examples:
-            client.check_access("alice@example.com", "viewer", "file:3f2a")
+            await client.check_access("alice@example.com", "viewer", "file:3f2a")
         """
         return await self._driver.run(self._flows.check_access(subject, relation, object_id))
 
@@ -373,7 +382,7 @@ class AsyncManagedSyncClient(BaseClient):
 
         Examples:
             check = AccessCheck(subject="alice@example.com", relation="viewer", object="file:3f2a")
-            client.batch_check_access([check])
+            await client.batch_check_access([check])
         """
         return await self._driver.run(self._flows.batch_check_access(checks))
 
@@ -392,7 +401,7 @@ class AsyncManagedSyncClient(BaseClient):
             ResponseFormatError: The list cannot be read, or not to its end.
 
         Examples:
-            client.list_users("file:3f2a", "viewer")
+            await client.list_users("file:3f2a", "viewer")
         """
         return await self._driver.run(self._flows.list_users(object_id, relation))
 
@@ -413,7 +422,7 @@ class AsyncManagedSyncClient(BaseClient):
             ResponseFormatError: The list cannot be read, or not to its end.
 
         Examples:
-            client.list_objects("alice@example.com", "viewer", "file")
+            await client.list_objects("alice@example.com", "viewer", "file")
         """
         return await self._driver.run(self._flows.list_objects(subject, relation, object_type))
 
@@ -431,7 +440,7 @@ class AsyncManagedSyncClient(BaseClient):
             ResponseFormatError: The tree is of no known form.
 
         Examples:
-            client.expand("alice@example.com", "viewer", "file:3f2a").granted
+            (await client.expand("alice@example.com", "viewer", "file:3f2a")).granted
         """
         return await self._driver.run(self._flows.expand(subject, relation, object_id))
 

@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import SecretStr
 
+from managed_sync.client.bodies import DEFAULT_MAX_ANSWER_BYTES
 from managed_sync.client.clock import Clock, SystemClock
 from managed_sync.client.credentials import AsyncTokenCallable, credentials_of
 from managed_sync.client.flows import Flows
@@ -41,12 +42,14 @@ class BaseClient:
         max_concurrent_checks: int = DEFAULT_MAX_CONCURRENT_CHECKS,
         max_concurrent_requests: int = DEFAULT_MAX_CONCURRENT_REQUESTS,
         max_requests_per_second: float | None = None,
+        max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
         clock: Clock | None = None,
     ) -> None:
         for name, value in (
             ("check_batch_size", check_batch_size),
             ("max_concurrent_checks", max_concurrent_checks),
             ("max_concurrent_requests", max_concurrent_requests),
+            ("max_answer_bytes", max_answer_bytes),
         ):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ConfigurationError(f"{name} is a whole number of at least 1, not {value!r}.")
@@ -97,6 +100,11 @@ class BaseClient:
     def base_url(self) -> str:
         """Where the API is."""
         return self._base_url
+
+    @property
+    def connected_user(self) -> str | None:
+        """The user whose data the client asks for, as its token says; ``None`` if it does not."""
+        return self._credentials.user
 
     @property
     def list_limit(self) -> int | None:

@@ -103,6 +103,11 @@ class ContentCheck:
         self._count += len(part)
         self._refuse_over_limit(self._count)
 
+    @property
+    def room(self) -> int:
+        """How many more bytes there may be."""
+        return self._max_bytes - self._count
+
     def end(self, downloaded: int) -> None:
         """Ends the body; ``downloaded`` counts its bytes before an encoding was undone.
 

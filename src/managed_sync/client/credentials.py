@@ -13,7 +13,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from pydantic import SecretStr
 
@@ -43,6 +43,11 @@ class Credentials(ABC):
     can_renew = False
     """Whether there may be another token after one that the API rejected."""
 
+    @property
+    def user(self) -> str | None:
+        """The connected user that the tokens are for, as far as that is known without asking."""
+        return None
+
     @abstractmethod
     def get(self, rejected: SecretStr | None = None) -> SecretStr:
         """A token that is valid now, and that is not ``rejected`` if there is another one."""
@@ -66,6 +71,11 @@ class FixedToken(Credentials):
     def token(self) -> str:
         """The token."""
         return self._token.get_secret_value()
+
+    @property
+    def user(self) -> str | None:
+        """The token's ``sub``, if it is a JWT."""
+        return _user(self._token)
 
     def get(self, rejected: SecretStr | None = None) -> SecretStr:
         """The token."""
@@ -95,8 +105,13 @@ class SigningKey(Credentials):
         self._lifetime = lifetime
         self._lock = threading.Lock()
         self._token = SecretStr("")
-        self._expires_at = 0.0
+        self._signed_at = -math.inf
         self.get()
+
+    @property
+    def user(self) -> str | None:
+        """The connected user."""
+        return self._user_id
 
     def token(self) -> str:
         """A token with at least a minute to live."""
@@ -106,9 +121,10 @@ class SigningKey(Credentials):
         """A token with at least a minute to live."""
         with self._lock:
             now = time.time()
-            if now > self._expires_at - _RENEW_BEFORE_EXPIRY:
+            # A clock that was put back makes the token one of the future, which no API accepts.
+            if not 0 <= now - self._signed_at <= self._lifetime - _RENEW_BEFORE_EXPIRY:
                 self._token = self._sign(int(now))
-                self._expires_at = now + self._lifetime
+                self._signed_at = now
             return self._token
 
     def _sign(self, now: int) -> SecretStr:
@@ -154,6 +170,12 @@ class TokenFrom(Credentials):
         self._renew_at = math.inf
         self._asking: Future[SecretStr] | None = None
         self._tasks: dict[asyncio.AbstractEventLoop, asyncio.Task[SecretStr]] = {}
+
+    @property
+    def user(self) -> str | None:
+        """The ``sub`` of the latest token, if it is a JWT."""
+        with self._lock:
+            return None if self._token is None else _user(self._token)
 
     def get(self, rejected: SecretStr | None = None) -> SecretStr:
         """The kept token, or a new one.
@@ -294,14 +316,28 @@ def _failed(error: Exception) -> CredentialsError:
 
 def _expiry(token: SecretStr) -> float:
     """When a JWT expires, which only its receiver can verify; never, for any other token."""
+    try:
+        return float(_claims(token)["exp"])
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return math.inf
+
+
+def _user(token: SecretStr) -> str | None:
+    """The user that a JWT is for; ``None`` for any other token."""
+    user = _claims(token).get("sub")
+    return user if isinstance(user, str) else None
+
+
+def _claims(token: SecretStr) -> dict[str, Any]:
+    """What a JWT states, unverified; nothing for any other token."""
     parts = token.get_secret_value().split(".")
     if len(parts) != 3:
-        return math.inf
+        return {}
     try:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-        return float(claims["exp"])
-    except (ValueError, TypeError, KeyError, RecursionError, OverflowError, binascii.Error):
-        return math.inf
+    except (ValueError, RecursionError, binascii.Error):
+        return {}
+    return claims if isinstance(claims, dict) else {}
 
 
 def _secret(value: Secret) -> SecretStr:

@@ -10,7 +10,6 @@ What this module promises:
 from __future__ import annotations
 
 import inspect
-import logging
 import re
 from collections import defaultdict
 from collections.abc import Callable, Generator, Hashable, Sequence
@@ -63,6 +62,7 @@ from managed_sync.errors import (
     ResponseFormatError,
     SyncFailedError,
 )
+from managed_sync.logs import get_logger
 from managed_sync.models import (
     AccessCheck,
     FileContent,
@@ -77,7 +77,7 @@ __all__ = ["Flows"]
 
 T = TypeVar("T")
 
-_logger = logging.getLogger("managed_sync.client")
+_logger = get_logger("managed_sync.client")
 
 _FIRST_POLL_SECONDS = 0.2
 _POLL_GROWTH = 1.5
@@ -174,8 +174,22 @@ class Flows:
         return self._ask(self._api.list_records(integration, sync_type, cursor))
 
     def iter_records(self, integration: str, sync_type: str) -> Flow[None]:
-        """Reads all records."""
-        return self._pages(integration, sync_type, None, lambda page: page.records)
+        """Reads all records; raises at the end if there were malformed ones among them."""
+        malformed: list[str] = []
+        pages = 0
+
+        def emitted(page: RecordPage) -> Sequence[SyncedRecord]:
+            nonlocal pages
+            pages += 1
+            malformed.extend(f"Page {pages}: {each.reason}" for each in page.malformed)
+            return page.records
+
+        yield from self._pages(integration, sync_type, None, emitted)
+        if malformed:
+            raise ResponseFormatError(
+                f"The listing of {integration} {sync_type} has {len(malformed):,} malformed "
+                f"records; all others were handed out. {malformed[0]}"
+            )
 
     def iter_changes(self, integration: str, sync_type: str, cursor: str | None) -> Flow[None]:
         """Reads all pages from a cursor on."""
@@ -354,7 +368,7 @@ class Flows:
         walk = PageWalk(f"{integration} {sync_type}", cursor)
         page: RecordPage = yield from self._page(integration, sync_type, walk)
         is_ahead = True
-        while walk.follow(page.next_cursor, is_empty=not page.records):
+        while walk.follow(page.next_cursor, is_empty=_is_empty(page)):
             following = self._page(integration, sync_type, walk)
             coming = (yield Begin(following)) if is_ahead else None
             began = self._clock.monotonic()
@@ -372,7 +386,7 @@ class Flows:
         with walk.naming_the_page():
             page = yield from self.list_records(integration, sync_type, walk.cursor)
             while retries < _MOST_TIMES_ASKED_AGAIN and walk.leads_astray(
-                page.next_cursor, is_empty=not page.records
+                page.next_cursor, is_empty=_is_empty(page)
             ):
                 error = IncompleteResponseError("The page leads astray.")
                 wait = self._retries.next_wait(listing, error, retries=retries, spent=0)
@@ -395,6 +409,10 @@ class Flows:
         half = len(checks) // 2
         first = yield from self._check_batch(checks[:half])
         return first + (yield from self._check_batch(checks[half:]))
+
+
+def _is_empty(page: RecordPage) -> bool:
+    return not page.records and not page.malformed
 
 
 def _raise_unless_syncing(integration: str, sync_type: str, status: SyncStatus) -> None:

@@ -7,7 +7,6 @@ has to look it up: once, and again when it is not found or gone.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -21,7 +20,8 @@ from managed_sync.errors import (
     InvalidIdentifierError,
     NotFoundError,
 )
-from managed_sync.identifiers import RecordOfSync
+from managed_sync.identifiers import RecordOfSync, lower_ascii
+from managed_sync.logs import get_logger
 from managed_sync.models import (
     AccessCheck,
     RecordPage,
@@ -36,7 +36,7 @@ __all__ = ["HostedApi"]
 
 T = TypeVar("T")
 
-_logger = logging.getLogger("managed_sync.client")
+_logger = get_logger("managed_sync.client")
 
 # The kinds of objects about which the service decides; all of them come from one kind of pipeline.
 _OBJECT_TYPES = ("file", "folder")
@@ -150,7 +150,7 @@ class HostedApi:
         asked = [
             _listed_or_refused(sync, kind, subject, relation)
             for sync in self._syncs
-            if sync.pipeline.casefold() == _PIPELINE_WITH_PERMISSIONS
+            if lower_ascii(sync.pipeline) == _PIPELINE_WITH_PERMISSIONS
             for kind in types
         ]
         answers: list[list[str] | BadRequestError | NotFoundError] = yield AtOnce(asked)

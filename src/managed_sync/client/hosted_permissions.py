@@ -20,7 +20,7 @@ from managed_sync.client.operations import (
 )
 from managed_sync.client.trees import Naming, parse_tree
 from managed_sync.errors import ResponseFormatError
-from managed_sync.identifiers import ObjectId, RecordOfSync
+from managed_sync.identifiers import ObjectId, RecordOfSync, address_key
 from managed_sync.models import AccessCheck, RelationshipNode
 
 __all__ = [
@@ -128,7 +128,7 @@ def _question(check: AccessCheck) -> dict[str, str]:
 
 def _key_of(request: Mapping[str, Any]) -> tuple[str, str, str]:
     # The service may write an e-mail address in its own way, and leave out the type.
-    user = str(request.get("user")).removeprefix("user:").casefold()
+    user = address_key(str(request.get("user")).removeprefix("user:"))
     return str(request.get("object")), user, str(request.get("role"))
 
 

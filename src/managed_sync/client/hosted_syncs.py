@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,9 +18,10 @@ from managed_sync.client.operations import (
     parse_model,
     path_segment,
 )
+from managed_sync.client.records import parse_each
 from managed_sync.errors import NotFoundError, ResponseFormatError
-from managed_sync.identifiers import RecordOfSync
-from managed_sync.models import RecordPage, SyncedRecord, SyncState, SyncStatus
+from managed_sync.identifiers import RecordOfSync, lower_ascii
+from managed_sync.models import MalformedRecord, RecordPage, SyncedRecord, SyncState, SyncStatus
 
 __all__ = [
     "HostedSync",
@@ -63,8 +65,8 @@ class HostedSync(_Answer):
 
     def named(self, integration: str, sync_type: str) -> bool:
         """Whether this is how a caller names the pipeline: by its type, or by its id."""
-        return self.integration.casefold() == integration.casefold() and (
-            self.pipeline.casefold() == sync_type.casefold() or self.id == sync_type
+        return lower_ascii(self.integration) == lower_ascii(integration) and (
+            lower_ascii(self.pipeline) == lower_ascii(sync_type) or self.id == sync_type
         )
 
 
@@ -96,7 +98,7 @@ class _Record(_Answer):
 
 
 class _Page(_Answer):
-    data: list[dict[str, Any]]
+    data: list[Any]
     paging: _Paging
 
 
@@ -110,7 +112,7 @@ def list_syncs() -> Operation[list[HostedSync]]:
 
 def create_sync(integration: str, pipeline: str) -> Operation[HostedSync]:
     """Enables a pipeline for the first time."""
-    body = {"integration": integration.lower(), "pipeline": pipeline}
+    body = {"integration": lower_ascii(integration), "pipeline": pipeline}
     return Operation(
         Request("POST", "/api/syncs", body=body, is_repeatable=False),
         lambda answer: parse_model(HostedSync, parse_json(answer)),
@@ -149,10 +151,10 @@ def list_records(sync: HostedSync, cursor: str | None) -> Operation[RecordPage]:
 
     def parse(answer: Answer) -> RecordPage:
         page = parse_model(_Page, parse_json(answer))
-        records = tuple(_record(sync, each) for each in page.data)
+        records, malformed = parse_each(page.data, lambda document: _record(sync, document))
         remaining = page.paging.remaining_records
         # An empty page ends the listing too, unless it says that something remains.
-        is_caught_up = remaining == 0 or (not records and not remaining)
+        is_caught_up = remaining == 0 or (not page.data and not remaining)
         if not is_caught_up and not page.paging.cursor:
             raise ResponseFormatError(
                 "The page is not the last one, and has no cursor that leads to the next one."
@@ -160,6 +162,7 @@ def list_records(sync: HostedSync, cursor: str | None) -> Operation[RecordPage]:
         latest = page.paging.cursor or cursor
         return RecordPage(
             records=records,
+            malformed=_of_sync(sync, malformed),
             next_cursor=None if is_caught_up else page.paging.cursor,
             resume_cursor=f"{sync.id}/{latest}" if latest else None,
         )
@@ -197,6 +200,14 @@ def _record(sync: HostedSync, document: Any) -> SyncedRecord:
         data=data,
         permissions=said.permissions or {},
         updated_at=said.updated_at,
+    )
+
+
+def _of_sync(sync: HostedSync, malformed: Sequence[MalformedRecord]) -> tuple[MalformedRecord, ...]:
+    """The same, with ids that name the sync, as those of records do."""
+    return tuple(
+        each._replace(id=str(RecordOfSync(sync.id, each.id))) if each.id else each
+        for each in malformed
     )
 
 

@@ -7,13 +7,16 @@ error of this package: ``failure_of`` makes a new one, raised where the old one 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode
 
 import httpx
 from pydantic import SecretStr
 
+from managed_sync.client.bodies import ACCEPTED_ENCODINGS, Decoder
+from managed_sync.client.connections import ConnectionWatch
 from managed_sync.client.operations import Answer, Request, without_token
 from managed_sync.client.steps import Open, Opened, Send
 from managed_sync.errors import (
@@ -30,18 +33,25 @@ __all__ = [
     "HTTP_ERRORS",
     "READ_OF_ERRORS",
     "answer_to",
+    "araw_parts",
     "check_http_client",
     "checked_base_url",
+    "decoder_of",
     "failure_of",
+    "headers_of",
     "http_request",
     "no_cookies",
     "opened_answer",
     "pool_limits",
+    "raw_parts",
 ]
 
 DEFAULT_TIMEOUT = 30.0
+# Less than the five seconds after which many servers close a connection.
+_KEEP_ALIVE_SECONDS = 4.0
 READ_OF_ERRORS = 65_536  # bytes of an error's body that are read, where content was asked for
 # UnicodeError: a header or a cookie of an answer that httpx keeps, and cannot send again.
+Trace: TypeAlias = Callable[[str, Any], Awaitable[None] | None]
 HTTP_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError)
 
 
@@ -87,7 +97,11 @@ def check_http_client(
 
 def pool_limits(max_concurrent_requests: int) -> httpx.Limits:
     """As many connections as are needed: the client's own limit is the one that holds."""
-    return httpx.Limits(max_connections=None, max_keepalive_connections=max_concurrent_requests)
+    return httpx.Limits(
+        max_connections=None,
+        max_keepalive_connections=max_concurrent_requests,
+        keepalive_expiry=_KEEP_ALIVE_SECONDS,
+    )
 
 
 def no_cookies() -> CookieJar:
@@ -96,10 +110,11 @@ def no_cookies() -> CookieJar:
 
 
 def http_request(
-    client: httpx.Client | httpx.AsyncClient, base_url: str, step: Send | Open
+    client: httpx.Client | httpx.AsyncClient, base_url: str, step: Send | Open, trace: Trace
 ) -> httpx.Request:
-    """The request of httpx that a step asks for."""
+    """The request of httpx that a step asks for; ``trace`` is told how far it comes."""
     request = step.request
+    extensions: dict[str, Any] = {"trace": trace}
     if isinstance(step, Send):
         # Encoded here, since httpx parses a URL twice where it gets params beside it.
         query = f"?{urlencode(request.params, quote_via=quote)}" if request.params else ""
@@ -107,32 +122,35 @@ def http_request(
             request.method,
             f"{base_url}{request.path}{query}",
             json=request.body,
-            headers=_authorization(step.token),
+            headers={"Accept-Encoding": ACCEPTED_ENCODINGS, **_authorization(step.token)},
+            extensions=extensions,
         )
     # Plain bytes, so that they can be counted against their announced length and the limit.
     headers = {"Accept-Encoding": "identity"}
     if step.token is not None:
         headers |= _authorization(step.token)
-        return client.build_request(request.method, step.url, headers=headers)
+        return client.build_request(
+            request.method, step.url, headers=headers, extensions=extensions
+        )
     # Built without the client, whose own headers and cookies are not meant for other hosts.
     return httpx.Request(
         request.method,
         step.url,
         headers=headers,
-        extensions={"timeout": client.timeout.as_dict()},
+        extensions={"timeout": client.timeout.as_dict(), **extensions},
     )
 
 
-def answer_to(step: Send, response: httpx.Response) -> Answer:
+def answer_to(step: Send, response: httpx.Response, content: bytes) -> Answer:
     """A response that was read whole."""
-    return Answer(response.status_code, _headers(response), response.content, step.token)
+    return Answer(response.status_code, headers_of(response), content, step.token)
 
 
 def opened_answer(step: Open, response: httpx.Response, error_body: bytes | None) -> Opened:
     """A response that is still open, or one with an error status and the start of its body."""
     return Opened(
         response.status_code,
-        _headers(response),
+        headers_of(response),
         error_body or b"",
         step.token or SecretStr(""),
         request=step.request,
@@ -140,9 +158,11 @@ def opened_answer(step: Open, response: httpx.Response, error_body: bytes | None
     )
 
 
-def failure_of(request: Request, error: Exception, token: SecretStr) -> ApiError:
+def failure_of(
+    request: Request, error: Exception, token: SecretStr, watch: ConnectionWatch | None = None
+) -> ApiError:
     """The error of this package for one of httpx's, with nothing in it of what was sent."""
-    said = without_token(str(error), token) or type(error).__name__
+    said = without_token(str(error), token).rstrip(".") or type(error).__name__
     if isinstance(error, httpx.TimeoutException):
         timeout = ApiTimeoutError(
             f"{request} was not answered in time ({type(error).__name__}); try again, or pass a "
@@ -159,6 +179,7 @@ def failure_of(request: Request, error: Exception, token: SecretStr) -> ApiError
         f"(MANAGED_SYNC_BASE_URL).",
         nothing_sent=isinstance(error, httpx.ConnectError),
         is_lasting=_is_lasting(error),
+        was_closed_meanwhile=watch is not None and watch.was_closed_meanwhile,
     )
 
 
@@ -176,5 +197,23 @@ def _authorization(token: SecretStr) -> dict[str, str]:
     return {"Authorization": f"Bearer {token.get_secret_value()}"}
 
 
-def _headers(response: httpx.Response) -> Mapping[str, str]:
+def decoder_of(request: Request, response: httpx.Response) -> Decoder:
+    """What undoes the encoding of the parts that ``raw_parts`` and ``araw_parts`` give."""
+    # An event hook of the caller's own client may have read it all, and so decoded it.
+    encoding = {} if response.is_stream_consumed else headers_of(response)
+    return Decoder(request, encoding)
+
+
+def raw_parts(response: httpx.Response) -> Iterator[bytes]:
+    """The parts of a body, encoded as they came."""
+    return response.iter_bytes() if response.is_stream_consumed else response.iter_raw()
+
+
+def araw_parts(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Like ``raw_parts``, of an asynchronous client."""
+    return response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
+
+
+def headers_of(response: httpx.Response) -> Mapping[str, str]:
+    """The headers of a response, by their names in lower case."""
     return {name.lower(): value for name, value in response.headers.items()}

@@ -47,6 +47,9 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _EXCERPT_LENGTH = 300
 _READ_FOR_EXCERPT = 65_536
+# httpx refuses URLs of more than 65,536 characters.
+_LONGEST_SEGMENT = 60_000
+_SHOWN_OF_A_SEGMENT = 40
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id", "cf-ray")
 
 _ERRORS: dict[int, tuple[type[ApiStatusError], str]] = {
@@ -144,13 +147,16 @@ def raise_for_status(request: Request, answer: Answer) -> None:
     if answer.status >= 500:
         error, remedy = ServerError, "The API failed; try again, and look at its log."
     said = _detail(answer)
-    raise error(
+    raised = error(
         f"{request} was answered with {answer.status}{f' ({said})' if said else ''}. {remedy}",
         status=answer.status,
         request_id=answer.request_id,
         excerpt=answer.excerpt,
         retry_after=seconds_until(answer.headers.get("retry-after"), answer.headers.get("date")),
     )
+    if isinstance(raised, NotFoundError):
+        raised.is_from_api = isinstance(_document(answer), dict)
+    raise raised
 
 
 def without_token(text: str, token: SecretStr) -> str:
@@ -165,13 +171,20 @@ def without_token(text: str, token: SecretStr) -> str:
 
 def _detail(answer: Answer) -> str:
     """What the server says of an error: the detail of a problem document, or the text's start."""
-    try:
-        document = json.loads(answer.content)
-    except (ValueError, RecursionError):
+    document = _document(answer)
+    if document is None:
         return answer.excerpt.rstrip(".")
     known = document if isinstance(document, dict) else {}
     text = str(known.get("detail") or known.get("message") or known.get("title") or "")
     return _shortened(text, answer.token).rstrip(".")
+
+
+def _document(answer: Answer) -> Any:
+    """The body as JSON; ``None`` if it is none."""
+    try:
+        return json.loads(answer.content)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _shortened(text: str, token: SecretStr) -> str:
@@ -224,11 +237,17 @@ def path_segment(value: str, what: str) -> str:
     """A value as one segment of a path.
 
     Raises:
-        InvalidIdentifierError: It is empty, or would name another path.
+        InvalidIdentifierError: It is empty, too long, or would name another path.
     """
     if not value or value in {".", ".."}:
         raise InvalidIdentifierError(f"{value!r} cannot be used as a {what}.")
-    return quote(value, safe="")
+    segment = quote(value, safe="", errors="surrogatepass")
+    if len(segment) > _LONGEST_SEGMENT:
+        raise InvalidIdentifierError(
+            f"A {what} must fit into a URL, got one of {len(value):,} characters that begins with "
+            f"{value[:_SHOWN_OF_A_SEGMENT]!r}."
+        )
+    return segment
 
 
 def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -6,7 +6,6 @@ do not come back at the same moment. Where the API says when to come back, that 
 
 from __future__ import annotations
 
-import logging
 import math
 import random
 from collections.abc import Callable
@@ -20,16 +19,18 @@ from managed_sync.errors import (
     ConfigurationError,
     IncompleteResponseError,
 )
+from managed_sync.logs import get_logger
 
 __all__ = ["DEFAULT_RETRY_BUDGET", "RetryPolicy"]
 
 DEFAULT_RETRY_BUDGET = 60.0
 
-_logger = logging.getLogger("managed_sync.client")
+_logger = get_logger("managed_sync.client")
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 8.0
+_MOST_KEPT_CONNECTIONS = 3
 
 
 class RetryPolicy:
@@ -81,19 +82,26 @@ class RetryPolicy:
             return None
         if not request.is_repeatable and not _was_not_carried_out(error):
             return None
+        if _was_closed_meanwhile(error) and retries < _MOST_KEPT_CONNECTIONS:
+            # No retry in the sense of the budget: the API itself was not asked yet.
+            self._note(request, error, retries, 0.0)
+            return 0.0
         # 2.0 ** 1024 overflows; the longest wait is reached long before.
         wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(retries, 10))
         wait *= 1 - self._jitter() / 2
         wait = max(wait, asked or 0.0)
         if spent + wait >= self._budget:
             return None
+        self._note(request, error, retries, wait)
+        return wait
+
+    def _note(self, request: Request, error: ApiError, retries: int, wait: float) -> None:
         with self._lock:
             self._count += 1
         # Neither the API's words nor the library's: they may hold what was sent.
         _logger.warning(
             "%s failed (%s); retry %d follows in %.1f s", request, _kind(error), retries + 1, wait
         )
-        return wait
 
 
 def _is_worth_retrying(error: ApiError) -> bool:
@@ -111,6 +119,10 @@ def _was_not_carried_out(error: ApiError) -> bool:
     return error.status == 429 or (
         error.status == 503 and isinstance(error, ApiStatusError) and error.retry_after is not None
     )
+
+
+def _was_closed_meanwhile(error: ApiError) -> bool:
+    return isinstance(error, ApiConnectionError) and error.was_closed_meanwhile
 
 
 def _kind(error: ApiError) -> str:

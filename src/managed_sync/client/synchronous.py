@@ -15,6 +15,7 @@ from managed_sync.client.base import (
     DEFAULT_MAX_CONCURRENT_CHECKS,
     BaseClient,
 )
+from managed_sync.client.bodies import DEFAULT_MAX_ANSWER_BYTES
 from managed_sync.client.clock import Clock
 from managed_sync.client.content import (
     DEFAULT_MAX_CONTENT_BYTES,
@@ -30,6 +31,7 @@ from managed_sync.client.http import (
     pool_limits,
 )
 from managed_sync.client.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
+from managed_sync.client.proxies import direct_hosts, environment_errors
 from managed_sync.client.retries import DEFAULT_RETRY_BUDGET
 from managed_sync.client.thread_driver import ThreadDriver
 from managed_sync.models import (
@@ -77,6 +79,8 @@ class ManagedSyncClient(BaseClient):
             begins, since how long it is read is up to the caller.
         max_requests_per_second: How many requests are sent in a second, spread evenly, those that
             are sent again included; ``None`` means as many as come.
+        max_answer_bytes: How large an answer other than content may be; a larger one raises
+            ``ResponseFormatError``.
         clock: The time, for tests.
 
     Raises:
@@ -106,6 +110,7 @@ class ManagedSyncClient(BaseClient):
         max_concurrent_checks: int = DEFAULT_MAX_CONCURRENT_CHECKS,
         max_concurrent_requests: int = DEFAULT_MAX_CONCURRENT_REQUESTS,
         max_requests_per_second: float | None = None,
+        max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(
@@ -120,21 +125,25 @@ class ManagedSyncClient(BaseClient):
             max_concurrent_checks=max_concurrent_checks,
             max_concurrent_requests=max_concurrent_requests,
             max_requests_per_second=max_requests_per_second,
+            max_answer_bytes=max_answer_bytes,
             clock=clock,
         )
         check_http_client(http_client, transport, httpx.Client)
         self._closes_http = http_client is None
-        self._http = http_client or httpx.Client(
-            timeout=timeout,
-            transport=transport,
-            limits=pool_limits(max_concurrent_requests),
-            cookies=no_cookies(),
-        )
+        with environment_errors():
+            self._http = http_client or httpx.Client(
+                timeout=timeout,
+                transport=transport,
+                mounts=direct_hosts(self._base_url),
+                limits=pool_limits(max_concurrent_requests),
+                cookies=no_cookies(),
+            )
         self._driver = ThreadDriver(
             self._http,
             base_url=self._base_url,
             credentials=self._credentials,
             clock=self._clock,
+            max_answer_bytes=max_answer_bytes,
             max_threads=max_concurrent_checks,
         )
 

@@ -10,13 +10,17 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import SecretStr
 
+from managed_sync.client.bodies import Body
 from managed_sync.client.clock import Clock
+from managed_sync.client.connections import ConnectionWatch
 from managed_sync.client.content import ContentCheck
 from managed_sync.client.credentials import Credentials
 from managed_sync.client.http import (
     HTTP_ERRORS,
     READ_OF_ERRORS,
     answer_to,
+    araw_parts,
+    decoder_of,
     failure_of,
     http_request,
     opened_answer,
@@ -51,6 +55,7 @@ class TaskDriver:
         base_url: Where the API is.
         credentials: Where tokens come from.
         clock: How to wait.
+        max_answer_bytes: How large an answer that is read whole may be.
     """
 
     def __init__(
@@ -60,11 +65,13 @@ class TaskDriver:
         base_url: str,
         credentials: Credentials,
         clock: Clock,
+        max_answer_bytes: int,
     ) -> None:
         self._http = http
         self._base_url = base_url
         self._credentials = credentials
         self._clock = clock
+        self._max_answer_bytes = max_answer_bytes
 
     async def run(self, flow: Flow[T]) -> T:
         """Carries out a flow until it ends."""
@@ -139,19 +146,33 @@ class TaskDriver:
         return answer
 
     async def _send(self, step: Send) -> Answer:
+        watch = ConnectionWatch()
         try:
             response = await self._http.send(
-                http_request(self._http, self._base_url, step), auth=None, follow_redirects=False
+                http_request(self._http, self._base_url, step, watch.anote),
+                auth=None,
+                follow_redirects=False,
+                stream=True,
             )
-            return answer_to(step, response)
+            async with aclosing(response):
+                return answer_to(step, response, await self._whole(step, response))
         except HTTP_ERRORS as error:
-            failure = failure_of(step.request, error, step.token)
+            failure = failure_of(step.request, error, step.token, watch)
         raise failure
 
+    async def _whole(self, step: Send, response: httpx.Response) -> bytes:
+        now = self._clock.monotonic
+        decoder = decoder_of(step.request, response)
+        body = Body(step.request, decoder, max_bytes=self._max_answer_bytes, now=now())
+        async for part in araw_parts(response):
+            body.take(part, now=now())
+        return body.whole()
+
     async def _open(self, step: Open) -> Opened:
+        watch = ConnectionWatch()
         try:
             response = await self._http.send(
-                http_request(self._http, self._base_url, step),
+                http_request(self._http, self._base_url, step, watch.anote),
                 auth=None,
                 follow_redirects=False,
                 stream=True,
@@ -159,14 +180,14 @@ class TaskDriver:
             if response.is_success:
                 return opened_answer(step, response, None)
             async with aclosing(response):
-                body = b""
-                async for part in response.aiter_bytes():
-                    body += part
+                body, decoder = b"", decoder_of(step.request, response)
+                async for part in araw_parts(response):
+                    body += decoder.decode(part, READ_OF_ERRORS - len(body))
                     if len(body) >= READ_OF_ERRORS:
                         break
             return opened_answer(step, response, body)
         except HTTP_ERRORS as error:
-            failure = failure_of(step.request, error, step.token or SecretStr(""))
+            failure = failure_of(step.request, error, step.token or SecretStr(""), watch)
         raise failure
 
     async def _drain(self, step: Drain) -> bytes:
@@ -177,7 +198,8 @@ class TaskDriver:
     async def parts(self, opened: Opened, check: ContentCheck) -> AsyncIterator[bytes]:
         """The content of an opened answer, counted and checked."""
         response: httpx.Response = opened.response
-        parts = response.aiter_bytes()
+        decoder = decoder_of(opened.request, response)
+        parts = araw_parts(response)
         while True:
             try:
                 part = await anext(parts, None)
@@ -186,7 +208,9 @@ class TaskDriver:
                 break
             if part is None:
                 check.end(response.num_bytes_downloaded)
+                decoder.end()
                 return
+            part = decoder.decode(part, check.room)
             check.take(part)
             yield part
         raise failure

@@ -12,16 +12,20 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import SecretStr
 
+from managed_sync.client.bodies import Body
 from managed_sync.client.clock import Clock
+from managed_sync.client.connections import ConnectionWatch
 from managed_sync.client.content import ContentCheck
 from managed_sync.client.credentials import Credentials
 from managed_sync.client.http import (
     HTTP_ERRORS,
     READ_OF_ERRORS,
     answer_to,
+    decoder_of,
     failure_of,
     http_request,
     opened_answer,
+    raw_parts,
 )
 from managed_sync.client.operations import Answer
 from managed_sync.client.steps import (
@@ -53,6 +57,7 @@ class ThreadDriver:
         base_url: Where the API is.
         credentials: Where tokens come from.
         clock: How to wait.
+        max_answer_bytes: How large an answer that is read whole may be.
         max_threads: How many flows of one ``Together`` step are carried out at once.
     """
 
@@ -63,12 +68,14 @@ class ThreadDriver:
         base_url: str,
         credentials: Credentials,
         clock: Clock,
+        max_answer_bytes: int,
         max_threads: int,
     ) -> None:
         self._http = http
         self._base_url = base_url
         self._credentials = credentials
         self._clock = clock
+        self._max_answer_bytes = max_answer_bytes
         self._max_threads = max_threads
 
     def run(self, flow: Flow[T], abandoned: Event | None = None) -> T:
@@ -145,19 +152,33 @@ class ThreadDriver:
         return answer
 
     def _send(self, step: Send) -> Answer:
+        watch = ConnectionWatch()
         try:
             response = self._http.send(
-                http_request(self._http, self._base_url, step), auth=None, follow_redirects=False
+                http_request(self._http, self._base_url, step, watch.note),
+                auth=None,
+                follow_redirects=False,
+                stream=True,
             )
-            return answer_to(step, response)
+            with closing(response):
+                return answer_to(step, response, self._whole(step, response))
         except HTTP_ERRORS as error:
-            failure = failure_of(step.request, error, step.token)
+            failure = failure_of(step.request, error, step.token, watch)
         raise failure
 
+    def _whole(self, step: Send, response: httpx.Response) -> bytes:
+        now = self._clock.monotonic
+        decoder = decoder_of(step.request, response)
+        body = Body(step.request, decoder, max_bytes=self._max_answer_bytes, now=now())
+        for part in raw_parts(response):
+            body.take(part, now=now())
+        return body.whole()
+
     def _open(self, step: Open) -> Opened:
+        watch = ConnectionWatch()
         try:
             response = self._http.send(
-                http_request(self._http, self._base_url, step),
+                http_request(self._http, self._base_url, step, watch.note),
                 auth=None,
                 follow_redirects=False,
                 stream=True,
@@ -165,14 +186,14 @@ class ThreadDriver:
             if response.is_success:
                 return opened_answer(step, response, None)
             with closing(response):
-                body = b""
-                for part in response.iter_bytes():
-                    body += part
+                body, decoder = b"", decoder_of(step.request, response)
+                for part in raw_parts(response):
+                    body += decoder.decode(part, READ_OF_ERRORS - len(body))
                     if len(body) >= READ_OF_ERRORS:
                         break
             return opened_answer(step, response, body)
         except HTTP_ERRORS as error:
-            failure = failure_of(step.request, error, step.token or SecretStr(""))
+            failure = failure_of(step.request, error, step.token or SecretStr(""), watch)
         raise failure
 
     def _drain(self, step: Drain) -> bytes:
@@ -183,7 +204,8 @@ class ThreadDriver:
     def parts(self, opened: Opened, check: ContentCheck) -> Iterator[bytes]:
         """The content of an opened answer, counted and checked."""
         response: httpx.Response = opened.response
-        parts = response.iter_bytes()
+        decoder = decoder_of(opened.request, response)
+        parts = raw_parts(response)
         while True:
             try:
                 part = next(parts, None)
@@ -192,7 +214,9 @@ class ThreadDriver:
                 break
             if part is None:
                 check.end(response.num_bytes_downloaded)
+                decoder.end()
                 return
+            part = decoder.decode(part, check.room)
             check.take(part)
             yield part
         raise failure

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from managed_sync.client.operations import Answer, parse_json, parse_model
 from managed_sync.errors import ResponseFormatError
+from managed_sync.identifiers import address_key
 from managed_sync.models import AccessCheck, RelationshipNode
 
 __all__ = ["Naming", "parse_tree"]
@@ -74,7 +75,7 @@ class _Place:
 
 class _Reader:
     def __init__(self, check: AccessCheck, naming: Naming) -> None:
-        self._subject = _bare(check.subject).casefold()
+        self._subject = address_key(_bare(check.subject))
         self._asked = _Place(check.object, check.relation)
         self._naming = naming
 
@@ -198,7 +199,7 @@ class _Reader:
             return _all(parts)
         if node.operation == "difference":
             return _all([*parts[:1], *(None if part is None else not part for part in parts[1:])])
-        if any(name.casefold() in {self._subject, "user:*"} for name in node.subjects):
+        if any(address_key(name) in {self._subject, "user:*"} for name in node.subjects):
             return True
         return True if True in parts else None if None in parts else False
 

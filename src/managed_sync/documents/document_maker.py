@@ -12,6 +12,7 @@ from managed_sync.documents.source_document import SourceDocument
 from managed_sync.documents.tables_as_html import small_tables_html
 from managed_sync.errors import (
     ContentTooLargeError,
+    DocumentError,
     EmptyContentError,
     ManagedSyncError,
 )
@@ -43,10 +44,11 @@ class DocumentMaker:
 
         Raises:
             EmptyContentError: Nothing is in them.
+            DocumentError: The template of its sync type failed.
         """
-        text = markdown.clean(record_text(record, self._templates))
+        text = markdown.clean(self._written(record))
         if not text.strip():
-            raise EmptyContentError(f"{record_metadata.title(record)} has no text in it.")
+            raise EmptyContentError(f"{self.title(record)} has no text in it.")
         return self._document(record, text, "text/markdown")
 
     def check_announced_size(self, record: SyncedRecord) -> None:
@@ -77,13 +79,34 @@ class DocumentMaker:
 
     def failure(self, record: SyncedRecord, error: ManagedSyncError) -> LoadFailure:
         """What is reported of a record that became no document."""
-        title = record_metadata.title(record)
-        return LoadFailure(record.id, self._object_id(record), title, str(error), error)
+        return LoadFailure(record.id, self._named(record), self.title(record), str(error), error)
+
+    def title(self, record: SyncedRecord) -> str:
+        """Returns what people call a record, as its document's metadata have it."""
+        return record_metadata.title(record, self._templates)
+
+    def _named(self, record: SyncedRecord) -> str:
+        """The object's id, or an empty string where that is what went wrong."""
+        try:
+            return self._object_id(record)
+        except Exception:  # noqa: BLE001 - the function may be the caller's own
+            return ""
+
+    def _written(self, record: SyncedRecord) -> str:
+        try:
+            return record_text(record, self._templates)
+        except ManagedSyncError:
+            raise
+        except Exception as error:
+            raise DocumentError(
+                f"{self.title(record)} could not be written down: the template for "
+                f"{record.sync_type} failed with {type(error).__name__}: {error}."
+            ) from error
 
     def _check_size(self, record: SyncedRecord, size: int) -> None:
         if size > self.max_bytes:
             raise ContentTooLargeError(
-                f"{record_metadata.title(record)} has {size:,} bytes; the limit is "
+                f"{self.title(record)} has {size:,} bytes; the limit is "
                 f"{self.max_bytes:,}. Raise max_bytes to load it."
             )
 
@@ -93,6 +116,7 @@ class DocumentMaker:
             object_id=self._object_id(record),
             project_id=self._project_id,
             mime_type=mime_type,
+            templates=self._templates,
         )
         if tables := small_tables_html(text):
             metadata["tables_html"] = tables

@@ -12,7 +12,7 @@ import zipfile
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from managed_sync.errors import ParsingError
+from managed_sync.errors import NotTextError, ParsingError
 
 __all__ = ["FileType", "detect_file_type", "display_name"]
 
@@ -37,6 +37,7 @@ class FileType(StrEnum):
     TEXT = "txt"
 
 
+_NOT_TEXT = ("image/", "audio/", "video/")
 _OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 _BY_CONTENT_TYPE = {
@@ -146,7 +147,7 @@ def detect_file_type(data: bytes, *, content_type: str, filename: str) -> FileTy
             "or has the wrong type."
         )
     if declared is None:
-        raise ParsingError(f"{name}: no text can be read from {media_type}.")
+        raise _no_text(name, media_type)
     return declared
 
 
@@ -188,7 +189,7 @@ def _type_of_bytes(data: bytes, name: str) -> FileType | None:
         )
     for magic, media_type in _UNREADABLE.items():
         if data.startswith(magic):
-            raise ParsingError(f"{name}: no text can be read from {media_type}.")
+            raise _no_text(name, media_type)
     return None
 
 
@@ -215,7 +216,12 @@ def _type_of_archive(data: bytes, name: str) -> FileType:
             folder, slash, _ = entry_name.partition("/")
             if slash and folder in _ARCHIVE_FOLDERS:
                 return _ARCHIVE_FOLDERS[folder]
-    raise ParsingError(f"{name}: no text can be read from application/zip.")
+    raise _no_text(name, "application/zip")
+
+
+def _no_text(name: str, media_type: str) -> ParsingError:
+    kind = NotTextError if media_type.startswith(_NOT_TEXT) else ParsingError
+    return kind(f"{name}: no text can be read from {media_type}.")
 
 
 def _stated_media_type(archive: zipfile.ZipFile) -> str:

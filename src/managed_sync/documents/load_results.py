@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing
 from dataclasses import dataclass
@@ -10,10 +9,11 @@ from typing import TypeAlias
 
 from managed_sync.documents.source_document import SourceDocument
 from managed_sync.errors import ManagedSyncError
+from managed_sync.logs import get_logger
 
 __all__ = ["LoadFailure", "Loaded", "adocuments_only", "documents_only"]
 
-_logger = logging.getLogger(__name__)
+_logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)

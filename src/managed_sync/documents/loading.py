@@ -51,7 +51,7 @@ from managed_sync.documents.record_source import (
     is_asynchronous,
 )
 from managed_sync.documents.source_document import Scalar
-from managed_sync.errors import ConfigurationError
+from managed_sync.errors import ConfigurationError, ManagedSyncError
 from managed_sync.models import SyncedRecord
 
 __all__ = ["DEFAULT_MAX_BYTES", "DocumentLoader", "LoadOptions"]
@@ -76,6 +76,7 @@ class LoadOptions(TypedDict, total=False):
     include_folders: bool
     on_progress: Callable[[LoadProgress], None] | None
     show_progress: bool
+    of_one_record: Sequence[type[ManagedSyncError]]
 
 
 class DocumentLoader:
@@ -103,6 +104,8 @@ class DocumentLoader:
         include_folders: Whether folders are loaded too, by their names and fields.
         on_progress: Called after each record.
         show_progress: Whether to draw a progress bar.
+        of_one_record: Errors of downloads that concern one record only, besides those that always
+            do: such as ``ForbiddenError``, where the listing shows that the token is good.
 
     Raises:
         ConfigurationError: A limit is too low to load anything.
@@ -131,6 +134,7 @@ class DocumentLoader:
         include_folders: bool = False,
         on_progress: Callable[[LoadProgress], None] | None = None,
         show_progress: bool = False,
+        of_one_record: Sequence[type[ManagedSyncError]] = (),
     ) -> None:
         self._client = client
         self._parser = chosen_parser(parser)
@@ -149,6 +153,7 @@ class DocumentLoader:
         self._include_folders = include_folders
         self._on_progress = on_progress
         self._show_progress = show_progress
+        self._of_one_record = of_one_record
 
     def load(self, integration: str, sync_type: str) -> Generator[Loaded]:
         """Loads a pipeline.
@@ -216,11 +221,16 @@ class DocumentLoader:
             object_id=self._object_id(record),
             project_id=self._client.project_id,
             mime_type=str(record.data.get("mimeType") or "text/markdown"),
+            templates=self._templates,
         )
+
+    def title(self, record: SyncedRecord) -> str:
+        """Returns what people call a record, as its document's metadata have it."""
+        return record_metadata.title(record, self._templates)
 
     def _stream(self, records: Iterable[SyncedRecord], total: int | None) -> Generator[Loaded]:
         pool, threads = self._pool(), self._threads()
-        reader = RecordReader(self._synchronous_client(), self._maker(pool), self._downloads)
+        reader = self._reader(self._maker(pool))
         waiting: deque[Future[Loaded]] = deque()
         with self._reporter(total) as progress:
             try:
@@ -280,12 +290,20 @@ class DocumentLoader:
     ) -> Callable[[SyncedRecord], Awaitable[Loaded]]:
         if is_asynchronous(self._client):
             return AsyncRecordReader(
-                self._client, maker, self._downloads, threads=threads, held=self._at_once
+                self._client,
+                maker,
+                self._downloads,
+                threads=threads,
+                held=self._at_once,
+                of_one_record=self._of_one_record,
             ).read
-        reader = RecordReader(self._synchronous_client(), maker, self._downloads)
+        reader = self._reader(maker)
         return lambda record: asyncio.get_running_loop().run_in_executor(
             threads, reader.read, record
         )
+
+    def _reader(self, maker: DocumentMaker) -> RecordReader:
+        return RecordReader(self._synchronous_client(), maker, self._downloads, self._of_one_record)
 
     @property
     def _at_once(self) -> int:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import pickle
 import queue
@@ -32,10 +31,11 @@ from managed_sync.errors import (
     MissingExtraError,
     ParsingError,
 )
+from managed_sync.logs import get_logger
 
 __all__ = ["DEFAULT_MAX_MEMORY", "DEFAULT_PARSE_TIMEOUT", "ParsingPool", "available_cores"]
 
-_logger = logging.getLogger(__name__)
+_logger = get_logger(__name__)
 
 DEFAULT_PARSE_TIMEOUT = 60.0
 DEFAULT_MAX_MEMORY = 4 * 1024**3

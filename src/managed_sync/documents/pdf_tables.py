@@ -8,7 +8,6 @@ that they are no table.
 from __future__ import annotations
 
 import io
-import logging
 import threading
 import unicodedata
 from collections import Counter
@@ -18,10 +17,11 @@ from typing import Any, TypeAlias
 
 from managed_sync.documents import markdown
 from managed_sync.errors import MissingExtraError
+from managed_sync.logs import get_logger
 
 __all__ = ["Table", "find_tables", "with_tables"]
 
-_logger = logging.getLogger(__name__)
+_logger = get_logger(__name__)
 
 Table: TypeAlias = list[list[str]]
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
+from typing import TypeAlias
 
 from managed_sync.documents.records_as_text import record_title
 from managed_sync.documents.source_document import Scalar
 from managed_sync.identifiers import ObjectId, object_id_for, object_type_for
 from managed_sync.models import FileContent, SyncedRecord
 
-__all__ = ["filename", "has_content", "metadata", "mime_type", "object_id", "title"]
+__all__ = ["Templates", "filename", "has_content", "metadata", "mime_type", "object_id", "title"]
+
+Templates: TypeAlias = Mapping[str, Callable[[SyncedRecord], str]]
 
 _UNKNOWN_TYPE = "application/octet-stream"
 
@@ -31,11 +35,11 @@ def filename(record: SyncedRecord) -> str:
     return str(record.data.get("name") or PurePosixPath(record.source_id).name)
 
 
-def title(record: SyncedRecord) -> str:
-    """What a person would call the record."""
+def title(record: SyncedRecord, templates: Templates | None = None) -> str:
+    """Returns what people call a record: in its text, its metadata and every report."""
     if has_content(record):
         return filename(record) or record.id
-    return record_title(record)
+    return record_title(record, templates)
 
 
 def mime_type(record: SyncedRecord, file: FileContent) -> str:
@@ -46,7 +50,12 @@ def mime_type(record: SyncedRecord, file: FileContent) -> str:
 
 
 def metadata(
-    record: SyncedRecord, *, object_id: str, project_id: str, mime_type: str
+    record: SyncedRecord,
+    *,
+    object_id: str,
+    project_id: str,
+    mime_type: str,
+    templates: Templates | None = None,
 ) -> dict[str, Scalar]:
     """The metadata of the record's document; what is not known is left out."""
     parent = record.data.get("parentId")
@@ -59,7 +68,7 @@ def metadata(
         "sync_type": record.sync_type,
         "project_id": project_id,
         "container_id": f"folder:{parent}" if isinstance(parent, str) and parent else None,
-        "title": title(record),
+        "title": title(record, templates),
         "url": url if isinstance(url, str) else None,
         "mime_type": mime_type,
         "updated_at": record.updated_at.isoformat() if record.updated_at else None,

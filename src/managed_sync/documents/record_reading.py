@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from threading import Semaphore
 
+from managed_sync.documents import record_metadata
 from managed_sync.documents.document_maker import DocumentMaker
 from managed_sync.documents.load_results import Loaded
 from managed_sync.documents.record_metadata import has_content
@@ -14,6 +17,8 @@ from managed_sync.errors import (
     ApiTimeoutError,
     BadRequestError,
     DocumentError,
+    InvalidIdentifierError,
+    ManagedSyncError,
     NotFoundError,
     ResponseFormatError,
     ServerError,
@@ -40,12 +45,20 @@ class RecordReader:
         client: Where the content comes from.
         maker: What makes documents of it.
         downloads: How many files are downloaded at once.
+        of_one_record: Further errors that concern one record only.
     """
 
-    def __init__(self, client: RecordSource, maker: DocumentMaker, downloads: int) -> None:
+    def __init__(
+        self,
+        client: RecordSource,
+        maker: DocumentMaker,
+        downloads: int,
+        of_one_record: Sequence[type[ManagedSyncError]] = (),
+    ) -> None:
         self._client = client
         self._maker = maker
         self._downloads = Semaphore(downloads)
+        self._of_one_record = (*_OF_ONE_RECORD, *of_one_record)
 
     def read(self, record: SyncedRecord) -> Loaded:
         """The document, or why there is none."""
@@ -53,10 +66,10 @@ class RecordReader:
             if not has_content(record):
                 return self._maker.from_fields(record)
             self._maker.check_announced_size(record)
-            with self._downloads:
+            with self._downloads, _naming(record):
                 content = self._client.download_content(record.id, max_bytes=self._maker.max_bytes)
             return self._maker.from_content(record, content)
-        except _OF_ONE_RECORD as error:
+        except self._of_one_record as error:
             return self._maker.failure(record, error)
 
 
@@ -69,6 +82,7 @@ class AsyncRecordReader:
         downloads: How many files are downloaded at once.
         threads: Where to parse.
         held: How many files are downloaded or parsed at once.
+        of_one_record: Further errors that concern one record only.
     """
 
     def __init__(
@@ -79,12 +93,14 @@ class AsyncRecordReader:
         *,
         threads: Executor,
         held: int,
+        of_one_record: Sequence[type[ManagedSyncError]] = (),
     ) -> None:
         self._client = client
         self._maker = maker
         self._downloads = asyncio.Semaphore(downloads)
         self._held = asyncio.Semaphore(held)
         self._threads = threads
+        self._of_one_record = (*_OF_ONE_RECORD, *of_one_record)
 
     async def read(self, record: SyncedRecord) -> Loaded:
         """The document, or why there is none."""
@@ -94,11 +110,23 @@ class AsyncRecordReader:
                     return self._maker.from_fields(record)
                 self._maker.check_announced_size(record)
                 async with self._downloads:
-                    content = await self._client.download_content(
-                        record.id, max_bytes=self._maker.max_bytes
-                    )
+                    with _naming(record):
+                        content = await self._client.download_content(
+                            record.id, max_bytes=self._maker.max_bytes
+                        )
                 return await asyncio.get_running_loop().run_in_executor(
                     self._threads, self._maker.from_content, record, content
                 )
-            except _OF_ONE_RECORD as error:
+            except self._of_one_record as error:
                 return self._maker.failure(record, error)
+
+
+@contextmanager
+def _naming(record: SyncedRecord) -> Iterator[None]:
+    """Turns what concerns this record's download only into an error that names the record."""
+    try:
+        yield
+    except (InvalidIdentifierError, OSError) as error:
+        raise DocumentError(
+            f"The content of {record_metadata.title(record)} could not be read: {error}."
+        ) from error

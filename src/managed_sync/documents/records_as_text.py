@@ -127,15 +127,25 @@ TEMPLATES: Mapping[str, RecordTemplate] = {
 _LABELS = {"id": "ID", "url": "URL"}
 
 
-def record_title(record: SyncedRecord) -> str:
-    """What a person would call the record.
+def record_title(
+    record: SyncedRecord,
+    templates: Mapping[str, Callable[[SyncedRecord], str]] | None = None,
+) -> str:
+    """Returns the title of a record, as its text has it for a heading.
+
+    Args:
+        record: The record.
+        templates: Templates by sync type that replace this package's. A function that is no
+            ``RecordTemplate`` has no title, so that of this package's template is taken.
 
     Examples:
         >>> data = {"firstName": "Ada", "lastName": "Byron"}
         >>> record_title(SyncedRecord(id="1", integration="x", sync_type="contacts", data=data))
         'Ada Byron'
     """
-    return TEMPLATES.get(record.sync_type, DEFAULT_TEMPLATE).title(record)
+    own = (templates or {}).get(record.sync_type)
+    template = TEMPLATES.get(record.sync_type, DEFAULT_TEMPLATE)
+    return (own if isinstance(own, RecordTemplate) else template).title(record)
 
 
 def record_text(

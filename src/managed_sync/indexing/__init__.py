@@ -3,7 +3,13 @@
 from managed_sync.indexing.entries import Pipeline
 from managed_sync.indexing.ledger import Ledger
 from managed_sync.indexing.patience import Retries
-from managed_sync.indexing.report import IndexProgress, IndexReport, PlannedChange, RecordFailure
+from managed_sync.indexing.report import (
+    IndexProgress,
+    IndexReport,
+    PlannedChange,
+    RecordFailure,
+    SkippedRecord,
+)
 from managed_sync.indexing.sync import IndexSync
 from managed_sync.indexing.targets import (
     EmbeddingTarget,
@@ -34,6 +40,7 @@ __all__ = [
     "Retries",
     "SharedSecret",
     "SignedBody",
+    "SkippedRecord",
     "StoredChunk",
     "VerificationReport",
     "WebhookApp",

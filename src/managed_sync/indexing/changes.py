@@ -14,7 +14,16 @@ from dataclasses import dataclass, field
 from managed_sync.documents import Chunk, SourceDocument
 from managed_sync.indexing.entries import Entry, Outcome, State
 
-__all__ = ["Change", "Work", "change_for", "is_without_text", "mark_of", "text_mark", "unchanged"]
+__all__ = [
+    "Change",
+    "Work",
+    "change_for",
+    "digest_of",
+    "is_without_text",
+    "mark_of",
+    "text_mark",
+    "unchanged",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +33,8 @@ class Work:
     Attributes:
         document: What was made of it; ``None`` if that failed.
         reason: Why it failed.
-        is_empty: Whether it failed because there is no text in it now, so that the old text must
-            not be found any more.
+        is_empty: Whether there is no text in it now, so that the old text must not be found any
+            more.
     """
 
     record_id: str
@@ -103,7 +112,10 @@ class Change:
                 f"Old passages of {work.title} could not be removed: "
                 f"{next(iter(self.not_removed.values()))}"
             )
-        return Outcome(work.record_id, work.version, work.title, self.digest, chunks, reason)
+        is_skipped = work.is_empty and not (self.failures or self.not_removed)
+        return Outcome(
+            work.record_id, work.version, work.title, self.digest, chunks, reason, is_skipped
+        )
 
 
 def change_for(
@@ -127,7 +139,7 @@ def change_for(
     document = work.document
     if document is None:
         return Change(work, known) if work.is_empty else None
-    digest = _digest(document.text, document.metadata)
+    digest = digest_of(document.text, document.metadata)
     is_certain = None not in known.chunks.values()
     if known.state is State.INDEXED and digest == known.digest and is_certain:
         return None
@@ -156,7 +168,7 @@ def unchanged(work: Work, known: Entry) -> Outcome:
 def mark_of(chunk: Chunk, embedded_text: Callable[[Chunk], str] | None) -> str:
     """A chunk's two digests: of the text that goes into its vector, and of its metadata."""
     text = "" if embedded_text is None else embedded_text(chunk)
-    return f"{_digest(text)}.{_digest(chunk.metadata)}"
+    return f"{digest_of(text)}.{digest_of(chunk.metadata)}"
 
 
 def is_without_text(mark: str) -> bool:
@@ -175,9 +187,10 @@ def text_mark(mark: str) -> str:
     return f"{mark.partition('.')[0]}."
 
 
-def _digest(*parts: str | Mapping[str, object]) -> str:
+def digest_of(*parts: str | Mapping[str, object]) -> str:
+    """A short digest of texts and metadata."""
     text = json.dumps(parts, sort_keys=True, default=dict)
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
-_WITHOUT_TEXT = f"{_digest('')}."
+_WITHOUT_TEXT = f"{digest_of('')}."

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-__all__ = ["Entry", "Outcome", "Pipeline", "Standing", "State"]
+__all__ = ["Entry", "Outcome", "Pipeline", "SetAside", "Standing", "State", "is_due", "wait_after"]
 
 
 class Pipeline(NamedTuple):
@@ -30,6 +30,30 @@ class State(StrEnum):
     """The index holds the record's version, and nothing else of it."""
     FAILED = "failed"
     """The version could not be indexed; the index holds what it held of the record before."""
+    SKIPPED = "skipped"
+    """There is no text in the version, so the index holds nothing of it."""
+    DISMISSED = "dismissed"
+    """The version failed, and somebody decided that it is not to be tried again."""
+
+
+_DONE_WITH = frozenset({State.INDEXED, State.SKIPPED, State.DISMISSED})
+_FIRST_WAIT = 60.0
+_LONGEST_WAIT = 24 * 3600.0
+
+
+def wait_after(attempts: int) -> float:
+    """Seconds until the next try: none after the first failure, then from a minute to a day."""
+    if attempts <= 1:
+        return 0.0
+    return float(min(_FIRST_WAIT * 2 ** min(attempts - 2, 20), _LONGEST_WAIT))
+
+
+def is_due(retry_at: float | None, attempts: int, now: float) -> bool:
+    """Whether the time for the next try has come.
+
+    A time that is further away than any wait is long was noted while the clock ran ahead.
+    """
+    return retry_at is None or not 0 < retry_at - now <= wait_after(attempts) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +87,38 @@ class Standing(NamedTuple):
     state: str
     version: str | None
     retry_at: float | None
+    attempts: int
     chunk_count: int
 
     def is_indexed(self, version: str) -> bool:
-        """Whether the index holds this version."""
-        return self.version == version and self.state == State.INDEXED
+        """Whether the index holds all that it should of this version: its text, if it has any."""
+        return self.version == version and self.state in _DONE_WITH
 
     def waits(self, version: str, now: float) -> bool:
         """Whether this version failed, and is not to be tried again yet."""
         has_failed = self.version == version and self.state == State.FAILED
-        return has_failed and self.retry_at is not None and now < self.retry_at
+        return has_failed and not is_due(self.retry_at, self.attempts, now)
+
+
+class SetAside(NamedTuple):
+    """A record that the API names and does not give in a form that can be read.
+
+    Attributes:
+        reason: Why.
+        version: What stands for the version, so that the same failure counts as another attempt.
+    """
+
+    record_id: str
+    reason: str
+    version: str
 
 
 class Outcome(NamedTuple):
-    """How work on a record ended: what the index holds now, and the reason if it failed."""
+    """How work on a record ended: what the index holds now, and the reason if it failed.
+
+    Attributes:
+        is_skipped: Whether it did not fail, but has no text.
+    """
 
     record_id: str
     version: str
@@ -84,3 +126,11 @@ class Outcome(NamedTuple):
     digest: str | None
     chunks: Mapping[str, str | None]
     error: str | None = None
+    is_skipped: bool = False
+
+    @property
+    def state(self) -> State:
+        """How the record stands after it."""
+        if self.is_skipped:
+            return State.SKIPPED
+        return State.INDEXED if self.error is None else State.FAILED

@@ -7,14 +7,26 @@ kept, the client's ``iter_changes`` gives what changed since; then most runs cos
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from managed_sync.documents import RecordSource
-from managed_sync.errors import ConfigurationError, NotFoundError
+from managed_sync.documents.record_source import StatusSource
+from managed_sync.errors import (
+    ApiError,
+    ConfigurationError,
+    InvalidIdentifierError,
+    ManagedSyncError,
+    NotFoundError,
+    ResponseFormatError,
+)
+from managed_sync.identifiers import lower_ascii
 from managed_sync.indexing.entries import Pipeline
-from managed_sync.models import SyncedRecord
+from managed_sync.models import MalformedRecord, SyncedRecord, SyncStatus
 
-__all__ = ["ChangePage", "ChangeSource", "Feed", "RecordLookup"]
+__all__ = ["ChangePage", "ChangeSource", "Feed", "Look", "RecordLookup"]
+
+_LOOKS_AT_ONCE = 8
 
 
 class ChangePage(Protocol):
@@ -55,11 +67,34 @@ class RecordLookup(Protocol):
     """A client that can read a single record; ``ManagedSyncClient`` can."""
 
     def get_record(self, record_id: str) -> SyncedRecord:
-        """The record as it is now.
+        """The record as it is now; called from several threads at once.
 
         Raises:
             NotFoundError: It is gone.
         """
+
+
+class Look(NamedTuple):
+    """What the API says of one record that it was asked for by its id.
+
+    Attributes:
+        record: The record, if the pipeline has it.
+        error: Why it could not be read, or was not found.
+    """
+
+    record_id: str
+    record: SyncedRecord | None = None
+    error: ManagedSyncError | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the API itself says that there is no such record."""
+        return isinstance(self.error, NotFoundError) and self.error.is_from_api
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the record is there, and of another pipeline."""
+        return self.record is None and self.error is None
 
 
 class Feed:
@@ -67,6 +102,7 @@ class Feed:
 
     Attributes:
         resume_cursor: From where the next run can go on, once all records were read.
+        malformed: What was listed and cannot be read.
     """
 
     def __init__(self, client: RecordSource, pipeline: Pipeline) -> None:
@@ -74,6 +110,11 @@ class Feed:
         self._pipeline = pipeline
         self._names = pipeline
         self.resume_cursor: str | None = None
+        self.malformed: list[MalformedRecord] = []
+
+    def anew(self) -> Feed:
+        """Another feed of the same records, which has read nothing yet."""
+        return Feed(self._client, self._pipeline)
 
     @property
     def can_resume(self) -> bool:
@@ -81,13 +122,36 @@ class Feed:
         return isinstance(self._client, ChangeSource)
 
     @property
+    def can_look(self) -> bool:
+        """Whether the client can be asked for single records."""
+        return isinstance(self._client, RecordLookup)
+
+    @property
+    def connected_user(self) -> str | None:
+        """The user whose token the client sends, where that is known."""
+        user = getattr(self._client, "connected_user", None)
+        return user if isinstance(user, str) else None
+
+    @property
     def names(self) -> Mapping[str, str] | None:
         """The metadata of this pipeline's chunks, once all was listed; ``None`` if others have it.
 
         Where a hosted pipeline is named by the id of its sync, others can have the same metadata.
         """
-        is_id = self._names.sync_type.casefold() != self._pipeline.sync_type.casefold()
+        is_id = lower_ascii(self._names.sync_type) != lower_ascii(self._pipeline.sync_type)
         return None if is_id else self._names._asdict()
+
+    def status(self) -> SyncStatus | None:
+        """The state of the pipeline; ``None`` if the client does not know of such.
+
+        Raises:
+            ApiError: It could not be read.
+        """
+        if not isinstance(self._client, StatusSource):
+            return None
+        _, *names = self._pipeline
+        status: SyncStatus = self._client.get_sync_status(*names)
+        return status
 
     def everything(self) -> Iterator[SyncedRecord]:
         """All records.
@@ -112,16 +176,17 @@ class Feed:
         """
         assert isinstance(self._client, ChangeSource)  # noqa: S101 - callers look first
         self.resume_cursor = cursor
+        self.malformed = []
         _, integration, sync_type = self._pipeline
         for page in self._client.iter_changes(integration, sync_type, cursor):
+            self.malformed += getattr(page, "malformed", ())
             yield from page.records
             self.resume_cursor = page.resume_cursor or self.resume_cursor
 
-    def single(self, record_ids: Collection[str], gone: list[str]) -> Iterator[SyncedRecord]:
-        """Some records as they are now; those that are gone are added to ``gone``.
+    def look(self, record_ids: Collection[str]) -> Iterator[Look]:
+        """Asks for records by their ids, several at a time; the answers come in the same order.
 
         Raises:
-            ApiError: A record could not be read for another reason.
             ConfigurationError: The client cannot read single records.
         """
         if not record_ids:
@@ -130,20 +195,29 @@ class Feed:
             raise ConfigurationError(
                 f"{type(self._client).__name__} has no get_record, which single records need."
             )
-        for record_id in record_ids:
+        threads = min(_LOOKS_AT_ONCE, len(record_ids))
+        with ThreadPoolExecutor(threads, thread_name_prefix="managed-sync-look") as pool:
             try:
-                record = self._client.get_record(record_id)
-            except NotFoundError:
-                gone.append(record_id)
-            else:
-                # Ids are of a project; this one may be of another pipeline in it.
-                if self._is_listed(record):
-                    yield record
+                yield from pool.map(self._look_at, record_ids)
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _look_at(self, record_id: str) -> Look:
+        assert isinstance(self._client, RecordLookup)  # noqa: S101 - look() looked
+        try:
+            record = self._client.get_record(record_id)
+        except (ApiError, InvalidIdentifierError) as error:
+            return Look(record_id, error=error)
+        if record.id != record_id:
+            wrong = ResponseFormatError("The API gave another record than the one asked for.")
+            return Look(record_id, error=wrong)
+        # Ids are of a project; this one may be of another pipeline in it.
+        return Look(record_id, record if self._is_listed(record) else None)
 
     def _is_listed(self, record: SyncedRecord) -> bool:
         """Whether the pipeline's listing would have it, by the names that the hosted API takes."""
         _, integration, sync_type = self._pipeline
-        if record.integration.casefold() != integration.casefold():
+        if lower_ascii(record.integration) != lower_ascii(integration):
             return False
-        is_of_type = record.sync_type.casefold() == sync_type.casefold()
+        is_of_type = lower_ascii(record.sync_type) == lower_ascii(sync_type)
         return is_of_type or record.id.startswith(f"{sync_type}/")

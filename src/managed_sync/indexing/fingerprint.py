@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from managed_sync.documents.chunk_ids import CHUNK_ID_SCHEME
 from managed_sync.indexing.vectors import Vector, similarity
 
 __all__ = [
@@ -54,6 +55,8 @@ _NUMBERS_KEPT = 256
 _SAME_MODEL = 0.995
 _DEEPEST = 5
 _PACKAGE = __name__.partition(".")[0]
+# Indexes from before it was noted have this.
+_NOT_NOTED_ONCE = {"scheme of chunk ids": "by record alone"}
 
 
 def fingerprint(*, loader: object, chunker: object, target: object) -> str:
@@ -62,6 +65,7 @@ def fingerprint(*, loader: object, chunker: object, target: object) -> str:
         "parser": _said(loader) or ", ".join(sorted(_functions(loader))) or _name(type(loader)),
         "chunker": _described(chunker),
         "embedding": _said(target) or _name(type(target)),
+        "scheme of chunk ids": CHUNK_ID_SCHEME,
     }
     return json.dumps(parts, sort_keys=True)
 
@@ -77,7 +81,7 @@ def with_vector(settings: str, vector: Vector | None) -> str:
 
 def differences(before: str, now: str) -> list[str]:
     """What changed between two fingerprints, one phrase for each part."""
-    old, new = json.loads(before), json.loads(now)
+    old, new = {**_NOT_NOTED_ONCE, **json.loads(before)}, json.loads(now)
     old_vector, new_vector = old.pop(_VECTOR, None), new.pop(_VECTOR, None)
     changed = [part for part in new if old.get(part) != new[part]]
     if old_vector is None and _says_less(old.get("embedding", ""), new["embedding"]):

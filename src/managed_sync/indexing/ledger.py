@@ -18,16 +18,23 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from managed_sync.documents.tokens import well_formed
-from managed_sync.indexing.entries import Entry, Outcome, Pipeline, Standing, State
+from managed_sync.indexing.entries import (
+    Entry,
+    Outcome,
+    Pipeline,
+    SetAside,
+    Standing,
+    State,
+    is_due,
+    wait_after,
+)
 from managed_sync.indexing.ledger_database import LedgerDatabase
-from managed_sync.indexing.report import RecordFailure
+from managed_sync.indexing.report import RecordFailure, SkippedRecord
 from managed_sync.indexing.tables import pipelines, records
 
-__all__ = ["Ledger", "PipelineLedger"]
+__all__ = ["Ledger", "PipelineLedger", "storable"]
 
 _ROWS_AT_ONCE = 500
-_FIRST_WAIT = 60.0
-_LONGEST_WAIT = 24 * 3600.0
 
 
 class Ledger:
@@ -89,7 +96,7 @@ class PipelineLedger:
         self._is_here = records.c.pipeline_id == pipeline_id
 
     def note(self, name: str) -> Any:
-        """A value of the pipeline itself: ``settings``, ``cursor``, ``compared_at``, ``holder``."""
+        """A value of the pipeline itself, such as ``settings`` or ``cursor``."""
         with self.database.reading() as connection:
             statement = select(pipelines.c[name]).filter_by(id=self.pipeline_id)
             return connection.execute(statement).scalar_one()
@@ -159,24 +166,79 @@ class PipelineLedger:
 
     def failures(self) -> list[RecordFailure]:
         """The records that are not in the index in their present version, with the reasons."""
-        statement = select(records).where(self._is_here, records.c.state == State.FAILED)
+        return [
+            RecordFailure(row.record_id, row.title, row.error, row.attempts, row.retry_at)
+            for row in self._in_state(State.FAILED)
+        ]
+
+    def skipped(self) -> list[SkippedRecord]:
+        """The records that have no text to index."""
+        return [
+            SkippedRecord(row.record_id, row.title, row.error)
+            for row in self._in_state(State.SKIPPED)
+        ]
+
+    def _in_state(self, state: State) -> Sequence[Any]:
+        columns = ("record_id", "title", "error", "attempts", "retry_at")
+        statement = select(*(records.c[name] for name in columns))
+        statement = statement.where(self._is_here, records.c.state == state)
         with self.database.reading() as connection:
-            rows = connection.execute(statement.order_by(records.c.title, records.c.record_id))
-            return [
-                RecordFailure(row.record_id, row.title, row.error, row.attempts, row.retry_at)
-                for row in rows
-            ]
+            return connection.execute(
+                statement.order_by(records.c.title, records.c.record_id)
+            ).all()
+
+    def put_aside(self, failures: Sequence[SetAside]) -> None:
+        """Notes records that could not be read from the API; what the index holds of them stays."""
+        known = self.entries([each.record_id for each in failures])
+        outcomes = []
+        for each in failures:
+            entry = known.get(each.record_id) or Entry(each.record_id, title=each.record_id)
+            outcomes.append(
+                Outcome(
+                    entry.record_id,
+                    each.version,
+                    entry.title,
+                    entry.digest,
+                    entry.chunks,
+                    each.reason,
+                )
+            )
+        self.finish(outcomes)
+
+    def dismiss(self, record_ids: Collection[str]) -> int:
+        """Notes that failures are not to be tried again; returns how many there were."""
+        count = 0
+        for part in _in_parts(record_ids):
+            statement = update(records).where(
+                self._is_here, records.c.state == State.FAILED, records.c.record_id.in_(part)
+            )
+            with self.database.writing() as connection:
+                count += connection.execute(statement.values(state=State.DISMISSED)).rowcount
+        return count
+
+    def some_indexed(self, count: int, *, without: Collection[str]) -> list[str]:
+        """The ids of some records that are in the index, chosen at random."""
+        statement = (
+            select(records.c.record_id)
+            .where(self._is_here, records.c.state == State.INDEXED, records.c.chunk_count > 0)
+            .order_by(func.random())
+            .limit(count + len(without))
+        )
+        with self.database.reading() as connection:
+            found = connection.execute(statement).scalars().all()
+        return [record_id for record_id in found if record_id not in without][:count]
 
     def due(self, now: float) -> list[str]:
         """The records that a run should look at even if the API does not name them."""
-        statement = select(records.c.record_id, records.c.state, records.c.retry_at).where(
-            self._is_here, records.c.state != State.INDEXED
+        names = ("record_id", "state", "retry_at", "attempts")
+        statement = select(*(records.c[name] for name in names)).where(
+            self._is_here, records.c.state.in_([State.PENDING, State.FAILED])
         )
         with self.database.reading() as connection:
             return [
                 record_id
-                for record_id, state, retry_at in connection.execute(statement)
-                if state == State.PENDING or retry_at is None or retry_at <= now
+                for record_id, state, retry_at, attempts in connection.execute(statement)
+                if state == State.PENDING or is_due(retry_at, attempts, now)
             ]
 
     def begin(self, about: Sequence[tuple[Entry, Mapping[str, str | None]]]) -> None:
@@ -190,7 +252,7 @@ class PipelineLedger:
                 **_row(entry.record_id, State.PENDING, chunks),
                 "version": entry.version,
                 "digest": entry.digest,
-                "title": _storable(entry.title),
+                "title": storable(entry.title),
                 "error": entry.error,
                 "attempts": entry.attempts,
                 "retry_at": entry.retry_at,
@@ -201,22 +263,22 @@ class PipelineLedger:
     def finish(self, outcomes: Sequence[Outcome], *, now: float | None = None) -> None:
         """Writes down how work on records ended, after the index has confirmed it."""
         now = time.time() if now is None else now
-        failed = [outcome.record_id for outcome in outcomes if outcome.error is not None]
+        failed = [each.record_id for each in outcomes if each.state is State.FAILED]
         before = self.entries(failed) if failed else {}
         rows = []
         for outcome in outcomes:
-            state = State.INDEXED if outcome.error is None else State.FAILED
-            row = _row(outcome.record_id, state, outcome.chunks)
+            row = _row(outcome.record_id, outcome.state, outcome.chunks)
             row |= {"version": outcome.version, "digest": outcome.digest}
-            row["title"] = _storable(outcome.title)
+            row["title"] = storable(outcome.title)
             row |= {"error": None, "attempts": 0, "retry_at": None}
             if outcome.error is not None:
+                row["error"] = storable(outcome.error)
+            if outcome.state is State.FAILED:
                 known = before.get(outcome.record_id)
                 again = known is not None and known.version == outcome.version
                 attempts = (known.attempts if known and again else 0) + 1
-                row["error"] = _storable(outcome.error)
                 row["attempts"] = attempts
-                row["retry_at"] = now + _wait_after(attempts)
+                row["retry_at"] = now + wait_after(attempts)
             rows.append(row)
         self._put(rows)
 
@@ -235,7 +297,8 @@ class PipelineLedger:
         for page in self.pages():
             self.begin([(entry, dict.fromkeys(entry.chunks)) for entry in page])
         # Last, so that a rebuild that stops before is asked for once more.
-        self.set_notes(cursor=None, **({} if settings is None else {"settings": settings}))
+        notes = {} if settings is None else {"settings": settings, "connected_user": None}
+        self.set_notes(cursor=None, **notes)
 
     def _put(self, rows: Any) -> None:
         rows = [{"pipeline_id": self.pipeline_id, **row} for row in rows]
@@ -252,14 +315,13 @@ class PipelineLedger:
             )
 
 
-def _wait_after(attempts: int) -> float:
-    """Seconds until the next try: none after the first failure, then from a minute to a day."""
-    if attempts == 1:
-        return 0.0
-    return float(min(_FIRST_WAIT * 2 ** min(attempts - 2, 20), _LONGEST_WAIT))
+def _in_parts(record_ids: Collection[str]) -> Iterator[list[str]]:
+    ids = list(record_ids)
+    for start in range(0, len(ids), _ROWS_AT_ONCE):
+        yield ids[start : start + _ROWS_AT_ONCE]
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """The text without what no database takes."""
     return well_formed(text).replace("\0", "\ufffd")
 

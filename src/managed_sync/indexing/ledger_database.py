@@ -14,6 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from managed_sync.errors import ConfigurationError, IndexingError, MissingExtraError
 from managed_sync.indexing import migrations
 from managed_sync.indexing.tables import layouts, metadata
+from managed_sync.private_files import private_database
 
 __all__ = ["ADVISORY_LOCKS", "LedgerDatabase"]
 
@@ -42,7 +43,7 @@ class LedgerDatabase:
         self._engine = _engine(url, self.name)
         with self._errors():
             if self.file:
-                self.file.parent.mkdir(parents=True, exist_ok=True)
+                private_database(self.file)
             self.connection = self._engine.connect()
         try:
             with self.writing():

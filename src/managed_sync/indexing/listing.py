@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, and_, bindparam, func, literal, null, select
 
-from managed_sync.documents.records_as_text import record_title
-from managed_sync.identifiers import object_type_for
 from managed_sync.indexing.entries import Standing, State
 from managed_sync.indexing.ledger import PipelineLedger
+from managed_sync.indexing.selection import Selection
 from managed_sync.indexing.tables import listed, records, staging_metadata
+from managed_sync.indexing.versions import Version, may_differ_unseen
 from managed_sync.models import SyncedRecord
 
-__all__ = ["Listing", "ListingCounts", "record_version", "title_of"]
+__all__ = ["Listing", "ListingCounts", "Missing"]
 
 _ROWS_AT_ONCE = 500
-_VERSION_FIELDS = {"id", "integration", "sync_type", "source_id", "data", "updated_at"}
-# Under these names sources state a digest of a file's content.
-_DIGESTS = ("digest", "contentHash", "md5Checksum", "sha256", "sha1", "hash", "etag", "eTag")
 
 
 class ListingCounts(NamedTuple):
@@ -42,6 +38,14 @@ class ListingCounts(NamedTuple):
     unchanged: int
 
 
+class Missing(NamedTuple):
+    """A known record that was not listed."""
+
+    record_id: str
+    title: str
+    chunk_count: int
+
+
 class Listing:
     """The records that the API listed in this run, and what is to be done with them.
 
@@ -50,25 +54,56 @@ class Listing:
 
     Args:
         ledger: What is known; the listing lives in the same database, until it is closed.
+        version: Gives a record's version.
         anew: Whether there is something to do for every record, whatever its version is.
+        again: Chooses records for which there is, besides those that changed.
         patient: Whether what failed waits until its time has come.
     """
 
-    def __init__(self, ledger: PipelineLedger, *, anew: bool = False, patient: bool = True) -> None:
+    def __init__(
+        self,
+        ledger: PipelineLedger,
+        version: Version,
+        *,
+        anew: bool = False,
+        again: Selection | None = None,
+        patient: bool = True,
+    ) -> None:
         self._ledger = ledger
+        self._version = version
         self._anew = anew
+        self._again = again
         self._now = time.time() if patient else math.inf
         self._position = 0
-        self._waiting: set[str] = set()
+        self._folders: set[str] = set()
+        # Those for which there is nothing to do, and that are not in the index as they are.
+        self._idle: set[str] = set()
         with ledger.database.reading() as connection:
             staging_metadata.create_all(connection, checkfirst=False)
 
     def add(self, found: Iterable[SyncedRecord]) -> Iterator[int]:
         """Adds records as they come; yields the number of records added so far."""
-        indexable = (record for record in found if not record.is_folder)
+        indexable = (record for record in found if not self._is_folder(record))
         while batch := list(islice(indexable, _ROWS_AT_ONCE)):
             self._put({record.id: record for record in batch})
             yield self._position
+
+    def keep(self, record_ids: Collection[str]) -> None:
+        """Counts known records as listed, with nothing to do for them."""
+        ids = list(record_ids)
+        for start in range(0, len(ids), _ROWS_AT_ONCE):
+            part = set(ids[start : start + _ROWS_AT_ONCE])
+            statement = select(listed.c.record_id).where(listed.c.record_id.in_(part))
+            with self._ledger.database.reading() as connection:
+                part -= set(connection.execute(statement).scalars())
+                self._copy(connection, list(part))
+            self._idle |= part & set(self._ledger.standings(part))
+
+    def total(self) -> int:
+        """How many records there are in the listing, folders too."""
+        with self._ledger.database.reading() as connection:
+            count: int = connection.execute(select(func.count()).select_from(listed)).scalar_one()
+        return count + len(self._folders)
 
     def counts(self) -> ListingCounts:
         """How many records there are of each kind."""
@@ -77,7 +112,7 @@ class Listing:
         ).select_from(listed)
         with self._ledger.database.reading() as connection:
             listed_count, to_do, new = connection.execute(statement).one()
-        return ListingCounts(to_do, new, listed_count - to_do - len(self._waiting))
+        return ListingCounts(to_do, new, listed_count - to_do - len(self._idle))
 
     def to_do(self) -> Iterator[tuple[SyncedRecord, bool]]:
         """The records to work on, in the API's order, and whether each one is new."""
@@ -98,10 +133,12 @@ class Listing:
             after = rows[-1].position
 
     def missing_count(self) -> tuple[int, int]:
-        """How many known records the API did not list, and how many are known."""
+        """How many records of the index the API did not list, and how many are in the index."""
+        in_index = records.c.chunk_count > 0
         with self._ledger.database.reading() as connection:
-            known = select(func.count()).where(self._is_known)
-            missing = select(func.count()).select_from(self._joined).where(self._is_missing)
+            known = select(func.count()).where(self._is_known, in_index)
+            missing = select(func.count()).select_from(self._joined)
+            missing = missing.where(self._is_missing, in_index)
             return (
                 connection.execute(missing).scalar_one(),
                 connection.execute(known).scalar_one(),
@@ -114,23 +151,23 @@ class Listing:
         with self._ledger.database.reading() as connection:
             return int(connection.execute(statement).scalar_one())
 
-    def missing(self) -> Iterator[list[tuple[str, str]]]:
-        """The ids and titles of known records that the API did not list, some at a time."""
+    def missing(self) -> Iterator[list[Missing]]:
+        """The known records that the API did not list, some at a time."""
         after = ""
         while True:
             statement = (
-                select(records.c.record_id, records.c.title)
+                select(*(records.c[name] for name in Missing._fields))
                 .select_from(self._joined)
                 .where(self._is_missing, records.c.record_id > after)
                 .order_by(records.c.record_id)
                 .limit(_ROWS_AT_ONCE)
             )
             with self._ledger.database.reading() as connection:
-                found = [(row.record_id, row.title) for row in connection.execute(statement)]
+                found = [Missing(*row) for row in connection.execute(statement)]
             if not found:
                 return
             yield found
-            after = found[-1][0]
+            after = found[-1].record_id
 
     @property
     def _is_known(self) -> Any:
@@ -150,8 +187,11 @@ class Listing:
         for record in found.values():
             self._position += 1
             standing = known.get(record.id)
+            self._idle.discard(record.id)
             if standing and not self._anew and not self._is_to_do(record, standing):
                 unchanged.append(record.id)
+                if standing.state != State.INDEXED:
+                    self._idle.add(record.id)
                 continue
             rows.append(
                 {
@@ -171,12 +211,20 @@ class Listing:
                 connection.execute(statement, rows)
 
     def _is_to_do(self, record: SyncedRecord, standing: Standing) -> bool:
-        version = record_version(record)
-        self._waiting.discard(record.id)
+        if self._again is not None and self._again.has(record):
+            return True
+        version = self._version(record)
         if standing.waits(version, self._now):
-            self._waiting.add(record.id)
             return False
-        return not standing.is_indexed(version) or _may_differ_unseen(record)
+        return not standing.is_indexed(version) or may_differ_unseen(record)
+
+    def _is_folder(self, record: SyncedRecord) -> bool:
+        if not record.is_folder:
+            return False
+        self._folders.add(record.id)
+        if self._again is not None:
+            self._again.note_folder(record)
+        return True
 
     def _copy(self, connection: Connection, record_ids: Sequence[str]) -> None:
         """Notes records that need nothing, without sending a row for each."""
@@ -203,32 +251,6 @@ class Listing:
         self.close()
 
 
-def record_version(record: SyncedRecord) -> str:
-    """A digest of all of a record that its document depends on; its permissions are not."""
-    parts = record.model_dump(mode="json", include=_VERSION_FIELDS)
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def title_of(record: SyncedRecord) -> str:
-    """What people call a record."""
-    if _is_file(record):
-        return str(record.data.get("name") or record.source_id or record.id)
-    return record_title(record)
-
-
 def _as_text(record: SyncedRecord) -> str:
     # Unlike pydantic, this takes half a character as well.
     return json.dumps(record.model_dump(mode="json"))
-
-
-def _may_differ_unseen(record: SyncedRecord) -> bool:
-    """Whether its content can change while the record stays: a file's, unless it says of what."""
-    return (
-        record.updated_at is None
-        and _is_file(record)
-        and not any(record.data.get(name) for name in _DIGESTS)
-    )
-
-
-def _is_file(record: SyncedRecord) -> bool:
-    return object_type_for(record.sync_type) == "file"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from managed_sync.errors import IndexLockedError
+from managed_sync.errors import IndexingError, IndexLockedError
 from managed_sync.indexing.ledger import PipelineLedger
 from managed_sync.indexing.ledger_database import ADVISORY_LOCKS
 
@@ -108,7 +108,13 @@ class _FileLock:
         with _guard:
             if self._path in _held_here:
                 return False
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            except OSError as error:
+                raise IndexingError(
+                    f"The lock {self._path} cannot be opened ({error.strerror}); make room on the "
+                    f"disk, or give this user the right to write there."
+                ) from None
             try:
                 _lock_file(self._descriptor)
             except OSError:

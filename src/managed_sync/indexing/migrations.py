@@ -10,16 +10,17 @@ import json
 from collections.abc import Callable, Collection
 from itertools import groupby
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from managed_sync.indexing.tables import pipelines, records
 
 __all__ = ["LAYOUT", "bring_up_to_date", "layout_of_others"]
 
-LAYOUT = 2
+LAYOUT = 3
 
 _NONE = 0
 _WITHOUT_A_NUMBER = 1
+_WITHOUT_USERS = 2
 _ROWS_AT_ONCE = 500
 
 
@@ -77,4 +78,14 @@ def _from_rows_of_chunks(connection: Connection) -> None:
         connection.execute(text(f"DROP TABLE {table}"))
 
 
-_STEPS: dict[int, Callable[[Connection], None]] = {_WITHOUT_A_NUMBER: _from_rows_of_chunks}
+def _add_the_connected_user(connection: Connection) -> None:
+    """Adds the column, unless the tables were made just now; empty, it is filled by a run."""
+    columns = {column["name"] for column in inspect(connection).get_columns(pipelines.name)}
+    if "connected_user" not in columns:
+        connection.execute(text(f"ALTER TABLE {pipelines.name} ADD COLUMN connected_user TEXT"))
+
+
+_STEPS: dict[int, Callable[[Connection], None]] = {
+    _WITHOUT_A_NUMBER: _from_rows_of_chunks,
+    _WITHOUT_USERS: _add_the_connected_user,
+}

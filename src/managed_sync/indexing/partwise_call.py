@@ -5,7 +5,6 @@ So the items that the target refuses end up alone, each with its reason, and the
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,10 +14,11 @@ from managed_sync.errors import IndexingError
 
 if TYPE_CHECKING:
     from managed_sync.indexing.persistent_target import PersistentTarget
+from managed_sync.logs import get_logger
 
 __all__ = ["Call", "Item", "PartwiseCall", "reason_of"]
 
-_logger = logging.getLogger("managed_sync.indexing")
+_logger = get_logger("managed_sync.indexing")
 
 _LONGEST_REASON = 300
 # So many chunks of an object fail before the rest of it is left to another run.

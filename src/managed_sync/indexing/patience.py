@@ -16,11 +16,13 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from managed_sync.errors import ConfigurationError, IndexingError
 
 __all__ = ["CallTimeoutError", "Retries", "TimedCalls", "is_limited", "requested_wait"]
+
+T = TypeVar("T")
 
 _TOO_MANY_REQUESTS = frozenset({429, 529})
 _NAMES = re.compile(r"rate_?limit|too_?many_?requests|throttl|resource_?exhausted", re.IGNORECASE)
@@ -128,6 +130,16 @@ class TimedCalls:
             raise self._timeout()
         self._running = None
         future.result()
+
+    def value(self, call: Callable[[], T]) -> T:
+        """Makes a call that returns something.
+
+        Raises:
+            CallTimeoutError: It, or another one that was given up before it, still runs.
+        """
+        found: list[T] = []
+        self(lambda: found.append(call()))
+        return found[0]
 
     def _timeout(self) -> CallTimeoutError:
         return CallTimeoutError(

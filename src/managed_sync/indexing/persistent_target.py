@@ -10,7 +10,6 @@ What this module promises:
 
 from __future__ import annotations
 
-import logging
 import threading
 import uuid
 from collections import Counter
@@ -18,7 +17,7 @@ from collections.abc import Callable, Sequence, Set
 
 from managed_sync.documents import Chunk
 from managed_sync.documents.source_document import Metadata
-from managed_sync.errors import IndexingError
+from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing.partwise_call import Call, Item, PartwiseCall, reason_of
 from managed_sync.indexing.patience import (
     CallTimeoutError,
@@ -29,10 +28,11 @@ from managed_sync.indexing.patience import (
 )
 from managed_sync.indexing.targets import EmbeddingTarget, IndexTarget, RelabelingTarget
 from managed_sync.indexing.vectors import Vector, similarity
+from managed_sync.logs import get_logger
 
 __all__ = ["PROBE_ID", "PersistentTarget", "Retries", "Stopped"]
 
-_logger = logging.getLogger("managed_sync.indexing")
+_logger = get_logger("managed_sync.indexing")
 
 _PROBE_TEXT = "The quick brown fox jumps over the lazy dog."
 # Of a chunk that a target must take; it is in the index only while that is tried.
@@ -63,6 +63,7 @@ class PersistentTarget:
             since the index took nothing any more.
         relabeling: The target, if it can change metadata without embedding.
         embedded_text: What of a chunk goes into its vector, if the target says so.
+        calls: Makes the calls, in time if they are timed.
         has_left_probe: Whether the chunk ``PROBE_ID`` may still be in the index.
     """
 
@@ -79,7 +80,7 @@ class PersistentTarget:
         self._batch_size = batch_size
         self._retries = retries
         self._stop = stop
-        self._calls = calls or TimedCalls(retries.call_timeout)
+        self.calls = calls or TimedCalls(retries.call_timeout)
         self.left_out: set[str] = set()
         self.has_left_probe = False
         self._out_of_order: IndexingError | None = None
@@ -158,10 +159,10 @@ class PersistentTarget:
 
         No cache around the model is asked. A model whose vectors are random has none.
         """
-        if self._embedding is None:
+        embedding, probe = self._embedding, _probe({})
+        if embedding is None:
             return None
-        probe = _probe({})
-        first, second = self._embedding.embed([probe, probe], cached=False)
+        first, second = self.calls.value(lambda: embedding.embed([probe, probe], cached=False))
         self._probe_vector = first
         return first if similarity(first, second) > _SAME else None
 
@@ -210,7 +211,10 @@ class PersistentTarget:
         left = self._retries.attempts if attempts is None else attempts
         while True:
             try:
-                self._calls(call)
+                self.calls(call)
+            except ConfigurationError:
+                # No part of it would fare better.
+                raise
             except Exception as error:  # noqa: BLE001 - a store may raise anything
                 if is_limited(error):
                     asked = requested_wait(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -9,6 +10,8 @@ from managed_sync.indexing.report import IndexProgress, Phase
 from managed_sync.indexing.writer import Tally
 
 __all__ = ["ProgressMeter"]
+
+_logger = logging.getLogger("managed_sync.indexing")
 
 _SECONDS_BETWEEN = 0.1
 
@@ -43,17 +46,21 @@ class ProgressMeter:
         if phase == self._phase and now - self._told_at < _SECONDS_BETWEEN:
             return
         self._phase, self._told_at = phase, now
-        self._tell(
-            IndexProgress(
-                phase=phase,
-                listed=self.listed,
-                done=self.done,
-                total=self.to_do,
-                failed=self._tally.failed,
-                deleted=self._tally.deleted,
-                chunks_embedded=self._tally.chunks_embedded,
-                chunks_reused=self._tally.chunks_reused,
-                bytes=self._tally.bytes,
-                seconds=now,
-            )
+        progress = IndexProgress(
+            phase=phase,
+            listed=self.listed,
+            done=self.done,
+            total=self.to_do,
+            failed=self._tally.failed,
+            deleted=self._tally.deleted,
+            chunks_embedded=self._tally.chunks_embedded,
+            chunks_reused=self._tally.chunks_reused,
+            bytes=self._tally.bytes,
+            seconds=now,
         )
+        try:
+            self._tell(progress)
+        except Exception:
+            # A run must not end for its display; to stop it there is an event.
+            _logger.exception("on_progress failed and is not called any more; the run goes on.")
+            self._tell = None

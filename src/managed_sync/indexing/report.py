@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
-__all__ = ["IndexProgress", "IndexReport", "Phase", "PlannedChange", "RecordFailure"]
+__all__ = [
+    "IndexProgress",
+    "IndexReport",
+    "Phase",
+    "PlannedChange",
+    "RecordFailure",
+    "SkippedRecord",
+]
 
 Phase: TypeAlias = Literal["comparing", "indexing", "deleting", "done"]
 
@@ -24,6 +31,18 @@ class RecordFailure(NamedTuple):
     reason: str
     attempts: int
     retry_at: float | None
+
+
+class SkippedRecord(NamedTuple):
+    """A record that has no text to index: an empty file, a picture.
+
+    Attributes:
+        reason: One sentence that names the record and says what it is.
+    """
+
+    record_id: str
+    title: str
+    reason: str
 
 
 class PlannedChange(NamedTuple):
@@ -74,11 +93,16 @@ class IndexReport:
         deleted: Records removed, since the source no longer has them.
         failed: Every record that is not in the index in its present version, those too that are not
             tried again yet; what the index held of them is still there.
+        skipped: Every record that has no text to index.
+        unconfirmed: The ids of records that seem to be gone without the API confirming it: what the
+            index holds of them is still there.
+        unlisted: How many records the API counts and did not list, though it was asked twice.
         chunks_embedded: Chunks embedded and written.
         chunks_reused: Chunks of changed records that were in the index with the same text.
         bytes: Text that came out of the records that were loaded, in UTF-8.
         seconds: How long it took.
-        complete: Whether the run came to its end; ``False`` if it was told to stop.
+        complete: Whether the run came to its end, and saw all records that the API counts;
+            ``False`` if it was told to stop, or if there are ``unlisted`` ones.
         changes_only: Whether the API was asked only for what changed since the run before. Then
             deletions were not looked for.
         dry_run: Whether it only looked. Then the counts say what a run would do, and ``updated``
@@ -91,6 +115,9 @@ class IndexReport:
     unchanged: int = 0
     deleted: int = 0
     failed: tuple[RecordFailure, ...] = ()
+    skipped: tuple[SkippedRecord, ...] = ()
+    unconfirmed: tuple[str, ...] = ()
+    unlisted: int = 0
     chunks_embedded: int = 0
     chunks_reused: int = 0
     bytes: int = 0

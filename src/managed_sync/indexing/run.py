@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import NamedTuple, Protocol
 
-from managed_sync.documents import Chunk, LoadFailure, SourceDocument
+from managed_sync.documents import Chunk, LoadFailure, SourceDocument, record_metadata
 from managed_sync.errors import (
+    AnotherUserError,
     ApiError,
     BadRequestError,
     DeletionsWithheldError,
     EmptyContentError,
     NotFoundError,
+    NotTextError,
 )
-from managed_sync.indexing.changes import Work
+from managed_sync.indexing.absence import Absence, Guard
+from managed_sync.indexing.changes import Work, digest_of
+from managed_sync.indexing.entries import Entry, SetAside
 from managed_sync.indexing.feed import Feed
-from managed_sync.indexing.ledger import PipelineLedger
-from managed_sync.indexing.listing import Listing, record_version, title_of
+from managed_sync.indexing.ledger import PipelineLedger, storable
+from managed_sync.indexing.listing import Listing, Missing
 from managed_sync.indexing.persistent_target import PersistentTarget, Stopped
 from managed_sync.indexing.progress import ProgressMeter
 from managed_sync.indexing.report import IndexProgress, IndexReport, PlannedChange
+from managed_sync.indexing.selection import Selection
+from managed_sync.indexing.single_records import SingleRecords
+from managed_sync.indexing.versions import Version
 from managed_sync.indexing.writer import Writer
-from managed_sync.models import SyncedRecord
+from managed_sync.models import SyncedRecord, SyncState
 
 __all__ = ["RecordLoader", "Run"]
+
+_logger = logging.getLogger("managed_sync.indexing")
 
 _MOST_PLANNED_CHANGES = 1_000
 _TITLES_IN_A_MESSAGE = 5
@@ -58,6 +68,7 @@ class Run:
         loader: Turns them into documents.
         target: The index.
         split: Cuts documents.
+        version: Gives a record's version.
         tell: Called with the progress.
         stop: Ends the run after what is under way, when it is set.
     """
@@ -70,6 +81,7 @@ class Run:
         target: PersistentTarget,
         split: Callable[[SourceDocument], Sequence[Chunk]],
         *,
+        version: Version,
         tell: Callable[[IndexProgress], None] | None,
         stop: threading.Event,
     ) -> None:
@@ -80,84 +92,111 @@ class Run:
         self._meter = ProgressMeter(self._writer.tally, tell)
         self._stop = stop
         self._expected: dict[str, _Expected] = {}
+        self._version = version
+        self._absence = Absence(feed, ledger)
+        self._unconfirmed: list[str] = []
+        self._unlisted = 0
+        self._user: str | None = None
 
     def compare_all(
-        self, *, most_missing: float | None, fewest_missing: int, patient: bool
+        self, guard: Guard, *, patient: bool, again: Selection | None = None
     ) -> IndexReport:
         """Indexes what changed, and removes what a whole listing lacks.
 
         Args:
+            guard: How much may be deleted.
             patient: Whether what failed waits until its time has come.
-            most_missing: The share of the known records that may be missing; ``None`` for all.
-            fewest_missing: So few may be missing whatever their share is.
+            again: Records to read again though they did not change.
 
         Raises:
-            DeletionsWithheldError: More are missing.
+            DeletionsWithheldError: More is missing.
         """
         compared_at = time.time()
-        with Listing(self._ledger, patient=patient) as listing:
+        with Listing(self._ledger, self._version, again=again, patient=patient) as listing:
             try:
-                self._list(listing, self._feed.everything())
+                refused = self._list_everything(listing, guard)
+                self._put_aside_malformed(listing)
+                if again is not None:
+                    again.raise_if_unused(str(self._ledger.pipeline))
                 self._index(listing)
-                missing, known = listing.missing_count()
-                share = missing / known if known else 0
-                if most_missing is not None and missing >= fewest_missing and share > most_missing:
-                    raise self._withheld(listing, missing, known)
-                self._delete([record_id for record_id, _ in page] for page in listing.missing())
+                if refused:
+                    raise self._withheld(listing)
+                self._delete([each.record_id for each in page] for page in listing.missing())
             except Stopped:
                 return self._report(listing, complete=False)
             self._ledger.set_notes(cursor=self._feed.resume_cursor, compared_at=compared_at)
             return self._report(listing)
 
-    def resume(self, cursor: str) -> IndexReport | None:
+    def resume(self, cursor: str, guard: Guard) -> IndexReport | None:
         """Indexes what changed since the cursor; ``None`` if the API does not take it any more."""
-        gone: list[str] = []
         due = self._ledger.due(time.time())
-        with Listing(self._ledger) as listing:
+        with Listing(self._ledger, self._version) as listing:
             try:
                 try:
                     self._list(listing, self._feed.changes(cursor))
                 except (BadRequestError, NotFoundError):
                     return None
-                self._list(listing, self._feed.single(due, gone))
+                self._put_aside_malformed(listing)
+                single = self._look(listing, due)
+                self._put_aside(single.failed)
                 self._index(listing)
-                self._delete([gone])
+                self._delete_single(listing, single.gone, guard)
             except Stopped:
                 return self._report(listing, complete=False, changes_only=True)
             self._ledger.set_notes(cursor=self._feed.resume_cursor)
             return self._report(listing, changes_only=True)
 
-    def apply(self, record_ids: Collection[str]) -> IndexReport:
-        """Brings single records up to date with what the API says of each now."""
-        gone: list[str] = []
-        with Listing(self._ledger) as listing:
+    def apply(
+        self, record_ids: Collection[str], guard: Guard, *, expected: Collection[str] = ()
+    ) -> IndexReport:
+        """Brings single records up to date with what the API says of each now.
+
+        Args:
+            record_ids: The records' ids.
+            guard: How much may be deleted.
+            expected: Those that should be there: one that is not stays until it is asked for again.
+
+        Raises:
+            ApiError: None could be read; or the API cannot be used, and others were applied.
+            DeletionsWithheldError: More is gone than may be deleted.
+        """
+        with Listing(self._ledger, self._version, anew=True, patient=False) as listing:
             try:
-                self._list(listing, self._feed.single(record_ids, gone))
+                single = self._look(listing, record_ids)
+                self._put_aside(single.aside())
                 self._index(listing)
-                self._delete([gone])
+                self._unconfirmed += [each for each in single.gone if each in expected]
+                gone = [each for each in single.gone if each not in expected]
+                self._delete_single(listing, gone, guard)
             except Stopped:
                 return self._report(listing, complete=False)
+            single.raise_what_concerns_all()
             return self._report(listing)
 
-    def look(self, *, anew: bool) -> IndexReport:
+    def look(self, guard: Guard, *, anew: bool, again: Selection | None = None) -> IndexReport:
         """Compares only.
 
         Args:
+            guard: How much may be deleted.
             anew: Whether every record would be indexed, whatever its version is.
+            again: Records that would be, though they did not change.
         """
-        with Listing(self._ledger, anew=anew) as listing:
-            self._list(listing, self._feed.everything())
+        with Listing(self._ledger, self._version, anew=anew, again=again) as listing:
+            self._list_everything(listing, guard)
+            if again is not None:
+                again.raise_if_unused(str(self._ledger.pipeline))
             counts = listing.counts()
             missing, _ = listing.missing_count()
             planned = chain(
                 (
-                    PlannedChange("add" if is_new else "update", record.id, title_of(record))
+                    PlannedChange("add" if is_new else "update", record.id, self._title(record))
                     for record, is_new in listing.to_do()
                 ),
                 (
-                    PlannedChange("delete", record_id, title)
+                    PlannedChange("delete", each.record_id, each.title)
                     for page in listing.missing()
-                    for record_id, title in page
+                    for each in page
+                    if each.chunk_count
                 ),
             )
             return IndexReport(
@@ -166,18 +205,134 @@ class Run:
                 unchanged=counts.unchanged,
                 deleted=missing,
                 failed=tuple(self._ledger.failures()),
+                skipped=tuple(self._ledger.skipped()),
+                unconfirmed=tuple(self._unconfirmed),
+                unlisted=self._unlisted,
                 seconds=self._meter.seconds,
+                complete=not self._unlisted,
                 dry_run=True,
                 changes=tuple(islice(planned, _MOST_PLANNED_CHANGES)),
             )
+
+    def _list_everything(self, listing: Listing, guard: Guard) -> bool:
+        """Lists all records, and asks for each that is missing; whether too many are missing."""
+        self._list(listing, self._feed.everything())
+        self._check_user()
+        counted = self._counted()
+        total = listing.total() + len(self._feed.malformed)
+        if counted > total:
+            # Records move between pages while these are read, and pages lose their cursors.
+            self._list(listing, self._feed.everything())
+            total = listing.total() + len(self._feed.malformed)
+        # What cannot be read is there, whatever it is.
+        listing.keep([each.record_id for each in self._malformed()])
+        refused = guard.refuses(*listing.missing_count())
+        if not refused:
+            total += self._find_missing(listing, total)
+        self._unlisted = max(0, counted - total)
+        return refused
+
+    def _counted(self) -> int:
+        """How many records the API counts; 0 if it does not say, or is still at it."""
+        try:
+            status = self._feed.status()
+        except ApiError as error:
+            _logger.warning("The records of %s were not counted: %s", self._ledger.pipeline, error)
+            return 0
+        if status is None or status.status is not SyncState.IDLE:
+            return 0
+        return status.record_count
+
+    def _find_missing(self, listing: Listing, listed: int) -> int:
+        """Asks for what the listing lacks, and keeps all that is not certainly gone.
+
+        Returns how many records are there though they were not listed.
+        """
+        if not self._feed.can_look:
+            return 0
+        gone: list[str] = []
+        found = 0
+        for page in listing.missing():
+            self._stop_if_told()
+            # Where nothing is in the index, nothing can be lost.
+            in_index = [each.record_id for each in page if each.chunk_count]
+            for look in self._feed.look(in_index):
+                if look.record is not None:
+                    found += sum(1 for _ in listing.add([look.record]))
+                elif look.is_gone or look.is_elsewhere:
+                    gone.append(look.record_id)
+                else:
+                    self._keep(listing, [look.record_id])
+        if gone and not self._absence.is_believable(set(gone), listed=listed):
+            self._keep(listing, gone)
+        return found
+
+    def _keep(self, listing: Listing, record_ids: Sequence[str]) -> None:
+        listing.keep(record_ids)
+        self._unconfirmed += record_ids
+
+    def _look(self, listing: Listing, record_ids: Collection[str]) -> SingleRecords:
+        """Asks for single records, and lists those that are there."""
+        single = SingleRecords(list(self._feed.look(record_ids)))
+        self._check_user()
+        self._list(listing, single.records)
+        return single
+
+    def _delete_single(self, listing: Listing, gone: Sequence[str], guard: Guard) -> None:
+        known = self._ledger.entries(gone)
+        in_index = {each.record_id for each in known.values() if each.chunks}
+        self._delete([[record_id for record_id in known if record_id not in in_index]])
+        if not in_index:
+            return
+        _, count = listing.missing_count()
+        if guard.refuses(len(in_index), count):
+            raise self._withheld(listing, [known[each] for each in sorted(in_index)], count)
+        if self._absence.is_believable(in_index):
+            self._delete([sorted(in_index)])
+        else:
+            self._unconfirmed += sorted(in_index)
+
+    def _check_user(self) -> None:
+        """Refuses to compare what one user may see with what another one may.
+
+        Raises:
+            AnotherUserError: The index was made with another user's token.
+        """
+        user, before = self._feed.connected_user, self._ledger.note("connected_user")
+        if user is None or user == before:
+            return
+        if before is not None:
+            raise AnotherUserError(str(self._ledger.pipeline), before=before, now=user)
+        self._user = user
+
+    def _malformed(self) -> list[SetAside]:
+        aside = []
+        for each in self._feed.malformed:
+            named = storable(each.id) if each.id else f"(without an id: {digest_of(each.reason)})"
+            aside.append(SetAside(named, each.reason, f"malformed {digest_of(each.reason)}"))
+        return aside
+
+    def _put_aside_malformed(self, listing: Listing) -> None:
+        aside = self._malformed()
+        self._put_aside(aside)
+        listing.keep([each.record_id for each in aside])
+
+    def _put_aside(self, aside: Sequence[SetAside]) -> None:
+        for each in aside:
+            _logger.warning("Put aside: %s: %s", each.record_id, each.reason)
+        self._ledger.put_aside(aside)
+        self._writer.tally.failed += len(aside)
+
+    def _stop_if_told(self) -> None:
+        if self._stop.is_set():
+            raise Stopped
 
     def _list(self, listing: Listing, records: Iterable[SyncedRecord]) -> None:
         self._meter.tell("comparing")
         for count in listing.add(records):
             self._meter.listed = count
             self._meter.tell("comparing")
-            if self._stop.is_set():
-                raise Stopped
+            self._stop_if_told()
 
     def _index(self, listing: Listing) -> None:
         self._meter.to_do = listing.counts().to_do
@@ -192,14 +347,15 @@ class Run:
             self._writer.flush()
             raise
         self._writer.flush()
-        if self._stop.is_set():
-            raise Stopped
+        self._stop_if_told()
 
     def _handed_out(self, listing: Listing) -> Iterator[SyncedRecord]:
         for record, is_new in listing.to_do():
             if self._stop.is_set():
                 return
-            self._expected[record.id] = _Expected(record_version(record), title_of(record), is_new)
+            self._expected[record.id] = _Expected(
+                self._version(record), self._title(record), is_new
+            )
             yield record
 
     def _work(self, loaded: SourceDocument | LoadFailure) -> Work:
@@ -210,7 +366,7 @@ class Run:
             loaded.record_id,
             *self._expected.pop(loaded.record_id),
             reason=loaded.reason,
-            is_empty=isinstance(loaded.error, EmptyContentError),
+            is_empty=isinstance(loaded.error, EmptyContentError | NotTextError),
         )
 
     def _delete(self, pages: Iterable[Sequence[str]]) -> None:
@@ -218,20 +374,32 @@ class Run:
             self._meter.tell("deleting")
             self._writer.remove(record_ids)
 
-    def _withheld(self, listing: Listing, missing: int, known: int) -> DeletionsWithheldError:
-        first = next(listing.missing())[:_TITLES_IN_A_MESSAGE]
+    def _withheld(
+        self, listing: Listing, gone: Sequence[Entry | Missing] = (), known: int = 0
+    ) -> DeletionsWithheldError:
+        count = len(gone)
+        if not gone:
+            count, known = listing.missing_count()
+            gone = [each for each in next(listing.missing()) if each.chunk_count]
         return DeletionsWithheldError(
             str(self._ledger.pipeline),
-            count=missing,
+            count=count,
             known=known,
-            titles=[title for _, title in first],
+            titles=[each.title for each in gone[:_TITLES_IN_A_MESSAGE]],
             report=self._report(listing),
         )
+
+    def _title(self, record: SyncedRecord) -> str:
+        """What its document will be called, as far as the loader says so."""
+        title = getattr(self._loader, "title", None)
+        return str(title(record)) if callable(title) else record_metadata.title(record)
 
     def _report(
         self, listing: Listing, *, complete: bool = True, changes_only: bool = False
     ) -> IndexReport:
         self._meter.tell("done")
+        if self._user is not None:
+            self._ledger.set_notes(connected_user=self._user)
         counts, tally = listing.counts(), self._writer.tally
         # What the API does not name where it was asked for changes has not changed.
         unlisted = listing.unlisted_count() if changes_only else 0
@@ -241,10 +409,13 @@ class Run:
             unchanged=counts.unchanged + unlisted + tally.unchanged,
             deleted=tally.deleted,
             failed=tuple(self._ledger.failures()),
+            skipped=tuple(self._ledger.skipped()),
+            unconfirmed=tuple(self._unconfirmed),
+            unlisted=self._unlisted,
             chunks_embedded=tally.chunks_embedded,
             chunks_reused=tally.chunks_reused,
             bytes=tally.bytes,
             seconds=self._meter.seconds,
-            complete=complete,
+            complete=complete and not self._unlisted,
             changes_only=changes_only,
         )

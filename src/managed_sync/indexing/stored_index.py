@@ -10,6 +10,7 @@ from managed_sync.documents import Chunk
 from managed_sync.errors import ManagedSyncError
 from managed_sync.indexing.changes import is_without_text, mark_of, text_mark
 from managed_sync.indexing.entries import Entry, State
+from managed_sync.indexing.patience import TimedCalls
 from managed_sync.indexing.targets import (
     EmbeddingTarget,
     IndexTarget,
@@ -69,9 +70,11 @@ class StoredIndex:
 
     Args:
         target: The index.
+        calls: Makes the calls.
     """
 
-    def __init__(self, target: IndexTarget) -> None:
+    def __init__(self, target: IndexTarget, calls: TimedCalls) -> None:
+        self._calls = calls
         self._target = target
         self._readable = target if isinstance(target, ReadableTarget) else None
         self._inspectable = target if isinstance(target, InspectableTarget) else None
@@ -107,12 +110,12 @@ class StoredIndex:
         embedding = self._embedding
         if embedding is None or self._readable is None or not embedding.can_embed:
             return None
-        stored = self._readable.read(chunk_ids, vectors=True) or []
+        stored = self._read(chunk_ids, vectors=True) or []
         kept = [(each, _as_chunk(each)) for each in stored if each.vector is not None]
         known = [(each, chunk) for each, chunk in kept if chunk is not None]
         if not known:
             return None
-        vectors = embedding.embed([chunk for _, chunk in known])
+        vectors = self._calls.value(lambda: embedding.embed([chunk for _, chunk in known]))
         return [
             each.chunk_id
             for (each, _), vector in zip(known, vectors, strict=True)
@@ -121,7 +124,7 @@ class StoredIndex:
 
     def names(self, chunk_id: str) -> Mapping[str, str] | None:
         """The project, integration and sync type that a chunk in the index bears."""
-        for chunk in (self._readable.read([chunk_id]) if self._readable else None) or ():
+        for chunk in self._read([chunk_id]) or ():
             names = ("project_id", "integration", "sync_type")
             if chunk.metadata and all(name in chunk.metadata for name in names):
                 return {name: str(chunk.metadata[name]) for name in names}
@@ -129,30 +132,41 @@ class StoredIndex:
 
     def count(self, names: Mapping[str, str]) -> int | None:
         """How many chunks have this metadata; ``None`` if the store cannot say."""
-        return self._readable.count(names) if self._readable else None
+        readable = self._readable
+        return self._calls.value(lambda: readable.count(names)) if readable else None
 
     def unknown(self, names: Mapping[str, str], known: Collection[str]) -> list[str] | None:
         """The chunks with this metadata that are not known; ``None`` if the store cannot say."""
-        held = self._inspectable.chunk_ids(names) if self._inspectable else None
-        # All of it first: what follows may remove from the store that is being read.
-        return None if held is None else sorted({key for key in held if key not in known})
+        inspectable = self._inspectable
+
+        def listed() -> set[str] | None:
+            # All of it first: what follows may remove from the store that is being read.
+            held = inspectable.chunk_ids(names) if inspectable else None
+            return None if held is None else set(held)
+
+        held = self._calls.value(listed)
+        return None if held is None else sorted(key for key in held if key not in known)
 
     def records_of(self, chunk_ids: Sequence[str]) -> Iterator[tuple[str, str]]:
         """Chunks in the index with the records that their metadata names."""
         for start in range(0, len(chunk_ids), _CHUNKS_AT_ONCE):
-            stored = self._readable and self._readable.read(
-                chunk_ids[start : start + _CHUNKS_AT_ONCE]
-            )
-            for chunk in stored or ():
+            for chunk in self._read(chunk_ids[start : start + _CHUNKS_AT_ONCE]) or ():
                 record_id = (chunk.metadata or {}).get("record_id")
                 if isinstance(record_id, str):
                     yield chunk.chunk_id, record_id
 
     def _stored(self, ids: Sequence[str]) -> Sequence[StoredChunk] | None:
         if self._readable is not None:
-            return self._readable.read(ids)
-        held = self._inspectable.held(ids) if self._inspectable else None
+            return self._read(ids)
+        inspectable = self._inspectable
+        held = self._calls.value(lambda: inspectable.held(ids)) if inspectable else None
         return None if held is None else [StoredChunk(key, "", None) for key in sorted(held)]
+
+    def _read(self, ids: Sequence[str], *, vectors: bool = False) -> Sequence[StoredChunk] | None:
+        readable = self._readable
+        if readable is None:
+            return None
+        return self._calls.value(lambda: readable.read(ids, vectors=vectors))
 
     def _certain_mark(self, stored: StoredChunk, mark: str | None) -> str | None:
         """As much of a mark as is true of a stored chunk."""

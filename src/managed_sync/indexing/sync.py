@@ -3,8 +3,8 @@
 What this module promises:
 
 - New chunks are written before the old ones of the same record are removed.
-- Nothing is removed unless the API listed the whole pipeline without it, or says of the single
-  record that it is gone.
+- Nothing is removed unless the API itself says of the single record that it is gone, and shows
+  that it sees the pipeline. What only is missing in a listing stays.
 - A record that cannot be read stays in the index as it was, and is tried again by a later run.
 - A run that stops anywhere is finished by the next one.
 """
@@ -12,7 +12,6 @@ What this module promises:
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -20,7 +19,8 @@ from functools import partial
 from pathlib import Path
 
 from managed_sync.documents import Chunker, DocumentLoader, RecordSource
-from managed_sync.errors import ConfigurationError, SettingsChangedError
+from managed_sync.errors import ConfigurationError, ForbiddenError, SettingsChangedError
+from managed_sync.indexing.absence import Guard
 from managed_sync.indexing.entries import Pipeline
 from managed_sync.indexing.feed import Feed
 from managed_sync.indexing.fingerprint import differences, fingerprint, says_more, with_vector
@@ -28,15 +28,18 @@ from managed_sync.indexing.ledger import Ledger, PipelineLedger
 from managed_sync.indexing.locks import locked
 from managed_sync.indexing.patience import Retries, TimedCalls
 from managed_sync.indexing.persistent_target import PersistentTarget
-from managed_sync.indexing.report import IndexProgress, IndexReport
+from managed_sync.indexing.report import IndexProgress, IndexReport, RecordFailure
 from managed_sync.indexing.run import RecordLoader, Run
+from managed_sync.indexing.selection import Selection
 from managed_sync.indexing.targets import IndexTarget
 from managed_sync.indexing.vectors import Vector
 from managed_sync.indexing.verification import Verification, VerificationReport
+from managed_sync.indexing.versions import Version, version_of
+from managed_sync.logs import get_logger
 
 __all__ = ["IndexSync"]
 
-_logger = logging.getLogger("managed_sync.indexing")
+_logger = get_logger("managed_sync.indexing")
 
 _DAY = 24 * 3600.0
 _FEWEST_MISSING = 20
@@ -59,9 +62,12 @@ class IndexSync:
             can list what changed since the last run, as the hosted one can: only that finds
             deletions. By default a day; 0 means that every run does.
         retries: How often a target that fails is asked again.
+        version: What counts as another version of a record: a function that gives its version as
+            a string, or names of fields of its data that do not count. By default everything counts
+            but links that sources make anew for each listing.
 
     Raises:
-        ConfigurationError: A number makes no sense.
+        ConfigurationError: An argument makes no sense.
 
     Examples:
         ```python
@@ -83,6 +89,7 @@ class IndexSync:
         most_deletions: float = 0.3,
         full_comparison_every: float = _DAY,
         retries: Retries | None = None,
+        version: Version | Collection[str] | None = None,
     ) -> None:
         if batch_size < 1 or not 0 <= most_deletions <= 1 or full_comparison_every < 0:
             raise ConfigurationError(
@@ -93,13 +100,15 @@ class IndexSync:
         self._client = client
         self._target = target
         self._ledger_place = ledger
-        self._loader = loader or DocumentLoader(client)
+        # The listing has shown that the token is good: what it does not open is a single record.
+        self._loader = loader or DocumentLoader(client, of_one_record=[ForbiddenError])
         self._chunker = chunker or Chunker()
         self._batch_size = batch_size
         self._most_deletions = most_deletions
         self._full_comparison_every = full_comparison_every
         self._retries = retries or Retries()
         self._calls = TimedCalls(self._retries.call_timeout)
+        self._version = version_of(version)
 
     def run(
         self,
@@ -111,6 +120,7 @@ class IndexSync:
         allow_deletions: bool = False,
         rebuild: bool = False,
         full: bool = False,
+        again: Collection[str] = (),
         wait: float = 0.0,
         stop: threading.Event | None = None,
     ) -> IndexReport:
@@ -119,13 +129,16 @@ class IndexSync:
         Args:
             integration: Such as ``"googleDrive"``.
             sync_type: Such as ``"files"``.
-            on_progress: Called a few times a second.
+            on_progress: Called a few times a second. If it fails, that is logged, and the run goes
+                on without it.
             dry_run: Whether to compare only, and report what would be done.
             allow_deletions: Whether any share of the records may be deleted.
             rebuild: Whether to index every record anew, as after a change of the parser, the
                 chunker or the embedding model. Until it is through, the index holds old and new.
             full: Whether to compare everything even if the last full comparison was not long ago,
                 and to try at once again what failed.
+            again: Records to read again though they did not change, by id or by path in the source;
+                and folders, by path, with all below them, or by id.
             wait: Seconds to wait for another run on the same pipeline.
             stop: When this is set, the run ends after what is under way; its report says so.
 
@@ -133,29 +146,29 @@ class IndexSync:
             ApiError: The listing could not be read whole; nothing was removed.
             IndexLockedError: Another run works on the same pipeline.
             SettingsChangedError: The index was built with other settings.
+            AnotherUserError: The index was made with another connected user's token.
             DeletionsWithheldError: The listing lacks more records than seems right.
+            ConfigurationError: Nothing is called as ``again`` says.
             IndexingError: The index or the ledger failed; the next run goes on from there.
         """
         stop = stop or threading.Event()
+        guard = self._guard(allow_deletions=allow_deletions)
+        selection = Selection(again) if again else None
         pipeline = self._pipeline(integration, sync_type)
         with Ledger(self._ledger_place) as place:
             ledger = place.of(pipeline)
             run = self._new_run(ledger, on_progress, stop)
             if dry_run:
                 self._check_settings(ledger, rebuild=rebuild, write=False)
-                return run.look(anew=rebuild)
+                return run.look(guard, anew=rebuild, again=selection)
             with locked(ledger, wait=wait, stop=stop):
                 self._check_settings(ledger, rebuild=rebuild, write=True, try_model=True)
                 self._verification(ledger, stop).check_sample()
-                if not full and (cursor := self._cursor(ledger)):
-                    report = run.resume(cursor)
+                if not full and not again and (cursor := self._cursor(ledger)):
+                    report = run.resume(cursor, guard)
                     if report is not None:
                         return report
-                return run.compare_all(
-                    most_missing=None if allow_deletions else self._most_deletions,
-                    fewest_missing=_FEWEST_MISSING,
-                    patient=not full,
-                )
+                return run.compare_all(guard, patient=not full, again=selection)
 
     async def arun(
         self,
@@ -167,6 +180,7 @@ class IndexSync:
         allow_deletions: bool = False,
         rebuild: bool = False,
         full: bool = False,
+        again: Collection[str] = (),
         wait: float = 0.0,
         stop: threading.Event | None = None,
     ) -> IndexReport:
@@ -184,6 +198,7 @@ class IndexSync:
             allow_deletions=allow_deletions,
             rebuild=rebuild,
             full=full,
+            again=again,
             wait=wait,
             stop=stop,
         )
@@ -201,25 +216,34 @@ class IndexSync:
         *,
         integration: str,
         sync_type: str,
+        expected: Collection[str] = (),
+        allow_deletions: bool = False,
         wait: float = 60.0,
         stop: threading.Event | None = None,
     ) -> IndexReport:
         """Brings single records up to date, such as those that a webhook names.
 
-        Each one is read from the API: what is gone there is removed, whatever else was said of it.
-        So it does no harm to call this twice, late, or for records that did not change.
+        Each one is read from the API, with its content: so it does no harm to call this twice,
+        late, or for records that did not change. A record that is gone is removed if the API itself
+        says so and sees the pipeline's other records. One that cannot be read is put aside (see
+        ``failures``), and the others are not affected.
 
         Args:
             record_ids: The records' ids; those of other pipelines are left out.
             integration: Such as ``"googleDrive"``.
             sync_type: Such as ``"files"``.
+            expected: Those among them that should be there: one that is not stays, and is named in
+                the report's ``unconfirmed``, so that you can ask for it again.
+            allow_deletions: Whether any share of the records may be deleted.
             wait: Seconds to wait for another run on the same pipeline.
             stop: Ends it after what is under way, when it is set.
 
         Raises:
-            ApiError: A record could not be read.
+            ApiError: No record could be read, or the API cannot be used.
             IndexLockedError: Another run works on the same pipeline.
             SettingsChangedError: The index was built with other settings.
+            AnotherUserError: The index was made with another connected user's token.
+            DeletionsWithheldError: More records are gone than seems right.
             IndexingError: The index or the ledger failed.
         """
         stop = stop or threading.Event()
@@ -227,7 +251,78 @@ class IndexSync:
             ledger = place.of(self._pipeline(integration, sync_type))
             with locked(ledger, wait=wait, stop=stop):
                 self._check_settings(ledger, rebuild=False, write=True)
-                return self._new_run(ledger, None, stop).apply(dict.fromkeys(record_ids))
+                return self._new_run(ledger, None, stop).apply(
+                    dict.fromkeys(record_ids),
+                    self._guard(allow_deletions=allow_deletions),
+                    expected=expected,
+                )
+
+    def failures(self, *, integration: str, sync_type: str) -> list[RecordFailure]:
+        """Returns the records that are put aside, with the reasons.
+
+        Raises:
+            IndexingError: The ledger failed.
+        """
+        with Ledger(self._ledger_place) as place:
+            return place.of(self._pipeline(integration, sync_type)).failures()
+
+    def retry(
+        self,
+        record_ids: Collection[str] | None = None,
+        *,
+        integration: str,
+        sync_type: str,
+        wait: float = 60.0,
+        stop: threading.Event | None = None,
+    ) -> IndexReport:
+        """Tries records that are put aside again now, without waiting for their time.
+
+        Args:
+            record_ids: Some of them, or of those that were dismissed; by default all failures.
+            integration: Such as ``"googleDrive"``.
+            sync_type: Such as ``"files"``.
+            wait: Seconds to wait for another run on the same pipeline.
+            stop: Ends it after what is under way, when it is set.
+
+        Raises:
+            ManagedSyncError: As ``apply`` does.
+        """
+        names = {"integration": integration, "sync_type": sync_type}
+        if record_ids is None:
+            record_ids = [failure.record_id for failure in self.failures(**names)]
+        return self.apply(record_ids, **names, wait=wait, stop=stop)
+
+    def dismiss(
+        self,
+        record_ids: Collection[str] | None = None,
+        *,
+        integration: str,
+        sync_type: str,
+        wait: float = 60.0,
+    ) -> int:
+        """Gives records up that are put aside: they are neither tried nor reported any more.
+
+        What the index holds of them stays. A new version of such a record is indexed as any other.
+
+        Args:
+            record_ids: Some of them; by default all.
+            integration: Such as ``"googleDrive"``.
+            sync_type: Such as ``"files"``.
+            wait: Seconds to wait for another run on the same pipeline.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            IndexLockedError: Another run works on the same pipeline.
+            IndexingError: The ledger failed.
+        """
+        with Ledger(self._ledger_place) as place:
+            ledger = place.of(self._pipeline(integration, sync_type))
+            with locked(ledger, wait=wait):
+                if record_ids is None:
+                    record_ids = [failure.record_id for failure in ledger.failures()]
+                return ledger.dismiss(record_ids)
 
     def verify(
         self, *, integration: str, sync_type: str, repair: bool = False, wait: float = 0.0
@@ -244,24 +339,24 @@ class IndexSync:
         Raises:
             ApiError: The source could not be listed.
             IndexLockedError: Another run works on the same pipeline.
+            SettingsChangedError: It is to be repaired, and was built with other settings.
             IndexingError: The index or the ledger failed.
         """
         with Ledger(self._ledger_place) as place:
             ledger = place.of(self._pipeline(integration, sync_type))
             with locked(ledger, wait=wait):
+                if repair:
+                    self._check_settings(ledger, rebuild=False, write=True)
                 stop = threading.Event()
                 feed = Feed(self._client, ledger.pipeline)
                 run = self._new_run(ledger, None, stop, feed)
                 verification = self._verification(ledger, stop, feed)
-                report = verification.report(run.look(anew=False))
+                guard = self._guard(allow_deletions=False)
+                report = verification.report(run.look(guard, anew=False))
                 if not repair:
                     return report
                 verification.prepare_repair()
-                repaired = run.compare_all(
-                    most_missing=self._most_deletions,
-                    fewest_missing=_FEWEST_MISSING,
-                    patient=False,
-                )
+                repaired = self._new_run(ledger, None, stop, feed).compare_all(guard, patient=False)
                 return report.repaired_by(repaired)
 
     def _verification(
@@ -272,6 +367,9 @@ class IndexSync:
 
     def _pipeline(self, integration: str, sync_type: str) -> Pipeline:
         return Pipeline(self._client.project_id, integration, sync_type)
+
+    def _guard(self, *, allow_deletions: bool) -> Guard:
+        return Guard(None if allow_deletions else self._most_deletions, _FEWEST_MISSING)
 
     def _persistent(self, stop: threading.Event) -> PersistentTarget:
         return PersistentTarget(
@@ -295,6 +393,7 @@ class IndexSync:
             self._loader,
             self._persistent(stop),
             self._chunker.split,
+            version=self._version,
             tell=tell,
             stop=stop,
         )
@@ -303,7 +402,8 @@ class IndexSync:
         """The cursor to go on from, unless everything is to be compared once more."""
         cursor: str | None = ledger.note("cursor")
         compared_at: float | None = ledger.note("compared_at")
-        if compared_at is None or time.time() - compared_at >= self._full_comparison_every:
+        # A time to come was noted while the clock ran ahead: nobody knows how long ago that was.
+        if compared_at is None or not 0 <= time.time() - compared_at < self._full_comparison_every:
             return None
         return cursor if Feed(self._client, ledger.pipeline).can_resume else None
 
@@ -315,6 +415,9 @@ class IndexSync:
         if try_model:
             settings = with_vector(settings, self._probe())
         before: str | None = ledger.note("settings")
+        if before is None and ledger.counts() != (0, 0):
+            # A ledger of the first layout, which did not note them.
+            before = "{}"
         if not rebuild and before is not None and (changed := differences(before, settings)):
             raise SettingsChangedError(
                 f"The index of {ledger.pipeline} was built with other settings: "

@@ -38,6 +38,8 @@ pipelines = Table(
     # From where the API lists what has changed since, if it offers that.
     Column("cursor", Text),
     Column("compared_at", Float),
+    # The user whose token the records were read with, where that is known.
+    Column("connected_user", Text),
     # Who holds the lock; says nothing unless the lock is held.
     Column("holder", Text),
     UniqueConstraint("project_id", "integration", "sync_type"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,10 +15,11 @@ from managed_sync.indexing.persistent_target import PersistentTarget
 from managed_sync.indexing.report import IndexReport
 from managed_sync.indexing.stored_index import Disagreements, StoredIndex, expected_chunks
 from managed_sync.indexing.targets import IndexTarget
+from managed_sync.logs import get_logger
 
 __all__ = ["Verification", "VerificationReport"]
 
-_logger = logging.getLogger("managed_sync.indexing")
+_logger = get_logger("managed_sync.indexing")
 
 _CHUNKS_AT_ONCE = 500
 # So many records are looked up at each run, with one chunk of each.
@@ -113,7 +113,7 @@ class Verification:
     ) -> None:
         self._ledger = ledger
         self._feed = feed
-        self._index = StoredIndex(target)
+        self._index = StoredIndex(target, persistent.calls)
         self._persistent = persistent
         self._wrong_vectors: list[str] | None = None
 

@@ -17,7 +17,7 @@ def watch(
     *,
     every: float,
     stop: threading.Event,
-    on_error: Callable[[ManagedSyncError, float], None],
+    on_error: Callable[[ManagedSyncError | OSError, float], None],
 ) -> None:
     """Does work again and again; after failures less and less often, up to once an hour.
 
@@ -31,7 +31,7 @@ def watch(
     while not stop.is_set():
         try:
             work()
-        except ManagedSyncError as error:
+        except (ManagedSyncError, OSError) as error:
             pause = max(every, min(pause * 2, _LONGEST_PAUSE))
             on_error(error, pause)
         else:

@@ -6,31 +6,38 @@ What this module promises:
 - An event is answered before anything is done about it.
 - What is done rests on what the API says of a record at that moment, and never on the event: one
   that arrives twice, late or out of order changes nothing that the API does not confirm.
+- A record that an event says was created or updated is looked for twice before it is taken to be
+  gone.
+- An event that cannot be applied holds up no other one.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from managed_sync.errors import DeletionsWithheldError
 from managed_sync.identifiers import RecordOfSync
 from managed_sync.indexing.report import IndexReport
 from managed_sync.indexing.webhook_secrets import Verifier
+from managed_sync.logs import get_logger
 
 __all__ = ["Answer", "Event", "EventKind", "SingleRecordSync", "WebhookReceiver"]
 
-_logger = logging.getLogger("managed_sync.webhooks")
+_logger = get_logger("managed_sync.webhooks")
 
 _MOST_RECORDS = 500
 _LONGEST_PAUSE = 300.0
+_MOST_DOUBLINGS = 12
+# Long enough for an API whose copies take a moment to agree.
+_SECOND_LOOK_AFTER = 1.0
 
 
 class EventKind(StrEnum):
@@ -48,7 +55,7 @@ _OF_RECORDS = {EventKind.RECORD_CREATED, EventKind.RECORD_UPDATED, EventKind.REC
 
 
 class _Data(BaseModel):
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", coerce_numbers_to_str=True)
 
     model: str | None = None
     record_id: str | None = Field(default=None, alias="recordId")
@@ -111,18 +118,31 @@ class SingleRecordSync(Protocol):
         *,
         integration: str,
         sync_type: str,
+        expected: Collection[str] = ...,
         wait: float = ...,
         stop: threading.Event | None = ...,
     ) -> IndexReport:
-        """Brings single records up to date."""
+        """Brings single records up to date; those that are ``expected`` are not removed."""
+
+
+class _Work(NamedTuple):
+    """A pipeline, and whether all of it or single records are to be brought up to date."""
+
+    integration: str
+    sync_type: str
+    is_whole: bool
 
 
 @dataclass(slots=True)
 class _Pending:
-    """What is to be done about a pipeline; each record once, however many events named it."""
+    """What is to be done, and when.
 
-    records: dict[str, None] = field(default_factory=dict)
-    whole: bool = False
+    Attributes:
+        records: Each record once, however many events named it, and whether it is expected to be
+            there: an event said so, and it was not looked for in vain yet.
+    """
+
+    records: dict[str, bool] = field(default_factory=dict)
     not_before: float = 0.0
     failures: int = 0
 
@@ -140,7 +160,7 @@ class WebhookReceiver:
             or ``syncInstanceId``) with integration and sync type.
         verify: What knows an event's sender: ``SharedSecret`` or ``SignedBody``.
         quiet_seconds: How long to gather events before they are applied.
-        on_report: Called with what was done, in the receiver's thread.
+        on_report: Called with what was done, in the receiver's thread. If it fails, that is logged.
 
     Examples:
         ```python
@@ -165,7 +185,7 @@ class WebhookReceiver:
         self._verify = verify
         self._quiet = quiet_seconds
         self._on_report = on_report
-        self._pending: dict[tuple[str, str], _Pending] = {}
+        self._pending: dict[_Work, _Pending] = {}
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._busy = False
@@ -184,6 +204,8 @@ class WebhookReceiver:
             event = Event.model_validate(json.loads(body))
         except (ValueError, ValidationError, RecursionError):
             return Answer(400, "The body is not an event.")
+        if self._stop.is_set():
+            return Answer(503, "The receiver is closed; send the event again later.")
         names = self._pipelines.get(event.sync_instance_id or "") or self._pipelines.get(event.sync)
         if names is None:
             return Answer(404, "No pipeline of this name is expected here.")
@@ -219,17 +241,33 @@ class WebhookReceiver:
         if event.event in _OF_RECORDS and event.record_id is None:
             return Answer(400, "The event names no record.")
         with self._changed:
-            pending = self._pending.setdefault(names, _Pending())
-            if not pending.records and not pending.whole:
-                pending.not_before = time.monotonic() + self._quiet
-            if event.event is EventKind.SYNC_COMPLETE or len(pending.records) >= _MOST_RECORDS:
-                # A run finds all that single events would tell.
-                pending.whole = True
+            if event.event is EventKind.SYNC_COMPLETE:
+                self._want_all(names)
             elif event.record_id is not None:
-                pending.records[event.record_id] = None
+                self._want(names, event.record_id, event.event is not EventKind.RECORD_DELETED)
             self._start()
             self._changed.notify_all()
         return Answer(202, "Accepted.")
+
+    def _want(self, names: tuple[str, str], record_id: str, is_expected: bool) -> None:
+        whole = self._pending.get(_Work(*names, is_whole=True))
+        if whole is not None and not whole.failures:
+            return  # A run finds all that single events would tell.
+        work = _Work(*names, is_whole=False)
+        if work not in self._pending:
+            self._pending[work] = _Pending(not_before=time.monotonic() + self._quiet)
+        records = self._pending[work].records
+        # An older event must not make it expected that a newer one said is deleted.
+        records[record_id] = is_expected and records.get(record_id, True)
+        if len(records) > _MOST_RECORDS:
+            self._want_all(names)
+
+    def _want_all(self, names: tuple[str, str]) -> None:
+        work = _Work(*names, is_whole=True)
+        if work not in self._pending:
+            self._pending[work] = _Pending(not_before=time.monotonic() + self._quiet)
+        if not self._pending[work].failures:
+            self._pending.pop(_Work(*names, is_whole=False), None)
 
     def _start(self) -> None:
         if self._thread is None and not self._stop.is_set():
@@ -240,24 +278,28 @@ class WebhookReceiver:
 
     def _work(self) -> None:
         while taken := self._next():
-            names, pending = taken
+            work, pending = taken
             try:
-                report = self._apply(names, pending)
+                report = self._apply(work, pending)
+            except DeletionsWithheldError as error:
+                # To try again would change nothing: somebody has to look.
+                _logger.error("Events of %s %s: %s", work.integration, work.sync_type, error)
+                self._tell(work, error.report)
             except Exception as error:  # noqa: BLE001 - events must not be lost, whatever it is
-                self._put_back(names, pending, error)
+                self._put_back(work, pending, error)
             else:
-                if self._on_report is not None:
-                    self._on_report(*names, report)
+                self._look_again(work, pending, report)
+                self._tell(work, report)
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
 
-    def _next(self) -> tuple[tuple[str, str], _Pending] | None:
+    def _next(self) -> tuple[_Work, _Pending] | None:
         """What is due next, when it is due; ``None`` at the end."""
         with self._changed:
             while not self._stop.is_set():
                 now = time.monotonic()
-                due = [names for names, one in self._pending.items() if one.not_before <= now]
+                due = [work for work, one in self._pending.items() if one.not_before <= now]
                 if due:
                     self._busy = True
                     return due[0], self._pending.pop(due[0])
@@ -265,28 +307,53 @@ class WebhookReceiver:
                 self._changed.wait(None if soonest is None else soonest - now)
         return None
 
-    def _apply(self, names: tuple[str, str], pending: _Pending) -> IndexReport:
-        integration, sync_type = names
-        if pending.whole:
-            return self._sync.run(
-                integration=integration, sync_type=sync_type, wait=60, stop=self._stop
-            )
+    def _apply(self, work: _Work, pending: _Pending) -> IndexReport:
+        names = {"integration": work.integration, "sync_type": work.sync_type}
+        if work.is_whole:
+            return self._sync.run(**names, wait=60, stop=self._stop)
         return self._sync.apply(
             list(pending.records),
-            integration=integration,
-            sync_type=sync_type,
+            **names,
+            expected={record_id for record_id, expected in pending.records.items() if expected},
             wait=60,
             stop=self._stop,
         )
 
-    def _put_back(self, names: tuple[str, str], pending: _Pending, error: Exception) -> None:
-        pause = min(max(self._quiet, 0.1) * 2 ** (pending.failures + 1), _LONGEST_PAUSE)
-        _logger.warning("Events of %s %s wait %.0f s: %s", *names, pause, error)
+    def _look_again(self, work: _Work, pending: _Pending, report: IndexReport) -> None:
+        """Sees to records that were not found: once more, and then by a run."""
+        if work.is_whole or not report.unconfirmed:
+            return
+        names = (work.integration, work.sync_type)
         with self._changed:
-            newer = self._pending.get(names, _Pending())
-            self._pending[names] = _Pending(
+            missed = [each for each in report.unconfirmed if pending.records.get(each)]
+            if len(missed) < len(report.unconfirmed):
+                # The API does not show that it sees the pipeline: only a listing can decide.
+                self._want_all(names)
+            for record_id in missed:
+                self._want(names, record_id, is_expected=False)
+            single = self._pending.get(work)
+            if missed and single is not None:
+                single.not_before = time.monotonic() + _SECOND_LOOK_AFTER
+
+    def _tell(self, work: _Work, report: IndexReport) -> None:
+        if self._on_report is None:
+            return
+        try:
+            self._on_report(work.integration, work.sync_type, report)
+        except Exception:
+            _logger.exception("on_report failed; the events were applied.")
+
+    def _put_back(self, work: _Work, pending: _Pending, error: Exception) -> None:
+        pause = min(
+            max(self._quiet, 0.1) * 2 ** min(pending.failures + 1, _MOST_DOUBLINGS), _LONGEST_PAUSE
+        )
+        _logger.warning(
+            "Events of %s %s wait %.0f s: %.300s", work.integration, work.sync_type, pause, error
+        )
+        with self._changed:
+            newer = self._pending.get(work, _Pending())
+            self._pending[work] = _Pending(
                 records={**pending.records, **newer.records},
-                whole=pending.whole or newer.whole,
                 not_before=time.monotonic() + pause,
                 failures=pending.failures + 1,
             )

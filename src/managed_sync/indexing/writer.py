@@ -31,6 +31,7 @@ class Tally:
     unchanged: int = 0
     deleted: int = 0
     failed: int = 0
+    skipped: int = 0
     chunks_embedded: int = 0
     chunks_reused: int = 0
     bytes: int = 0
@@ -123,16 +124,17 @@ class Writer:
             [key for entry in entries.values() for key in sorted(entry.chunks)]
         )
         left_out = self._target.left_out
-        removed, failed = [], []
+        removed, failed = [], list[Outcome]()
         for entry in entries.values():
             remaining = dict.fromkeys(key for key in entry.chunks if key in reasons)
             if remaining:
                 failed.append(_not_removed(entry, remaining, reasons))
             elif left_out.isdisjoint(entry.chunks):
-                removed.append(entry.record_id)
+                removed.append(entry)
         self._ledger.finish(failed)
-        self._ledger.forget(removed)
-        self.tally.deleted += len(removed)
+        self._ledger.forget([entry.record_id for entry in removed])
+        # Of the others there was nothing in the index.
+        self.tally.deleted += sum(bool(entry.chunks) for entry in removed)
         self.tally.failed += len(failed)
         self._target.raise_if_out_of_order()
 
@@ -176,7 +178,9 @@ class Writer:
             chunk.chunk_id not in change.failures for chunk in change.to_embed
         )
         tally.chunks_reused += change.reused
-        if change.failures or change.not_removed or change.work.reason is not None:
+        if change.work.is_empty and not (change.failures or change.not_removed):
+            tally.skipped += 1
+        elif change.failures or change.not_removed or change.work.reason is not None:
             tally.failed += 1
         elif change.work.is_new:
             tally.added += 1

@@ -3,32 +3,28 @@
 What this module promises:
 
 - A document is kept only if a check in this very call allowed the object that it came from.
-- All documents of an allowed object are kept, in their order; none without an object id is.
+- All documents of an allowed object are kept, in their order; none without an object id is, and
+  none of another project.
 - Without a subject nothing is kept or lost silently: the call raises.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
-from langchain_core.runnables import ensure_config
 from pydantic import ConfigDict, Field
 
+from managed_sync.langchain.configured_subject import configured_subject
+from managed_sync.permissions.binding import Bindable, NotPickled
 from managed_sync.permissions.checker import AccessChecker
-from managed_sync.permissions.subject import (
-    UNSET,
-    agreed_subject,
-    resolve_bound_subject,
-    resolve_subject,
-)
+from managed_sync.permissions.subject import resolve_bound_subject
 
 __all__ = ["PermissionFilter"]
 
 
-class PermissionFilter(BaseDocumentCompressor):
+class PermissionFilter(NotPickled, Bindable, BaseDocumentCompressor):
     """Drops the documents that a user may not read, for ``ContextualCompressionRetriever``.
 
     It sees only what the retriever before it found, so a user who may read little may get little,
@@ -66,36 +62,28 @@ class PermissionFilter(BaseDocumentCompressor):
 
     # The checker's client holds credentials, so it is not part of what is serialized or printed.
     checker: AccessChecker = Field(exclude=True, repr=False)
-    bound_subject: str | None = None
-
-    def for_subject(self, subject: str) -> PermissionFilter:
-        """The same filter for one user only, to be used where nobody can say who asks.
-
-        Raises:
-            MissingSubjectError: ``subject`` is empty.
-        """
-        return self.model_copy(update={"bound_subject": resolve_subject(subject)})
 
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks = None
     ) -> list[Document]:
         """The documents that the subject may read, in their order."""
-        allowed = self.checker.allowed(self._subject(), _object_ids(documents))
-        return _of_objects(allowed, documents)
+        own = self._own(documents)
+        return _of_objects(self.checker.allowed(self._subject(), _object_ids(own)), own)
 
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks = None
     ) -> list[Document]:
         """Like ``compress_documents``, without blocking the event loop."""
-        allowed = await self.checker.aallowed(self._subject(), _object_ids(documents))
-        return _of_objects(allowed, documents)
+        own = self._own(documents)
+        return _of_objects(await self.checker.aallowed(self._subject(), _object_ids(own)), own)
+
+    def _own(self, documents: Iterable[Document]) -> list[Document]:
+        """Returns the documents of the checker's project."""
+        return self.checker.boundary().inside((one.metadata, one) for one in documents)
 
     def _subject(self) -> str:
-        configurable: dict[str, Any] = ensure_config().get("configurable", {})
-        configured = configurable.get("subject", UNSET)
-        if self.bound_subject is None:
-            configured = agreed_subject(configured)
-        return resolve_bound_subject(self.bound_subject, configured)
+        # The config of the retriever around the filter never arrives here; see the class.
+        return resolve_bound_subject(self.bound_subject, configured=configured_subject())
 
 
 def _object_ids(documents: Iterable[Document]) -> list[str]:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from langchain_core.documents import Document
 
+from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets import StoredChunk
 from managed_sync.indexing.vectors import Vector
 from managed_sync.langchain.stored_chunks import Add, StoredChunks
@@ -19,16 +22,26 @@ __all__ = ["PGVectorChunks", "PGVectorStoreChunks"]
 
 # Without a limit, the store gives as many rows as a search would.
 _EVERY_ROW = 2**31
+_PIPELINE = ("project_id", "integration", "sync_type")
+# The first of the two numbers that make a lock in PostgreSQL; ledgers use the one before.
+_LOCKS_OF_WRITES = 0x6D74
 
 
 class PGVectorChunks(StoredChunks):
     """The chunks of ``PGVector``."""
 
     can_relabel = True
+    # Ids are unique in a whole database, and so name chunks of all its collections.
+    delete_options = MappingProxyType({"collection_only": True})
 
     def write(self, documents: Sequence[Document], present: Set[str], add: Add) -> None:
-        """Adds documents; PostgreSQL replaces those that have the same ids."""
-        add(documents)
+        """Adds documents; PostgreSQL replaces those that have the same ids.
+
+        Raises:
+            ConfigurationError: Those are of another collection.
+        """
+        with self._apart_from_others(documents):
+            add(documents)
 
     def dimensions(self) -> int | None:
         """How long the vectors are; the column itself takes any, and searches fail then."""
@@ -44,7 +57,7 @@ class PGVectorChunks(StoredChunks):
         from sqlalchemy import update  # noqa: PLC0415 - an optional dependency
 
         rows = [{"id": document.id, "cmetadata": document.metadata} for document in documents]
-        with self._store._make_sync_session() as session:
+        with self._apart_from_others(documents), self._store._make_sync_session() as session:
             session.execute(update(self._store.EmbeddingStore), rows)
             session.commit()
 
@@ -81,6 +94,43 @@ class PGVectorChunks(StoredChunks):
             found = select(func.count(table.id)).where(self._is_here(session))
             found = found.where(table.cmetadata.contains(dict(metadata)))
             return int(session.scalar(found))
+
+    @contextmanager
+    def _apart_from_others(self, documents: Sequence[Document]) -> Iterator[None]:
+        """Keeps a write of some chunks from replacing those of another collection.
+
+        Raises:
+            ConfigurationError: It would.
+        """
+        from sqlalchemy import func, select  # noqa: PLC0415 - an optional dependency
+
+        ids = [document.id for document in documents]
+        pipelines = {
+            json.dumps([document.metadata.get(name) for name in _PIPELINE])
+            for document in documents
+        }
+
+        table, collections = self._store.EmbeddingStore, self._store.CollectionStore
+        taken = (
+            select(collections.name)
+            .join(table, table.collection_id == collections.uuid)
+            .where(table.id.in_(ids), collections.name != self._store.collection_name)
+            .limit(1)
+        )
+        with self._store._make_sync_session() as session, session.begin():
+            # Another process could write the same chunks between the look and the write.
+            for pipeline in sorted(pipelines):
+                key = func.hashtext(pipeline)
+                session.execute(select(func.pg_advisory_xact_lock(_LOCKS_OF_WRITES, key)))
+            if other := session.scalar(taken):
+                raise ConfigurationError(
+                    f"The collection {self._store.collection_name!r} cannot hold this pipeline: "
+                    f"PGVector keeps the ids of chunks unique in a whole database, and the "
+                    f"collection {other!r} holds chunks of the same pipeline, which would be "
+                    f"overwritten. Use another database, or PGVectorStore with a table for each "
+                    f"index; or remove the pipeline from {other!r} first."
+                )
+            yield
 
     def _is_here(self, session: Any) -> Any:
         collection = self._store.get_collection(session)

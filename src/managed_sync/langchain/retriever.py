@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
@@ -10,32 +11,29 @@ from langchain_core.callbacks import (
 )
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import RunnableConfig, ensure_config
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import StructuredTool
 from langchain_core.vectorstores import VectorStore, VectorStoreRetriever
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
 
 from managed_sync.errors import ConfigurationError
+from managed_sync.langchain.configured_subject import configured_subject, is_certain
 from managed_sync.langchain.searching import RetrieverSearch, StoreSearch, diverse, scored
 from managed_sync.langchain.tool import as_tool
+from managed_sync.permissions.arguments import check_count
+from managed_sync.permissions.binding import Bindable, NotPickled
 from managed_sync.permissions.checker import AccessChecker
 from managed_sync.permissions.drivers import acarry_out, carry_out
 from managed_sync.permissions.object_filter import ObjectFilter
 from managed_sync.permissions.planning import Planning
 from managed_sync.permissions.report import RetrievalReport
 from managed_sync.permissions.steps import Outcome, Strategy, Wanted
-from managed_sync.permissions.subject import (
-    UNSET,
-    Unset,
-    agreed_subject,
-    resolve_bound_subject,
-    resolve_subject,
-)
+from managed_sync.permissions.subject import UNSET, Unset, resolve_bound_subject
 
 __all__ = ["PermissionAwareRetriever"]
 
 
-class PermissionAwareRetriever(BaseRetriever):
+class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     """Finds the best ``k`` passages among those a user may read.
 
     Every passage that is returned was allowed by the Permissions API in this very call, unless
@@ -78,36 +76,43 @@ class PermissionAwareRetriever(BaseRetriever):
         ```
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", frozen=True)
 
     vectorstore: VectorStore | None = None
     base_retriever: BaseRetriever | None = None
     # The checker's client holds credentials, so it is not part of what is serialized or printed.
     checker: AccessChecker = Field(exclude=True, repr=False)
-    k: PositiveInt = 6
+    k: int = 6
     strategy: Strategy = "auto"
     search_type: Literal["similarity", "mmr", "similarity_score_threshold"] = "similarity"
     search_kwargs: dict[str, Any] = Field(default_factory=dict)
     object_filter: ObjectFilter | None = Field(default=None, exclude=True)
-    max_per_object: PositiveInt | None = None
-    overfetch: PositiveInt = 5
-    max_candidates: PositiveInt = 10_000
+    max_per_object: int | None = None
+    overfetch: int = 5
+    max_candidates: int = 10_000
     raise_if_incomplete: bool = False
-    bound_subject: str | None = None
 
     _search: StoreSearch | RetrieverSearch = PrivateAttr()
     _planning: Planning = PrivateAttr()
+
+    @field_validator("k", "max_per_object", "overfetch", "max_candidates", mode="before")
+    @classmethod
+    def _count(cls, value: Any, info: ValidationInfo) -> Any:
+        try:
+            return value if value is None else check_count(str(info.field_name), value)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from error  # for pydantic, which adds where it happened
 
     def model_post_init(self, context: Any, /) -> None:
         """Finds out what the store can do.
 
         Raises:
-            ConfigurationError: There is not one store or retriever, or it does not support the
-                strategy.
+            ConfigurationError: There is not one store or retriever, it does not support the
+                strategy, or an argument would be ignored.
         """
         super().model_post_init(context)
-        if self.bound_subject is not None:
-            self.bound_subject = resolve_subject(self.bound_subject)
+        check_count("k", self.k, at_most=self.max_candidates)
+        self._refuse_ignored_arguments()
         if (self.vectorstore is None) == (self.base_retriever is None):
             raise ConfigurationError(
                 "Pass a vectorstore, or use from_retriever() for another retriever."
@@ -150,7 +155,17 @@ class PermissionAwareRetriever(BaseRetriever):
             retriever: The retriever; its documents carry ``object_id`` in their metadata.
             checker: Decides who may read what.
             fields: Further arguments of this class.
+
+        Raises:
+            ConfigurationError: ``retriever`` is not a ``BaseRetriever``, or checks permissions
+                itself.
         """
+        if not isinstance(retriever, BaseRetriever) or isinstance(retriever, cls):
+            raise ConfigurationError(
+                f"retriever must be a BaseRetriever without permission checks, got "
+                f"{type(retriever).__name__}. Pass a vector store as vectorstore=, and call "
+                f"with_config(), with_retry() and the like on the permission-aware retriever."
+            )
         if type(retriever) is VectorStoreRetriever:
             settings = dict(retriever.search_kwargs)
             own = {
@@ -158,18 +173,19 @@ class PermissionAwareRetriever(BaseRetriever):
                 "search_type": retriever.search_type,
                 "k": settings.pop("k", 4),
                 "search_kwargs": settings,
+                "tags": retriever.tags,
+                "metadata": retriever.metadata,
             }
             return cls(checker=checker, **{**own, **fields})
         own = {"k": k} if isinstance(k := getattr(retriever, "k", None), int) else {}
         return cls(base_retriever=retriever, checker=checker, **{**own, **fields})
 
-    def for_subject(self, subject: str) -> PermissionAwareRetriever:
-        """The same retriever for one user only, to be used where nobody can say who asks.
-
-        Raises:
-            MissingSubjectError: ``subject`` is empty.
-        """
-        return self.model_copy(update={"bound_subject": resolve_subject(subject)})
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Returns a copy over the same store, with changed settings if ``update`` names some."""
+        bound = super().model_copy(update=update)
+        if not update or update.keys() <= {"bound_subject"}:
+            return bound
+        return type(self)(**{name: getattr(bound, name) for name in type(self).model_fields})
 
     def as_tool(
         self,
@@ -200,14 +216,14 @@ class PermissionAwareRetriever(BaseRetriever):
     def invoke(
         self, input: str, config: RunnableConfig | None = None, **kwargs: Any
     ) -> list[Document]:
-        """Retrieves for ``subject=``, the config's subject, or the one of ``acting_as``."""
-        return super().invoke(input, config, **self._with_subject(config, kwargs))
+        """Retrieves for ``subject=``, the config's subject, or that of ``acting_as``."""
+        return super().invoke(input, config, running=config, **kwargs)
 
     async def ainvoke(
         self, input: str, config: RunnableConfig | None = None, **kwargs: Any
     ) -> list[Document]:
         """Like ``invoke``, without blocking the event loop."""
-        return await super().ainvoke(input, config, **self._with_subject(config, kwargs))
+        return await super().ainvoke(input, config, running=config, **kwargs)
 
     def retrieve_with_report(
         self, query: str, *, subject: str | Unset = UNSET, k: int | None = None
@@ -216,55 +232,92 @@ class PermissionAwareRetriever(BaseRetriever):
 
         Args:
             query: What to look for.
-            subject: For whom; without it, the bound one or the one of ``acting_as``.
+            subject: The user; without it, the bound one, or the one of the running config or of
+                ``acting_as``.
             k: Passages wanted, in place of the retriever's own number.
 
         Raises:
-            MissingSubjectError: Nobody said for whom.
+            MissingSubjectError: There is no subject.
             AccessCheckError: Some object has no trustworthy decision; nothing is returned.
             IncompleteRetrievalError: The result may not be the best, and that is to raise.
         """
-        resolved = resolve_bound_subject(self.bound_subject, subject)
-        outcome = carry_out(
-            self._planning.plan(resolved, self._wanted(k or self.k)),
-            subject=resolved,
-            checker=self.checker,
-            search=lambda step: self._search.run(query, step),
-        )
-        return self._documents(query, outcome, k or self.k)
+        return self._retrieve(query, self._subject(subject), k)
 
     async def aretrieve_with_report(
         self, query: str, *, subject: str | Unset = UNSET, k: int | None = None
     ) -> tuple[list[Document], RetrievalReport]:
         """Like ``retrieve_with_report``, without blocking the event loop."""
-        resolved = resolve_bound_subject(self.bound_subject, subject)
-        outcome = await acarry_out(
-            self._planning.plan(resolved, self._wanted(k or self.k)),
-            subject=resolved,
-            checker=self.checker,
-            search=lambda step: self._search.arun(query, step),
-        )
-        return self._documents(query, outcome, k or self.k)
+        return await self._aretrieve(query, self._subject(subject), k)
 
     def _get_relevant_documents(
         self,
         query: str,
         *,
         run_manager: CallbackManagerForRetrieverRun,
+        running: RunnableConfig | None = None,
         subject: str | Unset = UNSET,
         k: int | None = None,
     ) -> list[Document]:
-        return self.retrieve_with_report(query, subject=subject, k=k)[0]
+        return self._retrieve(query, self._subject(subject, running), k)[0]
 
     async def _aget_relevant_documents(
         self,
         query: str,
         *,
         run_manager: AsyncCallbackManagerForRetrieverRun,
+        running: RunnableConfig | None = None,
         subject: str | Unset = UNSET,
         k: int | None = None,
     ) -> list[Document]:
-        return (await self.aretrieve_with_report(query, subject=subject, k=k))[0]
+        return (await self._aretrieve(query, self._subject(subject, running), k))[0]
+
+    def _refuse_ignored_arguments(self) -> None:
+        if "k" in self.search_kwargs:
+            raise ConfigurationError(
+                f"Pass k={self.search_kwargs['k']!r} to the retriever itself, not in search_kwargs."
+            )
+        if self.base_retriever is None:
+            return
+        for name in ("search_type", "search_kwargs", "object_filter"):
+            if getattr(self, name) != type(self).model_fields[name].get_default(
+                call_default_factory=True
+            ):
+                raise ConfigurationError(
+                    f"{name} is for a vector store. Set it on the retriever that is passed to "
+                    f"from_retriever()."
+                )
+
+    def _subject(self, said: object, config: RunnableConfig | None = None) -> str:
+        return resolve_bound_subject(
+            self.bound_subject, said, configured_subject(config), is_certain=is_certain(config)
+        )
+
+    def _retrieve(
+        self, query: str, subject: str, k: int | None
+    ) -> tuple[list[Document], RetrievalReport]:
+        wanted = self._number(k)
+        outcome = carry_out(
+            self._planning.plan(subject, self._wanted(wanted)),
+            subject=subject,
+            checker=self.checker,
+            search=lambda step: self._search.run(query, step),
+        )
+        return self._documents(query, outcome, wanted)
+
+    async def _aretrieve(
+        self, query: str, subject: str, k: int | None
+    ) -> tuple[list[Document], RetrievalReport]:
+        wanted = self._number(k)
+        outcome = await acarry_out(
+            self._planning.plan(subject, self._wanted(wanted)),
+            subject=subject,
+            checker=self.checker,
+            search=lambda step: self._search.arun(query, step),
+        )
+        return self._documents(query, outcome, wanted)
+
+    def _number(self, k: int | None) -> int:
+        return check_count("k", self.k if k is None else k, at_most=self.max_candidates)
 
     def _wanted(self, k: int) -> Wanted:
         # Diversity needs something to choose from, all of which the user may read.
@@ -291,15 +344,3 @@ class PermissionAwareRetriever(BaseRetriever):
                 lambda_mult=self.search_kwargs.get("lambda_mult", 0.5),
             )
         return documents, report
-
-    def _with_subject(
-        self, config: RunnableConfig | None, kwargs: dict[str, Any]
-    ) -> dict[str, Any]:
-        """The keyword arguments with the config's subject, unless the call itself names one."""
-        configurable: dict[str, Any] = ensure_config(config).get("configurable", {})
-        if "subject" in kwargs or "subject" not in configurable:
-            return kwargs
-        configured = configurable["subject"]
-        if self.bound_subject is None:
-            configured = agreed_subject(configured)
-        return {**kwargs, "subject": configured}

@@ -77,7 +77,7 @@ class StoreSearch:
                 found = await self._store.asimilarity_search_with_relevance_scores(query, **kwargs)
             else:
                 found = await self._store.asimilarity_search_with_score(query, **kwargs)
-        return _hits(found)
+            return _hits(found)
 
     def _arguments(self, step: Search) -> dict[str, Any]:
         confined = {}
@@ -106,16 +106,17 @@ class RetrieverSearch:
         run = untraced_run(CallbackManagerForRetrieverRun)
         retriever = self._asked_for(step.limit)
         with untraced():
-            found = retriever._get_relevant_documents(query, run_manager=run)
-        return _hits([(document, None) for document in found])
+            # One that yields its documents works only now.
+            found = list(retriever._get_relevant_documents(query, run_manager=run))
+            return _hits([(document, None) for document in found])
 
     async def arun(self, query: str, step: Search) -> list[Hit]:
         """Like ``run``, without blocking the event loop."""
         run = untraced_run(AsyncCallbackManagerForRetrieverRun)
         retriever = self._asked_for(step.limit)
         with untraced():
-            found = await retriever._aget_relevant_documents(query, run_manager=run)
-        return _hits([(document, None) for document in found])
+            found = list(await retriever._aget_relevant_documents(query, run_manager=run))
+            return _hits([(document, None) for document in found])
 
     def _asked_for(self, limit: int) -> BaseRetriever:
         if not self.widens:
@@ -174,6 +175,7 @@ def _hits(found: Sequence[tuple[Document, float | None]]) -> list[Hit]:
                 chunk_id=chunk_id if isinstance(chunk_id, str) else None,
                 passage=document,
                 score=None if score is None else float(score),
+                project_id=document.metadata.get("project_id"),
             )
         )
     return hits

@@ -7,6 +7,7 @@ people use in that store's own way; any other store has what is here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
 from langchain_core.documents import Document
@@ -25,9 +26,11 @@ class StoredChunks:
 
     Attributes:
         can_relabel: Whether metadata can be changed without embedding.
+        delete_options: What confines the store's ``delete`` to its own chunks.
     """
 
     can_relabel: ClassVar[bool] = False
+    delete_options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     def __init__(self, store: Any) -> None:
         self._store = store

@@ -78,6 +78,7 @@ class LangChainTarget:
 
         Raises:
             IndexingError: A vector does not fit the store, or it did not confirm every chunk.
+            ConfigurationError: The store would replace chunks of another collection.
         """
         raise_for_dimensions(vectors, self._chunks.dimensions())
         documents = self._chunks.writable([to_langchain(chunk) for chunk in chunks], vectors[0])
@@ -90,6 +91,7 @@ class LangChainTarget:
 
         Raises:
             IndexingError: A vector does not fit the store, or it did not confirm every chunk.
+            ConfigurationError: The store would replace chunks of another collection.
         """
         if self.can_embed:
             self.write(chunks, self.embed(chunks), present)
@@ -107,7 +109,8 @@ class LangChainTarget:
             IndexingError: The store says that it did not.
         """
         deletable = self._chunks.deletable(chunk_ids)
-        if deletable and self._store.delete(deletable) is False:
+        options = self._chunks.delete_options
+        if deletable and self._store.delete(deletable, **options) is False:
             raise IndexingError(f"The vector store did not delete {len(deletable)} chunks.")
 
     def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
@@ -136,7 +139,7 @@ class LangChainTarget:
         foreign = sorted(set(confirmed or ()) - set(ids))
         if foreign:
             # Under ids that nobody knows they would stay for good.
-            self._store.delete(foreign)
+            self._store.delete(foreign, **self._chunks.delete_options)
         raise IndexingError(
             f"The vector store confirmed {len(confirmed or ())} of {len(ids)} chunks, or gave them "
             f"other ids than it was told; use one that keeps the ids it is given."

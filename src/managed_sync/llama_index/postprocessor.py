@@ -3,7 +3,8 @@
 What this module promises:
 
 - A node is kept only if a check in this very call allowed the object that it came from.
-- All nodes of an allowed object are kept, in their order; none without an object id is.
+- All nodes of an allowed object are kept, in their order; none without an object id is, and none
+  of another project.
 - A node that is kept leads to no other: what an ``IndexNode`` stands for is taken off it.
 - Without a subject nothing is kept or lost silently: the call raises.
 """
@@ -19,13 +20,14 @@ from pydantic import PrivateAttr
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index.conversion import leading_nowhere
+from managed_sync.permissions.binding import Bindable
 from managed_sync.permissions.checker import AccessChecker
-from managed_sync.permissions.subject import resolve_bound_subject, resolve_subject
+from managed_sync.permissions.subject import resolve_bound_subject
 
 __all__ = ["PermissionPostprocessor"]
 
 
-class PermissionPostprocessor(BaseNodePostprocessor):
+class PermissionPostprocessor(Bindable, BaseNodePostprocessor):
     """Drops the nodes that a user may not read, for query and chat engines.
 
     It sees only what the retriever before it found, so a user who may read little may get little,
@@ -55,8 +57,6 @@ class PermissionPostprocessor(BaseNodePostprocessor):
         ```
     """
 
-    bound_subject: str | None = None
-
     _checker: AccessChecker | None = PrivateAttr()
 
     def __init__(
@@ -84,25 +84,23 @@ class PermissionPostprocessor(BaseNodePostprocessor):
             )
         return self._checker
 
-    def for_subject(self, subject: str) -> PermissionPostprocessor:
-        """The same postprocessor for one user only, as for a query or chat engine.
-
-        Raises:
-            MissingSubjectError: ``subject`` is empty.
-        """
-        return self.model_copy(update={"bound_subject": resolve_subject(subject)})
-
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         subject = resolve_bound_subject(self.bound_subject)
-        return _of_objects(self.checker.allowed(subject, _object_ids(nodes)), nodes)
+        own = self._own(nodes)
+        return _of_objects(self.checker.allowed(subject, _object_ids(own)), own)
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         subject = resolve_bound_subject(self.bound_subject)
-        return _of_objects(await self.checker.aallowed(subject, _object_ids(nodes)), nodes)
+        own = self._own(nodes)
+        return _of_objects(await self.checker.aallowed(subject, _object_ids(own)), own)
+
+    def _own(self, nodes: Iterable[NodeWithScore]) -> list[NodeWithScore]:
+        """Returns the nodes of the checker's project."""
+        return self.checker.boundary().inside((one.node.metadata, one) for one in nodes)
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()

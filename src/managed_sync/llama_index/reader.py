@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from typing import Any, Unpack
@@ -25,11 +24,12 @@ from managed_sync.documents.record_source import is_asynchronous
 from managed_sync.errors import ConfigurationError, NotFoundError
 from managed_sync.identifiers import object_id_for
 from managed_sync.llama_index.conversion import to_document
+from managed_sync.logs import get_logger
 from managed_sync.models import SyncedRecord
 
 __all__ = ["ManagedSyncReader"]
 
-_logger = logging.getLogger(__name__)
+_logger = get_logger(__name__)
 
 
 class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):

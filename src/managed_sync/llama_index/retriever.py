@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-from typing import Any
+import inspect
+from dataclasses import replace
+from typing import Any, Self, get_args
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.indices.base import BaseIndex
@@ -12,18 +13,20 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index.searching import IndexSearch, RetrieverSearch
 from managed_sync.llama_index.tool import SearchTool, as_tool
+from managed_sync.permissions.arguments import check_count
+from managed_sync.permissions.binding import NotPickled
 from managed_sync.permissions.checker import AccessChecker
 from managed_sync.permissions.drivers import acarry_out, carry_out
 from managed_sync.permissions.object_filter import ObjectFilter
 from managed_sync.permissions.planning import Planning
 from managed_sync.permissions.report import RetrievalReport
 from managed_sync.permissions.steps import Outcome, Strategy, Wanted
-from managed_sync.permissions.subject import UNSET, Unset, resolve_bound_subject, resolve_subject
+from managed_sync.permissions.subject import UNSET, Unset, bound_to, resolve_bound_subject
 
 __all__ = ["PermissionAwareRetriever"]
 
 
-class PermissionAwareRetriever(BaseRetriever):
+class PermissionAwareRetriever(NotPickled, BaseRetriever):
     """Finds the best ``k`` nodes among those a user may read.
 
     Every node that is returned was allowed by the Permissions API in this very call, unless the
@@ -84,13 +87,16 @@ class PermissionAwareRetriever(BaseRetriever):
         bound_subject: str | None = None,
         **retriever_kwargs: Any,
     ) -> None:
-        if min(k, overfetch, max_candidates, max_per_object or 1) < 1:
-            raise ConfigurationError(
-                "k, overfetch, max_candidates and max_per_object must be at least 1."
-            )
+        check_count("max_candidates", max_candidates)
+        check_count("k", k, at_most=max_candidates)
+        check_count("overfetch", overfetch)
+        if max_per_object is not None:
+            check_count("max_per_object", max_per_object)
+        _check_parts(source, checker, strategy)
+        _check_arguments(source, retriever_kwargs, object_filter)
         super().__init__()
         self._checker = checker
-        self._bound_subject = None if bound_subject is None else resolve_subject(bound_subject)
+        self._bound_subject = None if bound_subject is None else bound_to(bound_subject, None)
         self._search: IndexSearch | RetrieverSearch = (
             RetrieverSearch(source)
             if isinstance(source, BaseRetriever)
@@ -125,6 +131,8 @@ class PermissionAwareRetriever(BaseRetriever):
         OpenTelemetry's suppression, and the message of an error that it raises. One that has no
         ``_aretrieve`` is asked in a thread.
         """
+        if isinstance(retriever, cls):
+            raise ConfigurationError("This retriever checks permissions already.")
         own = getattr(retriever, "similarity_top_k", None)
         return cls(retriever, checker=checker, **{"k": own or 6, **arguments})
 
@@ -133,10 +141,16 @@ class PermissionAwareRetriever(BaseRetriever):
 
         Raises:
             MissingSubjectError: ``subject`` is empty.
+            ConfigurationError: The retriever is bound to another subject.
         """
-        bound = copy.copy(self)
-        bound._bound_subject = resolve_subject(subject)
+        bound = self.__copy__()
+        bound._bound_subject = bound_to(subject, self._bound_subject)
         return bound
+
+    def __copy__(self) -> Self:
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
 
     def as_tool(self, *, name: str | None = None, description: str | None = None) -> SearchTool:
         """This retriever as a tool for a model, which can say what to look for and nothing else.
@@ -148,19 +162,24 @@ class PermissionAwareRetriever(BaseRetriever):
         return as_tool(self, name=name, description=description)
 
     def retrieve_with_report(
-        self, query: str | QueryBundle, *, subject: str | Unset = UNSET
+        self, query: str | QueryBundle, *, subject: str | Unset = UNSET, k: int | None = None
     ) -> tuple[list[NodeWithScore], RetrievalReport]:
         """Retrieves, and says what was searched, checked and withheld.
 
+        Args:
+            query: What to look for.
+            subject: The user; without it, the bound one or the one of ``acting_as``.
+            k: Nodes wanted, in place of the retriever's own number.
+
         Raises:
-            MissingSubjectError: Nobody said for whom.
+            MissingSubjectError: There is no subject.
             AccessCheckError: Some object has no trustworthy decision; nothing is returned.
             IncompleteRetrievalError: The result may not be the best, and that is to raise.
         """
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
         outcome = carry_out(
-            self._planning.plan(resolved),
+            self._planning.plan(resolved, self._wanted(k)),
             subject=resolved,
             checker=self._checker,
             search=lambda step: self._search.run(bundle, step),
@@ -168,13 +187,13 @@ class PermissionAwareRetriever(BaseRetriever):
         return self._nodes(outcome)
 
     async def aretrieve_with_report(
-        self, query: str | QueryBundle, *, subject: str | Unset = UNSET
+        self, query: str | QueryBundle, *, subject: str | Unset = UNSET, k: int | None = None
     ) -> tuple[list[NodeWithScore], RetrievalReport]:
         """Like ``retrieve_with_report``, without blocking the event loop."""
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
         outcome = await acarry_out(
-            self._planning.plan(resolved),
+            self._planning.plan(resolved, self._wanted(k)),
             subject=resolved,
             checker=self._checker,
             search=lambda step: self._search.arun(bundle, step),
@@ -198,6 +217,59 @@ class PermissionAwareRetriever(BaseRetriever):
     ) -> list[NodeWithScore]:
         return nodes
 
+    def _wanted(self, k: int | None) -> Wanted:
+        usual = self._planning.wanted
+        if k is None:
+            return usual
+        return replace(usual, k=check_count("k", k, at_most=usual.max_candidates))
+
     def _nodes(self, outcome: Outcome) -> tuple[list[NodeWithScore], RetrievalReport]:
         hits, report = self._planning.judged(outcome)
         return [hit.passage for hit in hits], report
+
+
+def _check_parts(source: object, checker: object, strategy: str) -> None:
+    if not isinstance(source, BaseIndex | BaseRetriever):
+        raise ConfigurationError(
+            f"source must be an index or a retriever of LlamaIndex, got {type(source).__name__}. "
+            f"Make an index of a vector store with VectorStoreIndex.from_vector_store()."
+        )
+    if not isinstance(checker, AccessChecker):
+        raise ConfigurationError(
+            f"checker must be an AccessChecker, got {type(checker).__name__}. Pass "
+            f"AccessChecker(client)."
+        )
+    if strategy not in get_args(Strategy):
+        raise ConfigurationError(
+            f"strategy must be one of {', '.join(get_args(Strategy))}, got {strategy!r}."
+        )
+
+
+def _check_arguments(
+    source: BaseIndex[Any] | BaseRetriever,
+    retriever_kwargs: dict[str, Any],
+    object_filter: ObjectFilter | None,
+) -> None:
+    """Refuses arguments that nothing would heed."""
+    if "similarity_top_k" in retriever_kwargs:
+        raise ConfigurationError(
+            f"Pass k={retriever_kwargs['similarity_top_k']!r} instead of similarity_top_k."
+        )
+    if isinstance(source, BaseRetriever):
+        ignored = {*retriever_kwargs, *(["object_filter"] if object_filter is not None else [])}
+        reason = "A retriever takes them itself"
+    else:
+        ignored = retriever_kwargs.keys() - _heeded_by(source, retriever_kwargs)
+        reason = f"{type(source).__name__}.as_retriever() does not know them"
+    if ignored:
+        raise ConfigurationError(f"{', '.join(sorted(ignored))} would be ignored. {reason}.")
+
+
+def _heeded_by(index: BaseIndex[Any], retriever_kwargs: dict[str, Any]) -> set[str]:
+    """The arguments that the index and its retriever name; a vector index reads one more."""
+    if not retriever_kwargs:
+        return set()
+    made = type(index.as_retriever(**retriever_kwargs))
+    readers = [index.as_retriever, *(each.__init__ for each in made.__mro__)]
+    named = (inspect.signature(reader).parameters for reader in readers)
+    return {"vector_store_kwargs", *(name for names in named for name in names)}

@@ -51,11 +51,13 @@ class IndexSearch:
 
     def run(self, query: QueryBundle, step: Search) -> list[Hit]:
         """The hits of one search, best first."""
-        return _run(self._retriever(step), query)
+        with untraced():
+            return _run(self._retriever(step), query)
 
     async def arun(self, query: QueryBundle, step: Search) -> list[Hit]:
         """Like ``run``, without blocking the event loop."""
-        return await _arun(self._retriever(step), query)
+        with untraced():
+            return await _arun(self._retriever(step), query)
 
     def _retriever(self, step: Search) -> BaseRetriever:
         confined = {}
@@ -82,11 +84,13 @@ class RetrieverSearch:
 
     def run(self, query: QueryBundle, step: Search) -> list[Hit]:
         """The hits of one search, best first."""
-        return _run(self._asked_for(step.limit), query)
+        with untraced():
+            return _run(self._asked_for(step.limit), query)
 
     async def arun(self, query: QueryBundle, step: Search) -> list[Hit]:
         """Like ``run``, without blocking the event loop."""
-        return await _arun(self._asked_for(step.limit), query)
+        with untraced():
+            return await _arun(self._asked_for(step.limit), query)
 
     def _asked_for(self, limit: int) -> BaseRetriever:
         if not self.widens:
@@ -99,16 +103,14 @@ class RetrieverSearch:
 
 
 def _run(retriever: BaseRetriever, query: QueryBundle) -> list[Hit]:
-    with untraced():
-        return _hits(retriever._retrieve(query))
+    return _hits(retriever._retrieve(query))
 
 
 async def _arun(retriever: BaseRetriever, query: QueryBundle) -> list[Hit]:
-    with untraced():
-        if type(retriever)._aretrieve is BaseRetriever._aretrieve:
-            # The base class would block the event loop.
-            return _hits(await asyncio.to_thread(retriever._retrieve, query))
-        return _hits(await retriever._aretrieve(query))
+    if type(retriever)._aretrieve is BaseRetriever._aretrieve:
+        # The base class would block the event loop.
+        return await asyncio.to_thread(_run, retriever, query)
+    return _hits(await retriever._aretrieve(query))
 
 
 def _hits(found: Sequence[NodeWithScore]) -> list[Hit]:
@@ -121,6 +123,7 @@ def _hits(found: Sequence[NodeWithScore]) -> list[Hit]:
                 chunk_id=scored.node.node_id,
                 passage=leading_nowhere(scored),
                 score=scored.score,
+                project_id=scored.node.metadata.get("project_id"),
             )
         )
     return hits

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from llama_index.core.indices.vector_store.base import VectorStoreIndex
@@ -76,8 +77,10 @@ class StoredNodes:
 
     def delete(self, ids: Sequence[str]) -> None:
         """Removes nodes; one that is not there is no error."""
-        # A run that was killed may have left their copies.
-        self._remove([*ids, *map(_copy_id, ids)])
+        self._remove(ids)
+        # A run that was killed may have left their copies. Some stores fail if there are none.
+        with suppress(Exception):
+            self._remove([_copy_id(node_id) for node_id in ids])
 
     def relabel(self, nodes: Sequence[TextNode]) -> None:
         """Replaces the metadata of nodes."""

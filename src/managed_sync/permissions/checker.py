@@ -24,6 +24,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from managed_sync.errors import ConfigurationError
 from managed_sync.models import AccessCheck
 from managed_sync.permissions.decision_cache import DecisionCache, ExpiringCache
+from managed_sync.permissions.project_boundary import ProjectBoundary
 from managed_sync.permissions.questions import Call, Decision, ListedObjects, Questions, Shared
 from managed_sync.permissions.single_flight import SingleFlight
 
@@ -67,6 +68,9 @@ class AccessChecker:
             ``list_objects``, its method of that name. Where these are coroutine functions, use the
             checker's asynchronous methods; they call any other client in a thread.
         relation: The relation that means "may read"; stronger ones imply it in the API.
+        project_id: The project whose objects are checked; by default the client's. Passages of
+            other projects in the same store are never returned. If you pass it, passages that do
+            not name their project are not returned either.
         allow_ttl: Seconds for which an allowance may be used again, counted from before it was
             asked for. For so long a revocation may go unnoticed.
         deny_ttl: The same for denials: for so long a new permission may go unnoticed.
@@ -96,6 +100,7 @@ class AccessChecker:
         client: BatchCheckClient | AsyncBatchCheckClient,
         relation: str = "viewer",
         *,
+        project_id: str | None = None,
         allow_ttl: float = 0.0,
         deny_ttl: float = 0.0,
         cache_size: int = 10_000,
@@ -120,6 +125,18 @@ class AccessChecker:
             raise ConfigurationError(
                 "on_decision must be an ordinary function: nobody would await a coroutine."
             )
+        if project_id is not None and not (isinstance(project_id, str) and project_id.strip()):
+            raise ConfigurationError(
+                f"project_id must be a non-empty string or None, got {project_id!r}."
+            )
+        own = getattr(client, "project_id", None)
+        if project_id is not None and isinstance(own, str) and own != project_id:
+            raise ConfigurationError(
+                f"project_id is {project_id!r}, but the client asks about the project {own!r}. "
+                f"Leave project_id out, or pass a client of that project."
+            )
+        self._is_strict = project_id is not None
+        self._project_id = project_id or (own if isinstance(own, str) and own else None)
         self._client = client
         self._is_asynchronous = inspect.iscoroutinefunction(client.batch_check_access)
         self._flights = SingleFlight()
@@ -139,6 +156,15 @@ class AccessChecker:
     def relation(self) -> str:
         """The relation that means "may read"."""
         return self._questions.relation
+
+    @property
+    def project_id(self) -> str | None:
+        """The project whose objects are checked; ``None`` if it is not known."""
+        return self._project_id
+
+    def boundary(self) -> ProjectBoundary:
+        """Returns what tells this project's chunks from those of others, for one retrieval."""
+        return ProjectBoundary(self._project_id, is_strict=self._is_strict)
 
     @property
     def can_list(self) -> bool:

@@ -28,8 +28,9 @@ def carry_out(
 
     Raises:
         AccessCheckError: Some object has no trustworthy decision; nothing is returned.
+        ConfigurationError: The checker knows no project, and chunks of several were found.
     """
-    meter = _Meter()
+    meter, boundary = _Meter(), checker.boundary()
     answer: Any = None
     while True:
         try:
@@ -39,7 +40,7 @@ def carry_out(
         meter.start()
         match step:
             case Search():
-                answer = search(step)
+                answer = boundary.mark(search(step))
             case Check():
                 answer = meter.count(checker.decide(subject, step.object_ids))
             case ListObjects():
@@ -55,7 +56,7 @@ async def acarry_out(
     search: Callable[[Search], Awaitable[Sequence[Hit]]],
 ) -> Outcome:
     """Like ``carry_out``, without blocking the event loop."""
-    meter = _Meter()
+    meter, boundary = _Meter(), checker.boundary()
     answer: Any = None
     while True:
         try:
@@ -65,7 +66,7 @@ async def acarry_out(
         meter.start()
         match step:
             case Search():
-                answer = await search(step)
+                answer = boundary.mark(await search(step))
             case Check():
                 answer = meter.count(await checker.adecide(subject, step.object_ids))
             case ListObjects():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from managed_sync.identifiers import normalize_subject
+from managed_sync.identifiers import address_key, normalize_subject
 from managed_sync.models import RelationshipNode
 
 __all__ = ["ExpandClient", "explain", "in_words"]
@@ -102,8 +102,8 @@ def _granted(node: RelationshipNode, subject: str, name: Callable[[str], str]) -
 
 
 def _is_direct(node: RelationshipNode, subject: str) -> bool:
-    bare = subject.removeprefix("user:").casefold()
-    return any(holder.removeprefix("user:").casefold() == bare for holder in node.subjects)
+    bare = address_key(subject.removeprefix("user:"))
+    return any(address_key(holder.removeprefix("user:")) == bare for holder in node.subjects)
 
 
 def _implying(node: RelationshipNode, asked: str) -> str:

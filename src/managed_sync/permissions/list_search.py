@@ -49,7 +49,8 @@ def search_among(
                 short = False
                 cut.add(id(found[-1]))
             inside = set(part)
-            kept = [hit for hit in found if hit.object_id in inside]
+            # Other projects may have objects of the same ids.
+            kept = [hit for hit in found if hit.is_foreign or hit.object_id in inside]
             progress.filter_ignored = progress.filter_ignored or len(kept) < len(found)
             rankings.append(kept)
         progress.limit = limit

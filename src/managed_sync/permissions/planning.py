@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from managed_sync.errors import ConfigurationError, IncompleteRetrievalError
+from managed_sync.logs import get_logger
 from managed_sync.permissions.checker import AccessChecker
 from managed_sync.permissions.costs import Experience
 from managed_sync.permissions.object_filter import ObjectFilter
@@ -14,7 +14,7 @@ from managed_sync.permissions.steps import Outcome, Plan, Strategy, Wanted
 
 __all__ = ["Planning"]
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # A guess for stores that know how many chunks they hold; it only steers costs.
 _CHUNKS_PER_OBJECT = 8

@@ -50,6 +50,7 @@ class Progress:
         self.doubtful = False
         self.higher_is_better: bool | None = None
         self._unidentified = 0
+        self._foreign = 0
         self._seen: set[tuple[str, str]] = set()
 
     def learn_direction(self, found: Sequence[Hit]) -> None:
@@ -63,7 +64,9 @@ class Progress:
 
     def set_ranking(self, found: Sequence[Hit]) -> None:
         """Takes these hits, in place of others, to be what is in sight."""
-        hits = distinct(found)
+        own = [hit for hit in found if not hit.is_foreign]
+        self._foreign = max(self._foreign, len(found) - len(own))
+        hits = distinct(own)
         self._unidentified = max(self._unidentified, sum(not hit.object_id for hit in hits))
         self.ranking = [hit for hit in hits if hit.object_id]
         self._seen |= {
@@ -143,6 +146,7 @@ class Progress:
             returned=len(found),
             withheld=decided.count(False),
             unidentified=self._unidentified,
+            foreign=self._foreign,
             complete=self.is_certain() and not self.doubtful,
             filter_ignored=self.filter_ignored,
         )

@@ -19,12 +19,16 @@ class Hit:
         chunk_id: Its own id, where the store has one; a repeated one is the same passage.
         passage: The framework's own document or node.
         score: The store's score, whatever it measures; only its order counts.
+        project_id: The project that its metadata name, if they do.
+        is_foreign: Whether that is another project than the checker's.
     """
 
     object_id: str | None
     chunk_id: str | None
     passage: Any
     score: float | None = None
+    project_id: object = None
+    is_foreign: bool = False
 
 
 def distinct(hits: Iterable[Hit]) -> list[Hit]:

@@ -24,6 +24,8 @@ class RetrievalReport:
         withheld: Hits among the candidates that the subject may not read.
         unidentified: Hits without an object id; they cannot be checked, so they are never
             returned.
+        foreign: Hits of other projects that share the store; they are neither checked nor
+            returned.
         complete: Whether the result is the best there is: ``k`` passages were found, or the
             store held no more. ``False`` when the search ended at ``max_candidates``, when the
             list may have been cut off, or when the store filters only after it has searched.
@@ -44,6 +46,7 @@ class RetrievalReport:
     unidentified: int
     complete: bool
     filter_ignored: bool = False
+    foreign: int = 0
     subject: str = ""
     checks: int = 0
     cache_hits: int = 0

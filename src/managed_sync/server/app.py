@@ -22,13 +22,18 @@ from managed_sync.server.routes.hosted_sync import hosted_sync_routes
 from managed_sync.server.routes.operation import operation_routes
 from managed_sync.server.routes.permissions import permission_routes
 from managed_sync.server.routes.sync import sync_routes
+from managed_sync.server.state_lock import StateLock
 from managed_sync.server.storage.database import Database
 from managed_sync.server.tokens import TokenVerifier
+from managed_sync.server.workers import Workers
 
 __all__ = ["create_app"]
 
 # A library says nothing on its own; who wants to hear it sets up logging.
 logging.getLogger("managed_sync.server").addHandler(logging.NullHandler())
+
+# They exclude each other in the database; a few may use the time until it is their turn.
+_WRITERS = 4
 
 
 def create_app(config: ServerConfig) -> FastAPI:
@@ -39,6 +44,7 @@ def create_app(config: ServerConfig) -> FastAPI:
     Raises:
         SourceError: A company folder is missing.
         PermissionsFileError: Its ``permissions.yaml`` is missing or malformed, at the first start.
+        StateInUseError: Another server works with the same state folder or database.
         ConfigurationError: The state folder, the keys or the database cannot be used.
 
     Examples:
@@ -47,8 +53,14 @@ def create_app(config: ServerConfig) -> FastAPI:
         >>> app = create_app(config)  # doctest: +SKIP
     """
     metrics = Metrics()
-    database = Database(config.database_place)
+    lock = StateLock(config.state)
     try:
+        database = Database(config.database_place)
+    except BaseException:
+        lock.release()
+        raise
+    try:
+        database.reserve()
         engine = open_engine(config.spicedb, database)
         projects = Projects(
             config,
@@ -58,7 +70,9 @@ def create_app(config: ServerConfig) -> FastAPI:
         )
     except BaseException:
         database.close()
+        lock.release()
         raise
+    writers = Workers("writer", count=_WRITERS, wait_seconds=config.limits.write_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -69,19 +83,22 @@ def create_app(config: ServerConfig) -> FastAPI:
         finally:
             app.state.ready = False
             await run_in_threadpool(projects.stop)
+            writers.close()
             engine.close()
             database.close()
+            lock.release()
 
     # No pages of documentation: they would load scripts from elsewhere.
-    app = FastAPI(docs_url=None, redoc_url=None, lifespan=lifespan)
+    # No redirects to paths with or without a slash: they would repeat the client's Host header.
+    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     app.state.ready = False
     app.add_middleware(RequestMiddleware, metrics=metrics)
     install_problem_handlers(app)
     verifier = TokenVerifier({project.id: project.keys for project in projects.values()})
     route_class = protected_by(verifier, config.limits)
-    app.include_router(sync_routes(route_class, projects, database))
-    app.include_router(permission_routes(route_class, engine, config.limits))
-    app.include_router(hosted_sync_routes(route_class, projects, database))
+    app.include_router(sync_routes(route_class, projects, database, writers))
+    app.include_router(permission_routes(route_class, database, engine, config.limits))
+    app.include_router(hosted_sync_routes(route_class, projects, database, writers))
     app.include_router(hosted_permission_routes(route_class, database, engine, config.limits))
     app.include_router(operation_routes(database, engine, metrics))
     describe(app)

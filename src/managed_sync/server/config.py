@@ -26,6 +26,13 @@ class Limits(_Config):
         body_bytes: The largest body.
         body_seconds: How long a body may take to arrive.
         head_seconds: How long a request's head may take to arrive.
+        answer_seconds: How long a client may leave an answer unread that is ready to be sent.
+        write_seconds: How long a request that writes may wait for other writers, first for its
+            turn and then for the database.
+        connections_per_address: How many connections one address may hold that have not brought a
+            valid token; for one more, the oldest of them is closed. Raise it where a proxy stands
+            in front of the server, whose address all clients share then.
+        connections_without_token: How many such connections there may be in total.
         checks: How many checks one batch may hold.
         requests_per_second: What a connected user may send in the long run; no limit if left out.
         burst: How many requests may come at once before that limit counts.
@@ -34,6 +41,10 @@ class Limits(_Config):
     body_bytes: _Positive = 4 << 20
     body_seconds: Annotated[float, Field(gt=0)] = 30
     head_seconds: Annotated[float, Field(gt=0)] = 10
+    answer_seconds: Annotated[float, Field(gt=0)] = 60
+    write_seconds: Annotated[float, Field(gt=0)] = 10
+    connections_per_address: _Positive = 64
+    connections_without_token: _Positive = 512
     checks: _Positive = 1_000
     requests_per_second: Annotated[float, Field(gt=0)] | None = None
     burst: _Positive = 100

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from managed_sync.server.problems import PROBLEM_SCHEMA
+from managed_sync.server.relations.schema import RELATIONS
 
 __all__ = ["describe"]
 
@@ -43,6 +44,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = PROBLEM_SCHEMA
+    for name in ("AccessCheck", "ListObjects", "ListUsers"):
+        schemas[name]["properties"]["relation"]["enum"] = list(RELATIONS)
     document["components"]["securitySchemes"] = {"bearerAuth": _BEARER}
     for methods in document["paths"].values():
         for operation in methods.values():

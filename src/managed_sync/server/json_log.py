@@ -1,4 +1,4 @@
-"""Log lines as JSON objects, one a line."""
+"""The log of a server that runs by itself: lines of JSON, or of text."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 from typing import Literal
+
+from managed_sync.logs import LineFormatter
 
 __all__ = ["JsonFormatter", "set_up_logging"]
 
@@ -38,8 +40,8 @@ def set_up_logging(form: Literal["json", "text"]) -> None:
     handler.setFormatter(
         JsonFormatter()
         if form == "json"
-        else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+        else LineFormatter("%(asctime)s %(levelname)s %(message)s")
     )
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    for chatty in ("alembic", "apscheduler", "uvicorn"):
+    for chatty in ("alembic", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -1,12 +1,12 @@
 """The keys that a project's tokens may be signed with, as they change while the server runs.
 
 To rotate: put the new key beside the old one, sign with the new one, and delete the old one when
-the last token that it signed has expired. No restart is needed, and no token is refused meanwhile.
+the last token that it signed has expired. No restart is needed, and no token is refused meanwhile:
+a token that no known key has signed makes the server look for a new one before it is refused.
 """
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -14,11 +14,12 @@ from time import monotonic
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from managed_sync.errors import ConfigurationError
+from managed_sync.logs import get_logger
 from managed_sync.server.signing_key import key_files, load_or_create_signing_key, read_public_key
 
 __all__ = ["KeyRing"]
 
-_log = logging.getLogger("managed_sync.server")
+_log = get_logger("managed_sync.server")
 
 _LOOK_SECONDS = 1.0
 
@@ -49,18 +50,27 @@ class KeyRing:
         self._next_look = monotonic() + _LOOK_SECONDS
 
     def public_keys(self) -> list[RSAPublicKey]:
-        """The keys as they were at most a second ago, the newest first."""
+        """Returns the keys as they were at most a second ago, the newest first."""
         with self._lock:
             if monotonic() >= self._next_look:
                 self._renew()
-                self._next_look = monotonic() + _LOOK_SECONDS
             return self._keys[::-1]
 
-    def _look(self) -> list[tuple[str, int, int]]:
+    def new_keys(self) -> list[RSAPublicKey]:
+        """Looks for keys now, and returns them if there are others than before."""
+        with self._lock:
+            before = self._seen
+            self._renew()
+            return [] if self._seen == before else self._keys[::-1]
+
+    def _look(self) -> list[tuple[str, int, int, int]]:
         files = [(path.name, path.stat()) for path in key_files(self._folder)]
-        return [(name, status.st_mtime_ns, status.st_size) for name, status in files]
+        return [
+            (name, status.st_mtime_ns, status.st_ctime_ns, status.st_size) for name, status in files
+        ]
 
     def _renew(self) -> None:
+        self._next_look = monotonic() + _LOOK_SECONDS
         try:
             seen = self._look()
             if seen == self._seen:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from threading import Event, Lock
 from time import monotonic
 from typing import Literal
 
-from apscheduler.jobstores.base import JobLookupError
-from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import DBAPIError
 
-from managed_sync.errors import SourceError
+from managed_sync.errors import SourceError, StateInUseError
+from managed_sync.logs import get_logger
 from managed_sync.models import SyncState, SyncStatus
 from managed_sync.server.frequency import parse_frequency
 from managed_sync.server.relations.graph import PermissionEngine, PermissionEngineError
@@ -36,12 +34,20 @@ from managed_sync.server.storage.pipelines import (
     save_started,
 )
 from managed_sync.server.synchronization import PipelineGoneError, synchronize
+from managed_sync.server.timetable import Timetable
+from managed_sync.server.troubles import (
+    TroubleError,
+    concerns_one_file,
+    database_trouble,
+    system_trouble,
+)
 
 __all__ = ["Pipelines", "SyncResult", "UnknownPipelineError"]
 
-_log = logging.getLogger("managed_sync.server")
+_log = get_logger("managed_sync.server")
 
 _THREADS = 4
+_STOP_SECONDS = 5
 
 SyncResult = Literal["done", "failed", "abandoned"]
 
@@ -63,6 +69,7 @@ class Pipelines:
         source: Where they come from.
         project_id: The project.
         contents: Takes a copy of every content; ``None`` where contents stay in the source.
+        write_seconds: How long a request that writes waits for others who write.
         note_end: Told how each sync ended, and how many seconds it took.
     """
 
@@ -74,6 +81,7 @@ class Pipelines:
         project_id: str,
         *,
         contents: Contents | None = None,
+        write_seconds: float = 10,
         note_end: Callable[[SyncResult, float], None] | None = None,
     ) -> None:
         self._database = database
@@ -81,17 +89,21 @@ class Pipelines:
         self._source = source
         self._project_id = project_id
         self._contents = contents
+        self._write_seconds = write_seconds
         self._note_end = note_end
-        self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._timetable = Timetable(self._request_sync)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="managed-sync")
         self._stopping = Event()
         self._lock = Lock()
         self._read_so_far: dict[int, int] = {}
         self._wanted_again: set[int] = set()
+        self._running: set[Future[None]] = set()
+        # Failures that the database could not take, which may be what failed.
+        self._unsaved_failures: dict[int, str] = {}
 
     def start(self) -> None:
         """Takes up the work where the last run of the server left it."""
-        self._scheduler.start()
+        self._timetable.start()
         with self._database.reading() as connection:
             pipelines = pipelines_of_project(connection, self._project_id)
         for pipeline in pipelines:
@@ -104,9 +116,13 @@ class Pipelines:
     def stop(self) -> None:
         """Stops schedule and syncs; a sync under way is given up, which changes nothing."""
         self._stopping.set()
-        if self._scheduler.running:
-            self._scheduler.shutdown()
-        self._threads.shutdown(cancel_futures=True)
+        self._timetable.stop()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        # One may wait for something outside, such as a folder of the network that is gone.
+        with self._lock:
+            running = list(self._running)
+        if wait(running, _STOP_SECONDS).not_done:
+            _log.warning("A sync does not end; it is left behind and publishes nothing")
 
     def enable(
         self,
@@ -129,34 +145,35 @@ class Pipelines:
             enabled = find_pipeline(connection, scope, name)
         if enabled is None:
             self.require_in_source(name)
-        with self._database.writing() as connection:
+        with self._database.writing(self._write_seconds) as connection:
             pipeline = enable_pipeline(connection, scope, name, frequency, configuration_name)
         self._schedule(pipeline)
         self._request_sync(pipeline.id)
         return self._status_of(pipeline, active=True)
 
     def disable(self, pipeline: Pipeline) -> None:
-        """Stops a pipeline; what it brought stays, under the permissions it had.
+        """Stops a pipeline; the records that it brought stay as they are.
 
-        A sync that is under way is given up.
+        Who may read them still follows ``permissions.yaml``: the syncs of other pipelines see to
+        that. A sync that is under way is given up.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(self._write_seconds) as connection:
             disable_pipeline(connection, pipeline)
-        self._unschedule(pipeline)
+        self._timetable.remove(pipeline.id)
 
     def delete(self, pipeline: Pipeline) -> None:
         """Removes a pipeline with all that it brought. A sync that is under way is given up."""
         try:
             with (
                 self._engine.publishing(pipeline.scope) as publication,
-                self._database.writing() as connection,
+                self._database.writing(self._write_seconds) as connection,
             ):
                 publication.take(lambda: removed_relations(connection, pipeline))
                 delete_pipeline(connection, pipeline)
         except PermissionEngineError as error:
             # It is removed; and until the engine has learnt that, it answers nothing.
             _log.error("A pipeline was deleted, but: %s", error)
-        self._unschedule(pipeline)
+        self._timetable.remove(pipeline.id)
 
     def of(self, scope: Scope) -> list[tuple[Pipeline, SyncStatus]]:
         """The pipelines of a connected user, and what each is doing."""
@@ -204,10 +221,14 @@ class Pipelines:
 
     def _status_of(self, pipeline: Pipeline, *, active: bool) -> SyncStatus:
         status, error, count = pipeline.status, pipeline.error, pipeline.record_count
+        with self._lock:
+            unsaved = self._unsaved_failures.get(pipeline.id)
         if active and status is not SyncState.DISABLED:
             status, error = SyncState.SYNCING, None
             with self._lock:
                 count = max(count, self._read_so_far.get(pipeline.id, 0))
+        elif unsaved is not None and status is not SyncState.DISABLED:
+            status, error = SyncState.ERROR, unsaved
         elif status is SyncState.SYNCING:
             status, error = SyncState.ERROR, "The sync was interrupted; enable the pipeline again."
         return SyncStatus(
@@ -223,25 +244,15 @@ class Pipelines:
     def _schedule(self, pipeline: Pipeline) -> None:
         if pipeline.frequency is None:
             return
-        interval = parse_frequency(pipeline.frequency)
-        now = datetime.now(UTC)
-        # What fell due while the server was down is due now.
-        due = max(now, (pipeline.last_synced_at or now) + interval)
-        self._scheduler.add_job(
-            self._request_sync,
-            "interval",
-            seconds=interval.total_seconds(),
-            args=[pipeline.id],
-            id=str(pipeline.id),
-            replace_existing=True,
-            next_run_time=due,
-            coalesce=True,
-            misfire_grace_time=None,
+        every = parse_frequency(pipeline.frequency)
+        first = every
+        if pipeline.last_synced_at is not None:
+            # What fell due while the server was down is due now. A last sync in the future is one
+            # by a clock that was ahead, and no reason to wait for longer than always.
+            first = min(every, pipeline.last_synced_at + every - datetime.now(UTC))
+        self._timetable.put(
+            pipeline.id, every=every.total_seconds(), first=max(0.0, first.total_seconds())
         )
-
-    def _unschedule(self, pipeline: Pipeline) -> None:
-        with suppress(JobLookupError):
-            self._scheduler.remove_job(str(pipeline.id))
 
     def _request_sync(self, pipeline_id: int) -> None:
         with self._lock:
@@ -251,17 +262,30 @@ class Pipelines:
                 self._wanted_again.add(pipeline_id)
                 return
             self._read_so_far[pipeline_id] = 0
-            self._threads.submit(self._run, pipeline_id)
+            try:
+                running = self._threads.submit(self._run, pipeline_id)
+            except BaseException:
+                # The system gives no more threads: it must not count as active for ever.
+                del self._read_so_far[pipeline_id]
+                raise
+            self._running.add(running)
+        running.add_done_callback(self._note_done)
+
+    def _note_done(self, running: Future[None]) -> None:
+        with self._lock:
+            self._running.discard(running)
 
     def _run(self, pipeline_id: int) -> None:
         again = True
         while again:
-            self._sync(pipeline_id)
-            with self._lock:
-                again = pipeline_id in self._wanted_again and not self._stopping.is_set()
-                self._wanted_again.discard(pipeline_id)
-                if not again:
-                    del self._read_so_far[pipeline_id]
+            try:
+                self._sync(pipeline_id)
+            finally:
+                with self._lock:
+                    again = pipeline_id in self._wanted_again and not self._stopping.is_set()
+                    self._wanted_again.discard(pipeline_id)
+                    if not again:
+                        del self._read_so_far[pipeline_id]
 
     def _sync(self, pipeline_id: int) -> None:
         begin = monotonic()
@@ -275,20 +299,19 @@ class Pipelines:
         except PipelineGoneError:
             result = "abandoned"
             _log.info("A sync was given up because its pipeline was disabled or deleted")
-        except (SourceError, PermissionEngineError) as error:
+        except (SourceError, PermissionEngineError, StateInUseError, TroubleError) as error:
             _log.error("A sync failed: %s", error)
             self._fail(pipeline_id, str(error))
         except Exception as error:  # noqa: BLE001 - a pipeline must not end in silence
             _log.exception("A sync failed")
-            self._fail(
-                pipeline_id,
-                f"The sync failed unexpectedly ({type(error).__name__}); the server's log says "
-                "more. What was synced before is kept.",
-            )
+            self._fail(pipeline_id, _reason(error))
         if self._note_end is not None:
             self._note_end(result, monotonic() - begin)
 
     def _synchronize(self, pipeline_id: int) -> None:
+        with self._lock:
+            self._unsaved_failures.pop(pipeline_id, None)
+        self._database.renew_reservation()
         with self._database.writing() as connection:
             pipeline = pipeline_at_work(connection, pipeline_id)
             if pipeline is None:
@@ -303,6 +326,7 @@ class Pipelines:
             keep_going=self._keep_going,
             progress=lambda read: self._note_progress(pipeline_id, read),
             contents=self._contents,
+            wait=self._stopping.wait,
         )
         _log.info("Sync of %s is done", pipeline.name)
 
@@ -311,8 +335,10 @@ class Pipelines:
             with self._database.writing() as connection:
                 save_failure(connection, pipeline_id, message)
         except Exception:  # noqa: BLE001 - the other pipelines must go on
-            # Then the pipeline stays marked as syncing without being active: status() reports
-            # that as an interrupted sync, and the next start repeats it.
+            # It is kept here, for status() to report. If the server stops too, the pipeline is
+            # marked as syncing, which the next start repeats.
+            with self._lock:
+                self._unsaved_failures[pipeline_id] = message
             _log.exception("The failure of a sync could not be saved")
 
     def _keep_going(self) -> None:
@@ -322,3 +348,18 @@ class Pipelines:
     def _note_progress(self, pipeline_id: int, read: int) -> None:
         with self._lock:
             self._read_so_far[pipeline_id] = read
+
+
+def _reason(error: Exception) -> str:
+    """Says what an unexpected error means for a sync."""
+    trouble: TroubleError | None = None
+    if isinstance(error, DBAPIError):
+        trouble = database_trouble(error)
+    elif isinstance(error, OSError) and not concerns_one_file(error):
+        trouble = system_trouble(error, "The sync could not go on")
+    if trouble is not None:
+        return str(trouble)
+    return (
+        f"The sync failed unexpectedly ({type(error).__name__}); the server's log says more. What "
+        "was synced before is kept."
+    )

@@ -9,10 +9,18 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from managed_sync.logs import get_logger
 from managed_sync.server.relations.graph import PermissionEngineError
+from managed_sync.server.troubles import (
+    TroubleError,
+    concerns_one_file,
+    database_trouble,
+    system_trouble,
+)
 
 __all__ = [
     "PROBLEM_SCHEMA",
@@ -21,6 +29,11 @@ __all__ = [
     "install_problem_handlers",
     "problem_response",
 ]
+
+_log = get_logger("managed_sync.server")
+
+# Seconds after which a client may try again where nobody knows how long a trouble lasts.
+_COME_AGAIN = {"Retry-After": "5"}
 
 PROBLEM_SCHEMA = {
     "type": "object",
@@ -79,16 +92,39 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(PermissionEngineError)
     async def on_engine_error(_request: Request, error: PermissionEngineError) -> JSONResponse:
-        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error), _COME_AGAIN)
+
+    @app.exception_handler(TroubleError)
+    async def on_trouble(_request: Request, trouble: TroubleError) -> JSONResponse:
+        _log.error("%s", trouble)
+        return problem_response(trouble.status, str(trouble), _COME_AGAIN)
+
+    @app.exception_handler(DBAPIError)
+    async def on_database_error(request: Request, error: DBAPIError) -> JSONResponse:
+        trouble = database_trouble(error)
+        if trouble is None:
+            raise error
+        _log.error("The database failed: %s", error.orig)
+        return await on_trouble(request, trouble)
+
+    @app.exception_handler(OSError)
+    async def on_system_error(request: Request, error: OSError) -> JSONResponse:
+        if concerns_one_file(error):
+            raise error
+        return await on_trouble(request, system_trouble(error, "The server cannot work"))
 
     @app.exception_handler(HTTPException)
-    async def on_http_exception(request: Request, error: HTTPException) -> JSONResponse:
-        detail = error.detail
+    async def on_http_exception(_request: Request, error: HTTPException) -> JSONResponse:
+        # The path is not repeated: it may be long, and of anybody's making.
+        detail, headers = error.detail, dict(error.headers or {})
         if error.status_code == HTTPStatus.NOT_FOUND:
-            detail = f"There is nothing at {request.url.path}."
+            detail = "There is nothing at this path; /openapi.json lists the paths that exist."
         elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            detail = f"{request.method} is not possible at {request.url.path}."
-        return problem_response(error.status_code, detail, error.headers)
+            if "GET" in headers.get("Allow", "").split(", "):
+                headers["Allow"] += ", HEAD"
+            allowed = headers.get("Allow", "another method")
+            detail = f"This path does not support the request's method; use {allowed}."
+        return problem_response(error.status_code, detail, headers)
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(_request: Request, error: RequestValidationError) -> JSONResponse:

@@ -100,7 +100,13 @@ class Projects(dict[str, Project]):
                 synced_before = bool(pipelines_of_project(connection, project_id))
             source = FolderSource(project.folder, synced_before=synced_before)
             pipelines = Pipelines(
-                database, engine, source, project_id, contents=self._blobs, note_end=note_end
+                database,
+                engine,
+                source,
+                project_id,
+                contents=self._blobs,
+                write_seconds=config.limits.write_seconds,
+                note_end=note_end,
             )
             keys = KeyRing(config.keys_of(project_id))
             self[project_id] = Project(project_id, source, pipelines, keys, self._blobs)

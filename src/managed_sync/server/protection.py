@@ -56,6 +56,8 @@ def protected_by(verifier: TokenVerifier, limits: Limits) -> type[APIRoute]:
                     request.headers.getlist("authorization"), request.path_params.get("projectId")
                 )
                 request.state.caller = caller
+                if (connection := getattr(request.state, "connection", None)) is not None:
+                    connection.is_verified()
                 if rate is not None and (seconds := rate.wait(caller)):
                     raise ProblemError(
                         HTTPStatus.TOO_MANY_REQUESTS,
@@ -64,7 +66,7 @@ def protected_by(verifier: TokenVerifier, limits: Limits) -> type[APIRoute]:
                         headers={"Retry-After": str(seconds)},
                     )
                 # Which no name holds, and PostgreSQL takes for an error.
-                if "\0" in request.url.path:
+                if "\0" in request.scope["path"]:
                     raise ProblemError(HTTPStatus.NOT_FOUND, "No name holds a NUL character.")
                 if any("\0" in value for value in request.query_params.values()):
                     raise ProblemError(HTTPStatus.BAD_REQUEST, "No name holds a NUL character.")

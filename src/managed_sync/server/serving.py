@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Self
 import uvicorn
 
 from managed_sync.errors import ConfigurationError
+from managed_sync.logs import get_logger
 from managed_sync.server.app import create_app
 from managed_sync.server.config import ServerConfig
 from managed_sync.server.connection import connection_class
@@ -21,7 +21,7 @@ from managed_sync.server.listener import listen, url_of
 
 __all__ = ["Server"]
 
-_log = logging.getLogger("managed_sync.server")
+_log = get_logger("managed_sync.server")
 
 _START_SECONDS = 30
 _STOP_SECONDS = 10
@@ -71,6 +71,7 @@ class Server:
 
         Raises:
             PortInUseError: Another program listens on the port.
+            StateInUseError: Another server works with the same state folder or database.
             SourceError: A company folder is missing.
             PermissionsFileError: Its ``permissions.yaml`` is missing or malformed, at the first
                 start over this state; later that only fails the next sync.
@@ -84,12 +85,19 @@ class Server:
                 uvicorn.Config(
                     create_app(self._config),
                     access_log=False,
-                    http=connection_class(self._config.limits.head_seconds),
+                    # asyncio accepts this many at once, before any of them is looked at.
+                    backlog=128,
+                    http=connection_class(self._config.limits),
                     lifespan="on",
                     log_config=None,
                     loop="asyncio",
+                    # Nothing is done with what a client says about its address or its host.
+                    proxy_headers=False,
                     server_header=False,
                     timeout_graceful_shutdown=_STOP_SECONDS // 2,
+                    # Longer than httpx keeps an idle connection, so that the client ends it first
+                    # and no request meets a connection that is just being closed.
+                    timeout_keep_alive=10,
                     ws="none",
                 )
             )

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from managed_sync.errors import ConfigurationError
+from managed_sync.private_files import private_folder
 
 __all__ = ["SigningKey", "key_files", "load_or_create_signing_key", "read_public_key"]
 
@@ -48,7 +49,7 @@ def load_or_create_signing_key(folder: Path) -> SigningKey:
             only public ones.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(folder, is_ours=False)
         if not key_files(folder):
             _create(folder / _FILE)
         found = [_read(path) for path in key_files(folder)]

@@ -4,36 +4,53 @@ Guarantees:
     - A sync shows as a whole or not at all: records, their grants and the groups change in one
       transaction. Whatever goes wrong before its end leaves everything as it was. An engine
       outside the database takes the changes at its end, and answers nothing until it has them.
-    - The permissions are read inside that transaction. So of two syncs the one that ends last has
-      read the newer file, and never brings back what the other took away.
+    - What is published was there at one moment: ``permissions.yaml`` is read before the source is
+      listed and is the same in the publishing transaction, and the source shows the same when it
+      is looked at a second time. Otherwise the sync begins again, and fails in the end.
+    - All pipelines of a scope are under one ``permissions.yaml``, for they share its groups. Once
+      it has changed, the next sync of any of them publishes all of them.
+    - Nothing opens by accident: what is protected must be found (see ``gathering``), what opens
+      much must be confirmed (see ``openings``), and what opens anything must not be half written.
+    - Of two syncs the one that ends last has listed last: one that another has overtaken begins
+      again.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Callable
-from itertools import islice
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from time import sleep
 
-from managed_sync.identifiers import ObjectId, object_id_for
+from sqlalchemy import Connection
+
+from managed_sync.errors import PermissionsFileError, SourceError
+from managed_sync.models import SyncState
+from managed_sync.server.gathering import Gathering, Warnings
+from managed_sync.server.openings import (
+    Readers,
+    groups_with_new_members,
+    openings,
+    require_confirmation,
+)
 from managed_sync.server.relations.grants import GrantCompiler
 from managed_sync.server.relations.graph import PermissionEngine
-from managed_sync.server.scope import container_id, record_id
-from managed_sync.server.sources.folder import FolderSource
-from managed_sync.server.sources.listing import Contents, Listing, SourceItem, Unreadable
-from managed_sync.server.sources.permissions_file import Entry
+from managed_sync.server.sources.folder import FolderSource, Moment, MovingError
+from managed_sync.server.sources.listing import Contents, KnownContent, Listing
 from managed_sync.server.storage.database import Database
-from managed_sync.server.storage.pipelines import Pipeline, pipeline_at_work, save_success
-from managed_sync.server.storage.records import known_contents
+from managed_sync.server.storage.pipelines import (
+    Pipeline,
+    pipeline_at_work,
+    pipelines_of_scope,
+    save_permissions,
+    save_success,
+)
+from managed_sync.server.storage.records import known_contents, known_items
 from managed_sync.server.storage.staging import Staging, staging_tables
 
 __all__ = ["PipelineGoneError", "synchronize"]
 
-_log = logging.getLogger("managed_sync.server")
-
-_BATCH = 500
-_MAX_WARNINGS = 100
+# How long to wait before each new attempt, when the source is being changed.
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 class PipelineGoneError(Exception):
@@ -49,6 +66,7 @@ def synchronize(
     keep_going: Callable[[], None],
     progress: Callable[[int], None],
     contents: Contents | None = None,
+    wait: Callable[[float], object] = sleep,
 ) -> None:
     """Brings a pipeline's records and permissions up to date with its source.
 
@@ -57,148 +75,236 @@ def synchronize(
         engine: Evaluates the permissions.
         source: Where both come from.
         pipeline: The pipeline.
-        keep_going: Called often; raises to give the sync up.
+        keep_going: Called between any two readings of the source; raises to give the sync up.
         progress: Takes the number of records read so far.
         contents: Takes a copy of every content; ``None`` where contents stay in the source.
+        wait: Waits for some seconds, while the source is being changed.
 
     Raises:
-        SourceError: The source cannot be read whole, or its permissions cannot be understood.
+        SourceError: The source cannot be read whole or does not come to rest, its permissions
+            cannot be understood, or they would open what may not be meant to be open.
         PipelineGoneError: Nobody wants the pipeline any more.
         PermissionEngineError: The engine did not take the changes.
     """
-    warnings = _Warnings()
-    with database.reading() as connection:
-        known = known_contents(connection, pipeline)
-    listing = Listing(known, warnings.add, keep_going, contents)
-    with database.connect() as connection, staging_tables(connection):
-        staging = Staging(connection, pipeline)
-        sync = _Sync(source, pipeline, staging, warnings)
-        with connection.begin():
-            sync.stage_records(listing, progress)
+    sync = _Sync(
+        database,
+        engine,
+        source,
+        pipeline,
+        keep_going=keep_going,
+        progress=progress,
+        contents=contents,
+        wait=wait,
+    )
+    for pause in _PAUSES:
+        with suppress(MovingError):
+            sync.attempt(strict=True)
+            return
         keep_going()
-        with (
-            engine.publishing(pipeline.scope) as publication,
-            database.exclusively(connection),
-        ):
-            current = pipeline_at_work(connection, pipeline.id)
-            if current is None:
-                raise PipelineGoneError
-            version = current.version + 1
-            sync.stage_permissions()
-            publication.take(staging.relation_changes)
-            staging.publish(version)
-            save_success(
-                connection,
-                pipeline.id,
-                version=version,
-                record_count=staging.count_records(),
-                warnings=warnings.sentences(),
-            )
+        wait(pause)
+    try:
+        sync.attempt(strict=False)
+    except MovingError as error:
+        raise SourceError(f"{error} What was synced before stays in force.") from None
 
 
 class _Sync:
     def __init__(
-        self, source: FolderSource, pipeline: Pipeline, staging: Staging, warnings: _Warnings
+        self,
+        database: Database,
+        engine: PermissionEngine,
+        source: FolderSource,
+        pipeline: Pipeline,
+        *,
+        keep_going: Callable[[], None],
+        progress: Callable[[int], None],
+        contents: Contents | None,
+        wait: Callable[[float], object],
     ) -> None:
+        self._database = database
+        self._engine = engine
         self._source = source
         self._pipeline = pipeline
-        self._staging = staging
-        self._warnings = warnings
-        self._has_containers = source.has_containers(pipeline.name)
-        self._root = container_id(pipeline.scope, pipeline.name)
+        self._keep_going = keep_going
+        self._progress = progress
+        self._contents = contents
+        self._wait = wait
+        # What is read once need not be read again at the next attempt.
+        self._known: dict[int, dict[str, KnownContent]] = {}
 
-    def stage_records(self, listing: Listing, progress: Callable[[int], None]) -> None:
-        items = self._source.items(self._pipeline.name, listing)
-        read = 0
-        while batch := list(islice(items, _BATCH)):
-            rows = [self._row(item) for item in batch if isinstance(item, SourceItem)]
-            self._staging.add_records(rows)
-            for item in batch:
-                if isinstance(item, Unreadable):
-                    self._staging.keep_records(item.source_id)
-            read += len(rows)
-            progress(read)
+    def attempt(self, *, strict: bool) -> None:
+        """Syncs once.
 
-    def stage_permissions(self) -> None:
-        permissions = self._source.permissions()
-        compiler = GrantCompiler(permissions, self._warnings.add)
-        self._staging.add_relations(list(compiler.members()), of_groups=True)
-        sync_type = self._pipeline.name.sync_type
-        entries = {
-            self._source_id(path): entry
-            for path, entry in permissions.entries.get(sync_type, {}).items()
-        }
-        objects = self._staging.objects(list(entries))
-        if not self._has_containers:
-            objects["/"] = str(ObjectId("folder", self._root))
-        for source_id, entry in entries.items():
-            if source_id not in objects:
-                self._warn_of_missing(entry)
+        Args:
+            strict: Whether nothing at all may change meanwhile, or only nothing be moved.
+
+        Raises:
+            MovingError: The source, or the database, has changed meanwhile.
+        """
+        self._keep_going()
+        moment = self._source.moment()
+        with self._database.connect() as connection, staging_tables(connection):
+            staging = Staging(connection, self._pipeline.scope_id)
+            with connection.begin():
+                gathered, left_alone = self._gather(connection, staging, moment, strict=strict)
+                self._stage_permissions(staging, moment, gathered, left_alone)
+            self._publish(connection, staging, moment, gathered, left_alone)
+
+    def _gather(
+        self, connection: Connection, staging: Staging, moment: Moment, *, strict: bool
+    ) -> tuple[list[Gathering], list[Pipeline]]:
+        """Lists this pipeline, and those that are under another ``permissions.yaml``."""
+        gathered, left_alone = [], []
+        for pipeline in self._concerned(moment):
+            is_own = pipeline.id == self._pipeline.id
+            one = self._gathering(pipeline, staging)
+            listing = Listing(
+                self._known[pipeline.id], one.warnings.add, self._keep_going, self._contents
+            )
+            try:
+                one.stage_records(
+                    listing, self._known[pipeline.id], self._progress if is_own else _ignore
+                )
+            except SourceError as error:
+                if is_own or isinstance(error, PermissionsFileError):
+                    raise
+                staging.drop(pipeline)
+                left_alone.append(pipeline)
                 continue
-            self._staging.show_permissions(source_id, entry.as_written())
-            self._staging.add_relations(list(compiler.grants(entry, objects[source_id], sync_type)))
-        self._staging.add_parents(
-            except_for=[source_id for source_id, entry in entries.items() if not entry.inherit]
-        )
+            if pipeline.status is SyncState.DISABLED:
+                staging.drop_new_records(pipeline)
+            gathered.append(one)
+        for one in gathered:
+            one.require_unmoved(self._keep_going, strict=strict)
+        return gathered, left_alone
 
-    def _row(self, item: SourceItem) -> dict[str, Any]:
-        scope, name = self._pipeline.scope, self._pipeline.name
-        identifier = record_id(scope, name, item.source_id)
-        parent = self._parent(item)
-        data = item.data if parent is None else {**item.data, "parentId": parent}
-        return {
-            "id": identifier,
-            "source_id": item.source_id,
-            "object": str(ObjectId("folder", identifier))
-            if item.container
-            else object_id_for(name.sync_type, identifier),
-            "parent_object": None if parent is None else str(ObjectId("folder", parent)),
-            "data": json.dumps(data),
-            "permissions": "{}",
-            "updated_at": item.updated_at.isoformat() if item.updated_at else None,
-            "version": item.version,
-            "digest": item.digest,
-            "location": item.location,
+    def _concerned(self, moment: Moment) -> list[Pipeline]:
+        with self._database.reading() as connection:
+            found = pipelines_of_scope(connection, self._pipeline.scope)
+        own = [one for one in found if one.id == self._pipeline.id]
+        others = [one for one in found if one.id != self._pipeline.id and _differs(one, moment)]
+        if not own:
+            raise PipelineGoneError
+        return [*own, *others]
+
+    def _gathering(self, pipeline: Pipeline, staging: Staging) -> Gathering:
+        with self._database.reading() as connection:
+            known = known_items(connection, pipeline)
+            if pipeline.id not in self._known:
+                self._known[pipeline.id] = known_contents(connection, pipeline)
+        return Gathering(self._source, pipeline, staging, known)
+
+    def _stage_permissions(
+        self,
+        staging: Staging,
+        moment: Moment,
+        gathered: Sequence[Gathering],
+        left_alone: Sequence[Pipeline],
+    ) -> None:
+        warnings = gathered[0].warnings
+        groups = GrantCompiler(moment.permissions, warnings.add)
+        staging.add_relations(None, list(groups.members()))
+        for one in gathered:
+            compiler = GrantCompiler(moment.permissions, one.warnings.add)
+            one.stage_permissions(moment.permissions, compiler)
+        has_changed = any(_differs(one.pipeline, moment) for one in gathered)
+        places = {
+            place: objects
+            for one in gathered
+            for place, objects in one.places(all_of_them=has_changed).items()
         }
+        if not places and not left_alone:
+            return
+        before, after = Readers(staging.published_relations()), Readers(staging.relations())
+        _keep_safe(staging, left_alone, groups_with_new_members(before, after), warnings)
+        opened = openings(before, after, places)
+        require_confirmation(opened, moment.permissions)
+        if opened and not moment.ends_whole:
+            raise PermissionsFileError(
+                "permissions.yaml does not end with a line break, so it may be half written, and "
+                f"it would open {opened[0].place}. Nothing was published; what was synced before "
+                "stays in force. End the last line of the file."
+            )
+        if opened and has_changed:
+            self._wait(self._source.seconds_to_settle(moment))
 
-    def _parent(self, item: SourceItem) -> str | None:
-        if not self._has_containers:
-            return self._root
-        if item.parent is None:
-            return None
-        return record_id(self._pipeline.scope, self._pipeline.name, item.parent)
+    def _publish(
+        self,
+        connection: Connection,
+        staging: Staging,
+        moment: Moment,
+        gathered: Sequence[Gathering],
+        left_alone: Sequence[Pipeline],
+    ) -> None:
+        self._keep_going()
+        with (
+            self._engine.publishing(self._pipeline.scope) as publication,
+            self._database.exclusively(connection),
+        ):
+            if pipeline_at_work(connection, self._pipeline.id) is None:
+                raise PipelineGoneError
+            pipelines = [*(one.pipeline for one in gathered), *left_alone]
+            current = {one.id: one for one in pipelines_of_scope(connection, self._pipeline.scope)}
+            self._require_unchanged(moment, pipelines, current)
+            publication.take(lambda: staging.relation_changes(pipelines))
+            staging.publish_relations(pipelines)
+            for one in gathered:
+                if current[one.pipeline.id].status is SyncState.DISABLED:
+                    save_permissions(connection, one.pipeline.id, moment.digest)
+                    continue
+                version = one.pipeline.version + 1
+                staging.publish_records(one.pipeline, version)
+                save_success(
+                    connection,
+                    one.pipeline.id,
+                    version=version,
+                    permissions=moment.digest,
+                    record_count=staging.count_records(one.pipeline),
+                    warnings=one.warnings.sentences(),
+                    status=self._status_after(current[one.pipeline.id]),
+                )
 
-    def _source_id(self, path: str) -> str:
-        """What a path of the permissions file names: ``/c-007`` is the contact ``c-007``."""
-        return path if self._has_containers or path == "/" else path.removeprefix("/")
+    def _require_unchanged(
+        self, moment: Moment, pipelines: Sequence[Pipeline], current: dict[int, Pipeline]
+    ) -> None:
+        if self._source.moment().mark != moment.mark:
+            raise MovingError("permissions.yaml was changed during each attempt to sync.")
+        gathered = {one.id: one for one in pipelines}
+        for one in gathered.values():
+            now = current.get(one.id)
+            # A disabled pipeline keeps its records, so it must be as it was when it was listed.
+            if now is None or (now.version, now.status is SyncState.DISABLED) != (
+                one.version,
+                one.status is SyncState.DISABLED,
+            ):
+                raise MovingError(f"Another sync of {one.name} came in between each time.")
+        for now in current.values():
+            if now.id not in gathered and _differs(now, moment):
+                raise MovingError(f"A sync of {now.name} came in between each time.")
 
-    def _warn_of_missing(self, entry: Entry) -> None:
-        consequence = (
-            "its grants are ignored" if entry.inherit else "it grants and protects nothing"
+    def _status_after(self, pipeline: Pipeline) -> SyncState:
+        is_own = pipeline.id == self._pipeline.id
+        is_syncing = pipeline.status is SyncState.SYNCING
+        return SyncState.SYNCING if is_syncing and not is_own else SyncState.IDLE
+
+
+def _differs(pipeline: Pipeline, moment: Moment) -> bool:
+    """Whether a pipeline has records that are under another ``permissions.yaml``."""
+    return pipeline.version > 0 and pipeline.permissions != moment.digest
+
+
+def _keep_safe(
+    staging: Staging, left_alone: Sequence[Pipeline], groups: Sequence[str], warnings: Warnings
+) -> None:
+    """Keeps the grants of pipelines that cannot be listed, unless somebody new would get them."""
+    for pipeline in left_alone:
+        staging.keep_relations(pipeline, except_to=groups)
+        warnings.add(
+            f"{pipeline.name} cannot be listed, so its records stay under the permissions they "
+            "had; what is granted there to groups that have new members is withdrawn until it "
+            "can be synced again."
         )
-        self._warnings.add(
-            f"permissions.yaml: {self._pipeline.name.sync_type}: {entry.path} (line {entry.line}) "
-            f"does not exist, so {consequence}; correct the path or remove the entry."
-        )
 
 
-class _Warnings:
-    """Sentences about what was left out; the first ones, and how many more there are."""
-
-    def __init__(self) -> None:
-        self._sentences: list[str] = []
-        self._more = 0
-
-    def add(self, sentence: str) -> None:
-        # A sentence quotes names of any kind; what cannot be written must not stop the sync.
-        sentence = sentence.encode(errors="backslashreplace").decode()
-        _log.warning("%s", sentence)
-        if len(self._sentences) < _MAX_WARNINGS:
-            self._sentences.append(sentence)
-        else:
-            self._more += 1
-
-    def sentences(self) -> list[str]:
-        if not self._more:
-            return list(self._sentences)
-        return [*self._sentences, f"There are {self._more} more such warnings; see the log."]
+def _ignore(_read: int) -> None:
+    pass

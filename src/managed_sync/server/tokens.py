@@ -81,11 +81,12 @@ class TokenVerifier:
         audience = f"{_AUDIENCE}{project_id}"
         # That a project is not here is told only to those who hold a key of this server.
         rings = [self._keys[project_id]] if project_id in self._keys else self._keys.values()
-        for key in (key for ring in rings for key in ring.public_keys()):
-            try:
-                return self._claims(token, key, audience=audience)
-            except jwt.InvalidSignatureError:
-                continue
+        for keys_of in (KeyRing.public_keys, KeyRing.new_keys):
+            for key in (key for ring in rings for key in keys_of(ring)):
+                try:
+                    return self._claims(token, key, audience=audience)
+                except jwt.InvalidSignatureError:
+                    continue
         raise _unauthorized("The token is signed with another key than this project's.")
 
     def _claims(self, token: str, key: RSAPublicKey, *, audience: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from managed_sync.errors import SourceError
 from managed_sync.server.sources import file_tree
 from managed_sync.server.sources.file_tree import FileTree
 from managed_sync.server.sources.listing import KnownContent, Listing, SourceItem, Unreadable
+from managed_sync.server.troubles import TroubleError
 
 
 class Tree:
@@ -205,3 +207,52 @@ def test_a_missing_root_is_an_error(tmp_path: Path) -> None:
 def test_nothing_outside_is_opened(tree: Tree, tmp_path: Path, location: str) -> None:
     (tmp_path / "secret.txt").write_text("secret")
     assert FileTree(tree.root).open(location) is None
+
+
+class TestTroubleOfTheServersOwn:
+    """A full disk or too many open files say nothing about the file that was being read."""
+
+    @pytest.mark.parametrize(
+        "number", [errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT]
+    )
+    @pytest.mark.parametrize("function", ["_digest", "_entries"])
+    def test_it_fails_the_listing_with_the_reason(
+        self, tree: Tree, monkeypatch: pytest.MonkeyPatch, number: int, function: str
+    ) -> None:
+        tree.write("a.txt")
+        tree.write("folder/b.txt")
+        real = getattr(file_tree, function)
+
+        def fail(path: Path, *arguments: Any) -> Any:
+            if path == tree.root:
+                return real(path, *arguments)
+            raise OSError(number, os.strerror(number), str(path))
+
+        monkeypatch.setattr(file_tree, function, fail)
+        with pytest.raises(SourceError, match=os.strerror(number)):
+            tree.list()
+        assert tree.warnings == []
+
+    def test_too_many_open_files_are_not_a_missing_file(self, tree: Tree) -> None:
+        resource = pytest.importorskip("resource")
+        tree.write("a.txt")
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")), hard))  # noqa: PTH208
+        spare: list[int] = []
+        try:
+            with suppress(OSError):
+                spare.extend(iter(lambda: os.open(os.devnull, os.O_RDONLY), -1))
+            with pytest.raises(TroubleError, match="Too many open files"):
+                FileTree(tree.root).open("a.txt")
+            with pytest.raises(SourceError, match="Too many open files"):
+                tree.list()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for one in spare:
+                os.close(one)
+        assert "/a.txt" in tree.list()
+
+    def test_a_link_to_itself_is_left_out(self, tree: Tree) -> None:
+        (tree.root / "loop").symlink_to(tree.root / "loop")
+        tree.write("a.txt")
+        assert "/a.txt" in tree.list()

@@ -24,22 +24,23 @@ A tuple says that a subject has a relation to an object:
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from managed_sync.errors import InvalidIdentifierError
-from managed_sync.identifiers import ObjectId, normalize_subject
+from managed_sync.identifiers import ObjectId, address_key, normalize_subject
 
 __all__ = [
     "MEMBER",
     "ORGANIZATION",
     "PARENT",
     "PUBLIC",
+    "RELATIONS",
     "ROLES",
     "SCHEMA",
     "Question",
     "RelationTuple",
+    "UnknownRelationError",
     "display_name",
     "follows_schema",
     "is_answerable",
@@ -57,6 +58,9 @@ PARENT = "parent"
 MEMBER = "member"
 ORGANIZATION = "organization"
 ROLES = ("owner", "editor", "viewer")
+
+# What can be asked about.
+RELATIONS = (*reversed(ROLES), MEMBER)
 
 _USER, _GROUP, _FOLDER = "user", "group", "folder"
 _USER_PREFIX = f"{_USER}:"
@@ -80,6 +84,10 @@ SCHEMA: Mapping[str, Mapping[str, frozenset[str]]] = {
 }
 
 
+class UnknownRelationError(InvalidIdentifierError):
+    """A relation that the graph does not have; the message names those that it has."""
+
+
 class RelationTuple(NamedTuple):
     """One edge of the graph."""
 
@@ -100,6 +108,7 @@ class Question(NamedTuple):
         """Reads a question as the API receives it.
 
         Raises:
+            UnknownRelationError: The graph has no such relation.
             InvalidIdentifierError: Subject, relation or object is malformed.
         """
         return cls(subject_key(subject), relation_key(relation), object_key(object_id))
@@ -159,8 +168,8 @@ def types_with(relation: str) -> Iterable[str]:
 
 
 def user_key(address: str) -> str:
-    """The subject that stands for a user; the case of an e-mail address makes no difference."""
-    return _USER_PREFIX + unicodedata.normalize("NFC", address.casefold())
+    """The subject that stands for a user; see ``address_key`` for what makes no difference."""
+    return _USER_PREFIX + address_key(address)
 
 
 def subject_key(subject: str) -> str:
@@ -190,16 +199,18 @@ def object_key(object_id: str) -> str:
 
 
 def relation_key(relation: str) -> str:
-    """A relation of the API as the graph writes it; whether there is such a one is not asked.
+    """Returns a relation of the API as the graph writes it.
 
     Raises:
+        UnknownRelationError: The graph has no such relation. To answer "no" instead would look like
+            a denial.
         InvalidIdentifierError: It is blank or holds control characters.
     """
-    if not relation.strip() or not relation.isprintable():
-        raise InvalidIdentifierError(
-            f"{relation!r} is not a relation; the relations are viewer, editor and owner."
-        )
-    return relation.strip()
+    written = relation.strip()
+    if written in RELATIONS:
+        return written
+    kind = UnknownRelationError if written and relation.isprintable() else InvalidIdentifierError
+    raise kind(f"relation must be one of {', '.join(RELATIONS)}, got {relation[:80]!r}.")
 
 
 def display_name(subject: str) -> str:

@@ -32,6 +32,7 @@ from authzed.api.v1.schema_service_pb2_grpc import SchemaServiceStub
 from grpc_interceptor import ClientCallDetails, ClientInterceptor
 from grpcutil import bearer_token_credentials
 
+from managed_sync.server.listener import is_loopback
 from managed_sync.server.relations.graph import PermissionEngineError
 
 __all__ = ["SpiceDBClient", "connect"]
@@ -131,12 +132,20 @@ class _Bearer(ClientInterceptor):  # type: ignore[misc]
 
 def connect(target: str, token: str, *, tls: bool) -> SpiceDBClient:
     """A client of the SpiceDB at an address; it connects at the first call."""
+    # A proxy that the environment names must not see the token on its way to this machine.
+    options = [("grpc.enable_http_proxy", 0)] if is_loopback(_host(target)) else []
     if tls:
-        channel = grpc.secure_channel(target, bearer_token_credentials(token))
+        channel = grpc.secure_channel(target, bearer_token_credentials(token), options)
     else:
         # gRPC's own credentials refuse to travel unencrypted to another host.
-        channel = grpc.intercept_channel(grpc.insecure_channel(target), _Bearer(token))
+        channel = grpc.intercept_channel(grpc.insecure_channel(target, options), _Bearer(token))
     return SpiceDBClient(PermissionsServiceStub(channel), SchemaServiceStub(channel), channel.close)
+
+
+def _host(target: str) -> str:
+    """Returns the host of a target such as ``dns:///spicedb:50051`` or ``[::1]:50051``."""
+    address = target.rpartition("/")[2]
+    return address.rpartition(":")[0].strip("[]") or address
 
 
 def _call(method: Callable[..., _Response], request: _Request) -> _Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
@@ -21,6 +20,7 @@ from authzed.api.v1 import (
 )
 from authzed.api.v1.permission_service_pb2 import LookupPermissionship
 
+from managed_sync.logs import get_logger
 from managed_sync.models import RelationshipNode
 from managed_sync.server.relations.expansion import expand
 from managed_sync.server.relations.graph import PermissionEngineError
@@ -41,7 +41,7 @@ from managed_sync.server.relations.spicedb_schema import PERMISSIONS, ScopedName
 
 __all__ = ["SpiceDBGraph"]
 
-_log = logging.getLogger("managed_sync.server")
+_log = get_logger("managed_sync.server")
 
 # Enough halves to get at one undecided question among a thousand.
 _MAX_CALLS = 24

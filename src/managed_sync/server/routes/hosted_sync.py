@@ -15,6 +15,7 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response
 from fastapi.routing import APIRoute
 from starlette.responses import StreamingResponse
 
+from managed_sync.identifiers import lower_ascii
 from managed_sync.models import SyncState, SyncStatus
 from managed_sync.server.pipelines import Pipelines, UnknownPipelineError
 from managed_sync.server.problems import ProblemError
@@ -37,6 +38,7 @@ from managed_sync.server.storage.changes import change_page, latest_cursor
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import Pipeline, pipelines_of_scope
 from managed_sync.server.storage.records import StoredRecord, find_record
+from managed_sync.server.workers import Workers
 
 __all__ = ["SyncId", "hosted_sync_routes", "require_sync"]
 
@@ -44,7 +46,7 @@ SyncId = Annotated[str, Path(alias="syncId", description="The id of a pipeline."
 
 
 def hosted_sync_routes(
-    route_class: type[APIRoute], projects: Projects, database: Database
+    route_class: type[APIRoute], projects: Projects, database: Database, writers: Workers
 ) -> APIRouter:
     """The routes below ``/api/syncs``."""
     router = APIRouter(
@@ -52,12 +54,17 @@ def hosted_sync_routes(
     )
 
     @router.post("", operation_id="enableHostedSync")
-    def enable(caller: Caller, body: Annotated[EnableHostedSync, Body()]) -> HostedSync:
+    async def enable(caller: Caller, body: Annotated[EnableHostedSync, Body()]) -> HostedSync:
         pipelines = projects[caller.project_id].pipelines
-        name = _name_in_source(pipelines, body.integration, body.pipeline)
+
+        def work() -> HostedSync:
+            name = _name_in_source(pipelines, body.integration, body.pipeline)
+            frequency = _frequency(body.configuration)
+            pipelines.enable(caller, name, frequency, body.configuration_name)
+            return _answer(caller, name, pipelines)
+
         with _refused():
-            pipelines.enable(caller, name, _frequency(body.configuration), body.configuration_name)
-        return _answer(caller, name, pipelines)
+            return await writers.run(work)
 
     @router.get("", operation_id="listHostedSyncs")
     def listed(caller: Caller) -> ListedSyncs:
@@ -65,7 +72,7 @@ def hosted_sync_routes(
             data=[
                 ListedSync(
                     id=sync_id(caller, pipeline.name),
-                    integration=pipeline.name.integration.lower(),
+                    integration=lower_ascii(pipeline.name.integration),
                     pipeline=pipeline.name.sync_type,
                     status=_status(pipeline, status),
                     configuration_name=pipeline.configuration_name,
@@ -93,23 +100,31 @@ def hosted_sync_routes(
         )
 
     @router.post("/{syncId}/disable", operation_id="disableHostedSync")
-    def disable(caller: Caller, identifier: SyncId) -> HostedSync:
-        pipeline = require_sync(database, caller, identifier)
+    async def disable(caller: Caller, identifier: SyncId) -> HostedSync:
         pipelines = projects[caller.project_id].pipelines
-        pipelines.disable(pipeline)
-        return _answer(caller, pipeline.name, pipelines)
+
+        def work() -> HostedSync:
+            pipeline = require_sync(database, caller, identifier)
+            pipelines.disable(pipeline)
+            return _answer(caller, pipeline.name, pipelines)
+
+        return await writers.run(work)
 
     @router.post("/{syncId}/reenable", operation_id="reenableHostedSync")
-    def reenable(caller: Caller, identifier: SyncId) -> HostedSync:
-        pipeline = require_sync(database, caller, identifier)
+    async def reenable(caller: Caller, identifier: SyncId) -> HostedSync:
         pipelines = projects[caller.project_id].pipelines
-        pipelines.enable(caller, pipeline.name)
-        return _answer(caller, pipeline.name, pipelines)
+
+        def work() -> HostedSync:
+            pipeline = require_sync(database, caller, identifier)
+            pipelines.enable(caller, pipeline.name)
+            return _answer(caller, pipeline.name, pipelines)
+
+        return await writers.run(work)
 
     @router.delete("/{syncId}", operation_id="deleteHostedSync", status_code=HTTPStatus.NO_CONTENT)
-    def delete(caller: Caller, identifier: SyncId) -> None:
-        pipeline = require_sync(database, caller, identifier)
-        projects[caller.project_id].pipelines.delete(pipeline)
+    async def delete(caller: Caller, identifier: SyncId) -> None:
+        pipelines = projects[caller.project_id].pipelines
+        await writers.run(lambda: pipelines.delete(require_sync(database, caller, identifier)))
 
     @router.get("/{syncId}/records", operation_id="pullHostedRecords")
     def records(
@@ -177,7 +192,10 @@ def _refused() -> Iterator[None]:
 def _name_in_source(pipelines: Pipelines, integration: str, sync_type: str) -> PipelineName:
     """The pipeline as the source spells it; here integrations are written in lower case."""
     for name in pipelines.in_source():
-        if name.integration.lower() == integration.lower() and name.sync_type == sync_type:
+        if (
+            lower_ascii(name.integration) == lower_ascii(integration)
+            and name.sync_type == sync_type
+        ):
             return name
     return PipelineName(integration, sync_type)
 
@@ -206,7 +224,7 @@ def _answer(caller: Scope, name: PipelineName, pipelines: Pipelines) -> HostedSy
     return HostedSync(
         id=sync_id(caller, name),
         user_id=caller.user_id,
-        integration=name.integration.lower(),
+        integration=lower_ascii(name.integration),
         pipeline=name.sync_type,
         project_id=caller.project_id,
         status=_status(*found[name]),

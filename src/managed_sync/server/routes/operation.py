@@ -1,24 +1,24 @@
-"""What those who run the server ask it: whether it lives, whether it can work, how it does."""
+"""Health, readiness and metrics, for those who run the server."""
 
 from __future__ import annotations
 
-import logging
+import asyncio
 from http import HTTPStatus
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import literal, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from managed_sync.models import ApiModel
 from managed_sync.server.metrics import Metrics
 from managed_sync.server.problems import ProblemError, documented
 from managed_sync.server.relations.graph import PermissionEngine
 from managed_sync.server.storage.database import Database
+from managed_sync.server.workers import Workers
 
 __all__ = ["operation_routes"]
 
-_log = logging.getLogger("managed_sync.server")
+_READY_SECONDS = 5.0
 
 
 class Health(ApiModel):
@@ -30,6 +30,8 @@ class Health(ApiModel):
 def operation_routes(database: Database, engine: PermissionEngine, metrics: Metrics) -> APIRouter:
     """Health, readiness and metrics; open to everybody who reaches the server."""
     router = APIRouter(tags=["Operation"])
+    # Of its own, so that it is answered whatever the other threads wait for.
+    prober = Workers("readiness", count=2, wait_seconds=_READY_SECONDS)
 
     @router.get("/healthz", operation_id="getHealth")
     async def health() -> Health:
@@ -40,19 +42,23 @@ def operation_routes(database: Database, engine: PermissionEngine, metrics: Metr
         operation_id="getReadiness",
         responses=documented(HTTPStatus.SERVICE_UNAVAILABLE),
     )
-    def readiness(request: Request) -> Health:
+    async def readiness(request: Request) -> Health:
         if not request.app.state.ready:
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "The server starts or stops.")
         try:
-            with database.reading() as connection:
-                connection.execute(select(literal(1)))
-        except SQLAlchemyError as error:
-            _log.error("The database does not answer: %s", type(error).__name__)
+            async with asyncio.timeout(_READY_SECONDS):
+                await prober.run(require_ready)
+        except TimeoutError:
             raise ProblemError(
-                HTTPStatus.SERVICE_UNAVAILABLE, "The database does not answer."
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"The database did not answer within {_READY_SECONDS:g} s.",
             ) from None
-        engine.require_ready()
         return Health()
+
+    def require_ready() -> None:
+        with database.reading() as connection:
+            connection.execute(select(literal(1)))
+        engine.require_ready()
 
     @router.get("/metrics", operation_id="getMetrics", response_class=MetricsResponse)
     def exposition() -> Response:

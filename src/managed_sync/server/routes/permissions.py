@@ -18,11 +18,15 @@ from managed_sync.server.protection import PROBLEMS, ProjectCaller
 from managed_sync.server.relations.graph import PermissionEngine
 from managed_sync.server.relations.schema import (
     Question,
+    UnknownRelationError,
     object_key,
     relation_key,
     subject_key,
 )
 from managed_sync.server.routes.parameters import Name, malformed_is_refused
+from managed_sync.server.storage.database import Database
+from managed_sync.server.storage.records import folders_without_record
+from managed_sync.server.storage.scopes import find_scope
 
 __all__ = ["permission_routes", "require_batch_size"]
 
@@ -73,7 +77,7 @@ class Objects(ApiModel):
 
 
 def permission_routes(
-    route_class: type[APIRoute], engine: PermissionEngine, limits: Limits
+    route_class: type[APIRoute], database: Database, engine: PermissionEngine, limits: Limits
 ) -> APIRouter:
     """The routes below ``/projects/{projectId}/permissions``."""
     router = APIRouter(
@@ -93,7 +97,8 @@ def permission_routes(
     @router.post("/batch-check-access", operation_id="batchCheckAccess")
     def batch_check_access(caller: ProjectCaller, body: Annotated[BatchCheck, Body()]) -> Decisions:
         require_batch_size(body.checks, limits)
-        questions = [_question_or_none(item) for item in body.checks]
+        with malformed_is_refused():
+            questions = [_question_or_none(item) for item in body.checks]
         with engine.graph(caller) as graph:
             answers = graph.check(questions)
         return Decisions(results=[Decision(allowed=answer) for answer in answers])
@@ -110,7 +115,10 @@ def permission_routes(
         with malformed_is_refused():
             subject, relation = subject_key(body.subject), relation_key(body.relation)
         with engine.graph(caller) as graph:
-            return Objects(objects=graph.list_objects(subject, relation, body.object_type))
+            found = graph.list_objects(subject, relation, body.object_type)
+        with database.reading() as connection:
+            nowhere = folders_without_record(connection, find_scope(connection, caller), found)
+        return Objects(objects=[one for one in found if one not in nowhere])
 
     @router.post("/expand", operation_id="expandRelationships")
     def expand_relationships(
@@ -142,8 +150,14 @@ def _question(check: AccessCheck) -> Question:
 
 
 def _question_or_none(item: object) -> Question | None:
-    """One item of a batch; a malformed one must not cost the others their answers."""
+    """One item of a batch; a malformed one must not cost the others their answers.
+
+    Raises:
+        UnknownRelationError: The graph has no such relation, which is no mistake of one item.
+    """
     try:
         return _question(AccessCheck.model_validate(item))
+    except UnknownRelationError:
+        raise
     except (ValidationError, InvalidIdentifierError):
         return None

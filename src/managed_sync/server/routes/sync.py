@@ -21,6 +21,7 @@ from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import find_pipeline
 from managed_sync.server.storage.records import StoredRecord, find_record, record_page
 from managed_sync.server.storage.scopes import find_scope
+from managed_sync.server.workers import Workers
 
 __all__ = ["sync_routes"]
 
@@ -33,7 +34,9 @@ class EnableSync(ApiModel):
     frequency: str | None = None
 
 
-def sync_routes(route_class: type[APIRoute], projects: Projects, database: Database) -> APIRouter:
+def sync_routes(
+    route_class: type[APIRoute], projects: Projects, database: Database, writers: Workers
+) -> APIRouter:
     """The routes below ``/projects/{projectId}/sync``."""
     router = APIRouter(
         prefix="/projects/{projectId}/sync",
@@ -48,11 +51,11 @@ def sync_routes(route_class: type[APIRoute], projects: Projects, database: Datab
         status_code=HTTPStatus.CREATED,
         response_model_exclude_none=True,
     )
-    def enable(caller: ProjectCaller, body: Annotated[EnableSync, Body()]) -> SyncStatus:
+    async def enable(caller: ProjectCaller, body: Annotated[EnableSync, Body()]) -> SyncStatus:
+        name = PipelineName(body.integration, body.sync_type)
+        pipelines = projects[caller.project_id].pipelines
         try:
-            return projects[caller.project_id].pipelines.enable(
-                caller, PipelineName(body.integration, body.sync_type), body.frequency
-            )
+            return await writers.run(lambda: pipelines.enable(caller, name, body.frequency))
         except UnknownPipelineError as error:
             raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
         except ValueError as error:

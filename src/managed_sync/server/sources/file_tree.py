@@ -3,6 +3,7 @@
 Guarantees:
     - Nothing outside the folder is listed or read, whatever links lie in it.
     - One file that cannot be read does not keep the others from being listed.
+    - A listing notes every folder it read, so that the folders can be compared afterwards.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import os
 import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from urllib.parse import quote
 from managed_sync.errors import SourceError
 from managed_sync.server.sources.listing import KnownContent, Listing, SourceItem, Unreadable
 from managed_sync.server.sources.media_types import DIRECTORY, media_type_of
+from managed_sync.server.troubles import concerns_one_file, system_trouble
 
 __all__ = ["FileTree", "OpenFile"]
 
@@ -52,11 +54,11 @@ class FileTree:
 
         Raises:
             SourceError: The folder is missing or cannot be read, so that nothing is known about
-                what it holds.
+                what it holds; or reading fails in a way that is not the fault of one file.
         """
         try:
             status = self._root.stat()
-            entries = _entries(self._root)
+            entries = self._read(self._root, listing)
         except OSError as error:
             raise SourceError(
                 f"Cannot read the folder {self._root}: {error.strerror}. Put it back, or correct "
@@ -65,15 +67,34 @@ class FileTree:
         yield self._folder_item("/", None, "", status)
         yield from self._below("/", entries, listing)
 
+    def look_again(
+        self, folders: Iterable[str], keep_going: Callable[[], None]
+    ) -> dict[str, Mapping[str, str]]:
+        """Reads folders of a listing again; one that cannot be read any more is left out."""
+        seen = {}
+        for folder in folders:
+            keep_going()
+            try:
+                seen[folder] = _names(_entries(self._root / folder))
+            except OSError:
+                continue
+        return seen
+
     def open(self, location: str) -> OpenFile | None:
-        """Opens a file that was listed; ``None`` when it is not there any more."""
+        """Opens a file that was listed; ``None`` when it is not there any more.
+
+        Raises:
+            TroubleError: It may be there, but the server cannot read at the moment.
+        """
         path = self._root / location
         try:
             # A link may have been put in the way since the listing.
             if not self._holds(path) or not path.is_file():
                 return None
             stream = path.open("rb")
-        except OSError:
+        except OSError as error:
+            if not concerns_one_file(error):
+                raise system_trouble(error, "Cannot read the file") from error
             return None
         status = os.fstat(stream.fileno())
         return OpenFile(stream, status.st_size, _version(status))
@@ -91,17 +112,21 @@ class FileTree:
                 continue
             listing.keep_going()
             source_id = f"{parent.rstrip('/')}/{unicodedata.normalize('NFC', entry.name)}"
-            if entry.name.startswith((".", "~$")):
+            if _is_hidden(entry.name):
                 continue
             if problem := _name_problem(entry.name, source_id in seen):
                 listing.warn(f"files: {source_id!r} is left out: {problem}.")
                 continue
             try:
                 item = self._item(source_id, parent, entry, listing)
-                children = _entries(Path(entry.path)) if item and item.container else None
+                children = (
+                    self._read(Path(entry.path), listing) if item and item.container else None
+                )
             except FileNotFoundError:
                 continue
             except OSError as error:
+                if not concerns_one_file(error):
+                    raise _unreadable(Path(entry.path), error) from None
                 listing.warn(
                     f"files: {source_id} cannot be read ({error.strerror}); what was synced from "
                     "it before is kept. Correct its access rights."
@@ -114,6 +139,12 @@ class FileTree:
             yield item
             if children is not None:
                 pending.append((source_id, iter(children), set()))
+
+    def _read(self, folder: Path, listing: Listing) -> list[os.DirEntry[str]]:
+        listing.keep_going()
+        entries = _entries(folder)
+        listing.seen[self._location(folder)] = _names(entries)
+        return entries
 
     def _item(
         self, source_id: str, parent: str, entry: os.DirEntry[str], listing: Listing
@@ -147,6 +178,7 @@ class FileTree:
             parent=parent,
             container=True,
             updated_at=_modified(status),
+            version=f"{status.st_ino}/",
             location=location,
         )
 
@@ -193,9 +225,27 @@ class FileTree:
         return not any(part.startswith(".") for part in target.relative_to(root).parts)
 
 
+def _unreadable(path: Path, error: OSError) -> SourceError:
+    """A failure that says nothing about the file at which it showed."""
+    return SourceError(str(system_trouble(error, f"Cannot read {path}")))
+
+
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as found:
         return sorted(found, key=lambda entry: entry.name)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "~$"))
+
+
+def _names(entries: Iterable[os.DirEntry[str]]) -> dict[str, str]:
+    """The visible names of a folder; a number follows its file or folder wherever it is moved."""
+    return {
+        entry.name: f"{entry.inode()}{'/' if entry.is_dir(follow_symlinks=False) else ''}"
+        for entry in entries
+        if not _is_hidden(entry.name)
+    }
 
 
 def _name_problem(name: str, taken: bool) -> str | None:
@@ -209,7 +259,7 @@ def _name_problem(name: str, taken: bool) -> str | None:
 
 
 def _version(status: os.stat_result) -> str:
-    return f"{status.st_size}-{status.st_mtime_ns}"
+    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
 
 
 def _digest(path: Path, listing: Listing) -> str:

@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 
 from managed_sync.errors import PermissionsFileError, SourceError
+from managed_sync.logs import get_logger
 from managed_sync.server.scope import PipelineName
 from managed_sync.server.sources.file_tree import FileTree, OpenFile
-from managed_sync.server.sources.json_lines import json_lines_items
-from managed_sync.server.sources.listing import Listing, SourceItem, Unreadable
+from managed_sync.server.sources.json_lines import file_mark, json_lines_items
+from managed_sync.server.sources.listing import Listing, Seen, SourceItem, Unreadable
 from managed_sync.server.sources.permissions_file import Permissions, parse_permissions
 
-__all__ = ["FolderSource"]
+__all__ = ["FolderSource", "Moment", "MovingError"]
 
-_log = logging.getLogger("managed_sync.server")
+_log = get_logger("managed_sync.server")
 
 _FILES = "files"
+_LOCK = "permissions.yaml.lock"
+# A permissions.yaml that opens something is believed when it has stayed as it is for this long.
+_SETTLE_SECONDS = 1.0
+
+
+class MovingError(Exception):
+    """The source is being changed; the message says what to do if that does not end."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What ``permissions.yaml`` said at one moment.
+
+    Attributes:
+        permissions: Its content.
+        digest: Tells contents apart.
+        mark: Changes whenever the file is written or replaced, whatever is written.
+        ends_whole: Whether its last line is complete.
+    """
+
+    permissions: Permissions
+    digest: str
+    mark: str
+    ends_whole: bool
 
 
 class FolderSource:
@@ -43,6 +71,7 @@ class FolderSource:
                 f"There is no folder {folder}; name one that holds permissions.yaml and files/."
             )
         self._content, self._permissions = b"", Permissions()
+        self._newest: tuple[str, float] = ("", 0.0)
         try:
             self.permissions()
         except PermissionsFileError as error:
@@ -56,14 +85,56 @@ class FolderSource:
         Raises:
             PermissionsFileError: It is missing or malformed.
         """
-        content = self._permissions_content()
+        content, _ = self._permissions_content()
+        return self._parsed(content)
+
+    def moment(self) -> Moment:
+        """What ``permissions.yaml`` says now, and how to tell later that it still says so.
+
+        Raises:
+            PermissionsFileError: It is missing or malformed.
+            MovingError: Somebody locked it while files and permissions are being reorganized.
+        """
+        if (self._folder / _LOCK).exists():
+            raise MovingError(
+                f"{self._folder / _LOCK} is there: somebody reorganizes the folder. Remove it when "
+                "files and permissions.yaml fit together again."
+            )
+        content, mark = self._permissions_content()
+        digest = hashlib.sha256(content).hexdigest()
+        mark = f"{mark}-{digest}"
         with self._lock:
-            if content and content == self._content:
-                return self._permissions
-        permissions = parse_permissions(content, self._permissions_path)
+            if self._newest[0] != mark:
+                self._newest = (mark, monotonic())
+        return Moment(self._parsed(content), digest, mark, content.endswith(b"\n"))
+
+    def seconds_to_settle(self, moment: Moment) -> float:
+        """How long a ``permissions.yaml`` has to stay unchanged until it counts as complete."""
         with self._lock:
-            self._content, self._permissions = content, permissions
-        return permissions
+            mark, first_seen = self._newest
+        passed = monotonic() - first_seen if mark == moment.mark else 0.0
+        return max(0.0, _SETTLE_SECONDS - passed)
+
+    def look_again(
+        self, pipeline: PipelineName, seen: Seen, keep_going: Callable[[], None]
+    ) -> Mapping[str, Mapping[str, str]]:
+        """Reads again everything that a listing rests on; equal, if nothing was moved since."""
+        path = self._path_of(pipeline.sync_type)
+        if pipeline.sync_type == _FILES:
+            return FileTree(path).look_again(seen, keep_going)
+        keep_going()
+        try:
+            return {path.name: {"": file_mark(path.stat())}}
+        except OSError:
+            return {}
+
+    def has_changed_since(self, digest: str | None) -> bool:
+        """Whether ``permissions.yaml`` says something else than what has this digest."""
+        try:
+            content, _ = self._permissions_content()
+        except PermissionsFileError:
+            return True
+        return hashlib.sha256(content).hexdigest() != digest
 
     def pipelines(self) -> tuple[PipelineName, ...]:
         """The pipelines that the folder has material for.
@@ -110,9 +181,21 @@ class FolderSource:
     def _path_of(self, sync_type: str) -> Path:
         return self._folder / (_FILES if sync_type == _FILES else f"{sync_type}.jsonl")
 
-    def _permissions_content(self) -> bytes:
+    def _parsed(self, content: bytes) -> Permissions:
+        with self._lock:
+            if content and content == self._content:
+                return self._permissions
+        permissions = parse_permissions(content, self._permissions_path)
+        with self._lock:
+            self._content, self._permissions = content, permissions
+        return permissions
+
+    def _permissions_content(self) -> tuple[bytes, str]:
         try:
-            return self._permissions_path.read_bytes()
+            with self._permissions_path.open("rb") as stream:
+                # First: a change during the reading counts as one after it.
+                mark = file_mark(os.fstat(stream.fileno()))
+                return stream.read(), mark
         except OSError as error:
             raise PermissionsFileError(
                 f"Cannot read {self._permissions_path}: {error.strerror}. It says who may read "

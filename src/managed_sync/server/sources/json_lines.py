@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, NoReturn
 from managed_sync.errors import SourceError
 from managed_sync.server.sources.listing import Listing, SourceItem
 
-__all__ = ["json_lines_items"]
+__all__ = ["file_mark", "json_lines_items"]
 
 _MAX_DEPTH = 64
 
@@ -20,11 +21,13 @@ def json_lines_items(path: Path, listing: Listing) -> Iterator[SourceItem]:
     """Lists the file; a line that cannot be read is left out with a warning.
 
     Raises:
-        SourceError: The file itself cannot be read, so that nothing is known about its lines.
+        SourceError: The file itself cannot be read, or it may be half written, so that nothing is
+            known about its lines.
     """
     seen: set[str] = set()
     try:
         with path.open("rb") as lines:
+            listing.seen[path.name] = {"": file_mark(os.fstat(lines.fileno()))}
             for number, line in enumerate(lines, start=1):
                 listing.keep_going()
                 if not line.strip():
@@ -34,6 +37,12 @@ def json_lines_items(path: Path, listing: Listing) -> Iterator[SourceItem]:
                     if item.source_id in seen:
                         raise ValueError(f"the id {item.source_id!r} is there already")
                 except (ValueError, RecursionError) as error:
+                    if not line.endswith(b"\n"):
+                        raise SourceError(
+                            f"{path}, line {number}: the file ends in the middle of this line "
+                            f"({_reason(error)}), so it may be half written. Complete the line; "
+                            "what was synced before is kept."
+                        ) from None
                     listing.warn(f"{path.name}, line {number} is left out: {_reason(error)}.")
                     continue
                 seen.add(item.source_id)
@@ -43,6 +52,11 @@ def json_lines_items(path: Path, listing: Listing) -> Iterator[SourceItem]:
             f"Cannot read {path}: {error.strerror}. Put it back, or correct its access rights; "
             "what was synced before is kept."
         ) from None
+
+
+def file_mark(status: os.stat_result) -> str:
+    """Changes whenever a file is written or replaced."""
+    return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
 
 
 def _item(line: bytes) -> SourceItem:

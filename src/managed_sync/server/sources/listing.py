@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Contents", "Draft", "KnownContent", "Listing", "SourceItem", "Unreadable"]
+__all__ = ["Contents", "Draft", "KnownContent", "Listing", "Seen", "SourceItem", "Unreadable"]
+
+# For each place that was read, the names in it and the identity of what bears them.
+Seen = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class SourceItem:
         parent: The source id of the container it lies in; ``None`` for the root folder, and for
             the records of a pipeline that has no containers of its own.
         container: Whether other items lie in this one.
-        version: Changes whenever the content may have changed.
+        version: Changes whenever the content may have changed, and follows an item that is moved.
         digest: The sha256 of the content, in hexadecimal.
         location: Where the source finds the content again.
     """
@@ -80,18 +83,22 @@ class Listing:
         warn: Takes one sentence about something that is left out.
         keep_going: Called often; raises to stop the listing.
         contents: Takes a copy of every content; ``None`` where contents stay in the source.
+        seen: Filled by the source: everything that the listing rests on. A source that is looked
+            at again and shows the same was in one state in between.
     """
 
     known: Mapping[str, KnownContent]
     warn: Callable[[str], None]
     keep_going: Callable[[], None]
     contents: Contents | None = None
+    seen: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def unchanged(self, source_id: str, version: str) -> KnownContent | None:
         """What is known about a content that has not changed since; ``None`` to read it."""
         known = self.known.get(source_id)
-        if known is None or known.version != version:
+        # Versions of earlier releases lack the last part.
+        if known is None or not f"{version}-".startswith(f"{known.version}-"):
             return None
         if self.contents is not None and not self.contents.holds(known.digest):
             return None
-        return known
+        return KnownContent(version, known.digest)

@@ -31,7 +31,15 @@ DEFAULT_INTEGRATIONS: Mapping[str, str] = {
     "tickets": "zendesk",
 }
 
-_TOP_KEYS = ("organization", "url_prefix", "integrations", "users", "groups", *DEFAULT_INTEGRATIONS)
+_TOP_KEYS = (
+    "organization",
+    "url_prefix",
+    "allow_opening",
+    "integrations",
+    "users",
+    "groups",
+    *DEFAULT_INTEGRATIONS,
+)
 _ENTRY_KEYS = (*ROLES, "inherit")
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -42,6 +50,7 @@ class Entry:
 
     Attributes:
         line: Where the entry stands in the file.
+        of_folder: Whether it was written with a ``/`` at its end, as only a folder is.
         inherit: Whether what is granted above holds here too.
         grants: The principals of each role, as they are written.
     """
@@ -50,6 +59,7 @@ class Entry:
     line: int
     inherit: bool = True
     grants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    of_folder: bool = False
 
     def as_written(self) -> dict[str, object]:
         """The entry as the records of the API show it."""
@@ -62,11 +72,13 @@ class Permissions:
     """The whole file.
 
     Attributes:
+        allow_opening: Confirms that many records are to be opened; see ``openings``.
         entries: For each sync type its entries, by path.
     """
 
     organization: str = ""
     url_prefix: str | None = None
+    allow_opening: str | None = None
     integrations: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_INTEGRATIONS))
     users: tuple[str, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -119,6 +131,9 @@ class _Parser:
             if "organization" in top
             else "",
             url_prefix=self._url_prefix(top["url_prefix"]) if "url_prefix" in top else None,
+            allow_opening=self._text(top["allow_opening"], "allow_opening")
+            if "allow_opening" in top
+            else None,
             integrations=integrations,
             users=self._users(top["users"]) if "users" in top else (),
             groups={
@@ -141,10 +156,11 @@ class _Parser:
                 path = unicodedata.normalize("NFC", written.rstrip("/")) or "/"
             if path in entries:
                 self._fail(node, f"{place}: this path has an entry already; merge the two")
-            entries[path] = self._entry(path, node, place)
+            of_folder = sync_type == "files" and written.endswith("/")
+            entries[path] = self._entry(path, node, place, of_folder=of_folder)
         return entries
 
-    def _entry(self, path: str, node: Node, place: str) -> Entry:
+    def _entry(self, path: str, node: Node, place: str, *, of_folder: bool) -> Entry:
         inherit = True
         grants: dict[str, tuple[str, ...]] = {}
         for key, value in self._mapping(node, place, allowed=_ENTRY_KEYS):
@@ -152,7 +168,7 @@ class _Parser:
                 inherit = self._boolean(value, f"{place}: inherit")
             else:
                 grants[key] = self._texts(value, f"{place}: {key}")
-        return Entry(path, node.start_mark.line + 1, inherit, grants)
+        return Entry(path, node.start_mark.line + 1, inherit, grants, of_folder)
 
     def _users(self, node: Node) -> tuple[str, ...]:
         users = self._texts(node, "users")

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO
 
+from managed_sync.private_files import private_folder
 from managed_sync.server.sources.file_tree import OpenFile
+from managed_sync.server.troubles import system_trouble
 
 __all__ = ["Blobs"]
-
-# A copy that no record names yet belongs to a sync that is under way, unless it is this old.
-_GRACE_SECONDS = 24 * 3600
 
 
 class Blobs:
@@ -33,22 +31,33 @@ class Blobs:
         self._drafts = folder / "drafts"
 
     def holds(self, digest: str) -> bool:
-        """Whether a content is there; if it is, it stays for as long as a sync may take."""
-        try:
-            os.utime(self._path(digest))
-        except FileNotFoundError:
-            return False
-        return True
+        """Returns whether a content is there.
+
+        Raises:
+            TroubleError: The folder cannot be read.
+        """
+        with self._trouble():
+            return self._path(digest).exists()
 
     @contextmanager
     def draft(self) -> Iterator[_Draft]:
-        """A copy to be written."""
-        self._drafts.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=self._drafts, delete=False) as file:
-            draft = _Draft(file, self._path)
-            try:
-                yield draft
-            finally:
+        """A copy to be written.
+
+        Raises:
+            TroubleError: It cannot be kept, here or in one of its methods. Then the disk of the
+                server is full, for instance, and the file that is copied is not to blame.
+        """
+        with self._trouble():
+            private_folder(self._folder)
+            private_folder(self._drafts)
+            file = NamedTemporaryFile(dir=self._drafts, delete=False)  # noqa: SIM115 - closed below
+        try:
+            yield _Draft(file, self._path, self._trouble)
+        finally:
+            # What cannot be removed is swept up at the next start.
+            with suppress(OSError):
+                file.close()
+            with suppress(OSError):
                 Path(file.name).unlink(missing_ok=True)
 
     def open(self, digest: str) -> OpenFile | None:
@@ -60,11 +69,13 @@ class Blobs:
         return OpenFile(stream, os.fstat(stream.fileno()).st_size, digest)
 
     def sweep(self, wanted: Collection[str]) -> int:
-        """Removes the contents that nobody wants, and drafts that a crash left; says how many."""
-        youngest = time.time() - _GRACE_SECONDS
+        """Removes the contents that nobody wants, and drafts that a crash left; says how many.
+
+        To be called while no sync is under way, whose copies no record names yet.
+        """
         removed = 0
         for path in self._folder.glob("*/*"):
-            if path.name not in wanted and path.stat().st_mtime < youngest:
+            if path.name not in wanted:
                 path.unlink(missing_ok=True)
                 removed += 1
         return removed
@@ -72,20 +83,35 @@ class Blobs:
     def _path(self, digest: str) -> Path:
         return self._folder / digest[:2] / digest
 
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise system_trouble(error, f"Cannot keep copies of files in {self._folder}") from error
+
 
 class _Draft:
-    def __init__(self, file: IO[bytes], path_of: Callable[[str], Path]) -> None:
+    def __init__(
+        self,
+        file: IO[bytes],
+        path_of: Callable[[str], Path],
+        trouble: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self._file = file
         self._path_of = path_of
+        self._trouble = trouble
 
     def write(self, block: bytes) -> None:
-        self._file.write(block)
+        with self._trouble():
+            self._file.write(block)
 
     def keep(self, digest: str) -> None:
-        self._file.flush()
-        # On the disk before the record that names it is, so that a power cut leaves no half copy.
-        os.fsync(self._file.fileno())
-        self._file.close()
-        path = self._path_of(digest)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        Path(self._file.name).replace(path)
+        with self._trouble():
+            self._file.flush()
+            # On the disk before the record that names it, so that a power cut leaves no half copy.
+            os.fsync(self._file.fileno())
+            self._file.close()
+            path = self._path_of(digest)
+            private_folder(path.parent)
+            Path(self._file.name).replace(path)

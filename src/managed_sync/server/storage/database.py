@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
+from time import monotonic, sleep
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from managed_sync.errors import ConfigurationError, MissingExtraError
+from managed_sync.errors import ConfigurationError, MissingExtraError, StateInUseError
+from managed_sync.private_files import private_database
 from managed_sync.server.storage.migration import migrate
 
 __all__ = ["Database"]
 
-_BUSY_SECONDS = 60
+# How long a transaction that writes waits for the others, unless its caller says otherwise.
+_PATIENCE_SECONDS = 60.0
 # SQLite's own page cache is smaller than a large graph's indexes; this is the operating system's.
 _MAPPED_BYTES = 1 << 30
 # More than the threads that serve requests and run syncs, so that none of them waits; and no
@@ -23,6 +27,20 @@ _MAPPED_BYTES = 1 << 30
 _OPTIONS = {"pool_size": 8, "max_overflow": -1, "hide_parameters": True}
 # What those who write wait for in PostgreSQL, as they wait for the file in SQLite.
 _WRITERS = 7_083_650_211
+# What the one server of a PostgreSQL database holds.
+_SERVER = 7_083_650_212
+_RESERVATION_SECONDS = 3.0
+# No wait for PostgreSQL is without end: not for its machine, nor for an answer to one statement.
+_POSTGRESQL_OPTIONS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "options": "-c statement_timeout=60s -c lock_timeout=60s",
+}
+# Publishing a large sync is a few statements over all of its rows.
+_PUBLISHING_TIMEOUT = "30min"
 
 
 class Database:
@@ -41,6 +59,7 @@ class Database:
 
     def __init__(self, place: Path | str) -> None:
         url = _url(place)
+        self._reservation: _Reservation | None = None
         self._engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
         self._snapshots = (
             self._engine
@@ -50,7 +69,7 @@ class Database:
         shown = place if isinstance(place, Path) else url.render_as_string(hide_password=True)
         try:
             if isinstance(place, Path):
-                place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                private_database(place)
             with self.writing() as connection:
                 migrate(connection, shown)
         except (OSError, DatabaseError) as error:
@@ -75,23 +94,54 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that writes; whole, or not at all when the block raises."""
-        with self._engine.connect() as connection, self.exclusively(connection):
+    def writing(self, patience: float = _PATIENCE_SECONDS) -> Iterator[Connection]:
+        """A transaction that writes; whole, or not at all when the block raises.
+
+        Args:
+            patience: Seconds to wait for others who write.
+
+        Raises:
+            OperationalError: They are not done by then.
+        """
+        with self._engine.connect() as connection, self.exclusively(connection, patience):
             yield connection
 
     @contextmanager
-    def exclusively(self, connection: Connection) -> Iterator[None]:
+    def exclusively(
+        self, connection: Connection, patience: float = _PATIENCE_SECONDS
+    ) -> Iterator[None]:
         """A transaction that writes, on a connection that is already there.
 
         It locks other writers out from its begin, so that nothing it reads is outdated.
         """
-        connection.execution_options(exclusive=True)
+        connection.execution_options(patience=patience)
         try:
             with connection.begin():
                 yield
         finally:
-            connection.execution_options(exclusive=False)
+            connection.execution_options(patience=None)
+
+    def reserve(self) -> None:
+        """Makes sure that no other server works with this database, until it is closed.
+
+        A file is reserved by the lock of the state folder in which it lies.
+
+        Raises:
+            StateInUseError: Another server works with it.
+        """
+        if self._engine.dialect.name == "postgresql":
+            self._reservation = _Reservation(self._engine)
+
+    def renew_reservation(self) -> None:
+        """Makes sure that a database that was reserved still is.
+
+        PostgreSQL's lock is gone when its connection breaks.
+
+        Raises:
+            StateInUseError: Another server took over.
+        """
+        if self._reservation is not None:
+            self._reservation.renew()
 
     def connect(self) -> Connection:
         """A connection for several transactions; to be closed."""
@@ -99,6 +149,8 @@ class Database:
 
     def close(self) -> None:
         """Closes all connections."""
+        if self._reservation is not None:
+            self._reservation.end()
         self._engine.dispose()
 
 
@@ -120,7 +172,7 @@ def _url(place: Path | str) -> URL:
 
 def _sqlite(url: URL) -> Engine:
     engine = create_engine(
-        url, **_OPTIONS, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}
+        url, **_OPTIONS, connect_args={"timeout": _PATIENCE_SECONDS, "check_same_thread": False}
     )
 
     @event.listens_for(engine, "connect")
@@ -129,27 +181,85 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if _is_exclusive(connection) else "BEGIN")
+        patience = _patience(connection)
+        if patience is None:
+            connection.exec_driver_sql("BEGIN")
+            return
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(patience * 1000)}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 
 
 def _postgresql(url: URL) -> Engine:
     try:
-        engine = create_engine(url, **_OPTIONS, pool_pre_ping=True)
+        engine = create_engine(
+            url,
+            **_OPTIONS,
+            pool_pre_ping=True,
+            connect_args={
+                name: value for name, value in _POSTGRESQL_OPTIONS.items() if name not in url.query
+            },
+        )
     except ModuleNotFoundError:
         raise MissingExtraError("PostgreSQL", "postgres") from None
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        if _is_exclusive(connection):
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
+        if (patience := _patience(connection)) is None:
+            return
+        for name, value in {
+            "lock_timeout": f"{round(patience * 1000)}ms",
+            "statement_timeout": _PUBLISHING_TIMEOUT,
+        }.items():
+            connection.exec_driver_sql(f"SET LOCAL {name} = '{value}'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
 
     return engine
 
 
-def _is_exclusive(connection: Connection) -> bool:
-    return bool(connection.get_execution_options().get("exclusive", False))
+class _Reservation:
+    """A connection that holds the lock of a PostgreSQL database's one server."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = Lock()
+        self._connection = self._reserved()
+
+    def renew(self) -> None:
+        with self._lock:
+            try:
+                self._connection.exec_driver_sql("SELECT 1")
+            except DBAPIError:
+                self.end()
+                self._connection = self._reserved()
+
+    def end(self) -> None:
+        # Not given back to the pool, because the lock is the connection's.
+        self._connection.invalidate()
+        self._connection.close()
+
+    def _reserved(self) -> Connection:
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        question = f"SELECT pg_try_advisory_lock({_SERVER})"
+        # A server that was killed just now is there until PostgreSQL has noticed.
+        deadline = monotonic() + _RESERVATION_SECONDS
+        while not connection.exec_driver_sql(question).scalar_one():
+            if monotonic() > deadline:
+                connection.close()
+                place = self._engine.url.render_as_string(hide_password=True)
+                raise StateInUseError(
+                    f"The database {place} is in use by another server. Stop that server, or give "
+                    "this one a database of its own."
+                )
+            sleep(0.1)
+        return connection
+
+
+def _patience(connection: Connection) -> float | None:
+    """How long a transaction that writes may wait; ``None`` for one that reads."""
+    patience: float | None = connection.get_execution_options().get("patience")
+    return patience
 
 
 def _configure(connection: object) -> None:

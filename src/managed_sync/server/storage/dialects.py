@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from sqlalchemy import JSON, Connection, Select, Table, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-__all__ = ["rows_of", "upsert"]
+__all__ = ["Insert", "rows_of", "upsert"]
+
+Insert = sqlite.Insert | postgresql.Insert
 
 
-def upsert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+def upsert(connection: Connection, table: Table) -> Insert:
     """An INSERT that can say what to do when the row is there already."""
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)

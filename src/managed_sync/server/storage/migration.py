@@ -11,7 +11,7 @@ from managed_sync.errors import ConfigurationError
 __all__ = ["HEAD", "migrate"]
 
 # Known here, so that a database in this form opens without loading Alembic.
-HEAD = "0001"
+HEAD = "0002"
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 

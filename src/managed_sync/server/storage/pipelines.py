@@ -28,6 +28,7 @@ __all__ = [
     "pipelines_of_scope",
     "removed_relations",
     "save_failure",
+    "save_permissions",
     "save_started",
     "save_success",
 ]
@@ -51,6 +52,7 @@ class Pipeline:
     error: str | None
     warnings: tuple[str, ...]
     version: int
+    permissions: str | None
 
 
 def enable_pipeline(
@@ -127,7 +129,7 @@ def pipelines_of_scope(connection: Connection, scope: Scope) -> list[Pipeline]:
 
 
 def disable_pipeline(connection: Connection, pipeline: Pipeline) -> None:
-    """Stops a pipeline; what it brought stays, under the permissions it had."""
+    """Stops a pipeline; the records that it brought stay as they are."""
     _save(connection, pipeline.id, status=SyncState.DISABLED.value, updated_at=_now())
 
 
@@ -168,20 +170,38 @@ def save_success(
     pipeline_id: int,
     *,
     version: int,
+    permissions: str,
     record_count: int,
     warnings: Sequence[str],
+    status: SyncState = SyncState.IDLE,
 ) -> None:
-    """Notes that a sync is done, and which version of the records it made."""
+    """Notes that a sync is done, which version of the records it made, and under what.
+
+    Args:
+        connection: In the transaction that publishes the sync.
+        pipeline_id: The pipeline.
+        version: How many syncs of it were published, this one included.
+        permissions: The digest of the ``permissions.yaml`` that holds.
+        record_count: How many records there are.
+        warnings: Sentences about what was left out.
+        status: ``SYNCING`` where another sync published it and its own is still to come.
+    """
     _save(
         connection,
         pipeline_id,
         version=version,
-        status=SyncState.IDLE.value,
+        permissions=permissions,
+        status=status.value,
         last_synced_at=_now(),
         record_count=record_count,
         error=None,
         warnings=json.dumps(list(warnings)),
     )
+
+
+def save_permissions(connection: Connection, pipeline_id: int, permissions: str) -> None:
+    """Notes that a disabled pipeline's records are under another ``permissions.yaml`` now."""
+    _save(connection, pipeline_id, permissions=permissions)
 
 
 def save_failure(connection: Connection, pipeline_id: int, error: str) -> None:
@@ -222,4 +242,5 @@ def _pipeline(row: Row[tuple[object, ...]]) -> Pipeline:
         error=values["error"],
         warnings=tuple(json.loads(values["warnings"])),
         version=values["version"],
+        permissions=values["permissions"],
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, select
 
+from managed_sync.identifiers import ObjectId
 from managed_sync.models import RecordPage, SyncedRecord
+from managed_sync.server.relations.schema import type_of
 from managed_sync.server.sources.listing import KnownContent
 from managed_sync.server.storage.cursors import BAD_CURSOR, read_cursor, write_cursor
 from managed_sync.server.storage.dialects import rows_of
@@ -17,10 +19,13 @@ from managed_sync.server.storage.pipelines import Pipeline
 from managed_sync.server.storage.tables import pipelines, records
 
 __all__ = [
+    "KnownItem",
     "StoredRecord",
     "all_digests",
     "find_record",
+    "folders_without_record",
     "known_contents",
+    "known_items",
     "objects_by_id",
     "record_page",
     "records_with_names",
@@ -40,6 +45,19 @@ class StoredRecord:
     location: str | None
     version: str | None
     digest: str | None
+
+
+class KnownItem(NamedTuple):
+    """A record as the last sync published it.
+
+    Attributes:
+        version: Follows what it stands for wherever that is moved.
+        closed: Whether it inherits nothing from its container.
+    """
+
+    object: str
+    version: str | None
+    closed: bool
 
 
 def record_page(connection: Connection, pipeline: Pipeline, cursor: str | None) -> RecordPage:
@@ -122,6 +140,23 @@ def known_contents(connection: Connection, pipeline: Pipeline) -> dict[str, Know
     return {source_id: KnownContent(version, digest) for source_id, version, digest in rows}
 
 
+def known_items(connection: Connection, pipeline: Pipeline) -> dict[str, KnownItem]:
+    """What the last sync published, by source id."""
+    rows = connection.execute(
+        select(
+            records.c.source_id, records.c.object, records.c.version, records.c.permissions
+        ).where(records.c.pipeline_id == pipeline.id)
+    )
+    return {
+        row.source_id: KnownItem(row.object, row.version, _is_closed(row.permissions))
+        for row in rows
+    }
+
+
+def _is_closed(permissions: str) -> bool:
+    return json.loads(permissions).get("inherit") is False if permissions != "{}" else False
+
+
 def objects_by_id(
     connection: Connection, pipeline: Pipeline, record_ids: Sequence[str]
 ) -> dict[str, str]:
@@ -133,6 +168,24 @@ def objects_by_id(
         )
     )
     return {row.id: row.object for row in rows}
+
+
+def folders_without_record(
+    connection: Connection, scope_id: int | None, objects: Sequence[str]
+) -> set[str]:
+    """Returns those of some objects that are folders and no record.
+
+    The records of contacts, deals and the like lie in a folder of their pipeline, which only the
+    permission graph knows.
+    """
+    folders = [one for one in objects if type_of(one) == "folder"]
+    rows = connection.execute(
+        select(records.c.object).where(
+            records.c.id.in_(rows_of(connection, [ObjectId.parse(one).id for one in folders])),
+            records.c.scope_id == scope_id,
+        )
+    )
+    return set(folders).difference(rows.scalars())
 
 
 def all_digests(connection: Connection) -> set[str]:

@@ -62,6 +62,8 @@ pipelines = Table(
     Column("warnings", Text, nullable=False, default="[]"),
     # Counts the syncs that were published; a record's ``changed`` is the one that changed it last.
     Column("version", Integer, nullable=False, default=0),
+    # The digest of the permissions.yaml under which the last sync was published.
+    Column("permissions", Text),
     UniqueConstraint("scope_id", "integration", "sync_type"),
     # A number is never given twice: a sync may outlive the pipeline it was started for.
     sqlite_autoincrement=True,
@@ -119,7 +121,7 @@ staged_records = Table(
     "staged_records",
     staging_metadata,
     *_record_columns(),
-    UniqueConstraint("source_id"),
+    UniqueConstraint("pipeline_id", "source_id"),
     prefixes=["TEMPORARY"],
 )
 staged_relations = Table(

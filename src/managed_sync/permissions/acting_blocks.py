@@ -1,0 +1,190 @@
+"""The blocks of ``acting_as``, and the one that is around a call.
+
+What this module promises:
+
+- A block counts for the code inside it, for the tasks that this code starts, and for threads that
+  are given its context. It never counts for anybody else.
+- A block that is entered in a generator counts only for what the generator itself calls. Whoever
+  reads from the generator never gets its identity, and neither does another generator.
+- Where that cannot be told, ``surrounding_block`` raises.
+
+A context variable carries the block along. Alone it would say too much: a generator runs in the
+context of its reader, so the variable of a block around a ``yield`` stays set while the reader goes
+on. So a block also knows the frame whose code it surrounds, and the call stack must agree.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from contextvars import ContextVar
+from types import FrameType
+from typing import Final
+
+from managed_sync.errors import ConfigurationError
+
+__all__ = ["Block", "named_around", "surrounding_block"]
+
+_GENERATOR: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+_WAY_OUT: Final = (
+    "Use for_subject(), or pass subject=... or config={'configurable': {'subject': ...}}, where a "
+    "generator yields."
+)
+
+_current: ContextVar[Block | None] = ContextVar("managed_sync_acting_as", default=None)
+# The open blocks of each frame, the innermost last.
+_open: dict[FrameType, list[Block]] = {}
+
+
+class Block:
+    """A block of code in which everything retrieves for one subject.
+
+    Args:
+        subject: The subject.
+        caller: The frame that enters the block.
+    """
+
+    def __init__(self, subject: str, caller: FrameType) -> None:
+        self.subject = subject
+        self.frame: FrameType | None = _surrounded(caller)
+        self.in_generator = _is_generator(self.frame)
+        # A context manager may be entered far from the code that runs inside it.
+        self._may_be_misplaced = not self.in_generator and self.frame is not caller
+        # An ordinary function that returns before the block ends leaves it to this generator.
+        self._generator = None if self.in_generator else _generator_below(self.frame)
+        self._is_stranded = False
+        self.outer = _not_stranded(_current.get())
+        _open.setdefault(self.frame, []).append(self)
+        _current.set(self)
+
+    def close(self) -> bool:
+        """Ends the block; returns whether all blocks that were entered inside had ended before.
+
+        Raises:
+            ConfigurationError: The block has ended already.
+        """
+        if self.frame is None:
+            raise ConfigurationError("This block of acting_as() has ended already.")
+        of_frame = _open[self.frame]
+        of_frame.remove(self)
+        if not of_frame:
+            del _open[self.frame]
+        self.frame = self._generator = None
+        current = _current.get()
+        if current is self:
+            _current.set(_not_stranded(self.outer))
+        # Otherwise the context in which it was entered keeps it; it counts there no longer.
+        self._is_stranded = current is not self or self.in_generator
+        is_in_order = current is self or self not in _and_outer(current)
+        self.outer = next((block for block in _and_outer(self.outer) if block.is_open), None)
+        return is_in_order
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the block has not ended."""
+        return self.frame is not None
+
+    def counts_elsewhere(self) -> bool:
+        """Whether code that the block's frame does not call can be inside the block.
+
+        Such code runs in a task or thread that was started inside, or in the body of a context
+        manager that entered the block.
+        """
+        if self._is_stranded or self.in_generator:
+            return False
+        frame = self.frame
+        if frame is None or self._generator is None or frame.f_code.co_flags & inspect.CO_COROUTINE:
+            return True
+        return any(frame in _stack(top) for top in sys._current_frames().values())
+
+
+def surrounding_block() -> Block | None:
+    """Returns the block that is around the calling code, if there is one.
+
+    Raises:
+        ConfigurationError: The context and the call stack name different blocks.
+    """
+    block = _current.get()
+    innermost = _innermost(block, sys._getframe(1))
+    if block is innermost:
+        return block
+    if block is None and innermost is not None and innermost.in_generator:
+        raise ConfigurationError(
+            "acting_as() surrounds a yield, and its generator was resumed in another context, as "
+            f"by another thread, where the subject does not hold. {_WAY_OUT}"
+        )
+    if block is None:
+        return None
+    if not block.counts_elsewhere():
+        raise ConfigurationError(
+            "acting_as() surrounds a yield, or was left out of order: its subject is set in this "
+            f"context, and this call is not inside its block. {_WAY_OUT}"
+        )
+    if innermost is not None and (innermost.in_generator or innermost not in _and_outer(block)):
+        raise ConfigurationError(
+            "Two blocks of acting_as() overlap: the call stack is inside one, and the context "
+            f"belongs to the other. {_WAY_OUT}"
+        )
+    return block
+
+
+def named_around() -> set[str]:
+    """Returns the subjects of all blocks that may be around the calling code."""
+    block = _current.get()
+    blocks = (block, _innermost(block, sys._getframe(1)))
+    return {block.subject for block in blocks if block is not None}
+
+
+def _surrounded(frame: FrameType) -> FrameType:
+    """The frame whose code a block surrounds: past context managers that enter it for their own."""
+    while (caller := frame.f_back) is not None and (
+        _is_contextlib(frame)
+        or frame.f_code.co_name in ("__enter__", "__aenter__")
+        or (_is_generator(frame) and _is_contextlib(caller))
+    ):
+        frame = caller
+    return frame
+
+
+def _generator_below(frame: FrameType) -> FrameType | None:
+    for below in _stack(frame):
+        if _is_generator(below) and not (below.f_back and _is_contextlib(below.f_back)):
+            return below
+    return None
+
+
+def _innermost(current: Block | None, frame: FrameType) -> Block | None:
+    """The innermost open block of the frames on this call stack, as far as it is certain."""
+    if not _open:
+        return None
+    for caller in _stack(frame):
+        for block in reversed(_open.get(caller, ())):
+            if block is current or not block._may_be_misplaced:
+                return block
+    return None
+
+
+def _stack(top: FrameType) -> Iterator[FrameType]:
+    frame: FrameType | None = top
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _is_generator(frame: FrameType) -> bool:
+    return bool(frame.f_code.co_flags & _GENERATOR)
+
+
+def _is_contextlib(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__") == "contextlib"
+
+
+def _and_outer(block: Block | None) -> Iterator[Block]:
+    while block is not None:
+        yield block
+        block = block.outer
+
+
+def _not_stranded(block: Block | None) -> Block | None:
+    return next((each for each in _and_outer(block) if not each._is_stranded), None)

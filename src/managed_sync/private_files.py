@@ -1,0 +1,98 @@
+"""Files and folders that other users of the machine cannot read, whatever the umask is.
+
+A folder that you chose yourself may be there already and hold other things, so each file is closed
+on its own too. On Windows, where files inherit the access rights of their folder, nothing changes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from pathlib import Path
+
+__all__ = ["private_database", "private_file", "private_folder", "write_private"]
+
+_logger = logging.getLogger("managed_sync")
+
+_FOLDER = 0o700
+_FILE = 0o600
+_OTHERS = 0o077
+# What SQLite keeps beside a database; it makes them with the database's own mode.
+_BESIDE_A_DATABASE = ("-wal", "-shm", "-journal")
+
+
+def private_folder(path: Path, *, is_ours: bool = True) -> None:
+    """Makes a folder, or closes the one that is there to other users.
+
+    Args:
+        path: The folder. Missing parents are made private too.
+        is_ours: Whether this package alone uses the folder. One that the caller chose stays as it
+            is when it is there already, since it may be shared for other things.
+
+    Raises:
+        OSError: The folder cannot be made.
+    """
+    if not path.exists():
+        for parent in reversed(path.absolute().parents):
+            parent.mkdir(mode=_FOLDER, exist_ok=True)
+    try:
+        path.mkdir(mode=_FOLDER)
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+        if is_ours:
+            _close(path, _FOLDER)
+
+
+def private_file(path: Path) -> None:
+    """Makes an empty file, or closes the one that is there to other users.
+
+    Raises:
+        OSError: The file cannot be made.
+    """
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT, _FILE))
+    _close(path, _FILE)
+
+
+def private_database(path: Path) -> None:
+    """Makes the file of an SQLite database and its folder; closes the files that are there.
+
+    Raises:
+        OSError: They cannot be made.
+    """
+    private_folder(path.parent, is_ours=False)
+    private_file(path)
+    for suffix in _BESIDE_A_DATABASE:
+        beside = path.with_name(f"{path.name}{suffix}")
+        if beside.exists():
+            _close(beside, _FILE)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replaces a file in one step.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def _close(path: Path, mode: int) -> None:
+    if os.name == "nt" or not stat.S_IMODE(path.stat().st_mode) & _OTHERS:
+        return
+    try:
+        path.chmod(mode)
+    except OSError as error:
+        _logger.warning(
+            "Other users of this machine may be able to read %s, and its mode cannot be changed "
+            "(%s). Let its owner run `chmod go= %s`.",
+            path,
+            error.strerror,
+            path,
+        )

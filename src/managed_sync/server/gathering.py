@@ -1,0 +1,339 @@
+"""Gathers what one pipeline will be: its records as the source lists them, and their grants.
+
+Guarantees:
+    - A path that is protected with ``inherit: false`` and cannot be found stops the sync, for what
+      it protected may lie open under another name.
+    - So does a protected folder that was moved while another one took its place.
+    - Records of JSON Lines files are known by their ids, which no move changes. There a protected
+      one that cannot be found stops nothing, but until it is, what is new inherits nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from managed_sync.errors import PermissionsFileError
+from managed_sync.identifiers import ObjectId, object_id_for
+from managed_sync.logs import get_logger
+from managed_sync.server.relations.grants import GrantCompiler
+from managed_sync.server.scope import container_id, record_id
+from managed_sync.server.sources.folder import FolderSource, MovingError
+from managed_sync.server.sources.listing import (
+    KnownContent,
+    Listing,
+    Seen,
+    SourceItem,
+    Unreadable,
+)
+from managed_sync.server.sources.permissions_file import Entry, Permissions
+from managed_sync.server.storage.pipelines import Pipeline
+from managed_sync.server.storage.records import KnownItem
+from managed_sync.server.storage.staging import Staging
+
+__all__ = ["Gathering", "Warnings"]
+
+_log = get_logger("managed_sync.server")
+
+_BATCH = 500
+_MAX_WARNINGS = 100
+_MAX_NAMED = 3
+
+
+class Gathering:
+    """One pipeline's part of a sync.
+
+    Args:
+        source: Where records and permissions come from.
+        pipeline: The pipeline, as it is in the database.
+        staging: Takes what is gathered.
+        known: What the last sync published.
+    """
+
+    def __init__(
+        self,
+        source: FolderSource,
+        pipeline: Pipeline,
+        staging: Staging,
+        known: Mapping[str, KnownItem],
+    ) -> None:
+        self.pipeline = pipeline
+        self.warnings = Warnings()
+        self._source = source
+        self._staging = staging
+        self._known = known
+        self._sync_type = pipeline.name.sync_type
+        self._has_containers = source.has_containers(pipeline.name)
+        self._root = container_id(pipeline.scope, pipeline.name)
+        self._versions: dict[str, str] = {}
+        self._objects: dict[str, str] = {}
+        self._unreadable: set[str] = set()
+        self._seen: Seen = {}
+
+    def stage_records(
+        self,
+        listing: Listing,
+        contents: dict[str, KnownContent],
+        progress: Callable[[int], None],
+    ) -> None:
+        """Lists the source.
+
+        Args:
+            listing: How to list.
+            contents: Takes what was found out about contents, for the next attempt.
+            progress: Takes the number of records read so far.
+
+        Raises:
+            SourceError: The source cannot be read whole.
+        """
+        items = self._source.items(self.pipeline.name, listing)
+        while batch := list(islice(items, _BATCH)):
+            found = [item for item in batch if isinstance(item, SourceItem)]
+            self._staging.add_records(self.pipeline, [self._row(item) for item in found])
+            for item in found:
+                self._versions[item.source_id] = item.version or ""
+                if item.version is not None and item.digest is not None:
+                    contents[item.source_id] = KnownContent(item.version, item.digest)
+            for item in batch:
+                if isinstance(item, Unreadable):
+                    self._unreadable.add(item.source_id)
+                    self._staging.keep_records(self.pipeline, item.source_id)
+            progress(len(self._versions))
+        self._seen = listing.seen
+
+    def require_unmoved(self, keep_going: Callable[[], None], *, strict: bool) -> None:
+        """Looks at the source again.
+
+        Args:
+            keep_going: Called often; raises to give the sync up.
+            strict: Whether everything must be the same; if not, only nothing may have been moved.
+
+        Raises:
+            MovingError: It is not as it was when it was listed.
+        """
+        again = self._source.look_again(self.pipeline.name, self._seen, keep_going)
+        if again == self._seen:
+            return
+        if strict or self._has_moves(again):
+            raise MovingError(
+                f"The source of {self.pipeline.name} was changed during each attempt to list it. "
+                "Sync when it is quieter."
+            )
+
+    def stage_permissions(self, permissions: Permissions, compiler: GrantCompiler) -> None:
+        """Writes the grants of the records.
+
+        Raises:
+            PermissionsFileError: Something that is protected cannot be found.
+        """
+        entries = {
+            self._source_id(path): entry
+            for path, entry in permissions.entries.get(self._sync_type, {}).items()
+        }
+        missing = [
+            source_id
+            for source_id, entry in entries.items()
+            if not entry.inherit and not self._is_found(source_id, entry)
+        ]
+        if self._has_containers:
+            self._require_protected(entries, missing)
+        objects = self._staging.objects(self.pipeline, list(entries))
+        if not self._has_containers:
+            objects["/"] = str(ObjectId("folder", self._root))
+        for source_id, entry in entries.items():
+            if source_id not in objects:
+                self._warn_of_missing(source_id, entry)
+                continue
+            self._staging.show_permissions(self.pipeline, source_id, entry.as_written())
+            self._staging.add_relations(
+                self.pipeline, list(compiler.grants(entry, objects[source_id], self._sync_type))
+            )
+        closed = [source_id for source_id, entry in entries.items() if not entry.inherit]
+        if missing:
+            closed += self._keep_closed(entries)
+        self._staging.add_parents(self.pipeline, except_for=closed)
+
+    def places(self, *, all_of_them: bool) -> dict[str, tuple[str, str]]:
+        """For each record its object as it is published, and as it will be; moved ones apart.
+
+        Args:
+            all_of_them: Whether those that were not moved are wanted, too.
+        """
+        places = {new: (self._known[old].object, self._objects[new]) for old, new in self._moves()}
+        if all_of_them:
+            for source_id, item in self._known.items():
+                if source_id in self._objects:
+                    places.setdefault(source_id, (item.object, self._objects[source_id]))
+        return {
+            f"{self._sync_type}: {place}": objects
+            for place, objects in places.items()
+            if not objects[1].startswith("folder:")
+        }
+
+    def _keep_closed(self, entries: Mapping[str, Entry]) -> list[str]:
+        """Closes what is new, and leaves closed what is, as one of them may be the missing one."""
+        closed = [
+            source_id
+            for source_id in self._versions.keys() - entries.keys()
+            if source_id not in self._known or self._known[source_id].closed
+        ]
+        for source_id in closed:
+            self._staging.show_permissions(self.pipeline, source_id, {"inherit": False})
+        return closed
+
+    def _require_protected(self, entries: Mapping[str, Entry], missing: Sequence[str]) -> None:
+        problems = [
+            f"line {entries[source_id].line}: {self._sync_type}: {entries[source_id].path} is "
+            "protected by 'inherit: false' and "
+            f"{self._why_missing(source_id)}; {self._remedy(source_id)}"
+            for source_id in missing
+        ]
+        for old, new in self._moves():
+            entry = entries.get(old)
+            replaced = old in self._versions and self._known[old].closed
+            if replaced and entry is not None and not entry.inherit and new not in entries:
+                problems.append(
+                    f"line {entry.line}: {self._sync_type}: what was protected at {entry.path} is "
+                    f"at {new} now, and something else has taken its place; give {new} an entry "
+                    "of its own, or move it back"
+                )
+        if problems:
+            more = f" (and {len(problems) - _MAX_NAMED} more)" if len(problems) > _MAX_NAMED else ""
+            raise PermissionsFileError(
+                f"permissions.yaml, {'; '.join(problems[:_MAX_NAMED])}{more}. "
+                "Nothing was published; what was synced before stays in force."
+            )
+
+    def _is_found(self, source_id: str, entry: Entry) -> bool:
+        if source_id == "/" or source_id in self._unreadable:
+            return True
+        version = self._versions.get(source_id)
+        return version is not None and (version.endswith("/") or not entry.of_folder)
+
+    def _why_missing(self, source_id: str) -> str:
+        if source_id in self._versions:
+            return "is a file, not a folder"
+        if place := self._unreadable_above(source_id):
+            return f"cannot be seen, because {place} cannot be read"
+        similar = [one for one in self._versions if _plain(one) == _plain(source_id)]
+        return f"is not there (but {similar[0]} is)" if similar else "is not there"
+
+    def _remedy(self, source_id: str) -> str:
+        if source_id in self._versions:
+            return "remove the '/' at the end of the path"
+        if place := self._unreadable_above(source_id):
+            return f"correct the access rights of {place}"
+        return "if it was renamed or moved, correct the path, and if it is gone, remove the entry"
+
+    def _unreadable_above(self, source_id: str) -> str | None:
+        return next((one for one in self._unreadable if source_id.startswith(f"{one}/")), None)
+
+    def _moves(self) -> Iterator[tuple[str, str]]:
+        """Old and new place of what the last sync saw elsewhere."""
+        newcomers: dict[str, list[str]] = {}
+        for source_id, version in self._versions.items():
+            before = self._known.get(source_id)
+            if version and (before is None or before.version != version):
+                newcomers.setdefault(version, []).append(source_id)
+        for old, item in self._known.items() if newcomers else ():
+            if item.version and self._versions.get(old) != item.version:
+                for new in newcomers.get(item.version, ()):
+                    yield old, new
+
+    def _has_moves(self, again: Seen) -> bool:
+        before, now = _identities(self._seen), _identities(again)
+        known = {
+            item.version.rpartition("-")[2]: source_id
+            for source_id, item in self._known.items()
+            if item.version and source_id not in self._versions
+        }
+        return any(
+            path not in before.get(identity, ()) and (identity in before or identity in known)
+            for identity, paths in now.items()
+            for path in paths
+        )
+
+    def _row(self, item: SourceItem) -> dict[str, Any]:
+        scope, name = self.pipeline.scope, self.pipeline.name
+        identifier = record_id(scope, name, item.source_id)
+        parent = self._parent(item)
+        data = item.data if parent is None else {**item.data, "parentId": parent}
+        self._objects[item.source_id] = (
+            str(ObjectId("folder", identifier))
+            if item.container
+            else object_id_for(name.sync_type, identifier)
+        )
+        return {
+            "id": identifier,
+            "source_id": item.source_id,
+            "object": self._objects[item.source_id],
+            "parent_object": None if parent is None else str(ObjectId("folder", parent)),
+            "data": json.dumps(data),
+            "permissions": "{}",
+            "updated_at": item.updated_at.isoformat() if item.updated_at else None,
+            "version": item.version,
+            "digest": item.digest,
+            "location": item.location,
+        }
+
+    def _parent(self, item: SourceItem) -> str | None:
+        if not self._has_containers:
+            return self._root
+        if item.parent is None:
+            return None
+        return record_id(self.pipeline.scope, self.pipeline.name, item.parent)
+
+    def _source_id(self, path: str) -> str:
+        """What a path of the permissions file names: ``/c-007`` is the contact ``c-007``."""
+        return path if self._has_containers or path == "/" else path.removeprefix("/")
+
+    def _warn_of_missing(self, source_id: str, entry: Entry) -> None:
+        consequence = (
+            "its grants are ignored"
+            if entry.inherit
+            else "what is new inherits nothing, for it may be what this entry protects"
+        )
+        self.warnings.add(
+            f"permissions.yaml: {self._sync_type}: {entry.path} (line {entry.line}) "
+            f"{self._why_missing(source_id)}, so {consequence}; correct the path or remove the "
+            "entry."
+        )
+
+
+class Warnings:
+    """Sentences about what was left out; the first ones, and how many more there are."""
+
+    def __init__(self) -> None:
+        self._sentences: list[str] = []
+        self._more = 0
+
+    def add(self, sentence: str) -> None:
+        """Takes a sentence, and logs it."""
+        # A sentence quotes names of any kind; what cannot be written must not stop the sync.
+        sentence = sentence.encode(errors="backslashreplace").decode()
+        _log.warning("%s", sentence)
+        if len(self._sentences) < _MAX_WARNINGS:
+            self._sentences.append(sentence)
+        else:
+            self._more += 1
+
+    def sentences(self) -> list[str]:
+        """The sentences to show."""
+        if not self._more:
+            return list(self._sentences)
+        return [*self._sentences, f"There are {self._more} more such warnings; see the log."]
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold().strip()
+
+
+def _identities(seen: Seen) -> dict[str, set[tuple[str, str]]]:
+    places: dict[str, set[tuple[str, str]]] = {}
+    for folder, names in seen.items():
+        for name, identity in names.items():
+            places.setdefault(identity, set()).add((folder, name))
+    return places

@@ -1,0 +1,99 @@
+"""The lock of a state folder: one server at a time works with it.
+
+It is the operating system's, and so is gone together with the process that held it, however that
+ended. The file stays there: to remove it would break the lock.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from threading import Lock
+
+from managed_sync.errors import ConfigurationError, StateInUseError
+
+__all__ = ["StateLock"]
+
+_FILE = "server.lock"
+# The lock of a file is the process's, so servers of one process are kept apart here.
+_held_here: set[Path] = set()
+_guard = Lock()
+
+
+class StateLock:
+    """Holds the lock of a state folder until it is released.
+
+    Args:
+        state: The folder; made when missing.
+
+    Raises:
+        StateInUseError: Another server holds it.
+        ConfigurationError: The folder cannot be used.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._descriptor: int | None = None
+        try:
+            state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._path = state.resolve() / _FILE
+            with _guard:
+                self._take(state)
+        except OSError as error:
+            raise ConfigurationError(
+                f"Cannot use the state folder {state}: {error.strerror}. Choose a folder that you "
+                "may write to."
+            ) from None
+
+    def release(self) -> None:
+        """Gives the lock back; a second call changes nothing."""
+        with _guard:
+            if self._descriptor is not None:
+                _held_here.discard(self._path)
+                # Which frees the lock.
+                os.close(self._descriptor)
+                self._descriptor = None
+
+    def _take(self, state: Path) -> None:
+        if self._path in _held_here:
+            raise _in_use(state, "another server of this program")
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock_file(descriptor)
+        except OSError:
+            holder = _holder(descriptor)
+            os.close(descriptor)
+            raise _in_use(state, holder) from None
+        self._descriptor = descriptor
+        _held_here.add(self._path)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+
+
+def _in_use(state: Path, holder: str) -> StateInUseError:
+    return StateInUseError(
+        f"The state folder {state} is in use by {holder}. Stop that server, or give this one a "
+        "state folder of its own."
+    )
+
+
+def _holder(descriptor: int) -> str:
+    try:
+        number = os.pread(descriptor, 20, 0).decode() if hasattr(os, "pread") else ""
+    except (OSError, UnicodeDecodeError):
+        number = ""
+    return f"a server in process {number}" if number.isdecimal() else "another server"
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock_file(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock_file(descriptor: int) -> None:
+        # Unlike flock's, this one does not stay with a child that a killed process leaves behind.
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,107 @@
+"""Calls that repeat, timed by a clock that nobody can set.
+
+The time of day may jump: a clock that was ahead is put right, or a machine starts with a wrong one.
+A timetable that is kept in it would wait for as long as the clock was ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from threading import TIMEOUT_MAX, Condition, Thread
+from time import monotonic
+
+from managed_sync.logs import get_logger
+
+__all__ = ["Timetable"]
+
+_log = get_logger("managed_sync.server")
+
+_LONGEST_WAIT = min(TIMEOUT_MAX, 86_400.0)
+_STOP_SECONDS = 5.0
+
+
+class Timetable:
+    """Calls a function for each of its entries, again and again.
+
+    Args:
+        call: Takes the entry that is due, and returns soon.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(self, call: Callable[[int], None], clock: Callable[[], float] = monotonic) -> None:
+        self._call = call
+        self._clock = clock
+        self._due: dict[int, float] = {}
+        self._every: dict[int, float] = {}
+        self._changed = Condition()
+        self._stopped = False
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Begins to call."""
+        self._thread = Thread(target=self._run, name="managed-sync-timetable", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Calls no more."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join(_STOP_SECONDS)
+
+    def put(self, entry: int, *, every: float, first: float) -> None:
+        """Adds an entry, or replaces it.
+
+        Args:
+            entry: The entry.
+            every: Seconds between two calls.
+            first: Seconds until the first one.
+        """
+        with self._changed:
+            self._every[entry] = every
+            self._due[entry] = self._clock() + first
+            self._changed.notify()
+
+    def remove(self, entry: int) -> None:
+        """Removes an entry, if it is there."""
+        with self._changed:
+            self._due.pop(entry, None)
+            self._every.pop(entry, None)
+
+    def seconds_until(self, entry: int) -> float | None:
+        """Returns the seconds until an entry is due; ``None`` for one that is not there."""
+        with self._changed:
+            due = self._due.get(entry)
+            return None if due is None else due - self._clock()
+
+    def call_due(self) -> None:
+        """Makes the calls that are due now."""
+        with self._changed:
+            due = self._take_due()
+        for entry in due:
+            try:
+                self._call(entry)
+            except Exception:  # noqa: BLE001 - the other entries go on, and this one comes again
+                _log.exception("A scheduled call failed")
+
+    def _take_due(self) -> list[int]:
+        now = self._clock()
+        due = [entry for entry, moment in self._due.items() if moment <= now]
+        for entry in due:
+            # What was missed is not made up for: one call brings everything up to date.
+            self._due[entry] = now + self._every[entry]
+        return due
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._stopped and (pause := self._pause()) > 0:
+                    self._changed.wait(min(pause, _LONGEST_WAIT))
+                if self._stopped:
+                    return
+            self.call_due()
+
+    def _pause(self) -> float:
+        return min(self._due.values(), default=inf) - self._clock()
