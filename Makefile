@@ -29,6 +29,7 @@ soak: .venv/test-installed ## Run a hundred thousand random cases, and kill two 
 	MANAGED_SYNC_CASES=100000 $(BIN)/pytest --timeout 3000 tests/adversarial/test_properties.py \
 		tests/adversarial/test_shared_collection.py
 	MANAGED_SYNC_KILLS=200 $(BIN)/pytest --timeout 1000 tests/indexing/test_crashes.py
+	MANAGED_SYNC_CASES=2000 $(BIN)/pytest --timeout 3000 --numprocesses 2 tests/adversarial/test_lying_store.py
 
 format: .venv/test-installed ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .

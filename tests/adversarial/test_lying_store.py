@@ -10,6 +10,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from shutil import copy
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from tests.indexing.world import Source, from_scratch, syncing
 
 CASES = min(int(os.environ.get("MANAGED_SYNC_CASES", "60")), 2_000)
 SHARDS = 4
-NAMES = {"integration": "box", "sync_type": "files"}
+NAMES: Any = {"integration": "box", "sync_type": "files"}
 SOON = Retries(attempts=3, first_wait=0, patience=30)
 
 

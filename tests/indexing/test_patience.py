@@ -18,7 +18,7 @@ from managed_sync.indexing.patience import TimedCalls, is_limited, requested_wai
 from tests.indexing.lying import Liar, LimitedError, LyingIndex
 from tests.indexing.world import Source, Target, from_scratch, syncing
 
-NAMES = {"integration": "box", "sync_type": "files"}
+NAMES: Any = {"integration": "box", "sync_type": "files"}
 
 
 class Waits(threading.Event):

@@ -15,7 +15,7 @@ from managed_sync.indexing import IndexSync, VerificationReport
 from tests.indexing.lying import Liar, LyingIndex
 from tests.indexing.world import Source, from_scratch, syncing
 
-NAMES = {"integration": "box", "sync_type": "files"}
+NAMES: Any = {"integration": "box", "sync_type": "files"}
 
 
 @pytest.fixture
@@ -295,7 +295,7 @@ class TestManyThatAreRefused:
                 raise ValueError("at most 4 rows in a request")
             write(chunks, *rest)
 
-        index.write = write_few  # type: ignore[method-assign]
+        index.write = write_few  # type: ignore[assignment, method-assign]
 
         report = syncing(source, index, ledger, batch_size=16).run(**NAMES)
 
@@ -328,6 +328,6 @@ class TestTheEmbeddingModel:
         def fail(_: Any) -> Any:
             raise ConnectionError("away")
 
-        index.model.vectors = fail  # type: ignore[method-assign]
+        index.model.vectors = fail  # type: ignore[assignment, method-assign]
 
         assert run(source, index, ledger).unchanged == 12

@@ -50,7 +50,8 @@ class PGVectorChunks(StoredChunks):
         vector = self._store.EmbeddingStore.embedding
         with self._store._make_sync_session() as session:
             found = select(func.vector_dims(vector)).where(self._is_here(session)).limit(1)
-            return session.scalar(found)
+            dimensions: int | None = session.scalar(found)
+            return dimensions
 
     def relabel(self, documents: Sequence[Document]) -> None:
         """Replaces the metadata of chunks."""
