@@ -31,6 +31,7 @@ soak: .venv/test-installed ## Run a hundred thousand random cases and ten thousa
 	MANAGED_SYNC_HISTORIES=10000 $(BIN)/pytest --timeout 6000 tests/adversarial/test_histories.py
 	MANAGED_SYNC_CASES=2000 $(BIN)/pytest --timeout 3000 tests/adversarial/test_lying_api.py
 	MANAGED_SYNC_KILLS=200 $(BIN)/pytest --timeout 1000 tests/indexing/test_crashes.py
+	MANAGED_SYNC_CASES=2000 $(BIN)/pytest --timeout 3000 --numprocesses 2 tests/adversarial/test_lying_store.py
 
 format: .venv/test-installed ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .

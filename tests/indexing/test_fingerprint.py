@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_classic.embeddings import CacheBackedEmbeddings
+from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
+from langchain_core.stores import InMemoryByteStore
 from langchain_core.vectorstores import InMemoryVectorStore
+from llama_index.core.embeddings import MockEmbedding
+from pydantic import PrivateAttr
 
 from managed_sync.documents import (
     Chunker,
@@ -19,7 +23,7 @@ from managed_sync.documents import (
 )
 from managed_sync.errors import SettingsChangedError
 from managed_sync.indexing.entries import Pipeline
-from managed_sync.indexing.fingerprint import fingerprint, model_settings
+from managed_sync.indexing.fingerprint import differences, fingerprint, model_settings, with_vector
 from managed_sync.indexing.ledger import Ledger
 from managed_sync.langchain import LangChainTarget
 from tests.indexing.world import AbleTarget, Source, Target, from_scratch, run, syncing
@@ -148,6 +152,74 @@ def test_what_changed_is_said_in_words_and_without_internals(ledger: Path) -> No
     ) in str(refused.value)
 
 
+def test_a_model_behind_a_cache_or_a_path_counts(ledger: Path) -> None:
+    class Model(DeterministicFakeEmbedding):
+        model_path: str
+
+    def cached(path: str) -> CacheBackedEmbeddings:
+        model = Model(size=8, model_path=path)
+        return CacheBackedEmbeddings.from_bytes_store(
+            model, InMemoryByteStore(), namespace="same", key_encoder="sha256"
+        )
+
+    source, store = Source(a="One."), InMemoryVectorStore(cached("/models/1"))
+    syncing(source, LangChainTarget(store), ledger).run(integration="box", sync_type="files")
+    store.embedding = cached("/models/2")
+
+    with pytest.raises(SettingsChangedError, match="model_path=/models/2"):
+        syncing(source, LangChainTarget(store), ledger).run(integration="box", sync_type="files")
+
+
+def test_another_model_behind_a_cache_that_answers_for_it_is_noticed(ledger: Path) -> None:
+    class Model(Embeddings):
+        def __init__(self, shift: float) -> None:
+            self.shift = shift
+
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            return [[self.shift, len(text), 1.0] for text in texts]
+
+        def embed_query(self, text: str) -> list[float]:
+            return self.embed_documents([text])[0]
+
+    kept = InMemoryByteStore()
+
+    def cached(shift: float) -> CacheBackedEmbeddings:
+        return CacheBackedEmbeddings.from_bytes_store(
+            Model(shift), kept, namespace="same", key_encoder="sha256"
+        )
+
+    source, store = Source(a="One."), InMemoryVectorStore(cached(1.0))
+    syncing(source, LangChainTarget(store), ledger).run(integration="box", sync_type="files")
+    store.embedding = cached(-90.0)
+
+    with pytest.raises(SettingsChangedError, match="another vector for the same text"):
+        syncing(source, LangChainTarget(store), ledger).run(integration="box", sync_type="files")
+
+
+def test_a_model_of_llama_index_that_wraps_one_of_langchain_is_described_with_it() -> None:
+    class Model(DeterministicFakeEmbedding):
+        model: str
+
+    class Wrapping(MockEmbedding):
+        _inner: Any = PrivateAttr()
+
+        def __init__(self, model: str) -> None:
+            super().__init__(embed_dim=8)
+            self._inner = Model(size=8, model=model)
+
+    assert "Model(model=large, size=8)" in model_settings(Wrapping("large"))
+
+
+def test_what_an_older_version_said_less_of_is_no_other_model() -> None:
+    before = json.dumps({"parser": "p", "chunker": "c", "embedding": "Model(size=8)"})
+    now = json.dumps({"parser": "p", "chunker": "c", "embedding": "Model(model_path=x, size=8)"})
+    other = json.dumps({"parser": "p", "chunker": "c", "embedding": "Model(size=9)"})
+
+    assert differences(before, now) == []
+    assert len(differences(before, other)) == 1
+    assert len(differences(with_vector(before, [1.0, 2.0]), now)) == 1, "it has said all it can"
+
+
 def test_a_model_is_described_without_its_secrets() -> None:
     class Embeddings(DeterministicFakeEmbedding):
         model: str = "large"
@@ -203,7 +275,7 @@ def test_a_rebuild_writes_all_new_chunks_of_a_record_before_it_removes_an_old_on
     source, target = Source(a="One. " * 30), Target()
     indexed_by_record_alone(source, target, ledger, monkeypatch)
     before = target.texts()
-    target.refuses = lambda text: True
+    target.refuses = lambda text: "One." in text
 
     report = run(source, target, ledger, rebuild=True)
 

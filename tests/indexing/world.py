@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from managed_sync import IndexReport, IndexSync, SyncedRecord
 from managed_sync.documents import Chunk, Chunker
 from managed_sync.errors import ApiConnectionError, NotFoundError
+from managed_sync.indexing import IndexTarget
 from managed_sync.indexing.persistent_target import Retries
 from managed_sync.models import FileContent
 
@@ -187,7 +188,7 @@ class AbleTarget(Target):
         )
 
 
-def syncing(source: Source, target: Target, ledger: Path | str, **settings: Any) -> IndexSync:
+def syncing(source: Source, target: IndexTarget, ledger: Path | str, **settings: Any) -> IndexSync:
     """What the tests index with: small chunks, and no waiting."""
     settings = {"chunker": Chunker(20, 0), "retries": AT_ONCE, **settings}
     return IndexSync(source, target, ledger, **settings)

@@ -22,8 +22,9 @@ from qdrant_client.models import Distance, VectorParams
 from sqlalchemy import NullPool
 
 from managed_sync.documents import Chunk
-from managed_sync.errors import ConfigurationError
+from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing import InspectableTarget, RelabelingTarget
+from managed_sync.indexing.vectors import similarity
 from managed_sync.langchain import LangChainTarget
 from tests.stores.postgres import running_postgres
 
@@ -35,8 +36,11 @@ class Model(DeterministicFakeEmbedding):
     """Counts what it embeds."""
 
     embedded: list[str] = []  # noqa: RUF012 - a field of a pydantic model, copied for each
+    fails: bool = False
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        if self.fails:
+            raise TimeoutError("the model does not answer")
         self.embedded += texts
         return super().embed_documents(texts)
 
@@ -203,6 +207,190 @@ def test_chunks_with_other_metadata_than_the_first_ones_can_be_found(store: Vect
 
     assert stored(store) == {each.chunk_id: (each.text, each.metadata) for each in written}
     assert sorted(target.chunk_ids(NAMES) or ()) == IDS[1:]
+
+
+def test_a_model_that_fails_or_gives_other_vectors_removes_nothing(
+    store: VectorStore, model: Model
+) -> None:
+    target = LangChainTarget(store)
+    target.upsert([chunk(1), chunk(2)])
+    before = stored(store)
+
+    model.fails = True
+    with pytest.raises(TimeoutError):
+        target.upsert([chunk(1, heading="A"), chunk(2)], present={IDS[1], IDS[2]})
+    model.fails = False
+    assert stored(store) == before
+    with pytest.raises(Exception, match=r"8.*12|12.*8|dimension"):
+        target.write([chunk(1, heading="A")], [[0.5] * 12], {IDS[1]})
+
+    assert stored(store) == before
+
+
+def test_what_is_written_again_after_a_lost_answer_is_there_once(
+    store: VectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, add_documents = LangChainTarget(store), store.add_documents
+
+    def lose_answer(*arguments: Any, **keywords: Any) -> list[str]:
+        add_documents(*arguments, **keywords)
+        raise TimeoutError("no answer")
+
+    for present in (set[str](), {IDS[1], IDS[2]}):
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "add_documents", lose_answer)
+            with pytest.raises(TimeoutError):
+                target.upsert([chunk(1), chunk(2)], present=present)
+    target.upsert([chunk(1), chunk(2), chunk(3)], present={IDS[1], IDS[2]})
+
+    found = target.read(IDS)
+    assert found is not None
+    assert sorted(each.chunk_id for each in found) == IDS[1:4]
+    assert len(store.similarity_search("q", k=10)) == 3
+
+
+def test_a_store_that_refuses_to_write_keeps_what_it_had(
+    store: VectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = LangChainTarget(store)
+    target.upsert([chunk(1)])
+    before = stored(store)
+
+    def refuse(*_: Any, **__: Any) -> list[str]:
+        raise PermissionError("read only")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "add_documents", refuse)
+        with pytest.raises(PermissionError):
+            target.upsert([chunk(1, heading="A"), chunk(2)], present={IDS[1]})
+
+    assert stored(store) == before
+
+
+def test_vectors_that_are_there_already_are_written_without_embedding(
+    store: VectorStore, model: Model
+) -> None:
+    target = LangChainTarget(store)
+    chunks = [chunk(1), chunk(2, "other text")]
+    vectors = target.embed(chunks)
+    model.embedded.clear()
+
+    target.write(chunks, vectors, set())
+
+    assert model.embedded == []
+    assert store.embeddings is model, "the store has its own model again"
+    assert stored(store).keys() == {IDS[1], IDS[2]}
+
+
+def test_it_reads_back_texts_metadata_and_vectors(store: VectorStore) -> None:
+    target = LangChainTarget(store)
+    written = [chunk(1, heading="A", page=2), chunk(2, "other text"), chunk(3, integration="x")]
+    vectors = target.embed(written)
+    target.write(written, vectors, set())
+
+    found = {each.chunk_id: each for each in target.read(IDS, vectors=True) or ()}
+
+    assert found.keys() == set(IDS[1:4])
+    for each, vector in zip(written, vectors, strict=True):
+        kept = found[each.chunk_id]
+        metadata = {key: value for key, value in (kept.metadata or {}).items() if value is not None}
+        assert (kept.text, metadata) == (each.text, each.metadata)
+        assert similarity(kept.vector or [], vector) > 0.999
+    assert target.count(NAMES) == 2
+
+
+def test_the_last_chunk_can_go_and_others_come(store: VectorStore) -> None:
+    target = LangChainTarget(store)
+    target.upsert([chunk(1)])
+    target.delete([IDS[1]])
+
+    target.upsert([chunk(2)])
+
+    assert stored(store).keys() == {IDS[2]}
+
+
+class KeepsBoth(UnknownStore):
+    """One that adds without looking whether an id is there already."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        self.rows: list[Document] = []
+
+    def add_documents(self, documents: list[Document], **kwargs: Any) -> list[str]:
+        self.rows += documents
+        ids: list[str] = kwargs["ids"]
+        return list(reversed(ids))
+
+    def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
+        return [row for row in self.rows if row.id in ids]
+
+    def delete(self, ids: list[str] | None = None, **_: Any) -> None:
+        self.rows = [row for row in self.rows if row.id not in (ids or ())]
+
+
+def test_an_unknown_store_that_keeps_both_is_made_to_keep_the_new_one(model: Model) -> None:
+    store = KeepsBoth(model)
+    target = LangChainTarget(store)
+    target.upsert([chunk(1), chunk(2)])
+
+    target.upsert([chunk(2, page=3), chunk(3)], present={IDS[2], IDS[3]})
+
+    assert sorted((row.id, row.metadata.get("page")) for row in store.rows) == [
+        (IDS[1], None),
+        (IDS[2], 3),
+        (IDS[3], None),
+    ]
+
+
+def test_rows_under_other_ids_than_told_are_removed_again(model: Model) -> None:
+    class OwnIds(KeepsBoth):
+        def add_documents(self, documents: list[Document], **_: Any) -> list[str]:
+            named = [one.model_copy(update={"id": f"own-{one.id}"}) for one in documents]
+            self.rows += named
+            return [str(one.id) for one in named]
+
+    store = OwnIds(model)
+    with pytest.raises(IndexingError, match="keeps the ids"):
+        LangChainTarget(store).upsert([chunk(1)])
+
+    assert store.rows == []
+
+
+def test_a_table_of_lancedb_with_double_rows_is_put_right_by_the_next_write(
+    model: Model, tmp_path: Path
+) -> None:
+    store = lancedb(model, tmp_path)
+    target = LangChainTarget(store)
+    target.upsert([chunk(1)])
+    target.upsert([chunk(1)])  # nobody said that it is there
+    assert [each.chunk_id for each in target.read([IDS[1]]) or ()] == [IDS[1]] * 2
+
+    target.upsert([chunk(1)], present={IDS[1]})
+
+    assert [each.chunk_id for each in target.read([IDS[1]]) or ()] == [IDS[1]]
+
+
+def test_vectors_of_faiss_stay_with_their_texts_when_a_write_fails(model: Model) -> None:
+    class Docstore(InMemoryDocstore):
+        fails = False
+
+        def add(self, texts: dict[str, Document]) -> None:
+            if self.fails and len(texts) > 1:
+                raise OSError("disk full")
+            super().add(texts)
+
+    docstore = Docstore()
+    store = FAISS(model, faiss.IndexFlatL2(8), docstore, {})
+    target = LangChainTarget(store)
+    target.upsert([chunk(1, "first")])
+    docstore.fails = True
+    with pytest.raises(OSError, match="disk full"):
+        target.upsert([chunk(2, "second"), chunk(3, "third")])
+    docstore.fails = False
+
+    target.upsert([chunk(4, "fourth")])
+
+    assert store.similarity_search("fourth", k=1)[0].page_content == "fourth"
 
 
 def test_a_store_that_would_replace_everything_with_each_write_is_refused(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import chromadb
 import pytest
@@ -16,7 +18,8 @@ from qdrant_client import QdrantClient
 
 from managed_sync import IndexSync
 from managed_sync.documents import Chunk
-from managed_sync.errors import ConfigurationError
+from managed_sync.errors import ConfigurationError, IndexingError
+from managed_sync.indexing.vectors import similarity
 from managed_sync.llama_index import LlamaIndexTarget
 from tests.indexing.world import AT_ONCE, Source
 
@@ -103,6 +106,150 @@ def test_a_chunk_that_cannot_be_embedded_again_stays_as_it_was(
 
     model.fails = False
     assert stored(index) == {IDS[1]: "text"}
+
+
+def test_vectors_of_another_length_remove_nothing(index: VectorStoreIndex) -> None:
+    target = LlamaIndexTarget(index)
+    target.upsert([chunk(1)])
+
+    with pytest.raises(IndexingError, match="12 dimensions, but the index holds vectors of 8"):
+        target.write([chunk(1, page=2)], [[0.5] * 12], {IDS[1]})
+
+    assert stored(index) == {IDS[1]: "text"}
+
+
+def test_what_is_written_again_after_a_lost_answer_is_there_once(
+    index: VectorStoreIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, insert_nodes = LlamaIndexTarget(index), index.insert_nodes
+
+    def lose_answer(*arguments: Any, **keywords: Any) -> None:
+        insert_nodes(*arguments, **keywords)
+        raise TimeoutError("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(index, "insert_nodes", lose_answer)
+        with pytest.raises(TimeoutError):
+            target.upsert([chunk(1), chunk(2)])
+    target.upsert([chunk(1, page=2), chunk(2)], present={IDS[1], IDS[2]})
+
+    found = target.read(IDS) or ()
+    assert sorted((one.chunk_id, (one.metadata or {}).get("page")) for one in found) == [
+        (IDS[1], 2),
+        (IDS[2], None),
+    ]
+
+
+def test_it_reads_back_texts_metadata_and_vectors(index: VectorStoreIndex) -> None:
+    target = LlamaIndexTarget(index)
+    written = [chunk(1, heading="A", page=2), chunk(2, "other text"), chunk(3, integration="x")]
+    vectors = target.embed(written)
+    target.write(written, vectors, set())
+
+    found = {each.chunk_id: each for each in target.read(IDS, vectors=True) or ()}
+
+    assert found.keys() == set(IDS[1:4])
+    for each, vector in zip(written, vectors, strict=True):
+        kept = found[each.chunk_id]
+        assert (kept.text, kept.metadata) == (each.text, each.metadata)
+        assert similarity(kept.vector or [], vector) > 0.999
+    assert target.count(NAMES) == 2
+
+
+def test_verification_reads_what_the_store_holds(
+    store: BasePydanticVectorStore, model: Model, tmp_path: Path
+) -> None:
+    target = LlamaIndexTarget(store, model)
+    source = Source(a="One.", b="Two.")
+    sync = IndexSync(source, target, tmp_path / "ledger.db", retries=AT_ONCE)
+    sync.run(integration="box", sync_type="files")
+
+    found = sync.verify(integration="box", sync_type="files")
+
+    assert found.agrees
+    assert (found.missing_chunks, found.changed_chunks, found.duplicate_chunks) == (0, 0, 0)
+    assert found.wrong_vectors == 0
+
+
+class UnknownStore(BasePydanticVectorStore):
+    """One that keeps every row it is given, or the old one of the same id."""
+
+    stores_text: bool = True
+    keeps_both: bool = True
+    refuses: str = ""
+    rows: list[Any] = []  # noqa: RUF012 - a field of a pydantic model, copied for each
+
+    @property
+    def client(self) -> None:
+        return None
+
+    def add(self, nodes: Sequence[Any], **_: Any) -> list[str]:
+        for node in nodes:
+            if self.refuses and node.node_id == self.refuses:
+                raise PermissionError("read only")
+            if self.keeps_both or not self.get_nodes([node.node_id]):
+                self.rows.append(node)
+        return [node.node_id for node in nodes]
+
+    def delete(self, ref_doc_id: str, **_: Any) -> None:
+        raise NotImplementedError
+
+    def delete_nodes(self, node_ids: list[str] | None = None, *_: Any, **__: Any) -> None:
+        self.rows[:] = [row for row in self.rows if row.node_id not in (node_ids or ())]
+
+    def get_nodes(self, node_ids: list[str] | None = None, *_: Any) -> list[Any]:
+        return [row for row in self.rows if row.node_id in (node_ids or ())]
+
+    def query(self, query: Any, **_: Any) -> Any:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("keeps_both", [True, False])
+class TestAnUnknownStore:
+    def test_its_nodes_are_replaced_whatever_it_does_by_itself(
+        self, model: Model, keeps_both: bool
+    ) -> None:
+        store = UnknownStore(keeps_both=keeps_both, rows=[])
+        target = LlamaIndexTarget(store, model)
+        target.upsert([chunk(1), chunk(2)])
+
+        target.upsert([chunk(2, page=3), chunk(3)], present={IDS[2], IDS[3]})
+
+        assert sorted((row.node_id, row.metadata.get("page")) for row in store.rows) == [
+            (IDS[1], None),
+            (IDS[2], 3),
+            (IDS[3], None),
+        ]
+
+    def test_its_text_is_there_even_if_it_refuses_the_new_node(
+        self, model: Model, keeps_both: bool
+    ) -> None:
+        store = UnknownStore(keeps_both=keeps_both, rows=[])
+        target = LlamaIndexTarget(store, model)
+        target.upsert([chunk(1)])
+        store.refuses = IDS[1]
+
+        with pytest.raises(PermissionError):
+            target.upsert([chunk(1, page=3)], present={IDS[1]})
+
+        assert [row.get_content() for row in store.rows] == ["text"]
+        store.refuses = ""
+        target.upsert([chunk(1, page=3)], present={IDS[1]})
+        assert [(row.node_id, row.metadata["page"]) for row in store.rows] == [(IDS[1], 3)]
+        target.delete([IDS[1]])
+        assert store.rows == []
+
+    def test_it_cannot_say_whether_metadata_changed(
+        self, model: Model, keeps_both: bool, tmp_path: Path
+    ) -> None:
+        target = LlamaIndexTarget(UnknownStore(keeps_both=keeps_both, rows=[]), model)
+        sync = IndexSync(Source(a="One."), target, tmp_path / "ledger.db", retries=AT_ONCE)
+        sync.run(integration="box", sync_type="files")
+
+        found = sync.verify(integration="box", sync_type="files")
+
+        assert (found.missing_chunks, found.changed_chunks, found.unknown_chunks) == (0, None, None)
+        assert found.agrees
 
 
 def test_metadata_is_replaced_without_embedding(index: VectorStoreIndex, model: Model) -> None:

@@ -102,7 +102,17 @@ def print_plans(reports: Mapping[PipelineName, IndexReport]) -> None:
 def print_verification(found: Mapping[PipelineName, VerificationReport]) -> None:
     """Prints where the index, the ledger and the source disagree."""
     table = plain_table(
-        "pipeline", "records", "chunks", "missing", "unknown", "open", "to index", "to delete"
+        "pipeline",
+        "records",
+        "chunks",
+        "missing",
+        "changed",
+        "doubled",
+        "vectors",
+        "unknown",
+        "open",
+        "to index",
+        "to delete",
     )
     for pipeline, report in found.items():
         source = report.source
@@ -110,6 +120,9 @@ def print_verification(found: Mapping[PipelineName, VerificationReport]) -> None
             report.records,
             report.chunks,
             report.missing_chunks,
+            report.changed_chunks,
+            report.duplicate_chunks,
+            report.wrong_vectors,
             report.unknown_chunks,
             report.unfinished,
             source.added + source.updated,
@@ -128,7 +141,7 @@ def print_verification(found: Mapping[PipelineName, VerificationReport]) -> None
 
 def _verdict(reports: Sequence[VerificationReport]) -> str:
     """In one sentence what the reports come to, with the remedy."""
-    if any(each.missing_chunks or each.unknown_chunks or each.unfinished for each in reports):
+    if any(each.index_disagrees for each in reports):
         return "Index and ledger do not agree; `managed-sync verify --repair` puts it right."
     sources = [each.source for each in reports]
     failed = {failure.record_id for each in sources for failure in each.failed}

@@ -2,6 +2,7 @@
 
 from managed_sync.indexing.entries import Pipeline
 from managed_sync.indexing.ledger import Ledger
+from managed_sync.indexing.patience import Retries
 from managed_sync.indexing.report import (
     IndexProgress,
     IndexReport,
@@ -10,13 +11,21 @@ from managed_sync.indexing.report import (
     SkippedRecord,
 )
 from managed_sync.indexing.sync import IndexSync
-from managed_sync.indexing.targets import IndexTarget, InspectableTarget, RelabelingTarget
+from managed_sync.indexing.targets import (
+    EmbeddingTarget,
+    IndexTarget,
+    InspectableTarget,
+    ReadableTarget,
+    RelabelingTarget,
+    StoredChunk,
+)
 from managed_sync.indexing.verification import VerificationReport
 from managed_sync.indexing.webhook_app import WebhookApp, webhook_router
 from managed_sync.indexing.webhook_secrets import SharedSecret, SignedBody
 from managed_sync.indexing.webhooks import WebhookReceiver
 
 __all__ = [
+    "EmbeddingTarget",
     "IndexProgress",
     "IndexReport",
     "IndexSync",
@@ -25,11 +34,14 @@ __all__ = [
     "Ledger",
     "Pipeline",
     "PlannedChange",
+    "ReadableTarget",
     "RecordFailure",
     "RelabelingTarget",
+    "Retries",
     "SharedSecret",
     "SignedBody",
     "SkippedRecord",
+    "StoredChunk",
     "VerificationReport",
     "WebhookApp",
     "WebhookReceiver",

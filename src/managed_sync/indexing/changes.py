@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from managed_sync.documents import Chunk, SourceDocument
 from managed_sync.indexing.entries import Entry, Outcome, State
 
-__all__ = ["Change", "Work", "change_for", "digest_of", "unchanged"]
+__all__ = [
+    "Change",
+    "Work",
+    "change_for",
+    "digest_of",
+    "is_without_text",
+    "mark_of",
+    "text_mark",
+    "unchanged",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,7 @@ class Change:
         to_relabel: Those that have their vector, and need other metadata.
         reused: How many have their vector, with or without other metadata.
         failures: Those that could not be written, with the reasons.
+        not_removed: Those that are not to be in the index and could not be removed from it.
     """
 
     work: Work
@@ -59,6 +69,7 @@ class Change:
     to_relabel: list[Chunk] = field(default_factory=list)
     reused: int = 0
     failures: dict[str, str] = field(default_factory=dict)
+    not_removed: dict[str, str] = field(default_factory=dict)
 
     @property
     def stale(self) -> list[str]:
@@ -70,10 +81,21 @@ class Change:
         """Whether there is anything to write or to remove."""
         return bool(self.to_embed or self.to_relabel or self.stale)
 
-    def chunks_in_between(self) -> dict[str, str | None]:
-        """Every chunk that the index may hold while this is carried out; certain marks only."""
-        touched = (chunk.chunk_id for chunk in (*self.to_embed, *self.to_relabel))
-        return {**self.known.chunks, **dict.fromkeys(touched)}
+    def chunks_in_between(self, left_out: Set[str] | None = None) -> dict[str, str | None]:
+        """Every chunk that the index may hold while this is carried out; certain marks only.
+
+        Args:
+            left_out: The chunks that were not written, if the rest was.
+        """
+        touched = [chunk.chunk_id for chunk in (*self.to_embed, *self.to_relabel)]
+        between: dict[str, str | None] = {
+            **self.known.chunks,
+            **dict.fromkeys((*touched, *self.not_removed)),
+        }
+        if left_out is not None:
+            written = [key for key in touched if key not in left_out and key not in self.failures]
+            between |= {key: self.marks[key] for key in written}
+        return between
 
     def outcome(self) -> Outcome:
         """How it ended, once it was carried out."""
@@ -81,9 +103,16 @@ class Change:
         reason = work.reason
         if self.failures:
             # The old chunks were left where they are.
-            chunks |= dict.fromkeys((*self.failures, *self.stale))
+            chunks |= dict.fromkeys((*self.failures, *self.stale, *self.not_removed))
             reason = f"{work.title} could not be written: {next(iter(self.failures.values()))}"
-        is_skipped = work.is_empty and not self.failures
+        elif self.not_removed:
+            # The new text is there; the next run only tries to remove these once more.
+            chunks |= dict.fromkeys(self.not_removed)
+            reason = (
+                f"Old passages of {work.title} could not be removed: "
+                f"{next(iter(self.not_removed.values()))}"
+            )
+        is_skipped = work.is_empty and not (self.failures or self.not_removed)
         return Outcome(
             work.record_id, work.version, work.title, self.digest, chunks, reason, is_skipped
         )
@@ -94,6 +123,8 @@ def change_for(
     known: Entry,
     split: Callable[[SourceDocument], Sequence[Chunk]],
     embedded_text: Callable[[Chunk], str] | None,
+    *,
+    can_relabel: bool = True,
 ) -> Change | None:
     """What it takes for a record; ``None`` if the index stays as it is.
 
@@ -101,8 +132,9 @@ def change_for(
         work: The record.
         known: What the ledger knows of it.
         split: Cuts the document.
-        embedded_text: What of a chunk goes into its vector; ``None`` where the index cannot change
-            metadata without embedding, so that every change needs a new vector.
+        embedded_text: What of a chunk goes into its vector; ``None`` if the index does not say.
+        can_relabel: Whether the index can change metadata without embedding. If not, every change
+            needs a new vector.
     """
     document = work.document
     if document is None:
@@ -113,13 +145,12 @@ def change_for(
         return None
     change = Change(work, known, digest)
     for chunk in split(document):
-        text = "" if embedded_text is None else embedded_text(chunk)
-        mark = f"{digest_of(text)}.{digest_of(chunk.metadata)}"
+        mark = mark_of(chunk, embedded_text)
         before = known.chunks.get(chunk.chunk_id)
         change.marks[chunk.chunk_id] = mark
-        if mark == before:
+        if before and _is_same(before, mark):
             change.reused += 1
-        elif before and embedded_text and _of_text(before) == _of_text(mark):
+        elif before and embedded_text and can_relabel and text_mark(before) == text_mark(mark):
             change.reused += 1
             change.to_relabel.append(chunk)
         else:
@@ -134,11 +165,32 @@ def unchanged(work: Work, known: Entry) -> Outcome:
     )
 
 
-def _of_text(mark: str) -> str:
-    return mark.partition(".")[0]
+def mark_of(chunk: Chunk, embedded_text: Callable[[Chunk], str] | None) -> str:
+    """A chunk's two digests: of the text that goes into its vector, and of its metadata."""
+    text = "" if embedded_text is None else embedded_text(chunk)
+    return f"{digest_of(text)}.{digest_of(chunk.metadata)}"
+
+
+def is_without_text(mark: str) -> bool:
+    """Whether a mark says nothing about the text, as marks of some older indexes do not."""
+    return text_mark(mark) == _WITHOUT_TEXT
+
+
+def _is_same(before: str, mark: str) -> bool:
+    # The text of a chunk is in its id.
+    metadata = before.partition(".")[2] == mark.partition(".")[2]
+    return before == mark or (is_without_text(before) and metadata)
+
+
+def text_mark(mark: str) -> str:
+    """As much of a mark as is certain of a chunk whose metadata is not."""
+    return f"{mark.partition('.')[0]}."
 
 
 def digest_of(*parts: str | Mapping[str, object]) -> str:
     """A short digest of texts and metadata."""
     text = json.dumps(parts, sort_keys=True, default=dict)
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+_WITHOUT_TEXT = f"{digest_of('')}."

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from managed_sync.indexing.targets import StoredChunk
+
 __all__ = ["ChromaCollection"]
 
 
@@ -22,6 +24,23 @@ class ChromaCollection:
         """Those of some chunks that are there."""
         return set(self._collection.get(ids=list(ids), include=[])["ids"])
 
+    def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
+        """What is there under some ids."""
+        parts = ["documents", "metadatas", *(["embeddings"] if vectors else [])]
+        found = self._collection.get(ids=list(ids), include=parts)
+        kept = [list(map(float, one)) for one in found["embeddings"]] if vectors else None
+        return [
+            StoredChunk(key, text or "", metadata or {}, kept[place] if kept else None)
+            for place, (key, text, metadata) in enumerate(
+                zip(found["ids"], found["documents"], found["metadatas"], strict=True)
+            )
+        ]
+
+    def dimensions(self) -> int | None:
+        """How long the vectors are, once there is one."""
+        found = self._collection.get(limit=1, include=["embeddings"])["embeddings"]
+        return len(found[0]) if len(found) else None
+
     def set_metadata(self, metadata: Mapping[str, Mapping[str, Any]]) -> None:
         """Replaces the metadata of chunks, by their ids."""
         found = self._collection.get(ids=list(metadata), include=["metadatas"])
@@ -31,6 +50,20 @@ class ChromaCollection:
             {**dict.fromkeys(before.get(key) or ()), **values} for key, values in metadata.items()
         ]
         self._collection.update(ids=list(metadata), metadatas=merged)
+
+    def replace(self, chunks: Mapping[str, tuple[str, Sequence[float], Mapping[str, Any]]]) -> None:
+        """Replaces chunks, by their ids, with a text, a vector and metadata."""
+        if not chunks:
+            return
+        # Without this, keys that only the old metadata has would stay.
+        self.set_metadata({key: metadata for key, (_, _, metadata) in chunks.items()})
+        texts, vectors, metadata = zip(*chunks.values(), strict=True)
+        self._collection.update(
+            ids=list(chunks),
+            documents=list(texts),
+            embeddings=list(vectors),
+            metadatas=list(metadata),
+        )
 
     def ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
         """The chunks that have this metadata."""

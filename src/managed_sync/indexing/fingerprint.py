@@ -12,24 +12,48 @@ from collections.abc import Mapping
 from typing import Any
 
 from managed_sync.documents.chunk_ids import CHUNK_ID_SCHEME
+from managed_sync.indexing.vectors import Vector, similarity
 
-__all__ = ["differences", "fingerprint", "model_settings"]
+__all__ = [
+    "differences",
+    "fingerprint",
+    "model_behind_caches",
+    "model_settings",
+    "says_more",
+    "with_vector",
+]
 
 # Everything else may be a key, an address or a limit, which say nothing about the vectors.
 _MODEL_SETTINGS = (
     "model",
     "model_name",
     "model_id",
+    "model_path",
+    "model_file",
+    "checkpoint",
+    "repo_id",
+    "revision",
     "deployment",
     "deployment_name",
     "azure_deployment",
     "dimensions",
+    "output_dimensionality",
     "embed_dim",
     "size",
     "task_type",
+    "normalize",
+    "pooling",
     "query_instruction",
     "text_instruction",
+    "embed_instruction",
 )
+# Where models keep another one that does the work.
+_CACHED = "underlying_embeddings"
+_VECTOR = "vector"
+_NUMBERS_KEPT = 256
+# The same model differs by less between two computers; a model that was trained further by more.
+_SAME_MODEL = 0.995
+_DEEPEST = 5
 _PACKAGE = __name__.partition(".")[0]
 # Indexes from before it was noted have this.
 _NOT_NOTED_ONCE = {"scheme of chunk ids": "by record alone"}
@@ -46,25 +70,87 @@ def fingerprint(*, loader: object, chunker: object, target: object) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
+def with_vector(settings: str, vector: Vector | None) -> str:
+    """The settings with the vector that the model gives for a text that is always the same."""
+    if vector is None:
+        return settings
+    start = [float(f"{value:.5g}") for value in vector[:_NUMBERS_KEPT]]
+    parts = {**json.loads(settings), _VECTOR: {"dimensions": len(vector), "start": start}}
+    return json.dumps(parts, sort_keys=True)
+
+
 def differences(before: str, now: str) -> list[str]:
     """What changed between two fingerprints, one phrase for each part."""
     old, new = {**_NOT_NOTED_ONCE, **json.loads(before)}, json.loads(now)
-    return [
-        f"the {part} was {old.get(part, 'unknown')} and is {new[part]}"
-        for part in new
-        if old.get(part) != new[part]
-    ]
+    old_vector, new_vector = old.pop(_VECTOR, None), new.pop(_VECTOR, None)
+    changed = [part for part in new if old.get(part) != new[part]]
+    if old_vector is None and _says_less(old.get("embedding", ""), new["embedding"]):
+        # An older version of this package described fewer settings of a model.
+        changed = [part for part in changed if part != "embedding"]
+    phrases = [f"the {part} was {old.get(part, 'unknown')} and is {new[part]}" for part in changed]
+    if not phrases and old_vector and new_vector and not _are_alike(old_vector, new_vector):
+        phrases.append(
+            "the embedding model gives another vector for the same text, so it is another model "
+            "behind the same name, path or cache"
+        )
+    return phrases
 
 
-def model_settings(model: object) -> str:
-    """An embedding model in words: its class, and those of its settings that change its vectors."""
+def says_more(before: str, now: str) -> str | None:
+    """The settings to keep from now on, if these say more than those before."""
+    completed = {**json.loads(before), **json.loads(now)}
+    if _VECTOR in json.loads(before):
+        # Compared with the first one, so that many small steps add up.
+        completed[_VECTOR] = json.loads(before)[_VECTOR]
+    return json.dumps(completed, sort_keys=True) if completed != json.loads(before) else None
+
+
+def _says_less(old: str, new: str) -> bool:
+    """Whether one description of a model is the other one with settings left out."""
+    (kind, _, settings), (new_kind, _, new_settings) = old.partition("("), new.partition("(")
+    named = set(settings.rstrip(")").split(", ")) - {""}
+    return kind == new_kind and named <= set(new_settings.rstrip(")").split(", "))
+
+
+def _are_alike(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    same_length = old["dimensions"] == new["dimensions"]
+    return bool(same_length and similarity(old["start"], new["start"]) >= _SAME_MODEL)
+
+
+def model_settings(model: object, depth: int = 0) -> str:
+    """An embedding model in words: its class, and those of its settings that change its vectors.
+
+    A model that another one wraps, as a cache does, is described with it.
+    """
     attributes = _attributes(model)
     settings = [
         f"{name}={attributes[name]}"
         for name in _MODEL_SETTINGS
         if isinstance(attributes.get(name), str | int)
     ]
+    if depth < _DEEPEST:
+        settings += [
+            f"{name.lstrip('_')}={model_settings(value, depth + 1)}"
+            # Pydantic keeps what is private elsewhere.
+            for name, value in sorted({**attributes, **_private(model)}.items())
+            if _is_model(value)
+        ]
     return f"{type(model).__name__}({', '.join(settings)})"
+
+
+def model_behind_caches(model: Any) -> Any:
+    """The model that LangChain's cache asks for texts that it has not seen."""
+    for _ in range(_DEEPEST):
+        model = getattr(model, _CACHED, model)
+    return model
+
+
+def _is_model(value: object) -> bool:
+    """Whether this is an embedding model, by the methods that LangChain's and LlamaIndex's have."""
+    return any(
+        callable(getattr(type(value), name, None))
+        for name in ("embed_documents", "get_text_embedding")
+    )
 
 
 def _said(thing: object) -> str | None:
@@ -111,6 +197,10 @@ def _functions(loader: object) -> set[str]:
 
 def _attributes(thing: object) -> dict[str, Any]:
     return dict(getattr(thing, "__dict__", {}))
+
+
+def _private(thing: object) -> dict[str, Any]:
+    return dict(getattr(thing, "__pydantic_private__", None) or {})
 
 
 def _name(thing: Any) -> str:

@@ -145,6 +145,25 @@ class PipelineLedger:
             yield page
             after = page[-1].record_id
 
+    def sample(self, count: int) -> list[Entry]:
+        """Some records that are in the index, taken at random."""
+        statement = (
+            select(records)
+            .where(self._is_here, records.c.state == State.INDEXED, records.c.chunk_count > 0)
+            .order_by(func.random())
+            .limit(count)
+        )
+        with self.database.reading() as connection:
+            return [_entry(row) for row in connection.execute(statement)]
+
+    def uncertain_chunks(self) -> int:
+        """How many chunks there are at most that may be in the index or not."""
+        statement = select(func.coalesce(func.sum(records.c.chunk_count), 0)).where(
+            self._is_here, records.c.chunks.contains(":null")
+        )
+        with self.database.reading() as connection:
+            return int(connection.execute(statement).scalar_one())
+
     def failures(self) -> list[RecordFailure]:
         """The records that are not in the index in their present version, with the reasons."""
         return [

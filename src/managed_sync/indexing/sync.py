@@ -19,31 +19,30 @@ from functools import partial
 from pathlib import Path
 
 from managed_sync.documents import Chunker, DocumentLoader, RecordSource
-from managed_sync.errors import (
-    ConfigurationError,
-    ForbiddenError,
-    IndexingError,
-    SettingsChangedError,
-)
+from managed_sync.errors import ConfigurationError, ForbiddenError, SettingsChangedError
 from managed_sync.indexing.absence import Guard
-from managed_sync.indexing.entries import Pipeline, State
+from managed_sync.indexing.entries import Pipeline
 from managed_sync.indexing.feed import Feed
-from managed_sync.indexing.fingerprint import differences, fingerprint
+from managed_sync.indexing.fingerprint import differences, fingerprint, says_more, with_vector
 from managed_sync.indexing.ledger import Ledger, PipelineLedger
 from managed_sync.indexing.locks import locked
-from managed_sync.indexing.persistent_target import PersistentTarget, Retries
+from managed_sync.indexing.patience import Retries, TimedCalls
+from managed_sync.indexing.persistent_target import PersistentTarget
 from managed_sync.indexing.report import IndexProgress, IndexReport, RecordFailure
 from managed_sync.indexing.run import RecordLoader, Run
 from managed_sync.indexing.selection import Selection
-from managed_sync.indexing.targets import IndexTarget, InspectableTarget
+from managed_sync.indexing.targets import IndexTarget
+from managed_sync.indexing.vectors import Vector
 from managed_sync.indexing.verification import Verification, VerificationReport
 from managed_sync.indexing.versions import Version, version_of
+from managed_sync.logs import get_logger
 
 __all__ = ["IndexSync"]
 
+_logger = get_logger("managed_sync.indexing")
+
 _DAY = 24 * 3600.0
 _FEWEST_MISSING = 20
-_SAMPLE = 20
 
 
 class IndexSync:
@@ -108,6 +107,7 @@ class IndexSync:
         self._most_deletions = most_deletions
         self._full_comparison_every = full_comparison_every
         self._retries = retries or Retries()
+        self._calls = TimedCalls(self._retries.call_timeout)
         self._version = version_of(version)
 
     def run(
@@ -162,8 +162,8 @@ class IndexSync:
                 self._check_settings(ledger, rebuild=rebuild, write=False)
                 return run.look(guard, anew=rebuild, again=selection)
             with locked(ledger, wait=wait, stop=stop):
-                self._check_settings(ledger, rebuild=rebuild, write=True)
-                self._check_index(ledger)
+                self._check_settings(ledger, rebuild=rebuild, write=True, try_model=True)
+                self._verification(ledger, stop).check_sample()
                 if not full and not again and (cursor := self._cursor(ledger)):
                     report = run.resume(cursor, guard)
                     if report is not None:
@@ -352,7 +352,7 @@ class IndexSync:
                 stop = threading.Event()
                 feed = Feed(self._client, ledger.pipeline)
                 run = self._new_run(ledger, None, stop, feed)
-                verification = Verification(ledger, self._target, self._persistent(stop), feed)
+                verification = self._verification(ledger, stop, feed)
                 guard = self._guard(allow_deletions=False)
                 report = verification.report(run.look(guard, anew=False))
                 if not repair:
@@ -360,6 +360,12 @@ class IndexSync:
                 verification.prepare_repair()
                 repaired = self._new_run(ledger, None, stop, feed).compare_all(guard, patient=False)
                 return report.repaired_by(repaired)
+
+    def _verification(
+        self, ledger: PipelineLedger, stop: threading.Event, feed: Feed | None = None
+    ) -> Verification:
+        feed = feed or Feed(self._client, ledger.pipeline)
+        return Verification(ledger, self._target, self._persistent(stop), feed)
 
     def _pipeline(self, integration: str, sync_type: str) -> Pipeline:
         return Pipeline(self._client.project_id, integration, sync_type)
@@ -369,7 +375,11 @@ class IndexSync:
 
     def _persistent(self, stop: threading.Event) -> PersistentTarget:
         return PersistentTarget(
-            self._target, batch_size=self._batch_size, retries=self._retries, stop=stop
+            self._target,
+            batch_size=self._batch_size,
+            retries=self._retries,
+            stop=stop,
+            calls=self._calls,
         )
 
     def _new_run(
@@ -399,9 +409,13 @@ class IndexSync:
             return None
         return cursor if Feed(self._client, ledger.pipeline).can_resume else None
 
-    def _check_settings(self, ledger: PipelineLedger, *, rebuild: bool, write: bool) -> None:
+    def _check_settings(
+        self, ledger: PipelineLedger, *, rebuild: bool, write: bool, try_model: bool = False
+    ) -> None:
         """Refuses to mix chunks of different settings, unless all are to be made anew."""
         settings = fingerprint(loader=self._loader, chunker=self._chunker, target=self._target)
+        if try_model:
+            settings = with_vector(settings, self._probe())
         before: str | None = ledger.note("settings")
         if before is None and ledger.counts() != (0, 0):
             # A ledger of the first layout, which did not note them.
@@ -416,17 +430,13 @@ class IndexSync:
             ledger.distrust(settings)
         elif before is None and write:
             ledger.set_notes(settings=settings)
+        elif before is not None and write and (completed := says_more(before, settings)):
+            ledger.set_notes(settings=completed)
 
-    def _check_index(self, ledger: PipelineLedger) -> None:
-        """Notices that the index is another one than the ledger tells of."""
-        if not isinstance(self._target, InspectableTarget):
-            return
-        first = next(ledger.pages(), [])
-        certain = (entry for entry in first if entry.state is State.INDEXED and entry.chunks)
-        sample = [next(iter(entry.chunks)) for entry in certain][:_SAMPLE]
-        if sample and (held := self._target.held(sample)) is not None and not held:
-            raise IndexingError(
-                f"The index holds nothing of {ledger.pipeline}, but the ledger "
-                f"{ledger.database.name} says that it does. If this is a new or emptied index, "
-                f"run once with rebuild=True (--rebuild), or give it a ledger of its own."
-            )
+    def _probe(self) -> Vector | None:
+        """The model's vector of a text that is always the same; ``None`` if there is none now."""
+        try:
+            return self._persistent(threading.Event()).probe()
+        except Exception as error:  # noqa: BLE001 - a model may raise anything
+            _logger.info("The embedding model could not be tried: %s", type(error).__name__)
+            return None

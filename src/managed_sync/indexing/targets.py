@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from typing import Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from managed_sync.documents import Chunk
+from managed_sync.indexing.vectors import Vector
 
-__all__ = ["IndexTarget", "InspectableTarget", "RelabelingTarget"]
+__all__ = [
+    "EmbeddingTarget",
+    "IndexTarget",
+    "InspectableTarget",
+    "ReadableTarget",
+    "RelabelingTarget",
+    "StoredChunk",
+]
 
 
 class IndexTarget(Protocol):
@@ -26,6 +34,29 @@ class IndexTarget(Protocol):
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
         """Removes chunks; one that is not there is no error."""
+
+
+@runtime_checkable
+class EmbeddingTarget(Protocol):
+    """A target that can embed without writing, so that no text is embedded twice."""
+
+    @property
+    def can_embed(self) -> bool:
+        """Whether the store that is behind it takes vectors."""
+
+    def embed(self, chunks: Sequence[Chunk], *, cached: bool = True) -> list[Vector]:
+        """Returns one vector for each chunk, and changes nothing.
+
+        Args:
+            chunks: What to embed.
+            cached: Whether a cache around the model may answer.
+
+        Raises:
+            IndexingError: A vector is missing or cannot be searched.
+        """
+
+    def write(self, chunks: Sequence[Chunk], vectors: Sequence[Vector], present: Set[str]) -> None:
+        """Writes chunks with their vectors; what ``upsert`` does once it has embedded them."""
 
 
 @runtime_checkable
@@ -52,3 +83,33 @@ class InspectableTarget(Protocol):
 
     def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
         """All chunks that have this metadata; ``None`` if the store cannot say."""
+
+
+class StoredChunk(NamedTuple):
+    """A chunk as an index holds it.
+
+    Attributes:
+        metadata: As far as the store gives it back as it was written; ``None`` where it may not.
+        vector: Only where it was asked for, and the store gives it.
+    """
+
+    chunk_id: str
+    text: str
+    metadata: Mapping[str, Any] | None
+    vector: Vector | None = None
+
+
+@runtime_checkable
+class ReadableTarget(Protocol):
+    """A target that can read back what the index holds."""
+
+    def read(
+        self, chunk_ids: Sequence[str], *, vectors: bool = False
+    ) -> Sequence[StoredChunk] | None:
+        """What the index holds under some ids; ``None`` if the store cannot say.
+
+        A chunk that is there twice is returned twice, and one that is not is left out.
+        """
+
+    def count(self, metadata: Mapping[str, str]) -> int | None:
+        """How many chunks have this metadata; ``None`` if the store cannot say."""

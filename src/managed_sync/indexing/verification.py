@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
+from managed_sync.errors import IndexingError
 from managed_sync.indexing.entries import Entry, State
 from managed_sync.indexing.feed import Feed
 from managed_sync.indexing.ledger import PipelineLedger
 from managed_sync.indexing.persistent_target import PersistentTarget
 from managed_sync.indexing.report import IndexReport
-from managed_sync.indexing.targets import IndexTarget, InspectableTarget
+from managed_sync.indexing.stored_index import Disagreements, StoredIndex, expected_chunks
+from managed_sync.indexing.targets import IndexTarget
+from managed_sync.logs import get_logger
 
 __all__ = ["Verification", "VerificationReport"]
 
+_logger = get_logger("managed_sync.indexing")
+
 _CHUNKS_AT_ONCE = 500
+# So many records are looked up at each run, with one chunk of each.
+_SAMPLE = 50
+# So many chunks are embedded again by a verification.
+_VECTORS = 20
+# A run that finds more than this share of the chunks missing, and at least so many, ends: then the
+# index is most likely another one, or one restored from an old copy.
+_MOST_MISSING = 0.3
+_FEWEST_MISSING = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +46,12 @@ class VerificationReport:
         unfinished: Records that a run which stopped left in between.
         source: What a run would do now, as a dry run says.
         repair: What the repair did, if there was one.
+        changed_chunks: Chunks in the index whose text or metadata is not what was written; ``None``
+            if the store cannot say.
+        duplicate_chunks: Chunks that are in the index more than once; ``None`` if the store cannot
+            say.
+        wrong_vectors: Chunks whose vector is not the one that the embedding model gives for their
+            text now, among 20 taken at random; ``None`` if the store gives no vectors.
     """
 
     records: int
@@ -41,19 +61,32 @@ class VerificationReport:
     unfinished: int
     source: IndexReport
     repair: IndexReport | None = None
+    changed_chunks: int | None = None
+    duplicate_chunks: int | None = None
+    wrong_vectors: int | None = None
 
     @property
     def agrees(self) -> bool:
         """Whether there was nothing to repair. What could not be asked does not count."""
         source = self.source
         return not (
-            self.missing_chunks
-            or self.unknown_chunks
-            or self.unfinished
+            self.index_disagrees
             or source.added
             or source.updated
             or source.deleted
             or source.failed
+        )
+
+    @property
+    def index_disagrees(self) -> bool:
+        """Whether the index is not what the ledger says."""
+        return bool(
+            self.missing_chunks
+            or self.unknown_chunks
+            or self.unfinished
+            or self.changed_chunks
+            or self.duplicate_chunks
+            or self.wrong_vectors
         )
 
     def repaired_by(self, report: IndexReport) -> VerificationReport:
@@ -80,8 +113,9 @@ class Verification:
     ) -> None:
         self._ledger = ledger
         self._feed = feed
-        self._target = target if isinstance(target, InspectableTarget) else None
+        self._index = StoredIndex(target, persistent.calls)
         self._persistent = persistent
+        self._wrong_vectors: list[str] | None = None
 
     def report(self, source: IndexReport) -> VerificationReport:
         """What disagrees.
@@ -93,64 +127,154 @@ class Verification:
         unfinished = sum(
             entry.state is State.PENDING for page in self._ledger.pages() for entry in page
         )
-        unknown = self._unknown_chunks()
+        unknown = self._unknown_chunks(self._feed.names)
+        found = self._disagreements()
+        self._wrong_vectors = None if found is None else self._unlike_sample()
         return VerificationReport(
             records,
             chunks,
-            self._count_missing(),
-            None if unknown is None else sum(1 for _ in unknown),
+            None if found is None else len(found.missing),
+            None if unknown is None else len(unknown),
             unfinished,
             source,
+            changed_chunks=len(found.changed) if found is not None and found.is_read else None,
+            duplicate_chunks=(
+                len(found.duplicates) if found is not None and found.is_counted else None
+            ),
+            wrong_vectors=None if self._wrong_vectors is None else len(self._wrong_vectors),
         )
 
     def prepare_repair(self) -> None:
-        """Removes unknown chunks, and marks records with missing ones to be indexed again."""
-        unknown = self._unknown_chunks()
-        while unknown is not None and (part := list(islice(unknown, _CHUNKS_AT_ONCE))):
-            self._persistent.delete(part)
-        for page in self._ledger.pages():
-            about = []
-            for entry in page:
-                missing = self._missing_of([entry]) or ()
-                if missing:
-                    about.append((entry, {**entry.chunks, **dict.fromkeys(missing)}))
-            self._ledger.begin(about)
+        """Removes unknown chunks, and marks records to be indexed again whose chunks disagree."""
+        unknown = self._unknown_chunks(self._feed.names) or []
+        for start in range(0, len(unknown), _CHUNKS_AT_ONCE):
+            self._persistent.delete(unknown[start : start + _CHUNKS_AT_ONCE])
+        self._persistent.raise_if_out_of_order()
+        found = self._disagreements() or Disagreements()
+        self._distrust({**dict.fromkeys(self._wrong_vectors or ()), **found.marks})
 
-    def _count_missing(self) -> int | None:
-        count = 0
+    def check_sample(self) -> None:
+        """Looks up some chunks in the index and counts them; compares all if that disagrees.
+
+        Records whose chunks disagree are marked to be indexed again, and chunks that the ledger
+        does not know of are written down with their records, so that the run removes them unless
+        it needs them.
+
+        Raises:
+            IndexingError: So much is missing that this seems to be another index.
+        """
+        sample = _one_chunk_each(self._ledger.sample(_SAMPLE))
+        found = self._index.disagreements(sample)
+        if found is None:
+            return
+        names = self._names_in_index([key for key in sample if key not in found.missing])
+        if not sample:
+            names = self._ledger.pipeline._asdict()
+        if found or (names and self._is_miscounted(names)):
+            self._put_in_line(names)
+
+    def _put_in_line(self, names: Mapping[str, str] | None) -> None:
+        found = self._disagreements() or Disagreements()
+        unknown = (self._unknown_chunks(names) if names else None) or []
+        self._raise_if_lost(found)
+        _logger.warning(
+            "The index of %s is not what the ledger says: of the ledger's chunks, %d are missing, "
+            "%d changed and %d doubled; %d others are there. This run indexes their records again.",
+            self._ledger.pipeline,
+            len(found.missing),
+            len(found.changed),
+            len(found.duplicates),
+            len(unknown),
+        )
+        self._distrust(found.marks)
+        self._write_down(unknown)
+        # Only a comparison of everything finds records that are gone.
+        self._ledger.set_notes(cursor=None)
+
+    def _raise_if_lost(self, found: Disagreements) -> None:
+        _, chunks = self._ledger.counts()
+        lost = len(found.missing) + sum(mark is None for mark in found.changed.values())
+        if lost and lost >= chunks - self._ledger.uncertain_chunks():
+            raise IndexingError(
+                f"The index holds nothing of {self._ledger.pipeline}, but the ledger "
+                f"{self._ledger.database.name} says that it does. If this is a new or emptied "
+                f"index, run once with rebuild=True (--rebuild), or give it a ledger of its own."
+            )
+        if lost >= _FEWEST_MISSING and lost > _MOST_MISSING * chunks:
+            raise IndexingError(
+                f"The index lacks {lost} of {chunks} chunks of {self._ledger.pipeline} that the "
+                f"ledger {self._ledger.database.name} says it holds. It may be another index, or "
+                f"one restored from an old copy. If it is the right one, write what it lacks with "
+                f"verify(repair=True) (managed-sync verify --repair)."
+            )
+
+    def _is_miscounted(self, names: Mapping[str, str]) -> bool:
+        counted = self._index.count(names)
+        _, chunks = self._ledger.counts()
+        least = chunks - self._ledger.uncertain_chunks()
+        return counted is not None and not least <= counted <= chunks
+
+    def _names_in_index(self, held: Sequence[str]) -> Mapping[str, str] | None:
+        """What this pipeline's chunks bear; ``None`` if those of others may bear it as well."""
+        names = self._index.names(held[0]) if held else None
+        sync_type = self._ledger.pipeline.sync_type
+        # The hosted API also takes the id of a sync for its type.
+        is_own = names is not None and names["sync_type"].casefold() == sync_type.casefold()
+        return names if is_own else None
+
+    def _disagreements(self) -> Disagreements | None:
+        every = Disagreements()
         for page in self._ledger.pages():
-            missing = self._missing_of(page)
-            if missing is None:
+            found = self._index.disagreements(expected_chunks(page))
+            if found is None:
                 return None
-            count += len(missing)
-        return count if self._target else None
+            every.add(found)
+        return every
 
-    def _missing_of(self, entries: Sequence[Entry]) -> list[str] | None:
-        """The chunks of some records that the index lacks; ``None`` if it cannot be asked."""
-        if self._target is None:
+    def _unlike_sample(self) -> list[str] | None:
+        """Some chunks of some whose vectors are not the model's; ``None`` if it cannot say."""
+        sample = list(_one_chunk_each(self._ledger.sample(_VECTORS)))
+        try:
+            if not sample or self._persistent.probe() is None:
+                return None
+            return self._index.unlike(sample)
+        except Exception as error:  # noqa: BLE001 - a model may raise anything
+            _logger.warning("No vectors were compared, since the model failed: %s", error)
             return None
-        # What is not certain is written anew by the next run anyway.
-        expected = [
-            key
-            for entry in entries
-            for key, mark in entry.chunks.items()
-            if mark is not None or entry.state is State.INDEXED
-        ]
-        missing: list[str] = []
-        for start in range(0, len(expected), _CHUNKS_AT_ONCE):
-            part = expected[start : start + _CHUNKS_AT_ONCE]
-            held = self._target.held(part)
-            if held is None:
-                return None
-            missing += [key for key in part if key not in held]
-        return missing
 
-    def _unknown_chunks(self) -> Iterator[str] | None:
+    def _distrust(self, marks: Mapping[str, str | None]) -> None:
+        """Marks records to be indexed again, and what is still certain of their chunks."""
+        for page in self._ledger.pages():
+            concerned = [entry for entry in page if not marks.keys().isdisjoint(entry.chunks)]
+            self._ledger.begin(
+                [
+                    (entry, {key: marks.get(key, mark) for key, mark in entry.chunks.items()})
+                    for entry in concerned
+                ]
+            )
+
+    def _write_down(self, unknown: Sequence[str]) -> None:
+        """Adds chunks to what the ledger says of their records."""
+        chunks_of: dict[str, dict[str, str | None]] = defaultdict(dict)
+        for chunk_id, record_id in self._index.records_of(unknown):
+            chunks_of[record_id][chunk_id] = None
+        entries = self._ledger.entries(list(chunks_of))
+        self._ledger.begin(
+            [
+                (entry, {**entry.chunks, **chunks})
+                for record_id, chunks in chunks_of.items()
+                for entry in [entries.get(record_id) or Entry(record_id, title=record_id)]
+            ]
+        )
+
+    def _unknown_chunks(self, names: Mapping[str, str] | None) -> list[str] | None:
         """The pipeline's chunks in the index that the ledger does not know of."""
-        names = self._feed.names
-        held = self._target.chunk_ids(names) if self._target and names else None
-        if held is None:
+        if not names:
             return None
         known = {key for page in self._ledger.pages() for entry in page for key in entry.chunks}
-        # All of it first: what follows may remove from the store that is being read.
-        return iter([key for key in held if key not in known])
+        return self._index.unknown(names, known)
+
+
+def _one_chunk_each(entries: Sequence[Entry]) -> dict[str, str | None]:
+    """A chunk of each record, taken at random, with its mark."""
+    return dict(random.choice(list(entry.chunks.items())) for entry in entries)  # noqa: S311

@@ -8,10 +8,12 @@ of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_core.documents import Document
+
+from managed_sync.indexing.targets import StoredChunk
 
 __all__ = ["LanceTable"]
 
@@ -49,18 +51,58 @@ class LanceTable:
         """Whether anything was ever written."""
         return self._store.get_table() is not None
 
-    def held(self, ids: Sequence[str]) -> set[str]:
-        """Those of some chunks that are there."""
-        return set(self._ids_where(self._is_one_of(ids)))
-
     def ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
         """The chunks that have this metadata."""
         equal = (f"{_METADATA}.{name} = {_literal(value)}" for name, value in metadata.items())
         return iter(self._ids_where(" AND ".join(equal)))
 
-    def with_all_fields(self, documents: Sequence[Document]) -> list[Document]:
-        """Documents whose metadata has every field of the table, which is made if need be."""
-        table = self._store.get_table() or self._made_for(documents)
+    def read(self, ids: Sequence[str]) -> list[StoredChunk]:
+        """What is there under some ids, each row once."""
+        table, store = self._store.get_table(), self._store
+        if table is None or not ids:
+            return []
+        rows = table.search().where(self._is_one_of(ids)).limit(None).to_arrow().to_pylist()
+        return [
+            StoredChunk(
+                row[store._id_key], row[store._text_key], row[_METADATA], row[store._vector_key]
+            )
+            for row in rows
+        ]
+
+    def places(self, ids: Collection[str]) -> list[int]:
+        """Where the rows are that have some ids."""
+        table = self._store.get_table()
+        if table is None or not ids:
+            return []
+        rows = table.search().where(self._is_one_of(ids)).select([self._store._id_key])
+        found: list[int] = rows.with_row_id(True).limit(None).to_arrow()["_rowid"].to_pylist()
+        return found
+
+    def delete(self, places: Sequence[int]) -> None:
+        """Removes rows by where they are."""
+        if places:
+            self._store.get_table().delete(f"_rowid IN ({', '.join(map(str, places))})")
+
+    def dimensions(self) -> int | None:
+        """How long the vectors are, once there is a table."""
+        table = self._store.get_table()
+        if table is None:
+            return None
+        # Where vectors may be of any length, -1.
+        size = getattr(table.schema.field(self._store._vector_key).type, "list_size", -1)
+        return size if size > 0 else None
+
+    def with_all_fields(self, documents: Sequence[Document], dimensions: int) -> list[Document]:
+        """Documents whose metadata has every field of the table, which is made if need be.
+
+        Args:
+            documents: What is to be written.
+            dimensions: How long their vectors are.
+        """
+        table = self._store.get_table()
+        # A table without rows is false.
+        if table is None:
+            table = self._made_for(documents, dimensions)
         names = [field.name for field in table.schema.field(_METADATA).type]
         return [
             document.model_copy(update={"metadata": {**dict.fromkeys(names), **document.metadata}})
@@ -79,7 +121,7 @@ class LanceTable:
         changed = rows.set_column(place, field, pa.array(values, type=field.type))
         table.merge_insert(self._store._id_key).when_matched_update_all().execute(changed)
 
-    def _made_for(self, documents: Sequence[Document]) -> Any:
+    def _made_for(self, documents: Sequence[Document], dimensions: int) -> Any:
         import pyarrow as pa  # noqa: PLC0415 - comes with LanceDB
 
         store = self._store
@@ -89,7 +131,6 @@ class LanceTable:
             **dict.fromkeys(_TEXTS, pa.string()),
             **dict.fromkeys(_NUMBERS, pa.int64()),
         }
-        dimensions = len(store.embeddings.embed_query("dimensions"))
         schema = pa.schema(
             {
                 store._vector_key: pa.list_(pa.float32(), dimensions),

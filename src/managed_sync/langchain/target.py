@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 
+from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 
 from managed_sync.documents import Chunk
 from managed_sync.errors import IndexingError
-from managed_sync.indexing.fingerprint import model_settings
+from managed_sync.indexing.fingerprint import model_behind_caches, model_settings
+from managed_sync.indexing.targets import StoredChunk
+from managed_sync.indexing.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.langchain.conversion import to_langchain
-from managed_sync.langchain.stored_chunks import stored_chunks
+from managed_sync.langchain.kept_vectors import embedding_model, keeps_model, writing_with
+from managed_sync.langchain.known_stores import stored_chunks
 
 __all__ = ["LangChainTarget"]
 
@@ -20,6 +24,12 @@ class LangChainTarget:
 
     In Qdrant, Chroma, FAISS, PostgreSQL, LanceDB and LangChain's in-memory store, metadata that
     changes is written without embedding the text again.
+
+    Guarantees:
+
+    - Nothing in the store is removed or replaced before the new texts are embedded and their
+      vectors fit the store.
+    - A chunk that is written again, as after a call whose answer was lost, is there once.
 
     Args:
         vectorstore: Any store that takes ids with its documents and deletes by id.
@@ -32,7 +42,12 @@ class LangChainTarget:
     @property
     def fingerprint(self) -> str:
         """The embedding model, as far as it can be told."""
-        return model_settings(self._store.embeddings)
+        return model_settings(embedding_model(self._store))
+
+    @property
+    def can_embed(self) -> bool:
+        """Whether the store takes vectors; one that embeds on its server does not."""
+        return keeps_model(self._store)
 
     @property
     def can_relabel(self) -> bool:
@@ -43,30 +58,49 @@ class LangChainTarget:
         """LangChain's stores embed the text alone."""
         return chunk.text
 
-    def upsert(self, chunks: Sequence[Chunk], *, present: Set[str] = frozenset()) -> None:
-        """Writes chunks; one whose id is there already is replaced.
+    def embed(self, chunks: Sequence[Chunk], *, cached: bool = True) -> list[Vector]:
+        """Returns one vector for each chunk, and changes nothing.
 
         Raises:
-            IndexingError: The store did not confirm every chunk.
+            IndexingError: A vector is missing or cannot be searched.
+        """
+        model = embedding_model(self._store)
+        if not cached:
+            model = model_behind_caches(model)
+        assert model is not None  # noqa: S101 - callers ask can_embed first
+        texts = [self.embedded_text(chunk) for chunk in chunks]
+        return checked_vectors(model.embed_documents(texts), len(texts))
+
+    def write(
+        self, chunks: Sequence[Chunk], vectors: Sequence[Vector], present: Set[str] = frozenset()
+    ) -> None:
+        """Writes chunks with their vectors; one whose id is there already is replaced.
+
+        Raises:
+            IndexingError: A vector does not fit the store, or it did not confirm every chunk.
             ConfigurationError: The store would replace chunks of another collection.
         """
-        if present and not self._chunks.replaces:
-            self.delete(sorted(present))
-        ids = [chunk.chunk_id for chunk in chunks]
-        documents = self._chunks.writable([to_langchain(chunk) for chunk in chunks])
-        with self._chunks.writing(documents):
-            confirmed = self._store.add_documents(list(documents), ids=ids)
-        if list(confirmed) != ids:
-            raise IndexingError(
-                f"The vector store confirmed {len(confirmed)} of {len(ids)} chunks, or gave them "
-                f"other ids than it was told; use one that keeps the ids it is given."
-            )
+        raise_for_dimensions(vectors, self._chunks.dimensions())
+        documents = self._chunks.writable([to_langchain(chunk) for chunk in chunks], vectors[0])
+        texts = [document.page_content for document in documents]
+        with writing_with(self._store, dict(zip(texts, vectors, strict=True))):
+            self._chunks.write(documents, present, self._add)
+
+    def upsert(self, chunks: Sequence[Chunk], *, present: Set[str] = frozenset()) -> None:
+        """Embeds and writes chunks; one whose id is there already is replaced.
+
+        Raises:
+            IndexingError: A vector does not fit the store, or it did not confirm every chunk.
+            ConfigurationError: The store would replace chunks of another collection.
+        """
+        if self.can_embed:
+            self.write(chunks, self.embed(chunks), present)
+        else:
+            self._chunks.write([to_langchain(chunk) for chunk in chunks], present, self._add)
 
     def relabel(self, chunks: Sequence[Chunk]) -> None:
         """Writes the metadata of chunks that are there."""
-        documents = [to_langchain(chunk) for chunk in chunks]
-        with self._chunks.writing(documents):
-            self._chunks.relabel(documents)
+        self._chunks.relabel([to_langchain(chunk) for chunk in chunks])
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
         """Removes chunks; one that is not there is no error.
@@ -86,3 +120,27 @@ class LangChainTarget:
     def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
         """All chunks that have this metadata; ``None`` if the store cannot say."""
         return self._chunks.ids(metadata)
+
+    def read(
+        self, chunk_ids: Sequence[str], *, vectors: bool = False
+    ) -> Sequence[StoredChunk] | None:
+        """What the store holds under some ids; ``None`` if it cannot say."""
+        return self._chunks.read(chunk_ids, vectors=vectors)
+
+    def count(self, metadata: Mapping[str, str]) -> int | None:
+        """How many chunks have this metadata; ``None`` if the store cannot say."""
+        return self._chunks.count(metadata)
+
+    def _add(self, documents: Sequence[Document]) -> None:
+        ids = [str(document.id) for document in documents]
+        confirmed = self._store.add_documents(list(documents), ids=ids)
+        if confirmed is not None and sorted(confirmed) == sorted(ids):
+            return
+        foreign = sorted(set(confirmed or ()) - set(ids))
+        if foreign:
+            # Under ids that nobody knows they would stay for good.
+            self._store.delete(foreign, **self._chunks.delete_options)
+        raise IndexingError(
+            f"The vector store confirmed {len(confirmed or ())} of {len(ids)} chunks, or gave them "
+            f"other ids than it was told; use one that keeps the ids it is given."
+        )

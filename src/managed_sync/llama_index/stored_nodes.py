@@ -7,15 +7,18 @@ or one that it inherits from; any other one is asked through LlamaIndex's interf
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from llama_index.core.indices.vector_store.base import VectorStoreIndex
 from llama_index.core.schema import TextNode
-from llama_index.core.vector_stores.utils import node_to_metadata_dict
+from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
 
 from managed_sync.indexing.chroma_collection import ChromaCollection
 from managed_sync.indexing.qdrant_collection import QdrantCollection
+from managed_sync.indexing.targets import StoredChunk
 
 __all__ = ["StoredNodes", "stored_nodes"]
 
@@ -24,33 +27,60 @@ class StoredNodes:
     """The nodes of any index.
 
     Attributes:
-        replaces: Whether adding a node replaces the one of the same id.
         can_relabel: Whether metadata can be changed without embedding.
     """
 
-    replaces: ClassVar[bool] = False
     can_relabel: ClassVar[bool] = False
 
     def __init__(self, index: VectorStoreIndex) -> None:
         self._index = index
         self._store: Any = index.vector_store
 
+    def write(self, nodes: Sequence[TextNode], present: Set[str]) -> None:
+        """Adds nodes that have their vectors, in place of those that have the same ids.
+
+        Args:
+            nodes: What to add.
+            present: The ids that may be there already.
+        """
+        # Not every store replaces a node of the same id: some keep both, some the old one. So the
+        # text is there under another id while its node is removed and added, whatever fails.
+        copies = [
+            node.model_copy(update={"id_": _copy_id(node.node_id)})
+            for node in nodes
+            if node.node_id in present
+        ]
+        if copies:
+            self._index.insert_nodes(copies)
+            self._remove(sorted(present))
+        self._index.insert_nodes(nodes)
+        if copies:
+            self._remove([copy.node_id for copy in copies])
+
+    def dimensions(self) -> int | None:
+        """How long the vectors are that the store takes; ``None`` if any, or if it cannot say."""
+        return None
+
     def held(self, ids: Sequence[str]) -> Set[str] | None:
         """Those of some nodes that are there; ``None`` if the store cannot say."""
+        found = self.read(ids)
+        return None if found is None else {chunk.chunk_id for chunk in found}
+
+    def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk] | None:
+        """What is there under some ids, each node once; ``None`` if the store cannot say."""
         try:
             nodes = self._store.get_nodes(node_ids=list(ids))
         except NotImplementedError:
             return None
-        return {node.node_id for node in nodes}
+        # Whether an unknown store gives metadata back as it was written is not known either.
+        return [StoredChunk(node.node_id, node.get_content(), None) for node in nodes]
 
     def delete(self, ids: Sequence[str]) -> None:
         """Removes nodes; one that is not there is no error."""
-        # Where the index keeps its own list of nodes, it fails on one that is not in it.
-        keeps_list = not self._store.stores_text or self._index._store_nodes_override
-        own_list = self._index.index_struct.nodes_dict
-        known = [node_id for node_id in ids if not keeps_list or node_id in own_list]
-        if known:
-            self._index.delete_nodes(known, delete_from_docstore=True)
+        self._remove(ids)
+        # A run that was killed may have left their copies. Some stores fail if there are none.
+        with suppress(Exception):
+            self._remove([_copy_id(node_id) for node_id in ids])
 
     def relabel(self, nodes: Sequence[TextNode]) -> None:
         """Replaces the metadata of nodes."""
@@ -60,13 +90,43 @@ class StoredNodes:
         """The nodes that have this metadata; ``None`` if the store cannot say."""
         return None
 
+    def count(self, metadata: Mapping[str, str]) -> int | None:
+        """How many nodes have this metadata; ``None`` if the store cannot say."""
+        found = self.ids(metadata)
+        return None if found is None else sum(1 for _ in found)
 
-class _SimpleNodes(StoredNodes):
-    replaces = True
+    def _remove(self, ids: Sequence[str]) -> None:
+        # Where the index keeps its own list of nodes, it fails on one that is not in it.
+        keeps_list = not self._store.stores_text or self._index._store_nodes_override
+        own_list = self._index.index_struct.nodes_dict
+        known = [node_id for node_id in ids if not keeps_list or node_id in own_list]
+        if known:
+            self._index.delete_nodes(known, delete_from_docstore=True)
+
+
+class _ReplacingNodes(StoredNodes):
+    """The nodes of a store that is known to replace by id."""
+
     can_relabel = True
 
-    def held(self, ids: Sequence[str]) -> Set[str]:
-        return set(ids) & set(self._store.data.embedding_dict)
+    def write(self, nodes: Sequence[TextNode], present: Set[str]) -> None:
+        self._index.insert_nodes(nodes)
+
+    def delete(self, ids: Sequence[str]) -> None:
+        self._remove(ids)
+
+
+class _SimpleNodes(_ReplacingNodes):
+    def dimensions(self) -> int | None:
+        return next(map(len, self._store.data.embedding_dict.values()), None)
+
+    def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
+        held, documents = self._store.data.embedding_dict, self._index.docstore.docs
+        return [
+            StoredChunk(key, documents[key].get_content(), documents[key].metadata, held[key])
+            for key in ids
+            if key in held and key in documents
+        ]
 
     def relabel(self, nodes: Sequence[TextNode]) -> None:
         self._index.docstore.add_documents(nodes, allow_update=True)
@@ -83,16 +143,26 @@ class _SimpleNodes(StoredNodes):
         )
 
 
-class _QdrantNodes(StoredNodes):
-    replaces = True
-    can_relabel = True
-
+class _QdrantNodes(_ReplacingNodes):
     def __init__(self, index: VectorStoreIndex) -> None:
         super().__init__(index)
-        self._collection = QdrantCollection(self._store.client, self._store.collection_name)
+        self._collection = QdrantCollection(
+            self._store.client,
+            self._store.collection_name,
+            vector_name=self._store.dense_vector_name or "",
+        )
+
+    def dimensions(self) -> int | None:
+        return self._collection.dimensions()
 
     def held(self, ids: Sequence[str]) -> Set[str]:
         return self._collection.held(ids)
+
+    def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
+        return [
+            _stored(key, payload, None, vector)
+            for key, payload, vector in self._collection.points(ids, vectors=vectors)
+        ]
 
     def delete(self, ids: Sequence[str]) -> None:
         # The collection is made with the first node.
@@ -110,33 +180,51 @@ class _QdrantNodes(StoredNodes):
     def ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
         return self._collection.ids(metadata)
 
+    def count(self, metadata: Mapping[str, str]) -> int:
+        return self._collection.count(metadata)
 
-class _ChromaNodes(StoredNodes):
-    can_relabel = True
 
+class _ChromaNodes(_ReplacingNodes):
     def __init__(self, index: VectorStoreIndex) -> None:
         super().__init__(index)
         self._collection = ChromaCollection(self._store._collection)
 
+    def write(self, nodes: Sequence[TextNode], present: Set[str]) -> None:
+        # LlamaIndex's own adding leaves a node as it is that has the same id.
+        there = self._collection.held(sorted(present)) if present else set()
+        self._collection.replace(
+            {
+                node.node_id: (node.get_content(), node.get_embedding(), self._metadata(node))
+                for node in nodes
+                if node.node_id in there
+            }
+        )
+        new = [node for node in nodes if node.node_id not in there]
+        if new:
+            self._index.insert_nodes(new)
+
+    def dimensions(self) -> int | None:
+        return self._collection.dimensions()
+
     def held(self, ids: Sequence[str]) -> Set[str]:
         return self._collection.held(ids)
 
+    def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
+        return [
+            _stored(chunk.chunk_id, chunk.metadata or {}, chunk.text, chunk.vector)
+            for chunk in self._collection.read(ids, vectors=vectors)
+        ]
+
     def relabel(self, nodes: Sequence[TextNode]) -> None:
-        flat = self._store.flat_metadata
-        self._collection.set_metadata(
-            {
-                node.node_id: {
-                    key: "" if value is None else value
-                    for key, value in node_to_metadata_dict(
-                        node, remove_text=True, flat_metadata=flat
-                    ).items()
-                }
-                for node in nodes
-            }
-        )
+        self._collection.set_metadata({node.node_id: self._metadata(node) for node in nodes})
 
     def ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
         return self._collection.ids(metadata)
+
+    def _metadata(self, node: TextNode) -> dict[str, Any]:
+        flat = self._store.flat_metadata
+        metadata = node_to_metadata_dict(node, remove_text=True, flat_metadata=flat)
+        return {key: "" if value is None else value for key, value in metadata.items()}
 
 
 _KINDS: dict[tuple[str, str], type[StoredNodes]] = {
@@ -153,3 +241,16 @@ def stored_nodes(index: VectorStoreIndex) -> StoredNodes:
             if kind.__name__ == name and f"{kind.__module__}.".startswith(f"{package}."):
                 return known(index)
     return StoredNodes(index)
+
+
+def _stored(node_id: str, payload: Mapping[str, Any], text: str | None, vector: Any) -> StoredChunk:
+    """A node as a store keeps it: its fields as JSON, and its metadata once more beside them."""
+    node = metadata_dict_to_node(dict(payload), text=text)
+    # What searches filter by is what stands beside the fields.
+    metadata = {key: payload.get(key) for key in node.metadata}
+    return StoredChunk(node_id, node.get_content(), metadata, vector)
+
+
+def _copy_id(node_id: str) -> str:
+    """The id of a node's copy, always the same."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, node_id))

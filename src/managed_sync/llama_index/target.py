@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 from llama_index.core import StorageContext, VectorStoreIndex
-from llama_index.core.indices.utils import embed_nodes
 from llama_index.core.schema import MetadataMode
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
 from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.fingerprint import model_settings
+from managed_sync.indexing.targets import StoredChunk
+from managed_sync.indexing.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.llama_index.conversion import to_node
 from managed_sync.llama_index.stored_nodes import stored_nodes
 
@@ -27,6 +28,12 @@ class LlamaIndexTarget:
 
     In Qdrant, Chroma and LlamaIndex's simple store, metadata that changes is written without
     embedding again, unless it is the title or the heading: those go into the vector.
+
+    Guarantees:
+
+    - Nothing in the store is removed or replaced before the new texts are embedded and their
+      vectors fit the store.
+    - A chunk that is written again, as after a call whose answer was lost, is there once.
 
     Args:
         index: A ``VectorStoreIndex``, or a vector store.
@@ -65,17 +72,46 @@ class LlamaIndexTarget:
         """LlamaIndex embeds the title and the heading with the text."""
         return to_node(chunk, heading_prefix=True).get_content(metadata_mode=MetadataMode.EMBED)
 
-    def upsert(self, chunks: Sequence[Chunk], *, present: Set[str] = frozenset()) -> None:
-        """Writes chunks; those whose ids are in ``present`` are replaced."""
+    @property
+    def can_embed(self) -> bool:
+        """LlamaIndex's stores take vectors."""
+        return True
+
+    def embed(self, chunks: Sequence[Chunk], *, cached: bool = True) -> list[Vector]:
+        """Returns one vector for each chunk, and changes nothing.
+
+        Raises:
+            IndexingError: A vector is missing or cannot be searched.
+        """
+        texts = [self.embedded_text(chunk) for chunk in chunks]
+        model = self._index._embed_model
+        if cached:
+            vectors = model.get_text_embedding_batch(texts)
+        else:
+            vectors = model._get_text_embeddings(texts)
+        return checked_vectors(vectors, len(texts))
+
+    def write(
+        self, chunks: Sequence[Chunk], vectors: Sequence[Vector], present: Set[str] = frozenset()
+    ) -> None:
+        """Writes chunks with their vectors; those whose ids are in ``present`` are replaced.
+
+        Raises:
+            IndexingError: A vector does not fit the store.
+        """
+        raise_for_dimensions(vectors, self._nodes.dimensions())
         nodes = [to_node(chunk, heading_prefix=True) for chunk in chunks]
-        # Embedded before anything is removed, since it is what fails most.
-        vectors = embed_nodes(nodes, self._index._embed_model)
-        for node in nodes:
-            node.embedding = vectors[node.node_id]
-        # Not every LlamaIndex store replaces a node of the same id: some keep both, some the old.
-        if present and not self._nodes.replaces:
-            self.delete(sorted(present))
-        self._index.insert_nodes(nodes)
+        for node, vector in zip(nodes, vectors, strict=True):
+            node.embedding = vector
+        self._nodes.write(nodes, present)
+
+    def upsert(self, chunks: Sequence[Chunk], *, present: Set[str] = frozenset()) -> None:
+        """Embeds and writes chunks; those whose ids are in ``present`` are replaced.
+
+        Raises:
+            IndexingError: A vector is missing, cannot be searched or does not fit the store.
+        """
+        self.write(chunks, self.embed(chunks), present)
 
     def relabel(self, chunks: Sequence[Chunk]) -> None:
         """Writes the metadata of chunks that are there."""
@@ -92,3 +128,13 @@ class LlamaIndexTarget:
     def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
         """All chunks that have this metadata; ``None`` if the store cannot say."""
         return self._nodes.ids(metadata)
+
+    def read(
+        self, chunk_ids: Sequence[str], *, vectors: bool = False
+    ) -> Sequence[StoredChunk] | None:
+        """What the store holds under some ids; ``None`` if it cannot say."""
+        return self._nodes.read(chunk_ids, vectors=vectors)
+
+    def count(self, metadata: Mapping[str, str]) -> int | None:
+        """How many chunks have this metadata; ``None`` if the store cannot say."""
+        return self._nodes.count(metadata)

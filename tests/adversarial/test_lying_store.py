@@ -1,0 +1,90 @@
+"""Whatever an index and its embedding model say and do: once they are honest again, a few runs and
+one repair make what an index from scratch holds, or an error says what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from contextlib import suppress
+from pathlib import Path
+from shutil import copy
+from typing import Any
+
+import pytest
+
+from managed_sync.errors import IndexingError, ManagedSyncError
+from managed_sync.indexing import IndexSync, Retries
+from tests.indexing.crashes import change
+from tests.indexing.lying import Liar, LyingIndex
+from tests.indexing.world import Source, from_scratch, syncing
+
+CASES = min(int(os.environ.get("MANAGED_SYNC_CASES", "60")), 2_000)
+SHARDS = 4
+NAMES: Any = {"integration": "box", "sync_type": "files"}
+SOON = Retries(attempts=3, first_wait=0, patience=30)
+
+
+class NoWaiting(threading.Event):
+    """Time passes without anybody waiting."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_a_store_and_a_model_that_lie_end_in_a_fresh_index(tmp_path: Path, shard: int) -> None:
+    for seed in range(shard, CASES, SHARDS):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        lie_and_repair(folder, random.Random(seed))
+
+
+def lie_and_repair(folder: Path, chance: random.Random) -> None:
+    source = Source(**{f"r{n}": f"Text {n}. " * chance.randint(1, 12) for n in range(8)})
+    index = LyingIndex(Liar(chance), relabels=chance.random() < 0.7)
+    ledger = folder / "ledger.db"
+    sync = syncing(source, index, ledger, retries=SOON, batch_size=chance.choice([2, 5, 128]))
+    index_backup, has_ledger_backup = index.backup(), False
+    for _ in range(3):
+        change(source, chance)
+        with suppress(ManagedSyncError):
+            sync.run(**NAMES, allow_deletions=True, stop=NoWaiting())
+        index.forget()
+        match chance.randrange(12):
+            case 0:
+                index_backup = index.backup()
+            case 1:
+                index.rows = index_backup
+            case 2 if ledger.exists():
+                copy(ledger, folder / "backup.db")
+                has_ledger_backup = True
+            case 3 if has_ledger_backup:
+                copy(folder / "backup.db", ledger)
+    index.liar.is_honest = True
+
+    fresh = from_scratch(source, folder)
+    expected = sorted((key, text, dict(metadata)) for key, (text, metadata) in fresh.items())
+    for _ in range(2):
+        run_honestly(sync)
+        if index.contents() == expected:
+            break
+    else:
+        sync.verify(**NAMES, repair=True)
+
+    assert index.contents() == expected, index.liar.lies
+    assert sync.verify(**NAMES).agrees, index.liar.lies
+
+
+def run_honestly(sync: IndexSync) -> None:
+    """Runs once, and does what an error says if there is one."""
+    try:
+        sync.run(**NAMES, full=True, allow_deletions=True)
+    except IndexingError as error:
+        if "rebuild=True" in str(error):
+            sync.run(**NAMES, rebuild=True, allow_deletions=True)
+        elif "verify(repair=True)" in str(error):
+            sync.verify(**NAMES, repair=True)
+        else:
+            raise
