@@ -7,7 +7,6 @@ index and not in the listing is asked for by its id.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 
@@ -17,11 +16,12 @@ from managed_sync.indexing.feed import Feed
 from managed_sync.indexing.ledger import PipelineLedger
 from managed_sync.indexing.listing import Listing
 from managed_sync.indexing.persistent_target import Stopped
+from managed_sync.logs import get_logger
 from managed_sync.models import SyncState
 
 __all__ = ["WholeListing"]
 
-_logger = logging.getLogger("managed_sync.indexing")
+_logger = get_logger("managed_sync.indexing")
 
 
 class WholeListing:
