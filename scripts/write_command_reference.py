@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from typer import Typer
 from typer.testing import CliRunner
 
 from managed_sync.cli.app import app
@@ -20,11 +21,25 @@ Installed with the extra `cli`. Every command explains itself with `--help`; thi
 
 
 def command_reference() -> str:
-    """The page, as the commands of this installation describe themselves."""
-    names = [str(getattr(command.callback, "__name__", "")) for command in app.registered_commands]
+    """Returns the page, as the commands of this installation describe themselves."""
     sections = [f"## managed-sync\n\n{_help([])}"]
-    sections += [f"## managed-sync {name}\n\n{_help([name])}" for name in names]
+    sections += [f"## managed-sync {name}\n\n{_help([name])}" for name in _names(app)]
+    for group in app.registered_groups:
+        commands = group.typer_instance
+        name = str(commands and commands.info.name)
+        sections.append(f"## managed-sync {name}\n\n{_help([name])}")
+        sections += [
+            f"### managed-sync {name} {own}\n\n{_help([name, own])}"
+            for own in (_names(commands) if commands else ())
+        ]
     return "\n".join([_TOP, *sections])
+
+
+def _names(commands: Typer) -> list[str]:
+    return [
+        command.name or str(getattr(command.callback, "__name__", ""))
+        for command in commands.registered_commands
+    ]
 
 
 def _help(command: list[str]) -> str:

@@ -6,6 +6,8 @@ import logging
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,11 +58,14 @@ def test_a_new_folder_and_its_parents_are_private(tmp_path: Path) -> None:
     assert mode(tmp_path / "a") == mode(tmp_path / "a" / "b") == 0o700
 
 
-def test_a_folder_of_our_own_is_closed_and_a_chosen_one_is_left(tmp_path: Path) -> None:
+def test_a_folder_of_our_own_is_closed_and_a_chosen_one_is_left_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = open_folder(tmp_path / "folder")
 
     private_folder(folder, is_ours=False)
     assert mode(folder) == 0o777
+    assert f"chmod o-w {folder}" in caplog.text
     private_folder(folder)
     assert mode(folder) == 0o700
 
@@ -85,6 +90,24 @@ def test_a_database_that_was_open_is_closed_with_what_lies_beside_it(tmp_path: P
     private_database(place)
 
     assert open_to_others(tmp_path) == []
+
+
+def test_a_lock_on_a_database_outlives_another_look_at_its_file(tmp_path: Path) -> None:
+    place = tmp_path / "ledger.db"
+    private_database(place)
+    holder = sqlite3.connect(place, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+
+    private_database(place)
+
+    write = (
+        "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('CREATE TABLE t(a)')"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", write, str(place)], capture_output=True, text=True, check=False
+    )
+    holder.close()
+    assert "database is locked" in other.stderr
 
 
 def test_what_cannot_be_closed_is_said(

@@ -6,18 +6,21 @@ on its own too. On Windows, where files inherit the access rights of their folde
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 from pathlib import Path
+from threading import Lock
+
+from managed_sync.logs import get_logger
 
 __all__ = ["private_database", "private_file", "private_folder", "write_private"]
 
-_logger = logging.getLogger("managed_sync")
+_logger = get_logger("managed_sync")
 
 _FOLDER = 0o700
 _FILE = 0o600
 _OTHERS = 0o077
+_making = Lock()
 # What SQLite keeps beside a database; it makes them with the database's own mode.
 _BESIDE_A_DATABASE = ("-wal", "-shm", "-journal")
 
@@ -43,6 +46,15 @@ def private_folder(path: Path, *, is_ours: bool = True) -> None:
             raise
         if is_ours:
             _close(path, _FOLDER)
+        elif (
+            os.name != "nt" and path.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH
+        ):
+            _logger.warning(
+                "Other users of this machine can put files into %s, and replace those in it. Run "
+                "`chmod o-w %s`.",
+                path,
+                path,
+            )
 
 
 def private_file(path: Path) -> None:
@@ -51,7 +63,11 @@ def private_file(path: Path) -> None:
     Raises:
         OSError: The file cannot be made.
     """
-    os.close(os.open(path, os.O_RDONLY | os.O_CREAT, _FILE))
+    # A file that is there is not opened: to close it again would end all locks that this process
+    # has on it, SQLite's among them.
+    with _making:
+        if not path.exists():
+            os.close(os.open(path, os.O_RDONLY | os.O_CREAT, _FILE))
     _close(path, _FILE)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 USERS = [f"u{number}@x.example" for number in range(4)]
 GROUPS = ["g0", "g1"]
 
-Step = Callable[[], None]
+Step = Callable[[], object]
 
 
 @dataclass
@@ -155,6 +155,12 @@ class Writer:
         """Confirms an opening, as the error of a sync said."""
         self._write_permissions(f"{self._now.permissions()}{line}\n")()
 
+    def give_entry(self, path: str) -> None:
+        """Says about a folder that nothing is special about it."""
+        self._now.entries["files"][path] = Entry()
+        self._write_permissions(self._now.permissions())()
+        self._commit(self._now)()
+
     def paths(self, sync_type: str) -> list[str]:
         """All places that ever held something."""
         states = (
@@ -168,8 +174,7 @@ class Writer:
             *[self._move_folder] * 4,
             self._remove_folder,
             self._change_contacts,
-            self._swap_folders,
-            self._several,
+            *[self._swap_folders, self._several] * 2,
         ]
         before = deepcopy(self._now)
         steps = self._draw.choice(changes)()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
@@ -50,6 +50,27 @@ class WideningRetriever(ListRetriever):
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun
     ) -> list[Document]:
         return self.documents[: self.k]
+
+
+class Yields(BaseRetriever):
+    """Works only while its documents are read, which LangChain lets it do."""
+
+    inner: Any
+
+    def _get_relevant_documents(  # type: ignore[override]
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun
+    ) -> Iterator[Document]:
+        yield from self.inner.invoke(query)
+
+
+class YieldsInBothWays(Yields):
+    async def _aget_relevant_documents(  # type: ignore[override]
+        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun
+    ) -> Iterator[Document]:
+        def found() -> Iterator[Document]:
+            yield from self.inner.invoke(query)
+
+        return found()
 
 
 class HandsItsCallbacksOn(BaseRetriever):
@@ -140,6 +161,21 @@ class StoreThatAsksARetriever(RankedStore):
         return super().similarity_search_with_score(query, k, **kwargs)
 
 
+class StoreThatYields(RankedStore):
+    """Works only while its hits are read."""
+
+    def similarity_search_with_score(  # type: ignore[override]
+        self, query: str, k: int = 4, *arguments: Any, **kwargs: Any
+    ) -> Iterator[tuple[Document, float]]:
+        ListRetriever().invoke(query)
+        yield from super().similarity_search_with_score(query, k, *arguments, **kwargs)
+
+    async def asimilarity_search_with_score(  # type: ignore[override]
+        self, query: str, k: int = 4, **kwargs: Any
+    ) -> Iterator[tuple[Document, float]]:
+        return self.similarity_search_with_score(query, k, **kwargs)
+
+
 def over_a_store(
     strategy: Strategy, kind: Callable[[], InMemoryVectorStore] | None = None, **settings: Any
 ) -> PermissionAwareRetriever:
@@ -182,6 +218,8 @@ OTHERS: dict[str, Callable[[], BaseRetriever]] = {
     "a retriever with k": WideningRetriever,
     "one that hands its callbacks on": lambda: HandsItsCallbacksOn(inner=ListRetriever()),
     "one that hands on nothing": lambda: HandsOnNothing(inner=ListRetriever()),
+    "one that yields": lambda: Yields(inner=ListRetriever()),
+    "one that yields in both ways": lambda: YieldsInBothWays(inner=ListRetriever()),
     "one with a thread": lambda: SynchronousOnly(inner=ListRetriever()),
     "one that is three deep": lambda: HandsOnNothing(
         inner=HandsItsCallbacksOn(inner=HandsOnNothing(inner=ListRetriever()))
@@ -199,6 +237,9 @@ RETRIEVERS: dict[str, Callable[[], PermissionAwareRetriever]] = {
     "mmr": partial(over_a_store, "auto", search_type="mmr"),
     "a store that asks a retriever": partial(
         over_a_store, "auto", partial(StoreThatAsksARetriever, Ranking(PASSAGES))
+    ),
+    "a store that yields": partial(
+        over_a_store, "auto", partial(StoreThatYields, Ranking(PASSAGES))
     ),
     **{name: partial(over_another, make) for name, make in OTHERS.items()},
 }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
-from llama_index.core import SummaryIndex
+from llama_index.core import SummaryIndex, VectorStoreIndex
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.llms import MockLLM
 from llama_index.core.retrievers import QueryFusionRetriever
@@ -15,7 +16,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from managed_sync.llama_index import PermissionAwareRetriever
 from managed_sync.permissions.steps import Strategy
 from tests.adversarial.watched import PASSAGES, checker
-from tests.adversarial.world import STRATEGIES, LlamaIndex
+from tests.adversarial.world import STRATEGIES, InOrderToo, LlamaIndex
 
 
 class ListOfNodes(BaseRetriever):
@@ -50,6 +51,29 @@ class OverAnother(BaseRetriever):
         return await self.inner.aretrieve(query_bundle)
 
 
+class Yields(OverAnother):
+    """Works only while its nodes are read."""
+
+    def _retrieve(self, query_bundle: QueryBundle) -> Iterator[NodeWithScore]:  # type: ignore[override]
+        yield from self.inner.retrieve(query_bundle)
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> Iterator[NodeWithScore]:  # type: ignore[override]
+        return self._retrieve(query_bundle)
+
+
+class YieldsSynchronously(OverAnother):
+    def _retrieve(self, query_bundle: QueryBundle) -> Iterator[NodeWithScore]:  # type: ignore[override]
+        yield from self.inner.retrieve(query_bundle)
+
+    _aretrieve = BaseRetriever._aretrieve
+
+
+class IndexWhoseRetrieverIsMadeByAsking(VectorStoreIndex):
+    def as_retriever(self, **kwargs: Any) -> BaseRetriever:
+        ListOfNodes().retrieve("question")
+        return super().as_retriever(**kwargs)
+
+
 class InThreadsToo(OverAnother):
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return await asyncio.to_thread(self.inner.retrieve, query_bundle)
@@ -71,6 +95,8 @@ OTHERS: dict[str, Callable[[], BaseRetriever]] = {
     "a list with both ways": BothWays,
     "a class that calls its base": CallsItsBase,
     "a retriever over another": lambda: OverAnother(ListOfNodes()),
+    "a retriever that yields": lambda: Yields(ListOfNodes()),
+    "a retriever that yields in a thread": lambda: YieldsSynchronously(ListOfNodes()),
     "a retriever that uses threads": lambda: InThreadsToo(ListOfNodes()),
     "a retriever over others": lambda: fused(ListOfNodes(), OverAnother(BothWays())),
     "a retriever over others, one by one": lambda: fused(ListOfNodes(), use_async=False),
@@ -99,6 +125,13 @@ def over_an_index_that_asks_a_model() -> PermissionAwareRetriever:
     )
 
 
+def over_an_index_that_asks_first() -> PermissionAwareRetriever:
+    index = IndexWhoseRetrieverIsMadeByAsking(
+        [passage.node for passage in PASSAGES], embed_model=InOrderToo()
+    )
+    return PermissionAwareRetriever(index, checker=checker(), k=6)
+
+
 def over_another(make: Callable[[], BaseRetriever]) -> PermissionAwareRetriever:
     return PermissionAwareRetriever.from_retriever(make(), checker=checker(), k=6)
 
@@ -106,5 +139,6 @@ def over_another(make: Callable[[], BaseRetriever]) -> PermissionAwareRetriever:
 RETRIEVERS: dict[str, Callable[[], PermissionAwareRetriever]] = {
     **{strategy: partial(over_an_index, strategy) for strategy in STRATEGIES},
     "an index that asks a model": over_an_index_that_asks_a_model,
+    "an index that asks before it searches": over_an_index_that_asks_first,
     **{name: partial(over_another, make) for name, make in OTHERS.items()},
 }

@@ -81,7 +81,7 @@ class Service:
 
 
 def bring_up_to_date(sync: IndexSync, step: Step) -> None:
-    names = {"integration": step.pipeline.integration, "sync_type": "files"}
+    names: dict[str, Any] = {"integration": step.pipeline.integration, "sync_type": "files"}
     match step.how:
         case "run":
             sync.run(**names)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,33 @@ class TestOnTheDemosWorkspace:
             "allowed",
         ]
 
+    @pytest.mark.parametrize("command", ["check", "explain"])
+    def test_an_unknown_relation_is_refused_by_name(self, folder: Path, command: str) -> None:
+        result = run(folder, command, "--as", CAROL, "--relation", "raeder", TERM_SHEET)
+
+        assert result.returncode == 2
+        assert "raeder" in result.stderr
+        for known in ("viewer", "editor", "owner", "member"):
+            assert known in result.stderr
+        assert "Traceback" not in result.stderr
+
+    def test_searches_at_the_same_time_wait_for_each_other(self, folder: Path) -> None:
+        with ThreadPoolExecutor(2) as threads:
+            searches = [
+                threads.submit(run, folder, "search", "--as", SAM, "-k", "1", "holidays")
+                for _ in range(2)
+            ]
+            results = [search.result() for search in searches]
+
+        assert [result.returncode for result in results] == [0, 0], results
+        assert len({result.stdout.rpartition(" in ")[0] for result in results}) == 1
+
+    def test_a_search_for_nothing_is_refused(self, folder: Path) -> None:
+        result = run(folder, "search", "--as", SAM, "  ")
+
+        assert result.returncode == 1
+        assert "a few words to look for" in result.stderr
+
     def test_explain_tells_the_way_in_words(self, folder: Path) -> None:
         allowed = run(folder, "explain", "--as", CAROL, TERM_SHEET).stdout
         denied = run(folder, "explain", "--as", SAM, TERM_SHEET).stdout
@@ -189,6 +217,7 @@ class TestOnTheDemosWorkspace:
             assert str(port) in announced.read_text()
             status = run(folder, "status")
             occupied = run(folder, "serve", "--port", str(port))
+            second = run(folder, "serve", "--port", "0")
         finally:
             server.send_signal(signal.SIGINT)
             output, errors = server.communicate(timeout=30)
@@ -196,6 +225,8 @@ class TestOnTheDemosWorkspace:
         assert status.returncode == 0, status.stderr
         assert occupied.returncode == 1
         assert f"Port {port} is in use" in occupied.stderr
+        assert second.returncode == 1
+        assert f"in use by a server in process {server.pid}" in second.stderr
         assert "MANAGED_SYNC_BASE_URL" in output
         assert "PRIVATE KEY" not in output
         assert "Traceback" not in errors
@@ -227,6 +258,24 @@ class TestOnTheDemosWorkspace:
 
 
 class TestWithoutAWorkspace:
+    def test_a_folder_that_cannot_be_served_is_not_remembered(self, tmp_path: Path) -> None:
+        (tmp_path / "nothing").mkdir()
+        refused = run(tmp_path, "serve", "--folder", "nothing", "--port", "0")
+        after = run(tmp_path, "enable", "googleDrive", "files")
+
+        assert (refused.returncode, after.returncode) == (1, 1)
+        assert "permissions.yaml" in refused.stderr
+        assert "There is no Managed Sync API to talk to" in after.stderr
+
+    def test_the_package_can_be_run_as_a_module(self) -> None:
+        version = subprocess.run(
+            [sys.executable, "-m", "managed_sync", "--version"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert version.stdout.startswith("managed-sync ")
+
     @pytest.mark.parametrize(
         "arguments",
         [

@@ -44,6 +44,18 @@ def test_it_waits_the_same_time_after_each_run_and_longer_after_failures() -> No
     assert errors == [("no", 120), ("no", 240), ("no", 480), ("no", 120)]
 
 
+def test_what_the_system_refuses_is_tried_again_too() -> None:
+    stop = Pauses(1)
+    errors: list[str] = []
+
+    def work() -> None:
+        raise FileExistsError("not a folder")
+
+    watch(work, every=60, stop=stop, on_error=lambda error, _: errors.append(str(error)))
+
+    assert errors == ["FileExistsError: not a folder."]
+
+
 def test_it_never_waits_longer_than_an_hour_unless_it_was_told_to() -> None:
     for every, longest in ((60.0, 3600), (86400.0, 86400)):
         stop = Pauses(20)

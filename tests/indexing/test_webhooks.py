@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import random
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from managed_sync.errors import ApiConnectionError, ConfigurationError
+from managed_sync.errors import (
+    ApiConnectionError,
+    ConfigurationError,
+    ForbiddenError,
+    InvalidIdentifierError,
+    NotFoundError,
+    ServerError,
+)
 from managed_sync.indexing import IndexReport
 from managed_sync.indexing.webhook_app import WebhookApp, webhook_router
 from managed_sync.indexing.webhook_secrets import SharedSecret, SignedBody, Verifier
@@ -263,6 +271,169 @@ class TestWhatIsDone:
             assert receiver.wait_until_idle()
 
         assert target.chunks == {}
+
+
+class TestOneThatFails:
+    """It is put aside, or waits; the others are applied."""
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            InvalidIdentifierError("'..' cannot be used as a record id."),
+            ForbiddenError("not this one", status=403),
+            ServerError("out of order", status=500),
+        ],
+    )
+    def test_one_odd_event_holds_up_no_other(
+        self, ledger: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    ) -> None:
+        source, target = Source(a="One.", b="Two."), Target()
+        run(source, target, ledger)
+        source.write("b", "Two, changed.")
+        get_record = source.get_record
+
+        def get(record_id: str) -> SyncedRecord:
+            if record_id == "odd":
+                raise error
+            return get_record(record_id)
+
+        monkeypatch.setattr(source, "get_record", get)
+        with receiving(source, target, ledger, 0.1) as receiver:
+            for name in ("odd", "b"):
+                receiver.receive(TRUSTED, event("record_updated", name))
+            assert receiver.wait_until_idle()
+
+        failures = syncing(source, target, ledger).failures(integration="box", sync_type="files")
+        assert [(each.record_id, each.reason) for each in failures] == [("odd", str(error))]
+        assert ("file:b", "Two, changed.") in target.texts()
+
+    def test_a_callback_that_fails_is_logged_and_later_events_are_applied(
+        self, ledger: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        source, target = Source(a="One."), Target()
+
+        def report(*_: object) -> None:
+            raise RuntimeError("the metrics are down")
+
+        with receiving(source, target, ledger, on_report=report) as receiver:
+            receiver.receive(TRUSTED, event("record_created", "a"))
+            assert receiver.wait_until_idle()
+            source.write("b", "Two.")
+            receiver.receive(TRUSTED, event("record_created", "b"))
+            assert receiver.wait_until_idle()
+
+        assert len(target.chunks) == 2
+        assert "on_report failed" in caplog.text
+
+    def test_a_gateway_that_answers_404_to_everything_deletes_nothing(
+        self, ledger: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        source, target = Source(a="One.", b="Two."), Target()
+        run(source, target, ledger)
+        asked = threading.Event()
+
+        def nothing(record_id: str) -> SyncedRecord:
+            asked.set()
+            error = NotFoundError("<html>404 page not found</html>", status=404)
+            error.is_from_api = False
+            raise error
+
+        monkeypatch.setattr(source, "get_record", nothing)
+        with receiving(source, target, ledger) as receiver:
+            for name in "ab":
+                receiver.receive(TRUSTED, event("record_deleted", name))
+            assert asked.wait(10)
+
+        assert len(target.chunks) == 2
+
+    def test_a_record_that_an_event_says_is_there_is_looked_for_twice(
+        self, ledger: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        source, target = Source(a="One.", b="Two."), Target()
+        run(source, target, ledger)
+        source.write("c", "Three.")
+        get_record, asked = source.get_record, []
+
+        def late(record_id: str) -> SyncedRecord:
+            asked.append(record_id)
+            if asked.count("c") == 1 and record_id == "c":
+                raise NotFoundError("not yet", status=404)
+            return get_record(record_id)
+
+        monkeypatch.setattr(source, "get_record", late)
+        with receiving(source, target, ledger) as receiver:
+            receiver.receive(TRUSTED, event("record_created", "c"))
+            assert receiver.wait_until_idle()
+
+        assert ("file:c", "Three.") in target.texts()
+
+    def test_withheld_deletions_are_told_once_and_later_events_are_applied(
+        self, ledger: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        source, target = (
+            Source(**{f"r{number:02}": f"Text {number}." for number in range(40)}),
+            Target(),
+        )
+        run(source, target, ledger)
+        for number in range(30):
+            del source.files[f"r{number:02}"]
+        reports: list[IndexReport] = []
+        with receiving(
+            source, target, ledger, on_report=lambda *said: reports.append(said[-1])
+        ) as receiver:
+            receiver.receive(TRUSTED, event("sync_complete"))
+            assert receiver.wait_until_idle()
+            source.write("r35", "Changed.")
+            receiver.receive(TRUSTED, event("record_updated", "r35"))
+            assert receiver.wait_until_idle()
+
+        assert len(reports) == 2
+        assert caplog.text.count("allow_deletions") == 1
+        assert ("file:r35", "Changed.") in target.texts()
+        assert len(target.chunks) == 40
+
+    def test_single_events_are_applied_while_runs_fail(
+        self, ledger: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        source, target = Source(a="One."), Target()
+        run(source, target, ledger)
+        source.write("a", "One, changed.")
+        failed = threading.Event()
+
+        def broken(integration: str, sync_type: str) -> Iterator[SyncedRecord]:
+            failed.set()
+            raise ApiConnectionError("no connection")
+
+        monkeypatch.setattr(source, "iter_records", broken)
+        reports: list[IndexReport] = []
+        told = threading.Event()
+
+        def report(*said: Any) -> None:
+            reports.append(said[-1])
+            told.set()
+
+        with receiving(source, target, ledger, on_report=report) as receiver:
+            receiver.receive(TRUSTED, event("sync_complete"))
+            assert failed.wait(10)
+            while not told.wait(0.05):
+                receiver.receive(TRUSTED, event("record_updated", "a"))
+
+        assert ("file:a", "One, changed.") in target.texts()
+
+    def test_a_receiver_that_is_closed_asks_for_the_event_later(self, ledger: Path) -> None:
+        with receiving(Source(), Target(), ledger) as receiver:
+            pass
+
+        assert receiver.receive(TRUSTED, event("record_updated", "a")).status == 503
+
+    def test_an_id_may_be_a_number(self, ledger: Path) -> None:
+        source, target = Source(**{"7": "Seven."}), Target()
+        body = json.dumps({"event": "record_created", "sync": "files", "data": {"id": 7}}).encode()
+        with receiving(source, target, ledger) as receiver:
+            assert receiver.receive(TRUSTED, body).status == 202
+            assert receiver.wait_until_idle()
+
+        assert target.texts() == {("file:7", "Seven.")}
 
 
 class TestOverHttp:

@@ -260,7 +260,7 @@ def test_no_tenant_overwrites_or_deletes_what_is_anothers(index: Index, world: W
     south["zendesk"].clear()
     south["jira"] = {key: f"{text} Or more." for key, text in south["jira"].items()}
     world.run("south", index, allow_deletions=True)
-    names = {"integration": "zendesk", "sync_type": "tickets"}
+    names: dict[str, Any] = {"integration": "zendesk", "sync_type": "tickets"}
     world.sync("south", index).verify(**names, repair=True)
     world.sync("south", index).apply(["0", "1"], **names)
     world.run("south", index, rebuild=True, allow_deletions=True)
@@ -291,7 +291,7 @@ def test_a_second_collection_of_pgvector_takes_no_chunk_of_the_first(
 ) -> None:
     database = new_database(postgres)
     blue, green = (pgvector_collection(database, name) for name in ("blue", "green"))
-    names = {"integration": "zendesk", "sync_type": "tickets"}
+    names: dict[str, Any] = {"integration": "zendesk", "sync_type": "tickets"}
     world.sync("north", blue).run(**names)
     other = IndexSync(world.clients["north"], green.target, tmp_path / "green.db")
 

@@ -138,7 +138,8 @@ class TestCopies:
         blobs = company.folder.parent / "state" / "blobs"
         for path in blobs.glob("??/*"):
             path.unlink()
-        assert Download(copying, "/handbook.md")().status_code == 404
+        lost = Download(copying, "/handbook.md")()
+        assert (lost.status_code, "lost" in lost.json()["detail"]) == (503, True)
         copying.enable(FILES)
         assert Download(copying, "/handbook.md")().status_code == 200
 
@@ -166,3 +167,31 @@ def test_nothing_is_left_of_a_copy_that_broke_off(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="gone"):
         copy()
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+class TestAnotherFile:
+    """A content is never served under permissions that are not its own."""
+
+    def test_what_was_moved_to_a_record_s_place_is_not_served_as_that_record(
+        self, caller: Caller, company: Company
+    ) -> None:
+        caller.enable(FILES)
+        handbook = Download(caller, "/handbook.md")
+        (company.files / "Finance/budget.txt").replace(company.files / "handbook.md")
+        response = handbook()
+        assert response.status_code == 404
+        assert "another one than was synced" in response.json()["detail"]
+        caller.enable(FILES)
+        assert handbook().text == "The budget is 10."
+
+    def test_what_was_written_after_permissions_changed_waits_for_the_next_sync(
+        self, caller: Caller, company: Company
+    ) -> None:
+        caller.enable(FILES)
+        handbook = Download(caller, "/handbook.md")
+        company.replace_in_permissions("files:\n", "files:\n  /handbook.md: {inherit: false}\n")
+        assert handbook().text == "# Handbook\n\nBe kind.\n"
+        company.write_file("handbook.md", "a secret")
+        assert handbook().status_code == 404
+        caller.enable(FILES)
+        assert handbook().text == "a secret"

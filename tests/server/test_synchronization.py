@@ -275,14 +275,32 @@ class TestBadInput:
         assert caller.allowed(CAROL, budget)
 
     def test_a_path_that_does_not_exist_is_named(self, caller: Caller, company: Company) -> None:
-        company.replace_in_permissions(
-            "files:\n", "files:\n  /Finanse: {inherit: false}\n  /x.md: {owner: [organization]}\n"
-        )
-        warnings = caller.enable(FILES)["warnings"]
-        assert len(warnings) == 2
-        assert "/Finanse" in warnings[0]
-        assert "protects nothing" in warnings[0]
-        assert "/x.md" in warnings[1]
+        company.replace_in_permissions("files:\n", "files:\n  /x.md: {owner: [organization]}\n")
+        (warning,) = caller.enable(FILES)["warnings"]
+        assert "/x.md" in warning
+        assert "grants are ignored" in warning
+
+    def test_a_protected_path_that_does_not_exist_fails_the_sync_and_changes_nothing(
+        self, caller: Caller, company: Company
+    ) -> None:
+        caller.enable(FILES)
+        before = _everything(caller)
+        (company.files / "Finance").rename(company.files / "Money")
+        status = caller.enable(FILES)
+        assert status["status"] == "ERROR"
+        for part in (
+            "permissions.yaml, line 10",
+            "/Finance",
+            "correct the path",
+            "remove the entry",
+        ):
+            assert part in status["error"]
+        assert _everything(caller) == before
+        company.replace_in_permissions("/Finance:", "/Money:")
+        company.replace_in_permissions("/Finance/", "/Money/")
+        assert caller.enable(FILES)["status"] == "IDLE"
+        assert caller.allowed(CAROL, caller.object_id(FILES, "/Money/budget.txt"))
+        assert not caller.allowed(MARIA, caller.object_id(FILES, "/Money/budget.txt"))
 
     def test_a_record_that_does_not_exist_is_named(self, caller: Caller, company: Company) -> None:
         company.replace_in_permissions("/c-2:", "/c-99:")

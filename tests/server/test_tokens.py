@@ -212,3 +212,32 @@ def test_the_token_is_looked_at_before_the_body(
     url = f"{harbor_server.base_url}/projects/demo/permissions/check-access"
     assert httpx.post(url, content=b"{", trust_env=False).status_code == 401
     assert harbor_caller.http.post(url, content=b"{").status_code == 400
+
+
+ODD = [None, True, -1, 1.5, float("inf"), float("nan"), "x", [], ["x"], {}, {"a": 1}, 10**400]
+
+
+@pytest.mark.parametrize("claim", ["sub", "aud", "iat", "exp", "nbf", "iss", "jti"])
+def test_a_claim_of_any_type_is_refused_or_good_and_no_failure_of_the_server(
+    harbor_server: EmbeddedServer, signing_key: str, claim: str
+) -> None:
+    for value in ODD:
+        # Written by hand: the library refuses to sign some of these.
+        text = jwt.api_jws.encode(
+            json.dumps({**_claims(), claim: value}).encode(), signing_key, algorithm="RS256"
+        )
+        assert _status(harbor_server, f"Bearer {text}").status_code in {200, 401, 403}
+
+
+def test_claims_that_are_nested_too_deeply_are_refused(
+    harbor_server: EmbeddedServer, signing_key: str
+) -> None:
+    for payload in (b"[" * 30_000, b'{"a":' * 8_000):
+        text = jwt.api_jws.encode(payload, signing_key, algorithm="RS256")
+        for path in ("/projects/demo/sync/status", "/api/syncs"):
+            response = httpx.get(
+                harbor_server.base_url + path,
+                headers={"Authorization": f"Bearer {text}"},
+                trust_env=False,
+            )
+            assert response.status_code == 401, response.text

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from managed_sync.errors import ConfigurationError
 from managed_sync.server import pipelines
+from managed_sync.server.storage import database
 from managed_sync.server.storage.database import Database
 from managed_sync.server.troubles import database_trouble
 from tests.server.company import FILES, Caller, Company
@@ -137,6 +139,19 @@ def test_a_thread_that_the_system_does_not_give_leaves_no_sync_under_way_for_eve
     assert caller.get("sync/status", **FILES).json()["status"] == "ERROR"
     Threads.refused = False
     assert caller.enable(FILES)["status"] == "IDLE"
+
+
+def test_nobody_is_told_to_delete_a_database_that_is_only_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_PATIENCE_SECONDS", 0.1)
+    place = tmp_path / "server.db"
+    Database(place).close()
+    with closing(sqlite3.connect(place, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(ConfigurationError, match="keeps the database locked") as refused:
+            Database(place)
+    assert "delete the file" not in str(refused.value)
 
 
 class TestDatabaseTrouble:

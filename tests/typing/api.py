@@ -18,6 +18,7 @@ from managed_sync import (
     RelationshipNode,
     SyncedRecord,
     SyncStatus,
+    acting_as,
 )
 
 
@@ -82,3 +83,14 @@ async def asynchronous() -> None:
         assert_type(await client.batch_check_access(checks), list[bool])
         assert_type(await client.check_access("a", "viewer", "file:1"), bool)
         assert_type(await AccessChecker(client).aallowed("a", ["file:1"]), set[str])
+
+
+@acting_as("a")
+def count(passages: int) -> str:
+    return str(passages)
+
+
+def act_as_a_user() -> None:
+    with acting_as("a") as subject:
+        assert_type(subject, str)
+    assert_type(count(1), str)

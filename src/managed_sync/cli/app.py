@@ -9,6 +9,7 @@ import typer
 from managed_sync import __version__
 from managed_sync.cli.asking import check, explain, search
 from managed_sync.cli.demo import demo
+from managed_sync.cli.failures import failures
 from managed_sync.cli.indexing import index, verify
 from managed_sync.cli.pipelines import enable, pull, status
 from managed_sync.cli.serving import serve, token
@@ -38,6 +39,7 @@ _IN_THE_ORDER_OF_USE = (
 )
 for command in _IN_THE_ORDER_OF_USE:
     app.command()(command)
+app.add_typer(failures)
 
 
 def _print_version(wanted: bool) -> None:

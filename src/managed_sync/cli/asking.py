@@ -13,6 +13,7 @@ from managed_sync.cli.console import output
 from managed_sync.cli.objects import object_names, resolve_object
 from managed_sync.cli.options import (
     DEFAULT_WORKSPACE,
+    Relation,
     RelationOption,
     SubjectOption,
     WorkspaceOption,
@@ -43,6 +44,8 @@ def search(
     from managed_sync.langchain import PermissionAwareRetriever
     from managed_sync.permissions import AccessChecker
 
+    if not question.strip():
+        raise ConfigurationError("question must be a few words to look for, got nothing.")
     here = Workspace(workspace)
     if not here.ledger.exists():
         raise ConfigurationError("Nothing is indexed yet; run `managed-sync index` first.")
@@ -66,7 +69,7 @@ def check(
     ],
     subject: SubjectOption,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    relation: RelationOption = "viewer",
+    relation: RelationOption = Relation.VIEWER,
 ) -> None:
     """Check whether a user may read objects. Exits with status 1 unless all are allowed."""
     from managed_sync.permissions import AccessChecker
@@ -74,7 +77,7 @@ def check(
     here = Workspace(workspace)
     with here.connect() as client:
         object_ids = [resolve_object(client, here.pipelines, name) for name in objects]
-        allowed = AccessChecker(client, relation).allowed(subject, object_ids)
+        allowed = AccessChecker(client, relation.value).allowed(subject, object_ids)
     for name, object_id in zip(objects, object_ids, strict=True):
         decision = "allowed" if object_id in allowed else "not allowed"
         output.print(f"{decision:<12} {name}", markup=False)
@@ -91,7 +94,7 @@ def explain(
     ],
     subject: SubjectOption,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    relation: RelationOption = "viewer",
+    relation: RelationOption = Relation.VIEWER,
 ) -> None:
     """Explain why a user may or may not read an object: the way through groups and folders."""
     from managed_sync.permissions import explain as in_words
@@ -99,7 +102,9 @@ def explain(
     here = Workspace(workspace)
     with here.connect() as client:
         object_id = resolve_object(client, here.pipelines, name)
-        said = in_words(client, subject, object_id, relation=relation, name=object_names(client))
+        said = in_words(
+            client, subject, object_id, relation=relation.value, name=object_names(client)
+        )
     output.print(said, markup=False)
 
 

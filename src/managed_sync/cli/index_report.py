@@ -11,11 +11,19 @@ from rich.filesize import decimal
 
 from managed_sync.cli.console import output, plain_table
 from managed_sync.cli.workspace import PipelineName
+from managed_sync.errors import ManagedSyncError
 
 if TYPE_CHECKING:
     from managed_sync.indexing import IndexReport, RecordFailure, VerificationReport
 
-__all__ = ["as_json", "failure_line", "print_plans", "print_reports", "print_verification"]
+__all__ = [
+    "as_json",
+    "described",
+    "failure_line",
+    "print_plans",
+    "print_reports",
+    "print_verification",
+]
 
 _SIGNS = {"add": "+", "update": "~", "delete": "-"}
 _LONGEST_PLAN = 50
@@ -42,9 +50,36 @@ def print_reports(reports: Mapping[PipelineName, IndexReport]) -> None:
             style="dim",
             soft_wrap=True,
         )
+    if skipped := sum(len(report.skipped) for report in reports.values()):
+        output.print(
+            f"{skipped:,} skipped: empty files, pictures and others without text; "
+            f"`managed-sync failures list --skipped` names them.",
+            style="dim",
+            soft_wrap=True,
+        )
     _print_failures(reports)
-    if not all(report.complete for report in reports.values()):
+    for pipeline, report in reports.items():
+        _print_doubts(pipeline, report)
+    if not all(report.complete or report.unlisted for report in reports.values()):
         output.print("Stopped; the next run goes on from here.")
+
+
+def _print_doubts(pipeline: PipelineName, report: IndexReport) -> None:
+    """Prints what the API left open."""
+    if report.unconfirmed:
+        output.print(
+            f"{pipeline}: {len(report.unconfirmed):,} records seem to be gone, but the API did not "
+            f"confirm it; they stay until it does.",
+            markup=False,
+            soft_wrap=True,
+        )
+    if report.unlisted:
+        output.print(
+            f"{pipeline}: the API counts {report.unlisted:,} records more than it listed, so some "
+            f"may be missing in the index; run again, and look at the API if that stays so.",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def print_plans(reports: Mapping[PipelineName, IndexReport]) -> None:
@@ -59,6 +94,8 @@ def print_plans(reports: Mapping[PipelineName, IndexReport]) -> None:
         more = report.added + report.updated + report.deleted - _LONGEST_PLAN
         if more > 0:
             output.print(f"… and {more:,} more")
+    for pipeline, report in reports.items():
+        _print_doubts(pipeline, report)
     output.print("Nothing was changed.")
 
 
@@ -121,8 +158,11 @@ def _verdict(reports: Sequence[VerificationReport]) -> str:
     return "Index, ledger and source agree."
 
 
-def as_json(reports: Mapping[PipelineName, IndexReport | VerificationReport]) -> str:
-    """Reports for programs, on one line."""
+def as_json(
+    reports: Mapping[PipelineName, IndexReport | VerificationReport],
+    errors: Mapping[PipelineName, Exception] | None = None,
+) -> str:
+    """Reports for programs, on one line; and why there is none for some pipelines."""
     from managed_sync.indexing import VerificationReport
 
     pipelines: list[dict[str, Any]] = []
@@ -132,7 +172,16 @@ def as_json(reports: Mapping[PipelineName, IndexReport | VerificationReport]) ->
             content["agrees"] = report.agrees
         content = _with_names(content)
         pipelines.append({"integration": name.integration, "sync_type": name.sync_type, **content})
+    for name, error in (errors or {}).items():
+        names = {"integration": name.integration, "sync_type": name.sync_type}
+        pipelines.append({**names, "error": described(error)})
     return json.dumps({"pipelines": pipelines})
+
+
+def described(error: Exception) -> str:
+    """An error in words; one that is not of this package with its kind."""
+    said = " ".join(str(error).split())
+    return said if isinstance(error, ManagedSyncError) else f"{type(error).__name__}: {said}"
 
 
 def failure_line(failure: RecordFailure) -> str:
@@ -144,7 +193,7 @@ def failure_line(failure: RecordFailure) -> str:
 def _with_names(content: dict[str, Any]) -> dict[str, Any]:
     """The same with objects in place of named tuples, which JSON knows as lists only."""
     return {
-        key: [entry._asdict() for entry in value]
+        key: [entry._asdict() if hasattr(entry, "_asdict") else entry for entry in value]
         if isinstance(value, tuple)
         else _with_names(value)
         if isinstance(value, dict)

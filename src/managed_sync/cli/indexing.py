@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from managed_sync.cli.console import progress_display, progress_output, wait_for_sync
-from managed_sync.cli.index_report import as_json, print_plans, print_reports, print_verification
+from managed_sync.cli.index_report import (
+    as_json,
+    described,
+    print_plans,
+    print_reports,
+    print_verification,
+)
 from managed_sync.cli.options import (
     DEFAULT_WORKSPACE,
     OptionalIntegration,
@@ -22,15 +28,22 @@ from managed_sync.cli.stopping import StopRequest, stop_on_signal
 from managed_sync.cli.vector_index import COMFORTABLE_CHUNKS, open_index
 from managed_sync.cli.workspace import PipelineName, Workspace
 from managed_sync.client import ManagedSyncClient
-from managed_sync.errors import ConfigurationError, DeletionsWithheldError, ManagedSyncError
+from managed_sync.errors import (
+    ApiStatusError,
+    ConfigurationError,
+    DeletionsWithheldError,
+    ManagedSyncError,
+    SyncFailedError,
+)
 
 if TYPE_CHECKING:
     from langchain_qdrant import QdrantVectorStore
 
     from managed_sync.indexing import IndexReport, IndexSync
 
-__all__ = ["index", "index_pipelines", "verify"]
+__all__ = ["index", "index_pipelines", "index_sync", "verify"]
 
+PIPELINE_FAILED = 1
 SOME_FAILED = 3
 DELETIONS_WITHHELD = 4
 DISAGREES = 5
@@ -72,30 +85,46 @@ def index(
             "--full", help="Compare every record, and try again at once what failed before."
         ),
     ] = False,
+    again: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Read this record again, or all in this folder, though it did not change: by its "
+            "path in the source or its id. Name the pipeline too. Can be given several times.",
+            metavar="PATH",
+        ),
+    ] = None,
     wait: Annotated[
         float, typer.Option(help="Seconds to wait for another run on the same pipeline.", min=0)
     ] = 0.0,
 ) -> None:
     """Index what is new or changed, and remove what is gone from the source.
 
-    Exits with status 3 if some records are not indexed, which are tried again by later runs; with
-    4 if deletions were withheld; with 130 or 143 if it was stopped, which leaves nothing half done.
+    A pipeline that fails does not hold up the others. Exits with status 1 if one failed; with 3 if
+    some records are not indexed, which `managed-sync failures` lists, or if the API did not list
+    all that it counts; with 4 if deletions were withheld; with 130 or 143 if it was stopped, which
+    leaves nothing half done.
     """
     from managed_sync.indexing.watching import watch as run_again_and_again
 
     pause = None if watch is None else _seconds(watch)
-    if pause is not None and (dry_run or rebuild or allow_deletions):
+    if pause is not None and (dry_run or rebuild or allow_deletions or again):
         raise ConfigurationError(
-            "--watch goes with none of --dry-run, --rebuild and --allow-deletions: these are for "
-            "a single run."
+            "--watch goes with none of --dry-run, --rebuild, --allow-deletions and --again: these "
+            "are for a single run."
+        )
+    if again and len(chosen_pipelines(Workspace(workspace), integration, sync_type)) > 1:
+        raise ConfigurationError(
+            "Say of which pipeline to read records again, such as "
+            "`managed-sync index googleDrive files --again /Plans`."
         )
     place = Workspace(workspace)
-    with stop_on_signal() as stop, place.connect() as client:
+    with stop_on_signal() as stop, place.connect(is_shared=True, stop=stop) as client:
         options = {
             "dry_run": dry_run,
             "allow_deletions": allow_deletions,
             "rebuild": rebuild,
             "full": full,
+            "again": again or (),
             "wait": wait,
         }
         once = partial(
@@ -139,7 +168,7 @@ def verify(
     """
     place = Workspace(workspace)
     with place.connect() as client, open_index(place) as store:
-        sync = _index_sync(place, client, store)
+        sync = index_sync(place, client, store)
         found = {
             name: sync.verify(integration=name.integration, sync_type=name.sync_type, repair=repair)
             for name in chosen_pipelines(place, integration, sync_type)
@@ -160,18 +189,20 @@ def index_pipelines(
     pipelines: list[PipelineName],
     *,
     withheld: Callable[[DeletionsWithheldError], None] | None = None,
+    failed: Callable[[PipelineName, Exception], None] | None = None,
+    stop: StopRequest | None = None,
     **options: Any,
 ) -> dict[PipelineName, IndexReport]:
     """Loads, splits, embeds and indexes pipelines, behind progress bars.
 
-    ``withheld`` is called when a pipeline's deletions are withheld, which otherwise raises; the
-    options are those of ``IndexSync.run``.
+    ``withheld`` is called when a pipeline's deletions are withheld, ``failed`` when a pipeline
+    cannot be indexed, which otherwise raise; the options are those of ``IndexSync.run``.
     """
     from managed_sync.cli.index_progress import index_progress
 
     reports = {}
-    with open_index(workspace) as store, index_progress(progress_output) as meter_for:
-        sync = _index_sync(workspace, client, store)
+    with open_index(workspace, stop=stop) as store, index_progress(progress_output) as meter_for:
+        sync = index_sync(workspace, client, store)
         for name in pipelines:
             integration, sync_type = name
             try:
@@ -179,6 +210,7 @@ def index_pipelines(
                     integration=integration,
                     sync_type=sync_type,
                     on_progress=meter_for(str(name)),
+                    stop=stop,
                     **options,
                 )
             except DeletionsWithheldError as error:
@@ -186,7 +218,11 @@ def index_pipelines(
                     raise
                 withheld(error)
                 reports[name] = error.report
-            if not reports[name].complete:
+            except Exception as error:
+                if failed is None:
+                    raise
+                failed(name, error)
+            if stop is not None and stop.is_set():
                 break
         _warn_of_size(store)
     return reports
@@ -203,42 +239,69 @@ def _run_once(
 ) -> int:
     """One run over all pipelines; gives the exit status."""
     pipelines = chosen_pipelines(place, *chosen)
+    errors: dict[PipelineName, Exception] = {}
     if place.is_local:
-        _sync_the_folder(client, pipelines)
+        errors |= _sync_the_folder(client, pipelines)
     withheld: list[DeletionsWithheldError] = []
     reports = index_pipelines(
         place,
         client,
-        pipelines,
+        [name for name in pipelines if name not in errors],
         withheld=withheld.append,
+        failed=errors.__setitem__,
         stop=stop,
         **options,
     )
+    if len(errors) == len(pipelines):
+        raise next(iter(errors.values()))
     if as_lines:
-        typer.echo(as_json(reports))
+        typer.echo(as_json(reports, errors))
     elif options["dry_run"]:
         print_plans(reports)
     else:
         print_reports(reports)
     for error in withheld:
         progress_output.print(f"Error: {error}", markup=False, soft_wrap=True)
+    for name, problem in errors.items():
+        progress_output.print(
+            f"Error: {name} was left as it is: {described(problem)}", markup=False, soft_wrap=True
+        )
     if stop.is_set():
         return stop.status
+    if errors:
+        return PIPELINE_FAILED
     if withheld:
         return DELETIONS_WITHHELD
-    return SOME_FAILED if any(report.failed for report in reports.values()) else 0
+    is_short = any(report.failed or report.unlisted for report in reports.values())
+    return SOME_FAILED if is_short else 0
 
 
-def _sync_the_folder(client: ManagedSyncClient, pipelines: list[PipelineName]) -> None:
-    """Lets the embedded server read its folder, so that an edit is indexed by one command."""
+def _sync_the_folder(
+    client: ManagedSyncClient, pipelines: list[PipelineName]
+) -> dict[PipelineName, Exception]:
+    """Lets the embedded server read its folder, so that an edit is indexed by one command.
+
+    Returns the pipelines whose sync failed, with the reasons.
+    """
+    errors: dict[PipelineName, Exception] = {}
     with progress_display() as progress:
         for name in pipelines:
-            client.enable_sync(*name)
+            try:
+                client.enable_sync(*name)
+            except ApiStatusError as error:
+                errors[name] = error
         for name in pipelines:
-            wait_for_sync(progress, client, *name)
+            if name in errors:
+                continue
+            try:
+                wait_for_sync(progress, client, *name)
+            except SyncFailedError as error:
+                errors[name] = error
+    return errors
 
 
-def _index_sync(place: Workspace, client: ManagedSyncClient, store: QdrantVectorStore) -> IndexSync:
+def index_sync(place: Workspace, client: ManagedSyncClient, store: QdrantVectorStore) -> IndexSync:
+    """What keeps the workspace's index in step."""
     from managed_sync.indexing import IndexSync
     from managed_sync.langchain import LangChainTarget
 

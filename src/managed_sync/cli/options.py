@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
-import click
 import typer
 
 from managed_sync.cli.workspace import PipelineName, Workspace
@@ -16,6 +16,7 @@ __all__ = [
     "IntegrationArgument",
     "OptionalIntegration",
     "OptionalSyncType",
+    "Relation",
     "RelationOption",
     "SubjectOption",
     "SyncTypeArgument",
@@ -35,13 +36,18 @@ OptionalSyncType: TypeAlias = Annotated[str | None, typer.Argument(help=_SYNC_TY
 SubjectOption: TypeAlias = Annotated[
     str, typer.Option("--as", help="Who asks, such as alice@example.com.", metavar="USER")
 ]
-RelationOption: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        help="The relation to ask about.",
-        click_type=click.Choice(["viewer", "editor", "owner", "member"]),
-    ),
-]
+
+
+class Relation(StrEnum):
+    """The relations that can be asked about; another one is refused, and not taken for denied."""
+
+    VIEWER = "viewer"
+    EDITOR = "editor"
+    OWNER = "owner"
+    MEMBER = "member"
+
+
+RelationOption: TypeAlias = Annotated[Relation, typer.Option(help="The relation to ask about.")]
 DEFAULT_WORKSPACE = Path(".managed-sync")
 WorkspaceOption: TypeAlias = Annotated[
     Path,

@@ -56,11 +56,12 @@ def serve(
         _serve_as_configured(config)
         return
     place = Workspace(workspace)
-    if folder is not None:
-        place.serve_from(folder)
     set_up_logging("text")
     logging.getLogger("managed_sync.server.requests").setLevel(logging.WARNING)
-    with place.server(port) as server, place.announce(server.base_url):
+    with place.server(port, folder) as server, place.announce(server.base_url):
+        if folder is not None:
+            # Not before it can be served: the other commands would fail with it too.
+            place.serve_from(folder)
         output.print(f"Serving {place.source_folder} at {server.base_url}", soft_wrap=True)
         output.print("\nFor a program of yours:", soft_wrap=True)
         key_file = place.server_state / "signing-key.pem"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from managed_sync.client import ManagedSyncClient
-from managed_sync.errors import ApiError, ConfigurationError
+from managed_sync.errors import ApiError, ConfigurationError, StateInUseError
 from managed_sync.private_files import private_folder, write_private
 from managed_sync.settings import Settings
 
@@ -22,6 +24,9 @@ LOCAL_PROJECT = "local"
 LOCAL_USER = "local"
 # Somebody waits in front of the terminal.
 _RETRY_BUDGET = 10
+# For a command that has a server of its own; most take a second or two.
+_LONGEST_WAIT = 30.0
+_POLL_SECONDS = 0.1
 
 _NO_API = (
     "There is no Managed Sync API to talk to. Run `managed-sync demo` for a sample company, "
@@ -73,13 +78,9 @@ class Workspace:
         Raises:
             ConfigurationError: The workspace already serves another folder.
         """
-        if self.source_folder not in {None, folder.absolute()}:
-            raise ConfigurationError(
-                f"The workspace {self.root} already serves {self.source_folder}; choose another "
-                f"one for {folder} with --workspace, or remove it to begin anew."
-            )
+        chosen = str(self._chosen(folder))
         settings = self._read(self._settings_file)
-        self._write(self._settings_file, {**settings, "folder": str(folder.absolute())})
+        self._write(self._settings_file, {**settings, "folder": chosen})
 
     def remember(self, pipeline: PipelineName) -> None:
         """Adds a pipeline to those that commands work on when none is named."""
@@ -102,43 +103,83 @@ class Workspace:
         """Whether commands talk to the embedded server, and not to an API that runs elsewhere."""
         return not Settings.from_env().project_id
 
+    @property
+    def project_id(self) -> str:
+        """The project that commands work on."""
+        return Settings.from_env().project_id or LOCAL_PROJECT
+
     @contextmanager
-    def connect(self) -> Iterator[ManagedSyncClient]:
+    def connect(
+        self, *, is_shared: bool = False, stop: threading.Event | None = None
+    ) -> Iterator[ManagedSyncClient]:
         """A client of the API that the environment names, or of the embedded server.
 
-        The embedded server is the one that ``managed-sync serve`` runs, or else one that runs for
-        as long as this command does.
+        The embedded server is the one that ``managed-sync serve`` runs or another command shares,
+        or else one that runs for as long as this command does. One server at a time works with a
+        workspace, so a command waits for one that has its own.
+
+        Args:
+            is_shared: Whether other commands may use the server of this one, which takes long.
+            stop: Ends the waiting when it is set.
 
         Raises:
             ConfigurationError: There is no API to talk to.
+            StateInUseError: Another command had a server of its own for too long.
         """
         if not self.is_local:
             with ManagedSyncClient.from_env(retry_budget=_RETRY_BUDGET) as client:
                 yield client
             return
-        server = self.server()
-        running = self._read(self._server_file).get("base_url")
-        if running and _answers(running, server.signing_key):
-            with _local_client(running, server.signing_key) as client:
-                yield client
-            return
-        with server, _local_client(server.base_url, server.signing_key) as client:
-            yield client
+        with ExitStack() as stack:
+            base_url, signing_key = self._reach_server(stack, stop or threading.Event(), is_shared)
+            yield stack.enter_context(_local_client(base_url, signing_key))
 
-    def server(self, port: int = 0) -> EmbeddedServer:
-        """The embedded server over this workspace's source folder, not yet started.
+    def _reach_server(
+        self, stack: ExitStack, stop: threading.Event, is_shared: bool
+    ) -> tuple[str, str]:
+        """Where the server is that runs, or that runs as long as the stack; and its key."""
+        deadline = time.monotonic() + _LONGEST_WAIT
+        while True:
+            server = self.server()
+            running = self._read(self._server_file).get("base_url")
+            if running and _answers(running, server.signing_key):
+                return running, server.signing_key
+            try:
+                stack.enter_context(server)
+            except StateInUseError:
+                left = deadline - time.monotonic()
+                if left <= 0 or stop.wait(min(_POLL_SECONDS, left)):
+                    raise
+                continue
+            if is_shared:
+                stack.enter_context(self.announce(server.base_url))
+            return server.base_url, server.signing_key
+
+    def server(self, port: int = 0, folder: Path | None = None) -> EmbeddedServer:
+        """The embedded server over a folder, or over the one of this workspace, not yet started.
 
         Raises:
             MissingExtraError: The extra ``server`` is not installed.
-            ConfigurationError: No folder was chosen yet.
+            ConfigurationError: No folder was chosen yet, or another one.
         """
         from managed_sync.server import EmbeddedServer
 
-        if self.source_folder is None:
-            raise ConfigurationError(_NO_API)
         return EmbeddedServer(
-            self.source_folder, self.server_state, project_id=LOCAL_PROJECT, port=port
+            self._chosen(folder), self.server_state, project_id=LOCAL_PROJECT, port=port
         )
+
+    def _chosen(self, folder: Path | None) -> Path:
+        known = self.source_folder
+        if folder is None:
+            if known is None:
+                raise ConfigurationError(_NO_API)
+            return known
+        if known not in {None, folder.absolute()}:
+            raise ConfigurationError(
+                f"The workspace {self.root} already serves {known}; choose another one for "
+                f"{folder} with --workspace, or remove it to begin anew."
+            )
+        return folder.absolute()
 
     def _read(self, file: Path) -> dict[str, Any]:
         try:

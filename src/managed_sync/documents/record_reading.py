@@ -58,7 +58,7 @@ class RecordReader:
         self._client = client
         self._maker = maker
         self._downloads = Semaphore(downloads)
-        self._of_one_record = (*_OF_ONE_RECORD, *of_one_record)
+        self._of_one_record: tuple[type[ManagedSyncError], ...] = (*_OF_ONE_RECORD, *of_one_record)
 
     def read(self, record: SyncedRecord) -> Loaded:
         """The document, or why there is none."""
@@ -100,7 +100,7 @@ class AsyncRecordReader:
         self._downloads = asyncio.Semaphore(downloads)
         self._held = asyncio.Semaphore(held)
         self._threads = threads
-        self._of_one_record = (*_OF_ONE_RECORD, *of_one_record)
+        self._of_one_record: tuple[type[ManagedSyncError], ...] = (*_OF_ONE_RECORD, *of_one_record)
 
     async def read(self, record: SyncedRecord) -> Loaded:
         """The document, or why there is none."""

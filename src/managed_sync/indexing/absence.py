@@ -50,13 +50,20 @@ class Absence:
         self._feed = feed
         self._ledger = ledger
 
-    def is_believable(self, gone: Collection[str], *, listed: int | None = None) -> bool:
-        """Whether the API sees the pipeline, so that what it does not find is not there.
+    def confirmed(self, gone: Collection[str], *, listed: int | None = None) -> set[str]:
+        """Returns those records that really are gone.
 
         Args:
-            gone: The ids of records of which it said that they are gone.
+            gone: The ids of records of which the API said that they are gone.
             listed: How many records it listed just now; ``None`` if it did not list all.
         """
+        if not gone or not self._sees_the_pipeline(gone, listed):
+            return set()
+        # An API with several copies of its data may have asked one that lags behind.
+        return {look.record_id for look in self._feed.look(gone) if look.is_gone_from_here}
+
+    def _sees_the_pipeline(self, gone: Collection[str], listed: int | None) -> bool:
+        """Whether what the API does not find is not there."""
         status: SyncStatus | ApiError | None
         try:
             status = self._feed.status()

@@ -7,7 +7,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-__all__ = ["Entry", "Outcome", "Pipeline", "SetAside", "Standing", "State", "is_due", "wait_after"]
+from managed_sync.documents.tokens import well_formed
+
+__all__ = [
+    "Entry",
+    "Outcome",
+    "Pipeline",
+    "SetAside",
+    "Standing",
+    "State",
+    "is_due",
+    "storable",
+    "wait_after",
+]
 
 
 class Pipeline(NamedTuple):
@@ -111,6 +123,11 @@ class SetAside(NamedTuple):
     record_id: str
     reason: str
     version: str
+
+
+def storable(text: str) -> str:
+    """The text without what no database takes."""
+    return well_formed(text).replace("\0", "\ufffd")
 
 
 class Outcome(NamedTuple):

@@ -21,7 +21,8 @@ from managed_sync.errors import (
     ResponseFormatError,
 )
 from managed_sync.identifiers import lower_ascii
-from managed_sync.indexing.entries import Pipeline
+from managed_sync.indexing.changes import digest_of
+from managed_sync.indexing.entries import Pipeline, SetAside, storable
 from managed_sync.models import MalformedRecord, SyncedRecord, SyncStatus
 
 __all__ = ["ChangePage", "ChangeSource", "Feed", "Look", "RecordLookup"]
@@ -92,9 +93,9 @@ class Look(NamedTuple):
         return isinstance(self.error, NotFoundError) and self.error.is_from_api
 
     @property
-    def is_elsewhere(self) -> bool:
-        """Whether the record is there, and of another pipeline."""
-        return self.record is None and self.error is None
+    def is_gone_from_here(self) -> bool:
+        """Whether it is gone, or is there as a record of another pipeline."""
+        return self.is_gone or (self.record is None and self.error is None)
 
 
 class Feed:
@@ -183,6 +184,15 @@ class Feed:
             yield from page.records
             self.resume_cursor = page.resume_cursor or self.resume_cursor
 
+    def set_aside(self) -> list[SetAside]:
+        """What was listed and cannot be read, as the ledger notes it."""
+        aside = []
+        for each in self.malformed:
+            digest = digest_of(each.reason)
+            name = storable(each.id) if each.id else f"(a record without an id, {digest})"
+            aside.append(SetAside(name, each.reason, f"malformed {digest}"))
+        return aside
+
     def look(self, record_ids: Collection[str]) -> Iterator[Look]:
         """Asks for records by their ids, several at a time; the answers come in the same order.
 
@@ -204,6 +214,9 @@ class Feed:
 
     def _look_at(self, record_id: str) -> Look:
         assert isinstance(self._client, RecordLookup)  # noqa: S101 - look() looked
+        if storable(record_id) != record_id:
+            odd = InvalidIdentifierError(f"{record_id!r} has characters that no database takes.")
+            return Look(record_id, error=odd)
         try:
             record = self._client.get_record(record_id)
         except (ApiError, InvalidIdentifierError) as error:

@@ -17,7 +17,6 @@ from typing import Any, Self
 from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from managed_sync.documents.tokens import well_formed
 from managed_sync.indexing.entries import (
     Entry,
     Outcome,
@@ -26,13 +25,14 @@ from managed_sync.indexing.entries import (
     Standing,
     State,
     is_due,
+    storable,
     wait_after,
 )
 from managed_sync.indexing.ledger_database import LedgerDatabase
 from managed_sync.indexing.report import RecordFailure, SkippedRecord
 from managed_sync.indexing.tables import pipelines, records
 
-__all__ = ["Ledger", "PipelineLedger", "storable"]
+__all__ = ["Ledger", "PipelineLedger"]
 
 _ROWS_AT_ONCE = 500
 
@@ -226,7 +226,8 @@ class PipelineLedger:
         )
         with self.database.reading() as connection:
             found = connection.execute(statement).scalars().all()
-        return [record_id for record_id in found if record_id not in without][:count]
+        others = set(without)
+        return [record_id for record_id in found if record_id not in others][:count]
 
     def due(self, now: float) -> list[str]:
         """The records that a run should look at even if the API does not name them."""
@@ -319,11 +320,6 @@ def _in_parts(record_ids: Collection[str]) -> Iterator[list[str]]:
     ids = list(record_ids)
     for start in range(0, len(ids), _ROWS_AT_ONCE):
         yield ids[start : start + _ROWS_AT_ONCE]
-
-
-def storable(text: str) -> str:
-    """The text without what no database takes."""
-    return well_formed(text).replace("\0", "\ufffd")
 
 
 def _row(record_id: str, state: State, chunks: Mapping[str, str | None]) -> dict[str, Any]:

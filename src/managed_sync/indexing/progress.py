@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 
 from managed_sync.indexing.report import IndexProgress, Phase
 from managed_sync.indexing.writer import Tally
+from managed_sync.logs import get_logger
 
 __all__ = ["ProgressMeter"]
 
-_logger = logging.getLogger("managed_sync.indexing")
+_logger = get_logger("managed_sync.indexing")
 
 _SECONDS_BETWEEN = 0.1
 

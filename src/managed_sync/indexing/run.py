@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -20,10 +19,10 @@ from managed_sync.errors import (
     NotTextError,
 )
 from managed_sync.indexing.absence import Absence, Guard
-from managed_sync.indexing.changes import Work, digest_of
+from managed_sync.indexing.changes import Work
 from managed_sync.indexing.entries import Entry, SetAside
 from managed_sync.indexing.feed import Feed
-from managed_sync.indexing.ledger import PipelineLedger, storable
+from managed_sync.indexing.ledger import PipelineLedger
 from managed_sync.indexing.listing import Listing, Missing
 from managed_sync.indexing.persistent_target import PersistentTarget, Stopped
 from managed_sync.indexing.progress import ProgressMeter
@@ -31,12 +30,14 @@ from managed_sync.indexing.report import IndexProgress, IndexReport, PlannedChan
 from managed_sync.indexing.selection import Selection
 from managed_sync.indexing.single_records import SingleRecords
 from managed_sync.indexing.versions import Version
+from managed_sync.indexing.whole_listing import WholeListing
 from managed_sync.indexing.writer import Writer
-from managed_sync.models import SyncedRecord, SyncState
+from managed_sync.logs import get_logger
+from managed_sync.models import SyncedRecord
 
 __all__ = ["RecordLoader", "Run"]
 
-_logger = logging.getLogger("managed_sync.indexing")
+_logger = get_logger("managed_sync.indexing")
 
 _MOST_PLANNED_CHANGES = 1_000
 _TITLES_IN_A_MESSAGE = 5
@@ -216,60 +217,12 @@ class Run:
 
     def _list_everything(self, listing: Listing, guard: Guard) -> bool:
         """Lists all records, and asks for each that is missing; whether too many are missing."""
-        self._list(listing, self._feed.everything())
+        whole = WholeListing(self._ledger, self._feed, listing, self._absence, self._stop)
+        refused = whole.read(lambda: self._list(listing, self._feed.everything()), guard)
+        self._unconfirmed += whole.unconfirmed
+        self._unlisted = whole.unlisted
         self._check_user()
-        counted = self._counted()
-        total = listing.total() + len(self._feed.malformed)
-        if counted > total:
-            # Records move between pages while these are read, and pages lose their cursors.
-            self._list(listing, self._feed.everything())
-            total = listing.total() + len(self._feed.malformed)
-        # What cannot be read is there, whatever it is.
-        listing.keep([each.record_id for each in self._malformed()])
-        refused = guard.refuses(*listing.missing_count())
-        if not refused:
-            total += self._find_missing(listing, total)
-        self._unlisted = max(0, counted - total)
         return refused
-
-    def _counted(self) -> int:
-        """How many records the API counts; 0 if it does not say, or is still at it."""
-        try:
-            status = self._feed.status()
-        except ApiError as error:
-            _logger.warning("The records of %s were not counted: %s", self._ledger.pipeline, error)
-            return 0
-        if status is None or status.status is not SyncState.IDLE:
-            return 0
-        return status.record_count
-
-    def _find_missing(self, listing: Listing, listed: int) -> int:
-        """Asks for what the listing lacks, and keeps all that is not certainly gone.
-
-        Returns how many records are there though they were not listed.
-        """
-        if not self._feed.can_look:
-            return 0
-        gone: list[str] = []
-        found = 0
-        for page in listing.missing():
-            self._stop_if_told()
-            # Where nothing is in the index, nothing can be lost.
-            in_index = [each.record_id for each in page if each.chunk_count]
-            for look in self._feed.look(in_index):
-                if look.record is not None:
-                    found += sum(1 for _ in listing.add([look.record]))
-                elif look.is_gone or look.is_elsewhere:
-                    gone.append(look.record_id)
-                else:
-                    self._keep(listing, [look.record_id])
-        if gone and not self._absence.is_believable(set(gone), listed=listed):
-            self._keep(listing, gone)
-        return found
-
-    def _keep(self, listing: Listing, record_ids: Sequence[str]) -> None:
-        listing.keep(record_ids)
-        self._unconfirmed += record_ids
 
     def _look(self, listing: Listing, record_ids: Collection[str]) -> SingleRecords:
         """Asks for single records, and lists those that are there."""
@@ -287,10 +240,9 @@ class Run:
         _, count = listing.missing_count()
         if guard.refuses(len(in_index), count):
             raise self._withheld(listing, [known[each] for each in sorted(in_index)], count)
-        if self._absence.is_believable(in_index):
-            self._delete([sorted(in_index)])
-        else:
-            self._unconfirmed += sorted(in_index)
+        confirmed = self._absence.confirmed(sorted(in_index))
+        self._delete([sorted(confirmed)])
+        self._unconfirmed += sorted(in_index - confirmed)
 
     def _check_user(self) -> None:
         """Refuses to compare what one user may see with what another one may.
@@ -305,15 +257,8 @@ class Run:
             raise AnotherUserError(str(self._ledger.pipeline), before=before, now=user)
         self._user = user
 
-    def _malformed(self) -> list[SetAside]:
-        aside = []
-        for each in self._feed.malformed:
-            named = storable(each.id) if each.id else f"(without an id: {digest_of(each.reason)})"
-            aside.append(SetAside(named, each.reason, f"malformed {digest_of(each.reason)}"))
-        return aside
-
     def _put_aside_malformed(self, listing: Listing) -> None:
-        aside = self._malformed()
+        aside = self._feed.set_aside()
         self._put_aside(aside)
         listing.keep([each.record_id for each in aside])
 

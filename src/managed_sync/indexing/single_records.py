@@ -14,7 +14,7 @@ from managed_sync.errors import (
     ResponseFormatError,
     ServerError,
 )
-from managed_sync.indexing.entries import SetAside
+from managed_sync.indexing.entries import SetAside, storable
 from managed_sync.indexing.feed import Look
 from managed_sync.models import SyncedRecord
 
@@ -86,4 +86,4 @@ class SingleRecords:
 
 
 def _aside(record_id: str, error: ManagedSyncError) -> SetAside:
-    return SetAside(record_id, str(error), _UNREAD)
+    return SetAside(storable(record_id), str(error), _UNREAD)

@@ -287,10 +287,12 @@ class IndexSync:
         Raises:
             ManagedSyncError: As ``apply`` does.
         """
-        names = {"integration": integration, "sync_type": sync_type}
         if record_ids is None:
-            record_ids = [failure.record_id for failure in self.failures(**names)]
-        return self.apply(record_ids, **names, wait=wait, stop=stop)
+            failures = self.failures(integration=integration, sync_type=sync_type)
+            record_ids = [failure.record_id for failure in failures]
+        return self.apply(
+            record_ids, integration=integration, sync_type=sync_type, wait=wait, stop=stop
+        )
 
     def dismiss(
         self,

@@ -70,7 +70,8 @@ def record_version(record: SyncedRecord, ignored: Collection[str] = ()) -> str:
     parts["data"] = {
         name: _lasting(value, is_file=is_file)
         for name, value in parts["data"].items()
-        if name not in ignored and not (is_file and name != "url" and _is_link(name, value))
+        if name not in ignored
+        and not (is_file and _is_link(name, value) and not _counts(name, value))
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -82,6 +83,11 @@ def may_differ_unseen(record: SyncedRecord) -> bool:
         and has_content(record)
         and not any(record.data.get(name) for name in _DIGESTS)
     )
+
+
+def _counts(name: str, value: str) -> bool:
+    """Whether a file's own link matters: ``url``, which is part of its metadata, if it lasts."""
+    return name == "url" and _without_signature(value) == value
 
 
 def _is_link(name: str, value: Any) -> bool:

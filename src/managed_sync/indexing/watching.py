@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from managed_sync.errors import ManagedSyncError
+from managed_sync.errors import IndexingError, ManagedSyncError
 
 __all__ = ["watch"]
 
@@ -17,7 +17,7 @@ def watch(
     *,
     every: float,
     stop: threading.Event,
-    on_error: Callable[[ManagedSyncError | OSError, float], None],
+    on_error: Callable[[ManagedSyncError, float], None],
 ) -> None:
     """Does work again and again; after failures less and less often, up to once an hour.
 
@@ -33,7 +33,14 @@ def watch(
             work()
         except (ManagedSyncError, OSError) as error:
             pause = max(every, min(pause * 2, _LONGEST_PAUSE))
-            on_error(error, pause)
+            on_error(_of_this_package(error), pause)
         else:
             pause = every
         stop.wait(pause)
+
+
+def _of_this_package(error: ManagedSyncError | OSError) -> ManagedSyncError:
+    """The same; what the system refuses, such as room on a disk, may be there next time."""
+    if isinstance(error, ManagedSyncError):
+        return error
+    return IndexingError(f"{type(error).__name__}: {error}.")

@@ -308,12 +308,15 @@ class WebhookReceiver:
         return None
 
     def _apply(self, work: _Work, pending: _Pending) -> IndexReport:
-        names = {"integration": work.integration, "sync_type": work.sync_type}
-        if work.is_whole:
-            return self._sync.run(**names, wait=60, stop=self._stop)
+        integration, sync_type, is_whole = work
+        if is_whole:
+            return self._sync.run(
+                integration=integration, sync_type=sync_type, wait=60, stop=self._stop
+            )
         return self._sync.apply(
             list(pending.records),
-            **names,
+            integration=integration,
+            sync_type=sync_type,
             expected={record_id for record_id, expected in pending.records.items() if expected},
             wait=60,
             stop=self._stop,

@@ -32,19 +32,18 @@ class PermissionFilter(NotPickled, Bindable, BaseDocumentCompressor):
     what it returns; prefer it where you can. Put the filter last: what a step after it brings in
     was never checked.
 
-    Who asks is said by ``for_subject``, by ``acting_as``, or by the config of the chain or graph
-    around the filter. LangChain hides two configs from a filter: the one that is given to
-    ``ContextualCompressionRetriever`` itself, and those of a ``batch``. Naming a subject there
-    changes nothing, not even inside a chain for another user, who then remains the one who asks;
-    use ``for_subject``.
+    The subject is named by ``for_subject``, by ``acting_as``, or by the config of the chain or
+    graph around the filter. LangChain hides two configs from a filter: the one that is given to
+    ``ContextualCompressionRetriever`` itself, and those of a ``batch``. A subject that they name is
+    lost, and inside a chain for another user that user's permissions count. Use ``for_subject``.
 
     Args:
         checker: Decides who may read what.
         bound_subject: The one user this filter is for; ``for_subject`` sets it.
 
     Raises:
-        MissingSubjectError: Nobody said for whom, or what was said is empty.
-        ConfigurationError: Two subjects were said, and they differ.
+        MissingSubjectError: There is no subject, or an empty one.
+        ConfigurationError: Two subjects are named, and they differ.
         AccessCheckError: Some object has no trustworthy decision; nothing is returned.
 
     Examples:

@@ -40,9 +40,10 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     the checker keeps decisions. A user who may read little gets ``k`` passages all the same, where
     the store holds them; if there may be better ones than were found, the report says so.
 
-    Who asks is said, in this order, by ``for_subject``, by ``subject=`` or
-    ``config={"configurable": {"subject": ...}}``, or by ``acting_as``. If nobody says, or what is
-    said is empty, ``MissingSubjectError`` is raised.
+    The subject is named, in this order, by ``for_subject``, by ``subject=``, by
+    ``config={"configurable": {"subject": ...}}``, or by ``acting_as``. Without one, or with an
+    empty one, the call raises ``MissingSubjectError``. If two of them contradict each other, or a
+    component of LangChain drops its config on the way, it raises ``ConfigurationError``.
 
     Callbacks and tracing see what was returned, never what was withheld: all that a search does
     goes on unseen, calls of other retrievers, models and embeddings among it. What a search itself
@@ -60,7 +61,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         search_type: ``"similarity"``, ``"mmr"``, or ``"similarity_score_threshold"``, as in
             LangChain.
         search_kwargs: Passed on to the store's search; ``score_threshold``, ``fetch_k`` and
-            ``lambda_mult`` as in LangChain.
+            ``lambda_mult`` as in LangChain. ``k`` is an argument of its own.
         object_filter: How the store filters on object ids, if it is one that this package does
             not know.
         max_per_object: Passages of one object at most.

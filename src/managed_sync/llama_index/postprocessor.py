@@ -35,7 +35,7 @@ class PermissionPostprocessor(Bindable, BaseNodePostprocessor):
     where you can. Put the postprocessor last: what one after it brings in, such as neighbours, was
     never checked.
 
-    Who asks is said by ``for_subject`` or by ``acting_as``.
+    The subject is named by ``for_subject`` or by ``acting_as``.
 
     Args:
         checker: Decides who may read what. It holds credentials, so it is not serialized:
@@ -43,7 +43,7 @@ class PermissionPostprocessor(Bindable, BaseNodePostprocessor):
         bound_subject: The one user this postprocessor is for; ``for_subject`` sets it.
 
     Raises:
-        MissingSubjectError: Nobody said for whom, or what was said is empty.
+        MissingSubjectError: There is no subject, or an empty one.
         AccessCheckError: Some object has no trustworthy decision; nothing is returned.
 
     Examples:

@@ -33,8 +33,9 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
     checker keeps decisions. A user who may read little gets ``k`` nodes all the same, where the
     index holds them; if there may be better ones than were found, the report says so.
 
-    Who asks is said by ``for_subject`` or by ``acting_as``. If nobody says, or what is said is
-    empty, ``MissingSubjectError`` is raised.
+    The subject is named by ``for_subject`` or by ``acting_as``, or by ``subject=`` of
+    ``retrieve_with_report``. Without one, or with an empty one, the call raises
+    ``MissingSubjectError``.
 
     Events, spans and callbacks see what was returned, never what was withheld: all that a search
     does goes on unseen, calls of other retrievers, models and embeddings among it. What a search
@@ -62,7 +63,8 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         retriever_kwargs: Passed on to ``index.as_retriever``.
 
     Raises:
-        ConfigurationError: A number is below 1, or the store does not support the strategy.
+        ConfigurationError: A number is below 1, the store does not support the strategy, or an
+            argument would be ignored.
 
     Examples:
         ```python
@@ -131,8 +133,6 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         OpenTelemetry's suppression, and the message of an error that it raises. One that has no
         ``_aretrieve`` is asked in a thread.
         """
-        if isinstance(retriever, cls):
-            raise ConfigurationError("This retriever checks permissions already.")
         own = getattr(retriever, "similarity_top_k", None)
         return cls(retriever, checker=checker, **{"k": own or 6, **arguments})
 
@@ -234,6 +234,8 @@ def _check_parts(source: object, checker: object, strategy: str) -> None:
             f"source must be an index or a retriever of LlamaIndex, got {type(source).__name__}. "
             f"Make an index of a vector store with VectorStoreIndex.from_vector_store()."
         )
+    if isinstance(source, PermissionAwareRetriever):
+        raise ConfigurationError("source checks permissions already: use it as it is.")
     if not isinstance(checker, AccessChecker):
         raise ConfigurationError(
             f"checker must be an AccessChecker, got {type(checker).__name__}. Pass "
@@ -270,6 +272,6 @@ def _heeded_by(index: BaseIndex[Any], retriever_kwargs: dict[str, Any]) -> set[s
     if not retriever_kwargs:
         return set()
     made = type(index.as_retriever(**retriever_kwargs))
-    readers = [index.as_retriever, *(each.__init__ for each in made.__mro__)]
-    named = (inspect.signature(reader).parameters for reader in readers)
+    readers = [index.as_retriever, *(vars(each).get("__init__") for each in made.__mro__)]
+    named = (inspect.signature(reader).parameters for reader in readers if reader)
     return {"vector_store_kwargs", *(name for names in named for name in names)}

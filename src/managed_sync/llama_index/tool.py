@@ -52,7 +52,7 @@ class SearchTool(AsyncBaseTool):
         """Searches for ``input``; whatever else a model wrote is ignored.
 
         Raises:
-            MissingSubjectError: Nobody said for whom.
+            MissingSubjectError: There is no subject.
             AccessCheckError: Some object has no trustworthy decision; nothing is returned.
         """
         return self._answer(input, self._retriever.retrieve(input))

@@ -19,6 +19,7 @@ import inspect
 import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
+from itertools import takewhile
 from types import FrameType
 from typing import Final
 
@@ -54,9 +55,9 @@ class Block:
         # An ordinary function that returns before the block ends leaves it to this generator.
         self._generator = None if self.in_generator else _generator_below(self.frame)
         self._is_stranded = False
-        self.outer = _not_stranded(_current.get())
+        self.outer = _left_to(_current.get())
         _open.setdefault(self.frame, []).append(self)
-        _current.set(self)
+        self._entered = _current.set(self)
 
     def close(self) -> bool:
         """Ends the block; returns whether all blocks that were entered inside had ended before.
@@ -70,15 +71,24 @@ class Block:
         of_frame.remove(self)
         if not of_frame:
             del _open[self.frame]
-        self.frame = self._generator = None
         current = _current.get()
-        if current is self:
-            _current.set(_not_stranded(self.outer))
-        # Otherwise the context in which it was entered keeps it; it counts there no longer.
-        self._is_stranded = current is not self or self.in_generator
-        is_in_order = current is self or self not in _and_outer(current)
+        inside = takewhile(lambda block: block is not self, _and_outer(current))
+        is_in_order = self not in _and_outer(current) or not any(block.is_open for block in inside)
+        is_left = is_in_order and self._leave_context(current)
+        # Otherwise some context keeps it, and it counts there no longer.
+        self._is_stranded = not is_left or self.in_generator
+        self.frame = self._generator = None
         self.outer = next((block for block in _and_outer(self.outer) if block.is_open), None)
         return is_in_order
+
+    def _leave_context(self, current: Block | None) -> bool:
+        """Unsets the block; returns whether this is the context in which it was entered."""
+        try:
+            _current.reset(self._entered)
+        except ValueError:
+            return False
+        _current.set(_left_to(self.outer) if self in _and_outer(current) else current)
+        return True
 
     @property
     def is_open(self) -> bool:
@@ -105,7 +115,7 @@ def surrounding_block() -> Block | None:
     Raises:
         ConfigurationError: The context and the call stack name different blocks.
     """
-    block = _current.get()
+    block = _left_to(_current.get())
     innermost = _innermost(block, sys._getframe(1))
     if block is innermost:
         return block
@@ -131,7 +141,7 @@ def surrounding_block() -> Block | None:
 
 def named_around() -> set[str]:
     """Returns the subjects of all blocks that may be around the calling code."""
-    block = _current.get()
+    block = _left_to(_current.get())
     blocks = (block, _innermost(block, sys._getframe(1)))
     return {block.subject for block in blocks if block is not None}
 
@@ -186,5 +196,10 @@ def _and_outer(block: Block | None) -> Iterator[Block]:
         block = block.outer
 
 
-def _not_stranded(block: Block | None) -> Block | None:
-    return next((each for each in _and_outer(block) if not each._is_stranded), None)
+def _left_to(block: Block | None) -> Block | None:
+    """What is set where a block has ended: the block around it, or nothing.
+
+    A stranded block stays set if another one is around it. Its code may be what goes on, and is not
+    to go on as somebody else.
+    """
+    return block if any(not each._is_stranded for each in _and_outer(block)) else None

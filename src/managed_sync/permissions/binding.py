@@ -14,14 +14,18 @@ from pydantic import BaseModel, Field, field_validator
 
 from managed_sync.permissions.subject import bound_to
 
-__all__ = ["Bindable", "NotPickled"]
+__all__ = ["Bindable", "NotPickled", "Shared"]
 
 
-class NotPickled:
-    """An object whose deep copies share what it holds, and which refuses to be pickled."""
+class Shared:
+    """An object whose deep copies share the checker and the store that it holds."""
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         return copy.copy(self)
+
+
+class NotPickled(Shared):
+    """A shared object that refuses to be pickled."""
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -30,7 +34,7 @@ class NotPickled:
         )
 
 
-class Bindable(BaseModel):
+class Bindable(Shared, BaseModel):
     """A model that can be bound to one subject."""
 
     bound_subject: str | None = Field(default=None, frozen=True)

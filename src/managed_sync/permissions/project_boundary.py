@@ -54,7 +54,7 @@ class ProjectBoundary:
         return True
 
     def mark(self, hits: Sequence[Hit]) -> list[Hit]:
-        """Returns the hits, those of other projects marked as foreign."""
+        """Returns the hits of one search, those of other projects marked as foreign."""
         return [
             hit if self.is_inside(hit.project_id) else replace(hit, is_foreign=True) for hit in hits
         ]

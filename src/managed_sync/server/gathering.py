@@ -4,6 +4,7 @@ Guarantees:
     - A path that is protected with ``inherit: false`` and cannot be found stops the sync, for what
       it protected may lie open under another name.
     - So does a protected folder that was moved while another one took its place.
+    - A link opens nothing: nobody may read it who may not read what it leads to.
     - Records of JSON Lines files are known by their ids, which no move changes. There a protected
       one that cannot be found stops nothing, but until it is, what is new inherits nothing.
 """
@@ -16,13 +17,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from managed_sync.errors import PermissionsFileError
+from managed_sync.errors import PermissionsFileError, SourceError
 from managed_sync.identifiers import ObjectId, object_id_for
-from managed_sync.logs import get_logger
+from managed_sync.server.openings import Readers
 from managed_sync.server.relations.grants import GrantCompiler
+from managed_sync.server.relations.schema import PUBLIC
 from managed_sync.server.scope import container_id, record_id
 from managed_sync.server.sources.folder import FolderSource, MovingError
 from managed_sync.server.sources.listing import (
+    LAST_CHANGE,
     KnownContent,
     Listing,
     Seen,
@@ -33,13 +36,11 @@ from managed_sync.server.sources.permissions_file import Entry, Permissions
 from managed_sync.server.storage.pipelines import Pipeline
 from managed_sync.server.storage.records import KnownItem
 from managed_sync.server.storage.staging import Staging
+from managed_sync.server.sync_warnings import SyncWarnings
 
-__all__ = ["Gathering", "Warnings"]
-
-_log = get_logger("managed_sync.server")
+__all__ = ["Gathering"]
 
 _BATCH = 500
-_MAX_WARNINGS = 100
 _MAX_NAMED = 3
 
 
@@ -61,7 +62,7 @@ class Gathering:
         known: Mapping[str, KnownItem],
     ) -> None:
         self.pipeline = pipeline
-        self.warnings = Warnings()
+        self.warnings = SyncWarnings()
         self._source = source
         self._staging = staging
         self._known = known
@@ -70,6 +71,7 @@ class Gathering:
         self._root = container_id(pipeline.scope, pipeline.name)
         self._versions: dict[str, str] = {}
         self._objects: dict[str, str] = {}
+        self._links: dict[str, str] = {}
         self._unreadable: set[str] = set()
         self._seen: Seen = {}
 
@@ -95,21 +97,25 @@ class Gathering:
             self._staging.add_records(self.pipeline, [self._row(item) for item in found])
             for item in found:
                 self._versions[item.source_id] = item.version or ""
+                if item.link_to is not None:
+                    self._links[item.source_id] = item.link_to
                 if item.version is not None and item.digest is not None:
                     contents[item.source_id] = KnownContent(item.version, item.digest)
-            for item in batch:
-                if isinstance(item, Unreadable):
-                    self._unreadable.add(item.source_id)
-                    self._staging.keep_records(self.pipeline, item.source_id)
+            for place in batch:
+                if isinstance(place, Unreadable):
+                    self._unreadable.add(place.source_id)
+                    self._staging.keep_records(self.pipeline, place.source_id)
             progress(len(self._versions))
         self._seen = listing.seen
+        self._require_some_of_what_was()
 
     def require_unmoved(self, keep_going: Callable[[], None], *, strict: bool) -> None:
         """Looks at the source again.
 
         Args:
             keep_going: Called often; raises to give the sync up.
-            strict: Whether everything must be the same; if not, only nothing may have been moved.
+            strict: Whether everything must be the same; if not, nothing may have been moved, and
+                nothing may be missing.
 
         Raises:
             MovingError: It is not as it was when it was listed.
@@ -117,7 +123,8 @@ class Gathering:
         again = self._source.look_again(self.pipeline.name, self._seen, keep_going)
         if again == self._seen:
             return
-        if strict or self._has_moves(again):
+        is_missing = not self._known.keys() <= self._objects.keys()
+        if strict or is_missing or self._has_moves(again):
             raise MovingError(
                 f"The source of {self.pipeline.name} was changed during each attempt to list it. "
                 "Sync when it is quieter."
@@ -156,6 +163,26 @@ class Gathering:
             closed += self._keep_closed(entries)
         self._staging.add_parents(self.pipeline, except_for=closed)
 
+    def close_links(self, readers: Callable[[], Readers]) -> None:
+        """Withdraws links that somebody may read who may not read what they lead to.
+
+        Whoever may write into an open folder could open any file otherwise.
+
+        Args:
+            readers: Works out who may read what was gathered.
+        """
+        if not self._links:
+            return
+        who = readers()
+        for link, target in self._links.items():
+            allowed = who.of(self._objects[target]) if target in self._objects else frozenset()
+            if PUBLIC not in allowed and not who.of(self._objects[link]) <= allowed:
+                self._staging.withdraw([self._objects[link]])
+                self.warnings.add(
+                    f"{self._sync_type}: {link} is a link to {target}, which fewer people may "
+                    "read, so nobody may read the link; copy the file."
+                )
+
     def places(self, *, all_of_them: bool) -> dict[str, tuple[str, str]]:
         """For each record its object as it is published, and as it will be; moved ones apart.
 
@@ -172,6 +199,31 @@ class Gathering:
             for place, objects in places.items()
             if not objects[1].startswith("folder:")
         }
+
+    def has_newcomers(self) -> bool:
+        """Whether something is listed that the last sync did not have."""
+        return not self._versions.keys() <= self._known.keys()
+
+    def _require_some_of_what_was(self) -> None:
+        """Makes sure that an empty source is not one that is about to be filled, or a lost mount.
+
+        Raises:
+            SourceError: Nothing is there, and nothing says that this is meant.
+        """
+        if len(self._known) <= 1 or self._versions.keys() - {"/"} or self._unreadable:
+            return
+        if self._has_containers and self._known["/"].version not in {None, self._versions["/"]}:
+            raise SourceError(
+                f"The folder of {self.pipeline.name} is empty and another one than before: is a "
+                f"mount missing? The {len(self._known):,} records are kept. If they are gone, put "
+                "a file into the folder, or delete the pipeline."
+            )
+        if self._source.is_without_bytes(self.pipeline.name):
+            raise SourceError(
+                f"The file of {self.pipeline.name} is empty, as when it is about to be written. "
+                f"The {len(self._known):,} records are kept. If they are gone, write an empty "
+                "line into it."
+            )
 
     def _keep_closed(self, entries: Mapping[str, Entry]) -> list[str]:
         """Closes what is new, and leaves closed what is, as one of them may be the missing one."""
@@ -303,30 +355,6 @@ class Gathering:
         )
 
 
-class Warnings:
-    """Sentences about what was left out; the first ones, and how many more there are."""
-
-    def __init__(self) -> None:
-        self._sentences: list[str] = []
-        self._more = 0
-
-    def add(self, sentence: str) -> None:
-        """Takes a sentence, and logs it."""
-        # A sentence quotes names of any kind; what cannot be written must not stop the sync.
-        sentence = sentence.encode(errors="backslashreplace").decode()
-        _log.warning("%s", sentence)
-        if len(self._sentences) < _MAX_WARNINGS:
-            self._sentences.append(sentence)
-        else:
-            self._more += 1
-
-    def sentences(self) -> list[str]:
-        """The sentences to show."""
-        if not self._more:
-            return list(self._sentences)
-        return [*self._sentences, f"There are {self._more} more such warnings; see the log."]
-
-
 def _plain(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold().strip()
 
@@ -335,5 +363,7 @@ def _identities(seen: Seen) -> dict[str, set[tuple[str, str]]]:
     places: dict[str, set[tuple[str, str]]] = {}
     for folder, names in seen.items():
         for name, identity in names.items():
+            if name == LAST_CHANGE:
+                continue
             places.setdefault(identity, set()).add((folder, name))
     return places

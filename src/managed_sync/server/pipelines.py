@@ -280,12 +280,15 @@ class Pipelines:
         while again:
             try:
                 self._sync(pipeline_id)
-            finally:
+            except BaseException:
                 with self._lock:
-                    again = pipeline_id in self._wanted_again and not self._stopping.is_set()
-                    self._wanted_again.discard(pipeline_id)
-                    if not again:
-                        del self._read_so_far[pipeline_id]
+                    del self._read_so_far[pipeline_id]
+                raise
+            with self._lock:
+                again = pipeline_id in self._wanted_again and not self._stopping.is_set()
+                self._wanted_again.discard(pipeline_id)
+                if not again:
+                    del self._read_so_far[pipeline_id]
 
     def _sync(self, pipeline_id: int) -> None:
         begin = monotonic()
@@ -299,7 +302,12 @@ class Pipelines:
         except PipelineGoneError:
             result = "abandoned"
             _log.info("A sync was given up because its pipeline was disabled or deleted")
-        except (SourceError, PermissionEngineError, StateInUseError, TroubleError) as error:
+        except StateInUseError as error:
+            # Nothing is written into what another server works with.
+            _log.error("A sync failed: %s", error)
+            with self._lock:
+                self._unsaved_failures[pipeline_id] = str(error)
+        except (SourceError, PermissionEngineError, TroubleError) as error:
             _log.error("A sync failed: %s", error)
             self._fail(pipeline_id, str(error))
         except Exception as error:  # noqa: BLE001 - a pipeline must not end in silence

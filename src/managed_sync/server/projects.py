@@ -11,10 +11,12 @@ from managed_sync.server.pipelines import Pipelines, SyncResult
 from managed_sync.server.relations.graph import PermissionEngine
 from managed_sync.server.sources.file_tree import OpenFile
 from managed_sync.server.sources.folder import FolderSource
+from managed_sync.server.sources.listing import is_version
 from managed_sync.server.storage.blobs import Blobs
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import pipelines_of_project
 from managed_sync.server.storage.records import StoredRecord, all_digests
+from managed_sync.server.troubles import TroubleError
 
 __all__ = ["Content", "Project", "Projects"]
 
@@ -57,17 +59,43 @@ class Project:
         self._blobs = blobs
 
     def open(self, record: StoredRecord) -> Content | None:
-        """Opens the content of a record that has one; ``None`` when it is gone."""
+        """Opens the content of a record that has one; ``None`` when it is gone.
+
+        Raises:
+            TroubleError: It is there, but the server cannot read it or has lost its copy.
+        """
         if record.location is None or record.digest is None:
             return None
         if self._blobs is not None:
             kept = self._blobs.open(record.digest)
-            return None if kept is None else Content(kept, record.digest)
+            if kept is None:
+                # Not a deletion: the record is there, and its file may well be.
+                raise TroubleError("The copy of this content is lost; the next sync makes another.")
+            return Content(kept, record.digest)
         file = self._source.open(record.location)
         if file is None:
             return None
+        if record.version is None or is_version(file.version, record.version):
+            return Content(file, record.digest)
+        if self._is_another(file, record):
+            file.stream.close()
+            return None
         # What changed since the sync is another content, whose digest nobody knows yet.
-        return Content(file, record.digest if file.version == record.version else file.version)
+        return Content(file, file.version)
+
+    def _is_another(self, file: OpenFile, record: StoredRecord) -> bool:
+        """Whether a file is not the one that was synced, or may have other readers than it had.
+
+        What was moved here, or changed after ``permissions.yaml`` was, must not be read under the
+        permissions of what was here before.
+        """
+        return _number(file.version) != _number(
+            record.version or ""
+        ) or self._source.has_changed_since(record.published_under)
+
+
+def _number(version: str) -> str:
+    return version.rpartition("-")[2]
 
 
 class Projects(dict[str, Project]):

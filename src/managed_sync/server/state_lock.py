@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Lock
 
 from managed_sync.errors import ConfigurationError, StateInUseError
+from managed_sync.private_files import private_folder
 
 __all__ = ["StateLock"]
 
@@ -35,7 +36,7 @@ class StateLock:
     def __init__(self, state: Path) -> None:
         self._descriptor: int | None = None
         try:
-            state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(state, is_ours=False)
             self._path = state.resolve() / _FILE
             with _guard:
                 self._take(state)

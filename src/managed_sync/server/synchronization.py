@@ -25,7 +25,7 @@ from sqlalchemy import Connection
 
 from managed_sync.errors import PermissionsFileError, SourceError
 from managed_sync.models import SyncState
-from managed_sync.server.gathering import Gathering, Warnings
+from managed_sync.server.gathering import Gathering
 from managed_sync.server.openings import (
     Readers,
     groups_with_new_members,
@@ -46,6 +46,7 @@ from managed_sync.server.storage.pipelines import (
 )
 from managed_sync.server.storage.records import known_contents, known_items
 from managed_sync.server.storage.staging import Staging, staging_tables
+from managed_sync.server.sync_warnings import SyncWarnings
 
 __all__ = ["PipelineGoneError", "synchronize"]
 
@@ -207,6 +208,7 @@ class _Sync:
         for one in gathered:
             compiler = GrantCompiler(moment.permissions, one.warnings.add)
             one.stage_permissions(moment.permissions, compiler)
+            one.close_links(lambda: Readers(staging.relations()))
         has_changed = any(_differs(one.pipeline, moment) for one in gathered)
         places = {
             place: objects
@@ -225,7 +227,7 @@ class _Sync:
                 f"it would open {opened[0].place}. Nothing was published; what was synced before "
                 "stays in force. End the last line of the file."
             )
-        if opened and has_changed:
+        if has_changed and (opened or any(one.has_newcomers() for one in gathered)):
             self._wait(self._source.seconds_to_settle(moment))
 
     def _publish(
@@ -294,7 +296,7 @@ def _differs(pipeline: Pipeline, moment: Moment) -> bool:
 
 
 def _keep_safe(
-    staging: Staging, left_alone: Sequence[Pipeline], groups: Sequence[str], warnings: Warnings
+    staging: Staging, left_alone: Sequence[Pipeline], groups: Sequence[str], warnings: SyncWarnings
 ) -> None:
     """Keeps the grants of pipelines that cannot be listed, unless somebody new would get them."""
     for pipeline in left_alone:

@@ -28,6 +28,9 @@ __all__ = ["TokenVerifier", "sign_token"]
 _AUDIENCE = "useparagon.com/"
 _LEEWAY_SECONDS = 10
 _REQUIRED_CLAIMS = ["sub", "aud", "exp", "iat"]
+# The last three are what versions of PyJWT before 2.15 raise at a time that is a list, at one that
+# is infinite, and at claims that are nested too deeply.
+_MALFORMED = (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError)
 
 
 class TokenVerifier:
@@ -67,7 +70,7 @@ class TokenVerifier:
         """The project that a token claims to be for, which decides whose keys verify it."""
         try:
             audience = jwt.decode(token, options={"verify_signature": False}).get("aud")
-        except (jwt.InvalidTokenError, ValueError):
+        except _MALFORMED:
             raise _unauthorized("The token is malformed.") from None
         for name in audience if isinstance(audience, list) else [audience]:
             project_id = str(name).removeprefix(_AUDIENCE)
@@ -116,7 +119,7 @@ class TokenVerifier:
                 HTTPStatus.FORBIDDEN,
                 f"The token is for another project; here its claim 'aud' must hold {audience!r}.",
             ) from None
-        except (jwt.InvalidTokenError, ValueError):
+        except _MALFORMED:
             raise _unauthorized("The token is malformed.") from None
         return claims
 

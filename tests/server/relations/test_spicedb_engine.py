@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 from authzed.api.v1 import WriteRelationshipsRequest, WriteSchemaRequest
 from sqlalchemy import delete, insert
 
+from managed_sync.server.relations import spicedb_engine
 from managed_sync.server.relations.graph import PermissionEngineError, RelationChanges
 from managed_sync.server.relations.schema import Question, RelationTuple
 from managed_sync.server.relations.spicedb_client import SpiceDBClient, connect
@@ -264,3 +265,29 @@ def test_a_spicedb_that_is_not_there_is_an_error_without_the_token(database: Dat
         _allowed(engine)
     assert "s3cret" not in str(caught.value)
     engine.close()
+
+
+def test_a_question_does_not_wait_for_ever_for_a_scope_that_is_brought_into_step(
+    engine: SpiceDBEngine,
+    database: Database,
+    client: Watched,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(spicedb_engine, "_READ_SECONDS", 0.1)
+    _publish(engine, database, add=[("file:x", "viewer", MARIA)])
+    again = SpiceDBEngine(database, client)
+    inside, done = Event(), Event()
+
+    def publish() -> None:
+        with again.publishing(SCOPE):
+            inside.set()
+            assert done.wait(20)
+
+    thread = Thread(target=publish)
+    thread.start()
+    assert inside.wait(20)
+    with pytest.raises(PermissionEngineError, match="still being brought up to date"):
+        again.graph(SCOPE).__enter__()
+    done.set()
+    thread.join()
+    assert _allowed(again)

@@ -49,6 +49,9 @@ _MAX_UPDATES = 1_000
 
 # Who asks whether the server is ready will not wait long.
 _READY_SECONDS = 2.0
+# How long a question, and a change, waits for another change of the same scope.
+_READ_SECONDS = 5.0
+_PUBLISH_SECONDS = 60.0
 
 _LATEST = Consistency(fully_consistent=True)
 
@@ -80,10 +83,10 @@ class SpiceDBEngine:
 
         Raises:
             PermissionEngineError: SpiceDB does not hold what the database holds, and it could not
-                be brought up to date.
+                be brought up to date, or not in time.
         """
         while (consistency := self._begin_reading(scope)) is None:
-            with self._lock(scope):
+            with self._locked(scope, _READ_SECONDS):
                 self._bring_into_step(scope)
         try:
             yield SpiceDBGraph(self._client, ScopedNames(scope), consistency)
@@ -101,7 +104,7 @@ class SpiceDBEngine:
             PermissionEngineError: They did not arrive. The scope's graph answers nothing until
                 it is brought up to date, which each question and each sync tries.
         """
-        with self._lock(scope):
+        with self._locked(scope, _PUBLISH_SECONDS):
             publication = _Publication()
             try:
                 yield publication
@@ -126,8 +129,18 @@ class SpiceDBEngine:
         """Closes the connections to SpiceDB."""
         self._client.close()
 
-    def _lock(self, scope: Scope) -> RLock:
-        return self._writing.setdefault(scope, RLock())
+    @contextmanager
+    def _locked(self, scope: Scope, seconds: float) -> Iterator[None]:
+        """Excludes other publications of a scope, and waits so long for one that is under way."""
+        lock = self._writing.setdefault(scope, RLock())
+        if not lock.acquire(timeout=seconds):
+            raise PermissionEngineError(
+                "SpiceDB is still being brought up to date, so nothing is allowed; try again."
+            )
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _begin_reading(self, scope: Scope) -> Consistency | None:
         with self._turns:
@@ -179,8 +192,10 @@ class SpiceDBEngine:
         with self._turns:
             self._before[scope] = Consistency(at_exact_snapshot=state.read_at)
             # Who reads the latest state must not come upon half of the changes.
-            self._turns.wait_for(lambda: not self._readers[scope])
+            idle = self._turns.wait_for(lambda: not self._readers[scope], _PUBLISH_SECONDS)
         try:
+            if not idle:
+                raise PermissionEngineError("Questions to SpiceDB do not end; try again.")
             yield
         except BaseException:
             # In this order, so that nobody reads the half.

@@ -60,8 +60,8 @@ def record_content(request: Request, found: StoredRecord, project: Project) -> R
     if content is None:
         raise ProblemError(
             HTTPStatus.NOT_FOUND,
-            f"The file {found.record.source_id!r} is no longer there, or cannot be read; "
-            "the next sync brings the records up to date.",
+            f"The file {found.record.source_id!r} is no longer there, is another one than was "
+            "synced, or cannot be read; the next sync brings the records up to date.",
         )
     return _response(
         request,

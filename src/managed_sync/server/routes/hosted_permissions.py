@@ -20,7 +20,7 @@ from managed_sync.errors import InvalidIdentifierError
 from managed_sync.identifiers import ObjectId
 from managed_sync.models import ApiModel, RelationshipNode
 from managed_sync.server.config import Limits
-from managed_sync.server.problems import ProblemError, documented
+from managed_sync.server.problems import ProblemError
 from managed_sync.server.protection import PROBLEMS, Caller
 from managed_sync.server.relations.graph import PermissionEngine
 from managed_sync.server.relations.schema import ORGANIZATION, Question, subject_key
@@ -122,7 +122,7 @@ def hosted_permission_routes(
         prefix="/api/permissions/{syncId}",
         tags=["Hosted Permissions"],
         route_class=route_class,
-        responses={**PROBLEMS, **documented(HTTPStatus.SERVICE_UNAVAILABLE)},
+        responses=PROBLEMS,
     )
 
     def objects_of(pipeline: Pipeline, record_ids: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, WithJsonSchema
 from managed_sync.errors import InvalidIdentifierError
 from managed_sync.models import AccessCheck, ApiModel, RelationshipNode
 from managed_sync.server.config import Limits
-from managed_sync.server.problems import ProblemError, documented
+from managed_sync.server.problems import ProblemError
 from managed_sync.server.protection import PROBLEMS, ProjectCaller
 from managed_sync.server.relations.graph import PermissionEngine
 from managed_sync.server.relations.schema import (
@@ -84,7 +84,7 @@ def permission_routes(
         prefix="/projects/{projectId}/permissions",
         tags=["Permissions"],
         route_class=route_class,
-        responses={**PROBLEMS, **documented(HTTPStatus.SERVICE_UNAVAILABLE)},
+        responses=PROBLEMS,
     )
 
     @router.post("/check-access", operation_id="checkAccess")

@@ -20,7 +20,13 @@ from typing import BinaryIO, NamedTuple
 from urllib.parse import quote
 
 from managed_sync.errors import SourceError
-from managed_sync.server.sources.listing import KnownContent, Listing, SourceItem, Unreadable
+from managed_sync.server.sources.listing import (
+    LAST_CHANGE,
+    KnownContent,
+    Listing,
+    SourceItem,
+    Unreadable,
+)
 from managed_sync.server.sources.media_types import DIRECTORY, media_type_of
 from managed_sync.server.troubles import concerns_one_file, system_trouble
 
@@ -71,11 +77,11 @@ class FileTree:
         self, folders: Iterable[str], keep_going: Callable[[], None]
     ) -> dict[str, Mapping[str, str]]:
         """Reads folders of a listing again; one that cannot be read any more is left out."""
-        seen = {}
+        seen: dict[str, Mapping[str, str]] = {}
         for folder in folders:
             keep_going()
             try:
-                seen[folder] = _names(_entries(self._root / folder))
+                _, seen[folder] = _read(self._root / folder)
             except OSError:
                 continue
         return seen
@@ -142,8 +148,7 @@ class FileTree:
 
     def _read(self, folder: Path, listing: Listing) -> list[os.DirEntry[str]]:
         listing.keep_going()
-        entries = _entries(folder)
-        listing.seen[self._location(folder)] = _names(entries)
+        entries, listing.seen[self._location(folder)] = _read(folder)
         return entries
 
     def _item(
@@ -198,7 +203,12 @@ class FileTree:
             version=known.version,
             digest=known.digest,
             location=self._location(path),
+            link_to=self._target(path) if path.is_symlink() else None,
         )
+
+    def _target(self, link: Path) -> str:
+        target = link.resolve().relative_to(self._root.resolve())
+        return unicodedata.normalize("NFC", f"/{target.as_posix()}")
 
     def _data(self, source_id: str, media_type: str, status: os.stat_result) -> dict[str, object]:
         # Where the system does not keep the time of creation, that of the last change is closest.
@@ -239,13 +249,20 @@ def _is_hidden(name: str) -> bool:
     return name.startswith((".", "~$"))
 
 
-def _names(entries: Iterable[os.DirEntry[str]]) -> dict[str, str]:
-    """The visible names of a folder; a number follows its file or folder wherever it is moved."""
-    return {
+def _read(folder: Path) -> tuple[list[os.DirEntry[str]], dict[str, str]]:
+    """The entries of a folder, and what a second look at it has to show, too.
+
+    The number of a file or folder follows it wherever it is moved.
+    """
+    # First: what comes or goes while the folder is read counts as a change after it.
+    changed = folder.stat().st_mtime_ns
+    entries = _entries(folder)
+    names = {
         entry.name: f"{entry.inode()}{'/' if entry.is_dir(follow_symlinks=False) else ''}"
         for entry in entries
         if not _is_hidden(entry.name)
     }
+    return entries, {**names, LAST_CHANGE: str(changed)}
 
 
 def _name_problem(name: str, taken: bool) -> str | None:

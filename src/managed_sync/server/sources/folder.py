@@ -128,6 +128,11 @@ class FolderSource:
         except OSError:
             return {}
 
+    def is_without_bytes(self, pipeline: PipelineName) -> bool:
+        """Whether a pipeline's file is there and holds nothing, not even an empty line."""
+        path = self._path_of(pipeline.sync_type)
+        return path.is_file() and path.stat().st_size == 0
+
     def has_changed_since(self, digest: str | None) -> bool:
         """Whether ``permissions.yaml`` says something else than what has this digest."""
         try:

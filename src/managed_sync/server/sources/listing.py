@@ -8,10 +8,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Contents", "Draft", "KnownContent", "Listing", "Seen", "SourceItem", "Unreadable"]
+__all__ = [
+    "LAST_CHANGE",
+    "Contents",
+    "Draft",
+    "KnownContent",
+    "Listing",
+    "Seen",
+    "SourceItem",
+    "Unreadable",
+    "is_version",
+]
 
 # For each place that was read, the names in it and the identity of what bears them.
 Seen = Mapping[str, Mapping[str, str]]
+
+LAST_CHANGE = "."
+"""In place of a name: when names last came or went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,7 @@ class SourceItem:
         version: Changes whenever the content may have changed, and follows an item that is moved.
         digest: The sha256 of the content, in hexadecimal.
         location: Where the source finds the content again.
+        link_to: The source id of the item that this one is a link to.
     """
 
     source_id: str
@@ -35,6 +49,7 @@ class SourceItem:
     version: str | None = None
     digest: str | None = None
     location: str | None = None
+    link_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,11 @@ class KnownContent(NamedTuple):
 
     version: str
     digest: str
+
+
+def is_version(now: str, known: str) -> bool:
+    """Whether a content still has the version that is known; earlier releases noted less of it."""
+    return f"{now}-".startswith(f"{known}-")
 
 
 class Draft(Protocol):
@@ -96,8 +116,7 @@ class Listing:
     def unchanged(self, source_id: str, version: str) -> KnownContent | None:
         """What is known about a content that has not changed since; ``None`` to read it."""
         known = self.known.get(source_id)
-        # Versions of earlier releases lack the last part.
-        if known is None or not f"{version}-".startswith(f"{known.version}-"):
+        if known is None or not is_version(version, known.version):
             return None
         if self.contents is not None and not self.contents.holds(known.digest):
             return None

@@ -15,6 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from managed_sync.errors import ConfigurationError, MissingExtraError, StateInUseError
 from managed_sync.private_files import private_database
 from managed_sync.server.storage.migration import migrate
+from managed_sync.server.troubles import database_trouble
 
 __all__ = ["Database"]
 
@@ -70,19 +71,12 @@ class Database:
         try:
             if isinstance(place, Path):
                 private_database(place)
-            with self.writing() as connection:
+            with self.writing(_PATIENCE_SECONDS) as connection:
                 migrate(connection, shown)
         except (OSError, DatabaseError) as error:
             self.close()
-            reason = error.strerror if isinstance(error, OSError) else error.orig
-            remedy = (
-                "Choose another state folder, or delete the file and enable the pipelines again."
-                if isinstance(place, Path)
-                else "Check that it runs, and the name, address and password in its URL."
-            )
-            raise ConfigurationError(
-                f"Cannot use the database {shown}: {reason}. {remedy}"
-            ) from None
+            explained = _explained(error, is_file=isinstance(place, Path))
+            raise ConfigurationError(f"Cannot use the database {shown}: {explained}") from None
         except ConfigurationError:
             self.close()
             raise
@@ -152,6 +146,19 @@ class Database:
         if self._reservation is not None:
             self._reservation.end()
         self._engine.dispose()
+
+
+def _explained(error: OSError | DatabaseError, *, is_file: bool) -> str:
+    if is_file and isinstance(error, DatabaseError) and (trouble := database_trouble(error)):
+        # Nobody shall delete a database because another program locks it.
+        return str(trouble)
+    reason = error.strerror if isinstance(error, OSError) else error.orig
+    remedy = (
+        "Choose another state folder, or delete the file and enable the pipelines again."
+        if is_file
+        else "Check that it runs, and the name, address and password in its URL."
+    )
+    return f"{reason}. {remedy}"
 
 
 def _url(place: Path | str) -> URL:

@@ -37,7 +37,11 @@ PAGE_SIZE = 100
 
 @dataclass(frozen=True)
 class StoredRecord:
-    """One record, with what is known about its content; ``None`` for a record without one."""
+    """One record, with what is known about its content; ``None`` for a record without one.
+
+    Attributes:
+        published_under: The digest of the ``permissions.yaml`` that holds for it.
+    """
 
     record: SyncedRecord
     object: str
@@ -45,6 +49,7 @@ class StoredRecord:
     location: str | None
     version: str | None
     digest: str | None
+    published_under: str | None = None
 
 
 class KnownItem(NamedTuple):
@@ -91,9 +96,12 @@ def record_page(connection: Connection, pipeline: Pipeline, cursor: str | None) 
 
 def records_with_names() -> Select[Any]:
     """All records, with the names of their pipelines."""
-    return select(records, pipelines.c.integration, pipelines.c.sync_type).join(
-        pipelines, pipelines.c.id == records.c.pipeline_id
-    )
+    return select(
+        records,
+        pipelines.c.integration,
+        pipelines.c.sync_type,
+        pipelines.c.permissions.label("published_under"),
+    ).join(pipelines, pipelines.c.id == records.c.pipeline_id)
 
 
 def _place(cursor: str, pipeline: Pipeline) -> str:
@@ -127,6 +135,7 @@ def stored_record(row: Row[Any]) -> StoredRecord:
         location=values["location"] if has_content else None,
         version=values["version"],
         digest=values["digest"],
+        published_under=values["published_under"],
     )
 
 

@@ -174,6 +174,14 @@ class Staging:
             ),
         )
 
+    def withdraw(self, objects: Sequence[str]) -> None:
+        """Leaves out everything that gives access to some objects."""
+        self._connection.execute(
+            delete(staged_relations).where(
+                staged_relations.c.object.in_(rows_of(self._connection, objects))
+            )
+        )
+
     def keep_relations(self, pipeline: Pipeline, *, except_to: Sequence[str]) -> None:
         """Takes over a pipeline's tuples of an earlier sync, apart from those to some subjects."""
         self._insert(

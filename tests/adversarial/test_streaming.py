@@ -1,0 +1,185 @@
+"""Streams and requests of web frameworks and graphs: the identity ends where its block ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, TypedDict
+
+import pytest
+from fastapi import Depends, FastAPI, Header
+from fastapi.responses import StreamingResponse
+from fastapi.testclient import TestClient
+from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langgraph.graph import END, START, StateGraph
+
+from managed_sync import AccessChecker, acting_as
+from managed_sync.errors import ConfigurationError, MissingSubjectError
+from managed_sync.langchain import PermissionAwareRetriever
+from tests.adversarial.world import ALICE, BOB, LangChain, Service, files, passages_of
+
+ALICES, BOBS = files(1, 2), files(3)
+
+
+class State(TypedDict):
+    found: list[str]
+
+
+@pytest.fixture
+def retriever() -> PermissionAwareRetriever:
+    way = LangChain(asynchronous=False)
+    checker = AccessChecker(Service(alice=ALICES, bob=BOBS))
+    return way.retriever(way.store(passages_of(*files(*range(6)))), checker, k=2)
+
+
+def ask(retriever: Any) -> list[str]:
+    return [document.metadata["object_id"] for document in retriever.invoke("q")]
+
+
+async def ask_later(retriever: Any) -> list[str]:
+    return [document.metadata["object_id"] for document in await retriever.ainvoke("q")]
+
+
+class TestGraphs:
+    @pytest.fixture
+    def graph(self, retriever: PermissionAwareRetriever) -> Any:
+        def search(_: State) -> dict[str, Any]:
+            return {"found": ask(retriever)}
+
+        async def search_later(_: State) -> dict[str, Any]:
+            return {"found": await ask_later(retriever)}
+
+        graph = StateGraph(State)
+        graph.add_node("first", RunnableLambda(search, search_later))
+        graph.add_node("second", RunnableLambda(search, search_later))
+        graph.add_edge(START, "first")
+        graph.add_edge("first", "second")
+        graph.add_edge("second", END)
+        return graph.compile()
+
+    def test_a_stream_that_was_begun_leaves_nobody_behind(
+        self, graph: Any, retriever: PermissionAwareRetriever
+    ) -> None:
+        def stream(user: str) -> Iterator[Any]:
+            with acting_as(user):
+                yield from graph.stream({"found": []})
+
+        alices, bobs = stream(ALICE), stream(BOB)
+        assert next(alices) == {"first": {"found": ALICES}}
+        with pytest.raises(ConfigurationError):
+            ask(retriever)
+        assert next(bobs) == {"first": {"found": BOBS}}
+        with pytest.raises(ConfigurationError):
+            next(alices)
+        assert list(bobs) == [{"second": {"found": BOBS}}]
+        with pytest.raises(MissingSubjectError):
+            ask(retriever)
+
+    def test_streams_with_a_config_can_be_read_in_turns(self, graph: Any) -> None:
+        def stream(user: str) -> Iterator[Any]:
+            config: RunnableConfig = {"configurable": {"subject": user}}
+            yield from graph.stream({"found": []}, config)
+
+        async def stream_later(user: str) -> AsyncIterator[Any]:
+            config: RunnableConfig = {"configurable": {"subject": user}}
+            async for step in graph.astream({"found": []}, config):
+                yield step
+
+        async def read_in_turns() -> list[Any]:
+            alices, bobs = stream_later(ALICE), stream_later(BOB)
+            return [(await anext(alices), await anext(bobs)) for _ in range(2)]
+
+        expected = [
+            ({node: {"found": ALICES}}, {node: {"found": BOBS}}) for node in ("first", "second")
+        ]
+        assert list(zip(stream(ALICE), stream(BOB), strict=True)) == expected
+        assert asyncio.run(read_in_turns()) == expected
+
+
+class TestFastAPI:
+    @pytest.fixture
+    def client(self, retriever: PermissionAwareRetriever) -> TestClient:
+        app = FastAPI()
+
+        def logged_in(user: str = Header()) -> Iterator[None]:
+            with acting_as(user):
+                yield
+
+        async def logged_in_later(user: str = Header()) -> AsyncIterator[None]:
+            with acting_as(user):
+                yield
+
+        def bound(user: str = Header()) -> PermissionAwareRetriever:
+            return retriever.for_subject(user)
+
+        def found() -> list[str]:
+            return ask(retriever)
+
+        async def found_later() -> list[str]:
+            return await ask_later(retriever)
+
+        async def failing() -> None:
+            raise KeyError("the real error")
+
+        for name, dependency in (("sync", logged_in), ("async", logged_in_later)):
+            for endpoint in (found, found_later, failing):
+                path = f"/{name}/{endpoint.__name__}"
+                app.get(path, dependencies=[Depends(dependency)])(endpoint)
+
+        @app.get("/bound")
+        def found_by_bound(own: PermissionAwareRetriever = Depends(bound)) -> list[str]:  # noqa: B008
+            return ask(own)
+
+        @app.get("/stream")
+        def stream(user: str = Header()) -> StreamingResponse:
+            def answers() -> Iterator[str]:
+                with acting_as(user):
+                    yield ",".join(ask(retriever))
+                    yield ",".join(ask(retriever))
+
+            return StreamingResponse(answers())
+
+        @app.get("/stream/later")
+        async def stream_later(user: str = Header()) -> StreamingResponse:
+            async def answers() -> AsyncIterator[str]:
+                with acting_as(user):
+                    yield ",".join(await ask_later(retriever))
+                    yield ",".join(await ask_later(retriever))
+
+            return StreamingResponse(answers())
+
+        @app.get("/stream/bound")
+        def stream_bound(own: PermissionAwareRetriever = Depends(bound)) -> StreamingResponse:  # noqa: B008
+            return StreamingResponse(",".join(ask(own)) for _ in range(2))
+
+        return TestClient(app)
+
+    @pytest.mark.parametrize("path", ["/async/found", "/async/found_later", "/bound"])
+    def test_async_dependencies_and_bound_retrievers_name_the_user(
+        self, client: TestClient, path: str
+    ) -> None:
+        assert client.get(path, headers={"user": ALICE}).json() == ALICES
+        assert client.get(path, headers={"user": BOB}).json() == BOBS
+
+    @pytest.mark.parametrize("path", ["/sync/found", "/sync/found_later"])
+    def test_a_synchronous_dependency_runs_in_another_thread_and_names_nobody(
+        self, client: TestClient, path: str
+    ) -> None:
+        with pytest.raises(MissingSubjectError, match="for_subject"):
+            client.get(path, headers={"user": ALICE})
+
+    @pytest.mark.parametrize("dependency", ["sync", "async"])
+    def test_the_real_error_is_seen(self, client: TestClient, dependency: str) -> None:
+        with pytest.raises(KeyError, match="the real error"):
+            client.get(f"/{dependency}/failing", headers={"user": ALICE})
+
+    @pytest.mark.parametrize("path", ["/stream/later", "/stream/bound"])
+    def test_streams_in_a_task_and_bound_ones_name_the_user(
+        self, client: TestClient, path: str
+    ) -> None:
+        for user, theirs in ((ALICE, ALICES), (BOB, BOBS)):
+            assert client.get(path, headers={"user": user}).text == ",".join(theirs) * 2
+
+    def test_a_stream_that_is_read_in_several_threads_raises(self, client: TestClient) -> None:
+        with pytest.raises(ConfigurationError, match="another context"):
+            client.get("/stream", headers={"user": ALICE})
