@@ -37,33 +37,36 @@ class ChromaCollection:
         ]
 
     def dimensions(self) -> int | None:
-        """How long the vectors are, once there is one."""
-        found = self._collection.get(limit=1, include=["embeddings"])["embeddings"]
-        return len(found[0]) if len(found) else None
+        """How long the vectors are, if that was known when the collection was opened.
+
+        Vectors of another length are refused by Chroma anyway, before it changes anything.
+        """
+        return getattr(getattr(self._collection, "_model", None), "dimension", None)
 
     def set_metadata(self, metadata: Mapping[str, Mapping[str, Any]]) -> None:
         """Replaces the metadata of chunks, by their ids."""
-        found = self._collection.get(ids=list(metadata), include=["metadatas"])
-        before = dict(zip(found["ids"], found["metadatas"], strict=True))
-        # Chroma keeps keys that it is not told of, and removes those that are None.
-        merged = [
-            {**dict.fromkeys(before.get(key) or ()), **values} for key, values in metadata.items()
-        ]
-        self._collection.update(ids=list(metadata), metadatas=merged)
+        self._collection.update(ids=list(metadata), metadatas=self._with_removals(metadata))
 
     def replace(self, chunks: Mapping[str, tuple[str, Sequence[float], Mapping[str, Any]]]) -> None:
         """Replaces chunks, by their ids, with a text, a vector and metadata."""
         if not chunks:
             return
-        # Without this, keys that only the old metadata has would stay.
-        self.set_metadata({key: metadata for key, (_, _, metadata) in chunks.items()})
         texts, vectors, metadata = zip(*chunks.values(), strict=True)
         self._collection.update(
             ids=list(chunks),
             documents=list(texts),
             embeddings=list(vectors),
-            metadatas=list(metadata),
+            metadatas=self._with_removals(dict(zip(chunks, metadata, strict=True))),
         )
+
+    def _with_removals(self, metadata: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The metadata of chunks, with what removes all else that they have."""
+        found = self._collection.get(ids=list(metadata), include=["metadatas"])
+        before = dict(zip(found["ids"], found["metadatas"], strict=True))
+        # Chroma keeps keys that it is not told of, and removes those that are None.
+        return [
+            {**dict.fromkeys(before.get(key) or ()), **values} for key, values in metadata.items()
+        ]
 
     def ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
         """The chunks that have this metadata."""
