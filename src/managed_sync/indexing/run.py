@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import NamedTuple, Protocol
 
-from managed_sync.documents import Chunk, LoadFailure, SourceDocument, record_metadata
+from managed_sync.documents import Chunk, LoadFailure, SourceDocument
 from managed_sync.errors import (
     AnotherUserError,
     ApiError,
@@ -23,7 +23,7 @@ from managed_sync.indexing.changes import Work
 from managed_sync.indexing.entries import Entry, SetAside
 from managed_sync.indexing.feed import Feed
 from managed_sync.indexing.ledger import PipelineLedger
-from managed_sync.indexing.listing import Listing, Missing
+from managed_sync.indexing.listing import Listing, Missing, title_of
 from managed_sync.indexing.persistent_target import PersistentTarget, Stopped
 from managed_sync.indexing.progress import ProgressMeter
 from managed_sync.indexing.report import IndexProgress, IndexReport, PlannedChange
@@ -337,7 +337,7 @@ class Run:
     def _title(self, record: SyncedRecord) -> str:
         """What its document will be called, as far as the loader says so."""
         title = getattr(self._loader, "title", None)
-        return str(title(record)) if callable(title) else record_metadata.title(record)
+        return str(title(record)) if callable(title) else title_of(record)
 
     def _report(
         self, listing: Listing, *, complete: bool = True, changes_only: bool = False
