@@ -183,7 +183,7 @@ class Run:
             again: Records that would be, though they did not change.
         """
         with Listing(self._ledger, self._version, anew=anew, again=again) as listing:
-            self._list_everything(listing, guard)
+            withheld = self._list_everything(listing, guard)
             if again is not None:
                 again.raise_if_unused(str(self._ledger.pipeline))
             counts = listing.counts()
@@ -212,6 +212,7 @@ class Run:
                 seconds=self._meter.seconds,
                 complete=not self._unlisted,
                 dry_run=True,
+                withheld=withheld,
                 changes=tuple(islice(planned, _MOST_PLANNED_CHANGES)),
             )
 
