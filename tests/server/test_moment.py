@@ -505,6 +505,21 @@ class TestLines:
 
 
 class TestGoneMount:
+    def test_an_empty_folder_where_a_mount_was_changes_nothing(
+        self, folder: Folder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(file_tree, "_is_mount", lambda path: path.name == "zz")
+            folder.sync()
+        (folder.files / "zz").rename(tmp_path / "zz")
+        (folder.files / "zz").mkdir()
+        with pytest.raises(SourceError, match="/zz is empty and no mount any more"):
+            folder.sync()
+        assert "/zz/last.md" in folder.published()
+        (folder.files / "zz").rmdir()
+        folder.sync()
+        assert "/zz/last.md" not in folder.published()
+
     def test_an_empty_folder_in_place_of_the_files_changes_nothing(
         self, folder: Folder, tmp_path: Path
     ) -> None:

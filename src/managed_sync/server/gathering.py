@@ -23,6 +23,7 @@ from managed_sync.server.openings import Readers
 from managed_sync.server.relations.grants import GrantCompiler
 from managed_sync.server.relations.schema import PUBLIC
 from managed_sync.server.scope import container_id, record_id
+from managed_sync.server.sources.file_tree import MOUNT
 from managed_sync.server.sources.folder import FolderSource, MovingError
 from managed_sync.server.sources.listing import (
     LAST_CHANGE,
@@ -210,6 +211,13 @@ class Gathering:
         Raises:
             SourceError: Nothing is there, and nothing says that this is meant.
         """
+        for place, item in self._known.items():
+            if self._has_lost_mount(place, item):
+                raise SourceError(
+                    f"The folder {place} is empty and no mount any more, as it was when it was last "
+                    "synced. Mount it again. If it is gone, remove the folder. What was synced "
+                    "before stays in force."
+                )
         if len(self._known) <= 1 or self._versions.keys() - {"/"} or self._unreadable:
             return
         if self._has_containers and self._known["/"].version not in {None, self._versions["/"]}:
@@ -224,6 +232,15 @@ class Gathering:
                 f"The {len(self._known):,} records are kept. If they are gone, write an empty "
                 "line into it."
             )
+
+    def _has_lost_mount(self, place: str, item: KnownItem) -> bool:
+        now = self._versions.get(place)
+        return (
+            now is not None
+            and (item.version or "").startswith(MOUNT)
+            and not now.startswith(MOUNT)
+            and not any(one.startswith(f"{place.rstrip('/')}/") for one in self._versions)
+        )
 
     def _keep_closed(self, entries: Mapping[str, Entry]) -> list[str]:
         """Closes what is new, and leaves closed what is, as one of them may be the missing one."""
