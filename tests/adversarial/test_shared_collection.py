@@ -103,7 +103,7 @@ def held(store: InMemoryVectorStore, pipeline: Pipeline) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=int(os.environ.get("MANAGED_SYNC_CASES", "2000")) // 100,
+    max_examples=int(os.environ.get("MANAGED_SYNC_CASES", "1000")) // 100,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
