@@ -237,8 +237,9 @@ class IncompleteRetrievalError(ManagedSyncError):
 
     def __init__(self, report: RetrievalReport) -> None:
         super().__init__(
-            f"The search may have missed passages: it returned {report.returned} after looking at "
-            f"{report.candidates}. Raise max_candidates, or pass raise_if_incomplete=False."
+            f"The search may have missed passages: {'; '.join(report.doubts)}. It returned "
+            f"{report.returned} after looking at {report.candidates}. Remove the cause, or pass "
+            f"raise_if_incomplete=False."
         )
         self.report = report
 

@@ -63,7 +63,7 @@ def service() -> Service:
 def shared_retriever(
     way: Way, service: Any, strategy: Strategy, ttl: int, *, store: Any = None
 ) -> Any:
-    checker = AccessChecker(service, allow_ttl=ttl, deny_ttl=ttl, scope_ttl=ttl)
+    checker = AccessChecker(service, allow_ttl=ttl, deny_ttl=ttl, scope_ttl=ttl, list_limit=None)
     store = way.store_over(Ranking(PASSAGES)) if store is None else store
     return way.retriever(store, checker, k=K, strategy=strategy)
 

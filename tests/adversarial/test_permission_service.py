@@ -123,9 +123,8 @@ def kinds_of(faults: dict[str, Answer]) -> pytest.MarkDecorator:
 def test_an_honest_service_is_believed(way: Way, strategy: Strategy) -> None:
     service = Service(alice=FAR_AWAY)
     with http_client(service) as client:
-        retriever = way.retriever(
-            way.store(PASSAGES), AccessChecker(client), k=3, strategy=strategy
-        )
+        checker = AccessChecker(client, list_limit=None)
+        retriever = way.retriever(way.store(PASSAGES), checker, k=3, strategy=strategy)
 
         found = way.ask(retriever)
 
@@ -149,12 +148,11 @@ def test_no_clear_decision_means_no_passage(way: Way, strategy: Strategy, fault:
     assert len(str(caught.value)) < 1000
 
 
-@pytest.mark.parametrize("strategy", ["auto", "pre_filter"])
 @kinds_of(NO_LIST)
-def test_no_clear_list_means_no_passage(way: Way, strategy: Strategy, fault: Answer) -> None:
+def test_no_clear_list_means_no_passage_where_only_a_list_will_do(way: Way, fault: Answer) -> None:
     with http_client(Service(alice=FAR_AWAY), lists=fault) as client:
         retriever = way.retriever(
-            way.store(PASSAGES), AccessChecker(client), k=3, strategy=strategy
+            way.store(PASSAGES), AccessChecker(client), k=3, strategy="pre_filter"
         )
 
         with pytest.raises(AccessCheckError) as caught:
@@ -163,15 +161,31 @@ def test_no_clear_list_means_no_passage(way: Way, strategy: Strategy, fault: Ans
     assert TOKEN not in str(caught.value)
 
 
+@kinds_of(NO_LIST)
+def test_without_a_clear_list_checking_goes_on(
+    way: Way, fault: Answer, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = Service(alice=FAR_AWAY)
+    with http_client(service, lists=fault) as client:
+        checker = AccessChecker(client, list_limit=None)
+        found = way.ask(way.retriever(way.store(PASSAGES), checker, k=3))
+
+    assert "list_objects" in service.requests
+    assert found.object_ids == FAR_AWAY
+    assert found.report.complete
+    assert found.report.listed is None
+    assert "Listing readable objects failed" in caplog.text
+    assert TOKEN not in caplog.text
+
+
 @pytest.mark.parametrize("strategy", ["auto", "pre_filter"])
 @kinds_of({name: answer for name, answer in ON_THE_WIRE.items() if name in EMPTY})
 def test_an_empty_answer_lists_nothing_and_is_logged(
     way: Way, strategy: Strategy, fault: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
     with http_client(Service(alice=FAR_AWAY), lists=fault) as client:
-        found = way.ask(
-            way.retriever(way.store(PASSAGES), AccessChecker(client), k=3, strategy=strategy)
-        )
+        checker = AccessChecker(client, list_limit=None)
+        found = way.ask(way.retriever(way.store(PASSAGES), checker, k=3, strategy=strategy))
 
     assert found.object_ids == []
     assert "The list of objects came without a body" in caplog.text
@@ -290,7 +304,7 @@ class TestListsThatLie:
     def test_what_is_listed_too_much_is_not_returned(
         self, way: Way, strategy: Strategy, listed: list[Any]
     ) -> None:
-        assert self.found(way, strategy, listed) == (FAR_AWAY, True)
+        assert self.found(way, strategy, listed, list_limit=None) == (FAR_AWAY, True)
 
     @pytest.mark.parametrize(
         "listed",
@@ -325,10 +339,15 @@ class TestListsThatLie:
     def test_a_huge_list_is_used_all_the_same(self, way: Way, strategy: Strategy) -> None:
         listed = [*FAR_AWAY, *files(*range(1_000, 51_001))]
 
-        found, complete = self.found(way, strategy, listed)
+        found, complete = self.found(way, strategy, listed, list_limit=None)
 
         assert found == FAR_AWAY
         assert complete
+
+    def test_a_list_below_the_cap_may_have_been_cut_at_a_deadline(self, way: Way) -> None:
+        assert self.found(way, "pre_filter", FAR_AWAY) == (FAR_AWAY, False)
+        # A small store is looked through instead.
+        assert self.found(way, "auto", files(59)) == (FAR_AWAY, True)
 
 
 class Misbehaving(BaseHTTPRequestHandler):

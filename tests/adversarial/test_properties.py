@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -93,6 +94,7 @@ class Service:
 
     graph: Graph
     list_cap: int | None
+    needs_lists: bool = True
     fault: str = ""
     fails_at: int = 0
     requests: int = 0
@@ -115,19 +117,20 @@ class Service:
         return DECISION_FAULTS.get(fault, list)(answer)
 
     def list_objects(self, subject: str, relation: str) -> Any:
-        fault = self._begin()
+        fault = self._begin(owing=self.needs_lists)
         answer: list[Any] = self.graph.readable(subject)[: self.list_cap]
         self._end(fault)
-        self.is_owed_an_error |= fault in LIST_FAULTS.keys() - {"short", "long"}
+        is_no_list = fault in LIST_FAULTS.keys() - {"short", "long"}
+        self.is_owed_an_error |= is_no_list and self.needs_lists
         return LIST_FAULTS.get(fault, list)(answer)
 
-    def _begin(self) -> str:
+    def _begin(self, *, owing: bool = True) -> str:
         self.requests += 1
         if self.requests != self.fails_at:
             return ""
         self.failed = True
         if self.fault == "error":
-            self.is_owed_an_error = True
+            self.is_owed_an_error = owing
             raise TimeoutError
         if self.fault == "revoked before":
             self.graph.grants.clear()
@@ -202,6 +205,43 @@ class Approximate(Ranking):
         return [passage for passage in found if is_wanted(passage)][:limit]
 
 
+class Capping(Ranking):
+    """Never gives more than ten."""
+
+    def search(self, limit: int, is_wanted: IsWanted) -> list[Passage]:
+        return super().search(min(limit, 10), is_wanted)
+
+
+class Fusing(Ranking):
+    """Ranks by places in two rankings, as hybrid searches do, and scores by the place."""
+
+    def search(self, limit: int, is_wanted: IsWanted) -> list[Passage]:
+        found = super().search(limit, is_wanted)
+        by_words = sorted(found, key=lambda passage: int(passage.text) % 7)
+        both = [each for pair in zip(found, by_words, strict=True) for each in pair]
+        fused = {each.text: each for each in both}.values()
+        return [
+            Passage(each.text, each.object_id, each.chunk_id, 1 / (60 + place))
+            for place, each in enumerate(fused)
+        ]
+
+
+class Unscored(Ranking):
+    """Gives no scores, or none that are numbers."""
+
+    def search(self, limit: int, is_wanted: IsWanted) -> list[Passage]:
+        found = super().search(limit, is_wanted)
+        return [Passage(each.text, each.object_id, each.chunk_id, math.nan) for each in found]
+
+
+class Shortening(Ranking):
+    """Leaves passages out of each search, and other ones each time."""
+
+    def search(self, limit: int, is_wanted: IsWanted) -> list[Passage]:
+        found = super().search(limit, is_wanted)
+        return [each for each in found if (int(each.text) + self.searches) % 4]
+
+
 class Losing(Ranking):
     """Never gives more than three."""
 
@@ -229,7 +269,11 @@ class Swapping(Ranking):
         ]
 
 
-HONEST: list[type[Ranking]] = [Exact, Repeating, Ignoring, Approximate]
+# The kinds that search exhaustively, and say so.
+EXHAUSTIVE: list[type[Ranking]] = [Exact, Repeating, Ignoring, Unscored]
+# Those that do not, and of which nothing is known.
+UNKNOWN: list[type[Ranking]] = [Approximate, Capping, Fusing, Shortening]
+HONEST = EXHAUSTIVE + UNKNOWN
 DISHONEST: list[type[Ranking]] = [Losing, Turning, Swapping]
 
 graphs = st.builds(
@@ -258,6 +302,7 @@ class Setting:
     max_per_object: int | None
     max_objects: int | None
     list_cap: int | None
+    is_cut_silently: bool
     ttls: tuple[float, float, float]
     way: Way
     asynchronous_client: bool
@@ -274,6 +319,7 @@ settings_of_retrievers = st.builds(
     max_per_object=st.none() | st.integers(1, 2),
     max_objects=st.none() | st.integers(1, 4),
     list_cap=st.none() | st.integers(1, 5),
+    is_cut_silently=st.booleans(),
     ttls=st.sampled_from([(0, 0, 0), (0, 0, 0), (60, 0, 0), (0, 60, 0), (0, 0, 60), (60, 60, 60)]),
     way=st.sampled_from(WAYS),
     asynchronous_client=st.booleans(),
@@ -328,7 +374,7 @@ def object_filter(setting: Setting, kind: type[Ranking]) -> CustomObjectFilter:
         return {"filters": metadata_filters(object_ids)}
 
     of_framework = for_langchain if isinstance(setting.way, LangChain) else for_llama_index
-    return CustomObjectFilter(of_framework, setting.max_objects, exact=kind is not Approximate)
+    return CustomObjectFilter(of_framework, setting.max_objects, exact=kind not in UNKNOWN)
 
 
 def passages_of(setting: Setting) -> list[Passage]:
@@ -348,7 +394,8 @@ def answers(
         allow_ttl=allow_ttl,
         deny_ttl=deny_ttl,
         scope_ttl=scope_ttl,
-        list_limit=setting.list_cap,
+        # A server that stops at a deadline cuts its lists off below the limit that it states.
+        list_limit=1000 if setting.is_cut_silently else setting.list_cap,
         clock=lambda: 0.0,
     )
     retriever = setting.way.retriever(
@@ -374,7 +421,10 @@ def answers(
 
 def service_for(setting: Setting, graph: Graph, **fault: Any) -> Service:
     is_asynchronous = setting.way.asynchronous and setting.asynchronous_client
-    return (AsyncService if is_asynchronous else Service)(graph, setting.list_cap, **fault)
+    # Where lists are only a shorter way, checking goes on without them.
+    needs_lists = setting.strategy == "pre_filter"
+    service = AsyncService if is_asynchronous else Service
+    return service(graph, setting.list_cap, needs_lists, **fault)
 
 
 def best_for(user: str, setting: Setting, graph: Graph) -> list[str]:
@@ -405,12 +455,24 @@ def test_what_comes_back_is_allowed_and_what_is_complete_is_the_best(
     for user, found in answers(setting, service, kind, runner):
         assert isinstance(found, Found)
         assert_allowed(user, found, setting, service)
-        assert found.texts == sorted(set(found.texts), key=int)
+        assert len(found.texts) == len(set(found.texts))
         if found.report.complete:
             assert found.texts == best_for(user, setting, graph)
         event(f"complete: {found.report.complete}, found: {bool(found.texts)}")
-        if setting.strategy == "post_filter" or (kind is Exact and setting.list_cap is None):
+        if kind in {Exact, Repeating, Ignoring}:
+            assert found.texts == sorted(found.texts, key=int)
+        if can_be_known(setting, kind):
             assert found.report.complete
+
+
+def can_be_known(setting: Setting, kind: type[Ranking]) -> bool:
+    """Whether a result can be known to be the best: then it is to be called complete."""
+    everything_has_an_id = len(OBJECTS) not in setting.chunks
+    lists_are_whole = setting.list_cap is None and not setting.is_cut_silently
+    nothing_is_kept = setting.ttls == (0, 0, 0)
+    by_checking = setting.strategy == "post_filter" and kind in EXHAUSTIVE
+    by_lists = kind is Exact and lists_are_whole
+    return everything_has_an_id and nothing_is_kept and (by_checking or by_lists)
 
 
 @many

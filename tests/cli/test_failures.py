@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
+import typer
 
 from managed_sync import __version__
+from managed_sync.cli.stopping import StopRequest
 from managed_sync.cli.vector_index import open_index
 from managed_sync.cli.workspace import PipelineName, Workspace
 from managed_sync.errors import ConfigurationError
@@ -98,7 +99,7 @@ class TestTheIndexOfOneProcessAtATime:
         first = open_index(workspace)
         first.__enter__()
 
-        class ClosingTheFirst(threading.Event):
+        class ClosingTheFirst(StopRequest):
             def wait(self, timeout: float | None = None) -> bool:
                 first.__exit__(None, None, None)
                 return False
@@ -114,6 +115,14 @@ class TestTheIndexOfOneProcessAtATime:
             pytest.raises(ConfigurationError, match="in use by another"),
             open_index(workspace, wait=0),
         ):
+            pass
+
+    def test_the_wait_ends_when_told_to_stop(self, tmp_path: Path) -> None:
+        workspace, stop = Workspace(tmp_path), StopRequest()
+        stop.status = 130
+        stop.set()
+
+        with open_index(workspace), pytest.raises(typer.Exit), open_index(workspace, stop=stop):
             pass
 
     def test_a_folder_that_is_none_is_named(self, tmp_path: Path) -> None:

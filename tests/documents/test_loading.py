@@ -354,6 +354,14 @@ class TestTitles:
         assert loader.describe(self.RECORD)["title"] == "R-7"
         assert loader.title(self.RECORD) == "R-7"
 
+    def test_half_a_character_is_in_no_metadata(self) -> None:
+        file = file_record(1, name="a\ud83d.txt", parentId="p\ud800", url="https://x/\ud800")
+
+        described = DocumentLoader(client_of(), processes=0).describe(file)
+
+        assert (described["title"], described["container_id"]) == ("a\ufffd.txt", "folder:p\ufffd")
+        assert str(described["url"]).isprintable()
+
     def test_a_file_without_a_name_has_one_title_everywhere(self) -> None:
         file = SyncedRecord(
             id="7", integration="box", sync_type="files", source_id="/Plans/2026/plan.md"

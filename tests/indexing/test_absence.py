@@ -178,6 +178,21 @@ class TestListings:
 
         assert (report.added, report.unlisted, source.lists) == (5, 0, 2)
 
+    def test_a_dry_run_foretells_what_is_withheld_and_what_stays(self, ledger: Path) -> None:
+        source, target = CountingSource(**texts(40)), Target()
+        run(source, target, ledger)
+        source.unlisted = {"r03"}
+        asked = run(source, target, ledger, dry_run=True)
+        for name in sorted(source.files)[:30]:
+            del source.files[name]
+
+        withheld = run(source, target, ledger, dry_run=True)
+        allowed = run(source, target, ledger, dry_run=True, allow_deletions=True)
+
+        assert (asked.deleted, asked.withheld) == (0, False)
+        assert (withheld.deleted, withheld.withheld) == (30, True)
+        assert (allowed.deleted, allowed.withheld) == (30, False)
+
     def test_one_that_stays_too_short_is_not_called_complete(self, ledger: Path) -> None:
         source, target = CountingSource(**texts(5)), Target()
         source.unlisted = {"r01", "r02"}

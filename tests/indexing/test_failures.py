@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, create_engine, text
 
+from managed_sync.documents import Chunk
 from managed_sync.errors import ForbiddenError, IndexingError
 from managed_sync.indexing import IndexProgress, Ledger, Pipeline
 from managed_sync.indexing.entries import Outcome
 from managed_sync.models import FileContent, MalformedRecord
-from tests.indexing.world import Page, ResumableSource, Source, Target, run, syncing
+from tests.indexing.world import Page, ResumableSource, Source, Target, from_scratch, run, syncing
 
 BOX = Pipeline("p1", "box", "files")
 FILES: dict[str, Any] = {"integration": "box", "sync_type": "files"}
@@ -248,3 +250,39 @@ def test_records_whose_ids_no_database_takes_hold_up_no_other(any_ledger: str) -
 
     assert (report.updated, len(report.failed)) == (1, 2)
     assert run(source, target, any_ledger).failed == ()
+
+
+def test_a_lost_connection_to_the_ledger_is_an_error_and_the_next_run_goes_on(
+    postgres: str, tmp_path: Path
+) -> None:
+    place = f"postgresql+psycopg://postgres@{postgres}/postgres"
+    source, target = Source(a="One.", b="Two."), CuttingTarget(place)
+
+    with pytest.raises(IndexingError, match="cannot be used"):
+        run(source, target, place)
+    report = run(source, target, place)
+
+    assert (report.added + report.updated, report.failed) == (2, ())
+    assert target.contents() == from_scratch(source, tmp_path)
+
+
+class CuttingTarget(Target):
+    """One that ends all connections to the ledger's database when it is first written to."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__()
+        self.server: Engine | None = create_engine(place)
+
+    def upsert(self, chunks: Sequence[Chunk], *, present: Set[str]) -> None:
+        super().upsert(chunks, present=present)
+        if self.server is None:
+            return
+        with self.server.connect() as connection:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+        self.server.dispose()
+        self.server = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -151,6 +151,25 @@ class TestWhatIsKept:
             with pytest.raises(MissingSubjectError):
                 filtered(permission_filter, found)
         assert client.asked == []
+
+
+class Yields(Everything):
+    def _get_relevant_documents(  # type: ignore[override]
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun
+    ) -> Iterator[Document]:
+        yield from self.found
+
+
+def test_behind_a_retriever_that_yields_nothing_is_lost(
+    permission_filter: PermissionFilter,
+) -> None:
+    retriever = ContextualCompressionRetriever(
+        base_retriever=Yields(found=[chunk(3), chunk(4)]),
+        base_compressor=permission_filter.for_subject(USERS[3]),
+    )
+
+    assert texts(retriever.invoke("q")) == ["passage 3.0"]
+    assert texts(asyncio.run(retriever.ainvoke("q"))) == ["passage 3.0"]
 
 
 class TestWhoAsks:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from langchain_core.callbacks import BaseCallbackHandler
+from langchain_classic.retrievers import EnsembleRetriever, MergerRetriever, MultiQueryRetriever
+from langchain_core.callbacks import BaseCallbackHandler, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
-from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
+from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig, RunnableLambda
-from langchain_core.vectorstores import InMemoryVectorStore
+from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 
 from managed_sync import AccessCheck, AccessChecker, acting_as
 from managed_sync.errors import (
     AccessCheckError,
     ConfigurationError,
+    IncompleteRetrievalError,
     InvalidIdentifierError,
     MissingSubjectError,
 )
 from managed_sync.langchain import PermissionAwareRetriever
+from managed_sync.permissions import CustomObjectFilter, Doubt
 
 USERS = [f"user{number}@x.example" for number in range(64)]
 
@@ -154,12 +158,16 @@ class TestWhatComesBack:
 
         assert len(documents) == report.returned == 4
         assert report.withheld > 0
-        assert report.complete
 
-    def test_scores_fall(self, retriever: PermissionAwareRetriever) -> None:
-        scores = [d.metadata["score"] for d in retriever.invoke("q", subject=USERS[3])]
+    def test_scores_come_with_the_report_and_leave_the_metadata_alone(
+        self, retriever: PermissionAwareRetriever
+    ) -> None:
+        documents, report = retriever.retrieve_with_report("q", subject=USERS[3])
 
+        scores = [score for score in report.scores if score is not None]
+        assert len(scores) == len(documents)
         assert scores == sorted(scores, reverse=True)
+        assert all(document.metadata.keys() == {"object_id", "chunk_id"} for document in documents)
 
     def test_passages_without_an_object_id_never_do(self, store: InMemoryVectorStore) -> None:
         class Everything:
@@ -196,6 +204,274 @@ class TestWhatComesBack:
         returned = retriever.invoke("q", config={"callbacks": [recorder]}, subject=USERS[3])
 
         assert recorder.seen == returned
+
+
+class Everything:
+    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
+        return [True] * len(checks)
+
+
+def filled(*documents: Document, embeddings: Embeddings | None = None) -> InMemoryVectorStore:
+    store = InMemoryVectorStore(embeddings or DeterministicFakeEmbedding(size=16))
+    store.add_documents(list(documents))
+    return store
+
+
+def passages(count: int, **metadata: Any) -> list[Document]:
+    return [
+        Document(f"passage {n}", metadata={"object_id": f"file:{n}", **metadata})
+        for n in range(count)
+    ]
+
+
+def over(store: VectorStore, **settings: Any) -> PermissionAwareRetriever:
+    settings = {"checker": AccessChecker(Everything()), "bound_subject": USERS[0], **settings}
+    return PermissionAwareRetriever(vectorstore=store, **settings)
+
+
+class TestMetadataOfAnotherMaker:
+    def test_chunk_ids_that_several_chunks_share_lose_none(self) -> None:
+        store = filled(*passages(6, chunk_id="page-1"))
+
+        assert len(over(store, k=6).invoke("q")) == 6
+
+    def test_a_score_stays_what_it_was(self) -> None:
+        store = filled(*passages(3, score="good"))
+
+        assert [each.metadata["score"] for each in over(store).invoke("q")] == ["good"] * 3
+
+    def test_passages_of_several_questions_can_be_told_apart_by_their_metadata(self) -> None:
+        several = MultiQueryRetriever(
+            retriever=over(filled(*passages(8)), k=3),
+            llm_chain=RunnableLambda(lambda _: ["q", "r", "s"]),
+        )
+
+        found = [document.page_content for document in several.invoke("q")]
+
+        assert len(found) == len(set(found)) > 3
+
+    def test_a_caller_who_changes_it_leaves_the_stores_alone(self) -> None:
+        store = filled(*passages(1))
+        over(store).invoke("q")[0].metadata.clear()
+
+        assert over(store).invoke("q")[0].metadata["object_id"] == "file:0"
+
+
+class Capped(VectorStore):
+    """A store that nobody knows, which gives no more than 50."""
+
+    def __init__(self, inner: VectorStore) -> None:
+        self.inner = inner
+
+    @classmethod
+    def from_texts(cls, *_: Any, **__: Any) -> Capped:
+        raise NotImplementedError
+
+    def similarity_search(self, query: str, k: int = 4, **_: Any) -> list[Document]:
+        return self.inner.similarity_search(query, k=min(k, 50))
+
+
+class CappedWithScores(Capped):
+    def similarity_search_with_score(
+        self, query: str, k: int = 4, **_: Any
+    ) -> list[tuple[Document, float]]:
+        return self.inner.similarity_search_with_score(query, k=min(k, 50))
+
+
+class CappedInMemoryStore(InMemoryVectorStore):
+    """A known store, whose search somebody has changed."""
+
+    def similarity_search_with_score(
+        self, query: str, k: int = 4, **kwargs: Any
+    ) -> list[tuple[Document, float]]:
+        return super().similarity_search_with_score(query, k=min(k, 50), **kwargs)
+
+
+def capped_in_memory(store: InMemoryVectorStore) -> InMemoryVectorStore:
+    capped = CappedInMemoryStore(store.embedding)
+    capped.store = store.store
+    return capped
+
+
+def patched(store: InMemoryVectorStore) -> InMemoryVectorStore:
+    copy = InMemoryVectorStore(store.embedding)
+    copy.store = store.store
+    search: Any = CappedWithScores(store).similarity_search_with_score
+    copy.similarity_search_with_score = search  # type: ignore[method-assign]
+    return copy
+
+
+class TestComplete:
+    @pytest.mark.parametrize("capped", [Capped, CappedWithScores, capped_in_memory, patched])
+    @pytest.mark.parametrize("k", [2, 60])
+    def test_a_store_of_which_nothing_is_known_is_not_taken_at_its_word(
+        self, capped: Callable[[Any], VectorStore], k: int
+    ) -> None:
+        store = filled(*passages(100))
+        retriever = over(capped(store), k=k)
+
+        for found, report in (
+            retriever.retrieve_with_report("q"),
+            asyncio.run(retriever.aretrieve_with_report("q")),
+        ):
+            assert len(found) >= min(k, 50)
+            assert Doubt.APPROXIMATE in report.doubts
+        with pytest.raises(IncompleteRetrievalError, match="not known to be exhaustive"):
+            over(capped(store), k=k, raise_if_incomplete=True).invoke("q")
+
+    def test_unless_somebody_says_that_it_searches_exhaustively(self) -> None:
+        exact = CustomObjectFilter(lambda ids: {"ids": list(ids)}, exact=True)
+        retriever = over(CappedWithScores(filled(*passages(9))), k=4, object_filter=exact)
+
+        assert retriever.retrieve_with_report("q")[1].complete
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda retriever: MergerRetriever(retrievers=[retriever, retriever]),
+            lambda retriever: EnsembleRetriever(retrievers=[retriever], weights=[1]),
+            lambda retriever: ListRetriever(k=3),
+        ],
+        ids=["merger", "ensemble", "with a k"],
+    )
+    def test_nor_is_another_retriever(self, make: Callable[[BaseRetriever], BaseRetriever]) -> None:
+        retriever = PermissionAwareRetriever.from_retriever(
+            make(filled(*passages(9)).as_retriever()), checker=AccessChecker(Everything()), k=3
+        )
+
+        for found, report in (
+            retriever.retrieve_with_report("q", subject=USERS[0]),
+            asyncio.run(retriever.aretrieve_with_report("q", subject=USERS[0])),
+        ):
+            assert len(found) == 3
+            assert report.doubts == (Doubt.APPROXIMATE,)
+
+    def test_passages_without_an_object_id_may_have_been_better(self) -> None:
+        store = filled(Document("q"), *passages(3))
+
+        _, report = over(store, k=4).retrieve_with_report("q")
+
+        assert report.doubts == (Doubt.UNIDENTIFIED,)
+
+    def test_denials_that_were_kept_may_be_out_of_date(self) -> None:
+        readable = {"file:1"}
+
+        class Granting:
+            def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
+                return [check.object in readable for check in checks]
+
+        retriever = over(filled(*passages(9)), checker=AccessChecker(Granting(), deny_ttl=60), k=2)
+        assert retriever.retrieve_with_report("q")[1].complete
+        readable.add("file:2")
+
+        found, report = retriever.retrieve_with_report("q")
+
+        assert len(found) == 1
+        assert report.doubts == (Doubt.KEPT,)
+
+    def test_where_only_a_certain_result_will_do_lists_are_left_alone(self) -> None:
+        class Listing(Everything):
+            def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
+                return [check.object in {"file:500", "file:900"} for check in checks]
+
+            def list_objects(self, subject: str, relation: str) -> list[str]:
+                return ["file:900"]
+
+        store = filled(*passages(1000))
+        certain = over(store, checker=AccessChecker(Listing()), k=2, raise_if_incomplete=True)
+
+        assert {each.page_content for each in certain.invoke("q")} == {"passage 500", "passage 900"}
+
+
+class ListRetriever(BaseRetriever):
+    k: int = 4
+
+    def _get_relevant_documents(
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun
+    ) -> list[Document]:
+        return passages(self.k)
+
+
+class TestOwnFilters:
+    def test_a_filter_of_another_maker_is_only_called_with_ids_of_objects(self) -> None:
+        asked: list[str] = []
+
+        def by_object(object_ids: Sequence[str]) -> dict[str, Any]:
+            asked.extend(object_ids)
+            return {"filter": lambda document: document.metadata["object_id"] in object_ids}
+
+        class OneOnly(Everything):
+            def list_objects(self, subject: str, relation: str) -> list[str]:
+                return ["file:1"]
+
+        retriever = over(
+            filled(*passages(9)),
+            checker=AccessChecker(OneOnly()),
+            strategy="pre_filter",
+            object_filter=CustomObjectFilter(by_object),
+            search_kwargs={"score_threshold": 0.5},
+        )
+
+        assert asked == []
+        assert len(retriever.invoke("q")) == 1
+        assert set(asked) == {"file:1"}
+
+    def test_one_that_takes_the_place_of_the_callers_is_refused_or_not_used(self) -> None:
+        class OneOnly(Everything):
+            def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
+                return [check.object == "file:1" for check in checks]
+
+            def list_objects(self, subject: str, relation: str) -> list[str]:
+                return ["file:1"]
+
+        def retriever(strategy: str) -> PermissionAwareRetriever:
+            return over(
+                filled(*passages(900)),
+                checker=AccessChecker(OneOnly(), list_limit=None),
+                strategy=strategy,
+                object_filter=CustomObjectFilter(lambda ids: {"filter": lambda _: True}),
+                search_kwargs={"filter": lambda document: document.page_content != "passage 2"},
+            )
+
+        with pytest.raises(ConfigurationError, match="both set it"):
+            retriever("pre_filter").invoke("q")
+        assert len(retriever("auto").invoke("q")) == 1
+
+
+class TestDiversity:
+    def test_the_report_counts_what_is_returned(self) -> None:
+        for retriever in (
+            over(filled(*passages(30)), search_type="mmr", k=4),
+            over(filled(*passages(10)), search_type="mmr", k=4, search_kwargs={"fetch_k": None}),
+            over(filled(*passages(5)), search_type="mmr", k=4, search_kwargs={"lambda_mult": None}),
+        ):
+            found, report = retriever.retrieve_with_report("q")
+            again, same = asyncio.run(retriever.aretrieve_with_report("q"))
+
+            assert len(found) == report.returned == len(report.scores) == 4
+            assert report.complete
+            assert (again, same.scores) == (found, report.scores)
+
+    def test_asynchronously_it_embeds_asynchronously(self) -> None:
+        class AsyncOnly(DeterministicFakeEmbedding):
+            def embed_documents(self, texts: list[str]) -> list[list[float]]:
+                raise AssertionError("This would block the event loop.")
+
+            async def aembed_query(self, text: str) -> list[float]:
+                return super().embed_query(text)
+
+            def embed_query(self, text: str) -> list[float]:
+                raise AssertionError("This would block the event loop.")
+
+            async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+                return [super(AsyncOnly, self).embed_query(text) for text in texts]
+
+        store = filled(*passages(30))
+        store.embedding = AsyncOnly(size=16)
+
+        found, _ = asyncio.run(over(store, search_type="mmr", k=4).aretrieve_with_report("q"))
+
+        assert len(found) == 4
 
 
 class TestManyAtOnce:

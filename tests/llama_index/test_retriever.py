@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from llama_index.core import Settings, VectorStoreIndex
+from llama_index.core import Settings, StorageContext, VectorStoreIndex
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.chat_engine import ContextChatEngine
 from llama_index.core.embeddings import MockEmbedding
 from llama_index.core.llms import MockLLM
 from llama_index.core.query_engine import RetrieverQueryEngine
+from llama_index.core.retrievers import QueryFusionRetriever
 from llama_index.core.schema import IndexNode, NodeWithScore, TextNode
+from llama_index.core.vector_stores import SimpleVectorStore
+from llama_index.core.vector_stores.types import BasePydanticVectorStore
+from pydantic import PrivateAttr
 
-from managed_sync import AccessCheck, AccessChecker, acting_as
+from managed_sync import AccessCheck, AccessChecker, RetrievalReport, acting_as
 from managed_sync.errors import (
     AccessCheckError,
     ConfigurationError,
@@ -22,6 +29,7 @@ from managed_sync.errors import (
     MissingSubjectError,
 )
 from managed_sync.llama_index import PermissionAwareRetriever
+from managed_sync.permissions import Doubt
 
 ALICE, BOB, NOBODY = "alice@x.example", "bob@x.example", "nobody@x.example"
 
@@ -82,7 +90,8 @@ def test_each_user_gets_all_that_they_may_read_and_nothing_else(
     assert numbers(retriever.for_subject(BOB).retrieve("q")) == ODD
     nodes, report = retriever.retrieve_with_report("q", subject=NOBODY)
     assert nodes == []
-    assert (report.withheld, report.unidentified, report.complete) == (100, 2, True)
+    assert (report.withheld, report.unidentified) == (100, 2)
+    assert report.doubts == (Doubt.UNIDENTIFIED,)
 
 
 def test_without_a_subject_it_raises(retriever: PermissionAwareRetriever) -> None:
@@ -153,3 +162,166 @@ def test_sizes_below_one_are_refused(index: VectorStoreIndex, size: str) -> None
     sizes: Any = {size: 0}
     with pytest.raises(ConfigurationError, match=size):
         PermissionAwareRetriever(index, checker=AccessChecker(EvenAndOdd()), **sizes)
+
+
+class ByNumber(BaseEmbedding):
+    """Lays node ``n`` the further from the question, the larger ``n`` is; counts the questions."""
+
+    _questions: list[str] = PrivateAttr(default_factory=list)
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        angle = int(text.rsplit(maxsplit=1)[-1]) / 1000
+        return [math.cos(angle), math.sin(angle)]
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        self._questions.append(query)
+        return [1.0, 0.0]
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return self._get_query_embedding(query)
+
+
+class Capped(BasePydanticVectorStore):
+    """A store that nobody knows, which gives no more than 50."""
+
+    stores_text: bool = False
+    inner: Any = None
+
+    @property
+    def client(self) -> None:
+        return None
+
+    def add(self, nodes: Any, **more: Any) -> list[str]:
+        added: list[str] = self.inner.add(nodes, **more)
+        return added
+
+    def delete(self, ref_doc_id: str, **_: Any) -> None: ...
+
+    def query(self, query: Any, **more: Any) -> Any:
+        query.similarity_top_k = min(query.similarity_top_k, 50)
+        return self.inner.query(query, **more)
+
+
+class CappedSimpleStore(SimpleVectorStore):
+    """A known store, whose search somebody has changed."""
+
+    def query(self, query: Any, **more: Any) -> Any:
+        query.similarity_top_k = min(query.similarity_top_k, 50)
+        return super().query(query, **more)
+
+
+def index_over(store: BasePydanticVectorStore | None = None, count: int = 100) -> VectorStoreIndex:
+    nodes = [
+        TextNode(
+            id_=f"c{n}",
+            text=f"passage {n}",
+            metadata={"object_id": f"file:{n}"},
+            excluded_embed_metadata_keys=["object_id"],
+        )
+        for n in range(count)
+    ]
+    context = StorageContext.from_defaults(vector_store=store or SimpleVectorStore())
+    return VectorStoreIndex(nodes, storage_context=context, embed_model=ByNumber())
+
+
+def outcomes(
+    retriever: PermissionAwareRetriever,
+) -> list[tuple[list[NodeWithScore], RetrievalReport]]:
+    """What Alice gets, synchronously and asynchronously."""
+    return [
+        retriever.retrieve_with_report("q", subject=ALICE),
+        asyncio.run(retriever.aretrieve_with_report("q", subject=ALICE)),
+    ]
+
+
+class TestComplete:
+    checker = AccessChecker(EvenAndOdd())
+
+    def test_of_a_known_index_it_is_and_scores_come_with_the_report(self) -> None:
+        for found, report in outcomes(PermissionAwareRetriever(index_over(), checker=self.checker)):
+            assert numbers(found) == EVEN[:6]
+            assert report.complete
+            assert report.scores == tuple(scored.score for scored in found)
+
+    @pytest.mark.parametrize("k", [2, 60])
+    @pytest.mark.parametrize(
+        "store", [lambda: Capped(inner=SimpleVectorStore()), CappedSimpleStore]
+    )
+    def test_a_store_of_which_nothing_is_known_is_not_taken_at_its_word(
+        self, store: Callable[[], BasePydanticVectorStore], k: int
+    ) -> None:
+        retriever = PermissionAwareRetriever(index_over(store()), checker=self.checker, k=k)
+
+        for found, report in outcomes(retriever):
+            assert numbers(found) == EVEN[: min(k, 25)]
+            assert report.doubts == (Doubt.APPROXIMATE,)
+
+    def test_a_fusion_of_retrievers_does_not_ask_its_parts_for_more(self) -> None:
+        parts: list[BaseRetriever] = [index_over().as_retriever(similarity_top_k=3)] * 2
+        fusion = QueryFusionRetriever(parts, similarity_top_k=9, num_queries=1, use_async=False)
+
+        for found, report in outcomes(
+            PermissionAwareRetriever.from_retriever(fusion, checker=self.checker)
+        ):
+            assert numbers(found) == [0, 2]
+            assert report.doubts == (Doubt.APPROXIMATE,)
+
+    def test_the_retriever_of_a_known_index_does(self) -> None:
+        own = index_over().as_retriever(similarity_top_k=9)
+
+        for found, report in outcomes(
+            PermissionAwareRetriever.from_retriever(own, checker=self.checker)
+        ):
+            assert numbers(found) == EVEN[:9]
+            assert report.complete
+
+
+def test_a_question_is_embedded_once() -> None:
+    index = index_over(count=900)
+    embedding: Any = index._embed_model
+    retriever = PermissionAwareRetriever(
+        index, checker=AccessChecker(EvenAndOdd()), k=100, overfetch=1
+    )
+
+    (_, one), (_, other) = outcomes(retriever)
+
+    assert min(one.rounds, other.rounds) > 1
+    assert len(embedding._questions) == 2
+
+
+class TestDiversity:
+    """MMR chooses among what the user may read."""
+
+    @pytest.mark.parametrize("wrapped", [False, True])
+    def test_what_is_withheld_has_no_influence(self, wrapped: bool) -> None:
+        mmr: Any = {
+            "vector_store_query_mode": "mmr",
+            "vector_store_kwargs": {"mmr_threshold": 0.3},
+        }
+        checker = AccessChecker(EvenAndOdd())
+        texts = []
+        for withheld in ([], [1, 3, 5, 7, 9]):
+            index = VectorStoreIndex(
+                [
+                    TextNode(
+                        text=f"passage {n * 40}",
+                        metadata={"object_id": f"file:{n}"},
+                        excluded_embed_metadata_keys=["object_id"],
+                    )
+                    for n in [0, 2, 4, 6, 8, 10, *withheld]
+                ],
+                embed_model=ByNumber(),
+            )
+            retriever = (
+                PermissionAwareRetriever.from_retriever(
+                    index.as_retriever(similarity_top_k=3, **mmr), checker=checker
+                )
+                if wrapped
+                else PermissionAwareRetriever(index, checker=checker, k=3, **mmr)
+            )
+            for found, report in outcomes(retriever):
+                texts.append([scored.node.get_content() for scored in found])
+                assert len(found) == report.returned == len(report.scores) == 3
+
+        assert texts == [texts[0]] * 4
+        assert texts[0] != ["passage 0", "passage 80", "passage 160"]

@@ -68,7 +68,9 @@ def test_what_names_another_project_is_not_returned_and_not_asked_about(strategy
     service = OfNorth(["ticket:1", "ticket:2"])
     other = document(5, "ticket:2", project_id="south")
     found, report = retriever(
-        [NORTH, SOUTH, other], AccessChecker(service), strategy=strategy
+        [NORTH, SOUTH, other],
+        AccessChecker(service, list_limit=None),
+        strategy=strategy,
     ).retrieve_with_report("q")
 
     assert [one.id for one in found] == ["c1"]
@@ -110,7 +112,10 @@ def test_the_best_are_found_among_many_of_others(strategy: Strategy) -> None:
     own = [document(n, f"ticket:{n % 40}", project_id="north") for n in range(1_000, 1_012)]
     service = OfNorth([f"ticket:{n}" for n in range(40)])
     found, report = retriever(
-        [*others, *own], AccessChecker(service), strategy=strategy, k=8
+        [*others, *own],
+        AccessChecker(service, list_limit=None),
+        strategy=strategy,
+        k=8,
     ).retrieve_with_report("q")
 
     assert len(found) == 8

@@ -339,6 +339,24 @@ class TestProtection:
         assert folder.readers("/People/pay.md") == ["hr@x.example"]
         assert folder.readers("/HR/new.md") == ["hr@x.example"]
 
+    def test_a_protected_folder_that_reappears_is_protected(
+        self, folder: Folder, tmp_path: Path
+    ) -> None:
+        folder.sync()
+        (folder.files / "HR").rename(tmp_path / "trash")
+        with pytest.raises(PermissionsFileError, match="remove the entry"):
+            folder.sync()
+        (tmp_path / "trash").rename(folder.files / "HR")
+        folder.sync()
+        assert folder.readers("/HR/pay.md") == ["hr@x.example"]
+
+    def test_what_is_moved_into_a_protected_folder_is_closed(self, folder: Folder) -> None:
+        folder.sync()
+        folder.rename("lunch.md", "HR/lunch.md")
+        folder.sync()
+        assert folder.readers("/lunch.md") == []
+        assert folder.readers("/HR/lunch.md") == ["hr@x.example"]
+
     def test_a_protected_folder_inside_one_that_cannot_be_read_stops_the_sync(
         self, folder: Folder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -505,6 +523,21 @@ class TestLines:
 
 
 class TestGoneMount:
+    def test_an_empty_folder_where_a_mount_was_changes_nothing(
+        self, folder: Folder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(file_tree, "_is_mount", lambda path: path.name == "zz")
+            folder.sync()
+        (folder.files / "zz").rename(tmp_path / "zz")
+        (folder.files / "zz").mkdir()
+        with pytest.raises(SourceError, match="/zz is empty and no mount any more"):
+            folder.sync()
+        assert "/zz/last.md" in folder.published()
+        (folder.files / "zz").rmdir()
+        folder.sync()
+        assert "/zz/last.md" not in folder.published()
+
     def test_an_empty_folder_in_place_of_the_files_changes_nothing(
         self, folder: Folder, tmp_path: Path
     ) -> None:

@@ -130,5 +130,5 @@ def _summary(client: ManagedSyncClient, report: RetrievalReport) -> str:
         f"in {report.check_seconds * 1000:.0f} ms."
     )
     if not report.complete:
-        summary += " The search ended at its limit: there may be more."
+        summary += f" There may be better ones: {'; '.join(report.doubts)}."
     return summary

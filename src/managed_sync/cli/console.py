@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.segment import Segment
 from rich.table import Table
 
+from managed_sync.cli.stopping import StopRequest
 from managed_sync.client import ManagedSyncClient
 from managed_sync.logs import printable
 from managed_sync.models import SyncStatus
@@ -70,19 +71,25 @@ def progress_display() -> Iterator[Progress]:
 
 
 def wait_for_sync(
-    progress: Progress, client: ManagedSyncClient, integration: str, sync_type: str
+    progress: Progress,
+    client: ManagedSyncClient,
+    integration: str,
+    sync_type: str,
+    stop: StopRequest | None = None,
 ) -> SyncStatus:
-    """Waits for a pipeline behind a progress bar.
+    """Waits for a pipeline behind a progress bar, unless told to stop.
 
     Raises:
         SyncFailedError: The sync failed.
     """
     task = progress.add_task(f"{integration} {sync_type}", total=None, unit="records")
-    status = client.wait_until_idle(
-        integration,
-        sync_type,
-        on_progress=lambda status: progress.update(task, completed=status.record_count),
-    )
+
+    def note(status: SyncStatus) -> None:
+        progress.update(task, completed=status.record_count)
+        if stop is not None:
+            stop.raise_if_set()
+
+    status = client.wait_until_idle(integration, sync_type, on_progress=note)
     progress.update(task, completed=status.record_count, total=status.record_count)
     return status
 

@@ -96,6 +96,13 @@ def print_plans(reports: Mapping[PipelineName, IndexReport]) -> None:
             output.print(f"… and {more:,} more")
     for pipeline, report in reports.items():
         _print_doubts(pipeline, report)
+        if report.withheld:
+            output.print(
+                f"{pipeline}: a run would withhold these deletions, since they are more than seems "
+                f"right; it deletes them with --allow-deletions.",
+                markup=False,
+                soft_wrap=True,
+            )
     output.print("Nothing was changed.")
 
 

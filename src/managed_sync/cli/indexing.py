@@ -241,7 +241,7 @@ def _run_once(
     pipelines = chosen_pipelines(place, *chosen)
     errors: dict[PipelineName, Exception] = {}
     if place.is_local:
-        errors |= _sync_the_folder(client, pipelines)
+        errors |= _sync_the_folder(client, pipelines, stop)
     withheld: list[DeletionsWithheldError] = []
     reports = index_pipelines(
         place,
@@ -277,7 +277,7 @@ def _run_once(
 
 
 def _sync_the_folder(
-    client: ManagedSyncClient, pipelines: list[PipelineName]
+    client: ManagedSyncClient, pipelines: list[PipelineName], stop: StopRequest
 ) -> dict[PipelineName, Exception]:
     """Lets the embedded server read its folder, so that an edit is indexed by one command.
 
@@ -294,7 +294,7 @@ def _sync_the_folder(
             if name in errors:
                 continue
             try:
-                wait_for_sync(progress, client, *name)
+                wait_for_sync(progress, client, *name, stop)
             except SyncFailedError as error:
                 errors[name] = error
     return errors

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import typer
+
 __all__ = ["StopRequest", "stop_on_signal"]
 
 
@@ -19,6 +21,15 @@ class StopRequest(threading.Event):
     """
 
     status = 0
+
+    def raise_if_set(self) -> None:
+        """Ends the command with its status, from a wait that nothing else would end.
+
+        Raises:
+            Exit: It was told to stop.
+        """
+        if self.is_set():
+            raise typer.Exit(self.status)
 
 
 @contextmanager

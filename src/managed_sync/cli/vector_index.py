@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from managed_sync.cli.stopping import StopRequest
 from managed_sync.cli.workspace import Workspace
 from managed_sync.embedding import BUNDLED_DIMENSIONS
 from managed_sync.errors import ConfigurationError, MissingExtraError
@@ -36,7 +36,7 @@ def open_index(
     workspace: Workspace,
     *,
     wait: float = LONGEST_WAIT,
-    stop: threading.Event | None = None,
+    stop: StopRequest | None = None,
 ) -> Iterator[QdrantVectorStore]:
     """The index as a LangChain vector store; it is made if it is not there.
 
@@ -58,7 +58,7 @@ def open_index(
 
     from managed_sync.langchain import BundledEmbeddings
 
-    client = _opened(workspace.index_folder, wait, stop or threading.Event())
+    client = _opened(workspace.index_folder, wait, stop or StopRequest())
     try:
         if not client.collection_exists(_COLLECTION):
             client.create_collection(
@@ -69,7 +69,7 @@ def open_index(
         client.close()
 
 
-def _opened(folder: Path, wait: float, stop: threading.Event) -> QdrantClient:
+def _opened(folder: Path, wait: float, stop: StopRequest) -> QdrantClient:
     """The index, as soon as no other process has it open."""
     from qdrant_client import QdrantClient
 
@@ -84,7 +84,9 @@ def _opened(folder: Path, wait: float, stop: threading.Event) -> QdrantClient:
         except (OSError, ValueError) as error:
             raise _unusable(folder, error) from None
         left = deadline - time.monotonic()
-        if left <= 0 or stop.wait(min(_POLL_SECONDS, left)):
+        stop.wait(max(0.0, min(_POLL_SECONDS, left)))
+        stop.raise_if_set()
+        if left <= 0:
             raise ConfigurationError(
                 f"The index {folder} is in use by another process, and still was after "
                 f"{wait:.0f} s; wait until that has ended, or work in another --workspace."

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from managed_sync.cli.stopping import StopRequest
 from managed_sync.client import ManagedSyncClient
 from managed_sync.errors import ApiError, ConfigurationError, StateInUseError
 from managed_sync.private_files import private_folder, write_private
@@ -110,7 +110,7 @@ class Workspace:
 
     @contextmanager
     def connect(
-        self, *, is_shared: bool = False, stop: threading.Event | None = None
+        self, *, is_shared: bool = False, stop: StopRequest | None = None
     ) -> Iterator[ManagedSyncClient]:
         """A client of the API that the environment names, or of the embedded server.
 
@@ -131,11 +131,11 @@ class Workspace:
                 yield client
             return
         with ExitStack() as stack:
-            base_url, signing_key = self._reach_server(stack, stop or threading.Event(), is_shared)
+            base_url, signing_key = self._reach_server(stack, stop or StopRequest(), is_shared)
             yield stack.enter_context(_local_client(base_url, signing_key))
 
     def _reach_server(
-        self, stack: ExitStack, stop: threading.Event, is_shared: bool
+        self, stack: ExitStack, stop: StopRequest, is_shared: bool
     ) -> tuple[str, str]:
         """Where the server is that runs, or that runs as long as the stack; and its key."""
         deadline = time.monotonic() + _LONGEST_WAIT
@@ -148,8 +148,10 @@ class Workspace:
                 stack.enter_context(server)
             except StateInUseError:
                 left = deadline - time.monotonic()
-                if left <= 0 or stop.wait(min(_POLL_SECONDS, left)):
+                if left <= 0:
                     raise
+                stop.wait(min(_POLL_SECONDS, left))
+                stop.raise_if_set()
                 continue
             if is_shared:
                 stack.enter_context(self.announce(server.base_url))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, and_, bindparam, func, literal, null, select
 
+from managed_sync.documents.record_metadata import title as title_of
 from managed_sync.indexing.entries import Standing, State
 from managed_sync.indexing.ledger import PipelineLedger
 from managed_sync.indexing.selection import Selection
@@ -19,7 +20,7 @@ from managed_sync.indexing.tables import listed, records, staging_metadata
 from managed_sync.indexing.versions import Version, may_differ_unseen
 from managed_sync.models import SyncedRecord
 
-__all__ = ["Listing", "ListingCounts", "Missing"]
+__all__ = ["Listing", "ListingCounts", "Missing", "title_of"]
 
 _ROWS_AT_ONCE = 500
 

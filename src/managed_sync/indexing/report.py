@@ -107,6 +107,8 @@ class IndexReport:
             deletions were not looked for.
         dry_run: Whether it only looked. Then the counts say what a run would do, and ``updated``
             counts records that may have changed.
+        withheld: With ``dry_run``, whether a run would withhold the deletions, since they are more
+            than seems right.
         changes: With ``dry_run``, the first thousand of what it would do.
     """
 
@@ -125,4 +127,5 @@ class IndexReport:
     complete: bool = True
     changes_only: bool = False
     dry_run: bool = False
+    withheld: bool = False
     changes: tuple[PlannedChange, ...] = ()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import NamedTuple, Protocol
 
-from managed_sync.documents import Chunk, LoadFailure, SourceDocument, record_metadata
+from managed_sync.documents import Chunk, LoadFailure, SourceDocument
 from managed_sync.errors import (
     AnotherUserError,
     ApiError,
@@ -23,7 +23,7 @@ from managed_sync.indexing.changes import Work
 from managed_sync.indexing.entries import Entry, SetAside
 from managed_sync.indexing.feed import Feed
 from managed_sync.indexing.ledger import PipelineLedger
-from managed_sync.indexing.listing import Listing, Missing
+from managed_sync.indexing.listing import Listing, Missing, title_of
 from managed_sync.indexing.persistent_target import PersistentTarget, Stopped
 from managed_sync.indexing.progress import ProgressMeter
 from managed_sync.indexing.report import IndexProgress, IndexReport, PlannedChange
@@ -183,7 +183,7 @@ class Run:
             again: Records that would be, though they did not change.
         """
         with Listing(self._ledger, self._version, anew=anew, again=again) as listing:
-            self._list_everything(listing, guard)
+            withheld = self._list_everything(listing, guard)
             if again is not None:
                 again.raise_if_unused(str(self._ledger.pipeline))
             counts = listing.counts()
@@ -212,6 +212,7 @@ class Run:
                 seconds=self._meter.seconds,
                 complete=not self._unlisted,
                 dry_run=True,
+                withheld=withheld,
                 changes=tuple(islice(planned, _MOST_PLANNED_CHANGES)),
             )
 
@@ -337,7 +338,7 @@ class Run:
     def _title(self, record: SyncedRecord) -> str:
         """What its document will be called, as far as the loader says so."""
         title = getattr(self._loader, "title", None)
-        return str(title(record)) if callable(title) else record_metadata.title(record)
+        return str(title(record)) if callable(title) else title_of(record)
 
     def _report(
         self, listing: Listing, *, complete: bool = True, changes_only: bool = False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 from langchain_core.callbacks import (
@@ -18,7 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, 
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.configured_subject import configured_subject, is_certain
-from managed_sync.langchain.searching import RetrieverSearch, StoreSearch, diverse, scored
+from managed_sync.langchain.searching import (
+    RetrieverSearch,
+    StoreQuestion,
+    StoreSearch,
+    document_of,
+)
 from managed_sync.langchain.tool import as_tool
 from managed_sync.permissions.arguments import check_count
 from managed_sync.permissions.binding import Bindable, NotPickled
@@ -26,8 +32,9 @@ from managed_sync.permissions.checker import AccessChecker
 from managed_sync.permissions.drivers import acarry_out, carry_out
 from managed_sync.permissions.object_filter import ObjectFilter
 from managed_sync.permissions.planning import Planning
+from managed_sync.permissions.ranking import Hit
 from managed_sync.permissions.report import RetrievalReport
-from managed_sync.permissions.steps import Outcome, Strategy, Wanted
+from managed_sync.permissions.steps import Strategy, Wanted
 from managed_sync.permissions.subject import UNSET, Unset, resolve_bound_subject
 
 __all__ = ["PermissionAwareRetriever"]
@@ -66,9 +73,9 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
             not know.
         max_per_object: Passages of one object at most.
         overfetch: The first search asks for ``k`` times this many hits.
-        max_candidates: No search asks for more hits than this; a result that may not be the best
-            for this reason has ``complete=False`` in its report.
-        raise_if_incomplete: Whether such a result raises ``IncompleteRetrievalError`` instead.
+        max_candidates: No search asks for more hits than this.
+        raise_if_incomplete: Whether a result that is not known to be the best, one with
+            ``complete=False`` in its report, raises ``IncompleteRetrievalError``.
 
     Examples:
         ```python
@@ -130,7 +137,6 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
             wanted=self._wanted(self.k),
             object_filter=self._search.object_filter,
             can_filter=self._search.can_filter,
-            chunk_count=self._search.chunk_count,
             raise_if_incomplete=self.raise_if_incomplete,
             store=self._search.name,
         )
@@ -142,8 +148,8 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         """Makes any retriever permission-aware.
 
         A vector store's own retriever gives its store and settings. Another one is asked for more
-        where it has a ``k``. Where it has not, it is asked once, and a result of fewer than ``k``
-        passages is reported as not complete.
+        where it has a ``k``, and once where it has not. How it searches is not known, so its
+        results are never reported as complete.
 
         Callbacks and tracing do not see its search, nor other retrievers that it calls. What it
         does past them is its own affair: handlers that are bound to a part of it, as by
@@ -296,33 +302,40 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     def _retrieve(
         self, query: str, subject: str, k: int | None
     ) -> tuple[list[Document], RetrievalReport]:
-        wanted = self._number(k)
+        wanted, question = self._number(k), self._search.asked(query)
         outcome = carry_out(
             self._planning.plan(subject, self._wanted(wanted)),
             subject=subject,
             checker=self.checker,
-            search=lambda step: self._search.run(query, step),
+            searcher=question,
         )
-        return self._documents(query, outcome, wanted)
+        hits, report = self._planning.judged(outcome)
+        if self.search_type == "mmr" and isinstance(question, StoreQuestion):
+            hits = question.diverse(hits, wanted, self._lambda_mult())
+        return _documents(hits, report)
 
     async def _aretrieve(
         self, query: str, subject: str, k: int | None
     ) -> tuple[list[Document], RetrievalReport]:
-        wanted = self._number(k)
+        wanted, question = self._number(k), self._search.asked(query)
         outcome = await acarry_out(
             self._planning.plan(subject, self._wanted(wanted)),
             subject=subject,
             checker=self.checker,
-            search=lambda step: self._search.arun(query, step),
+            searcher=question,
         )
-        return self._documents(query, outcome, wanted)
+        hits, report = self._planning.judged(outcome)
+        if self.search_type == "mmr" and isinstance(question, StoreQuestion):
+            hits = await question.adiverse(hits, wanted, self._lambda_mult())
+        return _documents(hits, report)
 
     def _number(self, k: int | None) -> int:
         return check_count("k", self.k if k is None else k, at_most=self.max_candidates)
 
     def _wanted(self, k: int) -> Wanted:
         # Diversity needs something to choose from, all of which the user may read.
-        enough = max(k, self.search_kwargs.get("fetch_k", 20)) if self.search_type == "mmr" else k
+        fetch_k = self.search_kwargs.get("fetch_k") or 20
+        enough = max(k, fetch_k) if self.search_type == "mmr" else k
         return Wanted(
             enough,
             overfetch=self.overfetch,
@@ -331,17 +344,14 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
             widens=self._search.widens,
         )
 
-    def _documents(
-        self, query: str, outcome: Outcome, k: int
-    ) -> tuple[list[Document], RetrievalReport]:
-        hits, report = self._planning.judged(outcome)
-        documents = [scored(hit) for hit in hits]
-        if self.search_type == "mmr" and self.vectorstore is not None:
-            documents = diverse(
-                query,
-                documents,
-                k=k,
-                embeddings=self.vectorstore.embeddings,
-                lambda_mult=self.search_kwargs.get("lambda_mult", 0.5),
-            )
-        return documents, report
+    def _lambda_mult(self) -> float:
+        given = self.search_kwargs.get("lambda_mult")
+        return 0.5 if given is None else float(given)
+
+
+def _documents(
+    hits: Sequence[Hit], report: RetrievalReport
+) -> tuple[list[Document], RetrievalReport]:
+    """The documents, and the report with what is said of just these."""
+    scores = tuple(hit.score for hit in hits)
+    return [document_of(hit) for hit in hits], replace(report, returned=len(hits), scores=scores)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self, get_args
 
@@ -19,8 +20,9 @@ from managed_sync.permissions.checker import AccessChecker
 from managed_sync.permissions.drivers import acarry_out, carry_out
 from managed_sync.permissions.object_filter import ObjectFilter
 from managed_sync.permissions.planning import Planning
+from managed_sync.permissions.ranking import Hit
 from managed_sync.permissions.report import RetrievalReport
-from managed_sync.permissions.steps import Outcome, Strategy, Wanted
+from managed_sync.permissions.steps import Strategy, Wanted
 from managed_sync.permissions.subject import UNSET, Unset, bound_to, resolve_bound_subject
 
 __all__ = ["PermissionAwareRetriever"]
@@ -44,8 +46,8 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
     Args:
         source: An index, or any other retriever, whose nodes carry ``object_id`` in their
             metadata. A node without one is never returned. A retriever is asked for more where it
-            has a ``similarity_top_k``; where it has not, it is asked once, and a result of fewer
-            than ``k`` nodes is reported as not complete.
+            has a ``similarity_top_k``, and once where it has not; only results of a vector index's
+            own retriever can be complete.
         checker: Decides who may read what.
         k: Nodes wanted.
         strategy: ``"post_filter"`` searches, checks what was found, and looks further until there
@@ -56,9 +58,9 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
             not know.
         max_per_object: Nodes of one object at most.
         overfetch: The first search asks for ``k`` times this many hits.
-        max_candidates: No search asks for more hits than this; a result that may not be the best
-            for this reason has ``complete=False`` in its report.
-        raise_if_incomplete: Whether such a result raises ``IncompleteRetrievalError`` instead.
+        max_candidates: No search asks for more hits than this.
+        raise_if_incomplete: Whether a result that is not known to be the best, one with
+            ``complete=False`` in its report, raises ``IncompleteRetrievalError``.
         bound_subject: The only subject to retrieve for; ``for_subject`` sets it.
         retriever_kwargs: Passed on to ``index.as_retriever``.
 
@@ -116,7 +118,6 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
             ),
             object_filter=self._search.object_filter,
             can_filter=self._search.can_filter,
-            chunk_count=self._search.chunk_count,
             raise_if_incomplete=raise_if_incomplete,
             store=self._search.name,
         )
@@ -178,13 +179,15 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         """
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
+        wanted, question = self._wanted(k), self._search.asked(bundle)
         outcome = carry_out(
-            self._planning.plan(resolved, self._wanted(k)),
+            self._planning.plan(resolved, self._to_choose_from(wanted)),
             subject=resolved,
             checker=self._checker,
-            search=lambda step: self._search.run(bundle, step),
+            searcher=question,
         )
-        return self._nodes(outcome)
+        hits, report = self._planning.judged(outcome)
+        return _nodes(question.diverse(hits, wanted.k), report)
 
     async def aretrieve_with_report(
         self, query: str | QueryBundle, *, subject: str | Unset = UNSET, k: int | None = None
@@ -192,13 +195,15 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         """Like ``retrieve_with_report``, without blocking the event loop."""
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
+        wanted, question = self._wanted(k), self._search.asked(bundle)
         outcome = await acarry_out(
-            self._planning.plan(resolved, self._wanted(k)),
+            self._planning.plan(resolved, self._to_choose_from(wanted)),
             subject=resolved,
             checker=self._checker,
-            search=lambda step: self._search.arun(bundle, step),
+            searcher=question,
         )
-        return self._nodes(outcome)
+        hits, report = self._planning.judged(outcome)
+        return _nodes(await question.adiverse(hits, wanted.k), report)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return self.retrieve_with_report(query_bundle)[0]
@@ -223,9 +228,17 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
             return usual
         return replace(usual, k=check_count("k", k, at_most=usual.max_candidates))
 
-    def _nodes(self, outcome: Outcome) -> tuple[list[NodeWithScore], RetrievalReport]:
-        hits, report = self._planning.judged(outcome)
-        return [hit.passage for hit in hits], report
+    def _to_choose_from(self, wanted: Wanted) -> Wanted:
+        diversity = self._search.diversity
+        return wanted if diversity is None else replace(wanted, k=diversity.candidates(wanted.k))
+
+
+def _nodes(
+    hits: Sequence[Hit], report: RetrievalReport
+) -> tuple[list[NodeWithScore], RetrievalReport]:
+    """The nodes, and the report with what is said of just these."""
+    scores = tuple(hit.score for hit in hits)
+    return [hit.passage for hit in hits], replace(report, returned=len(hits), scores=scores)
 
 
 def _check_parts(source: object, checker: object, strategy: str) -> None:

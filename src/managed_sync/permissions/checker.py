@@ -77,9 +77,10 @@ class AccessChecker:
         cache_size: Decisions kept at most, the ones used last; and, for kept lists, the ids in all
             of them together.
         scope_ttl: Seconds for which a subject's list of objects may be used again.
-        list_limit: The length at which the server cuts lists off, as servers do without saying so;
-            ``None`` if it never does. By default what the client says of its API, and a thousand if
-            it says nothing.
+        list_limit: The length at which the server cuts lists off, as servers do without saying so.
+            ``None`` states that it never does, at a deadline neither, so that a list is taken for
+            all that a subject may read. By default what the client says of its API, and a thousand
+            if it says nothing.
         on_decision: Called with each decision before the caller sees it, from the caller's thread,
             as to write an audit log. An error in it is raised to the caller, who gets no decision.
         clock: Seconds that only ever grow.
@@ -165,6 +166,11 @@ class AccessChecker:
     def boundary(self) -> ProjectBoundary:
         """Returns what tells this project's chunks from those of others, for one retrieval."""
         return ProjectBoundary(self._project_id, is_strict=self._is_strict)
+
+    @property
+    def lists_are_proven(self) -> bool:
+        """Whether a list that was just made is known to lack nothing; see ``list_limit``."""
+        return self._questions.list_limit is None
 
     @property
     def can_list(self) -> bool:

@@ -100,10 +100,14 @@ class Experience:
 
     Attributes:
         hits_per_object: How many of the best hits an object had, when it was last seen.
+        object_count: About how many objects the store holds, once it was asked.
+        is_small: Whether it holds few chunks.
     """
 
     def __init__(self, capacity: int = 10_000) -> None:
         self.hits_per_object = 1.0
+        self.object_count: int | None = None
+        self.is_small = False
         self._subjects: OrderedDict[str, SubjectExperience] = OrderedDict()
         self._capacity = capacity
         self._lock = threading.Lock()

@@ -45,8 +45,9 @@ class CustomObjectFilter:
     Args:
         search_kwargs: From object ids to keyword arguments of the store's search.
         max_objects: How many object ids fit into one search; ``None``: any number.
-        exact: Whether the store filters first and then searches exhaustively. If in doubt, leave
-            it: a result that is short is then not taken for complete.
+        exact: Whether the store filters first and then searches exhaustively, and searches
+            exhaustively without the filter too. If in doubt, leave it: no result is then called
+            complete.
 
     Examples:
         >>> by_object = CustomObjectFilter(lambda ids: {"expr": f"object_id in {list(ids)}"})

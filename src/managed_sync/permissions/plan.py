@@ -8,16 +8,20 @@ What this module promises:
 - A hit is returned only if a check in this plan allowed its object; being on a list is not enough.
 - No object is checked twice in one plan.
 - Allowed hits keep the store's order; none among those seen is left out for a worse one.
-- A list that may be cut off, or that lacks what a check allowed, is never taken for the whole.
-- A result of fewer than ``k`` passages is complete, or says that it is not.
+- A result is called complete only if the search is known to be exhaustive, or brought everything
+  that the store holds, and nothing that could be readable was passed over. A list never proves
+  that, unless the server is known to give whole lists and gave it for this question.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
+from dataclasses import replace
 from typing import Any
 
+from managed_sync.errors import AccessCheckError, ConfigurationError
+from managed_sync.logs import get_logger
 from managed_sync.permissions.checker import ListedObjects
 from managed_sync.permissions.costs import (
     Experience,
@@ -27,11 +31,15 @@ from managed_sync.permissions.costs import (
 )
 from managed_sync.permissions.list_search import search_among
 from managed_sync.permissions.object_filter import ObjectFilter
-from managed_sync.permissions.progress import Progress
-from managed_sync.permissions.ranking import Hit
+from managed_sync.permissions.progress import Progress, Sight
+from managed_sync.permissions.ranking import Hit, distinct, is_continued
+from managed_sync.permissions.report import Doubt
 from managed_sync.permissions.steps import (
+    Inspect,
     ListObjects,
+    Outcome,
     Plan,
+    Reach,
     Search,
     Step,
     Strategy,
@@ -40,14 +48,14 @@ from managed_sync.permissions.steps import (
 
 __all__ = ["retrieval_plan"]
 
+logger = get_logger(__name__)
+
 
 def retrieval_plan(
     strategy: Strategy,
     wanted: Wanted,
     *,
     object_filter: ObjectFilter | None = None,
-    object_count: int | None = None,
-    chunk_count: Callable[[], int | None] = lambda: None,
     experience: Experience | None = None,
     subject: str = "",
     kept_list: ListedObjects | None = None,
@@ -61,21 +69,11 @@ def retrieval_plan(
             what it sees says that looking further would cost more.
         wanted: What to bring.
         object_filter: What the store's own filter can do; without one only ``post_filter`` works.
-        object_count: About how many objects the store holds, if known; it only steers costs.
-        chunk_count: Asks how many chunks the store holds, to tell whether a search that brought
-            fewer hits than it asked for has seen them all.
         experience: What earlier questions showed, and this one will add to; it only steers costs.
         subject: Whose experience this is.
         kept_list: The subject's list, if it was kept from an earlier question.
     """
-    retrieval = _Retrieval(
-        wanted,
-        object_filter,
-        object_count=object_count,
-        chunk_count=chunk_count,
-        experience=experience or Experience(),
-        subject=subject,
-    )
+    retrieval = _Retrieval(wanted, object_filter, experience or Experience(), subject)
     if strategy == "post_filter" or object_filter is None:
         return retrieval.post_filter()
     if strategy == "pre_filter":
@@ -92,6 +90,10 @@ _WORTH_OF_A_KNOWN_LIST = 8.0
 # Beside a list that may be cut off, the store's own ranking is checked too, by this share of the
 # list's length, for what the list may lack.
 _EFFORT_BESIDE_A_LIST = 0.4
+# A guess for stores that know how many chunks they hold; it only steers costs.
+_CHUNKS_PER_OBJECT = 8
+# A store of so few chunks is looked through to its end, where a list would leave a doubt.
+_FEW_CHUNKS = 1_000
 
 
 class _Retrieval(Progress):
@@ -101,70 +103,94 @@ class _Retrieval(Progress):
         self,
         wanted: Wanted,
         object_filter: ObjectFilter | None,
-        *,
-        object_count: int | None,
-        chunk_count: Callable[[], int | None],
         experience: Experience,
         subject: str,
     ) -> None:
         super().__init__(wanted)
         self._filter = object_filter
-        self._object_count = object_count
-        self._chunk_count = chunk_count
         self._experience = experience
         self._past = experience.of(subject)
 
     def post_filter(self) -> Plan:
         yield from self._look_first()
         yield from self._look_further()
-        return self.outcome()
+        return (yield from self._conclude())
 
     def pre_filter(self) -> Plan:
         listed = yield ListObjects()
         self._take_list(listed)
-        yield from search_among(self, listed.object_ids, self._filter)
-        self.doubtful = not listed.whole or self.filter_ignored
+        if not (yield from search_among(self, listed.object_ids, self._filter)):
+            raise ConfigurationError(
+                "strategy='pre_filter' needs the store's filter, but object_filter and the "
+                "retriever's own arguments both set it. Combine them in one CustomObjectFilter, or "
+                "use another strategy."
+            )
+        if not listed.proven:
+            self.doubts.add(Doubt.LIST)
+        if self.filter_ignored:
+            self.doubts.add(Doubt.FILTER)
         return self.outcome()
 
     def auto(self, kept_list: ListedObjects | None) -> Plan:
-        if kept_list is not None and self._past.share is not None and self._past.share < _MUCH:
+        little_is_allowed = self._past.share is not None and self._past.share < _MUCH
+        if kept_list is not None and little_is_allowed and not self.wanted.certain:
             self.listed = len(kept_list.object_ids)
             yield from self._continue_with(kept_list)
-            return self.outcome()
+            return (yield from self._conclude())
         yield from self._look_first()
+        may_list = True
         while not self.finished():
-            if self._is_list_cheaper():
-                listed = yield ListObjects()
-                self._take_list(listed)
-                yield from self._continue_with(listed)
-                break
-            further = further_checks(self.sample(), self.wanted.k, self.round_trips)
-            yield from self._check_further(further)
-        if self.stopped_short and self.listed is None:
+            if may_list and (yield from self._is_list_cheaper()):
+                may_list = False
+                yield from self._try_list()
+            else:
+                further = further_checks(self.sample(), self.wanted.k, self.round_trips)
+                yield from self._check_further(further)
+        if may_list and self.sight.exhausted and not self.sight.everything:
             # Where the store's search does not reach, its filter may.
-            listed = yield ListObjects()
-            self._take_list(listed)
-            yield from self._continue_with(listed)
-        return self.outcome()
+            yield from self._try_list()
+        return (yield from self._conclude())
 
-    def _is_list_cheaper(self) -> bool:
-        sample, k = self.sample(), self.wanted.k
+    def _is_list_cheaper(self) -> Generator[Step, Any, bool]:
+        if self._experience.object_count is None:
+            reach: Reach = yield Inspect(count=True)
+            if reach.chunks is not None:
+                self._experience.object_count = max(1, reach.chunks // _CHUNKS_PER_OBJECT)
+                self._experience.is_small = reach.chunks <= _FEW_CHUNKS
+        if self._experience.is_small and not self.wanted.trusts_lists:
+            return False
+        sample, k, object_count = self.sample(), self.wanted.k, self._experience.object_count
         known_size = self._past.list_size
-        if known_size is None and is_uncertain(sample, k, self._object_count):
+        if known_size is None and is_uncertain(sample, k, object_count):
             # Both could turn out cheaper. Only the list is sure to be the last step, and tells how
             # long it is for the next time.
             return True
         # An estimate from nothing seen may be far off, and what a known list costs is sure.
         is_sure = known_size is not None and not sample.allowed
         worth = _WORTH_OF_A_KNOWN_LIST if is_sure else 1.0
-        listing = list_cost(sample, known_size, self._object_count)
+        listing = list_cost(sample, known_size, object_count)
         return listing + k < worth * further_checks(sample, k, self.round_trips)
+
+    def _try_list(self) -> Generator[Step, Any, None]:
+        """Searches among the subject's list; without one, checking goes on."""
+        try:
+            listed = yield ListObjects()
+        except AccessCheckError as error:
+            logger.warning(
+                "Listing readable objects failed, so hits are checked instead: %s", error
+            )
+            self.round_trips += 1
+            # The next question is not to wait for the same failure.
+            self._past.list_size = self._experience.object_count or len(self.decisions)
+            return
+        self._take_list(listed)
+        yield from self._continue_with(listed)
 
     def _continue_with(self, listed: ListedObjects) -> Generator[Step, Any, None]:
         """Searches among a list, as far as the list and the store's filter can be trusted."""
         allowed = {object_id for object_id, allowed in self.decisions.items() if allowed}
-        if not allowed <= listed.object_ids:
-            # The list lacks what a check allowed, so it lacks more than that.
+        if not allowed <= listed.object_ids or (self.wanted.certain and not listed.proven):
+            # A list that lacks what a check allowed lacks more than that.
             yield from self._look_further()
             return
         beside: tuple[str, ...] = ()
@@ -175,19 +201,30 @@ class _Retrieval(Progress):
             )
             yield from self._widen(count)
             beside = self.undecided()[:count]
-        unfiltered = (self.ranking, self.limit, self.exhausted, self.stopped_short)
-        yield from search_among(self, listed.object_ids, self._filter, beside)
-        if listed.whole and not self.filter_ignored and self.finished():
+        unfiltered, doubts = self.sight, set(self.doubts)
+        is_searched = yield from search_among(self, listed.object_ids, self._filter, beside)
+        if is_searched and listed.whole and not self.filter_ignored and self.finished():
+            if not listed.proven:
+                self.doubts.add(Doubt.LIST)
             return
-        filtered = self.allowed_in_sight()
-        self.ranking, self.limit, self.exhausted, self.stopped_short = unfiltered
-        if listed.whole or len(self.merged(self.settled(), filtered)) < self.wanted.k:
+        filtered = self.allowed_in_sight() if is_searched else []
+        listed_doubts = self.doubts
+        self.sight, self.doubts = unfiltered, doubts
+        if listed.whole or self._count_with(filtered) < self.wanted.k:
             self.strategy = "post_filter"
             yield from self._look_further()
+        strategy, self.strategy = self.strategy, "post_filter"
+        yield from self._inspect()
+        if self.is_certain():
+            return
         # What the filtered search found is allowed, but where the store's own ranking was not seen
         # far enough, something that the list lacks could be better.
-        self.doubtful = not self.is_certain()
-        self.set_ranking(self.merged(self.allowed_in_sight(), filtered))
+        self.strategy = strategy
+        self.doubts |= listed_doubts | {Doubt.LIST}
+        self.see_merged(self.allowed_in_sight(), filtered)
+
+    def _count_with(self, filtered: Sequence[Hit]) -> int:
+        return len(distinct([*self.settled(), *filtered]))
 
     # Looking at the store's own ranking
 
@@ -197,7 +234,7 @@ class _Retrieval(Progress):
         width = 1.0 if much_is_allowed else self._experience.hits_per_object
         yield from self._search(math.ceil(objects * min(width, _WIDEST_FIRST_LOOK)))
         in_sight = len(self.undecided())
-        if self._past.share is None and in_sight < objects / 2 and not self.exhausted:
+        if self._past.share is None and in_sight < objects / 2 and not self.sight.exhausted:
             # A few objects are too small a sample to tell how far to look.
             yield from self._search(objects * min(objects // max(in_sight, 1), _WIDEST_FIRST_LOOK))
         yield from self.check(self.undecided()[:objects])
@@ -216,33 +253,41 @@ class _Retrieval(Progress):
 
     def _widen(self, count: int) -> Generator[Step, Any, None]:
         """Searches so far that ``count`` objects without a decision are in sight."""
-        if len(self.undecided()) >= count or self.exhausted:
+        if len(self.undecided()) >= count or self.sight.exhausted:
             return
         objects = len(self.decisions) + count
         needed = math.ceil(1.25 * self.hits_per_object() * objects)
         first_look = self.wanted.k * self.wanted.overfetch
-        yield from self._search(max(needed, 2 * self.limit, first_look))
+        yield from self._search(max(needed, 2 * self.sight.limit, first_look))
 
     def _search(self, limit: int) -> Generator[Step, Any, None]:
-        self.limit = min(limit, self.wanted.max_candidates)
-        found: Sequence[Hit] = yield Search(self.limit)
+        limit = min(limit, self.wanted.max_candidates)
+        found: Sequence[Hit] = yield Search(limit)
         self.searches += 1
-        self.learn_direction(found)
-        self.exhausted = len(found) < self.limit or not self.wanted.widens
-        self.stopped_short = self.exhausted and not self._has_seen_all(found)
-        self.set_ranking(found)
+        self.scores.learn(found)
+        hits = distinct(found)
+        if not is_continued(self.sight.hits, hits):
+            self.doubts.add(Doubt.UNSTEADY)
+        is_short = len(found) < limit
+        self.see(Sight(hits, limit, exhausted=is_short or not self.wanted.widens))
+        if is_short:
+            yield from self._inspect(count=True)
 
-    def _has_seen_all(self, found: Sequence[Hit]) -> bool:
-        """Whether a search that brought fewer hits than it asked for has seen all there are.
+    def _inspect(self, *, count: bool = False) -> Generator[Step, Any, None]:
+        """Finds out whether what is in sight is in exact order, and whether it is everything."""
+        sight = self.sight
+        if sight.exact or sight.everything:
+            return
+        reach: Reach = yield Inspect(count=count)
+        counted = reach.chunks is not None and len(sight.hits) >= reach.chunks
+        everything = counted or (reach.exhaustive and sight.exhausted and self.wanted.widens)
+        self.see(replace(sight, exact=reach.exhaustive, everything=everything))
 
-        An approximate search may stop long before.
-        """
-        if not self.wanted.widens:
-            return False
-        if self._filter is None or self._filter.exact:
-            return True
-        count = self._chunk_count()
-        return count is not None and len(found) >= count
+    def _conclude(self) -> Generator[Step, Any, Outcome]:
+        if self.strategy == "post_filter" and self.has_enough():
+            # Only now does it matter whether the order of these is the exact one.
+            yield from self._inspect()
+        return self.outcome()
 
     def _take_list(self, listed: Any) -> None:
         self.round_trips += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 
 from managed_sync.errors import ConfigurationError, IncompleteRetrievalError
 from managed_sync.logs import get_logger
@@ -10,14 +10,12 @@ from managed_sync.permissions.checker import AccessChecker
 from managed_sync.permissions.costs import Experience
 from managed_sync.permissions.object_filter import ObjectFilter
 from managed_sync.permissions.plan import retrieval_plan
+from managed_sync.permissions.report import Doubt
 from managed_sync.permissions.steps import Outcome, Plan, Strategy, Wanted
 
 __all__ = ["Planning"]
 
 logger = get_logger(__name__)
-
-# A guess for stores that know how many chunks they hold; it only steers costs.
-_CHUNKS_PER_OBJECT = 8
 
 
 class Planning:
@@ -29,7 +27,6 @@ class Planning:
         wanted: What each retrieval is to bring.
         object_filter: The store's own filter, if it is known.
         can_filter: Whether that filter can be used.
-        chunk_count: Asks the store how many chunks it holds, if it can say.
         raise_if_incomplete: Whether a result that may not be the best one raises.
         store: The store's name, for warnings.
 
@@ -45,7 +42,6 @@ class Planning:
         wanted: Wanted,
         object_filter: ObjectFilter | None,
         can_filter: bool,
-        chunk_count: Callable[[], int | None],
         raise_if_incomplete: bool,
         store: str,
     ) -> None:
@@ -57,31 +53,31 @@ class Planning:
                 f"object_filter=CustomObjectFilter(...), or use another strategy."
             )
         self._checker = checker
-        # The filter still tells whether a search that comes back short has seen everything.
-        self._strategy: Strategy = strategy if usable else "post_filter"
+        # Where only a certain result will do, lists that may lack something are not asked for.
+        is_of_use = usable and (checker.lists_are_proven or not raise_if_incomplete)
+        self._strategy: Strategy = (
+            "post_filter" if strategy == "auto" and not is_of_use else strategy
+        )
         self.wanted = wanted
         self._object_filter = object_filter
-        self._chunk_count = chunk_count
         self._raise_if_incomplete = raise_if_incomplete
         self._store = store
         self._experience = Experience()
-        self._object_count: int | None = None
-        self._warned = False
+        self._said: set[tuple[Doubt, ...]] = set()
 
     def plan(self, subject: str, wanted: Wanted | None = None) -> Plan:
         """A plan for one question of a subject."""
-        auto = self._strategy == "auto"
-        if auto and self._object_count is None and (chunks := self._chunk_count()) is not None:
-            self._object_count = max(1, chunks // _CHUNKS_PER_OBJECT)
         return retrieval_plan(
             self._strategy,
-            wanted or self.wanted,
+            replace(
+                wanted or self.wanted,
+                trusts_lists=self._checker.lists_are_proven,
+                certain=self._raise_if_incomplete,
+            ),
             object_filter=self._object_filter,
-            object_count=self._object_count,
-            chunk_count=self._chunk_count,
             experience=self._experience,
             subject=subject,
-            kept_list=self._checker.kept_list(subject) if auto else None,
+            kept_list=self._checker.kept_list(subject) if self._strategy == "auto" else None,
         )
 
     def judged(self, outcome: Outcome) -> Outcome:
@@ -91,20 +87,28 @@ class Planning:
             IncompleteRetrievalError: It may not be the best result, and that is to raise.
         """
         _, report = outcome
-        if report.filter_ignored and not self._warned:
-            self._warned = True
-            logger.warning(
+        if report.filter_ignored:
+            self._warn_once(
+                (Doubt.FILTER,),
                 "%s returned chunks that its filter on object ids should have kept out; they were "
                 "not used. Pass an object_filter that fits it, or strategy='post_filter'.",
                 self._store,
             )
         if not report.complete:
-            logger.warning(
-                "The search in %s may have missed passages: it returned %d after looking at %d.",
+            self._warn_once(
+                report.doubts,
+                "The search in %s may have missed passages: %s. It returned %d after looking at "
+                "%d. Later results with the same doubts are not logged.",
                 self._store,
+                "; ".join(report.doubts),
                 report.returned,
                 report.candidates,
             )
             if self._raise_if_incomplete:
                 raise IncompleteRetrievalError(report)
         return outcome
+
+    def _warn_once(self, doubts: tuple[Doubt, ...], message: str, *details: object) -> None:
+        if doubts not in self._said:
+            self._said.add(doubts)
+            logger.warning(message, *details)

@@ -3,117 +3,119 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from managed_sync.permissions.costs import Sample
-from managed_sync.permissions.ranking import Hit, direction, distinct, merged
-from managed_sync.permissions.report import RetrievalReport
+from managed_sync.permissions.questions import Decision
+from managed_sync.permissions.ranking import Hit, Scores, distinct
+from managed_sync.permissions.report import Doubt, RetrievalReport
 from managed_sync.permissions.steps import Check, Outcome, Step, Strategy, Wanted
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "Sight"]
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the latest search, or several together, brought.
+
+    Attributes:
+        hits: Distinct hits, best first.
+        limit: How many hits were asked for.
+        exhausted: Whether a wider search would bring no more.
+        exact: Whether the order is known to be the exact one.
+        everything: Whether these are known to be all hits that there are.
+    """
+
+    hits: Sequence[Hit] = ()
+    limit: int = 0
+    exhausted: bool = False
+    exact: bool = False
+    everything: bool = False
+
+
+@dataclass
 class Progress:
     """The ranking that is in sight, the decisions on it, and how far the search has come.
 
-    Args:
-        wanted: What the retrieval is to bring.
-
     Attributes:
+        wanted: What the retrieval is to bring.
         strategy: What the latest search was part of.
-        ranking: The hits in sight that say which object they came from, best first.
+        sight: What is in sight.
         decisions: Which of the objects that were checked may be read.
-        limit: How many hits the latest search asked for.
-        exhausted: Whether a wider search would bring no more.
-        stopped_short: Whether the store holds more, though no wider search would bring it.
+        scores: What the store's scores tell.
         searches: How many there were.
         round_trips: To the permission service.
         listed: How long the list of what may be read is, where one was used.
         filter_ignored: Whether the store brought what its filter rules out.
-        doubtful: Whether a better result may have been missed.
-        higher_is_better: What the store's scores mean, as far as they showed it.
+        doubts: Reasons, found on the way, for which a better result may have been missed.
     """
 
-    def __init__(self, wanted: Wanted) -> None:
-        self.wanted = wanted
-        self.strategy: Strategy = "post_filter"
-        self.ranking: list[Hit] = []
-        self.decisions: dict[str, bool] = {}
-        self.limit = 0
-        self.exhausted = False
-        self.searches = 0
-        self.round_trips = 0
-        self.listed: int | None = None
-        self.stopped_short = False
-        self.filter_ignored = False
-        self.doubtful = False
-        self.higher_is_better: bool | None = None
-        self._unidentified = 0
-        self._foreign = 0
-        self._seen: set[tuple[str, str]] = set()
+    wanted: Wanted
+    strategy: Strategy = "post_filter"
+    sight: Sight = field(default_factory=Sight)
+    decisions: dict[str, bool] = field(default_factory=dict)
+    scores: Scores = field(default_factory=Scores)
+    searches: int = 0
+    round_trips: int = 0
+    listed: int | None = None
+    filter_ignored: bool = False
+    doubts: set[Doubt] = field(default_factory=set)
+    _kept_denials: set[str] = field(default_factory=set)
+    _seen: dict[Hashable, str | None] = field(default_factory=dict)
+    _foreign: set[Hashable] = field(default_factory=set)
 
-    def learn_direction(self, found: Sequence[Hit]) -> None:
-        """Takes from the scores of a search which of them are better."""
-        if self.higher_is_better is None:
-            self.higher_is_better = direction(found)
+    def see(self, sight: Sight) -> None:
+        """Takes this to be what is in sight, in place of what was."""
+        self.sight = sight
+        self._seen |= {hit.identities[0]: hit.object_id for hit in sight.hits if not hit.is_foreign}
+        self._foreign |= {hit.identities[0] for hit in sight.hits if hit.is_foreign}
 
-    def merged(self, *rankings: Sequence[Hit]) -> list[Hit]:
-        """One ranking out of several."""
-        return merged(rankings, higher_is_better=self.higher_is_better)
-
-    def set_ranking(self, found: Sequence[Hit]) -> None:
-        """Takes these hits, in place of others, to be what is in sight."""
-        own = [hit for hit in found if not hit.is_foreign]
-        self._foreign = max(self._foreign, len(found) - len(own))
-        hits = distinct(own)
-        self._unidentified = max(self._unidentified, sum(not hit.object_id for hit in hits))
-        self.ranking = [hit for hit in hits if hit.object_id]
-        self._seen |= {
-            (hit.object_id or "", hit.chunk_id or str(id(hit.passage))) for hit in self.ranking
-        }
+    def see_merged(self, *rankings: Sequence[Hit]) -> None:
+        """Adds hits of other rankings to what is in sight."""
+        hits = distinct(self.scores.merged(rankings))
+        self.see(Sight(hits, self.sight.limit, self.sight.exhausted))
 
     def check(self, object_ids: tuple[str, ...]) -> Generator[Step, Any, None]:
         """Checks these objects, none of which was checked before."""
         if object_ids:
-            allowed: set[str] = yield Check(object_ids)
+            decisions: Iterable[Decision] = yield Check(object_ids)
             self.round_trips += 1
-            self.decisions |= {object_id: object_id in allowed for object_id in object_ids}
+            self.decisions |= dict.fromkeys(object_ids, False)
+            for decision in decisions:
+                # An answer that is not exactly true allows nothing.
+                self.decisions[decision.object_id] = decision.allowed is True
+                if decision.from_cache and not decision.allowed:
+                    self._kept_denials.add(decision.object_id)
 
     def allowed_in_sight(self) -> list[Hit]:
         """The hits in sight whose objects were allowed, settled or not."""
-        return [hit for hit in self.ranking if self.decisions.get(hit.object_id or "")]
+        return [hit for hit in self.sight.hits if self._is_allowed(hit)]
 
     def undecided(self) -> tuple[str, ...]:
         """Objects in sight that were not checked, best first."""
-        objects = dict.fromkeys(hit.object_id for hit in self.ranking if hit.object_id)
+        objects = dict.fromkeys(hit.own_object for hit in self.sight.hits if hit.own_object)
         return tuple(object_id for object_id in objects if object_id not in self.decisions)
 
     def settled(self) -> list[Hit]:
         """The allowed hits that no undecided hit goes before, ``k`` at most."""
-        allowed: list[Hit] = []
-        taken: Counter[str] = Counter()
-        for hit in self.ranking:
-            decision = self.decisions.get(hit.object_id or "")
-            if decision is None or len(allowed) == self.wanted.k:
-                break
-            if decision and taken[hit.object_id or ""] != self.wanted.max_per_object:
-                taken[hit.object_id or ""] += 1
-                allowed.append(hit)
-        return allowed
+        return self._settle()[0]
+
+    def has_enough(self) -> bool:
+        """Whether ``k`` hits are settled."""
+        return len(self.settled()) >= self.wanted.k
 
     def finished(self) -> bool:
         """Whether there are enough hits, or no more to be had."""
-        if len(self.settled()) >= self.wanted.k:
+        if self.has_enough():
             return True
-        at_the_end = self.exhausted or self.limit >= self.wanted.max_candidates
+        at_the_end = self.sight.exhausted or self.sight.limit >= self.wanted.max_candidates
         return at_the_end and not self.undecided()
 
     def is_certain(self) -> bool:
-        """Whether what is settled is the best there is, and not only what could be seen."""
-        if len(self.settled()) >= self.wanted.k:
-            return True
-        return self.exhausted and not self.stopped_short and not self.undecided()
+        """Whether what is settled is known to be the best of the hits that there are."""
+        return not self._doubts_of_sight()
 
     def sample(self) -> Sample:
         """What was seen, for estimates."""
@@ -127,15 +129,18 @@ class Progress:
 
     def hits_per_object(self) -> float:
         """How many of the hits in sight came from one object, on average."""
-        objects = {hit.object_id for hit in self.ranking}
-        return len(self.ranking) / max(len(objects), 1)
+        objects = [hit.own_object for hit in self.sight.hits if hit.own_object]
+        return len(objects) / max(len(set(objects)), 1)
 
     def outcome(self) -> Outcome:
         """The result, and a report that the driver completes."""
         found = self.settled()
         decided = [
-            self.decisions[object_id] for object_id, _ in self._seen if object_id in self.decisions
+            self.decisions[object_id]
+            for object_id in self._seen.values()
+            if object_id in self.decisions
         ]
+        doubts = self.doubts | self._doubts_of_sight()
         return tuple(found), RetrievalReport(
             strategy=self.strategy,
             rounds=self.searches,
@@ -145,8 +150,49 @@ class Progress:
             listed=self.listed,
             returned=len(found),
             withheld=decided.count(False),
-            unidentified=self._unidentified,
-            foreign=self._foreign,
-            complete=self.is_certain() and not self.doubtful,
+            unidentified=list(self._seen.values()).count(None),
+            foreign=len(self._foreign),
+            complete=not doubts,
+            doubts=tuple(doubt for doubt in Doubt if doubt in doubts),
             filter_ignored=self.filter_ignored,
+            scores=tuple(hit.score for hit in found),
         )
+
+    def _doubts_of_sight(self) -> set[Doubt]:
+        doubts: set[Doubt] = set()
+        settled, passed = self._settle()
+        sight, is_short = self.sight, len(settled) < self.wanted.k
+        at_bound = sight.limit >= self.wanted.max_candidates and not sight.exhausted
+        if is_short and (at_bound or self.undecided()):
+            doubts.add(Doubt.BOUND)
+        elif not (sight.everything or (sight.exact and not is_short)):
+            doubts.add(Doubt.APPROXIMATE)
+        # A search among some objects passes over what it leaves out.
+        among_all = self.strategy == "post_filter"
+        own = [hit.object_id for hit in passed if not hit.is_foreign]
+        objects = own if among_all else list(self._seen.values())
+        if None in objects:
+            doubts.add(Doubt.UNIDENTIFIED)
+        if not self._kept_denials.isdisjoint(objects if among_all else self.decisions):
+            doubts.add(Doubt.KEPT)
+        return doubts
+
+    def _settle(self) -> tuple[list[Hit], Sequence[Hit]]:
+        """The settled hits, and all hits that were passed on the way to the last of them."""
+        allowed: list[Hit] = []
+        taken: Counter[str] = Counter()
+        for place, hit in enumerate(self.sight.hits):
+            if len(allowed) == self.wanted.k:
+                return allowed, self.sight.hits[:place]
+            if hit.own_object is None:
+                continue
+            decision = self.decisions.get(hit.own_object)
+            if decision is None:
+                return allowed, self.sight.hits[:place]
+            if decision and taken[hit.own_object] != self.wanted.max_per_object:
+                taken[hit.own_object] += 1
+                allowed.append(hit)
+        return allowed, self.sight.hits
+
+    def _is_allowed(self, hit: Hit) -> bool:
+        return hit.own_object is not None and self.decisions.get(hit.own_object, False)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -28,7 +28,14 @@ from managed_sync.identifiers import normalize_subject
 from managed_sync.models import AccessCheck
 from managed_sync.permissions.decision_cache import DecisionCache, ExpiringCache
 
-__all__ = ["Call", "Decision", "ListedObjects", "Questions", "Shared"]
+__all__ = [
+    "Call",
+    "Decision",
+    "ListedObjects",
+    "Questions",
+    "Shared",
+    "can_be_asked_about",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +60,13 @@ class ListedObjects:
     Attributes:
         whole: ``False`` when the list may have been cut off at the server's limit. ``True`` is no
             proof: a server that stops at a deadline does not say so.
+        proven: Whether nothing can be missing: the server never cuts lists off, which
+            ``list_limit=None`` states, and the list was made for this question.
     """
 
     object_ids: frozenset[str]
     whole: bool
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +116,7 @@ class Questions:
         self._decisions = decisions
         self._scopes = scopes
         self._scope_ttl = scope_ttl
-        self._list_limit = list_limit
+        self.list_limit = list_limit
         self._on_decision = on_decision
         self._clock = clock
 
@@ -131,7 +141,7 @@ class Questions:
     def list_objects(self, subject: str) -> Generator[Shared, ListedObjects, ListedObjects]:
         """Question: which objects may the subject read?"""
         name = normalize_subject(subject)
-        kept = self._scopes.find(name)
+        kept = self.kept_list(name)
         if kept is not None:
             return kept
         with _failing_closed():
@@ -139,8 +149,12 @@ class Questions:
         return listed
 
     def kept_list(self, subject: str) -> ListedObjects | None:
-        """The list that ``list_objects`` would answer with unasked."""
-        return self._scopes.find(normalize_subject(subject))
+        """The list that ``list_objects`` would answer with unasked.
+
+        It is not proven: the subject may have been given more since it was made.
+        """
+        kept = self._scopes.find(normalize_subject(subject))
+        return None if kept is None else replace(kept, proven=False)
 
     def _check(
         self, name: str, object_ids: Sequence[str]
@@ -162,18 +176,18 @@ class Questions:
         return decided | self._as_decisions(name, allowed, from_cache=False)
 
     def _list(self, name: str) -> Generator[Call, Any, ListedObjects]:
-        kept = self._scopes.find(name)
+        kept = self.kept_list(name)
         if kept is not None:
             return kept
         asked_at = self._clock()
         with _failing_closed():
             object_ids = _object_ids((yield Call("list_objects", (name, self.relation))))
         cut = (
-            self._list_limit is not None
-            and len(object_ids) >= self._list_limit
-            and len(object_ids) % self._list_limit == 0
+            self.list_limit is not None
+            and len(object_ids) >= self.list_limit
+            and len(object_ids) % self.list_limit == 0
         )
-        listed = ListedObjects(frozenset(object_ids), whole=not cut)
+        listed = ListedObjects(frozenset(object_ids), whole=not cut, proven=self.list_limit is None)
         weight = max(1, len(object_ids))
         self._scopes.keep(name, listed, since=asked_at, lifetime=self._scope_ttl, weight=weight)
         return listed
@@ -195,10 +209,11 @@ def _distinct(object_ids: Iterable[str]) -> tuple[str, ...]:
     """The ids that can be asked about; what is not one has no decision and so is not allowed."""
     if isinstance(object_ids, str):
         raise InvalidIdentifierError(f"Pass a list of object ids, [{object_ids!r}], not one.")
-    return tuple(dict.fromkeys(filter(_can_be_asked_about, object_ids)))
+    return tuple(dict.fromkeys(filter(can_be_asked_about, object_ids)))
 
 
-def _can_be_asked_about(object_id: Any) -> bool:
+def can_be_asked_about(object_id: Any) -> bool:
+    """Returns whether a value found in a store can be the id of an object."""
     if not isinstance(object_id, str) or not object_id:
         return False
     try:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
-__all__ = ["RetrievalReport"]
+__all__ = ["Doubt", "RetrievalReport"]
+
+
+class Doubt(StrEnum):
+    """A reason for which a result may not be the best one."""
+
+    BOUND = "the search ended at max_candidates"
+    APPROXIMATE = "the search is not known to be exhaustive"
+    UNSTEADY = "a wider search contradicted a narrower one"
+    SCORES = "the scores of several searches cannot be compared"
+    LIST = "the list of readable objects may lack some"
+    KEPT = "denials were kept from an earlier question"
+    FILTER = "the store ignored its filter on object ids"
+    UNIDENTIFIED = "passages without a usable object_id cannot be checked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +36,15 @@ class RetrievalReport:
         listed: How many objects the subject's list held; ``None`` if it was not asked for.
         returned: Passages returned.
         withheld: Hits among the candidates that the subject may not read.
-        unidentified: Hits without an object id; they cannot be checked, so they are never
+        unidentified: Hits without a usable object id; they cannot be checked, so they are never
             returned.
         foreign: Hits of other projects that share the store; they are neither checked nor
             returned.
-        complete: Whether the result is the best there is: ``k`` passages were found, or the
-            store held no more. ``False`` when the search ended at ``max_candidates``, when the
-            list may have been cut off, or when the store filters only after it has searched.
+        complete: Whether the result is known to be the best there is: the search is known to be
+            exhaustive or brought everything the store holds, and nothing readable can be missing.
+        doubts: The reasons why it is not known; empty if ``complete``.
+        scores: The store's score of each passage returned, in their order; ``None`` where it gave
+            none. Some stores measure similarity, others distance.
         filter_ignored: Whether the store brought hits that its filter should have kept out.
         subject: For whom it was.
         search_seconds: Time spent in the store.
@@ -52,3 +68,5 @@ class RetrievalReport:
     cache_hits: int = 0
     search_seconds: float = 0.0
     check_seconds: float = 0.0
+    doubts: tuple[Doubt, ...] = ()
+    scores: tuple[float | None, ...] = field(default=(), repr=False)

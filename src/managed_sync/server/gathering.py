@@ -12,8 +12,7 @@ Guarantees:
 from __future__ import annotations
 
 import json
-import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -23,9 +22,9 @@ from managed_sync.server.openings import Readers
 from managed_sync.server.relations.grants import GrantCompiler
 from managed_sync.server.relations.schema import PUBLIC
 from managed_sync.server.scope import container_id, record_id
+from managed_sync.server.sighting import Sighting, something_moved
 from managed_sync.server.sources.folder import FolderSource, MovingError
 from managed_sync.server.sources.listing import (
-    LAST_CHANGE,
     KnownContent,
     Listing,
     Seen,
@@ -65,14 +64,12 @@ class Gathering:
         self.warnings = SyncWarnings()
         self._source = source
         self._staging = staging
-        self._known = known
+        self._sighting = Sighting(known)
         self._sync_type = pipeline.name.sync_type
         self._has_containers = source.has_containers(pipeline.name)
         self._root = container_id(pipeline.scope, pipeline.name)
-        self._versions: dict[str, str] = {}
         self._objects: dict[str, str] = {}
         self._links: dict[str, str] = {}
-        self._unreadable: set[str] = set()
         self._seen: Seen = {}
 
     def stage_records(
@@ -96,16 +93,15 @@ class Gathering:
             found = [item for item in batch if isinstance(item, SourceItem)]
             self._staging.add_records(self.pipeline, [self._row(item) for item in found])
             for item in found:
-                self._versions[item.source_id] = item.version or ""
                 if item.link_to is not None:
                     self._links[item.source_id] = item.link_to
                 if item.version is not None and item.digest is not None:
                     contents[item.source_id] = KnownContent(item.version, item.digest)
             for place in batch:
+                self._sighting.note(place)
                 if isinstance(place, Unreadable):
-                    self._unreadable.add(place.source_id)
                     self._staging.keep_records(self.pipeline, place.source_id)
-            progress(len(self._versions))
+            progress(len(self._sighting))
         self._seen = listing.seen
         self._require_some_of_what_was()
 
@@ -123,8 +119,7 @@ class Gathering:
         again = self._source.look_again(self.pipeline.name, self._seen, keep_going)
         if again == self._seen:
             return
-        is_missing = not self._known.keys() <= self._objects.keys()
-        if strict or is_missing or self._has_moves(again):
+        if strict or self._sighting.lacks_anything() or something_moved(self._seen, again):
             raise MovingError(
                 f"The source of {self.pipeline.name} was changed during each attempt to list it. "
                 "Sync when it is quieter."
@@ -143,7 +138,7 @@ class Gathering:
         missing = [
             source_id
             for source_id, entry in entries.items()
-            if not entry.inherit and not self._is_found(source_id, entry)
+            if not entry.inherit and not self._sighting.shows(source_id, entry)
         ]
         if self._has_containers:
             self._require_protected(entries, missing)
@@ -189,9 +184,12 @@ class Gathering:
         Args:
             all_of_them: Whether those that were not moved are wanted, too.
         """
-        places = {new: (self._known[old].object, self._objects[new]) for old, new in self._moves()}
+        known = self._sighting.known
+        places = {
+            new: (known[old].object, self._objects[new]) for old, new in self._sighting.moves()
+        }
         if all_of_them:
-            for source_id, item in self._known.items():
+            for source_id, item in known.items():
                 if source_id in self._objects:
                     places.setdefault(source_id, (item.object, self._objects[source_id]))
         return {
@@ -202,7 +200,7 @@ class Gathering:
 
     def has_newcomers(self) -> bool:
         """Whether something is listed that the last sync did not have."""
-        return not self._versions.keys() <= self._known.keys()
+        return bool(self._sighting.newcomers())
 
     def _require_some_of_what_was(self) -> None:
         """Makes sure that an empty source is not one that is about to be filled, or a lost mount.
@@ -210,27 +208,32 @@ class Gathering:
         Raises:
             SourceError: Nothing is there, and nothing says that this is meant.
         """
-        if len(self._known) <= 1 or self._versions.keys() - {"/"} or self._unreadable:
+        kept = f"The {len(self._sighting.known):,} records are kept. If they are gone,"
+        for place in self._sighting.lost_mounts():
+            raise SourceError(
+                f"The folder {place} is empty and no mount any more. Mount it again. {kept} remove "
+                "the folder."
+            )
+        if not self._sighting.is_empty():
             return
-        if self._has_containers and self._known["/"].version not in {None, self._versions["/"]}:
+        if self._has_containers and self._sighting.has_another_root():
             raise SourceError(
                 f"The folder of {self.pipeline.name} is empty and another one than before: is a "
-                f"mount missing? The {len(self._known):,} records are kept. If they are gone, put "
-                "a file into the folder, or delete the pipeline."
+                f"mount missing? {kept} put a file into the folder, or delete the pipeline."
             )
         if self._source.is_without_bytes(self.pipeline.name):
             raise SourceError(
                 f"The file of {self.pipeline.name} is empty, as when it is about to be written. "
-                f"The {len(self._known):,} records are kept. If they are gone, write an empty "
-                "line into it."
+                f"{kept} write an empty line into it."
             )
 
     def _keep_closed(self, entries: Mapping[str, Entry]) -> list[str]:
         """Closes what is new, and leaves closed what is, as one of them may be the missing one."""
+        before = self._sighting.known
         closed = [
             source_id
-            for source_id in self._versions.keys() - entries.keys()
-            if source_id not in self._known or self._known[source_id].closed
+            for source_id in self._sighting
+            if source_id not in entries and (source_id not in before or before[source_id].closed)
         ]
         for source_id in closed:
             self._staging.show_permissions(self.pipeline, source_id, {"inherit": False})
@@ -239,13 +242,12 @@ class Gathering:
     def _require_protected(self, entries: Mapping[str, Entry], missing: Sequence[str]) -> None:
         problems = [
             f"line {entries[source_id].line}: {self._sync_type}: {entries[source_id].path} is "
-            "protected by 'inherit: false' and "
-            f"{self._why_missing(source_id)}; {self._remedy(source_id)}"
+            f"protected by 'inherit: false' and {'; '.join(self._sighting.why_missing(source_id))}"
             for source_id in missing
         ]
-        for old, new in self._moves():
+        for old, new in self._sighting.moves():
             entry = entries.get(old)
-            replaced = old in self._versions and self._known[old].closed
+            replaced = old in self._sighting and self._sighting.known[old].closed
             if replaced and entry is not None and not entry.inherit and new not in entries:
                 problems.append(
                     f"line {entry.line}: {self._sync_type}: what was protected at {entry.path} is "
@@ -258,55 +260,6 @@ class Gathering:
                 f"permissions.yaml, {'; '.join(problems[:_MAX_NAMED])}{more}. "
                 "Nothing was published; what was synced before stays in force."
             )
-
-    def _is_found(self, source_id: str, entry: Entry) -> bool:
-        if source_id == "/" or source_id in self._unreadable:
-            return True
-        version = self._versions.get(source_id)
-        return version is not None and (version.endswith("/") or not entry.of_folder)
-
-    def _why_missing(self, source_id: str) -> str:
-        if source_id in self._versions:
-            return "is a file, not a folder"
-        if place := self._unreadable_above(source_id):
-            return f"cannot be seen, because {place} cannot be read"
-        similar = [one for one in self._versions if _plain(one) == _plain(source_id)]
-        return f"is not there (but {similar[0]} is)" if similar else "is not there"
-
-    def _remedy(self, source_id: str) -> str:
-        if source_id in self._versions:
-            return "remove the '/' at the end of the path"
-        if place := self._unreadable_above(source_id):
-            return f"correct the access rights of {place}"
-        return "if it was renamed or moved, correct the path, and if it is gone, remove the entry"
-
-    def _unreadable_above(self, source_id: str) -> str | None:
-        return next((one for one in self._unreadable if source_id.startswith(f"{one}/")), None)
-
-    def _moves(self) -> Iterator[tuple[str, str]]:
-        """Old and new place of what the last sync saw elsewhere."""
-        newcomers: dict[str, list[str]] = {}
-        for source_id, version in self._versions.items():
-            before = self._known.get(source_id)
-            if version and (before is None or before.version != version):
-                newcomers.setdefault(version, []).append(source_id)
-        for old, item in self._known.items() if newcomers else ():
-            if item.version and self._versions.get(old) != item.version:
-                for new in newcomers.get(item.version, ()):
-                    yield old, new
-
-    def _has_moves(self, again: Seen) -> bool:
-        before, now = _identities(self._seen), _identities(again)
-        known = {
-            item.version.rpartition("-")[2]: source_id
-            for source_id, item in self._known.items()
-            if item.version and source_id not in self._versions
-        }
-        return any(
-            path not in before.get(identity, ()) and (identity in before or identity in known)
-            for identity, paths in now.items()
-            for path in paths
-        )
 
     def _row(self, item: SourceItem) -> dict[str, Any]:
         scope, name = self.pipeline.scope, self.pipeline.name
@@ -348,22 +301,8 @@ class Gathering:
             if entry.inherit
             else "what is new inherits nothing, for it may be what this entry protects"
         )
+        problem, _ = self._sighting.why_missing(source_id)
         self.warnings.add(
-            f"permissions.yaml: {self._sync_type}: {entry.path} (line {entry.line}) "
-            f"{self._why_missing(source_id)}, so {consequence}; correct the path or remove the "
-            "entry."
+            f"permissions.yaml: {self._sync_type}: {entry.path} (line {entry.line}) {problem}, "
+            f"so {consequence}; correct the path or remove the entry."
         )
-
-
-def _plain(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).casefold().strip()
-
-
-def _identities(seen: Seen) -> dict[str, set[tuple[str, str]]]:
-    places: dict[str, set[tuple[str, str]]] = {}
-    for folder, names in seen.items():
-        for name, identity in names.items():
-            if name == LAST_CHANGE:
-                continue
-            places.setdefault(identity, set()).add((folder, name))
-    return places

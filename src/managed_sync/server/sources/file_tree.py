@@ -30,7 +30,10 @@ from managed_sync.server.sources.listing import (
 from managed_sync.server.sources.media_types import DIRECTORY, media_type_of
 from managed_sync.server.troubles import concerns_one_file, system_trouble
 
-__all__ = ["FileTree", "OpenFile"]
+__all__ = ["MOUNT", "FileTree", "OpenFile"]
+
+MOUNT = "mount-"
+"""The beginning of a folder's version if another file system begins there."""
 
 _BLOCK = 1 << 20
 
@@ -183,7 +186,7 @@ class FileTree:
             parent=parent,
             container=True,
             updated_at=_modified(status),
-            version=f"{status.st_ino}/",
+            version=f"{MOUNT if _is_mount(self._root / location) else ''}{status.st_ino}/",
             location=location,
         )
 
@@ -243,6 +246,10 @@ def _unreadable(path: Path, error: OSError) -> SourceError:
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as found:
         return sorted(found, key=lambda entry: entry.name)
+
+
+def _is_mount(folder: Path) -> bool:
+    return folder.is_mount()
 
 
 def _is_hidden(name: str) -> bool:
