@@ -92,6 +92,7 @@ def test_a_limit_is_recognized_in_whatever_way_an_sdk_says_it(
     "error",
     [
         ValueError("the text has 429 tokens more than it may have"),
+        RateLimitError("Request too large for this model: limit 1000 tokens, requested 1200"),
         http_error(500),
         http_error(413),
         TimeoutError("no answer"),

@@ -29,6 +29,8 @@ _NAMES = re.compile(r"rate_?limit|too_?many_?requests|throttl|resource_?exhauste
 _PHRASES = re.compile(
     r"(?:^|status|code|http\S*)\W{0,3}429\b|rate.?limit|too many requests|throttl", re.IGNORECASE
 )
+# Too much in one request: to wait does not help, to send less does.
+_TOO_LARGE = re.compile(r"(request|message|payload|input).{0,20}(too large|larger than)", re.I)
 _SECONDS = re.compile(
     r"(?:retry|try again)\D{0,20}?(\d+(?:\.\d+)?)\s*(ms|milliseconds|s\b|sec|seconds)",
     re.IGNORECASE,
@@ -75,6 +77,8 @@ class Retries:
 
 def is_limited(error: BaseException) -> bool:
     """Returns whether an error says that too much was asked of a service for now."""
+    if any(_TOO_LARGE.search(str(each)) for each in _chain(error)):
+        return False
     for each in _chain(error):
         if _TOO_MANY_REQUESTS & set(_statuses(each)) or _NAMES.search(type(each).__name__):
             return True
