@@ -107,6 +107,7 @@ def test_content_that_is_a_bomb_ends_at_its_limit(client_of: ClientOf) -> None:
         (b"deflate", zlib.compress(OBJECTS, wbits=-15)),
         (b"identity", OBJECTS),
     ],
+    ids=["gzip", "x-gzip", "deflate", "deflate-without-header", "identity"],
 )
 def test_encodings_that_were_asked_for_are_undone(
     client_of: ClientOf, encoding: bytes, packed: bytes
