@@ -128,6 +128,19 @@ class Run:
             self._ledger.set_notes(cursor=self._feed.resume_cursor, compared_at=compared_at)
             return self._report(listing)
 
+    def cursor(self, longest: float) -> str | None:
+        """Returns the cursor to go on from, unless everything is to be compared once more.
+
+        Args:
+            longest: Seconds for which a comparison of everything holds.
+        """
+        cursor: str | None = self._ledger.note("cursor")
+        compared_at: float | None = self._ledger.note("compared_at")
+        # A time to come was noted while the clock ran ahead: nobody knows how long ago that was.
+        if compared_at is None or not 0 <= time.time() - compared_at < longest:
+            return None
+        return cursor if self._feed.can_resume else None
+
     def resume(self, cursor: str, guard: Guard) -> IndexReport | None:
         """Indexes what changed since the cursor; ``None`` if the API does not take it any more."""
         due = self._ledger.due(time.time())

@@ -13,17 +13,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
 from managed_sync.documents import Chunker, DocumentLoader, RecordSource
-from managed_sync.errors import ConfigurationError, ForbiddenError, SettingsChangedError
+from managed_sync.errors import ConfigurationError, ForbiddenError
 from managed_sync.indexing.absence import Guard
 from managed_sync.indexing.entries import Pipeline
 from managed_sync.indexing.feed import Feed
-from managed_sync.indexing.fingerprint import differences, fingerprint, says_more, with_vector
+from managed_sync.indexing.index_settings import IndexSettings
 from managed_sync.indexing.ledger import Ledger, PipelineLedger
 from managed_sync.indexing.locks import locked
 from managed_sync.indexing.patience import Retries, TimedCalls
@@ -32,14 +31,10 @@ from managed_sync.indexing.report import IndexProgress, IndexReport, RecordFailu
 from managed_sync.indexing.run import RecordLoader, Run
 from managed_sync.indexing.selection import Selection
 from managed_sync.indexing.targets import IndexTarget
-from managed_sync.indexing.vectors import Vector
 from managed_sync.indexing.verification import Verification, VerificationReport
 from managed_sync.indexing.versions import Version, version_of
-from managed_sync.logs import get_logger
 
 __all__ = ["IndexSync"]
-
-_logger = get_logger("managed_sync.indexing")
 
 _DAY = 24 * 3600.0
 _FEWEST_MISSING = 20
@@ -109,6 +104,7 @@ class IndexSync:
         self._retries = retries or Retries()
         self._calls = TimedCalls(self._retries.call_timeout)
         self._version = version_of(version)
+        self._settings = IndexSettings(self._loader, self._chunker, target)
 
     def run(
         self,
@@ -159,12 +155,12 @@ class IndexSync:
             ledger = place.of(pipeline)
             run = self._new_run(ledger, on_progress, stop)
             if dry_run:
-                self._check_settings(ledger, rebuild=rebuild, write=False)
+                self._settings.check(ledger, rebuild=rebuild)
                 return run.look(guard, anew=rebuild, again=selection)
             with locked(ledger, wait=wait, stop=stop):
-                self._check_settings(ledger, rebuild=rebuild, write=True, try_model=True)
+                self._settings.note(ledger, rebuild=rebuild, probe=self._persistent(stop).probe)
                 self._verification(ledger, stop).check_sample()
-                if not full and not again and (cursor := self._cursor(ledger)):
+                if not full and not again and (cursor := run.cursor(self._full_comparison_every)):
                     report = run.resume(cursor, guard)
                     if report is not None:
                         return report
@@ -250,7 +246,7 @@ class IndexSync:
         with Ledger(self._ledger_place) as place:
             ledger = place.of(self._pipeline(integration, sync_type))
             with locked(ledger, wait=wait, stop=stop):
-                self._check_settings(ledger, rebuild=False, write=True)
+                self._settings.note(ledger)
                 return self._new_run(ledger, None, stop).apply(
                     dict.fromkeys(record_ids),
                     self._guard(allow_deletions=allow_deletions),
@@ -348,7 +344,7 @@ class IndexSync:
             ledger = place.of(self._pipeline(integration, sync_type))
             with locked(ledger, wait=wait):
                 if repair:
-                    self._check_settings(ledger, rebuild=False, write=True)
+                    self._settings.note(ledger)
                 stop = threading.Event()
                 feed = Feed(self._client, ledger.pipeline)
                 run = self._new_run(ledger, None, stop, feed)
@@ -399,44 +395,3 @@ class IndexSync:
             tell=tell,
             stop=stop,
         )
-
-    def _cursor(self, ledger: PipelineLedger) -> str | None:
-        """The cursor to go on from, unless everything is to be compared once more."""
-        cursor: str | None = ledger.note("cursor")
-        compared_at: float | None = ledger.note("compared_at")
-        # A time to come was noted while the clock ran ahead: nobody knows how long ago that was.
-        if compared_at is None or not 0 <= time.time() - compared_at < self._full_comparison_every:
-            return None
-        return cursor if Feed(self._client, ledger.pipeline).can_resume else None
-
-    def _check_settings(
-        self, ledger: PipelineLedger, *, rebuild: bool, write: bool, try_model: bool = False
-    ) -> None:
-        """Refuses to mix chunks of different settings, unless all are to be made anew."""
-        settings = fingerprint(loader=self._loader, chunker=self._chunker, target=self._target)
-        if try_model:
-            settings = with_vector(settings, self._probe())
-        before: str | None = ledger.note("settings")
-        if before is None and ledger.counts() != (0, 0):
-            # A ledger of the first layout, which did not note them.
-            before = "{}"
-        if not rebuild and before is not None and (changed := differences(before, settings)):
-            raise SettingsChangedError(
-                f"The index of {ledger.pipeline} was built with other settings: "
-                f"{'; '.join(changed)}. Go back to them, or run once with rebuild=True "
-                f"(--rebuild) to index every record anew."
-            )
-        if rebuild and write:
-            ledger.distrust(settings)
-        elif before is None and write:
-            ledger.set_notes(settings=settings)
-        elif before is not None and write and (completed := says_more(before, settings)):
-            ledger.set_notes(settings=completed)
-
-    def _probe(self) -> Vector | None:
-        """The model's vector of a text that is always the same; ``None`` if there is none now."""
-        try:
-            return self._persistent(threading.Event()).probe()
-        except Exception as error:  # noqa: BLE001 - a model may raise anything
-            _logger.info("The embedding model could not be tried: %s", type(error).__name__)
-            return None

@@ -1,0 +1,94 @@
+"""The settings that an index was built with: what parses, what chunks, what embeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from managed_sync.errors import SettingsChangedError
+from managed_sync.indexing.fingerprint import differences, fingerprint, says_more, with_vector
+from managed_sync.indexing.ledger import PipelineLedger
+from managed_sync.indexing.vectors import Vector
+from managed_sync.logs import get_logger
+
+__all__ = ["IndexSettings"]
+
+_logger = get_logger("managed_sync.indexing")
+
+
+class IndexSettings:
+    """Compares the settings of a run with those in the ledger, and notes them there.
+
+    Chunks of different settings are never mixed: a run with other settings is refused, unless it
+    builds the whole index again.
+
+    Args:
+        loader: Turns records into documents.
+        chunker: Splits documents.
+        target: The index, with its embedding model.
+    """
+
+    def __init__(self, loader: object, chunker: object, target: object) -> None:
+        self._loader = loader
+        self._chunker = chunker
+        self._target = target
+
+    def check(self, ledger: PipelineLedger, *, rebuild: bool = False) -> None:
+        """Compares, and notes nothing.
+
+        Raises:
+            SettingsChangedError: The index was built with other settings, and is not rebuilt.
+        """
+        self._compare(ledger, self._now(None), rebuild=rebuild)
+
+    def note(
+        self,
+        ledger: PipelineLedger,
+        *,
+        rebuild: bool = False,
+        probe: Callable[[], Vector | None] | None = None,
+    ) -> None:
+        """Compares, and notes the settings in the ledger.
+
+        Args:
+            ledger: The pipeline's; its lock is held.
+            rebuild: Whether the whole index is built again, so that any settings will do.
+            probe: Embeds a text that is always the same, so that another model under the same name
+                is noticed.
+
+        Raises:
+            SettingsChangedError: The index was built with other settings, and is not rebuilt.
+        """
+        settings = self._now(probe)
+        before = self._compare(ledger, settings, rebuild=rebuild)
+        if rebuild:
+            ledger.distrust(settings)
+        elif before is None:
+            ledger.set_notes(settings=settings)
+        elif completed := says_more(before, settings):
+            ledger.set_notes(settings=completed)
+
+    def _now(self, probe: Callable[[], Vector | None] | None) -> str:
+        settings = fingerprint(loader=self._loader, chunker=self._chunker, target=self._target)
+        return settings if probe is None else with_vector(settings, _vector(probe))
+
+    def _compare(self, ledger: PipelineLedger, settings: str, *, rebuild: bool) -> str | None:
+        """Returns the settings in the ledger; ``None`` if it is new."""
+        before: str | None = ledger.note("settings")
+        if before is None and ledger.counts() != (0, 0):
+            # A ledger of the first layout, which did not note them.
+            before = "{}"
+        if not rebuild and before is not None and (changed := differences(before, settings)):
+            raise SettingsChangedError(
+                f"The index of {ledger.pipeline} was built with other settings: "
+                f"{'; '.join(changed)}. Go back to them, or run once with rebuild=True "
+                f"(--rebuild) to index every record again."
+            )
+        return before
+
+
+def _vector(probe: Callable[[], Vector | None]) -> Vector | None:
+    try:
+        return probe()
+    except Exception as error:  # noqa: BLE001 - a model may raise anything
+        _logger.info("The embedding model could not be tried: %s", type(error).__name__)
+        return None
