@@ -243,10 +243,13 @@ class Writer:
         trash = self.folder / f".trash{next(self._numbers)}"
         steps: list[Step] = [lambda: self._path(gone).rename(trash)]
         if any(path in self._now.entries["files"] for path in inside):
+            is_protected = any(path in inside for path in self._now.closed())
             for path in inside:
                 self._now.entries["files"].pop(path, None)
             # The entry goes last: without it the folder would lie open.
             steps += self._edited()
+            # Only a protecting entry holds the sync back by itself.
+            return steps if is_protected else self._locked(steps)
         return steps
 
     def _set_permissions(self) -> list[Step]:
