@@ -42,7 +42,6 @@ def search(
 ) -> None:
     """Search the index as a user: the best passages among those the user may read now."""
     from managed_sync.langchain import PermissionAwareRetriever
-    from managed_sync.permissions import AccessChecker
 
     if not question.strip():
         raise ConfigurationError("question must be a few words to look for, got nothing.")
@@ -51,7 +50,7 @@ def search(
         raise ConfigurationError("Nothing is indexed yet; run `managed-sync index` first.")
     with here.connect() as client, open_index(here) as store:
         retriever = PermissionAwareRetriever(
-            vectorstore=store, checker=AccessChecker(client), k=passages
+            vectorstore=store, checker=here.checker(client), k=passages
         )
         documents, report = retriever.retrieve_with_report(question, subject=subject)
         for rank, document in enumerate(documents, start=1):
@@ -72,12 +71,10 @@ def check(
     relation: RelationOption = Relation.VIEWER,
 ) -> None:
     """Check whether a user may read objects. Exits with status 1 unless all are allowed."""
-    from managed_sync.permissions import AccessChecker
-
     here = Workspace(workspace)
     with here.connect() as client:
         object_ids = [resolve_object(client, here.pipelines, name) for name in objects]
-        allowed = AccessChecker(client, relation.value).allowed(subject, object_ids)
+        allowed = here.checker(client, relation.value).allowed(subject, object_ids)
     for name, object_id in zip(objects, object_ids, strict=True):
         decision = "allowed" if object_id in allowed else "not allowed"
         output.print(f"{decision:<12} {name}", markup=False)

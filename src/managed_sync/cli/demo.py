@@ -97,11 +97,10 @@ def _index_everything(here: Workspace, client: ManagedSyncClient) -> None:
 
 def _ask(here: Workspace, client: ManagedSyncClient) -> None:
     from managed_sync.langchain import PermissionAwareRetriever
-    from managed_sync.permissions import AccessChecker
 
     with open_index(here) as store:
         retriever = PermissionAwareRetriever(
-            vectorstore=store, checker=AccessChecker(client), k=_PASSAGES
+            vectorstore=store, checker=here.checker(client), k=_PASSAGES
         )
         _heading(f"4. Ask the same questions as four people, {_PASSAGES} passages each")
         for question in _QUESTIONS:

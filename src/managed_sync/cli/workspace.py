@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from managed_sync.cli.stopping import StopRequest
 from managed_sync.client import ManagedSyncClient
 from managed_sync.errors import ApiError, ConfigurationError, StateInUseError
+from managed_sync.permissions import AccessChecker
 from managed_sync.private_files import private_folder, write_private
 from managed_sync.settings import Settings
 
@@ -156,6 +157,10 @@ class Workspace:
             if is_shared:
                 stack.enter_context(self.announce(server.base_url))
             return server.base_url, server.signing_key
+
+    def checker(self, client: ManagedSyncClient, relation: str = "viewer") -> AccessChecker:
+        """Returns a checker; the embedded server never cuts a list of objects off."""
+        return AccessChecker(client, relation, list_limit=None if self.is_local else "auto")
 
     def server(self, port: int = 0, folder: Path | None = None) -> EmbeddedServer:
         """The embedded server over a folder, or over the one of this workspace, not yet started.
