@@ -89,9 +89,9 @@ class MissingSubjectError(ManagedSyncError):
     ``config={"configurable": {"subject": ...}}``, or wrap the call in ``acting_as(...)``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "No subject") -> None:
         super().__init__(
-            "No subject: say for whom to retrieve, with for_subject('user@example.com'), "
+            f"{reason}: say for whom to retrieve, with for_subject('user@example.com'), "
             "subject='user@example.com', config={'configurable': {'subject': ...}}, or inside "
             "acting_as('user@example.com') in the same thread or task."
         )

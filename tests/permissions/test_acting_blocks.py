@@ -21,7 +21,7 @@ import pytest
 
 from managed_sync import acting_as
 from managed_sync.errors import ConfigurationError, ManagedSyncError, MissingSubjectError
-from managed_sync.permissions.subject import ActingAs, resolve_subject
+from managed_sync.permissions.subject import ActingAs, resolve_bound_subject, resolve_subject
 
 ALICE, BOB = "alice@x.example", "bob@x.example"
 
@@ -409,7 +409,9 @@ class TestDisorder:
 
 
 class TestWhatIsStartedInside:
-    def test_a_task_stays_its_users_after_the_block(self) -> None:
+    def test_a_task_has_nobody_after_the_block_that_it_was_started_in(self) -> None:
+        """It may be the next request on a connection, which a server starts in that context."""
+
         async def ask(block_has_ended: asyncio.Event) -> str:
             await block_has_ended.wait()
             return resolve_subject()
@@ -422,7 +424,24 @@ class TestWhatIsStartedInside:
             with acting_as(BOB):
                 return await task
 
-        assert asyncio.run(serve()) == ALICE
+        with pytest.raises(MissingSubjectError, match="has ended"):
+            asyncio.run(serve())
+
+    def test_a_task_that_outlives_a_block_can_name_its_user(self) -> None:
+        async def ask(block_has_ended: asyncio.Event) -> tuple[str, str]:
+            await block_has_ended.wait()
+            configured = resolve_bound_subject(None, configured=BOB)
+            with acting_as(BOB):
+                return configured, resolve_subject()
+
+        async def serve() -> tuple[str, str]:
+            ended = asyncio.Event()
+            with acting_as(ALICE):
+                task = asyncio.create_task(ask(ended))
+            ended.set()
+            return await task
+
+        assert asyncio.run(serve()) == (BOB, BOB)
 
     def test_a_loop_inside_a_block_serves_others_in_blocks_of_their_own(self) -> None:
         async def serve(user: str) -> str:
@@ -439,7 +458,7 @@ class TestWhatIsStartedInside:
         with acting_as(ALICE):
             alices = copy_context()
         with acting_as(BOB):
-            with pytest.raises(ConfigurationError, match="overlap"):
+            with pytest.raises(MissingSubjectError, match="has ended"):
                 alices.run(resolve_subject)
             with pytest.raises(MissingSubjectError):
                 Context().run(resolve_subject)

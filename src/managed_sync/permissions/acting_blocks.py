@@ -4,6 +4,8 @@ What this module promises:
 
 - A block counts for the code inside it, for the tasks that this code starts, and for threads that
   are given its context. It never counts for anybody else.
+- A block that has ended counts nowhere. Tasks that outlive it raise: a web server may have started
+  the next request of a connection in the context of the one before.
 - A block that is entered in a generator counts only for what the generator itself calls. Whoever
   reads from the generator never gets its identity, and neither does another generator.
 - Where that cannot be told, ``surrounding_block`` raises.
@@ -23,7 +25,7 @@ from itertools import takewhile
 from types import FrameType
 from typing import Final
 
-from managed_sync.errors import ConfigurationError
+from managed_sync.errors import ConfigurationError, MissingSubjectError
 
 __all__ = ["Block", "named_around", "surrounding_block"]
 
@@ -95,16 +97,21 @@ class Block:
         """Whether the block has not ended."""
         return self.frame is not None
 
+    @property
+    def has_ended_well(self) -> bool:
+        """Whether the block has ended, and is left only to what was started inside it."""
+        return not self.is_open and not self._is_stranded
+
     def counts_elsewhere(self) -> bool:
         """Whether code that the block's frame does not call can be inside the block.
 
         Such code runs in a task or thread that was started inside, or in the body of a context
         manager that entered the block.
         """
-        if self._is_stranded or self.in_generator:
-            return False
         frame = self.frame
-        if frame is None or self._generator is None or frame.f_code.co_flags & inspect.CO_COROUTINE:
+        if frame is None or self._is_stranded or self.in_generator:
+            return False
+        if self._generator is None or frame.f_code.co_flags & inspect.CO_COROUTINE:
             return True
         return any(frame in _stack(top) for top in sys._current_frames().values())
 
@@ -113,6 +120,7 @@ def surrounding_block() -> Block | None:
     """Returns the block that is around the calling code, if there is one.
 
     Raises:
+        MissingSubjectError: The block that the calling code was started in has ended.
         ConfigurationError: The context and the call stack name different blocks.
     """
     block = _left_to(_current.get())
@@ -126,6 +134,10 @@ def surrounding_block() -> Block | None:
         )
     if block is None:
         return None
+    if block.has_ended_well:
+        raise MissingSubjectError(
+            "The block of acting_as() in which this task, thread or request was started has ended"
+        )
     if not block.counts_elsewhere():
         raise ConfigurationError(
             "acting_as() surrounds a yield, or was left out of order: its subject is set in this "
@@ -143,7 +155,7 @@ def named_around() -> set[str]:
     """Returns the subjects of all blocks that may be around the calling code."""
     block = _left_to(_current.get())
     blocks = (block, _innermost(block, sys._getframe(1)))
-    return {block.subject for block in blocks if block is not None}
+    return {block.subject for block in blocks if block is not None and not block.has_ended_well}
 
 
 def _surrounded(frame: FrameType) -> FrameType:
