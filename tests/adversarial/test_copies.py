@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from langchain_core.runnables import ConfigurableField
 from pydantic import ValidationError
 
 from managed_sync import AccessChecker, ManagedSyncClient, acting_as
@@ -171,3 +172,21 @@ def test_no_copy_shares_more_than_the_checker_of_a_real_client() -> None:
             bound = make(AccessChecker(client)).for_subject(ALICE)
             assert found(copy.deepcopy(bound)) == files(1, 2)
             assert TOKEN not in repr(bound)
+
+
+class TestOlderNames:
+    """Ways to change a model that pydantic and LangChain keep beside their own."""
+
+    def test_a_copy_by_pydantics_older_name_stays_bound(self, checker: AccessChecker) -> None:
+        bound = langchain_retriever(checker).for_subject(ALICE)
+
+        assert bound.copy().bound_subject == ALICE
+        for other in (BOB, None):
+            with pytest.raises((ConfigurationError, MissingSubjectError)):
+                bound.copy(update={"bound_subject": other})
+
+    def test_the_subject_cannot_be_made_configurable(self, checker: AccessChecker) -> None:
+        bound = langchain_retriever(checker).for_subject(ALICE)
+
+        with pytest.raises(ConfigurationError, match="cannot be made configurable"):
+            bound.configurable_fields(bound_subject=ConfigurableField(id="who"))

@@ -257,6 +257,55 @@ class TestMetadataOfAnotherMaker:
         assert over(store).invoke("q")[0].metadata["object_id"] == "file:0"
 
 
+class TestAnOddHit:
+    """One row that is damaged costs none of the others."""
+
+    @pytest.mark.parametrize("score", ["high", [1], 10**400, float("nan")])
+    def test_a_score_that_is_no_number_is_none(self, score: Any) -> None:
+        store = Scored([*((each, 0.5) for each in passages(3)), (passages(4)[3], score)])
+
+        found, report = over(store, k=6).retrieve_with_report("q")
+
+        assert len(found) == 4
+        assert not report.complete
+
+    @pytest.mark.parametrize("odd", ["mixed keys", "circular", "too deep"])
+    def test_metadata_that_are_no_json_tell_a_passage_apart(self, odd: str) -> None:
+        ring: dict[str, Any] = {}
+        ring["ring"] = ring
+        deep: dict[str, Any] = {}
+        for _ in range(2_000):
+            deep = {"deeper": deep}
+        extra: dict[Any, Any] = {
+            "mixed keys": {1: 2, "b": 1},
+            "circular": ring,
+            "too deep": deep,
+        }[odd]
+        several = [Document(each.page_content, metadata=each.metadata) for each in passages(4)]
+        several[2].metadata.update(extra)
+
+        assert len(over(Scored([(each, 0.5) for each in several]), k=6).invoke("q")) == 4
+
+
+class Scored(VectorStore):
+    """A store that nobody knows, which gives the same hits to every question."""
+
+    def __init__(self, hits: list[tuple[Document, Any]]) -> None:
+        self._hits = hits
+
+    def similarity_search(self, query: str, k: int = 4, **kwargs: Any) -> list[Document]:
+        return [document for document, _ in self._hits[:k]]
+
+    def similarity_search_with_score(
+        self, query: str, k: int = 4, **kwargs: Any
+    ) -> list[tuple[Document, float]]:
+        return self._hits[:k]
+
+    @classmethod
+    def from_texts(cls, *args: Any, **kwargs: Any) -> Scored:
+        return cls([])
+
+
 class Capped(VectorStore):
     """A store that nobody knows, which gives no more than 50."""
 

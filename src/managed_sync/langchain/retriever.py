@@ -194,6 +194,19 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
             return bound
         return type(self)(**{name: getattr(bound, name) for name in type(self).model_fields})
 
+    def configurable_fields(self, **fields: Any) -> Any:
+        """Makes fields configurable, as in LangChain, but for the subject.
+
+        Raises:
+            ConfigurationError: ``bound_subject`` is among them.
+        """
+        if "bound_subject" in fields:
+            raise ConfigurationError(
+                "bound_subject cannot be made configurable. Pass the user of a call in "
+                "config={'configurable': {'subject': ...}}."
+            )
+        return super().configurable_fields(**fields)
+
     def as_tool(
         self,
         args_schema: type[BaseModel] | None = None,

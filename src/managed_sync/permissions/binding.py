@@ -59,3 +59,7 @@ class Bindable(Shared, BaseModel):
         if "bound_subject" in changes:
             changes["bound_subject"] = bound_to(changes["bound_subject"], self.bound_subject)
         return super().model_copy(update=changes)
+
+    def copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:  # type: ignore[override]
+        """Does what ``model_copy`` does; pydantic's older name for it."""
+        return self.model_copy(update=update, deep=deep)

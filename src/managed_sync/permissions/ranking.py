@@ -48,7 +48,7 @@ def hit_of(
     text: str,
     metadata: Mapping[str, Any],
     store_id: str | None,
-    score: float | None,
+    score: object,
 ) -> Hit:
     """Makes a hit of a passage.
 
@@ -74,10 +74,24 @@ def hit_of(
         # Chunk ids of other makers may name a page or a section, and several chunks share them.
         identities.append(("chunk", source, chunk_id, text))
     if not identities:
-        all_of_it = json.dumps(dict(metadata), sort_keys=True, default=repr)
-        identities.append(("text", source, text, all_of_it))
-    number = None if score is None else float(score)
-    return Hit(object_id, tuple(identities), passage, number, project_id)
+        identities.append(("text", source, text, _described(metadata)))
+    return Hit(object_id, tuple(identities), passage, _number(score), project_id)
+
+
+def _described(metadata: Mapping[str, Any]) -> Hashable:
+    """Metadata as text; those that cannot be written as JSON are told apart as objects."""
+    try:
+        return json.dumps(dict(metadata), sort_keys=True, default=repr)
+    except (TypeError, ValueError, RecursionError):
+        return id(metadata)
+
+
+def _number(score: object) -> float | None:
+    """A score, if it is a number: one odd hit must not cost the others."""
+    try:
+        return None if score is None else float(score)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def distinct(hits: Iterable[Hit]) -> list[Hit]:
