@@ -271,18 +271,18 @@ class TestAnOddHit:
 
     @pytest.mark.parametrize("odd", ["mixed keys", "circular", "too deep"])
     def test_metadata_that_are_no_json_tell_a_passage_apart(self, odd: str) -> None:
-        ring: dict[str, Any] = {}
+        ring: dict[Any, Any] = {}
         ring["ring"] = ring
-        deep: dict[str, Any] = {}
+        deep: dict[Any, Any] = {}
         for _ in range(2_000):
             deep = {"deeper": deep}
-        extra: dict[Any, Any] = {
+        extras: dict[str, dict[Any, Any]] = {
             "mixed keys": {1: 2, "b": 1},
             "circular": ring,
             "too deep": deep,
-        }[odd]
+        }
         several = [Document(each.page_content, metadata=each.metadata) for each in passages(4)]
-        several[2].metadata.update(extra)
+        several[2].metadata.update(extras[odd])
 
         assert len(over(Scored([(each, 0.5) for each in several]), k=6).invoke("q")) == 4
 
