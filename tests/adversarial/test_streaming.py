@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, TypedDict
 
+import httpx
 import pytest
-from fastapi import Depends, FastAPI, Header
+from fastapi import Depends, FastAPI, Header, Request
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from langchain_core.runnables import RunnableConfig, RunnableLambda
@@ -17,6 +18,7 @@ from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import ConfigurationError, MissingSubjectError
 from managed_sync.langchain import PermissionAwareRetriever
 from tests.adversarial.world import ALICE, BOB, LangChain, Service, files, passages_of
+from tests.examples.web import served
 
 ALICES, BOBS = files(1, 2), files(3)
 
@@ -183,3 +185,49 @@ class TestFastAPI:
     def test_a_stream_that_is_read_in_several_threads_raises(self, client: TestClient) -> None:
         with pytest.raises(ConfigurationError, match="another context"):
             client.get("/stream", headers={"user": ALICE})
+
+
+class TestConnections:
+    """A web server starts the next request of a connection in the context of the one before."""
+
+    @pytest.fixture
+    def address(self, retriever: PermissionAwareRetriever) -> Iterator[str]:
+        app = FastAPI()
+
+        async def named(user: str = Header()) -> AsyncIterator[None]:
+            with acting_as(user):
+                yield
+
+        @app.post("/named", dependencies=[Depends(named)])
+        async def upload(request: Request) -> list[str]:
+            # Reading a large body resumes the connection from inside the block.
+            async for _ in request.stream():
+                pass
+            return await ask_later(retriever)
+
+        @app.get("/nobody")
+        async def nobody() -> list[str]:
+            try:
+                return await ask_later(retriever)
+            except MissingSubjectError:
+                return ["nobody"]
+
+        @app.get("/configured")
+        async def configured(user: str = Header()) -> list[str]:
+            config: RunnableConfig = {"configurable": {"subject": user}}
+            found = await retriever.ainvoke("q", config)
+            return [document.metadata["object_id"] for document in found]
+
+        with served(app, loop="asyncio") as address:
+            yield address
+
+    @pytest.mark.parametrize("size", [10, 300_000])
+    def test_the_next_request_of_a_connection_has_nobody_of_the_one_before(
+        self, address: str, size: int
+    ) -> None:
+        with httpx.Client(base_url=address, limits=httpx.Limits(max_connections=1)) as client:
+            for _ in range(3):
+                first = client.post("/named", content=b"x" * size, headers={"user": ALICE})
+                assert first.json() == ALICES
+                assert client.get("/nobody").json() == ["nobody"]
+                assert client.get("/configured", headers={"user": BOB}).json() == BOBS

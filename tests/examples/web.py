@@ -14,10 +14,10 @@ from examples.shared.serving import listen
 
 
 @contextmanager
-def served(application: ASGIApp, port: int = 0) -> Iterator[str]:
-    """Serves the application; yields its address."""
+def served(application: ASGIApp, port: int = 0, *, loop: str = "auto") -> Iterator[str]:
+    """Serves the application, on a kind of event loop; yields its address."""
     with listen(port) as listener:
-        server = uvicorn.Server(uvicorn.Config(application, log_level="warning"))
+        server = uvicorn.Server(uvicorn.Config(application, log_level="warning", loop=loop))
         thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started:
