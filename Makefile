@@ -25,13 +25,14 @@ unit: .venv/test-installed .venv/prism-installed .venv/spicedb-installed
 docs: .venv/test-installed ## Build the documentation into .venv/site; any warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
-soak: .venv/test-installed ## Run a hundred thousand random cases and ten thousand histories, and kill two hundred runs
+soak: .venv/test-installed ## Draw the random tests at length, and kill two hundred runs
 	MANAGED_SYNC_CASES=100000 $(BIN)/pytest --timeout 3000 tests/adversarial/test_properties.py \
-		tests/adversarial/test_shared_collection.py tests/adversarial/test_who_asks.py
-	MANAGED_SYNC_HISTORIES=10000 $(BIN)/pytest --timeout 6000 tests/adversarial/test_histories.py
-	MANAGED_SYNC_CASES=2000 $(BIN)/pytest --timeout 3000 tests/adversarial/test_lying_api.py
+		tests/adversarial/test_shared_collection.py tests/adversarial/test_who_asks.py \
+		tests/permissions/test_plan.py
+	MANAGED_SYNC_HISTORIES=10000 $(BIN)/pytest --timeout 6000 --numprocesses 2 tests/adversarial/test_histories.py
+	MANAGED_SYNC_CASES=2000 $(BIN)/pytest --timeout 3000 --numprocesses 2 tests/adversarial/test_lying_api.py \
+		tests/adversarial/test_lying_store.py
 	MANAGED_SYNC_KILLS=200 $(BIN)/pytest --timeout 1000 tests/indexing/test_crashes.py
-	MANAGED_SYNC_CASES=2000 $(BIN)/pytest --timeout 3000 --numprocesses 2 tests/adversarial/test_lying_store.py
 
 format: .venv/test-installed ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -443,7 +444,8 @@ rankings = st.builds(
 ) | st.lists(st.integers(0, 30) | st.none(), max_size=100)
 
 
-@settings(max_examples=1000, deadline=None)
+# `make soak` draws ten thousand.
+@settings(max_examples=int(os.environ.get("MANAGED_SYNC_CASES", "4000")) // 10, deadline=None)
 @given(
     objects=rankings,
     readable=st.sets(st.integers(0, 150), max_size=40),
