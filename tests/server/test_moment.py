@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -445,6 +446,34 @@ class TestOpening:
         folder.edit("users:", f"{line}\nusers:")
         folder.edit("  /Board: {inherit: false}\n", "")
         with pytest.raises(SourceError, match="25 records"):
+            folder.sync()
+
+    @pytest.mark.parametrize("way", ["touched", "copied"])
+    def test_moved_files_are_known_again_by_their_content(self, folder: Folder, way: str) -> None:
+        self._fill(folder)
+        files = folder.files
+        for number in range(12):
+            old, new = files / f"HR/{number}.md", files / f"Open{number}.md"
+            if way == "copied":
+                new.write_bytes(old.read_bytes())
+                old.unlink()
+            else:
+                old.rename(new)
+                os.utime(new, (1, 1))
+        with pytest.raises(SourceError, match="12 records"):
+            folder.sync()
+
+    def test_a_protected_file_that_was_moved_and_touched_while_another_took_its_place(
+        self, folder: Folder
+    ) -> None:
+        files = folder.files
+        folder.company.write_file("pay.md", "the pay of last year")
+        folder.edit("files:\n", "files:\n  /pay.md: {inherit: false, viewer: [group:hr]}\n")
+        folder.sync()
+        (files / "pay.md").rename(files / "pay-old.md")
+        os.utime(files / "pay-old.md", (1, 1))
+        folder.company.write_file("pay.md", "the pay of this year")
+        with pytest.raises(PermissionsFileError, match=r"is at /pay-old\.md now"):
             folder.sync()
 
     def test_many_files_moved_out_of_a_closed_folder_are_an_opening(self, folder: Folder) -> None:

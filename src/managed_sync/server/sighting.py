@@ -23,6 +23,7 @@ class Sighting:
     def __init__(self, known: Mapping[str, KnownItem]) -> None:
         self.known = known
         self._versions: dict[str, str] = {}
+        self._digests: dict[str, str | None] = {}
         self._unreadable: set[str] = set()
 
     def __len__(self) -> int:
@@ -40,6 +41,7 @@ class Sighting:
             self._unreadable.add(item.source_id)
         else:
             self._versions[item.source_id] = item.version or ""
+            self._digests[item.source_id] = item.digest
 
     def newcomers(self) -> set[str]:
         """What the last sync did not have."""
@@ -71,15 +73,21 @@ class Sighting:
                 yield place
 
     def moves(self) -> Iterator[tuple[str, str]]:
-        """Old and new place of what the last sync saw elsewhere."""
+        """Old and new place of what the last sync saw elsewhere.
+
+        A file is known again by its content too: it may have been copied and deleted, or touched.
+        """
         arrived: dict[str, list[str]] = {}
         for source_id, version in self._versions.items():
             before = self.known.get(source_id)
             if version and (before is None or before.version != version):
-                arrived.setdefault(version, []).append(source_id)
+                for mark in _marks(version, self._digests[source_id]):
+                    arrived.setdefault(mark, []).append(source_id)
         for old, item in self.known.items() if arrived else ():
             if item.version and self._versions.get(old) != item.version:
-                for new in arrived.get(item.version, ()):
+                marks = _marks(item.version, item.digest)
+                found = (new for mark in marks for new in arrived.get(mark, ()) if new != old)
+                for new in dict.fromkeys(found):
                     yield old, new
 
     def shows(self, source_id: str, entry: Entry) -> bool:
@@ -104,6 +112,11 @@ class Sighting:
             f"is not there (but {similar[0]} is)" if similar else "is not there",
             "if it was renamed or moved, correct the path, and if it is gone, remove the entry",
         )
+
+
+def _marks(version: str, digest: str | None) -> tuple[str, ...]:
+    """What an item is known by wherever it is."""
+    return (version,) if digest is None else (version, f"digest {digest}")
 
 
 def something_moved(first: Seen, second: Seen) -> bool:

@@ -56,13 +56,15 @@ class KnownItem(NamedTuple):
     """A record as the last sync published it.
 
     Attributes:
-        version: Follows what it stands for wherever that is moved.
+        version: Follows what it stands for wherever that is moved, while it is not changed.
         closed: Whether it inherits nothing from its container.
+        digest: Of its content, if it has one.
     """
 
     object: str
     version: str | None
     closed: bool
+    digest: str | None
 
 
 def record_page(connection: Connection, pipeline: Pipeline, cursor: str | None) -> RecordPage:
@@ -153,11 +155,15 @@ def known_items(connection: Connection, pipeline: Pipeline) -> dict[str, KnownIt
     """What the last sync published, by source id."""
     rows = connection.execute(
         select(
-            records.c.source_id, records.c.object, records.c.version, records.c.permissions
+            records.c.source_id,
+            records.c.object,
+            records.c.version,
+            records.c.permissions,
+            records.c.digest,
         ).where(records.c.pipeline_id == pipeline.id)
     )
     return {
-        row.source_id: KnownItem(row.object, row.version, _is_closed(row.permissions))
+        row.source_id: KnownItem(row.object, row.version, _is_closed(row.permissions), row.digest)
         for row in rows
     }
 
