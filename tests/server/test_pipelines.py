@@ -183,9 +183,6 @@ def test_a_sync_that_a_crash_cut_short_is_not_shown_as_under_way_for_ever(
     with database.writing() as connection:
         connection.execute(update(tables.pipelines).values(status="SYNCING"))
     second = Pipelines(database, SqlEngine(database), FolderSource(company.folder), "demo")
-    interrupted = second.status(SCOPE, NAME)
-    assert interrupted.status is SyncState.ERROR
-    assert "interrupted" in (interrupted.error or "")
     second.start()
     second._threads.shutdown(wait=True)
     assert second.status(SCOPE, NAME).status is SyncState.IDLE
@@ -207,3 +204,22 @@ def test_the_number_of_records_rises_during_the_first_sync(
     monkeypatch.setattr(Pipelines, "_note_progress", spy)
     assert caller.enable(CONTACTS)["recordCount"] == 1200
     assert seen == [500, 1000, 1200]
+
+
+def test_a_pipeline_is_never_in_error_while_it_is_being_enabled(
+    company: Company, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(state / "server.db")
+    pipelines = Pipelines(database, SqlEngine(database), FolderSource(company.folder), "demo")
+    pipelines.start()
+    seen: list[SyncState] = []
+    # It is called between the note in the database and the start of the sync.
+    monkeypatch.setattr(
+        pipelines._timetable,
+        "put",
+        lambda *_args, **_kwargs: seen.append(pipelines.status(SCOPE, NAME).status),
+    )
+    pipelines.enable(SCOPE, NAME, "1h")
+    pipelines.stop()
+
+    assert seen == [SyncState.SYNCING]

@@ -236,7 +236,9 @@ class _Retrieval(Progress):
         in_sight = len(self.undecided())
         if self._past.share is None and in_sight < objects / 2 and not self.sight.exhausted:
             # A few objects are too small a sample to tell how far to look.
-            yield from self._search(objects * min(objects // max(in_sight, 1), _WIDEST_FIRST_LOOK))
+            wider = objects * min(objects // max(in_sight, 1), _WIDEST_FIRST_LOOK)
+            if wider > self.sight.limit:
+                yield from self._search(wider)
         yield from self.check(self.undecided()[:objects])
         if self.decisions:
             self._past.share = sum(self.decisions.values()) / len(self.decisions)

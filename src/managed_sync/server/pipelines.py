@@ -229,8 +229,7 @@ class Pipelines:
                 count = max(count, self._read_so_far.get(pipeline.id, 0))
         elif unsaved is not None and status is not SyncState.DISABLED:
             status, error = SyncState.ERROR, unsaved
-        elif status is SyncState.SYNCING:
-            status, error = SyncState.ERROR, "The sync was interrupted; enable the pipeline again."
+        # One that is marked as syncing and is not active is about to be: it was just enabled.
         return SyncStatus(
             integration=pipeline.name.integration,
             sync_type=pipeline.name.sync_type,
@@ -266,10 +265,15 @@ class Pipelines:
                 running = self._threads.submit(self._run, pipeline_id)
             except BaseException:
                 # The system gives no more threads: it must not count as active for ever.
-                del self._read_so_far[pipeline_id]
+                self._note_interruption(pipeline_id)
                 raise
             self._running.add(running)
         running.add_done_callback(self._note_done)
+
+    def _note_interruption(self, pipeline_id: int) -> None:
+        """Notes, under the lock, that a sync ended without having saved how."""
+        del self._read_so_far[pipeline_id]
+        self._unsaved_failures[pipeline_id] = "The sync was interrupted; enable the pipeline again."
 
     def _note_done(self, running: Future[None]) -> None:
         with self._lock:
@@ -282,7 +286,7 @@ class Pipelines:
                 self._sync(pipeline_id)
             except BaseException:
                 with self._lock:
-                    del self._read_so_far[pipeline_id]
+                    self._note_interruption(pipeline_id)
                 raise
             with self._lock:
                 again = pipeline_id in self._wanted_again and not self._stopping.is_set()
