@@ -350,7 +350,31 @@ def patched(store: InMemoryVectorStore) -> InMemoryVectorStore:
     return copy
 
 
+class EveryThird:
+    """A permission service by which each user may read some of the objects."""
+
+    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
+        return [(len(check.subject) + int(check.object[5:])) % 3 == 0 for check in checks]
+
+
 class TestComplete:
+    def test_users_who_are_new_get_what_is_complete_of_a_store_of_few_objects(self) -> None:
+        several = [
+            Document(f"{n} of {number}", metadata={"object_id": f"file:{number}"})
+            for number in range(12)
+            for n in range(10)
+        ]
+        retriever = PermissionAwareRetriever(
+            vectorstore=filled(*several), checker=AccessChecker(EveryThird()), k=5
+        )
+
+        reports = [
+            retriever.retrieve_with_report(f"q{n}", subject=f"user{n}@x.example")[1]
+            for n in range(30)
+        ]
+
+        assert [report.doubts for report in reports if not report.complete] == []
+
     @pytest.mark.parametrize("capped", [Capped, CappedWithScores, capped_in_memory, patched])
     @pytest.mark.parametrize("k", [2, 60])
     def test_a_store_of_which_nothing_is_known_is_not_taken_at_its_word(

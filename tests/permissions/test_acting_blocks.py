@@ -493,3 +493,43 @@ class TestDecorator:
         for function in (later, answers, async_answers):
             with pytest.raises(ConfigurationError, match="decorate"):
                 acting_as(ALICE)(function)
+
+
+class TestHelpersThatEnterForOthers:
+    """A block may be entered by a function that has returned when the code inside it runs."""
+
+    class OwnMethod:
+        def __init__(self, user: str) -> None:
+            self._block = acting_as(user)
+
+        def begin(self) -> None:
+            self._block.__enter__()
+
+        def __enter__(self) -> None:
+            self.begin()
+
+        def __exit__(self, *error: Any) -> None:
+            self._block.__exit__(*error)
+
+    @staticmethod
+    def entered(user: str) -> ExitStack:
+        stack = ExitStack()
+        stack.enter_context(acting_as(user))
+        return stack
+
+    @pytest.mark.parametrize("helper", [OwnMethod, entered])
+    def test_a_stream_is_never_its_readers(self, helper: Callable[[str], Any]) -> None:
+        def stream() -> Iterator[str]:
+            with helper(ALICE):
+                yield ""
+                yield resolve_subject()
+
+        answers = stream()
+        copy_context().run(next, answers)
+
+        def read() -> str:
+            with acting_as(BOB):
+                return next(answers)
+
+        with pytest.raises(ConfigurationError, match="another subject holds"):
+            Context().run(read)

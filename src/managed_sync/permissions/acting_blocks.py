@@ -38,6 +38,8 @@ _WAY_OUT: Final = (
 _current: ContextVar[Block | None] = ContextVar("managed_sync_acting_as", default=None)
 # The open blocks of each frame, the innermost last.
 _open: dict[FrameType, list[Block]] = {}
+# And those that an ordinary function entered which a generator had called.
+_left_open: dict[FrameType, list[Block]] = {}
 
 
 class Block:
@@ -59,6 +61,8 @@ class Block:
         self._is_stranded = False
         self.outer = _left_to(_current.get())
         _open.setdefault(self.frame, []).append(self)
+        if self._generator is not None:
+            _left_open.setdefault(self._generator, []).append(self)
         self._entered = _current.set(self)
 
     def close(self) -> bool:
@@ -69,10 +73,9 @@ class Block:
         """
         if self.frame is None:
             raise ConfigurationError("This block of acting_as() has ended already.")
-        of_frame = _open[self.frame]
-        of_frame.remove(self)
-        if not of_frame:
-            del _open[self.frame]
+        _forget(_open, self.frame, self)
+        if self._generator is not None:
+            _forget(_left_open, self._generator, self)
         current = _current.get()
         inside = takewhile(lambda block: block is not self, _and_outer(current))
         is_in_order = self not in _and_outer(current) or not any(block.is_open for block in inside)
@@ -125,6 +128,11 @@ def surrounding_block() -> Block | None:
     """
     block = _left_to(_current.get())
     innermost = _innermost(block, sys._getframe(1))
+    if _is_left_open(block, sys._getframe(1)):
+        raise ConfigurationError(
+            "acting_as() was entered by a function that a generator called, and the generator was "
+            f"resumed where another subject holds. {_WAY_OUT}"
+        )
     if block is innermost:
         return block
     if block is None and innermost is not None and innermost.in_generator:
@@ -185,6 +193,20 @@ def _innermost(current: Block | None, frame: FrameType) -> Block | None:
             if block is current or not block._may_be_misplaced:
                 return block
     return None
+
+
+def _is_left_open(current: Block | None, frame: FrameType) -> bool:
+    """Whether a generator on this call stack is inside a block that the context does not have."""
+    around = list(_and_outer(current))
+    return bool(_left_open) and any(
+        block not in around for caller in _stack(frame) for block in _left_open.get(caller, ())
+    )
+
+
+def _forget(blocks: dict[FrameType, list[Block]], frame: FrameType, block: Block) -> None:
+    blocks[frame].remove(block)
+    if not blocks[frame]:
+        del blocks[frame]
 
 
 def _stack(top: FrameType) -> Iterator[FrameType]:
