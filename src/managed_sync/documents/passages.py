@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from managed_sync.logs import printable
+
 __all__ = ["numbered", "place"]
 
 
 def place(metadata: Mapping[str, Any]) -> str:
-    """Where a passage stands: title, page and heading, as far as they are known.
+    """Returns where a passage stands: title, page and heading, as far as they are known.
+
+    It is one line: a file's name cannot look like a passage of its own.
 
     Examples:
         >>> place({"title": "Plan.pdf", "page": 2, "heading": "Costs > Travel"})
@@ -18,7 +22,7 @@ def place(metadata: Mapping[str, Any]) -> str:
     title = str(metadata.get("title") or metadata.get("object_id", ""))
     page = f"page {metadata['page']}" if "page" in metadata else ""
     heading = str(metadata.get("heading") or "").removeprefix(title).removeprefix(" > ")
-    return " · ".join(filter(None, [title, page, heading]))
+    return printable(" · ".join(filter(None, [title, page, heading])))
 
 
 def numbered(passages: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
@@ -34,4 +38,4 @@ def numbered(passages: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
 
 
 def _address(metadata: Mapping[str, Any]) -> str:
-    return f" <{metadata['url']}>" if metadata.get("url") else ""
+    return f" <{printable(str(metadata['url']))}>" if metadata.get("url") else ""
