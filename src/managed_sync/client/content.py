@@ -145,13 +145,14 @@ def content_kind(headers: Mapping[str, str]) -> tuple[str, str | None]:
 def _filename(message: Message) -> str | None:
     try:
         parameters = message.get_params([], header="content-disposition")
+        names = [value for name, value in parameters if name == "filename"]
+        # A name with an encoding is parsed into a tuple; it is preferred to the plain one.
+        names.sort(key=lambda value: isinstance(value, tuple), reverse=True)
+        return collapse_rfc2231_value(names[0]) if names else None
     except (TypeError, ValueError):
-        # The parser fails at names in parts that do not fit together; the content is good.
+        # The parser fails at names in parts that do not fit together, and at encodings that decode
+        # no bytes, such as "undefined"; the content is good.
         return None
-    names = [value for name, value in parameters if name == "filename"]
-    # A name with an encoding is parsed into a tuple; it is preferred to the plain one beside it.
-    names.sort(key=lambda value: isinstance(value, tuple), reverse=True)
-    return collapse_rfc2231_value(names[0]) if names else None
 
 
 def check_max_bytes(max_bytes: int) -> None:

@@ -18,7 +18,7 @@ from managed_sync.client.operations import (
     path_segment,
 )
 from managed_sync.client.pages import PageWalk
-from managed_sync.client.records import parse_each, parse_record
+from managed_sync.client.records import parse_each, parse_page, parse_record
 from managed_sync.client.trees import parse_tree
 from managed_sync.client.wire_format import Exchange
 from managed_sync.errors import InvalidIdentifierError, ResponseFormatError
@@ -195,7 +195,7 @@ def _record_page(answer: Answer) -> RecordPage:
     try:
         return RecordPage.model_validate_json(answer.content)
     except ValidationError:
-        document = parse_json(answer)
+        document = parse_page(answer, "records")
     listed = document.get("records") if isinstance(document, dict) else None
     if not isinstance(listed, list):
         return parse_model(RecordPage, document)
