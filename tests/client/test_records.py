@@ -81,7 +81,8 @@ def raw_listing(*records: str) -> Any:
 def raw_record(**fields: str) -> str:
     """The JSON of a record, with fields as they are to be written."""
     known = {"integration": '"box"', "syncType": '"files"', **fields}
-    return f"{{{', '.join(f'"{name}": {text}' for name, text in known.items())}}}"
+    written = ", ".join(f'"{name}": {text}' for name, text in known.items())
+    return f"{{{written}}}"
 
 
 @pytest.mark.parametrize(
