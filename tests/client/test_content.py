@@ -19,7 +19,7 @@ from managed_sync.errors import (
     NotFoundError,
     ResponseFormatError,
 )
-from tests.client.both import TOKEN, ClientOf, Driven
+from tests.client.both import TOKEN, ClientOf, Driven, FakeClock
 
 OWN = "/base/projects/p1/sync/records/r1/content"
 
@@ -255,6 +255,42 @@ def test_a_part_of_the_content_that_nobody_asked_for_is_not_taken_for_all_of_it(
 
     with pytest.raises(IncompleteResponseError, match="206"):
         client.download_content("s1/r1")
+
+
+class Dripping(Body):
+    """Parts that take their time."""
+
+    def __init__(self, clock: FakeClock, seconds: float, *parts: bytes) -> None:
+        super().__init__(*parts)
+        self.clock = clock
+        self.seconds = seconds
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in super().__iter__():
+            self.clock.now += self.seconds
+            yield part
+
+
+def test_content_that_comes_drop_by_drop_is_given_up(client_of: ClientOf) -> None:
+    body = Dripping(client_of.clock, 25, *[b"a"] * 1000)
+
+    with pytest.raises(ApiTimeoutError, match="too slowly") as caught:
+        streaming(client_of, body).download_content("s1/r1")
+
+    assert body.read == 13
+    assert caught.value.is_of_one_record
+
+
+def test_large_content_may_take_long(client_of: ClientOf) -> None:
+    body = Dripping(client_of.clock, 25, *[b"a" * 50_000] * 100)
+
+    assert len(streaming(client_of, body).download_content("s1/r1").data) == 5_000_000
+
+
+def test_a_caller_may_read_a_stream_slowly(client_of: ClientOf) -> None:
+    with streaming(client_of, Body(*[b"a"] * 20)).stream_content("s1/r1") as content:
+        for _ in content:
+            client_of.clock.now += 100
 
 
 class TestOfOneRecord:

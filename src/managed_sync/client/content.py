@@ -10,6 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 from managed_sync.client.operations import Answer, Request
 from managed_sync.errors import (
+    ApiTimeoutError,
     ConfigurationError,
     ContentTooLargeError,
     IncompleteResponseError,
@@ -33,6 +34,9 @@ DEFAULT_MAX_CONTENT_BYTES = 100 * 1024 * 1024
 MOST_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
+# Seconds after which content has to come at so many bytes in each of them.
+_PATIENCE = 300.0
+_SLOWEST = 1000.0
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -88,20 +92,30 @@ class ContentCheck:
         self._answer = answer
         self._max_bytes = max_bytes
         self._count = 0
+        self._waited = 0.0
         self._announced = _announced_length(answer.headers)
         self._is_encoded = answer.headers.get("content-encoding", "identity") != "identity"
         self.size = None if self._is_encoded else self._announced
         if self.size is not None:
             self._refuse_over_limit(self.size)
 
-    def take(self, part: bytes) -> None:
-        """Counts a part.
+    def take(self, part: bytes, *, waited: float) -> None:
+        """Counts a part, which came after so many seconds.
 
         Raises:
             ContentTooLargeError: With it, the content is over the limit.
+            ApiTimeoutError: It comes drop by drop, which never runs into the timeout for a part.
         """
         self._count += len(part)
         self._refuse_over_limit(self._count)
+        self._waited += waited
+        if self._waited > _PATIENCE and self._count < self._waited * _SLOWEST:
+            error = ApiTimeoutError(
+                f"The content of record {self._record_id} comes too slowly: {self._count:,} bytes "
+                f"in {self._waited:.0f} s."
+            )
+            error.is_of_one_record = True
+            raise error
 
     @property
     def room(self) -> int:

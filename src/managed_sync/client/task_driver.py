@@ -202,6 +202,7 @@ class TaskDriver:
         decoder = decoder_of(opened.request, response)
         parts = araw_parts(response)
         while True:
+            began = self._clock.monotonic()
             try:
                 part = await anext(parts, None)
             except HTTP_ERRORS as error:
@@ -213,7 +214,7 @@ class TaskDriver:
                 decoder.end()
                 return
             part = decoder.decode(part, check.room)
-            check.take(part)
+            check.take(part, waited=self._clock.monotonic() - began)
             yield part
         raise failure
 

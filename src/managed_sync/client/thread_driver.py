@@ -208,6 +208,7 @@ class ThreadDriver:
         decoder = decoder_of(opened.request, response)
         parts = raw_parts(response)
         while True:
+            began = self._clock.monotonic()
             try:
                 part = next(parts, None)
             except HTTP_ERRORS as error:
@@ -219,7 +220,7 @@ class ThreadDriver:
                 decoder.end()
                 return
             part = decoder.decode(part, check.room)
-            check.take(part)
+            check.take(part, waited=self._clock.monotonic() - began)
             yield part
         raise failure
 
