@@ -19,7 +19,8 @@
     │   │   ├── RateLimitError          429
     │   │   └── ServerError             5xx
     │   └── ResponseFormatError         an answer that is not what the specification says
-    │       └── IncompleteResponseError an answer that ends too early
+    │       ├── IncompleteResponseError an answer that ends too early
+    │       └── MalformedRecordsError   a listing with records that cannot be read
     ├── AccessCheckError                a permission question without a trustworthy answer
     ├── IncompleteRetrievalError        a result that may not be the best there is
     ├── DocumentError                   one record could not become a document
@@ -46,6 +47,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from managed_sync.indexing.report import IndexReport
+    from managed_sync.models import MalformedRecord
     from managed_sync.permissions.report import RetrievalReport
 
 
@@ -105,7 +107,11 @@ class ApiError(ManagedSyncError):
         request_id: What the API calls the request in its own log, if it says so.
         excerpt: The start of the answer's body, without the token. It may hold data of users, which
             is why no message repeats it unless the API wrote it to explain an error.
+        is_of_one_record: Whether it says nothing of other records: the content of one broke off, or
+            the host to which the API sends for it failed.
     """
+
+    is_of_one_record = False
 
     def __init__(
         self,
@@ -212,6 +218,18 @@ class ResponseFormatError(ApiError):
 
 class IncompleteResponseError(ResponseFormatError):
     """The answer ends too early: its JSON breaks off, or its body is not as long as announced."""
+
+
+class MalformedRecordsError(ResponseFormatError):
+    """A listing has records that cannot be read; all others were handed out.
+
+    Attributes:
+        malformed: What cannot be read, with the reasons.
+    """
+
+    def __init__(self, message: str = "", *, malformed: Iterable[MalformedRecord] = ()) -> None:
+        super().__init__(message)
+        self.malformed = tuple(malformed)
 
 
 class AccessCheckError(ManagedSyncError):

@@ -77,7 +77,7 @@ class SyncedRecord(ApiModel):
 
     id: str = Field(min_length=1)
     integration: str
-    sync_type: str
+    sync_type: str = Field(min_length=1)
     source_id: str = ""
     data: dict[str, Any] = Field(default_factory=dict)
     permissions: dict[str, Any] = Field(default_factory=dict)

@@ -11,6 +11,7 @@ import pytest
 
 from managed_sync.errors import (
     ApiConnectionError,
+    ApiStatusError,
     ApiTimeoutError,
     ConfigurationError,
     ContentTooLargeError,
@@ -18,7 +19,7 @@ from managed_sync.errors import (
     NotFoundError,
     ResponseFormatError,
 )
-from tests.client.both import TOKEN, ClientOf, Driven
+from tests.client.both import TOKEN, ClientOf, Driven, FakeClock
 
 OWN = "/base/projects/p1/sync/records/r1/content"
 
@@ -235,6 +236,111 @@ class Storage:
         return [(each.url.host, "Authorization" in each.headers) for each in self.requests]
 
 
+@pytest.mark.parametrize("encoding", ["undefined", "idna", "punycode", "base64", "no-such"])
+def test_a_name_in_an_encoding_that_decodes_nothing_leaves_the_content_alone(
+    client_of: ClientOf, encoding: str
+) -> None:
+    named = f"attachment; filename*={encoding}''a%FF"
+    client = streaming(client_of, Body(b"content"), Content_Disposition=named)
+
+    assert client.download_content("s1/r1").data == b"content"
+
+
+def test_a_part_of_the_content_that_nobody_asked_for_is_not_taken_for_all_of_it(
+    client_of: ClientOf,
+) -> None:
+    client = client_of(
+        lambda _: httpx.Response(206, content=b"The con", headers={"Content-Range": "bytes 0-6/90"})
+    )
+
+    with pytest.raises(IncompleteResponseError, match="206"):
+        client.download_content("s1/r1")
+
+
+class Dripping(Body):
+    """Parts that take their time."""
+
+    def __init__(self, clock: FakeClock, seconds: float, *parts: bytes) -> None:
+        super().__init__(*parts)
+        self.clock = clock
+        self.seconds = seconds
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in super().__iter__():
+            self.clock.now += self.seconds
+            yield part
+
+
+def test_content_that_comes_drop_by_drop_is_given_up(client_of: ClientOf) -> None:
+    body = Dripping(client_of.clock, 25, *[b"a"] * 1000)
+
+    with pytest.raises(ApiTimeoutError, match="too slowly") as caught:
+        streaming(client_of, body).download_content("s1/r1")
+
+    assert body.read == 13
+    assert caught.value.is_of_one_record
+
+
+def test_large_content_may_take_long(client_of: ClientOf) -> None:
+    body = Dripping(client_of.clock, 25, *[b"a" * 50_000] * 100)
+
+    assert len(streaming(client_of, body).download_content("s1/r1").data) == 5_000_000
+
+
+def test_a_caller_may_read_a_stream_slowly(client_of: ClientOf) -> None:
+    with streaming(client_of, Body(*[b"a"] * 20)).stream_content("s1/r1") as content:
+        for _ in content:
+            client_of.clock.now += 100
+
+
+class TestOfOneRecord:
+    """Errors say whether other records are concerned."""
+
+    @pytest.mark.parametrize("status", [401, 403, 429, 500])
+    def test_what_the_host_of_the_content_answers(self, client_of: ClientOf, status: int) -> None:
+        def handler(request: httpx.Request) -> httpx.Response:
+            if request.url.host == "api.test":
+                return httpx.Response(302, headers={"Location": "https://files.test/r1"})
+            return httpx.Response(status)
+
+        with pytest.raises(ApiStatusError) as caught:
+            client_of(handler, retry_budget=0).download_content("s1/r1")
+
+        assert caught.value.is_of_one_record
+
+    def test_a_host_of_content_that_is_dead_is_given_up_soon(self, client_of: ClientOf) -> None:
+        requests = []
+
+        def handler(request: httpx.Request) -> httpx.Response:
+            requests.append(request.url.host)
+            if request.url.host == "api.test":
+                return httpx.Response(302, headers={"Location": "https://dead.test/r1"})
+            raise httpx.ConnectError("name or service not known")
+
+        with pytest.raises(ApiConnectionError, match="host to which the API sends") as caught:
+            client_of(handler, retry_budget=600).download_content("s1/r1")
+
+        assert caught.value.is_of_one_record
+        assert requests.count("dead.test") == 5
+
+    def test_content_that_breaks_off(self, client_of: ClientOf) -> None:
+        client = streaming(client_of, Body(b"ab", error=httpx.ReadError))
+
+        with pytest.raises(ApiConnectionError) as caught:
+            client.download_content("s1/r1")
+
+        assert caught.value.is_of_one_record
+
+    @pytest.mark.parametrize("status", [401, 429])
+    def test_what_the_api_itself_answers_concerns_all(
+        self, client_of: ClientOf, status: int
+    ) -> None:
+        with pytest.raises(ApiStatusError) as caught:
+            client_of.answering(status, retry_budget=0).download_content("s1/r1")
+
+        assert not caught.value.is_of_one_record
+
+
 class TestRedirects:
     def test_to_https_they_are_followed_without_the_token(self, client_of: ClientOf) -> None:
         storage = Storage("https://files.test/r1?signature=s")
@@ -291,6 +397,9 @@ class TestRedirects:
             "ftp://files.test/r1",
             "file:///etc/passwd",
             "https://",
+            "https://[zz]/r1",
+            "https://files.test:99999/r1",
+            "https://files.test/\tr1",
             "http://[",
             "",
         ],

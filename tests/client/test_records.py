@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from managed_sync.errors import NotFoundError, ResponseFormatError
+from managed_sync.errors import MalformedRecordsError, NotFoundError, ResponseFormatError
 from tests.client.both import ClientOf
 
 GOOD: dict[str, Any] = {"id": "good", "integration": "box", "syncType": "files", "data": {}}
@@ -67,12 +67,71 @@ def test_a_malformed_record_is_named_beside_the_others_of_its_page(
     assert "SyncedRecord" in reason
 
 
+NESTED = "[" * 300 + "]" * 300
+TOO_DEEP = "[" * 100_000 + "]" * 100_000
+TOO_LONG = "9" * 5_000
+
+
+def raw_listing(*records: str) -> Any:
+    content = f"""{{"records": [{", ".join(records)}], "nextCursor": null}}"""
+    headers = {"Content-Type": "application/json"}
+    return lambda request: httpx.Response(200, content=content.encode(), headers=headers)
+
+
+def raw_record(**fields: str) -> str:
+    """The JSON of a record, with fields as they are to be written."""
+    known = {"integration": '"box"', "syncType": '"files"', **fields}
+    written = ", ".join(f'"{name}": {text}' for name, text in known.items())
+    return f"{{{written}}}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "named", "why"),
+    [
+        ({"id": '"odd"', "data": f'{{"a": {NESTED}}}'}, "odd", "levels deep"),
+        ({"id": '"odd"', "permissions": f'{{"a": {NESTED}}}'}, "odd", "levels deep"),
+        ({"id": '"odd"', "data": f'{{"a": {TOO_DEEP}}}'}, "odd", "too deeply"),
+        ({"id": '"odd"', "data": f'{{"a]\\"": {TOO_LONG}}}'}, "odd", "too many digits"),
+        ({"id": TOO_LONG}, None, "too many digits"),
+        ({"data": f'{{"id": {TOO_LONG}}}'}, None, "too many digits"),
+        ({"id": '"odd"', "syncType": '""'}, "odd", "syncType"),
+    ],
+)
+def test_a_record_that_no_parser_takes_leaves_the_others_of_its_page_alone(
+    client_of: ClientOf, fields: dict[str, str], named: str | None, why: str
+) -> None:
+    last = raw_record(id='"last"', data='{"name": "a, ] and \\" in a name"}')
+    client = client_of(raw_listing(raw_record(id='"good"'), raw_record(**fields), last))
+
+    page = client.list_records("box", "files")
+
+    assert [record.id for record in page.records] == ["good", "last"]
+    assert page.records[1].data["name"] == 'a, ] and " in a name'
+    ((record_id, reason),) = page.malformed
+    assert record_id == named
+    assert why in reason
+
+
+@pytest.mark.parametrize("rest", ["", '"nextCursor": ', f'"x": {TOO_DEEP}'])
+def test_a_page_that_breaks_off_is_no_page_however_deep_it_is(
+    client_of: ClientOf, rest: str
+) -> None:
+    content = f'{{"records": [{raw_record(id=TOO_LONG)}], {rest}'.encode()
+    client = client_of(lambda request: httpx.Response(200, content=content))
+
+    with pytest.raises(ResponseFormatError):
+        client.list_records("box", "files")
+
+
 def test_all_records_hands_out_the_others_and_then_raises(client_of: ClientOf) -> None:
     records = client_of(listing({"id": "odd"}, GOOD)).iter_records("box", "files")
 
     assert next(records).id == "good"
-    with pytest.raises(ResponseFormatError, match=r"1 malformed record.*Page 1: .*integration"):
+    with pytest.raises(
+        MalformedRecordsError, match=r"1 malformed record.*Page 1: .*integration"
+    ) as caught:
         next(records)
+    assert [each.id for each in caught.value.malformed] == ["odd"]
 
 
 def test_a_single_record_is_read_in_the_same_way(client_of: ClientOf) -> None:

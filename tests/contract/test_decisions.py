@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from managed_sync import AccessChecker, ManagedSyncClient
-from managed_sync.errors import AccessCheckError
+from managed_sync.errors import AccessCheckError, ResponseFormatError
 from tests.client.both import ClientOf
 from tests.contract.cases import ALICE, ONE, OTHER_SYNC, SYNC, THREE, TWO, asked, check
 
@@ -175,6 +175,56 @@ class TestObjectsOfNoSync:
             client = client_of.answering(json={"hasAccess": said}, api="hosted")
             with pytest.raises(Exception, match="hasAccess"):
                 client.check_access(ALICE, "viewer", FIRST.object)
+
+
+class TestSingleChecks:
+    @pytest.mark.parametrize(
+        "beside",
+        [
+            {"error": {"code": "internal"}},
+            {"error": ""},
+            {"request": {"subject": ALICE, "relation": "viewer", "object": "file:2"}},
+            {"request": {"subject": "bob@x.example", "relation": "viewer", "object": "file:1"}},
+            {"request": {"object": "file:2"}},
+            {"request": "file:1"},
+            {"object": "file:2"},
+            {"relation": "owner"},
+        ],
+    )
+    def test_an_error_or_another_check_beside_the_decision_is_no_decision(
+        self, client_of: ClientOf, beside: dict[str, Any]
+    ) -> None:
+        client = client_of.answering(json={"allowed": True, **beside}, api="projects")
+
+        with pytest.raises(ResponseFormatError):
+            client.check_access(ALICE, "viewer", "file:1")
+
+    @pytest.mark.parametrize(
+        "beside",
+        [
+            {"error": None},
+            {"request": None},
+            {"request": {"subject": ALICE, "relation": "viewer", "object": "file:1"}},
+            {"object": "file:1", "resolution": "direct"},
+        ],
+    )
+    def test_the_same_check_beside_it_is_fine(
+        self, client_of: ClientOf, beside: dict[str, Any]
+    ) -> None:
+        client = client_of.answering(json={"allowed": True, **beside}, api="projects")
+
+        assert client.check_access(ALICE, "viewer", "file:1") is True
+
+    @pytest.mark.parametrize(
+        "beside", [{"error": "x"}, {"request": {"object": TWO}}, {"user": "user:bob@x.example"}]
+    )
+    def test_the_same_holds_for_the_hosted_api(
+        self, client_of: ClientOf, beside: dict[str, Any]
+    ) -> None:
+        client = client_of.answering(json={"hasAccess": True, **beside}, api="hosted")
+
+        with pytest.raises(ResponseFormatError):
+            client.check_access(ALICE, "viewer", FIRST.object)
 
 
 RECORDS = [ONE, TWO, THREE]

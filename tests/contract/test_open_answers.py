@@ -9,7 +9,12 @@ import httpx
 import pytest
 
 from managed_sync import AccessChecker, ManagedSyncClient, RelationshipNode, explain
-from managed_sync.errors import ApiError, IncompleteResponseError, ResponseFormatError
+from managed_sync.errors import (
+    ApiError,
+    ApiStatusError,
+    IncompleteResponseError,
+    ResponseFormatError,
+)
 from tests.client.both import ClientOf
 from tests.contract.cases import ALICE, ONE, SYNC, TWO, listed
 
@@ -305,7 +310,9 @@ class TestTrees:
 
 
 class TestHostedLists:
-    def test_a_list_longer_than_a_thousand_is_whole_and_said_to_be(self) -> None:
+    def test_a_list_longer_than_a_thousand_is_whole_and_no_proof_that_nothing_is_missing(
+        self,
+    ) -> None:
         stream = b"".join(b'{"object": "%d"}\n' % number for number in range(2000))
 
         def handler(request: httpx.Request) -> httpx.Response:
@@ -319,6 +326,9 @@ class TestHostedLists:
 
         assert len(found.object_ids) == 2000
         assert found.whole
+        # A stream that its server ends early looks the same as one that is whole.
+        assert not found.proven
+        assert AccessChecker(client, list_limit=None).list_objects(ALICE).proven
 
     @pytest.mark.parametrize("line", ['{"object": "a/b"}', '{"object": "contact:1"}', "{}"])
     def test_what_is_no_record_is_an_error(self, client_of: ClientOf, line: str) -> None:
@@ -338,13 +348,34 @@ class TestHostedLists:
             if request.url.path.endswith("/api/syncs"):
                 return httpx.Response(200, json={"data": [listed(), listed("plain")]})
             if "plain" in request.url.path:
-                return httpx.Response(refusal)
+                return httpx.Response(refusal, json={"message": "no permissions here"})
             return httpx.Response(200, text=f'{{"object": "{ONE}"}}', headers=NDJSON)
 
         found = client_of(handler, api="hosted").list_objects(ALICE, "viewer", "file")
 
         assert found == [f"file:{SYNC}/{ONE}"]
         assert "plain" in caplog.text
+
+    @pytest.mark.parametrize(
+        "refusal",
+        [
+            {"status_code": 404, "html": "<html>no upstream</html>"},
+            {"status_code": 422, "json": {"message": "timeout"}},
+            {"status_code": 409, "json": {}},
+        ],
+    )
+    def test_a_refusal_for_another_reason_is_no_shorter_list(
+        self, client_of: ClientOf, refusal: dict[str, Any]
+    ) -> None:
+        def handler(request: httpx.Request) -> httpx.Response:
+            if request.url.path.endswith("/api/syncs"):
+                return httpx.Response(200, json={"data": [listed(), listed("broken")]})
+            if "broken" in request.url.path:
+                return httpx.Response(**refusal)
+            return httpx.Response(200, text=f'{{"object": "{ONE}"}}', headers=NDJSON)
+
+        with pytest.raises(ApiStatusError):
+            client_of(handler, api="hosted").list_objects(ALICE, "viewer", "file")
 
     @pytest.mark.parametrize("status", [400, 403, 404, 500])
     def test_where_no_sync_has_a_list_that_is_an_error_and_not_an_empty_list(

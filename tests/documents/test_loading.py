@@ -123,6 +123,60 @@ def test_what_is_not_known_is_left_out() -> None:
     assert document.metadata["title"] == "a.txt"
 
 
+PAGE = b"<html><title>Sign in</title><body>Please sign in.</body></html>"
+ERROR = b'{"error": {"code": 503}}'
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type"),
+    [(PAGE, "text/html"), (ERROR, "application/json"), (ERROR, "application/problem+json")],
+)
+@pytest.mark.parametrize(
+    ("name", "declared"),
+    [
+        ("plan.txt", "text/plain"),
+        ("plan", "text/plain; charset=utf-8"),
+        ("plan.pdf", "application/pdf"),
+        ("plan.md", "text/markdown"),
+        (
+            "plan.docx",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ),
+    ],
+)
+def test_a_login_page_or_an_error_is_not_taken_for_a_file_of_another_type(
+    name: str, declared: str, data: bytes, content_type: str
+) -> None:
+    record = file_record(1, name=name, mimeType=declared, size=9_000)
+    content = FileContent(data=data, content_type=content_type)
+
+    (failure,) = load(FakeClient([record], {"r1": content}))
+
+    assert isinstance(failure, LoadFailure)
+    assert isinstance(failure.error, ParsingError)
+    assert "login page" in failure.reason
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": "plan.html", "mimeType": "text/html"},
+        {"name": "plan.html", "mimeType": "text/plain"},
+        {"name": "plan", "mimeType": "application/vnd.google-apps.document"},
+        {"name": "plan", "mimeType": "application/octet-stream"},
+        {"name": "plan", "mimeType": None},
+        {"name": "plan.txt", "mimeType": "text/plain", "size": len(PAGE)},
+    ],
+)
+def test_a_page_that_may_be_the_file_is_read(fields: dict[str, Any]) -> None:
+    content = FileContent(data=PAGE, content_type="text/html")
+
+    (document,) = load(FakeClient([file_record(1, **fields)], {"r1": content}))
+
+    assert isinstance(document, SourceDocument)
+    assert "Please sign in" in document.text
+
+
 def test_small_tables_are_in_the_metadata_too_as_html() -> None:
     (document,) = load(client_of(r1="| City |\n| --- |\n| Oslo |\n"))
     assert isinstance(document, SourceDocument)

@@ -20,10 +20,12 @@ from fastapi import FastAPI
 
 from managed_sync.errors import (
     ApiConnectionError,
+    AuthenticationError,
     ConfigurationError,
     ForbiddenError,
     InvalidIdentifierError,
     NotFoundError,
+    RateLimitError,
     ServerError,
 )
 from managed_sync.indexing import IndexReport
@@ -306,6 +308,47 @@ class TestOneThatFails:
         failures = syncing(source, target, ledger).failures(integration="box", sync_type="files")
         assert [(each.record_id, each.reason) for each in failures] == [("odd", str(error))]
         assert ("file:b", "Two, changed.") in target.texts()
+
+    @pytest.mark.parametrize(
+        ("of", "error"),
+        [
+            ("get_record", ApiConnectionError("no connection")),
+            ("download_content", AuthenticationError("expired", status=401)),
+            ("download_content", RateLimitError("slowly", status=429)),
+            ("download_content", RuntimeError("nobody thought of this")),
+        ],
+    )
+    def test_one_that_fails_as_if_all_would_holds_up_no_other(
+        self, ledger: Path, monkeypatch: pytest.MonkeyPatch, of: str, error: Exception
+    ) -> None:
+        source, target = Source(), Target()
+        run(source, target, ledger)
+        names = ["odd", "a", "b", "c"]
+        for name in names:
+            source.write(name, f"Text of {name}.")
+        read = getattr(source, of)
+
+        def failing(record_id: str, **options: Any) -> Any:
+            if record_id == "odd":
+                raise error
+            return read(record_id, **options)
+
+        monkeypatch.setattr(source, of, failing)
+        others = {f"file:{name}" for name in names[1:]}
+        applied = threading.Event()
+
+        def report(*_: Any) -> None:
+            if others <= {object_id for object_id, _ in target.texts()}:
+                applied.set()
+
+        with receiving(source, target, ledger, on_report=report) as receiver:
+            for name in names:
+                receiver.receive(TRUSTED, event("record_updated", name))
+            assert applied.wait(20)
+            monkeypatch.setattr(source, of, read)
+            assert receiver.wait_until_idle()
+
+        assert ("file:odd", "Text of odd.") in target.texts()
 
     def test_a_callback_that_fails_is_logged_and_later_events_are_applied(
         self, ledger: Path, caplog: pytest.LogCaptureFixture

@@ -10,6 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 from managed_sync.client.operations import Answer, Request
 from managed_sync.errors import (
+    ApiTimeoutError,
     ConfigurationError,
     ContentTooLargeError,
     IncompleteResponseError,
@@ -33,6 +34,9 @@ DEFAULT_MAX_CONTENT_BYTES = 100 * 1024 * 1024
 MOST_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
+# Seconds after which content has to come at so many bytes in each of them.
+_PATIENCE = 300.0
+_SLOWEST = 1000.0
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -88,20 +92,30 @@ class ContentCheck:
         self._answer = answer
         self._max_bytes = max_bytes
         self._count = 0
+        self._waited = 0.0
         self._announced = _announced_length(answer.headers)
         self._is_encoded = answer.headers.get("content-encoding", "identity") != "identity"
         self.size = None if self._is_encoded else self._announced
         if self.size is not None:
             self._refuse_over_limit(self.size)
 
-    def take(self, part: bytes) -> None:
-        """Counts a part.
+    def take(self, part: bytes, *, waited: float) -> None:
+        """Counts a part, which came after so many seconds.
 
         Raises:
             ContentTooLargeError: With it, the content is over the limit.
+            ApiTimeoutError: It comes drop by drop, which never runs into the timeout for a part.
         """
         self._count += len(part)
         self._refuse_over_limit(self._count)
+        self._waited += waited
+        if self._waited > _PATIENCE and self._count < self._waited * _SLOWEST:
+            error = ApiTimeoutError(
+                f"The content of record {self._record_id} comes too slowly: {self._count:,} bytes "
+                f"in {self._waited:.0f} s."
+            )
+            error.is_of_one_record = True
+            raise error
 
     @property
     def room(self) -> int:
@@ -145,13 +159,14 @@ def content_kind(headers: Mapping[str, str]) -> tuple[str, str | None]:
 def _filename(message: Message) -> str | None:
     try:
         parameters = message.get_params([], header="content-disposition")
+        names = [value for name, value in parameters if name == "filename"]
+        # A name with an encoding is parsed into a tuple; it is preferred to the plain one.
+        names.sort(key=lambda value: isinstance(value, tuple), reverse=True)
+        return collapse_rfc2231_value(names[0]) if names else None
     except (TypeError, ValueError):
-        # The parser fails at names in parts that do not fit together; the content is good.
+        # The parser fails at names in parts that do not fit together, and at encodings that decode
+        # no bytes, such as "undefined"; the content is good.
         return None
-    names = [value for name, value in parameters if name == "filename"]
-    # A name with an encoding is parsed into a tuple; it is preferred to the plain one beside it.
-    names.sort(key=lambda value: isinstance(value, tuple), reverse=True)
-    return collapse_rfc2231_value(names[0]) if names else None
 
 
 def check_max_bytes(max_bytes: int) -> None:

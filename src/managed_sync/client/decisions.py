@@ -1,4 +1,4 @@
-"""Reads the answer to a batch of checks: one decision for each of them, or an error.
+"""Reads the answer to a check or a batch of them: one decision for each of them, or an error.
 
 What this module promises:
 
@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
-from managed_sync.errors import AccessCheckError
+from managed_sync.errors import AccessCheckError, ResponseFormatError
 
-__all__ = ["read_decisions"]
+__all__ = ["read_decision", "read_decisions"]
 
 
 def read_decisions(
@@ -67,6 +67,45 @@ def read_decisions(
             f"The API has an error for {len(failed)} of {len(keys)} checks.", undecided=failed
         )
     return [each["allowed"] for each in results]
+
+
+def read_decision(
+    answer: Any,
+    field: str,
+    *,
+    asked: Mapping[str, Any],
+    key_of: Callable[[Mapping[str, Any]], Hashable],
+) -> bool:
+    """The decision of a check that was asked alone.
+
+    Args:
+        answer: What the API answered.
+        field: The name of the decision in it.
+        asked: The check as it was sent.
+        key_of: What identifies a check.
+
+    Raises:
+        ResponseFormatError: It is not a decision, or not one of this check.
+    """
+    found: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
+    if _failed(found):
+        raise ResponseFormatError("The API has an error in place of a decision.")
+    decision = found.get(field)
+    # Only the two booleans: a text such as "false" must never be read as a decision.
+    if not isinstance(decision, bool):
+        raise ResponseFormatError(
+            f"The API's answer is not a decision: {field} is {_kind(decision)}, not true or false."
+        )
+    # An answer may repeat the check or a part of it: under ``request``, or beside the decision.
+    request = found.get("request")
+    for echo in (found, {} if request is None else request):
+        if not isinstance(echo, dict) or key_of(_with_echo(asked, echo)) != key_of(asked):
+            raise ResponseFormatError("The API answered a check that was not asked.")
+    return decision
+
+
+def _with_echo(asked: Mapping[str, Any], echo: Mapping[str, Any]) -> dict[str, Any]:
+    return {**asked, **{name: echo[name] for name in asked if echo.get(name) is not None}}
 
 
 def _in_order(

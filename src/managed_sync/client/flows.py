@@ -34,7 +34,7 @@ from managed_sync.client.operations import (
     Operation,
     Request,
     in_batches,
-    raise_for_status,
+    raise_for_content,
 )
 from managed_sync.client.pages import PageWalk
 from managed_sync.client.retries import RetryPolicy
@@ -58,6 +58,7 @@ from managed_sync.errors import (
     ApiError,
     ConfigurationError,
     IncompleteResponseError,
+    MalformedRecordsError,
     ManagedSyncError,
     ResponseFormatError,
     SyncFailedError,
@@ -66,6 +67,7 @@ from managed_sync.logs import get_logger
 from managed_sync.models import (
     AccessCheck,
     FileContent,
+    MalformedRecord,
     RecordPage,
     RelationshipNode,
     SyncedRecord,
@@ -175,20 +177,23 @@ class Flows:
 
     def iter_records(self, integration: str, sync_type: str) -> Flow[None]:
         """Reads all records; raises at the end if there were malformed ones among them."""
-        malformed: list[str] = []
+        malformed: list[MalformedRecord] = []
         pages = 0
 
         def emitted(page: RecordPage) -> Sequence[SyncedRecord]:
             nonlocal pages
             pages += 1
-            malformed.extend(f"Page {pages}: {each.reason}" for each in page.malformed)
+            malformed.extend(
+                each._replace(reason=f"Page {pages}: {each.reason}") for each in page.malformed
+            )
             return page.records
 
         yield from self._pages(integration, sync_type, None, emitted)
         if malformed:
-            raise ResponseFormatError(
+            raise MalformedRecordsError(
                 f"The listing of {integration} {sync_type} has {len(malformed):,} malformed "
-                f"records; all others were handed out. {malformed[0]}"
+                f"records; all others were handed out. {malformed[0].reason}",
+                malformed=malformed,
             )
 
     def iter_changes(self, integration: str, sync_type: str, cursor: str | None) -> Flow[None]:
@@ -341,15 +346,19 @@ class Flows:
             opened: Opened
             # Another host cannot bring the token back by a redirect of its own.
             gets_token = gets_token and is_own_origin(self._base_url, url)
-            if gets_token:
-                opened = yield from self._authorized(partial(Open, request, url), turn)
-            else:
-                yield from turn.wait()
-                opened = yield Open(request, url, None)
-            _logger.debug("%s was answered with %d", request, opened.status)
-            if opened.status not in REDIRECTS or not opened.headers.get("location"):
-                raise_for_status(request, opened)
-                return opened
+            try:
+                if gets_token:
+                    opened = yield from self._authorized(partial(Open, request, url), turn)
+                else:
+                    yield from turn.wait()
+                    opened = yield Open(request, url, None)
+                _logger.debug("%s was answered with %d", request, opened.status)
+                if opened.status not in REDIRECTS or not opened.headers.get("location"):
+                    raise_for_content(request, opened)
+                    return opened
+            except ApiError as error:
+                error.is_of_one_record = not gets_token
+                raise
             url = redirect_target(request, opened, self._base_url, url)
         raise ResponseFormatError(
             f"{request} was redirected more than {MOST_REDIRECTS} times.",

@@ -42,6 +42,8 @@ _logger = get_logger("managed_sync.client")
 _OBJECT_TYPES = ("file", "folder")
 _PIPELINE_WITH_PERMISSIONS = "files"
 _MOST_USERS = 1000
+# What a sync answers that carries no permissions.
+_WITHOUT_PERMISSIONS = frozenset({400, 404})
 
 
 class HostedApi:
@@ -51,7 +53,7 @@ class HostedApi:
     """
 
     default_base_url = DEFAULT_BASE_URLS["hosted"]
-    # Objects are listed as a stream, which is not cut off.
+    # Objects are listed as a stream, which has no limit; that it came to its end does not show.
     list_limit = None
 
     def __init__(self) -> None:
@@ -228,6 +230,9 @@ def _listed_or_refused(
             sync.id, object_type, subject, relation
         )
     except (BadRequestError, NotFoundError) as error:
+        is_from_proxy = isinstance(error, NotFoundError) and not error.is_from_api
+        if error.status not in _WITHOUT_PERMISSIONS or is_from_proxy:
+            raise
         _logger.warning(
             "The sync %s of %s lists no objects (%d): nothing in it can be found for anybody.",
             sync.id,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import BaseModel
 
-from managed_sync.client.decisions import read_decisions
+from managed_sync.client.decisions import read_decision, read_decisions
 from managed_sync.client.hosted_names import hosted_role, hosted_user, our_relation
 from managed_sync.client.names import parse_objects, parse_subjects
 from managed_sync.client.operations import (
@@ -35,23 +35,18 @@ __all__ = [
 T = TypeVar("T")
 
 
-class _Access(BaseModel):
-    # Strict: a string such as "false" must never be read as a decision.
-    has_access: StrictBool = Field(alias="hasAccess")
-
-
 class _Decisions(BaseModel):
     result: list[dict[str, Any]]
 
 
 def check_access(check: AccessCheck) -> Operation[bool]:
     """One decision."""
-    return _post(
-        record_of(check.object).sync,
-        "check",
-        _question(check),
-        lambda answer: parse_model(_Access, parse_json(answer)).has_access,
-    )
+    question = _question(check)
+
+    def parse(answer: Answer) -> bool:
+        return read_decision(parse_json(answer), "hasAccess", asked=question, key_of=_key_of)
+
+    return _post(record_of(check.object).sync, "check", question, parse)
 
 
 def batch_check_access(checks: Sequence[AccessCheck]) -> Operation[list[bool]]:

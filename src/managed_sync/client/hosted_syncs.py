@@ -18,7 +18,7 @@ from managed_sync.client.operations import (
     parse_model,
     path_segment,
 )
-from managed_sync.client.records import parse_each
+from managed_sync.client.records import parse_each, parse_page, refuse_deep
 from managed_sync.errors import NotFoundError, ResponseFormatError
 from managed_sync.identifiers import RecordOfSync, lower_ascii
 from managed_sync.models import MalformedRecord, RecordPage, SyncedRecord, SyncState, SyncStatus
@@ -150,7 +150,7 @@ def list_records(sync: HostedSync, cursor: str | None) -> Operation[RecordPage]:
     cursor = _cursor_of(sync, cursor)
 
     def parse(answer: Answer) -> RecordPage:
-        page = parse_model(_Page, parse_json(answer))
+        page = parse_model(_Page, parse_page(answer, "data"))
         records, malformed = parse_each(page.data, lambda document: _record(sync, document))
         remaining = page.paging.remaining_records
         # An empty page ends the listing too, unless it says that something remains.
@@ -185,6 +185,7 @@ def content_request(record: RecordOfSync) -> Request:
 
 
 def _record(sync: HostedSync, document: Any) -> SyncedRecord:
+    refuse_deep(document)
     said = parse_model(_Record, document)
     data = {name: value for name, value in document.items() if name not in _NOT_DATA}
     parent = document.get("parentFolderId")
@@ -192,15 +193,16 @@ def _record(sync: HostedSync, document: Any) -> SyncedRecord:
         # Only a record's own id names an object; the source's id of a folder would not be found.
         name = "parentId" if _is_uuid(parent) else "parentFolderId"
         data[name] = str(RecordOfSync(sync.id, parent)) if name == "parentId" else parent
-    return SyncedRecord(
-        id=str(RecordOfSync(sync.id, said.id)),
-        integration=sync.integration,
-        sync_type=sync.pipeline,
-        source_id=said.external_id or "",
-        data=data,
-        permissions=said.permissions or {},
-        updated_at=said.updated_at,
-    )
+    fields = {
+        "id": str(RecordOfSync(sync.id, said.id)),
+        "integration": sync.integration,
+        "sync_type": sync.pipeline,
+        "source_id": said.external_id or "",
+        "data": data,
+        "permissions": said.permissions or {},
+        "updated_at": said.updated_at,
+    }
+    return parse_model(SyncedRecord, fields)
 
 
 def _of_sync(sync: HostedSync, malformed: Sequence[MalformedRecord]) -> tuple[MalformedRecord, ...]:

@@ -40,6 +40,7 @@ __all__ = [
     "failure_of",
     "headers_of",
     "http_request",
+    "is_content",
     "no_cookies",
     "opened_answer",
     "pool_limits",
@@ -50,6 +51,8 @@ DEFAULT_TIMEOUT = 30.0
 # Less than the five seconds after which many servers close a connection.
 _KEEP_ALIVE_SECONDS = 4.0
 READ_OF_ERRORS = 65_536  # bytes of an error's body that are read, where content was asked for
+# What httpx says of a redirect that it cannot read, though it need not follow it.
+_NO_LOCATION = "Invalid URL in location header"
 # UnicodeError: a header or a cookie of an answer that httpx keeps, and cannot send again.
 Trace: TypeAlias = Callable[[str, Any], Awaitable[None] | None]
 HTTP_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError)
@@ -146,6 +149,11 @@ def answer_to(step: Send, response: httpx.Response, content: bytes) -> Answer:
     return Answer(response.status_code, headers_of(response), content, step.token)
 
 
+def is_content(response: httpx.Response) -> bool:
+    """Whether the body is a file's content, as a whole, and so is to be left unread."""
+    return response.is_success and response.status_code != httpx.codes.PARTIAL_CONTENT
+
+
 def opened_answer(step: Open, response: httpx.Response, error_body: bytes | None) -> Opened:
     """A response that is still open, or one with an error status and the start of its body."""
     return Opened(
@@ -174,9 +182,13 @@ def failure_of(
         return ResponseFormatError(f"{request} was answered with a damaged encoding: {said}.")
     if isinstance(error, UnicodeError):
         return ResponseFormatError(f"{request} was answered with headers that cannot be read.")
+    if isinstance(error, httpx.RemoteProtocolError) and _NO_LOCATION in str(error):
+        return ResponseFormatError(f"{request} was answered with a redirect that leads nowhere.")
+    remedy = "Check that the API runs at the base URL (MANAGED_SYNC_BASE_URL)."
+    if not token.get_secret_value():
+        remedy = "Check that the host to which the API sends for this content can be reached."
     return ApiConnectionError(
-        f"{request} failed: {said}. Check that the API runs at the base URL "
-        f"(MANAGED_SYNC_BASE_URL).",
+        f"{request} failed: {said}. {remedy}",
         nothing_sent=isinstance(error, httpx.ConnectError),
         is_lasting=_is_lasting(error),
         was_closed_meanwhile=watch is not None and watch.was_closed_meanwhile,

@@ -35,16 +35,19 @@ __all__ = [
     "Answer",
     "Operation",
     "Request",
+    "UnreadableJsonError",
     "in_batches",
     "parse_json",
     "parse_model",
     "path_segment",
+    "raise_for_content",
     "raise_for_status",
 ]
 
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
 
+_PARTIAL_CONTENT = 206
 _EXCERPT_LENGTH = 300
 _READ_FOR_EXCERPT = 65_536
 # httpx refuses URLs of more than 65,536 characters.
@@ -64,6 +67,10 @@ _ERRORS: dict[int, tuple[type[ApiStatusError], str]] = {
     422: (BadRequestError, "The API did not understand the request."),
     429: (RateLimitError, "Wait a little and try again."),
 }
+
+
+class UnreadableJsonError(ResponseFormatError):
+    """An answer with nesting or a number that goes beyond what can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +166,22 @@ def raise_for_status(request: Request, answer: Answer) -> None:
     raise raised
 
 
+def raise_for_content(request: Request, answer: Answer) -> None:
+    """Does the same for an answer that should be a file's content, and as a whole.
+
+    Raises:
+        IncompleteResponseError: It is a part, which nobody asked for.
+    """
+    raise_for_status(request, answer)
+    if answer.status == _PARTIAL_CONTENT:
+        raise IncompleteResponseError(
+            f"{request} was answered with a part of the content ({_PARTIAL_CONTENT}), though all "
+            f"of it was asked for. Try again.",
+            status=answer.status,
+            request_id=answer.request_id,
+        )
+
+
 def without_token(text: str, token: SecretStr) -> str:
     """A text in which neither the token nor the signature at its end appears."""
     value = token.get_secret_value()
@@ -197,11 +220,14 @@ def parse_json(answer: Answer) -> Any:
 
     Raises:
         IncompleteResponseError: The body is said to be JSON, and breaks off.
+        UnreadableJsonError: The body has nesting or a number that cannot be read.
         ResponseFormatError: The body is not JSON.
     """
     try:
         return json.loads(answer.content)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise UnreadableJsonError("The API's answer is nested too deeply to be read.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
         kind = answer.headers.get("content-type", "no content type")[:_EXCERPT_LENGTH]
         if "json" in kind:
             raise IncompleteResponseError(
@@ -211,6 +237,10 @@ def parse_json(answer: Answer) -> Any:
         raise ResponseFormatError(
             f"The API answered with {len(answer.content)} bytes of {kind} where JSON belongs: "
             f"check that the base URL is the Sync API's."
+        ) from None
+    except ValueError:
+        raise UnreadableJsonError(
+            "The API's answer has a number with too many digits to be read."
         ) from None
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, StrictBool, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from managed_sync.client.decisions import read_decisions
+from managed_sync.client.decisions import read_decision, read_decisions
 from managed_sync.client.names import NamePage, parse_objects, parse_subjects
 from managed_sync.client.operations import (
     Answer,
@@ -18,7 +18,7 @@ from managed_sync.client.operations import (
     path_segment,
 )
 from managed_sync.client.pages import PageWalk
-from managed_sync.client.records import parse_each, parse_record
+from managed_sync.client.records import parse_each, parse_page, parse_record
 from managed_sync.client.trees import parse_tree
 from managed_sync.client.wire_format import Exchange
 from managed_sync.errors import InvalidIdentifierError, ResponseFormatError
@@ -39,11 +39,6 @@ T = TypeVar("T")
 
 _logger = get_logger("managed_sync.client")
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class _Decision(BaseModel):
-    # Strict: a string such as "false" must never be read as a decision.
-    allowed: StrictBool
 
 
 class _Decisions(BaseModel):
@@ -97,11 +92,12 @@ class ProjectsApi:
 
     def check_access(self, check: AccessCheck) -> Operation[bool]:
         """``checkAccess``."""
-        return self._post(
-            "/permissions/check-access",
-            check.model_dump(by_alias=True),
-            lambda answer: _model(_Decision, answer).allowed,
-        )
+        asked = check.model_dump(by_alias=True)
+
+        def parse(answer: Answer) -> bool:
+            return read_decision(parse_json(answer), "allowed", asked=asked, key_of=_key_of)
+
+        return self._post("/permissions/check-access", asked, parse)
 
     def batch_of(self, check: AccessCheck) -> str:
         """All checks may share a batch."""
@@ -195,7 +191,7 @@ def _record_page(answer: Answer) -> RecordPage:
     try:
         return RecordPage.model_validate_json(answer.content)
     except ValidationError:
-        document = parse_json(answer)
+        document = parse_page(answer, "records")
     listed = document.get("records") if isinstance(document, dict) else None
     if not isinstance(listed, list):
         return parse_model(RecordPage, document)

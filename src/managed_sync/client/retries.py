@@ -31,6 +31,8 @@ _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 8.0
 _MOST_KEPT_CONNECTIONS = 3
+# The API is well then, and other records wait, perhaps many of the same host.
+_MOST_FOR_A_DEAD_HOST = 4
 
 
 class RetryPolicy:
@@ -80,6 +82,8 @@ class RetryPolicy:
         asked = error.retry_after if isinstance(error, ApiStatusError) else None
         if not _is_worth_retrying(error):
             return None
+        if retries >= _MOST_FOR_A_DEAD_HOST and _is_host_of_content_dead(error):
+            return None
         if not request.is_repeatable and not _was_not_carried_out(error):
             return None
         if _was_closed_meanwhile(error) and retries < _MOST_KEPT_CONNECTIONS:
@@ -123,6 +127,10 @@ def _was_not_carried_out(error: ApiError) -> bool:
 
 def _was_closed_meanwhile(error: ApiError) -> bool:
     return isinstance(error, ApiConnectionError) and error.was_closed_meanwhile
+
+
+def _is_host_of_content_dead(error: ApiError) -> bool:
+    return isinstance(error, ApiConnectionError) and error.is_of_one_record and error.nothing_sent
 
 
 def _kind(error: ApiError) -> str:

@@ -23,6 +23,7 @@ from managed_sync.client.http import (
     decoder_of,
     failure_of,
     http_request,
+    is_content,
     opened_answer,
 )
 from managed_sync.client.operations import Answer
@@ -177,7 +178,7 @@ class TaskDriver:
                 follow_redirects=False,
                 stream=True,
             )
-            if response.is_success:
+            if is_content(response):
                 return opened_answer(step, response, None)
             async with aclosing(response):
                 body, decoder = b"", decoder_of(step.request, response)
@@ -201,17 +202,19 @@ class TaskDriver:
         decoder = decoder_of(opened.request, response)
         parts = araw_parts(response)
         while True:
+            began = self._clock.monotonic()
             try:
                 part = await anext(parts, None)
             except HTTP_ERRORS as error:
                 failure = failure_of(opened.request, error, opened.token)
+                failure.is_of_one_record = True
                 break
             if part is None:
                 check.end(response.num_bytes_downloaded)
                 decoder.end()
                 return
             part = decoder.decode(part, check.room)
-            check.take(part)
+            check.take(part, waited=self._clock.monotonic() - began)
             yield part
         raise failure
 

@@ -41,7 +41,7 @@ class WireFormat(Protocol):
 
     Attributes:
         default_base_url: Where the API is, unless the caller says otherwise.
-        list_limit: The length at which ``list_objects`` is cut off; ``None`` if it never is.
+        list_limit: The length at which ``list_objects`` is cut off; ``None`` if there is none.
     """
 
     @property

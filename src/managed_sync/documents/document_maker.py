@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from managed_sync.documents import markdown, record_metadata
+from managed_sync.documents.file_types import contradicts
 from managed_sync.documents.load_results import LoadFailure
 from managed_sync.documents.parsing_pool import ParsingPool
 from managed_sync.documents.records_as_text import record_text
@@ -15,6 +16,7 @@ from managed_sync.errors import (
     DocumentError,
     EmptyContentError,
     ManagedSyncError,
+    ParsingError,
 )
 from managed_sync.models import FileContent, SyncedRecord
 
@@ -69,6 +71,7 @@ class DocumentMaker:
             ConfigurationError: Its format needs a library that is not installed.
         """
         self._check_size(record, len(content.data))
+        self._check_type(record, content)
         mime_type = record_metadata.mime_type(record, content)
         text = self._pool.parse(
             content.data,
@@ -108,6 +111,17 @@ class DocumentMaker:
             raise ContentTooLargeError(
                 f"{self.title(record)} has {size:,} bytes; the limit is "
                 f"{self.max_bytes:,}. Raise max_bytes to load it."
+            )
+
+    def _check_type(self, record: SyncedRecord, content: FileContent) -> None:
+        declared = str(record.data.get("mimeType") or "")
+        name = record_metadata.filename(record)
+        if record.data.get("size") != len(content.data) and contradicts(
+            content.content_type, declared, name
+        ):
+            raise ParsingError(
+                f"{self.title(record)} is {declared}, and {content.content_type} came in its "
+                f"place: perhaps a login page or an error. Try again, and look at the API's log."
             )
 
     def _document(self, record: SyncedRecord, text: str, mime_type: str) -> SourceDocument:

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from managed_sync.errors import NotTextError, ParsingError
 
-__all__ = ["FileType", "detect_file_type", "display_name"]
+__all__ = ["FileType", "contradicts", "detect_file_type", "display_name"]
 
 
 class FileType(StrEnum):
@@ -93,6 +93,9 @@ _ARCHIVES = {
     *(FileType.ODT, FileType.ODS, FileType.ODP, FileType.EPUB),
 }
 _BINARY = {FileType.PDF, FileType.RTF, *_ARCHIVES}
+# What may stand where a file's content belongs: a login page, or an error.
+_INSTEAD = {"text/html", "application/json", "application/problem+json"}
+_NEVER_INSTEAD = {*_BINARY, FileType.TEXT, FileType.MARKDOWN, FileType.CSV}
 # Google's own formats have no bytes; what arrives is an export, and its bytes say of which kind.
 _GOOGLE = "application/vnd.google-apps."
 _HTML_START = re.compile(
@@ -121,6 +124,18 @@ _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 def display_name(filename: str, content_type: str) -> str:
     """How messages call a file: by its name, or by its type where it has none."""
     return filename or f"A file of type {content_type or 'unknown'}"
+
+
+def contradicts(delivered: str, declared: str, filename: str) -> bool:
+    """Whether a file of the declared type cannot have come as the delivered one.
+
+    That is so for web pages and JSON where a PDF, an Office file or a plain text belongs. Formats
+    without bytes of their own, such as Google's, are exported as anything.
+    """
+    media_type = declared.partition(";")[0].strip().lower()
+    if media_type in _UNKNOWN or media_type.startswith(_GOOGLE):
+        return False
+    return delivered in _INSTEAD and _declared_type(media_type, filename) in _NEVER_INSTEAD
 
 
 def detect_file_type(data: bytes, *, content_type: str, filename: str) -> FileType:

@@ -11,7 +11,7 @@ from managed_sync.documents.source_document import SourceDocument
 from managed_sync.errors import ManagedSyncError
 from managed_sync.logs import get_logger
 
-__all__ = ["LoadFailure", "Loaded", "adocuments_only", "documents_only"]
+__all__ = ["LoadFailure", "Loaded", "adocuments_only", "documents_only", "note_failure"]
 
 _logger = get_logger(__name__)
 
@@ -19,6 +19,9 @@ _logger = get_logger(__name__)
 @dataclass(frozen=True)
 class LoadFailure:
     """A record that did not become a document.
+
+    Of one that is malformed in the listing, ``object_id`` is empty, and ``record_id`` too if that
+    cannot be read.
 
     Attributes:
         reason: One sentence that names the record's file and says what is wrong.
@@ -48,7 +51,7 @@ def documents_only(
             if isinstance(one, SourceDocument):
                 yield one
             else:
-                _note(one, failures, raise_on_failure)
+                note_failure(one, failures, raise_on_failure=raise_on_failure)
 
 
 async def adocuments_only(
@@ -64,10 +67,17 @@ async def adocuments_only(
             if isinstance(one, SourceDocument):
                 yield one
             else:
-                _note(one, failures, raise_on_failure)
+                note_failure(one, failures, raise_on_failure=raise_on_failure)
 
 
-def _note(failure: LoadFailure, failures: list[LoadFailure], raise_on_failure: bool) -> None:
+def note_failure(
+    failure: LoadFailure, failures: list[LoadFailure], *, raise_on_failure: bool
+) -> None:
+    """Logs a failure and adds it to the others.
+
+    Raises:
+        ManagedSyncError: ``raise_on_failure`` is set.
+    """
     if raise_on_failure:
         raise failure.error
     _logger.warning("Not loaded: %s", failure.reason)

@@ -4,7 +4,8 @@ What this module promises:
 
 - Records are listed, downloaded and parsed at the same time, and no more than a fixed number of
   them is held, however many there are.
-- A record that cannot become a document is reported with its reason; the others are not affected.
+- A record that cannot become a document, or is malformed in the listing, is reported with its
+  reason; the others are not affected. Where a listing breaks off, what was listed is loaded first.
 - Whatever ends a load, be it an error, Ctrl-C or a caller who has seen enough, no process and no
   thread of it is left.
 """
@@ -17,12 +18,10 @@ from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
-    AsyncIterator,
     Awaitable,
     Callable,
     Generator,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
     Sized,
@@ -34,6 +33,7 @@ from typing import TypedDict, cast
 
 from managed_sync.documents import record_metadata
 from managed_sync.documents.document_maker import DocumentMaker
+from managed_sync.documents.listed_records import ListedRecords
 from managed_sync.documents.load_progress import LoadProgress, ProgressReporter
 from managed_sync.documents.load_results import Loaded
 from managed_sync.documents.parsing import ParserChoice, chosen_parser
@@ -232,14 +232,16 @@ class DocumentLoader:
         pool, threads = self._pool(), self._threads()
         reader = self._reader(self._maker(pool))
         waiting: deque[Future[Loaded]] = deque()
+        listed = ListedRecords(records)
         with self._reporter(total) as progress:
             try:
-                for record in filter(self._is_wanted, records):
+                for record in filter(self._is_wanted, listed):
                     waiting.append(threads.submit(reader.read, record))
                     if self._is_full(waiting) or self._has_next(waiting):
                         yield progress.counted(self._take(waiting))
                 while waiting:
                     yield progress.counted(self._take(waiting))
+                yield from map(progress.counted, listed.failures())
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
                 pool.close()
@@ -251,9 +253,10 @@ class DocumentLoader:
         pool, threads = self._pool(), self._threads()
         read = self._asynchronous_read(self._maker(pool), threads)
         waiting: deque[asyncio.Future[Loaded]] = deque()
+        listed = ListedRecords(records)
         with self._reporter(total) as progress:
             try:
-                async for record in _each(records):
+                async for record in listed:
                     if not self._is_wanted(record):
                         continue
                     waiting.append(ensure_future(read(record)))
@@ -261,6 +264,8 @@ class DocumentLoader:
                         yield progress.counted(await self._atake(waiting))
                 while waiting:
                     yield progress.counted(await self._atake(waiting))
+                for failure in listed.failures():
+                    yield progress.counted(failure)
             finally:
                 for task in waiting:
                     task.cancel()
@@ -353,21 +358,6 @@ class DocumentLoader:
         ready = done.pop()
         waiting.remove(ready)
         return ready.result()
-
-
-async def _each(
-    records: Iterable[SyncedRecord] | AsyncIterable[SyncedRecord],
-) -> AsyncIterator[SyncedRecord]:
-    """The records one by one; a listing that may wait for the network does so in a thread."""
-    if isinstance(records, AsyncIterable):
-        async for record in records:
-            yield record
-    elif isinstance(records, Iterator):
-        while (following := await to_thread(next, records, None)) is not None:
-            yield following
-    else:
-        for record in records:
-            yield record
 
 
 def _at_least(lowest: int, **named: int) -> int:

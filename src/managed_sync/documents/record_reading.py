@@ -14,6 +14,7 @@ from managed_sync.documents.load_results import Loaded
 from managed_sync.documents.record_metadata import has_content
 from managed_sync.documents.record_source import AsyncRecordSource, RecordSource
 from managed_sync.errors import (
+    ApiError,
     ApiTimeoutError,
     BadRequestError,
     DocumentError,
@@ -69,7 +70,9 @@ class RecordReader:
             with self._downloads, _naming(record):
                 content = self._client.download_content(record.id, max_bytes=self._maker.max_bytes)
             return self._maker.from_content(record, content)
-        except self._of_one_record as error:
+        except ManagedSyncError as error:
+            if not _is_of_one_record(error, self._of_one_record):
+                raise
             return self._maker.failure(record, error)
 
 
@@ -117,8 +120,15 @@ class AsyncRecordReader:
                 return await asyncio.get_running_loop().run_in_executor(
                     self._threads, self._maker.from_content, record, content
                 )
-            except self._of_one_record as error:
+            except ManagedSyncError as error:
+                if not _is_of_one_record(error, self._of_one_record):
+                    raise
                 return self._maker.failure(record, error)
+
+
+def _is_of_one_record(error: ManagedSyncError, kinds: tuple[type[ManagedSyncError], ...]) -> bool:
+    """Whether other records are not concerned."""
+    return isinstance(error, kinds) or (isinstance(error, ApiError) and error.is_of_one_record)
 
 
 @contextmanager

@@ -8,11 +8,13 @@ What this module promises:
   that arrives twice, late or out of order changes nothing that the API does not confirm.
 - A record that an event says was created or updated is looked for twice before it is taken to be
   gone.
-- An event that cannot be applied holds up no other one.
+- An event that cannot be applied holds up no other one: events that fail together are tried again
+  in halves, apart from those that came meanwhile, until the one that fails is alone.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -126,11 +128,16 @@ class SingleRecordSync(Protocol):
 
 
 class _Work(NamedTuple):
-    """A pipeline, and whether all of it or single records are to be brought up to date."""
+    """A pipeline, and whether all of it or single records are to be brought up to date.
+
+    Attributes:
+        part: Tells records that failed together from others: 0 for those that have not failed.
+    """
 
     integration: str
     sync_type: str
     is_whole: bool
+    part: int = 0
 
 
 @dataclass(slots=True)
@@ -186,6 +193,7 @@ class WebhookReceiver:
         self._quiet = quiet_seconds
         self._on_report = on_report
         self._pending: dict[_Work, _Pending] = {}
+        self._parts = itertools.count(1)
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._busy = False
@@ -253,13 +261,17 @@ class WebhookReceiver:
         whole = self._pending.get(_Work(*names, is_whole=True))
         if whole is not None and not whole.failures:
             return  # A run finds all that single events would tell.
-        work = _Work(*names, is_whole=False)
-        if work not in self._pending:
-            self._pending[work] = _Pending(not_before=time.monotonic() + self._quiet)
+        parts = self._single(names)
+        # One that has failed waits for its time, and is not joined with others again.
+        work = next((each for each in parts if record_id in self._pending[each].records), None)
+        if work is None:
+            work = _Work(*names, is_whole=False)
+            not_before = time.monotonic() + self._quiet
+            self._pending.setdefault(work, _Pending(not_before=not_before))
         records = self._pending[work].records
         # An older event must not make it expected that a newer one said is deleted.
         records[record_id] = is_expected and records.get(record_id, True)
-        if len(records) > _MOST_RECORDS:
+        if sum(len(self._pending[each].records) for each in {*parts, work}) > _MOST_RECORDS:
             self._want_all(names)
 
     def _want_all(self, names: tuple[str, str]) -> None:
@@ -267,7 +279,12 @@ class WebhookReceiver:
         if work not in self._pending:
             self._pending[work] = _Pending(not_before=time.monotonic() + self._quiet)
         if not self._pending[work].failures:
-            self._pending.pop(_Work(*names, is_whole=False), None)
+            for each in self._single(names):
+                del self._pending[each]
+
+    def _single(self, names: tuple[str, str]) -> list[_Work]:
+        """What is to be done for single records of a pipeline."""
+        return [work for work in self._pending if work[:2] == tuple(names) and not work.is_whole]
 
     def _start(self) -> None:
         if self._thread is None and not self._stop.is_set():
@@ -308,7 +325,7 @@ class WebhookReceiver:
         return None
 
     def _apply(self, work: _Work, pending: _Pending) -> IndexReport:
-        integration, sync_type, is_whole = work
+        integration, sync_type, is_whole, _ = work
         if is_whole:
             return self._sync.run(
                 integration=integration, sync_type=sync_type, wait=60, stop=self._stop
@@ -334,7 +351,7 @@ class WebhookReceiver:
                 self._want_all(names)
             for record_id in missed:
                 self._want(names, record_id, is_expected=False)
-            single = self._pending.get(work)
+            single = self._pending.get(work._replace(part=0))
             if missed and single is not None:
                 single.not_before = time.monotonic() + _SECOND_LOOK_AFTER
 
@@ -353,10 +370,17 @@ class WebhookReceiver:
         _logger.warning(
             "Events of %s %s wait %.0f s: %.300s", work.integration, work.sync_type, pause, error
         )
+        not_before, failures = time.monotonic() + pause, pending.failures + 1
         with self._changed:
-            newer = self._pending.get(work, _Pending())
-            self._pending[work] = _Pending(
-                records={**pending.records, **newer.records},
-                not_before=time.monotonic() + pause,
-                failures=pending.failures + 1,
-            )
+            if work.is_whole:
+                self._pending[work] = _Pending({}, not_before, failures)
+            for records in _halves(pending.records):
+                part = work._replace(part=next(self._parts))
+                self._pending[part] = _Pending(records, not_before, failures)
+
+
+def _halves(records: Mapping[str, bool]) -> list[dict[str, bool]]:
+    """The records in two parts; a single one, or none, in as many."""
+    named = list(records.items())
+    middle = (len(named) + 1) // 2
+    return [dict(half) for half in (named[:middle], named[middle:]) if half]

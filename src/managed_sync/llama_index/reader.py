@@ -20,6 +20,8 @@ from managed_sync.documents import (
     adocuments_only,
     documents_only,
 )
+from managed_sync.documents.listed_records import ListedRecords
+from managed_sync.documents.load_results import note_failure
 from managed_sync.documents.record_source import is_asynchronous
 from managed_sync.errors import ConfigurationError, NotFoundError
 from managed_sync.identifiers import object_id_for
@@ -145,15 +147,15 @@ class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
 
     def list_resources_with_info(self, *_: Any, **__: Any) -> dict[str, dict[str, Any]]:
         """What is known of each record that is not a folder, in one listing."""
-        records = self._synchronous().iter_records(self.integration, self.sync_type)
-        return self._described(records)
+        listed = ListedRecords(self._synchronous().iter_records(self.integration, self.sync_type))
+        return self._described(list(listed), listed)
 
     async def alist_resources_with_info(self, *_: Any, **__: Any) -> dict[str, dict[str, Any]]:
         """What is known of each record that is not a folder, in one listing."""
         if not is_asynchronous(self._client):
             return await to_thread(self.list_resources_with_info)
-        records = self._client.iter_records(self.integration, self.sync_type)
-        return self._described([record async for record in records])
+        listed = ListedRecords(self._client.iter_records(self.integration, self.sync_type))
+        return self._described([record async for record in listed], listed)
 
     def get_resource_info(self, resource_id: str, *_: Any, **__: Any) -> dict[str, Any]:
         """The metadata of one record's document, without loading it."""
@@ -243,7 +245,12 @@ class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
         _logger.warning("Not loaded: %s", error)
         self._failures.append(LoadFailure(resource_id, object_id, resource_id, str(error), error))
 
-    def _described(self, records: Iterable[SyncedRecord]) -> dict[str, dict[str, Any]]:
+    def _described(
+        self, records: Iterable[SyncedRecord], listed: ListedRecords
+    ) -> dict[str, dict[str, Any]]:
+        self._failures = []
+        for failure in listed.failures():
+            note_failure(failure, self._failures, raise_on_failure=self.raise_on_failure)
         return {
             record.id: self._loader.describe(record) for record in records if not record.is_folder
         }

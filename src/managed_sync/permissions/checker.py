@@ -80,7 +80,8 @@ class AccessChecker:
         list_limit: The length at which the server cuts lists off, as servers do without saying so.
             ``None`` states that it never does, at a deadline neither, so that a list is taken for
             all that a subject may read. By default what the client says of its API, and a thousand
-            if it says nothing.
+            if it says nothing; a list is not taken for all then, since an API that streams may end
+            a list early, or refuse a part of it, without a sign.
         on_decision: Called with each decision before the caller sees it, from the caller's thread,
             as to write an audit log. An error in it is raised to the caller, who gets no decision.
         clock: Seconds that only ever grow.
@@ -149,6 +150,7 @@ class AccessChecker:
             scopes=ExpiringCache(cache_size, clock),
             scope_ttl=scope_ttl,
             list_limit=limit,
+            lists_are_proven=list_limit is None,
             on_decision=on_decision,
             clock=clock,
         )
@@ -170,7 +172,7 @@ class AccessChecker:
     @property
     def lists_are_proven(self) -> bool:
         """Whether a list that was just made is known to lack nothing; see ``list_limit``."""
-        return self._questions.list_limit is None
+        return self._questions.lists_are_proven
 
     @property
     def can_list(self) -> bool:

@@ -97,6 +97,7 @@ class Questions:
         scopes: Where lists are kept, by subject.
         scope_ttl: Seconds for which a list is kept.
         list_limit: Where the server cuts lists off; ``None`` if it does not.
+        lists_are_proven: Whether somebody vouches for it that nothing else makes a list end early.
         on_decision: Is told of each decision.
         clock: Seconds that only ever grow; the clock of both caches.
     """
@@ -109,6 +110,7 @@ class Questions:
         scopes: ExpiringCache[str, ListedObjects],
         scope_ttl: float,
         list_limit: int | None,
+        lists_are_proven: bool,
         on_decision: Callable[[Decision], None] | None,
         clock: Callable[[], float],
     ) -> None:
@@ -117,6 +119,7 @@ class Questions:
         self._scopes = scopes
         self._scope_ttl = scope_ttl
         self.list_limit = list_limit
+        self.lists_are_proven = lists_are_proven
         self._on_decision = on_decision
         self._clock = clock
 
@@ -187,7 +190,7 @@ class Questions:
             and len(object_ids) >= self.list_limit
             and len(object_ids) % self.list_limit == 0
         )
-        listed = ListedObjects(frozenset(object_ids), whole=not cut, proven=self.list_limit is None)
+        listed = ListedObjects(frozenset(object_ids), whole=not cut, proven=self.lists_are_proven)
         weight = max(1, len(object_ids))
         self._scopes.keep(name, listed, since=asked_at, lifetime=self._scope_ttl, weight=weight)
         return listed
