@@ -23,7 +23,7 @@ import httpx
 import pytest
 
 from managed_sync import IndexSync, ManagedSyncClient
-from managed_sync.documents import Chunker
+from managed_sync.documents import Chunk, Chunker
 from managed_sync.errors import DeletionsWithheldError, ManagedSyncError
 from tests.client.both import BASE_URL, FakeClock
 from tests.indexing.world import AT_ONCE, AbleTarget, Source, from_scratch
@@ -92,6 +92,8 @@ class LyingApi:
         body: dict[str, Any] = {"records": [self._listed(name) for name in page]}
         if start + PAGE < len(names) and not self.tells("forgets cursors", 0.4):
             body["nextCursor"] = str(start + PAGE)
+        if self.tells("lists another pipeline's", 0.5):
+            body["records"].append({**self._as_json(names[0]), "integration": "drive"})
         if self.tells("lists nothing"):
             body = {"records": []}
         return httpx.Response(200, json=body)
@@ -129,6 +131,7 @@ LIES = (
     "forgets cursors",
     "lists nothing",
     "malformed",
+    "lists another pipeline's",
     "records flicker",
     "another user",
 )
@@ -152,6 +155,8 @@ def run_case(seed: int, folder: Path) -> None:
     size = chance.choice([1, 3, 8, 24])
     source = Source(**{f"r{number:02}": f"Text {number}." for number in range(size)})
     api, target = LyingApi(source, chance), AbleTarget()
+    others = another_pipeline()
+    target.chunks |= others
     with ManagedSyncClient(
         "p1",
         "token",
@@ -180,6 +185,9 @@ def run_case(seed: int, folder: Path) -> None:
             report = sync.run(**FILES, full=True, allow_deletions=True)
     assert report.complete
     assert (report.failed, report.unconfirmed) == ((), ())
+    assert others.items() <= target.chunks.items()
+    for key in others:
+        del target.chunks[key]
     assert target.contents() == from_scratch(source, folder)
 
 
@@ -201,7 +209,23 @@ def act(sync: IndexSync, chance: random.Random, held: list[str], named: list[str
 
 
 def records_in(target: AbleTarget) -> set[str]:
-    return {str(chunk.metadata["record_id"]) for chunk in target.chunks.values()}
+    chunks = target.chunks.values()
+    return {
+        str(chunk.metadata["record_id"])
+        for chunk in chunks
+        if chunk.metadata["integration"] == "box"
+    }
+
+
+def another_pipeline() -> dict[str, Chunk]:
+    """Chunks of the same project in the same index."""
+    names = {"project_id": "p1", "integration": "drive", "sync_type": "files"}
+    return {
+        key: Chunk(
+            "Other.", {**names, "object_id": f"file:{key}", "record_id": key, "chunk_id": key}
+        )
+        for key in (f"drive-{number}" for number in range(30))
+    }
 
 
 @pytest.mark.parametrize("part", range(4))

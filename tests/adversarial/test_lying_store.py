@@ -10,19 +10,21 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from shutil import copy
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
+from managed_sync.documents import Chunk
 from managed_sync.errors import IndexingError, ManagedSyncError
 from managed_sync.indexing import IndexSync, Retries
 from tests.indexing.crashes import change
-from tests.indexing.lying import Liar, LyingIndex
+from tests.indexing.lying import Liar, LyingIndex, vector_of
 from tests.indexing.world import Source, from_scratch, syncing
 
 CASES = min(int(os.environ.get("MANAGED_SYNC_CASES", "60")), 2_000)
 SHARDS = 4
 NAMES: Any = {"integration": "box", "sync_type": "files"}
+Contents: TypeAlias = list[tuple[str, str, dict[str, Any]]]
 SOON = Retries(attempts=3, first_wait=0, patience=30)
 
 
@@ -44,6 +46,7 @@ def test_a_store_and_a_model_that_lie_end_in_a_fresh_index(tmp_path: Path, shard
 def lie_and_repair(folder: Path, chance: random.Random) -> None:
     source = Source(**{f"r{n}": f"Text {n}. " * chance.randint(1, 12) for n in range(8)})
     index = LyingIndex(Liar(chance), relabels=chance.random() < 0.7)
+    others = add_another_pipeline(index)
     ledger = folder / "ledger.db"
     sync = syncing(source, index, ledger, retries=SOON, batch_size=chance.choice([2, 5, 128]))
     index_backup, has_ledger_backup = index.backup(), False
@@ -68,13 +71,28 @@ def lie_and_repair(folder: Path, chance: random.Random) -> None:
     expected = sorted((key, text, dict(metadata)) for key, (text, metadata) in fresh.items())
     for _ in range(2):
         run_honestly(sync)
-        if index.contents() == expected:
+        if own(index.contents()) == expected:
             break
     else:
-        sync.verify(**NAMES, repair=True)
+        sync.verify(**NAMES, repair=True, remove_unknown=True)
 
-    assert index.contents() == expected, index.liar.lies
+    assert own(index.contents()) == expected, index.liar.lies
     assert sync.verify(**NAMES).agrees, index.liar.lies
+    assert index.removed.isdisjoint(others), index.liar.lies
+
+
+def add_another_pipeline(index: LyingIndex) -> set[str]:
+    """Adds chunks that are as like this pipeline's as can be; returns their ids."""
+    names = {"project_id": "p1", "integration": "drive", "sync_type": "files"}
+    for number in range(8):
+        ids = {"object_id": f"file:r{number}", "record_id": f"r{number}"}
+        chunk = Chunk(f"Text {number}.", {**ids, **names, "chunk_id": f"drive-{number}"})
+        index.rows.append((chunk, vector_of(chunk.text)))
+    return {chunk.chunk_id for chunk, _ in index.rows}
+
+
+def own(contents: Contents) -> Contents:
+    return [row for row in contents if row[2]["integration"] == "box"]
 
 
 def run_honestly(sync: IndexSync) -> None:

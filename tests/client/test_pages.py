@@ -169,6 +169,31 @@ class TestErrors:
         with pytest.raises(ApiError, match="Page 2"):
             ids(client_of(listing))
 
+    @pytest.mark.parametrize("pages", [1, 3])
+    def test_the_same_pages_under_ever_new_cursors_are_an_error_and_no_loop(
+        self, client_of: ClientOf, pages: int
+    ) -> None:
+        def endless(request: httpx.Request) -> httpx.Response:
+            number = number_of(request)
+            body = page(number % pages)
+            body["nextCursor"] = str(number + 1)
+            return httpx.Response(200, json=body)
+
+        with pytest.raises(ResponseFormatError, match=rf"does not end: page {21 + pages} and 20"):
+            ids(client_of(endless))
+
+    def test_a_record_that_changes_again_and_again_is_listed_each_time(
+        self, client_of: ClientOf
+    ) -> None:
+        def changing(request: httpx.Request) -> httpx.Response:
+            number = number_of(request)
+            body = page(1, size=1)
+            body["records"][0]["data"] = {"name": f"{number}.txt"}
+            body["nextCursor"] = None if number == 40 else str(number + 1)
+            return httpx.Response(200, json=body)
+
+        assert len(ids(client_of(changing))) == 40
+
     def test_a_circle_is_named(self, client_of: ClientOf) -> None:
         with pytest.raises(ResponseFormatError, match=r"does not end: page 4 repeats"):
             ids(client_of(Listing(page4=page(1))))

@@ -135,6 +135,19 @@ class TestLaterPages:
                 "file:1", "viewer"
             )
 
+    def test_a_list_of_the_same_names_under_ever_new_cursors_is_an_error_and_no_loop(
+        self, client_of: ClientOf
+    ) -> None:
+        cursors = iter(range(1000))
+
+        def answer(_: httpx.Request) -> httpx.Response:
+            return httpx.Response(
+                200, json={"objects": ["file:1"], "nextCursor": f"c{next(cursors)}"}
+            )
+
+        with pytest.raises(ResponseFormatError, match=r"objects.* does not end: page 22"):
+            client_of(answer).list_objects(ALICE, "viewer")
+
 
 class TestSubjects:
     @pytest.mark.parametrize(

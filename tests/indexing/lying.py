@@ -69,6 +69,7 @@ class LyingIndex:
     Attributes:
         relabels: Whether metadata can be changed without embedding.
         poison: Texts that it never takes.
+        removed: Ids that it was told to delete.
     """
 
     def __init__(self, liar: Liar, *, relabels: bool = True) -> None:
@@ -78,6 +79,7 @@ class LyingIndex:
         self.rows: list[tuple[Chunk, list[float]]] = []
         self.poison: Callable[[str], bool] = lambda text: False
         self.embedded: list[str] = []
+        self.removed: set[str] = set()
 
     can_embed = True
 
@@ -132,6 +134,7 @@ class LyingIndex:
             raise TimeoutError("no answer")
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
+        self.removed |= set(chunk_ids)
         lie = self.liar.pick("refuses to delete", "keeps one", "deletes and times out")
         if lie == "refuses to delete":
             raise PermissionError("the row is locked")
@@ -144,6 +147,8 @@ class LyingIndex:
         return {chunk.chunk_id for chunk, _ in self.rows} & set(chunk_ids)
 
     def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
+        if self.liar.pick("ignores the filter"):
+            metadata = {}
         return (
             chunk.chunk_id
             for chunk, _ in self.rows
@@ -154,10 +159,11 @@ class LyingIndex:
         return sum(1 for _ in self.chunk_ids(metadata))
 
     def read(self, chunk_ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
+        returns_all = bool(self.liar.pick("ignores the ids"))
         return [
             StoredChunk(chunk.chunk_id, chunk.text, chunk.metadata, vector)
             for chunk, vector in self.rows
-            if chunk.chunk_id in chunk_ids
+            if returns_all or chunk.chunk_id in chunk_ids
         ]
 
     def forget(self) -> None:

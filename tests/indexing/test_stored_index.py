@@ -136,7 +136,7 @@ def test_an_older_ledger_is_brought_up_to_what_the_index_holds(
     source.write("r03", "Edited.")
     run(source, index, ledger)
     copy(tmp_path / "backup.db", ledger)
-    del source.files["new"]
+    source.write("new", "A new text, edited.")
     source.write("r03", "Edited once more.")
 
     run(source, index, ledger)
@@ -144,15 +144,21 @@ def test_an_older_ledger_is_brought_up_to_what_the_index_holds(
     assert is_fresh(index, source, tmp_path)
 
 
-def test_without_its_ledger_an_index_is_taken_over(
-    source: Source, index: LyingIndex, ledger: Path, tmp_path: Path
+def test_without_its_ledger_an_index_is_taken_over_as_far_as_the_api_lists_it(
+    source: Source, index: LyingIndex, tmp_path: Path
 ) -> None:
+    gone = {chunk.chunk_id for chunk, _ in index.rows if chunk.object_id == "file:r00"}
     del source.files["r00"]
     source.write("r01", "Edited.")
+    ledger = tmp_path / "new.db"
 
-    run(source, index, tmp_path / "new.db")
+    run(source, index, ledger)
+    verify(source, index, ledger, repair=True)
+    assert index.held(gone) == gone, "nobody knows whether another ledger has them"
+    verify(source, index, ledger, repair=True, remove_unknown=True)
 
     assert is_fresh(index, source, tmp_path)
+    assert verify(source, index, ledger).agrees
 
 
 def test_where_much_is_missing_the_run_says_what_to_do_and_changes_nothing(

@@ -54,7 +54,7 @@ def test_chunks_that_are_missing_are_written_again_and_only_those(
     assert verify(source, target, ledger).agrees
 
 
-def test_chunks_that_nobody_knows_of_are_removed_and_those_of_others_stay(
+def test_chunks_that_nobody_knows_of_are_removed_if_so_told_and_those_of_others_stay(
     source: Source, target: AbleTarget, ledger: Path
 ) -> None:
     names = {"project_id": "p1", "integration": "box", "sync_type": "files"}
@@ -64,6 +64,8 @@ def test_chunks_that_nobody_knows_of_are_removed_and_those_of_others_stay(
 
     assert verify(source, target, ledger).unknown_chunks == 1
     verify(source, target, ledger, repair=True)
+    assert "stray" in target.chunks
+    verify(source, target, ledger, repair=True, remove_unknown=True)
 
     assert "stray" not in target.chunks
     assert "other" in target.chunks

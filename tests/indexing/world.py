@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from managed_sync import IndexReport, IndexSync, SyncedRecord
 from managed_sync.documents import Chunk, Chunker
 from managed_sync.errors import ApiConnectionError, NotFoundError
-from managed_sync.indexing import IndexTarget
+from managed_sync.indexing import IndexTarget, StoredChunk
 from managed_sync.indexing.persistent_target import Retries
 from managed_sync.models import FileContent
 
@@ -186,6 +186,13 @@ class AbleTarget(Target):
             for key, chunk in self.chunks.items()
             if metadata.items() <= dict(chunk.metadata).items()
         )
+
+    def count(self, metadata: Mapping[str, str]) -> int:
+        return sum(1 for _ in self.chunk_ids(metadata))
+
+    def read(self, chunk_ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
+        found = [self.chunks[key] for key in chunk_ids if key in self.chunks]
+        return [StoredChunk(chunk.chunk_id, chunk.text, chunk.metadata) for chunk in found]
 
 
 def syncing(source: Source, target: IndexTarget, ledger: Path | str, **settings: Any) -> IndexSync:

@@ -356,6 +356,38 @@ def test_rows_under_other_ids_than_told_are_removed_again(model: Model) -> None:
     assert store.rows == []
 
 
+def test_rows_of_others_stay_though_the_store_confirms_their_ids_as_well(model: Model) -> None:
+    class ConfirmsAll(KeepsBoth):
+        def add_documents(self, documents: list[Document], **kwargs: Any) -> list[str]:
+            super().add_documents(documents, **kwargs)
+            return [str(row.id) for row in self.rows]
+
+    store = ConfirmsAll(model)
+    others = [Document("Other.", id=f"other-{number}") for number in range(3)]
+    store.rows += others
+    with pytest.raises(IndexingError, match="keeps the ids"):
+        LangChainTarget(store).upsert([chunk(1)])
+
+    assert store.rows[:3] == others
+
+
+def test_rows_of_others_stay_though_the_store_gives_them_unasked(model: Model) -> None:
+    class GivesAllTwice(KeepsBoth):
+        def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
+            return [row for row in self.rows for _ in range(2)]
+
+    store = GivesAllTwice(model)
+    others = [Document("Other.", id=f"other-{number}") for number in range(3)]
+    store.rows += others
+    target = LangChainTarget(store)
+    target.upsert([chunk(1), chunk(2)])
+
+    target.upsert([chunk(2, page=3)], present={IDS[2]})
+
+    assert store.rows[:3] == others
+    assert {row.chunk_id for row in target.read([IDS[1]]) or ()} == {IDS[1]}
+
+
 def test_a_table_of_lancedb_with_double_rows_is_put_right_by_the_next_write(
     model: Model, tmp_path: Path
 ) -> None:

@@ -149,7 +149,14 @@ def print_verification(found: Mapping[PipelineName, VerificationReport]) -> None
 def _verdict(reports: Sequence[VerificationReport]) -> str:
     """In one sentence what the reports come to, with the remedy."""
     if any(each.index_disagrees for each in reports):
-        return "Index and ledger do not agree; `managed-sync verify --repair` puts it right."
+        verdict = "Index and ledger do not agree; `managed-sync verify --repair` puts it right."
+        if any(each.unknown_chunks for each in reports):
+            verdict += (
+                " Of the unknown chunks it leaves those whose records neither the ledger nor the "
+                "API knows, since they may be another ledger's; if there is no other one, add "
+                "--remove-unknown."
+            )
+        return verdict
     sources = [each.source for each in reports]
     failed = {failure.record_id for each in sources for failure in each.failed}
     if any(change.record_id not in failed for each in sources for change in each.changes):

@@ -154,8 +154,17 @@ def verify(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     integration: OptionalIntegration = None,
     sync_type: OptionalSyncType = None,
+    *,
     repair: Annotated[
         bool, typer.Option("--repair", help="Put right what does not agree.")
+    ] = False,
+    remove_unknown: Annotated[
+        bool,
+        typer.Option(
+            "--remove-unknown",
+            help="With --repair: remove chunks of records that neither the ledger nor the API "
+            "knows. Only if no other ledger writes into the same collection.",
+        ),
     ] = False,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print what was found as JSON.")
@@ -170,7 +179,12 @@ def verify(
     with place.connect() as client, open_index(place) as store:
         sync = index_sync(place, client, store)
         found = {
-            name: sync.verify(integration=name.integration, sync_type=name.sync_type, repair=repair)
+            name: sync.verify(
+                integration=name.integration,
+                sync_type=name.sync_type,
+                repair=repair,
+                remove_unknown=remove_unknown,
+            )
             for name in chosen_pipelines(place, integration, sync_type)
         }
     if json_output:

@@ -377,7 +377,7 @@ class Flows:
         walk = PageWalk(f"{integration} {sync_type}", cursor)
         page: RecordPage = yield from self._page(integration, sync_type, walk)
         is_ahead = True
-        while walk.follow(page.next_cursor, is_empty=_is_empty(page)):
+        while walk.follow(page.next_cursor, items=_items(page)):
             following = self._page(integration, sync_type, walk)
             coming = (yield Begin(following)) if is_ahead else None
             began = self._clock.monotonic()
@@ -418,6 +418,13 @@ class Flows:
         half = len(checks) // 2
         first = yield from self._check_batch(checks[:half])
         return first + (yield from self._check_batch(checks[half:]))
+
+
+def _items(page: RecordPage) -> list[str]:
+    """What is on a page, so that what it has in common with others can be told."""
+    # Where nothing says when a record changed, its data do.
+    records = [f"{record.id} {record.updated_at or record.data}" for record in page.records]
+    return records + [each.reason for each in page.malformed]
 
 
 def _is_empty(page: RecordPage) -> bool:

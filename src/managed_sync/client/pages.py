@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 
@@ -10,9 +10,14 @@ from managed_sync.errors import ApiError, ResponseFormatError
 
 __all__ = ["PageWalk"]
 
+# A listing that changes while it is read may shift so that a page comes twice; not more in a row.
+_MOST_REPEATED = 20
+
 
 class PageWalk:
     """Follows the cursors of one listing, and notices when they lead in a circle or nowhere.
+
+    A server may also give the same pages again and again, each with a cursor that is new.
 
     Args:
         listing: What is listed, for messages.
@@ -24,17 +29,20 @@ class PageWalk:
         self._listing = listing
         self._page = 1
         self._seen: set[bytes] = set() if cursor is None else {_digest(cursor)}
+        self._contents: set[bytes] = set()
+        self._repeated = 0
 
-    def follow(self, next_cursor: str | None, *, is_empty: bool) -> bool:
+    def follow(self, next_cursor: str | None, *, items: Collection[str]) -> bool:
         """Takes the next cursor; ``False`` when the page was the last one.
 
         Args:
             next_cursor: What the page has for one.
-            is_empty: Whether nothing else was on the page.
+            items: What else is on it; an item that changed is another one.
 
         Raises:
-            ResponseFormatError: The cursor was followed before, so that the listing never ends, or
-                the page has nothing on it and yet a cursor, so that something may be missing.
+            ResponseFormatError: The cursor was followed before, or many pages in a row had nothing
+                but what an earlier page had, so that the listing never ends; or the page has
+                nothing on it and yet a cursor, so that something may be missing.
         """
         if next_cursor is None:
             return False
@@ -43,11 +51,20 @@ class PageWalk:
                 f"The listing of {self._listing} does not end: page {self._page} repeats a cursor "
                 f"that was already followed."
             )
-        if is_empty:
+        if not items:
             raise ResponseFormatError(
                 f"The listing of {self._listing} may not be whole: page {self._page} has nothing "
                 f"on it, and yet a cursor."
             )
+        content = _digest("\n".join(sorted(items)))
+        self._repeated = self._repeated + 1 if content in self._contents else 0
+        if self._repeated > _MOST_REPEATED:
+            raise ResponseFormatError(
+                f"The listing of {self._listing} does not end: page {self._page} and "
+                f"{_MOST_REPEATED} before it have nothing but what earlier pages had, and yet "
+                f"new cursors."
+            )
+        self._contents.add(content)
         self.cursor = next_cursor
         self._seen.add(_digest(next_cursor))
         self._page += 1
@@ -70,6 +87,6 @@ class PageWalk:
             raise
 
 
-def _digest(cursor: str) -> bytes:
-    # Cursors can be long and many; what has to be remembered of each is small.
-    return blake2b(cursor.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def _digest(text: str) -> bytes:
+    # Cursors and pages can be long and many; what has to be remembered of each is small.
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

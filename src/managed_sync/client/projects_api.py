@@ -169,7 +169,7 @@ class ProjectsApi:
             with walk.naming_the_page():
                 page: NamePage = yield self._post(path, {**body, **continuation}, read)
             names += page.names
-            more = walk.follow(page.next_cursor, is_empty=not page.names)
+            more = walk.follow(page.next_cursor, items=page.names)
             continuation = {page.cursor_field: page.next_cursor} if page.next_cursor else {}
         return names
 

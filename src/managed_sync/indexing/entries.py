@@ -46,6 +46,11 @@ class State(StrEnum):
     """There is no text in the version, so the index holds nothing of it."""
     DISMISSED = "dismissed"
     """The version failed, and somebody decided that it is not to be tried again."""
+    FOUND = "found"
+    """The index holds chunks of it that this ledger did not write and another one may have.
+
+    It is this ledger's once the API lists it; until then nothing of it is removed.
+    """
 
 
 _DONE_WITH = frozenset({State.INDEXED, State.SKIPPED, State.DISMISSED})

@@ -6,7 +6,7 @@ kept, the client's ``iter_changes`` gives what changed since; then most runs cos
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -109,7 +109,7 @@ class Feed:
     def __init__(self, client: RecordSource, pipeline: Pipeline) -> None:
         self._client = client
         self._pipeline = pipeline
-        self._names = pipeline
+        self._named: set[tuple[str, str]] = set()
         self.resume_cursor: str | None = None
         self.malformed: list[MalformedRecord] = []
 
@@ -138,9 +138,14 @@ class Feed:
         """The metadata of this pipeline's chunks, once all was listed; ``None`` if others have it.
 
         Where a hosted pipeline is named by the id of its sync, others can have the same metadata.
+        And where its records bear several names, one of them may be another pipeline's.
         """
-        is_id = lower_ascii(self._names.sync_type) != lower_ascii(self._pipeline.sync_type)
-        return None if is_id else self._names._asdict()
+        project_id, *own = self._pipeline
+        integration, sync_type = next(iter(self._named), own)
+        is_id = lower_ascii(sync_type) != lower_ascii(self._pipeline.sync_type)
+        if is_id or len(self._named) > 1:
+            return None
+        return Pipeline(project_id, integration, sync_type)._asdict()
 
     def status(self) -> SyncStatus | None:
         """The state of the pipeline; ``None`` if the client does not know of such.
@@ -160,14 +165,12 @@ class Feed:
         Raises:
             ApiError: The listing could not be read whole.
         """
+        if self.can_resume:
+            yield from self.changes(None)
+            return
         _, *names = self._pipeline
-        listed = self.changes(None) if self.can_resume else self._client.iter_records(*names)
-        for record in listed:
-            # The hosted API takes names that differ from those that it gives.
-            self._names = self._pipeline._replace(
-                integration=record.integration, sync_type=record.sync_type
-            )
-            yield record
+        self.malformed = []
+        yield from self._own(self._client.iter_records(*names))
 
     def changes(self, cursor: str | None) -> Iterator[SyncedRecord]:
         """What changed since the cursor was given.
@@ -181,8 +184,26 @@ class Feed:
         _, integration, sync_type = self._pipeline
         for page in self._client.iter_changes(integration, sync_type, cursor):
             self.malformed += getattr(page, "malformed", ())
-            yield from page.records
+            yield from self._own(page.records)
             self.resume_cursor = page.resume_cursor or self.resume_cursor
+
+    def _own(self, records: Iterable[SyncedRecord]) -> Iterator[SyncedRecord]:
+        """Those of some listed records that name this pipeline; the others count as malformed.
+
+        What is written and removed goes by these names: another pipeline's must never be taken
+        for this one's.
+        """
+        for record in records:
+            if self._is_listed(record):
+                # The hosted API takes names that differ from those that it gives.
+                self._named.add((record.integration, record.sync_type))
+                yield record
+                continue
+            reason = (
+                f"The listing of {self._pipeline} has the record {record.id!r} of another "
+                f"pipeline, {record.integration} {record.sync_type}."
+            )
+            self.malformed.append(MalformedRecord(id=record.id, reason=reason))
 
     def set_aside(self) -> list[SetAside]:
         """What was listed and cannot be read, as the ledger notes it."""

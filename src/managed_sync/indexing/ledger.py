@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, and_, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from managed_sync.indexing.entries import (
@@ -107,12 +107,19 @@ class PipelineLedger:
             connection.execute(update(pipelines).filter_by(id=self.pipeline_id).values(values))
 
     def counts(self) -> tuple[int, int]:
-        """How many records have chunks in the index, and how many chunks."""
+        """How many records have chunks in the index, and how many chunks; without found ones."""
+        return self._counts(records.c.state != State.FOUND)
+
+    def found_chunks(self) -> int:
+        """How many chunks were found in the index that this ledger did not write."""
+        _, chunks = self._counts(records.c.state == State.FOUND)
+        return chunks
+
+    def _counts(self, condition: Any) -> tuple[int, int]:
         statement = select(func.count(), func.coalesce(func.sum(records.c.chunk_count), 0))
+        statement = statement.where(self._is_here, records.c.chunk_count > 0, condition)
         with self.database.reading() as connection:
-            row = connection.execute(
-                statement.where(self._is_here, records.c.chunk_count > 0)
-            ).one()
+            row = connection.execute(statement).one()
         return row[0], int(row[1])
 
     def entries(self, record_ids: Collection[str]) -> dict[str, Entry]:
@@ -158,11 +165,10 @@ class PipelineLedger:
 
     def uncertain_chunks(self) -> int:
         """How many chunks there are at most that may be in the index or not."""
-        statement = select(func.coalesce(func.sum(records.c.chunk_count), 0)).where(
-            self._is_here, records.c.chunks.contains(":null")
+        _, chunks = self._counts(
+            and_(records.c.state != State.FOUND, records.c.chunks.contains(":null"))
         )
-        with self.database.reading() as connection:
-            return int(connection.execute(statement).scalar_one())
+        return chunks
 
     def failures(self) -> list[RecordFailure]:
         """The records that are not in the index in their present version, with the reasons."""
@@ -261,6 +267,26 @@ class PipelineLedger:
             for entry, chunks in about
         )
 
+    def note_found(self, chunks_of: Mapping[str, Collection[str]]) -> None:
+        """Writes down chunks of the index that another ledger may have written, and only those.
+
+        Args:
+            chunks_of: By their records.
+        """
+        known = self.entries(list(chunks_of))
+        statement = records.delete().where(self._is_here, records.c.state == State.FOUND)
+        with self.database.writing() as connection:
+            connection.execute(statement)
+        self._put(
+            {
+                **_row(record_id, State.FOUND, dict.fromkeys(chunks)),
+                "title": storable(record_id),
+                "attempts": 0,
+            }
+            for record_id, chunks in chunks_of.items()
+            if record_id not in known or known[record_id].state is State.FOUND
+        )
+
     def finish(self, outcomes: Sequence[Outcome], *, now: float | None = None) -> None:
         """Writes down how work on records ended, after the index has confirmed it."""
         now = time.time() if now is None else now
@@ -296,7 +322,8 @@ class PipelineLedger:
             settings: What the index will have been built with.
         """
         for page in self.pages():
-            self.begin([(entry, dict.fromkeys(entry.chunks)) for entry in page])
+            own = [entry for entry in page if entry.state is not State.FOUND]
+            self.begin([(entry, dict.fromkeys(entry.chunks)) for entry in own])
         # Last, so that a rebuild that stops before is asked for once more.
         notes = {} if settings is None else {"settings": settings, "connected_user": None}
         self.set_notes(cursor=None, **notes)

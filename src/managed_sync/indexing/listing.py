@@ -137,7 +137,7 @@ class Listing:
         """How many records of the index the API did not list, and how many are in the index."""
         in_index = records.c.chunk_count > 0
         with self._ledger.database.reading() as connection:
-            known = select(func.count()).where(self._is_known, in_index)
+            known = select(func.count()).where(self._is_own, in_index)
             missing = select(func.count()).select_from(self._joined)
             missing = missing.where(self._is_missing, in_index)
             return (
@@ -175,12 +175,17 @@ class Listing:
         return records.c.pipeline_id == self._ledger.pipeline_id
 
     @property
+    def _is_own(self) -> Any:
+        return and_(self._is_known, records.c.state != State.FOUND)
+
+    @property
     def _joined(self) -> Any:
         return records.outerjoin(listed, listed.c.record_id == records.c.record_id)
 
     @property
     def _is_missing(self) -> Any:
-        return and_(self._is_known, listed.c.record_id.is_(None))
+        # What another ledger may have written is not missing where this one's user cannot see it.
+        return and_(self._is_own, listed.c.record_id.is_(None))
 
     def _put(self, found: Mapping[str, SyncedRecord]) -> None:
         known = self._ledger.standings(found)

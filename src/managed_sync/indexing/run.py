@@ -20,7 +20,7 @@ from managed_sync.errors import (
 )
 from managed_sync.indexing.absence import Absence, Guard
 from managed_sync.indexing.changes import Work
-from managed_sync.indexing.entries import Entry, SetAside
+from managed_sync.indexing.entries import Entry, SetAside, State
 from managed_sync.indexing.feed import Feed
 from managed_sync.indexing.ledger import PipelineLedger
 from managed_sync.indexing.listing import Listing, Missing, title_of
@@ -177,7 +177,7 @@ class Run:
         with Listing(self._ledger, self._version, anew=True, patient=False) as listing:
             try:
                 single = self._look(listing, record_ids)
-                self._put_aside(single.aside())
+                self._put_aside(self._without_found(single.aside()))
                 self._index(listing)
                 self._unconfirmed += [each for each in single.gone if each in expected]
                 gone = [each for each in single.gone if each not in expected]
@@ -246,7 +246,11 @@ class Run:
         return single
 
     def _delete_single(self, listing: Listing, gone: Sequence[str], guard: Guard) -> None:
-        known = self._ledger.entries(gone)
+        known = {
+            record_id: entry
+            for record_id, entry in self._ledger.entries(gone).items()
+            if entry.state is not State.FOUND
+        }
         in_index = {each.record_id for each in known.values() if each.chunks}
         self._delete([[record_id for record_id in known if record_id not in in_index]])
         if not in_index:
@@ -281,6 +285,12 @@ class Run:
             _logger.warning("Put aside: %s: %s", each.record_id, each.reason)
         self._ledger.put_aside(aside)
         self._writer.tally.failed += len(aside)
+
+    def _without_found(self, aside: Sequence[SetAside]) -> list[SetAside]:
+        """Those that are this ledger's: what it cannot read of others' stays theirs."""
+        known = self._ledger.entries([each.record_id for each in aside])
+        found = {key for key, entry in known.items() if entry.state is State.FOUND}
+        return [each for each in aside if each.record_id not in found]
 
     def _stop_if_told(self) -> None:
         if self._stop.is_set():

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from managed_sync.documents import Chunk
 from managed_sync.errors import ManagedSyncError
 from managed_sync.indexing.changes import is_without_text, mark_of, text_mark
-from managed_sync.indexing.entries import Entry, State
+from managed_sync.indexing.entries import Entry, Pipeline, State
 from managed_sync.indexing.patience import TimedCalls
 from managed_sync.indexing.targets import (
     EmbeddingTarget,
@@ -122,12 +122,11 @@ class StoredIndex:
             if similarity(each.vector or [], vector) < _SAME_VECTOR
         ]
 
-    def names(self, chunk_id: str) -> Mapping[str, str] | None:
+    def names(self, chunk_id: str) -> Pipeline | None:
         """The project, integration and sync type that a chunk in the index bears."""
         for chunk in self._read([chunk_id]) or ():
-            names = ("project_id", "integration", "sync_type")
-            if chunk.metadata and all(name in chunk.metadata for name in names):
-                return {name: str(chunk.metadata[name]) for name in names}
+            if chunk.metadata and all(name in chunk.metadata for name in Pipeline._fields):
+                return Pipeline(*(str(chunk.metadata[name]) for name in Pipeline._fields))
         return None
 
     def count(self, names: Mapping[str, str]) -> int | None:
@@ -135,8 +134,18 @@ class StoredIndex:
         readable = self._readable
         return self._calls.value(lambda: readable.count(names)) if readable else None
 
-    def unknown(self, names: Mapping[str, str], known: Collection[str]) -> list[str] | None:
-        """The chunks with this metadata that are not known; ``None`` if the store cannot say."""
+    def unknown(
+        self, names: Mapping[str, str], known: Collection[str]
+    ) -> dict[str, str | None] | None:
+        """The chunks with this metadata that are not known, with the records that they name.
+
+        Only a chunk that bears this metadata as it is read back counts: a store may ignore what it
+        is to filter by. ``None`` if the store cannot say.
+
+        Args:
+            names: The metadata.
+            known: The ids of those that are left out.
+        """
         inspectable = self._inspectable
 
         def listed() -> set[str] | None:
@@ -145,28 +154,34 @@ class StoredIndex:
             return None if held is None else set(held)
 
         held = self._calls.value(listed)
-        return None if held is None else sorted(key for key in held if key not in known)
-
-    def records_of(self, chunk_ids: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """Chunks in the index with the records that their metadata names."""
-        for start in range(0, len(chunk_ids), _CHUNKS_AT_ONCE):
-            for chunk in self._read(chunk_ids[start : start + _CHUNKS_AT_ONCE]) or ():
-                record_id = (chunk.metadata or {}).get("record_id")
-                if isinstance(record_id, str):
-                    yield chunk.chunk_id, record_id
+        if held is None:
+            return None
+        unknown = sorted(key for key in held if key not in known)
+        records: dict[str, str | None] = {}
+        for start in range(0, len(unknown), _CHUNKS_AT_ONCE):
+            for chunk in self._read(unknown[start : start + _CHUNKS_AT_ONCE]) or ():
+                metadata = chunk.metadata or {}
+                if all(metadata.get(name) == value for name, value in names.items()):
+                    record_id = metadata.get("record_id")
+                    records[chunk.chunk_id] = record_id if isinstance(record_id, str) else None
+        return records
 
     def _stored(self, ids: Sequence[str]) -> Sequence[StoredChunk] | None:
         if self._readable is not None:
             return self._read(ids)
         inspectable = self._inspectable
         held = self._calls.value(lambda: inspectable.held(ids)) if inspectable else None
-        return None if held is None else [StoredChunk(key, "", None) for key in sorted(held)]
+        if held is None:
+            return None
+        return [StoredChunk(key, "", None) for key in sorted(set(ids) & held)]
 
     def _read(self, ids: Sequence[str], *, vectors: bool = False) -> Sequence[StoredChunk] | None:
-        readable = self._readable
+        """What is there under some ids; what a store returns beyond them is not believed."""
+        readable, wanted = self._readable, set(ids)
         if readable is None:
             return None
-        return self._calls.value(lambda: readable.read(ids, vectors=vectors))
+        found = self._calls.value(lambda: readable.read(ids, vectors=vectors))
+        return None if found is None else [each for each in found if each.chunk_id in wanted]
 
     def _certain_mark(self, stored: StoredChunk, mark: str | None) -> str | None:
         """As much of a mark as is true of a stored chunk."""

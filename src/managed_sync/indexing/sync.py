@@ -323,7 +323,13 @@ class IndexSync:
                 return ledger.dismiss(record_ids)
 
     def verify(
-        self, *, integration: str, sync_type: str, repair: bool = False, wait: float = 0.0
+        self,
+        *,
+        integration: str,
+        sync_type: str,
+        repair: bool = False,
+        remove_unknown: bool = False,
+        wait: float = 0.0,
     ) -> VerificationReport:
         """Compares the index, the ledger and the source with each other.
 
@@ -331,15 +337,22 @@ class IndexSync:
             integration: Such as ``"googleDrive"``.
             sync_type: Such as ``"files"``.
             repair: Whether to put right what does not agree: chunks that are missing in the index
-                are written, those that nobody knows of are removed, and a full run follows.
+                are written, those that records do not need any more are removed, and a full run
+                follows.
+            remove_unknown: Whether a repair also removes the pipeline's chunks of records that
+                neither the ledger nor the API knows. Only if no other ledger, such as another
+                connected user's, writes into the same collection: they would be its chunks.
             wait: Seconds to wait for another run on the same pipeline.
 
         Raises:
+            ConfigurationError: ``remove_unknown`` without ``repair``.
             ApiError: The source could not be listed.
             IndexLockedError: Another run works on the same pipeline.
             SettingsChangedError: It is to be repaired, and was built with other settings.
             IndexingError: The index or the ledger failed.
         """
+        if remove_unknown and not repair:
+            raise ConfigurationError("remove_unknown=True is part of a repair: add repair=True.")
         with Ledger(self._ledger_place) as place:
             ledger = place.of(self._pipeline(integration, sync_type))
             with locked(ledger, wait=wait):
@@ -355,6 +368,8 @@ class IndexSync:
                     return report
                 verification.prepare_repair()
                 repaired = self._new_run(ledger, None, stop, feed).compare_all(guard, patient=False)
+                if remove_unknown:
+                    verification.remove_unknown()
                 return report.repaired_by(repaired)
 
     def _verification(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from managed_sync.errors import IndexingError
+from managed_sync.identifiers import lower_ascii
 from managed_sync.indexing.entries import Entry, State
 from managed_sync.indexing.feed import Feed
 from managed_sync.indexing.ledger import PipelineLedger
@@ -41,8 +42,8 @@ class VerificationReport:
         chunks: Their chunks.
         missing_chunks: Chunks among them that the index does not hold; ``None`` if the store cannot
             say.
-        unknown_chunks: Chunks of this pipeline in the index that the ledger does not know of;
-            ``None`` if the store cannot say.
+        unknown_chunks: Chunks of this pipeline in the index that this ledger did not write;
+            another one may have. ``None`` if the store cannot say.
         unfinished: Records that a run which stopped left in between.
         source: What a run would do now, as a dry run says.
         repair: What the repair did, if there was one.
@@ -145,20 +146,30 @@ class Verification:
         )
 
     def prepare_repair(self) -> None:
-        """Removes unknown chunks, and marks records to be indexed again whose chunks disagree."""
-        unknown = self._unknown_chunks(self._feed.names) or []
+        """Marks records to be indexed again whose chunks disagree, or that have unknown ones."""
+        self._write_down(self._unknown_chunks(self._feed.names) or {})
+        found = self._disagreements() or Disagreements()
+        self._distrust({**dict.fromkeys(self._wrong_vectors or ()), **found.marks})
+
+    def remove_unknown(self) -> None:
+        """Removes the pipeline's chunks of which this ledger knows no record.
+
+        Raises:
+            IndexingError: The index cannot be deleted from.
+        """
+        unknown = list(self._unknown_chunks(self._feed.names) or ())
         for start in range(0, len(unknown), _CHUNKS_AT_ONCE):
             self._persistent.delete(unknown[start : start + _CHUNKS_AT_ONCE])
         self._persistent.raise_if_out_of_order()
-        found = self._disagreements() or Disagreements()
-        self._distrust({**dict.fromkeys(self._wrong_vectors or ()), **found.marks})
+        self._ledger.note_found({})
 
     def check_sample(self) -> None:
         """Looks up some chunks in the index and counts them; compares all if that disagrees.
 
         Records whose chunks disagree are marked to be indexed again, and chunks that the ledger
         does not know of are written down with their records, so that the run removes them unless
-        it needs them.
+        it needs them. Those of records that the ledger does not know either may be another
+        ledger's: they stay unless the API lists their records.
 
         Raises:
             IndexingError: So much is missing that this seems to be another index.
@@ -175,11 +186,12 @@ class Verification:
 
     def _put_in_line(self, names: Mapping[str, str] | None) -> None:
         found = self._disagreements() or Disagreements()
-        unknown = (self._unknown_chunks(names) if names else None) or []
+        unknown = self._unknown_chunks(names) or {}
         self._raise_if_lost(found)
         _logger.warning(
             "The index of %s is not what the ledger says: of the ledger's chunks, %d are missing, "
-            "%d changed and %d doubled; %d others are there. This run indexes their records again.",
+            "%d changed and %d doubled; %d others are there. This run indexes the ledger's records "
+            "among theirs again.",
             self._ledger.pipeline,
             len(found.missing),
             len(found.changed),
@@ -211,16 +223,19 @@ class Verification:
     def _is_miscounted(self, names: Mapping[str, str]) -> bool:
         counted = self._index.count(names)
         _, chunks = self._ledger.counts()
+        chunks += self._ledger.found_chunks()
         least = chunks - self._ledger.uncertain_chunks()
         return counted is not None and not least <= counted <= chunks
 
     def _names_in_index(self, held: Sequence[str]) -> Mapping[str, str] | None:
         """What this pipeline's chunks bear; ``None`` if those of others may bear it as well."""
         names = self._index.names(held[0]) if held else None
-        sync_type = self._ledger.pipeline.sync_type
-        # The hosted API also takes the id of a sync for its type.
-        is_own = names is not None and names["sync_type"].casefold() == sync_type.casefold()
-        return names if is_own else None
+        # The hosted API takes names that differ by case. It also takes the id of a sync for its
+        # type: then others have these names too.
+        is_own = names is not None and [*map(lower_ascii, names)] == [
+            *map(lower_ascii, self._ledger.pipeline)
+        ]
+        return names._asdict() if names is not None and is_own else None
 
     def _disagreements(self) -> Disagreements | None:
         every = Disagreements()
@@ -253,26 +268,44 @@ class Verification:
                 ]
             )
 
-    def _write_down(self, unknown: Sequence[str]) -> None:
+    def _write_down(self, unknown: Mapping[str, str | None]) -> None:
         """Adds chunks to what the ledger says of their records."""
         chunks_of: dict[str, dict[str, str | None]] = defaultdict(dict)
-        for chunk_id, record_id in self._index.records_of(unknown):
-            chunks_of[record_id][chunk_id] = None
+        for chunk_id, record_id in unknown.items():
+            if record_id is not None:
+                chunks_of[record_id][chunk_id] = None
         entries = self._ledger.entries(list(chunks_of))
+        own = [entry for entry in entries.values() if entry.state is not State.FOUND]
         self._ledger.begin(
-            [
-                (entry, {**entry.chunks, **chunks})
-                for record_id, chunks in chunks_of.items()
-                for entry in [entries.get(record_id) or Entry(record_id, title=record_id)]
-            ]
+            [(entry, {**entry.chunks, **chunks_of[entry.record_id]}) for entry in own]
         )
+        for entry in own:
+            del chunks_of[entry.record_id]
+        self._ledger.note_found(chunks_of)
+        if chunks_of:
+            _logger.warning(
+                "The index holds chunks of %d records of %s that the ledger %s does not know. "
+                "Those that the API does not list stay: they may be another ledger's, such as "
+                "another connected user's. Use one collection for each ledger; if there is no "
+                "other one, remove them with verify(repair=True, remove_unknown=True) "
+                "(managed-sync verify --repair --remove-unknown).",
+                len(chunks_of),
+                self._ledger.pipeline,
+                self._ledger.database.name,
+            )
 
-    def _unknown_chunks(self, names: Mapping[str, str] | None) -> list[str] | None:
-        """The pipeline's chunks in the index that the ledger does not know of."""
+    def _unknown_chunks(self, names: Mapping[str, str] | None) -> dict[str, str | None] | None:
+        """The pipeline's chunks in the index that this ledger did not write, with their records."""
         if not names:
             return None
-        known = {key for page in self._ledger.pages() for entry in page for key in entry.chunks}
-        return self._index.unknown(names, known)
+        own = {
+            key
+            for page in self._ledger.pages()
+            for entry in page
+            if entry.state is not State.FOUND
+            for key in entry.chunks
+        }
+        return self._index.unknown(names, own)
 
 
 def _one_chunk_each(entries: Sequence[Entry]) -> dict[str, str | None]:

@@ -74,9 +74,10 @@ class LanceTable:
         table = self._store.get_table()
         if table is None or not ids:
             return []
-        rows = table.search().where(self._is_one_of(ids)).select([self._store._id_key])
-        found: list[int] = rows.with_row_id(True).limit(None).to_arrow()["_rowid"].to_pylist()
-        return found
+        key, wanted = self._store._id_key, set(ids)
+        rows = table.search().where(self._is_one_of(ids)).select([key])
+        found = rows.with_row_id(True).limit(None).to_arrow().to_pylist()
+        return [row["_rowid"] for row in found if row[key] in wanted]
 
     def delete(self, places: Sequence[int]) -> None:
         """Removes rows by where they are."""

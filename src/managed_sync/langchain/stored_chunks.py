@@ -94,11 +94,13 @@ class StoredChunks:
         return [StoredChunk(str(one.id), one.page_content, None) for one in found]
 
     def _documents(self, ids: Sequence[str]) -> list[Document] | None:
+        wanted = set(ids)
         try:
             found: list[Document] = self._store.get_by_ids(list(ids))
         except NotImplementedError:
             return None
-        return [document for document in found if document.id]
+        # A store may return more than it was asked for: that is not to be replaced or removed.
+        return [document for document in found if str(document.id) in wanted]
 
     def _doubled(self, ids: Set[str]) -> set[str]:
         found = [str(document.id) for document in self._documents(sorted(ids)) or ()]

@@ -136,11 +136,25 @@ class LangChainTarget:
         confirmed = self._store.add_documents(list(documents), ids=ids)
         if confirmed is not None and sorted(confirmed) == sorted(ids):
             return
-        foreign = sorted(set(confirmed or ()) - set(ids))
-        if foreign:
-            # Under ids that nobody knows they would stay for good.
-            self._store.delete(foreign, **self._chunks.delete_options)
+        self._remove_copies(sorted(set(confirmed or ()) - set(ids)), set(ids))
         raise IndexingError(
             f"The vector store confirmed {len(confirmed or ())} of {len(ids)} chunks, or gave them "
             f"other ids than it was told; use one that keeps the ids it is given."
         )
+
+    def _remove_copies(self, others: Sequence[str], ids: Set[str]) -> None:
+        """Removes chunks that were written under other ids, where they would stay for good.
+
+        A store may confirm the ids of any chunks: only one whose metadata names a chunk of this
+        write is a copy of it.
+        """
+        if not others:
+            return
+        try:
+            found = self._store.get_by_ids(list(others))
+        except NotImplementedError:
+            return
+        named = {str(one.id): one.metadata.get("chunk_id") for one in found}
+        copies = [key for key in others if named.get(key) in ids]
+        if copies:
+            self._store.delete(copies, **self._chunks.delete_options)

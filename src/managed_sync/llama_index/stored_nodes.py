@@ -72,8 +72,14 @@ class StoredNodes:
             nodes = self._store.get_nodes(node_ids=list(ids))
         except NotImplementedError:
             return None
-        # Whether an unknown store gives metadata back as it was written is not known either.
-        return [StoredChunk(node.node_id, node.get_content(), None) for node in nodes]
+        # Whether an unknown store gives metadata back as it was written is not known either, nor
+        # whether it returns only what it was asked for.
+        wanted = set(ids)
+        return [
+            StoredChunk(node.node_id, node.get_content(), None)
+            for node in nodes
+            if node.node_id in wanted
+        ]
 
     def delete(self, ids: Sequence[str]) -> None:
         """Removes nodes; one that is not there is no error."""
