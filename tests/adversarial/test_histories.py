@@ -29,6 +29,7 @@ from managed_sync.server.relations.schema import Question
 from managed_sync.server.relations.sql_graph import SqlEngine
 from managed_sync.server.scope import PipelineName, Scope, record_id
 from managed_sync.server.sources import file_tree
+from managed_sync.server.sources.descent import Place
 from managed_sync.server.sources.folder import FolderSource, Moment
 from managed_sync.server.sources.listing import Seen
 from managed_sync.server.storage import database as database_module
@@ -276,7 +277,7 @@ def scheduled_folders(monkeypatch: pytest.MonkeyPatch) -> list[History]:
     current: list[History] = []
     entries = file_tree._entries
 
-    def read(folder: Path) -> Any:
+    def read(folder: Place) -> Any:
         current[0].pass_time()
         found = entries(folder)
         current[0].pass_time()

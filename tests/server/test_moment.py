@@ -16,6 +16,7 @@ from managed_sync.server.relations.schema import Question
 from managed_sync.server.relations.sql_graph import SqlEngine
 from managed_sync.server.scope import PipelineName, Scope, record_id
 from managed_sync.server.sources import file_tree
+from managed_sync.server.sources.descent import Place
 from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import enable_pipeline, find_pipeline
@@ -117,7 +118,7 @@ def after_reading(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     entries = file_tree._entries
     awaited: dict[str, Callable[[], object]] = {}
 
-    def read(folder: Path) -> Any:
+    def read(folder: Place) -> Any:
         found = entries(folder)
         if action := awaited.pop(folder.name, None):
             action()
@@ -193,7 +194,7 @@ class TestOneMoment:
         folder.sync()
         entries, numbers = file_tree._entries, iter(range(1_000))
 
-        def read(path: Path) -> Any:
+        def read(path: Place) -> Any:
             found = entries(path)
             folder.company.write_file(f"log-{next(numbers)}.txt")
             return found
@@ -204,7 +205,7 @@ class TestOneMoment:
         assert "/log-0.txt" in folder.published()
         assert len(folder.waited) == 6
 
-        def move(path: Path) -> Any:
+        def move(path: Place) -> Any:
             found = entries(path)
             here = next(folder.files.rglob("last.md"))
             here.rename(folder.files / ("Plans" if here.parent.name == "zz" else "zz") / here.name)
@@ -366,7 +367,7 @@ class TestProtection:
         folder.sync()
         entries = file_tree._entries
 
-        def refuse(path: Path) -> Any:
+        def refuse(path: Place) -> Any:
             if path.name == "Plans":
                 raise PermissionError(13, "Permission denied")
             return entries(path)
@@ -412,6 +413,41 @@ class TestLinks:
         folder.edit("viewer: [group:hr]}\ncontacts", "viewer: [organization, public]}\ncontacts")
         folder.sync()
         assert folder.readers("/Plans/pay.md") == STAFF
+
+    @pytest.mark.parametrize("place", ["Plans", "pay.md"])
+    def test_a_link_that_cannot_be_read_any_more_is_as_closed_as_before(
+        self, folder: Folder, monkeypatch: pytest.MonkeyPatch, place: str
+    ) -> None:
+        link = folder.files / "Plans/pay.md"
+        link.symlink_to(folder.files / "HR/pay.md")
+        folder.sync()
+        entries, digest = file_tree._entries, file_tree._digest
+
+        def refuse(read: Callable[..., Any]) -> Callable[..., Any]:
+            def refused(path: Place, *arguments: Any) -> Any:
+                if path.location in {"Plans", "Plans/pay.md"} and path.name == place:
+                    raise PermissionError(13, "Permission denied")
+                return read(path, *arguments)
+
+            return refused
+
+        monkeypatch.setattr(file_tree, "_entries", refuse(entries))
+        monkeypatch.setattr(file_tree, "_digest", refuse(digest))
+        link.unlink()
+        link.write_text("nobody may read this")
+        for _ in range(2):
+            assert any("/Plans/pay.md is a link to /HR/pay.md" in one for one in folder.sync())
+            assert "/Plans/pay.md" in folder.published()
+            assert folder.readers("/Plans/pay.md") == []
+
+    def test_a_link_to_itself_in_place_of_a_link_opens_nothing(self, folder: Folder) -> None:
+        link = folder.files / "Plans/pay.md"
+        link.symlink_to(folder.files / "HR/pay.md")
+        folder.sync()
+        link.unlink()
+        link.symlink_to(link)
+        assert any("leads nowhere" in one for one in folder.sync())
+        assert "/Plans/pay.md" not in folder.published()
 
 
 class TestOpening:

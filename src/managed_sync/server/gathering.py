@@ -161,18 +161,25 @@ class Gathering:
     def close_links(self, readers: Callable[[], Readers]) -> None:
         """Withdraws links that somebody may read who may not read what they lead to.
 
-        Whoever may write into an open folder could open any file otherwise.
+        Whoever may write into an open folder could open any file otherwise, also with a link that
+        is kept from an earlier sync because its place cannot be read.
 
         Args:
             readers: Works out who may read what was gathered.
         """
-        if not self._links:
+        links = [(link, self._objects[link], target) for link, target in self._links.items()]
+        links += [
+            (link, item.object, item.link_to)
+            for link, item in self._sighting.known.items()
+            if item.link_to is not None and link not in self._objects
+        ]
+        if not links:
             return
         who = readers()
-        for link, target in self._links.items():
+        for link, link_object, target in links:
             allowed = who.of(self._objects[target]) if target in self._objects else frozenset()
-            if PUBLIC not in allowed and not who.of(self._objects[link]) <= allowed:
-                self._staging.withdraw([self._objects[link]])
+            if PUBLIC not in allowed and not who.of(link_object) <= allowed:
+                self._staging.withdraw([link_object])
                 self.warnings.add(
                     f"{self._sync_type}: {link} is a link to {target}, which fewer people may "
                     "read, so nobody may read the link; copy the file."

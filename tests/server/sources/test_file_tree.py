@@ -10,6 +10,7 @@ import pytest
 
 from managed_sync.errors import SourceError
 from managed_sync.server.sources import file_tree
+from managed_sync.server.sources.descent import Place
 from managed_sync.server.sources.file_tree import FileTree
 from managed_sync.server.sources.listing import KnownContent, Listing, SourceItem, Unreadable
 from managed_sync.server.troubles import TroubleError
@@ -157,15 +158,15 @@ class TestUnreadable:
         refused: set[str] = set()
         digest, entries = file_tree._digest, file_tree._entries
 
-        def check(path: Path) -> None:
+        def check(path: Place) -> None:
             if path.name in refused:
-                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+                raise PermissionError(errno.EACCES, "Permission denied", str(path.path))
 
-        def guarded_digest(path: Path, listing: Listing) -> str:
+        def guarded_digest(path: Place, listing: Listing) -> Any:
             check(path)
             return digest(path, listing)
 
-        def guarded_entries(folder: Path) -> Any:
+        def guarded_entries(folder: Place) -> Any:
             check(folder)
             return entries(folder)
 
@@ -223,10 +224,10 @@ class TestTroubleOfTheServersOwn:
         tree.write("folder/b.txt")
         real = getattr(file_tree, function)
 
-        def fail(path: Path, *arguments: Any) -> Any:
-            if path == tree.root:
+        def fail(path: Place, *arguments: Any) -> Any:
+            if path.location == ".":
                 return real(path, *arguments)
-            raise OSError(number, os.strerror(number), str(path))
+            raise OSError(number, os.strerror(number), str(path.path))
 
         monkeypatch.setattr(file_tree, function, fail)
         with pytest.raises(SourceError, match=os.strerror(number)):

@@ -1,7 +1,8 @@
 """The tree of files below ``files/``, as source items, and the content of one file.
 
 Guarantees:
-    - Nothing outside the folder is listed or read, whatever links lie in it.
+    - Nothing outside the folder is listed or read, whatever links lie in it or are put into it
+      meanwhile; and what is read lies at the place that it is listed at, or that its link leads to.
     - One file that cannot be read does not keep the others from being listed.
     - A listing notes every folder it read, so that the folders can be compared afterwards.
 """
@@ -14,18 +15,31 @@ import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 from urllib.parse import quote
 
 from managed_sync.errors import SourceError
+from managed_sync.server.sources.descent import (
+    Entry,
+    Folder,
+    Place,
+    ReplacedError,
+    is_link,
+    is_same,
+    open_file,
+    read_folder,
+    status_of,
+)
 from managed_sync.server.sources.listing import (
     LAST_CHANGE,
     KnownContent,
     Listing,
     SourceItem,
     Unreadable,
+    source_id_at,
 )
 from managed_sync.server.sources.media_types import DIRECTORY, media_type_of
 from managed_sync.server.troubles import concerns_one_file, system_trouble
@@ -65,16 +79,18 @@ class FileTree:
             SourceError: The folder is missing or cannot be read, so that nothing is known about
                 what it holds; or reading fails in a way that is not the fault of one file.
         """
+        place = Place(self._root, ".")
+        listing.keep_going()
         try:
-            status = self._root.stat()
-            entries = self._read(self._root, listing)
+            status, entries, names = _read(place)
         except OSError as error:
             raise SourceError(
                 f"Cannot read the folder {self._root}: {error.strerror}. Put it back, or correct "
                 "its access rights; what was synced before is kept."
             ) from None
-        yield self._folder_item("/", None, "", status)
-        yield from self._below("/", entries, listing)
+        listing.seen[place.location] = names
+        yield self._folder_item("/", None, place, status)
+        yield from self._below(_Level("/", place, iter(entries), names), listing)
 
     def look_again(
         self, folders: Iterable[str], keep_going: Callable[[], None]
@@ -84,7 +100,7 @@ class FileTree:
         for folder in folders:
             keep_going()
             try:
-                _, seen[folder] = _read(self._root / folder)
+                _, _, seen[folder] = _read(Place(self._root, folder))
             except OSError:
                 continue
         return seen
@@ -95,12 +111,8 @@ class FileTree:
         Raises:
             TroubleError: It may be there, but the server cannot read at the moment.
         """
-        path = self._root / location
         try:
-            # A link may have been put in the way since the listing.
-            if not self._holds(path) or not path.is_file():
-                return None
-            stream = path.open("rb")
+            stream = open_file(Place(self._root, location))
         except OSError as error:
             if not concerns_one_file(error):
                 raise system_trouble(error, "Cannot read the file") from error
@@ -108,34 +120,33 @@ class FileTree:
         status = os.fstat(stream.fileno())
         return OpenFile(stream, status.st_size, _version(status))
 
-    def _below(
-        self, folder_id: str, entries: list[os.DirEntry[str]], listing: Listing
-    ) -> Iterator[SourceItem | Unreadable]:
+    def _below(self, root: _Level, listing: Listing) -> Iterator[SourceItem | Unreadable]:
         # A stack instead of recursion: a tree may be deeper than Python's own stack.
-        pending = [(folder_id, iter(entries), set[str]())]
+        pending = [root]
         while pending:
-            parent, siblings, seen = pending[-1]
-            entry = next(siblings, None)
+            level = pending[-1]
+            entry = next(level.entries, None)
             if entry is None:
                 pending.pop()
                 continue
             listing.keep_going()
-            source_id = f"{parent.rstrip('/')}/{unicodedata.normalize('NFC', entry.name)}"
+            source_id = f"{level.source_id.rstrip('/')}/{unicodedata.normalize('NFC', entry.name)}"
             if _is_hidden(entry.name):
                 continue
-            if problem := _name_problem(entry.name, source_id in seen):
+            if problem := _name_problem(entry.name, source_id in level.listed):
                 listing.warn(f"files: {source_id!r} is left out: {problem}.")
                 continue
+            place = level.place.child(entry.name)
             try:
-                item = self._item(source_id, parent, entry, listing)
-                children = (
-                    self._read(Path(entry.path), listing) if item and item.container else None
-                )
+                item = self._item(source_id, level.source_id, place, entry, listing)
+                below = self._open_level(source_id, place, entry, listing, item)
             except FileNotFoundError:
+                # The second look must not find it as if it had been listed.
+                level.names.pop(entry.name, None)
                 continue
             except OSError as error:
-                if not concerns_one_file(error):
-                    raise _unreadable(Path(entry.path), error) from None
+                if not concerns_one_file(error) and not isinstance(error, BlockingIOError):
+                    raise _unreadable(place.path, error) from None
                 listing.warn(
                     f"files: {source_id} cannot be read ({error.strerror}); what was synced from "
                     "it before is kept. Correct its access rights."
@@ -144,40 +155,70 @@ class FileTree:
                 continue
             if item is None:
                 continue
-            seen.add(source_id)
+            level.listed.add(source_id)
             yield item
-            if children is not None:
-                pending.append((source_id, iter(children), set()))
+            if below is not None:
+                pending.append(below)
 
-    def _read(self, folder: Path, listing: Listing) -> list[os.DirEntry[str]]:
+    def _open_level(
+        self,
+        source_id: str,
+        place: Place,
+        entry: Entry,
+        listing: Listing,
+        item: SourceItem | None,
+    ) -> _Level | None:
+        if item is None or not item.container:
+            return None
         listing.keep_going()
-        entries, listing.seen[self._location(folder)] = _read(folder)
-        return entries
+        status, entries, names = _read(place)
+        if not is_same(status, entry.status()):
+            raise ReplacedError(place)
+        listing.seen[place.location] = names
+        return _Level(source_id, place, iter(entries), names)
 
     def _item(
-        self, source_id: str, parent: str, entry: os.DirEntry[str], listing: Listing
+        self, source_id: str, parent: str, place: Place, entry: Entry, listing: Listing
     ) -> SourceItem | None:
-        path = Path(entry.path)
-        if entry.is_symlink():
-            if entry.is_dir():
-                listing.warn(
-                    f"files: {source_id} is left out: it is a link to a folder; copy the folder."
-                )
-                return None
-            if not self._holds(path):
-                listing.warn(
-                    f"files: {source_id} is left out: it is a link that leaves the folder; "
-                    "copy the file."
-                )
-                return None
-        elif entry.is_dir():
-            return self._folder_item(source_id, parent, self._location(path), entry.stat())
-        if not entry.is_file():
+        status = entry.status()
+        if is_link(status):
+            return self._link_item(source_id, parent, place, listing)
+        if stat.S_ISDIR(status.st_mode):
+            return self._folder_item(source_id, parent, place, status)
+        if not stat.S_ISREG(status.st_mode):
             return None
-        return self._file_item(source_id, parent, path, listing)
+        return self._file_item(source_id, parent, place, status, listing)
+
+    def _link_item(
+        self, source_id: str, parent: str, place: Place, listing: Listing
+    ) -> SourceItem | None:
+        target = self._target(place)
+        if target is None:
+            listing.warn(
+                f"files: {source_id} is left out: it is a link that leaves the folder; "
+                "copy the file."
+            )
+            return None
+        try:
+            status = status_of(target)
+        except ReplacedError:
+            raise
+        except FileNotFoundError:
+            return None
+        if stat.S_ISDIR(status.st_mode):
+            listing.warn(
+                f"files: {source_id} is left out: it is a link to a folder; copy the folder."
+            )
+            return None
+        if is_link(status):
+            listing.warn(f"files: {source_id} is left out: it is a link that leads nowhere.")
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        item = self._file_item(source_id, parent, target, status, listing)
+        return replace(item, link_to=source_id_at(target.location))
 
     def _folder_item(
-        self, source_id: str, parent: str | None, location: str, status: os.stat_result
+        self, source_id: str, parent: str | None, place: Place, status: os.stat_result
     ) -> SourceItem:
         data = self._data(source_id, DIRECTORY, status)
         return SourceItem(
@@ -186,18 +227,27 @@ class FileTree:
             parent=parent,
             container=True,
             updated_at=_modified(status),
-            version=f"{MOUNT if _is_mount(self._root / location) else ''}{status.st_ino}/",
-            location=location,
+            version=f"{MOUNT if _is_mount(place) else ''}{status.st_ino}/",
+            location=place.location,
         )
 
-    def _file_item(self, source_id: str, parent: str, path: Path, listing: Listing) -> SourceItem:
-        status = path.stat()
-        version = _version(status)
-        # What is read decides: a file that changes while it is read is read again next time.
-        known = listing.unchanged(source_id, version) or KnownContent(
-            version, _digest(path, listing)
-        )
-        data = self._data(source_id, media_type_of(path.name), status)
+    def _file_item(
+        self,
+        source_id: str,
+        parent: str,
+        place: Place,
+        status: os.stat_result,
+        listing: Listing,
+    ) -> SourceItem:
+        known = listing.unchanged(source_id, _version(status))
+        if known is None:
+            found = status
+            # What is read decides: a file that changes while it is read is read again next time.
+            status, digest = _digest(place, listing)
+            if not is_same(status, found):
+                raise ReplacedError(place)
+            known = KnownContent(_version(status), digest)
+        data = self._data(source_id, media_type_of(source_id), status)
         return SourceItem(
             source_id,
             {**data, "size": status.st_size, "digest": known.digest},
@@ -205,13 +255,18 @@ class FileTree:
             updated_at=_modified(status),
             version=known.version,
             digest=known.digest,
-            location=self._location(path),
-            link_to=self._target(path) if path.is_symlink() else None,
+            location=place.location,
         )
 
-    def _target(self, link: Path) -> str:
-        target = link.resolve().relative_to(self._root.resolve())
-        return unicodedata.normalize("NFC", f"/{target.as_posix()}")
+    def _target(self, link: Place) -> Place | None:
+        """The place to which a link leads; ``None`` if that is not one that is listed."""
+        root = self._root.resolve()
+        target = Path(os.path.realpath(link.path))
+        if not target.is_relative_to(root):
+            return None
+        way = target.relative_to(root)
+        # A link may not bring back what is hidden by its name either.
+        return None if any(map(_is_hidden, way.parts)) else Place(self._root, way.as_posix())
 
     def _data(self, source_id: str, media_type: str, status: os.stat_result) -> dict[str, object]:
         # Where the system does not keep the time of creation, that of the last change is closest.
@@ -226,16 +281,21 @@ class FileTree:
             data["url"] = self._url_prefix + quote(source_id)
         return data
 
-    def _location(self, path: Path) -> str:
-        return path.relative_to(self._root).as_posix()
 
-    def _holds(self, path: Path) -> bool:
-        root = self._root.resolve()
-        target = path.resolve()
-        if not target.is_relative_to(root):
-            return False
-        # A link may not bring back what is hidden by its name either.
-        return not any(part.startswith(".") for part in target.relative_to(root).parts)
+@dataclass(frozen=True)
+class _Level:
+    """A folder whose entries are being listed.
+
+    Attributes:
+        names: What a second look at it has to show.
+        listed: The source ids of what was listed.
+    """
+
+    source_id: str
+    place: Place
+    entries: Iterator[Entry]
+    names: dict[str, str]
+    listed: set[str] = field(default_factory=set)
 
 
 def _unreadable(path: Path, error: OSError) -> SourceError:
@@ -243,33 +303,24 @@ def _unreadable(path: Path, error: OSError) -> SourceError:
     return SourceError(str(system_trouble(error, f"Cannot read {path}")))
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    with os.scandir(folder) as found:
-        return sorted(found, key=lambda entry: entry.name)
+def _entries(place: Place) -> Folder:
+    return read_folder(place)
 
 
-def _is_mount(folder: Path) -> bool:
-    return folder.is_mount()
+def _is_mount(place: Place) -> bool:
+    return place.path.is_mount()
 
 
 def _is_hidden(name: str) -> bool:
     return name.startswith((".", "~$"))
 
 
-def _read(folder: Path) -> tuple[list[os.DirEntry[str]], dict[str, str]]:
-    """The entries of a folder, and what a second look at it has to show, too.
-
-    The number of a file or folder follows it wherever it is moved.
-    """
-    # First: what comes or goes while the folder is read counts as a change after it.
-    changed = folder.stat().st_mtime_ns
-    entries = _entries(folder)
-    names = {
-        entry.name: f"{entry.inode()}{'/' if entry.is_dir(follow_symlinks=False) else ''}"
-        for entry in entries
-        if not _is_hidden(entry.name)
-    }
-    return entries, {**names, LAST_CHANGE: str(changed)}
+def _read(place: Place) -> tuple[os.stat_result, list[Entry], dict[str, str]]:
+    """A folder's status and entries, and what a second look at it has to show, too."""
+    status, entries = _entries(place)
+    names = {entry.name: entry.identity for entry in entries if not _is_hidden(entry.name)}
+    # From before: what comes or goes while the folder is read counts as a change after it.
+    return status, entries, {**names, LAST_CHANGE: str(status.st_mtime_ns)}
 
 
 def _name_problem(name: str, taken: bool) -> str | None:
@@ -286,11 +337,10 @@ def _version(status: os.stat_result) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
 
 
-def _digest(path: Path, listing: Listing) -> str:
+def _digest(place: Place, listing: Listing) -> tuple[os.stat_result, str]:
     digest = hashlib.sha256()
-    with path.open("rb") as stream, ExitStack() as stack:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise FileNotFoundError(path)
+    with open_file(place) as stream, ExitStack() as stack:
+        status = os.fstat(stream.fileno())
         draft = stack.enter_context(listing.contents.draft()) if listing.contents else None
         while block := stream.read(_BLOCK):
             digest.update(block)
@@ -299,7 +349,7 @@ def _digest(path: Path, listing: Listing) -> str:
             listing.keep_going()
         if draft is not None:
             draft.keep(digest.hexdigest())
-    return digest.hexdigest()
+    return status, digest.hexdigest()
 
 
 def _modified(status: os.stat_result) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ __all__ = [
     "SourceItem",
     "Unreadable",
     "is_version",
+    "source_id_at",
 ]
 
 # For each place that was read, the names in it and the identity of what bears them.
@@ -37,7 +39,7 @@ class SourceItem:
         container: Whether other items lie in this one.
         version: Changes whenever the content may have changed, and follows an item that is moved.
         digest: The sha256 of the content, in hexadecimal.
-        location: Where the source finds the content again.
+        location: Where the source finds the content again; that of a link is its target's.
         link_to: The source id of the item that this one is a link to.
     """
 
@@ -67,6 +69,11 @@ class KnownContent(NamedTuple):
 
     version: str
     digest: str
+
+
+def source_id_at(location: str) -> str:
+    """The source id of what lies at a location."""
+    return unicodedata.normalize("NFC", f"/{location}")
 
 
 def is_version(now: str, known: str) -> bool:

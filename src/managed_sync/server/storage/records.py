@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, select
 from managed_sync.identifiers import ObjectId
 from managed_sync.models import RecordPage, SyncedRecord
 from managed_sync.server.relations.schema import type_of
-from managed_sync.server.sources.listing import KnownContent
+from managed_sync.server.sources.listing import KnownContent, source_id_at
 from managed_sync.server.storage.cursors import BAD_CURSOR, read_cursor, write_cursor
 from managed_sync.server.storage.dialects import rows_of
 from managed_sync.server.storage.pipelines import Pipeline
@@ -59,12 +59,14 @@ class KnownItem(NamedTuple):
         version: Follows what it stands for wherever that is moved, while it is not changed.
         closed: Whether it inherits nothing from its container.
         digest: Of its content, if it has one.
+        link_to: The source id of what it leads to, if it is a link.
     """
 
     object: str
     version: str | None
     closed: bool
     digest: str | None
+    link_to: str | None
 
 
 def record_page(connection: Connection, pipeline: Pipeline, cursor: str | None) -> RecordPage:
@@ -160,12 +162,25 @@ def known_items(connection: Connection, pipeline: Pipeline) -> dict[str, KnownIt
             records.c.version,
             records.c.permissions,
             records.c.digest,
+            records.c.location,
         ).where(records.c.pipeline_id == pipeline.id)
     )
     return {
-        row.source_id: KnownItem(row.object, row.version, _is_closed(row.permissions), row.digest)
+        row.source_id: KnownItem(
+            row.object,
+            row.version,
+            _is_closed(row.permissions),
+            row.digest,
+            _link_to(row.source_id, row.location),
+        )
         for row in rows
     }
+
+
+def _link_to(source_id: str, location: str | None) -> str | None:
+    """What a record leads to: the location of a link's content is that of another record."""
+    target = None if location in {None, "."} else source_id_at(str(location))
+    return None if target == source_id else target
 
 
 def _is_closed(permissions: str) -> bool:

@@ -1,0 +1,245 @@
+"""The way from a folder down to what lies in it, on which no link is followed.
+
+Guarantees:
+    - Whatever is put in the place of a file or a folder, and whenever: what is read lies at the
+      place that was asked for, below the root, and not where a link leads.
+    - Opening waits for nobody, as opening a pipe would.
+
+Each step is taken from the open folder above it. Where the system has no such steps (Windows), the
+whole path is compared before and after.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, NamedTuple
+
+__all__ = [
+    "Entry",
+    "Folder",
+    "Place",
+    "ReplacedError",
+    "is_link",
+    "is_same",
+    "open_file",
+    "read_folder",
+    "status_of",
+]
+
+_HAS_STEPS = (
+    {os.open, os.stat} <= os.supports_dir_fd
+    and os.scandir in os.supports_fd
+    and hasattr(os, "O_NOFOLLOW")
+)
+_NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
+_FOLDER: int = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+_FILE: int = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+# What opening says when a link, a file in place of a folder, or a socket is in the way.
+_IN_THE_WAY = {errno.ELOOP, errno.ENOTDIR, errno.EMLINK, errno.ENXIO}
+# As long as the systems themselves let a path be: each step of a longer one costs a call.
+_LONGEST = 4096
+_JUNCTION: int = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)
+
+
+class ReplacedError(FileNotFoundError):
+    """Something else is at a place than was seen there."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(errno.ENOENT, "It was replaced while it was read", str(place.path))
+
+
+class Place(NamedTuple):
+    """A place below a folder.
+
+    Attributes:
+        root: The folder; links above it and in its own place are followed.
+        location: The way from there, with slashes; "." for the folder itself.
+    """
+
+    root: Path
+    location: str
+
+    @property
+    def path(self) -> Path:
+        """The path, for messages."""
+        return self.root / self.location
+
+    @property
+    def name(self) -> str:
+        """The last part."""
+        return self.path.name
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The steps from the root.
+
+        Raises:
+            FileNotFoundError: One of them leads up.
+        """
+        parts = PurePosixPath(self.location).parts
+        if ".." in parts or self.location.startswith("/"):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.location)
+        if len(self.location) > _LONGEST:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), self.location)
+        return parts
+
+    def child(self, name: str) -> Place:
+        """The place of something in this folder."""
+        return Place(self.root, name if self.location == "." else f"{self.location}/{name}")
+
+
+class Entry(NamedTuple):
+    """What bears a name in a folder.
+
+    Attributes:
+        identity: The number of the file or folder, which follows it wherever it is moved.
+        found: Its status, a link's own if it is one; or why there is none.
+    """
+
+    name: str
+    identity: str
+    found: os.stat_result | OSError
+
+    def status(self) -> os.stat_result:
+        """Its status.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        if isinstance(self.found, OSError):
+            raise self.found
+        return self.found
+
+
+class Folder(NamedTuple):
+    """A folder as it was read; the status is from before the entries."""
+
+    status: os.stat_result
+    entries: list[Entry]
+
+
+def is_same(one: os.stat_result, other: os.stat_result) -> bool:
+    """Returns whether both are of the same file or folder."""
+    return os.path.samestat(one, other)
+
+
+def is_link(status: os.stat_result) -> bool:
+    """Returns whether a status is that of a link, to a file or to a folder."""
+    return stat.S_ISLNK(status.st_mode) or getattr(status, "st_reparse_tag", 0) == _JUNCTION
+
+
+def read_folder(place: Place) -> Folder:
+    """Reads a folder.
+
+    Raises:
+        ReplacedError: It is no folder, or a link is on the way.
+        OSError: It cannot be read.
+    """
+    if not _HAS_STEPS:
+        return _read_compared(place)
+    with _opened_folder(place, place.parts) as descriptor:
+        status = os.fstat(descriptor)
+        with os.scandir(descriptor) as found:
+            entries = [_entry(one, one.name, descriptor) for one in found]
+    return Folder(status, _sorted(entries))
+
+
+def status_of(place: Place) -> os.stat_result:
+    """Returns the status of a file or folder, a link's own if it is one.
+
+    Raises:
+        ReplacedError: A link is on the way.
+        OSError: It cannot be read.
+    """
+    *above, name = place.parts or (".",)
+    if not _HAS_STEPS:
+        _require_no_link(place)
+        return os.lstat(place.path)
+    with _opened_folder(place, above) as descriptor:
+        return os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+
+
+def open_file(place: Place) -> BinaryIO:
+    """Opens a file for reading.
+
+    Raises:
+        ReplacedError: It is no file, or a link is on the way.
+        OSError: It cannot be opened.
+    """
+    *above, name = place.parts or (".",)
+    if not _HAS_STEPS:
+        _require_no_link(place)
+        return _stream(place, _step(place, place.path, _FILE), compared=True)
+    with _opened_folder(place, above) as descriptor:
+        return _stream(place, _step(place, name, _FILE, descriptor))
+
+
+@contextmanager
+def _opened_folder(place: Place, steps: tuple[str, ...] | list[str]) -> Iterator[int]:
+    descriptor = os.open(place.root, _FOLDER)
+    try:
+        for name in steps:
+            above, descriptor = descriptor, _step(place, name, _FOLDER | _NO_FOLLOW, descriptor)
+            os.close(above)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _step(place: Place, name: str | Path, flags: int, above: int | None = None) -> int:
+    try:
+        return os.open(name, flags, dir_fd=above)
+    except OSError as error:
+        if error.errno in _IN_THE_WAY:
+            raise ReplacedError(place) from None
+        raise
+
+
+def _stream(place: Place, descriptor: int, *, compared: bool = False) -> BinaryIO:
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ReplacedError(place)
+        if compared:
+            _require_no_link(place)
+            if not is_same(os.lstat(place.path), status):
+                raise ReplacedError(place)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "rb")
+
+
+def _entry(found: os.DirEntry[str], path: str | Path, above: int | None = None) -> Entry:
+    try:
+        status = os.stat(path, dir_fd=above, follow_symlinks=False)
+    except OSError as error:
+        return Entry(found.name, str(found.inode()), error)
+    is_folder = stat.S_ISDIR(status.st_mode)
+    return Entry(found.name, f"{status.st_ino}{'/' if is_folder else ''}", status)
+
+
+def _sorted(entries: list[Entry]) -> list[Entry]:
+    return sorted(entries, key=lambda entry: entry.name)
+
+
+def _read_compared(place: Place) -> Folder:
+    _require_no_link(place)
+    status = os.lstat(place.path)
+    with os.scandir(place.path) as found:
+        entries = [_entry(one, place.path / one.name) for one in found]
+    _require_no_link(place)
+    if not is_same(os.lstat(place.path), status):
+        raise ReplacedError(place)
+    return Folder(status, _sorted(entries))
+
+
+def _require_no_link(place: Place) -> None:
+    root = os.path.realpath(place.root)
+    if os.path.realpath(place.path) != os.path.join(root, *place.parts):  # noqa: PTH118
+        raise ReplacedError(place)
