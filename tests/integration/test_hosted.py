@@ -127,9 +127,12 @@ def small(tmp_path: Path) -> Iterator[EmbeddedServer]:
 def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
     place = tmp_path_factory.mktemp("hosted")
     folder = copy_company(place / "company")
+    permissions = (folder / "permissions.yaml").read_text(encoding="utf-8").splitlines()
     for file in (folder / "files").rglob("*"):
         if file.is_file() and file.suffix not in QUICKLY_READ:
             file.unlink()
+            permissions = [line for line in permissions if f"/{file.name}:" not in line]
+    (folder / "permissions.yaml").write_text("\n".join(permissions) + "\n", encoding="utf-8")
     transport = Recorder()
     with (
         EmbeddedServer(folder, place / "state") as server,
