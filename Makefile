@@ -23,7 +23,7 @@ unit: .venv/test-installed .venv/prism-installed .venv/spicedb-installed
 	$(BIN)/pytest --numprocesses 2
 
 docs: .venv/test-installed ## Build the documentation into .venv/site; any warning is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 soak: .venv/test-installed ## Draw the random tests at length, and kill two hundred runs
 	MANAGED_SYNC_CASES=100000 $(BIN)/pytest --timeout 3000 tests/adversarial/test_properties.py \

@@ -51,6 +51,10 @@ def test_failures_are_listed_tried_again_and_dismissed(folder: Path) -> None:
         folder, "failures", "dismiss", "drive", "files", "--record", failure["record_id"]
     )
     skipped = run(folder, "failures", "list", "--skipped")
+    for command in ("dismiss", "retry"):
+        unknown = run(folder, "failures", command, "drive", "files", "--record", "nonsense")
+        assert unknown.returncode == 2
+        assert "'nonsense' is put aside" in " ".join(unknown.stderr.split())
 
     assert (indexed.returncode, tried.returncode) == (3, 3)
     assert "1 skipped" in indexed.stdout

@@ -35,7 +35,7 @@ def test_a_failed_sync_raises_with_the_reason(client_of: ClientOf) -> None:
 def test_a_disabled_sync_is_not_waited_for_and_the_error_says_how_to_start_it(
     client_of: ClientOf,
 ) -> None:
-    with pytest.raises(SyncFailedError, match="is disabled: enable_sync starts it"):
+    with pytest.raises(SyncFailedError, match=r"is disabled\. Start it with enable_sync, or"):
         client_of.answering(json=status_body("DISABLED")).wait_until_idle("box", "files")
 
 

@@ -215,3 +215,14 @@ def test_short_keys_and_keys_of_another_kind_are_refused(tmp_path: Path) -> None
         )
         with pytest.raises(ConfigurationError, match=r"key\.pem"):
             KeyRing(keys_in(tmp_path, key=pem.decode()))
+
+
+def test_a_command_that_reads_the_key_changes_nothing_for_the_server(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_or_create_signing_key(tmp_path)
+    ring = KeyRing(tmp_path)
+    with caplog.at_level("INFO", "managed_sync.server"):
+        load_or_create_signing_key(tmp_path)
+        assert ring.new_keys() == []
+    assert caplog.messages == []

@@ -90,6 +90,7 @@ def retry(
 ) -> None:
     """Try records that are put aside again now. Exits with status 3 if some still fail."""
     place = Workspace(workspace)
+    chosen = _pipelines(place, integration, sync_type, record)
     with (
         stop_on_signal() as stop,
         place.connect(is_shared=True, stop=stop) as client,
@@ -97,7 +98,7 @@ def retry(
     ):
         sync = index_sync(place, client, store)
         reports = {}
-        for name in _pipelines(place, integration, sync_type, record):
+        for name in chosen:
             reports[name] = sync.retry(record, **name._asdict(), stop=stop)
             if stop.is_set():
                 break
@@ -165,4 +166,19 @@ def _pipelines(
         raise ConfigurationError(
             "Say of which pipeline these records are, such as googleDrive files."
         )
+    if records:
+        _require_put_aside(place, chosen[0], records)
     return chosen
+
+
+def _require_put_aside(place: Workspace, name: PipelineName, records: list[str]) -> None:
+    from managed_sync.indexing import Ledger, Pipeline
+
+    with Ledger(place.ledger) as ledger:
+        known = ledger.of(Pipeline(place.project_id, *name)).failed_ids()
+    if unknown := [record for record in records if record not in known]:
+        raise typer.BadParameter(
+            f"No record of {name} with the id {unknown[0]!r} is put aside. Give a whole id, as "
+            "`managed-sync failures list` prints it.",
+            param_hint="'--record'",
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -106,36 +106,29 @@ def print_plans(reports: Mapping[PipelineName, IndexReport]) -> None:
     output.print("Nothing was changed.")
 
 
+_COUNTS: dict[str, Callable[[VerificationReport], int | None]] = {
+    "records": lambda report: report.records,
+    "chunks": lambda report: report.chunks,
+    "missing": lambda report: report.missing_chunks,
+    "changed": lambda report: report.changed_chunks,
+    "doubled": lambda report: report.duplicate_chunks,
+    "wrong vectors": lambda report: report.wrong_vectors,
+    "unknown": lambda report: report.unknown_chunks,
+    "unfinished": lambda report: report.unfinished,
+    "to index": lambda report: report.source.added + report.source.updated,
+    "to delete": lambda report: report.source.deleted,
+    "put aside": lambda report: len(report.source.failed),
+}
+
+
 def print_verification(found: Mapping[PipelineName, VerificationReport]) -> None:
     """Prints where the index, the ledger and the source disagree."""
-    table = plain_table(
-        "pipeline",
-        "records",
-        "chunks",
-        "missing",
-        "changed",
-        "doubled",
-        "vectors",
-        "unknown",
-        "open",
-        "to index",
-        "to delete",
-    )
-    for pipeline, report in found.items():
-        source = report.source
-        counts = (
-            report.records,
-            report.chunks,
-            report.missing_chunks,
-            report.changed_chunks,
-            report.duplicate_chunks,
-            report.wrong_vectors,
-            report.unknown_chunks,
-            report.unfinished,
-            source.added + source.updated,
-            source.deleted,
-        )
-        table.add_row(str(pipeline), *("?" if count is None else f"{count:,}" for count in counts))
+    # One column for each pipeline, for the other way round the headers are cut off on a screen of
+    # 80 columns.
+    table = plain_table("", *(str(pipeline) for pipeline in found))
+    for name, count in _COUNTS.items():
+        counts = (count(report) for report in found.values())
+        table.add_row(name, *("?" if each is None else f"{each:,}" for each in counts))
     output.print(table)
     repairs = {name: report.repair for name, report in found.items() if report.repair}
     if repairs:
@@ -157,17 +150,15 @@ def _verdict(reports: Sequence[VerificationReport]) -> str:
                 "--remove-unknown."
             )
         return verdict
-    sources = [each.source for each in reports]
-    failed = {failure.record_id for each in sources for failure in each.failed}
-    if any(change.record_id not in failed for each in sources for change in each.changes):
+    if any(each.source_has_changed for each in reports):
         return (
             "The source has changed since the last run; `managed-sync index` brings the index up "
             "to date."
         )
-    if failed:
+    if failed := sum(len(each.source.failed) for each in reports):
         return (
-            "Index and ledger agree. What is not indexed could not be read or written; later runs "
-            "try it again."
+            f"Index, ledger and source agree, but for what is put aside ({failed:,}): it could not "
+            "be read or written. Later runs try it again; `managed-sync failures list` shows it."
         )
     return "Index, ledger and source agree."
 

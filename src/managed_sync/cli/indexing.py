@@ -173,7 +173,7 @@ def verify(
     """Compare the index, its ledger and the source with each other.
 
     Exits with status 5 if they do not agree, or after a repair with 3 if some records could not be
-    indexed.
+    indexed. A record that is put aside is no disagreement; it is counted and named.
     """
     place = Workspace(workspace)
     with place.connect() as client, open_index(place) as store:

@@ -432,15 +432,14 @@ def _is_empty(page: RecordPage) -> bool:
 
 
 def _raise_unless_syncing(integration: str, sync_type: str, status: SyncStatus) -> None:
+    how = f"with enable_sync, or with `managed-sync enable {integration} {sync_type}`"
     if status.status is SyncState.DISABLED:
-        raise SyncFailedError(
-            f"The sync of {integration} {sync_type} is disabled: enable_sync starts it."
-        )
+        raise SyncFailedError(f"The sync of {integration} {sync_type} is disabled. Start it {how}.")
     if status.status is not SyncState.SYNCING:
         raise SyncFailedError(
             f"The sync of {integration} {sync_type} is in state {status.status}: "
             f"{(status.error or 'the API gives no reason').rstrip('.')}. Mend the cause, then "
-            f"start it again with enable_sync."
+            f"start it again {how}."
         )
 
 

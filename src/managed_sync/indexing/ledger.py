@@ -184,6 +184,11 @@ class PipelineLedger:
             for row in self._in_state(State.SKIPPED)
         ]
 
+    def failed_ids(self) -> set[str]:
+        """The ids of the failures, those that were dismissed among them."""
+        rows = (*self._in_state(State.FAILED), *self._in_state(State.DISMISSED))
+        return {row.record_id for row in rows}
+
     def _in_state(self, state: State) -> Sequence[Any]:
         columns = ("record_id", "title", "error", "attempts", "retry_at")
         statement = select(*(records.c[name] for name in columns))

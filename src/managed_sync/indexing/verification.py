@@ -68,14 +68,23 @@ class VerificationReport:
 
     @property
     def agrees(self) -> bool:
-        """Whether there was nothing to repair. What could not be asked does not count."""
+        """Whether there was nothing to repair. What could not be asked does not count.
+
+        Nor do records that are put aside, which ``source.failed`` names: a run tries them again,
+        and a repair changes nothing about them.
+        """
+        return not (self.index_disagrees or self.source_has_changed)
+
+    @property
+    def source_has_changed(self) -> bool:
+        """Whether a run would index or delete anything but records that are put aside."""
         source = self.source
-        return not (
-            self.index_disagrees
-            or source.added
-            or source.updated
-            or source.deleted
-            or source.failed
+        failed = {failure.record_id for failure in source.failed}
+        planned = [change.record_id for change in source.changes if change.kind != "delete"]
+        return bool(
+            source.deleted
+            or source.added + source.updated > len(planned)
+            or not failed.issuperset(planned)
         )
 
     @property

@@ -49,8 +49,9 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
 
     The subject is named, in this order, by ``for_subject``, by ``subject=``, by
     ``config={"configurable": {"subject": ...}}``, or by ``acting_as``. Without one, or with an
-    empty one, the call raises ``MissingSubjectError``. If two of them contradict each other, or a
-    component of LangChain drops its config on the way, it raises ``ConfigurationError``.
+    empty one, the call raises ``MissingSubjectError``. An argument or a config with another user
+    than ``for_subject``, a config with another than ``acting_as``, or a component of LangChain that
+    drops its config on the way raises ``ConfigurationError``.
 
     Callbacks and tracing see what was returned, never what was withheld: all that a search does
     goes on unseen, calls of other retrievers, models and embeddings among it. What a search itself

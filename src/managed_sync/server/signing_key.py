@@ -20,6 +20,7 @@ __all__ = ["SigningKey", "key_files", "load_or_create_signing_key", "read_public
 
 _FILE = "signing-key.pem"
 _OWNER_ONLY = 0o600
+_OTHERS = 0o077
 _LEAST_BITS = 2048
 
 
@@ -81,8 +82,10 @@ def _read(path: Path) -> SigningKey | rsa.RSAPublicKey:
     content = path.read_bytes()
     try:
         if b"PRIVATE KEY" in content:
-            # Somebody may have loosened it, for instance by copying the folder.
-            path.chmod(_OWNER_ONLY)
+            # Somebody may have loosened it, for instance by copying the folder. One that is closed
+            # is left alone: a change of the mode would look like another key to a server.
+            if path.stat().st_mode & _OTHERS:
+                path.chmod(_OWNER_ONLY)
             key: object = serialization.load_pem_private_key(content, password=None)
         else:
             key = serialization.load_pem_public_key(content)
