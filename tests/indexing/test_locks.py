@@ -16,6 +16,7 @@ import pytest
 from managed_sync.errors import IndexLockedError
 from managed_sync.indexing import Ledger, Pipeline
 from managed_sync.indexing.locks import locked
+from tests.forked import in_child, needs_fork
 from tests.indexing.world import Source, Target, run
 
 BOX = Pipeline("p1", "box", "files")
@@ -114,3 +115,45 @@ def test_a_wait_ends_when_it_is_told_to_stop(any_ledger: str) -> None:
 def test_a_dry_run_needs_no_lock(any_ledger: str) -> None:
     with Ledger(any_ledger) as ledger, locked(ledger.of(BOX)):
         assert run(Source(a="One."), Target(), any_ledger, dry_run=True).added == 1
+
+
+@needs_fork
+def test_a_forked_process_waits_for_its_parents_run_and_not_for_ever(tmp_path: Path) -> None:
+    def can_take() -> bool:
+        with Ledger(tmp_path / "ledger.db") as ledger:
+            try:
+                with locked(ledger.of(BOX)):
+                    return True
+            except IndexLockedError:
+                return False
+
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with Ledger(tmp_path / "ledger.db") as ledger, locked(ledger.of(BOX)):
+            held.set()
+            go_on.wait(20)
+
+    def after_the_parents_run() -> list[bool]:
+        first = can_take()
+        os.write(writable, b".")
+        os.read(readable, 1)
+        return [first, can_take()]
+
+    # The child tells when it has tried, and the parent when its own run has ended.
+    readable, tell_child = os.pipe()
+    told_by_child, writable = os.pipe()
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(20)
+
+    def end_when_told() -> None:
+        os.read(told_by_child, 1)
+        go_on.set()
+        thread.join()
+        os.write(tell_child, b".")
+
+    teller = threading.Thread(target=end_when_told)
+    teller.start()
+    assert in_child(after_the_parents_run) == [False, True]
+    teller.join()
