@@ -13,9 +13,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sqlalchemy import text
 
@@ -58,6 +57,8 @@ def locked(
     try:
         ledger.set_notes(holder=_this_process())
         yield
+        # Nothing is called complete that another run may have worked on at the same time.
+        ledger.database.require_connection()
     finally:
         lock.release()
 
@@ -87,7 +88,9 @@ class _DatabaseLock:
         return self._call("pg_try_advisory_lock")
 
     def release(self) -> None:
-        self._call("pg_advisory_unlock")
+        # A connection that is lost has no lock any more.
+        with suppress(IndexingError):
+            self._call("pg_advisory_unlock")
 
     def _call(self, function: str) -> bool:
         statement = text(f"SELECT {function}(:space, :pipeline)")
