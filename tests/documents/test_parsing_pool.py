@@ -21,6 +21,7 @@ from managed_sync.documents.parser import Parser
 from managed_sync.documents.parsing_pool import ParsingPool
 from managed_sync.errors import EmptyContentError, MissingExtraError, ParsingError
 from tests.documents.misbehaving_parsers import by_instruction, process_id, trees_alive
+from tests.forked import in_child, needs_fork
 
 GIB = 1024**3
 
@@ -235,3 +236,18 @@ def test_however_the_program_is_ended_its_workers_end_too(
     assert not psutil.wait_procs(workers, timeout=60)[1]
     if how is signal.SIGINT:
         assert errors.decode().rstrip().endswith("KeyboardInterrupt")
+
+
+@needs_fork
+def test_a_forked_process_has_workers_of_its_own_and_leaves_the_parents_alone() -> None:
+    pool = pool_of(process_id)
+
+    def in_a_child() -> str:
+        answer = parse(pool, "b")
+        pool.close()
+        return answer
+
+    first, other, again = parse(pool, "a"), in_child(in_a_child), parse(pool, "c")
+    pool.close()
+    assert other != first
+    assert again == first

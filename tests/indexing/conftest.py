@@ -28,7 +28,16 @@ def any_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The place of a new ledger, on a disk or in a database."""
     if request.param == "sqlite":
         return str(tmp_path / "state" / "ledger.db")
-    address = request.getfixturevalue("postgres")
+    return new_database(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+def postgres_ledger(postgres: str) -> str:
+    """The place of a new ledger in a database."""
+    return new_database(postgres)
+
+
+def new_database(address: str) -> str:
     name = f"ledger_{uuid.uuid4().hex}"
     server = create_engine(f"postgresql+psycopg://postgres@{address}/postgres")
     with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -9,14 +9,18 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
-from managed_sync.errors import IndexLockedError
+from managed_sync.documents import Chunk
+from managed_sync.errors import IndexingError, IndexLockedError
 from managed_sync.indexing import Ledger, Pipeline
 from managed_sync.indexing.locks import locked
-from tests.indexing.world import Source, Target, run
+from tests.forked import in_child, needs_fork
+from tests.indexing.world import Source, Target, run, syncing
 
 BOX = Pipeline("p1", "box", "files")
 
@@ -114,3 +118,84 @@ def test_a_wait_ends_when_it_is_told_to_stop(any_ledger: str) -> None:
 def test_a_dry_run_needs_no_lock(any_ledger: str) -> None:
     with Ledger(any_ledger) as ledger, locked(ledger.of(BOX)):
         assert run(Source(a="One."), Target(), any_ledger, dry_run=True).added == 1
+
+
+@needs_fork
+def test_a_forked_process_waits_for_its_parents_run_and_not_for_ever(tmp_path: Path) -> None:
+    def can_take() -> bool:
+        with Ledger(tmp_path / "ledger.db") as ledger:
+            try:
+                with locked(ledger.of(BOX)):
+                    return True
+            except IndexLockedError:
+                return False
+
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with Ledger(tmp_path / "ledger.db") as ledger, locked(ledger.of(BOX)):
+            held.set()
+            go_on.wait(20)
+
+    def after_the_parents_run() -> list[bool]:
+        first = can_take()
+        os.write(writable, b".")
+        os.read(readable, 1)
+        return [first, can_take()]
+
+    # The child tells when it has tried, and the parent when its own run has ended.
+    readable, tell_child = os.pipe()
+    told_by_child, writable = os.pipe()
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(20)
+
+    def end_when_told() -> None:
+        os.read(told_by_child, 1)
+        go_on.set()
+        thread.join()
+        os.write(tell_child, b".")
+
+    teller = threading.Thread(target=end_when_told)
+    teller.start()
+    assert in_child(after_the_parents_run) == [False, True]
+    teller.join()
+
+
+class Disconnecting(Target):
+    """Loses the ledger's connection after so many calls; another run then does all there is."""
+
+    def __init__(self, place: str, *, at: int) -> None:
+        super().__init__()
+        self.place, self.at = place, at
+        self.lost: list[str] = []
+
+    def upsert(self, chunks: Sequence[Chunk], *, present: Set[str]) -> None:
+        super().upsert(chunks, present=present)
+        if self.calls >= self.at and not self.lost:
+            self.lost.append("now")
+            engine = create_engine(self.place.replace("postgresql:", "postgresql+psycopg:"))
+            with engine.connect() as connection:
+                connection.execute(
+                    text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+                )
+            engine.dispose()
+            assert run(Source(a="One.", b="Two.", c="Three."), self, self.place).complete
+            self.lost.append(str(sorted(self.texts())))
+
+
+@pytest.mark.parametrize("at", [2, 6])
+def test_a_run_that_lost_its_lock_with_the_connection_writes_nothing_more(
+    postgres_ledger: str, at: int
+) -> None:
+    target = Disconnecting(postgres_ledger, at=at)
+    sync = syncing(Source(a="One.", b="Two.", c="Three."), target, postgres_ledger, batch_size=1)
+    with pytest.raises(IndexingError, match="lost, and with it the lock"):
+        sync.run(integration="box", sync_type="files")
+
+    assert len(target.lost) == 2
+    assert target.lost[1] == str(sorted(target.texts())), "as the other run left it"
+    assert run(Source(a="One.", b="Two.", c="Three."), target, postgres_ledger).complete

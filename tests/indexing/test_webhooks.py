@@ -33,6 +33,7 @@ from managed_sync.indexing.webhook_app import WebhookApp, webhook_router
 from managed_sync.indexing.webhook_secrets import SharedSecret, SignedBody, Verifier
 from managed_sync.indexing.webhooks import WebhookReceiver
 from managed_sync.models import SyncedRecord
+from tests.forked import in_child, needs_fork
 from tests.indexing.world import Source, Target, from_scratch, run, syncing
 
 SECRET = "a secret of some length"
@@ -542,3 +543,69 @@ class TestOverHttp:
             return sent
 
         assert asyncio.run(live()) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+class Interrupted:
+    """Applies events, after an interruption that no ordinary handler of errors sees."""
+
+    def __init__(self, interruption: BaseException) -> None:
+        self.interruptions = [interruption]
+        self.applied: list[str] = []
+
+    def run(self, **_: Any) -> IndexReport:
+        raise AssertionError("only single records are asked for")
+
+    def apply(self, record_ids: list[str], **_: Any) -> IndexReport:
+        if self.interruptions:
+            raise self.interruptions.pop()
+        self.applied += record_ids
+        return IndexReport()
+
+
+@pytest.mark.parametrize("interruption", [asyncio.CancelledError, SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("place", ["apply", "on_report"])
+def test_nothing_that_is_raised_ends_the_thread_that_applies_events(
+    interruption: type[BaseException], place: str
+) -> None:
+    sync = Interrupted(interruption())
+    in_report = [sync.interruptions.pop()] if place == "on_report" else []
+
+    def on_report(*_: object) -> None:
+        if in_report:
+            raise in_report.pop()
+
+    receiver = WebhookReceiver(
+        sync,
+        {"files": ("box", "files")},
+        verify=SharedSecret(SECRET),
+        quiet_seconds=0.01,
+        on_report=on_report,
+    )
+    try:
+        for record_id in ("a", "b"):
+            assert receiver.receive(TRUSTED, event("record_updated", record_id)).status == 202
+            assert receiver.wait_until_idle()
+    finally:
+        receiver.close()
+
+    assert sync.applied == ["a", "b"]
+
+
+@needs_fork
+def test_a_forked_process_applies_what_it_receives_itself() -> None:
+    sync = Interrupted(SystemExit())
+    sync.interruptions.clear()
+    receiver = WebhookReceiver(
+        sync, {"files": ("box", "files")}, verify=SharedSecret(SECRET), quiet_seconds=0.01
+    )
+    receiver.start()
+
+    def receive() -> list[str]:
+        receiver.receive(TRUSTED, event("record_updated", "a"))
+        receiver.wait_until_idle(10)
+        return sync.applied
+
+    try:
+        assert in_child(receive) == ["a"]
+    finally:
+        receiver.close()

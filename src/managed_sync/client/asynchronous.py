@@ -31,7 +31,8 @@ from managed_sync.client.http import (
     pool_limits,
 )
 from managed_sync.client.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
-from managed_sync.client.proxies import direct_hosts, environment_errors
+from managed_sync.client.process_connections import ProcessConnections
+from managed_sync.client.proxies import direct_hosts
 from managed_sync.client.retries import DEFAULT_RETRY_BUDGET
 from managed_sync.client.task_driver import TaskDriver
 from managed_sync.models import (
@@ -132,16 +133,21 @@ class AsyncManagedSyncClient(BaseClient):
         )
         check_http_client(http_client, transport, httpx.AsyncClient)
         self._closes_http = http_client is None
-        with environment_errors():
-            self._http = http_client or httpx.AsyncClient(
-                timeout=timeout,
-                transport=transport,
-                mounts=direct_hosts(self._base_url),
-                limits=pool_limits(max_concurrent_requests),
-                cookies=no_cookies(),
-            )
+        self._connections = ProcessConnections(
+            lambda: (
+                http_client
+                or httpx.AsyncClient(
+                    timeout=timeout,
+                    transport=transport,
+                    mounts=direct_hosts(self._base_url),
+                    limits=pool_limits(max_concurrent_requests),
+                    cookies=no_cookies(),
+                )
+            ),
+            is_repeatable=http_client is None and transport is None,
+        )
         self._driver = TaskDriver(
-            self._http,
+            self._connections,
             base_url=self._base_url,
             credentials=self._credentials,
             clock=self._clock,
@@ -446,8 +452,9 @@ class AsyncManagedSyncClient(BaseClient):
 
     async def close(self) -> None:
         """Closes the connections."""
-        if self._closes_http:
-            await self._http.aclose()
+        http = self._connections.made_here()
+        if self._closes_http and http is not None:
+            await http.aclose()
 
     async def __aenter__(self) -> Self:
         return self

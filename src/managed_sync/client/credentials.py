@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from managed_sync.client.clock import Clock, SystemClock
 from managed_sync.errors import ConfigurationError, CredentialsError
+from managed_sync.forks import OfProcess
 
 __all__ = [
     "AsyncTokenCallable",
@@ -82,7 +83,7 @@ class FixedToken(Credentials):
         return self._token
 
 
-class SigningKey(Credentials):
+class SigningKey(Credentials, OfProcess):
     r"""Makes tokens for one user of one project with the project's RSA private key.
 
     Args:
@@ -103,10 +104,13 @@ class SigningKey(Credentials):
         self._user_id = user_id
         self._audience = f"useparagon.com/{project_id}"
         self._lifetime = lifetime
-        self._lock = threading.Lock()
         self._token = SecretStr("")
         self._signed_at = -math.inf
+        self._enter_process()
         self.get()
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
 
     @property
     def user(self) -> str | None:
@@ -147,7 +151,7 @@ class SigningKey(Credentials):
         )
 
 
-class TokenFrom(Credentials):
+class TokenFrom(Credentials, OfProcess):
     """Tokens from a callable, each kept until it is about to expire or was rejected.
 
     However many threads or tasks need a new token at the same time, the callable is asked once, and
@@ -165,9 +169,12 @@ class TokenFrom(Credentials):
     def __init__(self, ask: AsyncTokenCallable, clock: Clock | None = None) -> None:
         self._ask = ask
         self._clock = clock or SystemClock()
-        self._lock = threading.Lock()
         self._token: SecretStr | None = None
         self._renew_at = math.inf
+        self._enter_process()
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
         self._asking: Future[SecretStr] | None = None
         self._tasks: dict[asyncio.AbstractEventLoop, asyncio.Task[SecretStr]] = {}
 

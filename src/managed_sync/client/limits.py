@@ -19,13 +19,14 @@ from typing import Self
 from managed_sync.client.clock import Clock
 from managed_sync.client.steps import Flow, Pause, WaitFor
 from managed_sync.errors import ConfigurationError
+from managed_sync.forks import OfProcess
 
 __all__ = ["DEFAULT_MAX_CONCURRENT_REQUESTS", "Places", "Rate", "Turn"]
 
 DEFAULT_MAX_CONCURRENT_REQUESTS = 16
 
 
-class Places:
+class Places(OfProcess):
     """A fixed number of places, first come, first served.
 
     Args:
@@ -33,7 +34,11 @@ class Places:
     """
 
     def __init__(self, count: int) -> None:
-        self._free = count
+        self._count = count
+        self._enter_process()
+
+    def _begin(self) -> None:
+        self._free = self._count
         self._waiting: deque[Future[None]] = deque()
         self._lock = Lock()
 
@@ -59,12 +64,13 @@ class Places:
                 # False if it was given up; from here on it cannot be.
                 heir = first if first.set_running_or_notify_cancel() else None
             if heir is None:
-                self._free += 1
+                # One that was taken before a fork is not missing afterwards.
+                self._free = min(self._free + 1, self._count)
         if heir is not None:
             heir.set_result(None)
 
 
-class Rate:
+class Rate(OfProcess):
     """Spreads requests evenly over time. Safe to share between threads.
 
     Args:
@@ -85,6 +91,9 @@ class Rate:
             )
         self._interval = 1 / per_second if per_second else 0.0
         self._next = -math.inf
+        self._enter_process()
+
+    def _begin(self) -> None:
         self._lock = Lock()
 
     def next_wait(self, now: float) -> float:

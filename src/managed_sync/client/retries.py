@@ -19,6 +19,7 @@ from managed_sync.errors import (
     ConfigurationError,
     IncompleteResponseError,
 )
+from managed_sync.forks import OfProcess
 from managed_sync.logs import get_logger
 
 __all__ = ["DEFAULT_RETRY_BUDGET", "RetryPolicy"]
@@ -35,7 +36,7 @@ _MOST_KEPT_CONNECTIONS = 3
 _MOST_FOR_A_DEAD_HOST = 4
 
 
-class RetryPolicy:
+class RetryPolicy(OfProcess):
     """Decides about the retries of one client, and counts them. Safe to share between threads.
 
     Args:
@@ -59,8 +60,11 @@ class RetryPolicy:
             )
         self._budget = budget
         self._jitter = jitter
-        self._lock = Lock()
         self._count = 0
+        self._enter_process()
+
+    def _begin(self) -> None:
+        self._lock = Lock()
 
     @property
     def count(self) -> int:

@@ -31,7 +31,8 @@ from managed_sync.client.http import (
     pool_limits,
 )
 from managed_sync.client.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
-from managed_sync.client.proxies import direct_hosts, environment_errors
+from managed_sync.client.process_connections import ProcessConnections
+from managed_sync.client.proxies import direct_hosts
 from managed_sync.client.retries import DEFAULT_RETRY_BUDGET
 from managed_sync.client.thread_driver import ThreadDriver
 from managed_sync.models import (
@@ -130,16 +131,21 @@ class ManagedSyncClient(BaseClient):
         )
         check_http_client(http_client, transport, httpx.Client)
         self._closes_http = http_client is None
-        with environment_errors():
-            self._http = http_client or httpx.Client(
-                timeout=timeout,
-                transport=transport,
-                mounts=direct_hosts(self._base_url),
-                limits=pool_limits(max_concurrent_requests),
-                cookies=no_cookies(),
-            )
+        self._connections = ProcessConnections(
+            lambda: (
+                http_client
+                or httpx.Client(
+                    timeout=timeout,
+                    transport=transport,
+                    mounts=direct_hosts(self._base_url),
+                    limits=pool_limits(max_concurrent_requests),
+                    cookies=no_cookies(),
+                )
+            ),
+            is_repeatable=http_client is None and transport is None,
+        )
         self._driver = ThreadDriver(
-            self._http,
+            self._connections,
             base_url=self._base_url,
             credentials=self._credentials,
             clock=self._clock,
@@ -437,8 +443,9 @@ class ManagedSyncClient(BaseClient):
 
     def close(self) -> None:
         """Closes the connections."""
-        if self._closes_http:
-            self._http.close()
+        http = self._connections.made_here()
+        if self._closes_http and http is not None:
+            http.close()
 
     def __enter__(self) -> Self:
         return self

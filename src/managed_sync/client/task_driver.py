@@ -27,6 +27,7 @@ from managed_sync.client.http import (
     opened_answer,
 )
 from managed_sync.client.operations import Answer
+from managed_sync.client.process_connections import ProcessConnections
 from managed_sync.client.steps import (
     Authorize,
     Begin,
@@ -52,7 +53,7 @@ class TaskDriver:
     """Does what the steps of flows say.
 
     Args:
-        http: What requests are sent with.
+        connections: What requests are sent with.
         base_url: Where the API is.
         credentials: Where tokens come from.
         clock: How to wait.
@@ -61,14 +62,14 @@ class TaskDriver:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        connections: ProcessConnections[httpx.AsyncClient],
         *,
         base_url: str,
         credentials: Credentials,
         clock: Clock,
         max_answer_bytes: int,
     ) -> None:
-        self._http = http
+        self._connections = connections
         self._base_url = base_url
         self._credentials = credentials
         self._clock = clock
@@ -147,10 +148,10 @@ class TaskDriver:
         return answer
 
     async def _send(self, step: Send) -> Answer:
-        watch = ConnectionWatch()
+        watch, http = ConnectionWatch(), self._connections.get()
         try:
-            response = await self._http.send(
-                http_request(self._http, self._base_url, step, watch.anote),
+            response = await http.send(
+                http_request(http, self._base_url, step, watch.anote),
                 auth=None,
                 follow_redirects=False,
                 stream=True,
@@ -170,10 +171,10 @@ class TaskDriver:
         return body.whole()
 
     async def _open(self, step: Open) -> Opened:
-        watch = ConnectionWatch()
+        watch, http = ConnectionWatch(), self._connections.get()
         try:
-            response = await self._http.send(
-                http_request(self._http, self._base_url, step, watch.anote),
+            response = await http.send(
+                http_request(http, self._base_url, step, watch.anote),
                 auth=None,
                 follow_redirects=False,
                 stream=True,

@@ -29,6 +29,7 @@ from managed_sync.client.http import (
     raw_parts,
 )
 from managed_sync.client.operations import Answer
+from managed_sync.client.process_connections import ProcessConnections
 from managed_sync.client.steps import (
     Authorize,
     Begin,
@@ -54,7 +55,7 @@ class ThreadDriver:
     """Does what the steps of flows say.
 
     Args:
-        http: What requests are sent with.
+        connections: What requests are sent with.
         base_url: Where the API is.
         credentials: Where tokens come from.
         clock: How to wait.
@@ -64,7 +65,7 @@ class ThreadDriver:
 
     def __init__(
         self,
-        http: httpx.Client,
+        connections: ProcessConnections[httpx.Client],
         *,
         base_url: str,
         credentials: Credentials,
@@ -72,7 +73,7 @@ class ThreadDriver:
         max_answer_bytes: int,
         max_threads: int,
     ) -> None:
-        self._http = http
+        self._connections = connections
         self._base_url = base_url
         self._credentials = credentials
         self._clock = clock
@@ -153,10 +154,10 @@ class ThreadDriver:
         return answer
 
     def _send(self, step: Send) -> Answer:
-        watch = ConnectionWatch()
+        watch, http = ConnectionWatch(), self._connections.get()
         try:
-            response = self._http.send(
-                http_request(self._http, self._base_url, step, watch.note),
+            response = http.send(
+                http_request(http, self._base_url, step, watch.note),
                 auth=None,
                 follow_redirects=False,
                 stream=True,
@@ -176,10 +177,10 @@ class ThreadDriver:
         return body.whole()
 
     def _open(self, step: Open) -> Opened:
-        watch = ConnectionWatch()
+        watch, http = ConnectionWatch(), self._connections.get()
         try:
-            response = self._http.send(
-                http_request(self._http, self._base_url, step, watch.note),
+            response = http.send(
+                http_request(http, self._base_url, step, watch.note),
                 auth=None,
                 follow_redirects=False,
                 stream=True,

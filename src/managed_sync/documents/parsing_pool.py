@@ -31,6 +31,7 @@ from managed_sync.errors import (
     MissingExtraError,
     ParsingError,
 )
+from managed_sync.forks import OfProcess
 from managed_sync.logs import get_logger
 
 __all__ = ["DEFAULT_MAX_MEMORY", "DEFAULT_PARSE_TIMEOUT", "ParsingPool", "available_cores"]
@@ -54,7 +55,7 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-class ParsingPool:
+class ParsingPool(OfProcess):
     """Runs one parser in several processes; safe to share between threads.
 
     Workers are started when a file needs one. A parser that cannot be sent to another process (a
@@ -72,13 +73,18 @@ class ParsingPool:
         self._parser = parser
         self._timeout = timeout
         self._introduction = _pickled((parser, timeout, max_memory)) if processes else None
+        self._closed = False
+        self._processes = processes
+        self._enter_process()
+
+    def _begin(self) -> None:
+        # The pipes of another process's workers are never used: answers would cross.
         self._here = threading.Lock()
         self._lock = threading.Lock()
         self._workers: set[_Worker] = set()
-        self._closed = False
         # Last in, first out: a worker that runs is taken before another one is started.
         self._slots: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
-        for _ in range(processes):
+        for _ in range(self._processes):
             self._slots.put(None)
 
     def parse(self, data: bytes, *, content_type: str, filename: str) -> str:

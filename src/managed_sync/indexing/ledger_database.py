@@ -41,10 +41,12 @@ class LedgerDatabase:
         self.file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
         self.name = str(self.file) if self.file else url.render_as_string(hide_password=True)
         self._engine = _engine(url, self.name)
+        self._session: object = None
         with self._errors():
             if self.file:
                 private_database(self.file)
             self.connection = self._engine.connect()
+            self._session = self.connection.connection.dbapi_connection
         try:
             with self.writing():
                 self._prepare()
@@ -55,18 +57,45 @@ class LedgerDatabase:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that reads; it may also write tables of this connection's own."""
+        self._refuse_another_session()
         with self._errors(), self.connection.begin():
             yield self.connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that writes: whole and on disk when it ends, or not at all."""
+        self._refuse_another_session()
         self.connection.execution_options(exclusive=True)
         try:
             with self._errors(), self.connection.begin():
                 yield self.connection
         finally:
             self.connection.execution_options(exclusive=False)
+
+    def require_connection(self) -> None:
+        """Makes sure that the connection is the one that holds the locks.
+
+        Raises:
+            IndexingError: It was lost, and the locks with it.
+        """
+        if self.file is None:
+            with self.reading() as connection:
+                connection.execute(text("SELECT 1"))
+
+    def _refuse_another_session(self) -> None:
+        # SQLAlchemy would connect again, without the locks that the lost connection had.
+        if (
+            self.connection.invalidated
+            or self.connection.connection.dbapi_connection is not self._session
+        ):
+            raise self._lost()
+
+    def _lost(self) -> IndexingError:
+        return IndexingError(
+            f"The connection to the ledger {self.name} was lost, and with it the lock that keeps "
+            f"other runs away: another run may be at work, so this one has stopped. Run again; "
+            f"the next run goes on."
+        )
 
     def close(self) -> None:
         """Closes the connection, which ends its locks and its temporary tables."""
@@ -105,6 +134,8 @@ class LedgerDatabase:
         try:
             yield
         except (SQLAlchemyError, OSError) as error:
+            if self._session is not None and self.connection.invalidated:
+                raise self._lost() from None
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
             raise IndexingError(
                 f"The ledger {self.name} cannot be used ({reason}). What the index holds is still "

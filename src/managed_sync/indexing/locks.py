@@ -13,13 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sqlalchemy import text
 
 from managed_sync.errors import IndexingError, IndexLockedError
+from managed_sync.forks import LockedFiles
 from managed_sync.indexing.ledger import PipelineLedger
 from managed_sync.indexing.ledger_database import ADVISORY_LOCKS
 
@@ -27,8 +27,7 @@ __all__ = ["locked"]
 
 _POLL_SECONDS = 0.2
 # The lock of a file is the process's, so threads of one process are kept apart here.
-_held_here: set[Path] = set()
-_guard = threading.Lock()
+_held_here = LockedFiles()
 
 
 @contextmanager
@@ -58,6 +57,8 @@ def locked(
     try:
         ledger.set_notes(holder=_this_process())
         yield
+        # Nothing is called complete that another run may have worked on at the same time.
+        ledger.database.require_connection()
     finally:
         lock.release()
 
@@ -87,7 +88,9 @@ class _DatabaseLock:
         return self._call("pg_try_advisory_lock")
 
     def release(self) -> None:
-        self._call("pg_advisory_unlock")
+        # A connection that is lost has no lock any more.
+        with suppress(IndexingError):
+            self._call("pg_advisory_unlock")
 
     def _call(self, function: str) -> bool:
         statement = text(f"SELECT {function}(:space, :pipeline)")
@@ -105,8 +108,8 @@ class _FileLock:
         self._descriptor = -1
 
     def try_to_take(self) -> bool:
-        with _guard:
-            if self._path in _held_here:
+        with _held_here.guard:
+            if self._path in _held_here.paths:
                 return False
             try:
                 self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -120,12 +123,12 @@ class _FileLock:
             except OSError:
                 os.close(self._descriptor)
                 return False
-            _held_here.add(self._path)
+            _held_here.paths.add(self._path)
             return True
 
     def release(self) -> None:
-        with _guard:
-            _held_here.discard(self._path)
+        with _held_here.guard:
+            _held_here.paths.discard(self._path)
             # Which frees the lock.
             os.close(self._descriptor)
 

@@ -57,6 +57,7 @@ class PersistentTarget:
         retries: For calls that fail.
         stop: Ends waiting when it is set.
         calls: Makes the calls; several runs over one target share it if calls are timed.
+        before_each_call: Raises where the run may not write any more.
 
     Attributes:
         left_out: Chunks that were not tried, or not with a result that says anything about them,
@@ -75,8 +76,10 @@ class PersistentTarget:
         retries: Retries,
         stop: threading.Event,
         calls: TimedCalls | None = None,
+        before_each_call: Callable[[], None] = lambda: None,
     ) -> None:
         self._target = target
+        self._before_each_call = before_each_call
         self._batch_size = batch_size
         self._retries = retries
         self._stop = stop
@@ -210,6 +213,7 @@ class PersistentTarget:
         wait, limited_wait, waited = self._retries.first_wait, _FIRST_LIMITED_WAIT, 0.0
         left = self._retries.attempts if attempts is None else attempts
         while True:
+            self._before_each_call()
             try:
                 self.calls(call)
             except ConfigurationError:

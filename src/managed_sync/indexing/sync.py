@@ -158,7 +158,9 @@ class IndexSync:
                 self._settings.check(ledger, rebuild=rebuild)
                 return run.look(guard, anew=rebuild, again=selection)
             with locked(ledger, wait=wait, stop=stop):
-                self._settings.note(ledger, rebuild=rebuild, probe=self._persistent(stop).probe)
+                self._settings.note(
+                    ledger, rebuild=rebuild, probe=self._persistent(ledger, stop).probe
+                )
                 self._verification(ledger, stop).check_sample()
                 if not full and not again and (cursor := run.cursor(self._full_comparison_every)):
                     report = run.resume(cursor, guard)
@@ -376,7 +378,7 @@ class IndexSync:
         self, ledger: PipelineLedger, stop: threading.Event, feed: Feed | None = None
     ) -> Verification:
         feed = feed or Feed(self._client, ledger.pipeline)
-        return Verification(ledger, self._target, self._persistent(stop), feed)
+        return Verification(ledger, self._target, self._persistent(ledger, stop), feed)
 
     def _pipeline(self, integration: str, sync_type: str) -> Pipeline:
         return Pipeline(self._client.project_id, integration, sync_type)
@@ -384,13 +386,14 @@ class IndexSync:
     def _guard(self, *, allow_deletions: bool) -> Guard:
         return Guard(None if allow_deletions else self._most_deletions, _FEWEST_MISSING)
 
-    def _persistent(self, stop: threading.Event) -> PersistentTarget:
+    def _persistent(self, ledger: PipelineLedger, stop: threading.Event) -> PersistentTarget:
         return PersistentTarget(
             self._target,
             batch_size=self._batch_size,
             retries=self._retries,
             stop=stop,
             calls=self._calls,
+            before_each_call=ledger.database.require_connection,
         )
 
     def _new_run(
@@ -404,7 +407,7 @@ class IndexSync:
             ledger,
             feed or Feed(self._client, ledger.pipeline),
             self._loader,
-            self._persistent(stop),
+            self._persistent(ledger, stop),
             self._chunker.split,
             version=self._version,
             tell=tell,

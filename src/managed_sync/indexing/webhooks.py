@@ -26,6 +26,7 @@ from typing import Any, NamedTuple, Protocol
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from managed_sync.errors import DeletionsWithheldError
+from managed_sync.forks import OfProcess
 from managed_sync.identifiers import RecordOfSync
 from managed_sync.indexing.report import IndexReport
 from managed_sync.indexing.webhook_secrets import Verifier
@@ -154,7 +155,7 @@ class _Pending:
     failures: int = 0
 
 
-class WebhookReceiver:
+class WebhookReceiver(OfProcess):
     """Takes events of any number of pipelines, and applies them in a thread of its own.
 
     Events that come within ``quiet_seconds`` are applied together, each record once. What fails is
@@ -192,10 +193,14 @@ class WebhookReceiver:
         self._verify = verify
         self._quiet = quiet_seconds
         self._on_report = on_report
+        self._stop = threading.Event()
+        self._enter_process()
+
+    def _begin(self) -> None:
+        # What came before a fork is applied by the process to which it came.
         self._pending: dict[_Work, _Pending] = {}
         self._parts = itertools.count(1)
         self._changed = threading.Condition()
-        self._stop = threading.Event()
         self._busy = False
         self._thread: threading.Thread | None = None
 
@@ -302,7 +307,8 @@ class WebhookReceiver:
                 # To try again would change nothing: somebody has to look.
                 _logger.error("Events of %s %s: %s", work.integration, work.sync_type, error)
                 self._tell(work, error.report)
-            except Exception as error:  # noqa: BLE001 - events must not be lost, whatever it is
+            except BaseException as error:  # noqa: BLE001 - events must not be lost, whatever it is
+                # A task that was cancelled in a client, or an exit: nobody else ends this thread.
                 self._put_back(work, pending, error)
             else:
                 self._look_again(work, pending, report)
@@ -360,15 +366,19 @@ class WebhookReceiver:
             return
         try:
             self._on_report(work.integration, work.sync_type, report)
-        except Exception:
+        except BaseException:
             _logger.exception("on_report failed; the events were applied.")
 
-    def _put_back(self, work: _Work, pending: _Pending, error: Exception) -> None:
+    def _put_back(self, work: _Work, pending: _Pending, error: BaseException) -> None:
         pause = min(
             max(self._quiet, 0.1) * 2 ** min(pending.failures + 1, _MOST_DOUBLINGS), _LONGEST_PAUSE
         )
         _logger.warning(
-            "Events of %s %s wait %.0f s: %.300s", work.integration, work.sync_type, pause, error
+            "Events of %s %s wait %.0f s: %.300s",
+            work.integration,
+            work.sync_type,
+            pause,
+            str(error) or type(error).__name__,
         )
         not_before, failures = time.monotonic() + pause, pending.failures + 1
         with self._changed:

@@ -10,6 +10,8 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from managed_sync.forks import OfProcess
+
 __all__ = [
     "Experience",
     "Sample",
@@ -93,7 +95,7 @@ class SubjectExperience:
     share: float | None = None
 
 
-class Experience:
+class Experience(OfProcess):
     """What earlier questions showed of a store and its subjects, to steer the next one's costs.
 
     Safe between threads. At most ``capacity`` subjects are remembered.
@@ -108,8 +110,11 @@ class Experience:
         self.hits_per_object = 1.0
         self.object_count: int | None = None
         self.is_small = False
-        self._subjects: OrderedDict[str, SubjectExperience] = OrderedDict()
         self._capacity = capacity
+        self._enter_process()
+
+    def _begin(self) -> None:
+        self._subjects: OrderedDict[str, SubjectExperience] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, subject: str) -> SubjectExperience:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, TypeVar
 
+from managed_sync.forks import OfProcess
+
 __all__ = ["DecisionCache", "ExpiringCache"]
 
 K = TypeVar("K", bound=Hashable)
@@ -34,7 +36,7 @@ class _Entry(Generic[V]):
         return 0 <= now - self.since < self.lifetime
 
 
-class ExpiringCache(Generic[K, V]):
+class ExpiringCache(OfProcess, Generic[K, V]):
     """Keeps values for a limited time, and of those the ones used last.
 
     Safe to share between threads.
@@ -54,6 +56,10 @@ class ExpiringCache(Generic[K, V]):
     def __init__(self, size: int, clock: Callable[[], float]) -> None:
         self._size = size
         self._clock = clock
+        self._enter_process()
+
+    def _begin(self) -> None:
+        # Emptied by a fork as well: a thread may have been changing it at that moment.
         self._lock = Lock()
         self._entries: OrderedDict[K, _Entry[V]] = OrderedDict()
         self._weight = 0

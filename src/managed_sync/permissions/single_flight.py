@@ -9,6 +9,7 @@ What this module promises:
 - A request that fails fails for all who share it, and is not remembered.
 - A caller that stops waiting does not stop the request for the others. Where the request itself is
   broken off, as by Ctrl-C, those who share it send another one.
+- A process that was forked waits for no request of the other one.
 - Only callers of an equal key share. What is not part of the key must not change the answer.
 """
 
@@ -23,6 +24,8 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, TypeVar
 
+from managed_sync.forks import OfProcess
+
 __all__ = ["SingleFlight"]
 
 V = TypeVar("V")
@@ -30,7 +33,7 @@ V = TypeVar("V")
 _MOST_THREADS = 32
 
 
-class SingleFlight:
+class SingleFlight(OfProcess):
     """Lets concurrent callers share requests; see the module for what that never means.
 
     Safe to share between threads and tasks. A request must not ask its own question again.
@@ -41,6 +44,9 @@ class SingleFlight:
     """
 
     def __init__(self) -> None:
+        self._enter_process()
+
+    def _begin(self) -> None:
         self._lock = Lock()
         self._flights: dict[Hashable, _Flight] = {}
         # The event loop's own pool would not do: it may be full of threads that wait for flights.

@@ -9,17 +9,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from threading import Lock
 
 from managed_sync.errors import ConfigurationError, StateInUseError
+from managed_sync.forks import LockedFiles
 from managed_sync.private_files import private_folder
 
 __all__ = ["StateLock"]
 
 _FILE = "server.lock"
 # The lock of a file is the process's, so servers of one process are kept apart here.
-_held_here: set[Path] = set()
-_guard = Lock()
+_held_here = LockedFiles()
 
 
 class StateLock:
@@ -38,7 +37,7 @@ class StateLock:
         try:
             private_folder(state, is_ours=False)
             self._path = state.resolve() / _FILE
-            with _guard:
+            with _held_here.guard:
                 self._take(state)
         except OSError as error:
             raise ConfigurationError(
@@ -48,15 +47,15 @@ class StateLock:
 
     def release(self) -> None:
         """Gives the lock back; a second call changes nothing."""
-        with _guard:
+        with _held_here.guard:
             if self._descriptor is not None:
-                _held_here.discard(self._path)
+                _held_here.paths.discard(self._path)
                 # Which frees the lock.
                 os.close(self._descriptor)
                 self._descriptor = None
 
     def _take(self, state: Path) -> None:
-        if self._path in _held_here:
+        if self._path in _held_here.paths:
             raise _in_use(state, "another server of this program")
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -66,7 +65,7 @@ class StateLock:
             os.close(descriptor)
             raise _in_use(state, holder) from None
         self._descriptor = descriptor
-        _held_here.add(self._path)
+        _held_here.paths.add(self._path)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
 
