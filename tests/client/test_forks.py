@@ -6,7 +6,6 @@ import json
 from threading import Event, Thread
 
 import httpx
-import pytest
 
 from managed_sync import AccessCheck, ManagedSyncClient
 from managed_sync.client.credentials import TokenFrom

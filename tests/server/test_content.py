@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import pytest
 
+from managed_sync.models import SyncedRecord
+from managed_sync.server.projects import Project
+from managed_sync.server.routes.content import _blocks
+from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.storage.blobs import Blobs
+from managed_sync.server.storage.records import StoredRecord
 from tests.server.company import FILES, Caller, Company
 
 Configured = Callable[..., Caller]
@@ -195,3 +201,37 @@ class TestAnotherFile:
         assert handbook().status_code == 404
         caller.enable(FILES)
         assert handbook().text == "a secret"
+
+    def test_what_is_written_while_it_is_sent_is_not_sent_if_the_permissions_changed_before(
+        self, company: Company
+    ) -> None:
+        file = company.write_file("large.txt", "public " * 50_000)
+        source = FolderSource(company.folder)
+        blocks = self._download(source, "large.txt")
+        next(blocks)
+        os.utime(file)  # changed under the same permissions: it goes on
+        assert b"public" in next(blocks)
+        company.replace_in_permissions("files:\n", "files:\n  /large.txt: {inherit: false}\n")
+        company.write_file("large.txt", "secret " * 50_000)
+
+        assert list(blocks) == []
+
+    @staticmethod
+    def _download(source: FolderSource, location: str) -> Iterator[bytes]:
+        published = source.moment().digest
+        file = source.open(location)
+        assert file is not None
+        record = StoredRecord(
+            record=SyncedRecord(id="r", integration="googleDrive", sync_type="files"),
+            object="file:r",
+            container=False,
+            location=location,
+            version=file.version,
+            digest="d",
+            published_under=published,
+        )
+        file.stream.close()
+        project = Project("demo", source, cast("Any", None), cast("Any", None), None)
+        content = project.open(record)
+        assert content is not None
+        return _blocks(content, 0, content.file.size)

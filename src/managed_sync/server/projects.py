@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from managed_sync.server.config import ServerConfig
 from managed_sync.server.key_ring import KeyRing
 from managed_sync.server.pipelines import Pipelines, SyncResult
 from managed_sync.server.relations.graph import PermissionEngine
-from managed_sync.server.sources.file_tree import OpenFile
+from managed_sync.server.sources.file_tree import OpenFile, file_version
 from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.sources.listing import is_version
 from managed_sync.server.storage.blobs import Blobs
@@ -27,10 +28,13 @@ class Content:
 
     Attributes:
         tag: Says which content it is: equal tags, equal bytes.
+        may_go_on: Whether what is read of it now may still be sent. It may change while it is sent,
+            and the permissions before that.
     """
 
     file: OpenFile
     tag: str
+    may_go_on: Callable[[], bool] = lambda: True
 
 
 class Project:
@@ -75,13 +79,18 @@ class Project:
         file = self._source.open(record.location)
         if file is None:
             return None
+
+        def may_go_on() -> bool:
+            now = file_version(os.fstat(file.stream.fileno()))
+            return now == file.version or not self._source.has_changed_since(record.published_under)
+
         if record.version is None or is_version(file.version, record.version):
-            return Content(file, record.digest)
+            return Content(file, record.digest, may_go_on)
         if self._is_another(file, record):
             file.stream.close()
             return None
         # What changed since the sync is another content, whose digest nobody knows yet.
-        return Content(file, file.version)
+        return Content(file, file.version, may_go_on)
 
     def _is_another(self, file: OpenFile, record: StoredRecord) -> bool:
         """Whether a file is not the one that was synced, or may have other readers than it had.

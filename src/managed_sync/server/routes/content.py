@@ -13,7 +13,6 @@ from starlette.responses import Response, StreamingResponse
 
 from managed_sync.server.problems import ProblemError, documented
 from managed_sync.server.projects import Content, Project
-from managed_sync.server.sources.file_tree import OpenFile
 from managed_sync.server.storage.records import StoredRecord
 
 __all__ = ["CONTENT_ANSWERS", "record_content"]
@@ -92,7 +91,7 @@ def _response(request: Request, content: Content, *, media_type: str, name: str)
         headers["Content-Range"] = f"bytes {part.start}-{part.start + part.size - 1}/{size}"
     start, length = part or _Part(0, size)
     return StreamingResponse(
-        _blocks(content.file, start, length),
+        _blocks(content, start, length),
         status_code=HTTPStatus.OK if part is None else HTTPStatus.PARTIAL_CONTENT,
         headers={
             **headers,
@@ -130,12 +129,15 @@ def _part(wanted: str | None, size: int) -> _Part | None:
     return _Part(start, max(0, min(end, size - 1) - start + 1))
 
 
-def _blocks(file: OpenFile, start: int, length: int) -> Iterator[bytes]:
-    """The content up to the promised length, even when the file grows meanwhile."""
+def _blocks(content: Content, start: int, length: int) -> Iterator[bytes]:
+    """The content up to the promised length, even when the file grows meanwhile.
+
+    It breaks off where the file was changed after the permissions were.
+    """
     left = length
-    with file.stream as stream:
+    with content.file.stream as stream:
         stream.seek(start)
-        while left and (block := stream.read(min(_BLOCK, left))):
+        while left and (block := stream.read(min(_BLOCK, left))) and content.may_go_on():
             left -= len(block)
             yield block
 

@@ -44,7 +44,7 @@ from managed_sync.server.sources.listing import (
 from managed_sync.server.sources.media_types import DIRECTORY, media_type_of
 from managed_sync.server.troubles import concerns_one_file, system_trouble
 
-__all__ = ["MOUNT", "FileTree", "OpenFile"]
+__all__ = ["MOUNT", "FileTree", "OpenFile", "file_version"]
 
 MOUNT = "mount-"
 """The beginning of a folder's version if another file system begins there."""
@@ -118,7 +118,7 @@ class FileTree:
                 raise system_trouble(error, "Cannot read the file") from error
             return None
         status = os.fstat(stream.fileno())
-        return OpenFile(stream, status.st_size, _version(status))
+        return OpenFile(stream, status.st_size, file_version(status))
 
     def _below(self, root: _Level, listing: Listing) -> Iterator[SourceItem | Unreadable]:
         # A stack instead of recursion: a tree may be deeper than Python's own stack.
@@ -239,14 +239,14 @@ class FileTree:
         status: os.stat_result,
         listing: Listing,
     ) -> SourceItem:
-        known = listing.unchanged(source_id, _version(status))
+        known = listing.unchanged(source_id, file_version(status))
         if known is None:
             found = status
             # What is read decides: a file that changes while it is read is read again next time.
             status, digest = _digest(place, listing)
             if not is_same(status, found):
                 raise ReplacedError(place)
-            known = KnownContent(_version(status), digest)
+            known = KnownContent(file_version(status), digest)
         data = self._data(source_id, media_type_of(source_id), status)
         return SourceItem(
             source_id,
@@ -333,7 +333,8 @@ def _name_problem(name: str, taken: bool) -> str | None:
     return None
 
 
-def _version(status: os.stat_result) -> str:
+def file_version(status: os.stat_result) -> str:
+    """Changes whenever a file's content may have."""
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
 
 
