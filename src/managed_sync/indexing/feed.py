@@ -191,8 +191,8 @@ class Feed:
     def _own(self, records: Iterable[SyncedRecord]) -> Iterator[SyncedRecord]:
         """Those of some listed records that name this pipeline; the others count as malformed.
 
-        So do those whose ids no database takes. What is written and removed goes by these names: another pipeline's must never be taken
-        for this one's.
+        What is written and removed goes by these names: another pipeline's must never be taken
+        for this one's. Those whose ids no database takes are malformed too.
         """
         for record in records:
             if storable(record.id) != record.id:
