@@ -23,6 +23,7 @@
     │       └── MalformedRecordsError   a listing with records that cannot be read
     ├── AccessCheckError                a permission question without a trustworthy answer
     ├── IncompleteRetrievalError        a result that may not be the best there is
+    ├── EmbeddingError                  a question's vector that nothing can be searched by
     ├── DocumentError                   one record could not become a document
     │   ├── EmptyContentError           nothing to read in it
     │   ├── ContentTooLargeError        more bytes than the limit
@@ -260,6 +261,10 @@ class IncompleteRetrievalError(ManagedSyncError):
             f"raise_if_incomplete=False."
         )
         self.report = report
+
+
+class EmbeddingError(ManagedSyncError):
+    """The embedding model gave a question no vector that anything can be searched by."""
 
 
 class DocumentError(ManagedSyncError):

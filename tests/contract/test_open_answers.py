@@ -105,6 +105,58 @@ class TestObjects:
             projects_objects(client_of, json=body)
 
 
+class TestListsThatSayTheyLackSomething:
+    """They are used, and are never taken for all that there is."""
+
+    LIST = ["file:1", "file:2"]  # noqa: RUF012 - nothing changes it
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {"content": b""},
+            {"status": 204},
+            {"json": {"objects": LIST, "truncated": True}},
+            {"json": {"objects": LIST, "hasMore": True}},
+            {"json": {"objects": LIST, "has_more": "yes"}},
+            {"json": {"objects": LIST, "total": 3}},
+            {"json": {"objects": [], "totalCount": 1}},
+            {"json": {"objects": LIST, "total": "3"}},
+        ],
+    )
+    def test_one_is_not_whole(self, client_of: ClientOf, answer: dict[str, Any]) -> None:
+        client = client_of.answering(**answer)
+
+        for limit in (None, 1000):
+            found = AccessChecker(client, list_limit=limit).list_objects(ALICE)
+            assert (found.whole, found.proven) == (False, False)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            LIST,
+            {"objects": LIST},
+            {"objects": LIST, "truncated": False, "hasMore": None, "total": 2, "requestId": "r"},
+            {"objects": []},
+        ],
+    )
+    def test_any_other_is(self, client_of: ClientOf, body: Any) -> None:
+        client = client_of.answering(json=body)
+        found = AccessChecker(client, list_limit=None).list_objects(ALICE)
+
+        assert (found.whole, found.proven) == (True, True)
+
+    def test_the_total_is_that_of_all_pages(self, client_of: ClientOf) -> None:
+        first = {"objects": ["file:1"], "total": 2, "hasMore": True, "nextCursor": "c2"}
+        last = {"objects": ["file:2"], "total": 2, "hasMore": False}
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            has_cursor = "cursor" in json.loads(request.content)
+            return httpx.Response(200, json=last if has_cursor else first)
+
+        checker = AccessChecker(client_of(answer), list_limit=None)
+        assert checker.list_objects(ALICE).proven
+
+
 class TestLaterPages:
     @pytest.mark.parametrize(
         ("said", "sent"),

@@ -43,3 +43,23 @@ def test_documents_can_be_copied_and_sent_to_other_processes() -> None:
     document = SourceDocument("text", {"object_id": "file:1", "page": 2})
     assert copy.deepcopy(document) == document
     assert pickle.loads(pickle.dumps(document)) == document  # noqa: S301 - made right here
+
+
+@pytest.mark.parametrize("kind", [SourceDocument, Chunk])
+def test_what_no_database_takes_is_in_no_text_and_no_metadata(
+    kind: type[SourceDocument | Chunk],
+) -> None:
+    metadata = {"object_id": "file:1", "chunk_id": "c", "title": "a\0b", "heading": "\ud83d"}
+
+    made = kind("one\0 two\udc00", metadata)
+
+    assert made.text == "one\ufffd two\ufffd"
+    assert (made.metadata["title"], made.metadata["heading"]) == ("a\ufffdb", "\ufffd")
+
+
+@pytest.mark.parametrize("object_id", ["file:a\0", "file:\ud800"])
+def test_an_object_id_that_no_database_takes_is_refused_and_not_made_another_one(
+    object_id: str,
+) -> None:
+    with pytest.raises(DocumentError, match="no database takes"):
+        SourceDocument("text", {"object_id": object_id})

@@ -252,6 +252,20 @@ def test_records_whose_ids_no_database_takes_hold_up_no_other(any_ledger: str) -
     assert run(source, target, any_ledger).failed == ()
 
 
+@pytest.mark.parametrize("kind", [Source, ResumableSource])
+def test_a_listed_record_whose_id_no_database_takes_is_put_aside(
+    kind: type[Source], any_ledger: str
+) -> None:
+    source, target = kind(a="One."), Target()
+    source.write("nul \0", "Two.")
+
+    for expected in (1, 0):
+        report = run(source, target, any_ledger, full=True)
+
+        assert (report.added, len(report.failed)) == (expected, 1)
+    assert target.texts() == {("file:a", "One.")}
+
+
 def test_a_lost_connection_to_the_ledger_is_an_error_and_the_next_run_goes_on(
     postgres: str, tmp_path: Path
 ) -> None:

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import faiss
 import pytest
 from langchain_classic.retrievers import EnsembleRetriever, MergerRetriever, MultiQueryRetriever
+from langchain_community.docstore.in_memory import InMemoryDocstore
+from langchain_community.vectorstores import FAISS
 from langchain_core.callbacks import BaseCallbackHandler, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
+from langchain_qdrant import QdrantVectorStore
+from qdrant_client import QdrantClient
+from qdrant_client.models import Distance, VectorParams
 
 from managed_sync import AccessCheck, AccessChecker, acting_as
 from managed_sync.errors import (
     AccessCheckError,
     ConfigurationError,
+    EmbeddingError,
     IncompleteRetrievalError,
     InvalidIdentifierError,
     MissingSubjectError,
@@ -573,3 +581,40 @@ def test_sizes_below_one_are_refused(store: InMemoryVectorStore, field: str) -> 
         PermissionAwareRetriever(
             vectorstore=store, checker=AccessChecker(OwnDocumentOnly()), **{field: 0}
         )
+
+
+class Sick(DeterministicFakeEmbedding):
+    """A model that gives questions no usable vector, though it gave texts good ones."""
+
+    number: float = math.nan
+
+    def embed_query(self, text: str) -> list[float]:
+        return [self.number] * self.size
+
+
+def in_faiss(model: Embeddings) -> VectorStore:
+    return FAISS(model, faiss.IndexFlatL2(16), InMemoryDocstore(), {})
+
+
+def in_qdrant(model: Embeddings) -> VectorStore:
+    client = QdrantClient(":memory:")
+    client.create_collection("c", VectorParams(size=16, distance=Distance.COSINE))
+    return QdrantVectorStore(client, "c", model)
+
+
+@pytest.mark.parametrize("make", [InMemoryVectorStore, in_faiss, in_qdrant])
+@pytest.mark.parametrize("number", [math.nan, math.inf, 1e39])
+@pytest.mark.parametrize("search_type", ["similarity", "mmr"])
+def test_a_question_without_a_usable_vector_is_an_error_and_no_empty_result(
+    make: Callable[[Embeddings], VectorStore], number: float, search_type: Any
+) -> None:
+    store = make(Sick(size=16, number=number))
+    store.add_documents([Document(f"{n}", metadata={"object_id": f"file:{n}"}) for n in range(4)])
+    retriever = PermissionAwareRetriever(
+        vectorstore=store, checker=AccessChecker(OwnDocumentOnly()), search_type=search_type
+    )
+
+    with pytest.raises(EmbeddingError):
+        retriever.invoke("q", subject=USERS[1])
+    with pytest.raises(EmbeddingError):
+        asyncio.run(retriever.ainvoke("q", subject=USERS[1]))

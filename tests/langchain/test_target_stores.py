@@ -425,6 +425,24 @@ def test_vectors_of_faiss_stay_with_their_texts_when_a_write_fails(model: Model)
     assert store.similarity_search("fourth", k=1)[0].page_content == "fourth"
 
 
+@pytest.mark.parametrize("make", [pgvector_store, pgvector_columns])
+@pytest.mark.parametrize("title", ["a\0b", "a\ud800b"])
+def test_a_table_whose_metadata_no_condition_can_be_put_to_is_mended(
+    make: Callable[..., VectorStore], title: str, model: Model, tmp_path: Path, postgres: str
+) -> None:
+    store = make(model, tmp_path, postgres)
+    target = LangChainTarget(store)
+    target.upsert([chunk(1, title=r"C:\u0000"), chunk(2, title="\U0001f600")])
+    # As an older version wrote it.
+    broken = {"object_id": "file:1", "chunk_id": IDS[3], **NAMES, "title": title}
+    store.add_documents([Document("text", id=IDS[3], metadata=broken)], ids=[IDS[3]])
+
+    assert sorted(target.chunk_ids(NAMES) or ()) == IDS[1:4]
+    assert target.count(NAMES) == 3
+    titles = {key: metadata["title"] for key, (_, metadata) in stored(store).items()}
+    assert titles == {IDS[1]: r"C:\u0000", IDS[2]: "\U0001f600", IDS[3]: "a\ufffdb"}
+
+
 def test_a_store_that_would_replace_everything_with_each_write_is_refused(
     model: Model, tmp_path: Path
 ) -> None:

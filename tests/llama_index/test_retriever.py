@@ -25,6 +25,7 @@ from managed_sync import AccessCheck, AccessChecker, RetrievalReport, acting_as
 from managed_sync.errors import (
     AccessCheckError,
     ConfigurationError,
+    EmbeddingError,
     InvalidIdentifierError,
     MissingSubjectError,
 )
@@ -325,3 +326,33 @@ class TestDiversity:
 
         assert texts == [texts[0]] * 4
         assert texts[0] != ["passage 0", "passage 80", "passage 160"]
+
+
+class Sick(MockEmbedding):
+    """A model that gives questions no usable vector, though it gave texts good ones."""
+
+    number: float
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return [self.number] * self.embed_dim
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return self._get_query_embedding(query)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, 1e39])
+@pytest.mark.parametrize("kind", ["index", "retriever"])
+def test_a_question_without_a_usable_vector_is_an_error_and_no_empty_result(
+    number: float, kind: str
+) -> None:
+    index = VectorStoreIndex([passage(1)], embed_model=Sick(embed_dim=8, number=number))
+    checker = AccessChecker(EvenAndOdd())
+    if kind == "index":
+        retriever = PermissionAwareRetriever(index, checker=checker)
+    else:
+        retriever = PermissionAwareRetriever.from_retriever(index.as_retriever(), checker=checker)
+
+    with acting_as(BOB), pytest.raises(EmbeddingError):
+        retriever.retrieve("q")
+    with acting_as(BOB), pytest.raises(EmbeddingError):
+        asyncio.run(retriever.aretrieve("q"))

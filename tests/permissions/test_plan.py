@@ -229,6 +229,47 @@ class TestPostFilter:
         assert (found, report.rounds, report.complete, service.calls) == ([], 1, True, 0)
 
 
+class TestAtTheBound:
+    """Many chunks of few objects cost few checks, and can stand in front of everything else."""
+
+    HITS = ranked(["file:0"] * 200 + [f"file:{number}" for number in range(1, 60)])
+    WANTED = Wanted(3, max_candidates=100)
+
+    @pytest.mark.parametrize("asynchronously", [False, True])
+    @pytest.mark.parametrize("list_limit", [None, 1000])
+    def test_auto_finds_by_the_list_what_lies_behind_it(
+        self, list_limit: int | None, asynchronously: bool
+    ) -> None:
+        store, service = Store(self.HITS), Service(*files(*range(1, 50)))
+
+        found, report = retrieve(
+            store,
+            service,
+            "auto",
+            wanted=self.WANTED,
+            list_limit=list_limit,
+            asynchronously=asynchronously,
+        )
+
+        assert found == [200, 201, 202]
+        assert service.calls <= 3
+        assert report.complete is (list_limit is None)
+
+    def test_who_may_read_nothing_costs_one_list_more(self) -> None:
+        store, service = Store(self.HITS), Service()
+
+        found, report = retrieve(store, service, "auto", wanted=self.WANTED, list_limit=1000)
+
+        assert (found, report.complete, service.calls) == ([], False, 2)
+
+    def test_a_list_that_fails_leaves_the_doubt(self) -> None:
+        store, service = Store(self.HITS), Service(*files(1), fail_at=2)
+
+        found, report = retrieve(store, service, "auto", wanted=self.WANTED)
+
+        assert (found, report.doubts, service.failed) == ([], (Doubt.BOUND,), "list_objects")
+
+
 class TestPreFilter:
     def test_it_searches_among_the_list_and_checks_what_comes_back(self) -> None:
         service, store = Service(*files(400, 700, 999)), Store(spread(1000, chunks_each=2))

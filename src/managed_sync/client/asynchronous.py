@@ -52,7 +52,10 @@ class AsyncManagedSyncClient(BaseClient):
     """Talks to a Managed Sync API, without blocking the event loop.
 
     It has the methods of ``ManagedSyncClient``, which are awaited. Safe to share between the tasks
-    of one event loop. Close it, or use it as an asynchronous context manager. Each method raises
+    of one event loop, to which its connections belong: where each call has a loop of its own, as
+    with ``asyncio.run`` or LlamaIndex's ``QueryFusionRetriever(use_async=True)``, calls fail with
+    "Event loop is closed". Use a ``ManagedSyncClient`` there; retrievers call it in threads. Close
+    it, or use it as an asynchronous context manager. Each method raises
     ``ApiError`` or one of its kinds when the API cannot be reached, answers with an error status,
     or answers with something that the specification does not allow. What may pass by itself (no
     connection, no answer in time, 408, 425, 429, 500, 502, 503, 504) is tried again before that.

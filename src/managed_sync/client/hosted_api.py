@@ -8,10 +8,12 @@ has to look it up: once, and again when it is not found or gone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TypeVar
 
 from managed_sync.client import hosted_permissions, hosted_syncs
 from managed_sync.client.hosted_syncs import HostedSync
+from managed_sync.client.names import NameList
 from managed_sync.client.operations import Operation, Request
 from managed_sync.client.wire_format import AtOnce, Exchange
 from managed_sync.errors import (
@@ -155,11 +157,12 @@ class HostedApi:
             if lower_ascii(sync.pipeline) == _PIPELINE_WITH_PERMISSIONS
             for kind in types
         ]
-        answers: list[list[str] | BadRequestError | NotFoundError] = yield AtOnce(asked)
-        refusals = [each for each in answers if not isinstance(each, list)]
+        answers: list[NameList | BadRequestError | NotFoundError] = yield AtOnce(asked)
+        refusals = [each for each in answers if not isinstance(each, NameList)]
         if refusals and len(refusals) == len(answers):
             raise refusals[0]
-        return [name for each in answers if isinstance(each, list) for name in each]
+        lists = [each for each in answers if isinstance(each, NameList)]
+        return NameList(chain(*lists), is_whole=all(each.is_whole for each in lists))
 
     def expand(self, check: AccessCheck) -> Operation[RelationshipNode]:
         """The tree of a relation; it decides nothing about the subject."""
@@ -223,10 +226,10 @@ class HostedApi:
 
 def _listed_or_refused(
     sync: HostedSync, object_type: str, subject: str, relation: str
-) -> Exchange[list[str] | BadRequestError | NotFoundError]:
+) -> Exchange[NameList | BadRequestError | NotFoundError]:
     """A sync's list, or why it has none: not every integration's pipeline carries permissions."""
     try:
-        listed: list[str] = yield hosted_permissions.list_objects(
+        listed: NameList = yield hosted_permissions.list_objects(
             sync.id, object_type, subject, relation
         )
     except (BadRequestError, NotFoundError) as error:

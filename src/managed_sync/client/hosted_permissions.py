@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from managed_sync.client.decisions import read_decision, read_decisions
 from managed_sync.client.hosted_names import hosted_role, hosted_user, our_relation
-from managed_sync.client.names import parse_objects, parse_subjects
+from managed_sync.client.names import NameList, parse_objects, parse_subjects
 from managed_sync.client.operations import (
     Answer,
     Operation,
@@ -75,7 +75,7 @@ def list_users(object_id: str, relation: str) -> Operation[list[str]]:
 
 def list_objects(
     sync_id: str, object_type: str, subject: str, relation: str
-) -> Operation[list[str]]:
+) -> Operation[NameList]:
     """The objects of one sync to which a user has a relation: all of them, however many."""
     body = {
         "objectType": object_type,
@@ -83,9 +83,10 @@ def list_objects(
         "role": hosted_role(relation),
     }
 
-    def parse(answer: Answer) -> list[str]:
-        names = parse_objects(answer).names
-        return [_object_id(sync_id, name, object_type) for name in names]
+    def parse(answer: Answer) -> NameList:
+        page = parse_objects(answer)
+        objects = (_object_id(sync_id, name, object_type) for name in page.names)
+        return NameList(objects, is_whole=page.is_end_of(page.names))
 
     return _post(sync_id, "streamed-list-objects", body, parse)
 

@@ -8,14 +8,14 @@ cannot be read raises: no entry is left out.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from managed_sync.client.operations import Answer, parse_json
 from managed_sync.errors import IncompleteResponseError, ResponseFormatError
 
-__all__ = ["NamePage", "parse_objects", "parse_subjects"]
+__all__ = ["NameList", "NamePage", "parse_objects", "parse_subjects"]
 
 # What an answer calls the place where its next page begins, and what a request calls it.
 _CONTINUATIONS = {
@@ -26,6 +26,23 @@ _CONTINUATIONS = {
 }
 
 
+# By these an answer says that it lacks something, and by those how much there is.
+_CUT_MARKS = ("truncated", "isTruncated", "hasMore", "has_more", "partial", "incomplete")
+_TOTALS = ("total", "totalCount", "total_count", "totalSize")
+
+
+class NameList(list[str]):
+    """Identifiers that an API listed.
+
+    Attributes:
+        is_whole: ``False`` if the answer says, or lets fear, that there are more.
+    """
+
+    def __init__(self, names: Iterable[str] = (), *, is_whole: bool = True) -> None:
+        super().__init__(names)
+        self.is_whole = is_whole
+
+
 @dataclass(frozen=True, slots=True)
 class NamePage:
     """One answer's identifiers.
@@ -33,11 +50,19 @@ class NamePage:
     Attributes:
         next_cursor: Where the rest of them begins; ``None`` if this is all.
         cursor_field: What that is called in the body of a request.
+        is_cut: Whether the answer says that it lacks something, or is not there at all.
+        total: How many there are in all, if it says so.
     """
 
     names: list[str]
     next_cursor: str | None = None
     cursor_field: str = ""
+    is_cut: bool = False
+    total: int = 0
+
+    def is_end_of(self, names: Sequence[str]) -> bool:
+        """Whether a list that ends with this page is whole, by all that the page says."""
+        return not self.is_cut and self.next_cursor is None and self.total <= len(names)
 
 
 def parse_objects(answer: Answer) -> NamePage:
@@ -59,7 +84,7 @@ def parse_subjects(answer: Answer) -> NamePage:
     """
     page = _parse(answer, ("subjects", "users"), ("subject", "user", "object"))
     names = [name if name == "user:*" else name.removeprefix("user:") for name in page.names]
-    return NamePage(names, page.next_cursor, page.cursor_field)
+    return replace(page, names=names)
 
 
 def _parse(answer: Answer, list_keys: Sequence[str], wrappers: Sequence[str]) -> NamePage:
@@ -127,12 +152,21 @@ def _continued(names: list[str], document: Any) -> NamePage:
     if not isinstance(document, dict):
         return NamePage(names)
     key = next((key for key in _CONTINUATIONS if document.get(key)), None)
+    totals = [document[name] for name in _TOTALS if document.get(name) is not None]
+    marks = [document.get(name) for name in _CUT_MARKS]
+    # A mark that is neither true nor false, or a total that is no number, may mean anything.
+    is_cut = any(mark not in (None, False) for mark in marks) or not all(map(_is_count, totals))
+    total = 0 if is_cut else max(totals, default=0)
     if key is None:
-        return NamePage(names)
+        return NamePage(names, is_cut=is_cut, total=total)
     cursor = document[key]
     if not isinstance(cursor, str):
         raise ResponseFormatError(f"The API's {key} is of type {type(cursor).__name__}, not text.")
-    return NamePage(names, cursor, _CONTINUATIONS[key])
+    return NamePage(names, cursor, _CONTINUATIONS[key], is_cut, total)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _name(item: Any, wrappers: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from managed_sync.client.decisions import read_decision, read_decisions
-from managed_sync.client.names import NamePage, parse_objects, parse_subjects
+from managed_sync.client.names import NameList, NamePage, parse_objects, parse_subjects
 from managed_sync.client.operations import (
     Answer,
     Operation,
@@ -132,7 +132,8 @@ class ProjectsApi:
             body["objectType"] = object_type
         names = yield from self._listed("objects", "/permissions/list-objects", body, parse_objects)
         objects = [_object(name) for name in names]
-        return [str(each) for each in objects if object_type in {None, each.type}]
+        wanted = (str(each) for each in objects if object_type in {None, each.type})
+        return NameList(wanted, is_whole=names.is_whole)
 
     def expand(self, check: AccessCheck) -> Operation[RelationshipNode]:
         """``expandRelationships``; without a body, a check has to say what is granted."""
@@ -146,12 +147,12 @@ class ProjectsApi:
 
     def _listed(
         self, listing: str, path: str, body: Mapping[str, str], parse: Callable[[Answer], NamePage]
-    ) -> Exchange[list[str]]:
+    ) -> Exchange[NameList]:
         """A list, and the rest of it where the API gives it in parts.
 
         The specification knows no parts. If an API has them, its cursor goes back to it; if it
         takes no notice, the same cursor comes again, which is an error and no end. It allows for
-        no body at all too, which names nobody and nothing.
+        no body at all too, which names nobody and nothing, and is no proof that there is nothing.
         """
 
         def read(answer: Answer) -> NamePage:
@@ -159,7 +160,7 @@ class ProjectsApi:
                 return parse(answer)
             # It may also be that something on the way swallowed the body.
             _logger.warning("The list of %s came without a body: nobody and nothing.", listing)
-            return NamePage([])
+            return NamePage([], is_cut=True)
 
         walk = PageWalk(listing)
         names: list[str] = []
@@ -171,7 +172,7 @@ class ProjectsApi:
             names += page.names
             more = walk.follow(page.next_cursor, items=page.names)
             continuation = {page.cursor_field: page.next_cursor} if page.next_cursor else {}
-        return names
+        return NameList(names, is_whole=page.is_end_of(names))
 
     def _record_path(self, record_id: str) -> str:
         return f"{self._root}/sync/records/{path_segment(record_id, 'record id')}"

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from managed_sync.documents.records_as_text import record_title
 from managed_sync.documents.source_document import Scalar
-from managed_sync.documents.tokens import well_formed
+from managed_sync.documents.tokens import storable
 from managed_sync.identifiers import ObjectId, object_id_for, object_type_for
 from managed_sync.models import FileContent, SyncedRecord
 
@@ -74,5 +74,10 @@ def metadata(
         "mime_type": mime_type,
         "updated_at": record.updated_at.isoformat() if record.updated_at else None,
     }
-    # Half a character, as some sources have it, is more than many stores take.
-    return {name: well_formed(value) for name, value in values.items() if value}
+    # NUL or half a character, as some sources have them, are more than many stores take. An object
+    # id is never changed, since it would be another object's.
+    return {
+        name: value if name == "object_id" else storable(value)
+        for name, value in values.items()
+        if value
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from managed_sync.documents.tokens import storable
 from managed_sync.errors import DocumentError, InvalidIdentifierError
 from managed_sync.identifiers import ObjectId
 
@@ -16,11 +17,11 @@ _SCALARS = frozenset({str, int, float, bool})
 
 
 def _checked(metadata: Metadata) -> dict[str, Scalar]:
-    """A copy of the metadata that a permission check can be based on.
+    """A copy of the metadata that a permission check can be based on and that every store takes.
 
     Raises:
         InvalidIdentifierError: There is no valid ``object_id`` in it.
-        DocumentError: A value is not a scalar.
+        DocumentError: A value is not a scalar, or no database takes the ``object_id``.
     """
     object_id = metadata.get("object_id")
     if not isinstance(object_id, str):
@@ -29,9 +30,14 @@ def _checked(metadata: Metadata) -> dict[str, Scalar]:
             "without one nobody's access to it can be checked."
         )
     ObjectId.parse(object_id)
+    if storable(object_id) != object_id:
+        raise DocumentError(f"The object id {object_id!r} has characters that no database takes.")
     if not _SCALARS.issuperset(map(type, metadata.values())):
         _refuse_all_but_scalars(metadata)
-    return dict(metadata)
+    return {
+        name: storable(value) if isinstance(value, str) else value
+        for name, value in metadata.items()
+    }
 
 
 def _refuse_all_but_scalars(metadata: Metadata) -> None:
@@ -52,6 +58,7 @@ class _Text:
     metadata: Metadata = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "text", storable(self.text))
         object.__setattr__(self, "metadata", _checked(self.metadata))
 
     @property

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import tiktoken
     from numpy.typing import NDArray
 
-__all__ = ["Tokenizer", "utf8", "well_formed"]
+__all__ = ["Tokenizer", "storable", "utf8", "well_formed"]
 
 _CACHE_VARIABLE = "TIKTOKEN_CACHE_DIR"
 _SOURCE = "https://openaipublic.blob.core.windows.net/encodings/{name}.tiktoken"
@@ -46,6 +46,11 @@ def well_formed(text: str) -> str:
     except UnicodeEncodeError:
         return _SURROGATES.sub("\ufffd", text)
     return text
+
+
+def storable(text: str) -> str:
+    """The text with what no database takes replaced: NUL, and halves of surrogate pairs."""
+    return well_formed(text).replace("\0", "\ufffd")
 
 
 def utf8(text: str) -> bytes:

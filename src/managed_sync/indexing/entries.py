@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from managed_sync.documents.tokens import well_formed
-
 __all__ = [
     "Entry",
     "Outcome",
@@ -17,7 +15,6 @@ __all__ = [
     "Standing",
     "State",
     "is_due",
-    "storable",
     "wait_after",
 ]
 
@@ -128,11 +125,6 @@ class SetAside(NamedTuple):
     record_id: str
     reason: str
     version: str
-
-
-def storable(text: str) -> str:
-    """The text without what no database takes."""
-    return well_formed(text).replace("\0", "\ufffd")
 
 
 class Outcome(NamedTuple):

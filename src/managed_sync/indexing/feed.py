@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from managed_sync.documents import RecordSource
 from managed_sync.documents.record_source import StatusSource
+from managed_sync.documents.tokens import storable
 from managed_sync.errors import (
     ApiError,
     ConfigurationError,
@@ -22,7 +23,7 @@ from managed_sync.errors import (
 )
 from managed_sync.identifiers import lower_ascii
 from managed_sync.indexing.changes import digest_of
-from managed_sync.indexing.entries import Pipeline, SetAside, storable
+from managed_sync.indexing.entries import Pipeline, SetAside
 from managed_sync.models import MalformedRecord, SyncedRecord, SyncStatus
 
 __all__ = ["ChangePage", "ChangeSource", "Feed", "Look", "RecordLookup"]
@@ -191,18 +192,21 @@ class Feed:
         """Those of some listed records that name this pipeline; the others count as malformed.
 
         What is written and removed goes by these names: another pipeline's must never be taken
-        for this one's.
+        for this one's. Those whose ids no database takes are malformed too.
         """
         for record in records:
-            if self._is_listed(record):
+            if storable(record.id) != record.id:
+                reason = _odd(record.id)
+            elif self._is_listed(record):
                 # The hosted API takes names that differ from those that it gives.
                 self._named.add((record.integration, record.sync_type))
                 yield record
                 continue
-            reason = (
-                f"The listing of {self._pipeline} has the record {record.id!r} of another "
-                f"pipeline, {record.integration} {record.sync_type}."
-            )
+            else:
+                reason = (
+                    f"The listing of {self._pipeline} has the record {record.id!r} of another "
+                    f"pipeline, {record.integration} {record.sync_type}."
+                )
             self.malformed.append(MalformedRecord(id=record.id, reason=reason))
 
     def set_aside(self) -> list[SetAside]:
@@ -236,8 +240,7 @@ class Feed:
     def _look_at(self, record_id: str) -> Look:
         assert isinstance(self._client, RecordLookup)  # noqa: S101 - look() looked
         if storable(record_id) != record_id:
-            odd = InvalidIdentifierError(f"{record_id!r} has characters that no database takes.")
-            return Look(record_id, error=odd)
+            return Look(record_id, error=InvalidIdentifierError(_odd(record_id)))
         try:
             record = self._client.get_record(record_id)
         except (ApiError, InvalidIdentifierError) as error:
@@ -255,3 +258,7 @@ class Feed:
             return False
         is_of_type = lower_ascii(record.sync_type) == lower_ascii(sync_type)
         return is_of_type or record.id.startswith(f"{sync_type}/")
+
+
+def _odd(record_id: str) -> str:
+    return f"The record id {record_id!r} has characters that no database takes."

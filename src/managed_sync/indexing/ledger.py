@@ -17,6 +17,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, and_, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from managed_sync.documents.tokens import storable
 from managed_sync.indexing.entries import (
     Entry,
     Outcome,
@@ -25,7 +26,6 @@ from managed_sync.indexing.entries import (
     Standing,
     State,
     is_due,
-    storable,
     wait_after,
 )
 from managed_sync.indexing.ledger_database import LedgerDatabase

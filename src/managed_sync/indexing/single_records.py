@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from managed_sync.documents.tokens import storable
 from managed_sync.errors import (
     ApiTimeoutError,
     BadRequestError,
@@ -14,7 +15,7 @@ from managed_sync.errors import (
     ResponseFormatError,
     ServerError,
 )
-from managed_sync.indexing.entries import SetAside, storable
+from managed_sync.indexing.entries import SetAside
 from managed_sync.indexing.feed import Look
 from managed_sync.models import SyncedRecord
 

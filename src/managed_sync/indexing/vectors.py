@@ -6,11 +6,22 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from managed_sync.errors import IndexingError
+from managed_sync.errors import EmbeddingError, IndexingError
 
-__all__ = ["Vector", "checked_vectors", "raise_for_dimensions", "similarity"]
+__all__ = [
+    "Vector",
+    "checked_question",
+    "checked_vectors",
+    "raise_for_dimensions",
+    "similarity",
+]
 
 Vector = list[float]
+
+# Stores compute with 32 bits: the square of a longer vector is infinite there, and that of a
+# shorter one is zero.
+_LONGEST = 1.8e19
+_SHORTEST = 1.1e-19
 
 
 def checked_vectors(vectors: Any, count: int) -> list[Vector]:
@@ -21,8 +32,8 @@ def checked_vectors(vectors: Any, count: int) -> list[Vector]:
         count: How many texts it was given.
 
     Raises:
-        IndexingError: A vector is missing, empty or zero, is not made of finite numbers, or is
-            longer or shorter than the others.
+        IndexingError: A vector is missing, empty or zero, is not made of numbers that 32 bits can
+            hold and multiply, or has other dimensions than the others.
     """
     found = [_as_list(vector) for vector in vectors] if vectors is not None else []
     if len(found) != count:
@@ -37,15 +48,40 @@ def checked_vectors(vectors: Any, count: int) -> list[Vector]:
             f"({', '.join(map(str, sorted(lengths)))}) for texts of one call."
         )
     for vector in found:
-        # A sum is finite only if all that is added up is.
-        if not math.isfinite(sum(vector)):
-            raise IndexingError("The embedding model returned a vector with NaN or infinity in it.")
-        if not any(vector):
+        length = math.hypot(*vector)
+        if not length <= _LONGEST:
+            raise IndexingError(
+                "The embedding model returned a vector with NaN or infinity in it, or with numbers "
+                "that are too large for the 32 bits that stores compute with."
+            )
+        if length < _SHORTEST:
             raise IndexingError(
                 "The embedding model returned a vector that is empty or all zeros, which no "
                 "search can find."
             )
     return found
+
+
+def checked_question(vector: Any) -> Any:
+    """Returns the vector that a model gave for a question, as it is.
+
+    A zero vector passes, as some models give it for texts in which they find no word.
+
+    Raises:
+        EmbeddingError: It is missing or empty, or is not made of numbers that 32 bits can hold and
+            multiply; stores answer such a question with nothing, or in an order of no meaning.
+    """
+    try:
+        is_usable = len(vector) > 0 and math.hypot(*vector) <= _LONGEST
+    except (TypeError, ValueError, OverflowError):
+        is_usable = False
+    if not is_usable:
+        raise EmbeddingError(
+            "The embedding model returned no usable vector for the question: it must be a list of "
+            "numbers without NaN and infinity, none too large for the 32 bits that stores compute "
+            "with. Ask again; if it stays so, look at the model."
+        )
+    return vector
 
 
 def raise_for_dimensions(vectors: Sequence[Vector], expected: int | None) -> None:

@@ -62,6 +62,7 @@ class _FaissChunks(StoredChunks):
     can_relabel = True
 
     def write(self, documents: Sequence[Document], present: Set[str], add: Add) -> None:
+        self._fill_docstore(present)
         # FAISS refuses an id that it has. So the old ones get other ids, and go when the new ones
         # are there.
         aside = self._rename({key: f"replaced:{key}" for key in present})
@@ -85,10 +86,13 @@ class _FaissChunks(StoredChunks):
         return set(ids) & set(self._store.index_to_docstore_id.values())
 
     def deletable(self, ids: Sequence[str]) -> list[str]:
-        return sorted(self.held(ids))
+        held = self.held(ids)
+        self._fill_docstore(held)
+        return sorted(held)
 
     def relabel(self, documents: Sequence[Document]) -> None:
-        chunks = {document.id: document for document in documents}
+        chunks = {str(document.id): document for document in documents}
+        self._fill_docstore(chunks.keys())
         self._store.docstore.delete(list(chunks))
         self._store.docstore.add(chunks)
 
@@ -106,6 +110,20 @@ class _FaissChunks(StoredChunks):
             document = self._store.docstore.search(key)
             if isinstance(document, Document) and metadata.items() <= document.metadata.items():
                 yield key
+
+    def _fill_docstore(self, ids: Set[str]) -> None:
+        """Gives a document, without an object, to vectors that have lost theirs.
+
+        The docstore would refuse to replace or to remove them.
+        """
+        docstore = self._store.docstore
+        empty = {
+            key: Document("", id=key)
+            for key in self.held(sorted(ids))
+            if not isinstance(docstore.search(key), Document)
+        }
+        if empty:
+            docstore.add(empty)
 
     def _discard(self, ids: Set[str]) -> None:
         if ids:
@@ -193,7 +211,7 @@ class _QdrantChunks(_ReplacingChunks):
     def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
         text, metadata = self._store.content_payload_key, self._store.metadata_payload_key
         return [
-            StoredChunk(key, str(payload.get(text)), payload.get(metadata) or {}, vector)
+            StoredChunk(key, str(payload.get(text)), _mapping(payload.get(metadata)), vector)
             for key, payload, vector in self._collection.points(ids, vectors=vectors)
         ]
 
@@ -229,6 +247,11 @@ class _ChromaChunks(_ReplacingChunks):
 
     def ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
         return self._collection.ids(metadata)
+
+
+def _mapping(metadata: Any) -> Mapping[str, Any]:
+    """The metadata of a chunk; none if a damaged one holds something else there."""
+    return metadata if isinstance(metadata, Mapping) else {}
 
 
 _KINDS: dict[tuple[str, str], type[StoredChunks]] = {

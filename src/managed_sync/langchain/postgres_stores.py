@@ -13,6 +13,7 @@ from typing import Any
 
 from langchain_core.documents import Document
 
+from managed_sync.documents.tokens import storable
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets import StoredChunk
 from managed_sync.indexing.vectors import Vector
@@ -23,6 +24,10 @@ __all__ = ["PGVectorChunks", "PGVectorStoreChunks"]
 # Without a limit, the store gives as many rows as a search would.
 _EVERY_ROW = 2**31
 _PIPELINE = ("project_id", "integration", "sync_type")
+# JSON's escapes of NUL and of halves of surrogate pairs.
+_UNREADABLE = r"\\u(0000|d[89a-f])"
+# What every chunk of this package has in its metadata.
+_OURS = {"object_id", "chunk_id"}
 # The first of the two numbers that make a lock in PostgreSQL; ledgers use the one before.
 _LOCKS_OF_WRITES = 0x6D74
 
@@ -188,9 +193,57 @@ class PGVectorStoreChunks(StoredChunks):
 
     def ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
         """The chunks that have this metadata."""
+        from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - an optional dependency
+
         conditions = [{name: {"$eq": value}} for name, value in metadata.items()]
-        found = self._store.get(where={"$and": conditions}, limit=_EVERY_ROW, include=[])
+        options: dict[str, Any] = {"where": {"$and": conditions}, "limit": _EVERY_ROW}
+        try:
+            found = self._store.get(**options, include=[])
+        except DBAPIError:
+            if not self._store._engine._run_as_sync(self._mend()):
+                raise
+            found = self._store.get(**options, include=[])
         yield from found["ids"]
+
+    async def _mend(self) -> int:
+        """Makes the metadata readable of chunks that older versions wrote; returns of how many.
+
+        A column of type ``json`` takes NUL and half characters, and then no condition on it can be
+        evaluated any more, for whatever row. Only this package's chunks are changed.
+        """
+        from sqlalchemy import text  # noqa: PLC0415 - an optional dependency
+
+        inner = self._store._PGVectorStore__vs
+        if not (rest := inner.metadata_json_column):
+            return 0
+        table = f'"{inner.schema_name}"."{inner.table_name}"'
+        key = f'"{inner.id_column}"'
+        suspects = text(
+            f'SELECT {key}, "{rest}"::text FROM {table} '  # noqa: S608 - names
+            f"WHERE \"{rest}\"::text ~* '{_UNREADABLE}'"
+        )
+        change = text(
+            f'UPDATE {table} SET "{rest}" = :metadata WHERE {key} = :id'  # noqa: S608 - names
+        )
+        async with inner.engine.begin() as connection:
+            rows = []
+            for chunk_id, written in await connection.execute(suspects):
+                before = json.loads(written)
+                after = _storable(before)
+                if after != before and after.keys() >= _OURS:
+                    rows.append({"id": chunk_id, "metadata": json.dumps(after)})
+            if rows:
+                await connection.execute(change, rows)
+        return len(rows)
+
+
+def _storable(metadata: Any) -> dict[str, Any]:
+    if not isinstance(metadata, dict):
+        return {}
+    return {
+        name: storable(value) if isinstance(value, str) else value
+        for name, value in metadata.items()
+    }
 
 
 def _vector(stored: Any = None) -> Vector | None:

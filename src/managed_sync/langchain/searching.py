@@ -18,6 +18,7 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.vectorstores import VectorStore
 
 from managed_sync.errors import ConfigurationError
+from managed_sync.indexing.vectors import Vector, checked_question
 from managed_sync.langchain.object_filters import Found, KnownStore, known_store
 from managed_sync.langchain.tracing import untraced, untraced_run
 from managed_sync.permissions.object_filter import ObjectFilter
@@ -120,7 +121,7 @@ class StoreQuestion:
         self._search = search
         self._store = search.store
         self._query = query
-        self._vector: list[float] | None = None
+        self._vector: Vector | None = None
 
     def run(self, step: Search) -> list[Hit] | None:
         """Returns the hits of one search, best first."""
@@ -190,14 +191,15 @@ class StoreQuestion:
             return await store.asimilarity_search_with_score(query, **kwargs)
         return [(document, None) for document in await store.asimilarity_search(query, **kwargs)]
 
-    def _embedded(self) -> list[float]:
+    def _embedded(self) -> Vector:
         if self._vector is None:
-            self._vector = self._embeddings().embed_query(self._query)
+            self._vector = checked_question(self._embeddings().embed_query(self._query))
         return self._vector
 
-    async def _aembedded(self) -> list[float]:
+    async def _aembedded(self) -> Vector:
         if self._vector is None:
-            self._vector = await self._embeddings().aembed_query(self._query)
+            vector = await self._embeddings().aembed_query(self._query)
+            self._vector = checked_question(vector)
         return self._vector
 
     def _embeddings(self) -> Any:

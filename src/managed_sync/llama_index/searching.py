@@ -20,6 +20,7 @@ from llama_index.core.indices.vector_store.retrievers import VectorIndexRetrieve
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import VectorStoreQueryMode
 
+from managed_sync.indexing.vectors import Vector, checked_question
 from managed_sync.llama_index.conversion import leading_nowhere
 from managed_sync.llama_index.object_filters import KnownStore, known_store
 from managed_sync.llama_index.tracing import untraced
@@ -203,11 +204,13 @@ class Question:
             if type(retriever)._aretrieve is BaseRetriever._aretrieve:
                 # The base class would block the event loop.
                 return await asyncio.to_thread(self._found, retriever)
-            if type(retriever) is VectorIndexRetriever and _needs_embedding(retriever):
+            if _needs_embedding(retriever):
                 await self._aembedded(retriever)
             return self._hits(await retriever._aretrieve(self._query))
 
     def _found(self, retriever: BaseRetriever) -> list[Hit]:
+        if _needs_embedding(retriever):
+            self._embedded(retriever)
         return self._hits(retriever._retrieve(self._query))
 
     def reach(self, step: Inspect) -> Reach:
@@ -220,12 +223,8 @@ class Question:
         if diversity is None or len(hits) <= 1:
             return list(hits)
         with untraced():
-            if self._query.embedding is None:
-                self._query.embedding = model.get_agg_embedding_from_queries(
-                    self._query.embedding_strs
-                )
             vectors = model.get_text_embedding_batch(_texts(hits))
-            return _by_mmr(self._query.embedding or [], vectors, hits, k, diversity)
+            return _by_mmr(self._embedded(), vectors, hits, k, diversity)
 
     async def adiverse(self, hits: Sequence[Hit], k: int) -> list[Hit]:
         """Like ``diverse``, without blocking the event loop."""
@@ -237,13 +236,21 @@ class Question:
             vectors = await model.aget_text_embedding_batch(_texts(hits))
             return await asyncio.to_thread(_by_mmr, query, vectors, hits, k, diversity)
 
-    async def _aembedded(self, retriever: BaseRetriever | None = None) -> list[float]:
+    def _embedded(self, retriever: BaseRetriever | None = None) -> Vector:
+        if self._query.embedding is None:
+            model = self._search.embed_model(retriever)
+            self._query.embedding = model.get_agg_embedding_from_queries(self._query.embedding_strs)
+        vector: Vector = checked_question(self._query.embedding)
+        return vector
+
+    async def _aembedded(self, retriever: BaseRetriever | None = None) -> Vector:
         if self._query.embedding is None:
             model = self._search.embed_model(retriever)
             self._query.embedding = await model.aget_agg_embedding_from_queries(
                 self._query.embedding_strs
             )
-        return self._query.embedding or []
+        vector: Vector = checked_question(self._query.embedding)
+        return vector
 
     def _hits(self, found: Sequence[NodeWithScore]) -> list[Hit]:
         return [
@@ -259,7 +266,10 @@ class Question:
         ]
 
 
-def _needs_embedding(retriever: VectorIndexRetriever) -> bool:
+def _needs_embedding(retriever: BaseRetriever) -> bool:
+    """Returns whether this is the retriever of a vector index, and searches by a vector."""
+    if type(retriever) is not VectorIndexRetriever:
+        return False
     by_words = (VectorStoreQueryMode.TEXT_SEARCH, VectorStoreQueryMode.SPARSE)
     mode = retriever._vector_store_query_mode
     return retriever._vector_store.is_embedding_query and mode not in by_words

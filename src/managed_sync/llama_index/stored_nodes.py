@@ -128,8 +128,14 @@ class _SimpleNodes(_ReplacingNodes):
 
     def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
         held, documents = self._store.data.embedding_dict, self._index.docstore.docs
+        beside = self._store.data.metadata_dict
         return [
-            StoredChunk(key, documents[key].get_content(), documents[key].metadata, held[key])
+            StoredChunk(
+                key,
+                documents[key].get_content(),
+                _searched(documents[key].metadata, beside.get(key, {})),
+                held[key],
+            )
             for key in ids
             if key in held and key in documents
         ]
@@ -250,11 +256,21 @@ def stored_nodes(index: VectorStoreIndex) -> StoredNodes:
 
 
 def _stored(node_id: str, payload: Mapping[str, Any], text: str | None, vector: Any) -> StoredChunk:
-    """A node as a store keeps it: its fields as JSON, and its metadata once more beside them."""
-    node = metadata_dict_to_node(dict(payload), text=text)
-    # What searches filter by is what stands beside the fields.
-    metadata = {key: payload.get(key) for key in node.metadata}
-    return StoredChunk(node_id, node.get_content(), metadata, vector)
+    """A node as a store keeps it: its fields as JSON, and its metadata once more beside them.
+
+    One whose fields cannot be read has neither text nor metadata, and so is to be written again.
+    """
+    try:
+        node = metadata_dict_to_node(dict(payload), text=text)
+        content = node.get_content()
+    except Exception:  # noqa: BLE001 - of damaged fields LlamaIndex may raise anything
+        return StoredChunk(node_id, text or "", {}, vector)
+    return StoredChunk(node_id, content, _searched(node.metadata, payload), vector)
+
+
+def _searched(metadata: Mapping[str, Any], beside: Mapping[str, Any]) -> dict[str, Any]:
+    """A node's metadata as searches filter by them: as they stand beside the node."""
+    return {key: beside.get(key) for key in metadata}
 
 
 def _copy_id(node_id: str) -> str:

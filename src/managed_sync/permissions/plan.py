@@ -146,8 +146,10 @@ class _Retrieval(Progress):
             else:
                 further = further_checks(self.sample(), self.wanted.k, self.round_trips)
                 yield from self._check_further(further)
-        if may_list and self.sight.exhausted and not self.sight.everything:
-            # Where the store's search does not reach, its filter may.
+        is_out_of_reach = self.sight.exhausted and not self.sight.everything
+        if may_list and (is_out_of_reach or (self.at_bound and not self.has_enough())):
+            # Where the store's search does not reach, its filter may: behind what it leaves out,
+            # or behind many chunks of few objects, each of which cost one check.
             yield from self._try_list()
         return (yield from self._conclude())
 
@@ -255,7 +257,7 @@ class _Retrieval(Progress):
 
     def _widen(self, count: int) -> Generator[Step, Any, None]:
         """Searches so far that ``count`` objects without a decision are in sight."""
-        if len(self.undecided()) >= count or self.sight.exhausted:
+        if len(self.undecided()) >= count or self.sight.exhausted or self.at_bound:
             return
         objects = len(self.decisions) + count
         needed = math.ceil(1.25 * self.hits_per_object() * objects)

@@ -110,8 +110,12 @@ class Progress:
         """Whether there are enough hits, or no more to be had."""
         if self.has_enough():
             return True
-        at_the_end = self.sight.exhausted or self.sight.limit >= self.wanted.max_candidates
-        return at_the_end and not self.undecided()
+        return (self.sight.exhausted or self.at_bound) and not self.undecided()
+
+    @property
+    def at_bound(self) -> bool:
+        """Whether there may be more, and no wider search is allowed."""
+        return self.sight.limit >= self.wanted.max_candidates and not self.sight.exhausted
 
     def is_certain(self) -> bool:
         """Whether what is settled is known to be the best of the hits that there are."""
@@ -162,8 +166,7 @@ class Progress:
         doubts: set[Doubt] = set()
         settled, passed = self._settle()
         sight, is_short = self.sight, len(settled) < self.wanted.k
-        at_bound = sight.limit >= self.wanted.max_candidates and not sight.exhausted
-        if is_short and (at_bound or self.undecided()):
+        if is_short and (self.at_bound or self.undecided()):
             doubts.add(Doubt.BOUND)
         elif not (sight.everything or (sight.exact and not is_short)):
             doubts.add(Doubt.APPROXIMATE)

@@ -58,8 +58,8 @@ class ListedObjects:
     """The objects that a subject may read, as a list says; each is still to be checked.
 
     Attributes:
-        whole: ``False`` when the list may have been cut off at the server's limit. ``True`` is no
-            proof: a server that stops at a deadline does not say so.
+        whole: ``False`` when the list may have been cut off at the server's limit, or its answer
+            says so itself. ``True`` is no proof: a server that stops at a deadline does not say so.
         proven: Whether nothing can be missing: the server never cuts lists off, which
             ``list_limit=None`` states, and the list was made for this question.
     """
@@ -184,13 +184,18 @@ class Questions:
             return kept
         asked_at = self._clock()
         with _failing_closed():
-            object_ids = _object_ids((yield Call("list_objects", (name, self.relation))))
+            answer = yield Call("list_objects", (name, self.relation))
+            object_ids = _object_ids(answer)
         cut = (
             self.list_limit is not None
             and len(object_ids) >= self.list_limit
             and len(object_ids) % self.list_limit == 0
         )
-        listed = ListedObjects(frozenset(object_ids), whole=not cut, proven=self.lists_are_proven)
+        # Clients may say of a list that it is not whole; of other clients only the limit is known.
+        says_whole = getattr(answer, "is_whole", True) is True
+        whole = says_whole and not cut
+        proven = says_whole and self.lists_are_proven
+        listed = ListedObjects(frozenset(object_ids), whole=whole, proven=proven)
         weight = max(1, len(object_ids))
         self._scopes.keep(name, listed, since=asked_at, lifetime=self._scope_ttl, weight=weight)
         return listed
