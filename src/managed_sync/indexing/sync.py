@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -245,15 +246,13 @@ class IndexSync:
             IndexingError: The index or the ledger failed.
         """
         stop = stop or threading.Event()
-        with Ledger(self._ledger_place) as place:
-            ledger = place.of(self._pipeline(integration, sync_type))
-            with locked(ledger, wait=wait, stop=stop):
-                self._settings.note(ledger)
-                return self._new_run(ledger, None, stop).apply(
-                    dict.fromkeys(record_ids),
-                    self._guard(allow_deletions=allow_deletions),
-                    expected=expected,
-                )
+        with self._locked(integration, sync_type, wait, stop) as ledger:
+            self._settings.note(ledger)
+            return self._new_run(ledger, None, stop).apply(
+                dict.fromkeys(record_ids),
+                self._guard(allow_deletions=allow_deletions),
+                expected=expected,
+            )
 
     def failures(self, *, integration: str, sync_type: str) -> list[RecordFailure]:
         """Returns the records that are put aside, with the reasons.
@@ -317,12 +316,10 @@ class IndexSync:
             IndexLockedError: Another run works on the same pipeline.
             IndexingError: The ledger failed.
         """
-        with Ledger(self._ledger_place) as place:
-            ledger = place.of(self._pipeline(integration, sync_type))
-            with locked(ledger, wait=wait):
-                if record_ids is None:
-                    record_ids = [failure.record_id for failure in ledger.failures()]
-                return ledger.dismiss(record_ids)
+        with self._locked(integration, sync_type, wait) as ledger:
+            if record_ids is None:
+                record_ids = [failure.record_id for failure in ledger.failures()]
+            return ledger.dismiss(record_ids)
 
     def verify(
         self,
@@ -355,24 +352,31 @@ class IndexSync:
         """
         if remove_unknown and not repair:
             raise ConfigurationError("remove_unknown=True is part of a repair: add repair=True.")
+        with self._locked(integration, sync_type, wait) as ledger:
+            if repair:
+                self._settings.note(ledger)
+            stop = threading.Event()
+            feed = Feed(self._client, ledger.pipeline)
+            run = self._new_run(ledger, None, stop, feed)
+            verification = self._verification(ledger, stop, feed)
+            guard = self._guard(allow_deletions=False)
+            report = verification.report(run.look(guard, anew=False))
+            if not repair:
+                return report
+            verification.prepare_repair()
+            repaired = self._new_run(ledger, None, stop, feed).compare_all(guard, patient=False)
+            if remove_unknown:
+                verification.remove_unknown()
+            return report.repaired_by(repaired)
+
+    @contextmanager
+    def _locked(
+        self, integration: str, sync_type: str, wait: float, stop: threading.Event | None = None
+    ) -> Iterator[PipelineLedger]:
         with Ledger(self._ledger_place) as place:
             ledger = place.of(self._pipeline(integration, sync_type))
-            with locked(ledger, wait=wait):
-                if repair:
-                    self._settings.note(ledger)
-                stop = threading.Event()
-                feed = Feed(self._client, ledger.pipeline)
-                run = self._new_run(ledger, None, stop, feed)
-                verification = self._verification(ledger, stop, feed)
-                guard = self._guard(allow_deletions=False)
-                report = verification.report(run.look(guard, anew=False))
-                if not repair:
-                    return report
-                verification.prepare_repair()
-                repaired = self._new_run(ledger, None, stop, feed).compare_all(guard, patient=False)
-                if remove_unknown:
-                    verification.remove_unknown()
-                return report.repaired_by(repaired)
+            with locked(ledger, wait=wait, stop=stop):
+                yield ledger
 
     def _verification(
         self, ledger: PipelineLedger, stop: threading.Event, feed: Feed | None = None
