@@ -9,17 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from qdrant_client import QdrantClient
+from rich.console import Console
 from typer.testing import CliRunner
 
 from managed_sync.cli.app import app
+from managed_sync.cli.index_progress import index_progress
 from managed_sync.cli.stopping import stop_on_signal
 from managed_sync.cli.workspace import PipelineName, Workspace
 from managed_sync.errors import ManagedSyncError
+from managed_sync.indexing import IndexProgress
 
 PROGRAM = Path(sys.executable).parent / "managed-sync"
 
@@ -200,3 +204,16 @@ def test_the_first_signal_asks_and_the_second_does_not_wait(number: int, status:
         assert (stop.is_set(), stop.status) == (True, status)
         with pytest.raises(KeyboardInterrupt):
             kill()
+
+
+def test_a_run_that_was_stopped_does_not_say_that_there_was_nothing_to_do() -> None:
+    console = Console(file=StringIO(), width=200)
+    nothing = {"failed": 0, "deleted": 0, "chunks_embedded": 0, "chunks_reused": 0, "bytes": 0}
+    with index_progress(console) as meter_for:
+        meter = meter_for("googleDrive files")
+        for done, total in ((0, 0), (3, 30)):
+            meter(IndexProgress("stopped", listed=34, done=done, total=total, seconds=1, **nothing))
+    first, second = console.file.getvalue().splitlines()
+
+    assert first == "googleDrive files: stopped after 34 records were compared"
+    assert second.startswith("googleDrive files: stopped after 3 of 30 changed records")

@@ -436,9 +436,17 @@ class TestProgress:
 
         target = Stopping()
         sync = syncing(source, target, ledger, batch_size=20)
-        report = sync.run(integration="box", sync_type="files", stop=stop)
+        told: list[str] = []
+        report = sync.run(
+            integration="box",
+            sync_type="files",
+            stop=stop,
+            on_progress=lambda now: told.append(now.phase),
+        )
 
         assert not report.complete
+        assert told[-1] == "stopped"
+        assert "done" not in told
         assert 0 < len(target.chunks) <= 400
         assert run(source, target, ledger).complete
         assert target.contents() == from_scratch(source, tmp_path)

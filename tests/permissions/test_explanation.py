@@ -61,3 +61,24 @@ def test_a_denial_names_who_holds_the_relation_at_each_place() -> None:
         "- file:1: nobody named",
         "- folder:2: viewers group:hr; owners dan@x.example",
     ]
+
+
+def test_what_is_public_is_so_for_everybody_and_not_by_a_grant_to_the_subject() -> None:
+    owner = node("folder:2", "owner", via="implied", subjects=("user:*",), granted=True)
+    folder = node("folder:2", via="parent", subjects=("*",), granted=True)
+    tree = node("file:1", granted=True, children=(folder,))
+
+    assert in_words(tree, MARIA).splitlines()[1:] == [
+        "- file:1 inherits from folder:2.",
+        "- folder:2 is public: everybody is a viewer.",
+    ]
+    by_owner = node("folder:2", granted=True, children=(owner,))
+    assert in_words(by_owner, MARIA).splitlines()[1:] == [
+        "- folder:2 is public: everybody is an owner, and an owner is a viewer.",
+    ]
+
+
+def test_who_is_named_beside_everybody_is_told_so() -> None:
+    tree = node("folder:2", subjects=("user:*", MARIA), granted=True)
+
+    assert in_words(tree, MARIA).splitlines()[1] == f"- {MARIA} is a viewer of folder:2."

@@ -44,6 +44,9 @@ def _bar(progress: Progress, name: str) -> Meter:
         if now.phase == "comparing":
             progress.update(task, completed=now.listed, detail="records compared")
             return
+        if now.phase == "stopped":
+            progress.update(task, detail="stopped")
+            return
         # A bar without anything to do would never look finished.
         total = now.total or 1
         done = now.done if now.total else 1
@@ -57,11 +60,18 @@ def _lines(console: Console, name: str) -> Meter:
 
     def update(now: IndexProgress) -> None:
         nonlocal told_at
-        if now.phase != "done" and time.monotonic() - told_at < _SECONDS_BETWEEN_LINES:
+        if (
+            now.phase not in {"done", "stopped"}
+            and time.monotonic() - told_at < _SECONDS_BETWEEN_LINES
+        ):
             return
         told_at = time.monotonic()
         if now.phase == "comparing":
             said = f"{now.listed:,} records compared"
+        elif now.phase == "stopped" and not now.done:
+            said = f"stopped after {now.listed:,} records were compared"
+        elif now.phase == "stopped":
+            said = f"stopped after {now.done:,} of {now.total:,} changed records, {_details(now)}"
         elif now.phase == "done" and not now.total and not now.deleted:
             said = f"{now.listed:,} records compared, nothing to do"
         else:

@@ -102,7 +102,7 @@ def index(
     A pipeline that fails does not hold up the others. Exits with status 1 if one failed; with 3 if
     some records are not indexed, which `managed-sync failures` lists, or if the API did not list
     all that it counts; with 4 if deletions were withheld; with 130 or 143 if it was stopped, which
-    leaves nothing half done.
+    leaves nothing half done. With --watch it runs until it is stopped, and exits with 0 then.
     """
     from managed_sync.indexing.watching import watch as run_again_and_again
 

@@ -7,8 +7,9 @@ from functools import cache
 
 from managed_sync.cli.workspace import PipelineName
 from managed_sync.client import ManagedSyncClient
+from managed_sync.documents.record_metadata import object_id
 from managed_sync.errors import ConfigurationError, NotFoundError
-from managed_sync.identifiers import ObjectId, object_id_for
+from managed_sync.identifiers import ObjectId
 
 __all__ = ["object_names", "resolve_object"]
 
@@ -19,12 +20,22 @@ def resolve_object(
     """The object id for an object id, or for a record's id in its source, such as a path.
 
     Raises:
-        ConfigurationError: No record has that source id.
+        ConfigurationError: No record has that source id, or several have.
     """
-    for pipeline in pipelines:
-        for record in client.iter_records(*pipeline):
-            if reference in {record.source_id, record.source_id.removeprefix("/")}:
-                return object_id_for(pipeline.sync_type, record.id)
+    # A folder may be named as one.
+    wanted = reference.rstrip("/") or reference
+    found = [
+        object_id(record)
+        for pipeline in pipelines
+        for record in client.iter_records(*pipeline)
+        if wanted in {record.source_id, record.source_id.removeprefix("/")}
+    ]
+    if len(found) > 1:
+        raise ConfigurationError(
+            f"{reference!r} may be any of {', '.join(found)}; say which one by its object id."
+        )
+    if found:
+        return found[0]
     if ":" in reference:
         return str(ObjectId.parse(reference))
     raise ConfigurationError(
@@ -38,13 +49,13 @@ def object_names(client: ManagedSyncClient) -> Callable[[str], str]:
     """A function that names objects by what their source calls them, where that can be found."""
 
     @cache
-    def name(object_id: str) -> str:
-        kind, _, record_id = object_id.partition(":")
+    def name(known_as: str) -> str:
+        kind, _, record_id = known_as.partition(":")
         if kind in {"user", "group"} or not record_id:
-            return object_id
+            return known_as
         try:
             return f"{kind} {client.get_record(record_id).source_id}"
         except NotFoundError:
-            return object_id
+            return known_as
 
     return name

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from managed_sync.cli.proven_transport import ProvenTransport
 from managed_sync.cli.stopping import StopRequest
 from managed_sync.client import ManagedSyncClient
 from managed_sync.errors import ApiError, ConfigurationError, StateInUseError
@@ -133,7 +134,7 @@ class Workspace:
             return
         with ExitStack() as stack:
             base_url, signing_key = self._reach_server(stack, stop or StopRequest(), is_shared)
-            yield stack.enter_context(_local_client(base_url, signing_key))
+            yield stack.enter_context(self._local_client(base_url, signing_key))
 
     def _reach_server(
         self, stack: ExitStack, stop: StopRequest, is_shared: bool
@@ -143,7 +144,7 @@ class Workspace:
         while True:
             server = self.server()
             running = self._read(self._server_file).get("base_url")
-            if running and _answers(running, server.signing_key):
+            if running and self._answers(running, server.signing_key):
                 return running, server.signing_key
             try:
                 stack.enter_context(server)
@@ -157,6 +158,28 @@ class Workspace:
             if is_shared:
                 stack.enter_context(self.announce(server.base_url))
             return server.base_url, server.signing_key
+
+    def _local_client(
+        self, base_url: str, signing_key: str, *, retry_budget: float = _RETRY_BUDGET
+    ) -> ManagedSyncClient:
+        return ManagedSyncClient(
+            LOCAL_PROJECT,
+            signing_key=signing_key,
+            user_id=LOCAL_USER,
+            base_url=base_url,
+            retry_budget=retry_budget,
+            # A server that was killed leaves a port to whoever takes it.
+            transport=ProvenTransport(self.server_state),
+        )
+
+    def _answers(self, base_url: str, signing_key: str) -> bool:
+        """Whether the server really runs where it was announced; it may have been killed."""
+        with self._local_client(base_url, signing_key, retry_budget=0) as client:
+            try:
+                client.list_objects("nobody@localhost", "viewer")
+            except ApiError:
+                return False
+            return True
 
     def checker(self, client: ManagedSyncClient, relation: str = "viewer") -> AccessChecker:
         """Returns a checker; the embedded server never cuts a list of objects off."""
@@ -201,25 +224,3 @@ class Workspace:
     def _write(self, file: Path, content: dict[str, Any]) -> None:
         private_folder(self.root, is_ours=False)
         write_private(file, json.dumps(content, indent=2))
-
-
-def _local_client(
-    base_url: str, signing_key: str, *, retry_budget: float = _RETRY_BUDGET
-) -> ManagedSyncClient:
-    return ManagedSyncClient(
-        LOCAL_PROJECT,
-        signing_key=signing_key,
-        user_id=LOCAL_USER,
-        base_url=base_url,
-        retry_budget=retry_budget,
-    )
-
-
-def _answers(base_url: str, signing_key: str) -> bool:
-    """Whether a server really runs where one was announced; it may have been killed."""
-    with _local_client(base_url, signing_key, retry_budget=0) as client:
-        try:
-            client.list_objects("nobody@localhost", "viewer")
-        except ApiError:
-            return False
-        return True

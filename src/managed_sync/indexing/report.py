@@ -14,7 +14,7 @@ __all__ = [
     "SkippedRecord",
 ]
 
-Phase: TypeAlias = Literal["comparing", "indexing", "deleting", "done"]
+Phase: TypeAlias = Literal["comparing", "indexing", "deleting", "stopped", "done"]
 
 
 class RecordFailure(NamedTuple):

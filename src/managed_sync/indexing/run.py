@@ -366,7 +366,7 @@ class Run:
     def _report(
         self, listing: Listing, *, complete: bool = True, changes_only: bool = False
     ) -> IndexReport:
-        self._meter.tell("done")
+        self._meter.tell("done" if complete else "stopped")
         if self._user is not None:
             self._ledger.set_notes(connected_user=self._user)
         counts, tally = listing.counts(), self._writer.tally

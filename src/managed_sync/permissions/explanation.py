@@ -10,6 +10,9 @@ from managed_sync.models import RelationshipNode
 
 __all__ = ["ExpandClient", "explain", "in_words"]
 
+# As the two formats of the API name it.
+_EVERYBODY = frozenset({"*", "user:*"})
+
 
 class ExpandClient(Protocol):
     """What an explanation needs of a client."""
@@ -89,21 +92,27 @@ def _granted(node: RelationshipNode, subject: str, name: Callable[[str], str]) -
     asked = node.relation
     while True:
         deciding = next((child for child in node.children if child.granted), None)
+        holding = _with_article(node.relation)
+        if _is_public(node) and not _is_direct(node, subject):
+            yield f"{name(node.object)} is public: everybody is {holding}{_implying(node, asked)}."
+            return
         if deciding is None or _is_direct(node, subject):
-            holding = _with_article(node.relation)
             yield f"{subject} is {holding} of {name(node.object)}{_implying(node, asked)}."
             return
         if deciding.via == "parent":
             yield f"{name(node.object)} inherits from {name(deciding.object)}."
         elif deciding.via == "member":
-            holder = _with_article(node.relation)
-            yield f"{deciding.object} is {holder} of {name(node.object)}{_implying(node, asked)}."
+            yield f"{deciding.object} is {holding} of {name(node.object)}{_implying(node, asked)}."
         node = deciding
 
 
 def _is_direct(node: RelationshipNode, subject: str) -> bool:
     bare = address_key(subject.removeprefix("user:"))
     return any(address_key(holder.removeprefix("user:")) == bare for holder in node.subjects)
+
+
+def _is_public(node: RelationshipNode) -> bool:
+    return not _EVERYBODY.isdisjoint(node.subjects)
 
 
 def _implying(node: RelationshipNode, asked: str) -> str:

@@ -14,6 +14,7 @@ from managed_sync.server.description import describe
 from managed_sync.server.metrics import Metrics
 from managed_sync.server.problems import install_problem_handlers
 from managed_sync.server.projects import Projects
+from managed_sync.server.proof import new_proof
 from managed_sync.server.protection import protected_by
 from managed_sync.server.relations.engines import open_engine
 from managed_sync.server.requests import RequestMiddleware
@@ -55,6 +56,7 @@ def create_app(config: ServerConfig) -> FastAPI:
     metrics = Metrics()
     lock = StateLock(config.state)
     try:
+        proof = new_proof(config.state)
         database = Database(config.database_place)
     except BaseException:
         lock.release()
@@ -100,6 +102,6 @@ def create_app(config: ServerConfig) -> FastAPI:
     app.include_router(permission_routes(route_class, database, engine, config.limits))
     app.include_router(hosted_sync_routes(route_class, projects, database, writers))
     app.include_router(hosted_permission_routes(route_class, database, engine, config.limits))
-    app.include_router(operation_routes(database, engine, metrics))
+    app.include_router(operation_routes(database, engine, metrics, proof))
     describe(app)
     return app

@@ -1,4 +1,4 @@
-"""Health, readiness and metrics, for those who run the server."""
+"""Health, readiness, metrics and proof of identity, for those who run the server."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import literal, select
 from managed_sync.models import ApiModel
 from managed_sync.server.metrics import Metrics
 from managed_sync.server.problems import ProblemError, documented
+from managed_sync.server.proof import PROOF_PATH, Proof
 from managed_sync.server.relations.graph import PermissionEngine
 from managed_sync.server.storage.database import Database
 from managed_sync.server.workers import Workers
@@ -27,8 +28,10 @@ class Health(ApiModel):
     status: Literal["ok"] = "ok"
 
 
-def operation_routes(database: Database, engine: PermissionEngine, metrics: Metrics) -> APIRouter:
-    """Health, readiness and metrics; open to everybody who reaches the server."""
+def operation_routes(
+    database: Database, engine: PermissionEngine, metrics: Metrics, proof: Proof
+) -> APIRouter:
+    """Health, readiness, metrics and proof; open to everybody who reaches the server."""
     router = APIRouter(tags=["Operation"])
     # Of its own, so that it is answered whatever the other threads wait for.
     prober = Workers("readiness", count=2, wait_seconds=_READY_SECONDS)
@@ -63,6 +66,11 @@ def operation_routes(database: Database, engine: PermissionEngine, metrics: Metr
     @router.get("/metrics", operation_id="getMetrics", response_class=MetricsResponse)
     def exposition() -> Response:
         return MetricsResponse(metrics.exposition(), headers={"Content-Type": metrics.content_type})
+
+    @router.get(PROOF_PATH + "{question}", include_in_schema=False)
+    async def prove(request: Request, question: str) -> Response:
+        host, port = request.scope["server"]
+        return Response(proof.answer(question, host, port or 0), media_type="text/plain")
 
     return router
 
