@@ -207,14 +207,14 @@ def test_the_first_signal_asks_and_the_second_does_not_wait(number: int, status:
 
 
 def test_a_run_that_was_stopped_does_not_say_that_there_was_nothing_to_do() -> None:
-    written = StringIO()
-    console = Console(file=written, width=200)
+    shown = StringIO()
+    console = Console(file=shown, width=200)
     nothing = {"failed": 0, "deleted": 0, "chunks_embedded": 0, "chunks_reused": 0, "bytes": 0}
     with index_progress(console) as meter_for:
         meter = meter_for("googleDrive files")
         for done, total in ((0, 0), (3, 30)):
             meter(IndexProgress("stopped", listed=34, done=done, total=total, seconds=1, **nothing))
-    first, second = written.getvalue().splitlines()
+    first, second = shown.getvalue().splitlines()
 
     assert first == "googleDrive files: stopped after 34 records were compared"
     assert second.startswith("googleDrive files: stopped after 3 of 30 changed records")
