@@ -90,7 +90,9 @@ class TestAnotherPipeline:
         assert sync.run(**BOX, full=True).failed == ()
         assert target.contents() == before
 
-    @pytest.mark.parametrize("lies", [{"filter"}, {"ids"}, {"filter", "ids"}], ids=str)
+    @pytest.mark.parametrize(
+        "lies", [{"filter"}, {"ids"}, {"filter", "ids"}], ids=["filter", "ids", "both"]
+    )
     def test_stays_though_the_store_answers_with_its_chunks(
         self, target: CarelessTarget, tmp_path: Path, act: Callable[..., object], lies: set[str]
     ) -> None:
