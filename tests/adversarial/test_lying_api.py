@@ -92,7 +92,7 @@ class LyingApi:
         body: dict[str, Any] = {"records": [self._listed(name) for name in page]}
         if start + PAGE < len(names) and not self.tells("forgets cursors", 0.4):
             body["nextCursor"] = str(start + PAGE)
-        if self.tells("lists another pipeline's", 0.5):
+        if names and self.tells("lists another pipeline's", 0.5):
             body["records"].append({**self._as_json(names[0]), "integration": "drive"})
         if self.tells("lists nothing"):
             body = {"records": []}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,15 +79,17 @@ class Folder:
             assert pipeline is not None
             return set(known_items(connection, pipeline))
 
-    def readers(self, path: str, name: PipelineName = FILES) -> list[str]:
+    def readers(
+        self, path: str, name: PipelineName = FILES, users: Sequence[str] = STAFF
+    ) -> list[str]:
         kind = name.sync_type.removesuffix("s")
         questions = [
             Question(f"user:{user}", "viewer", f"{kind}:{record_id(SCOPE, name, path)}")
-            for user in STAFF
+            for user in users
         ]
         with self.engine.graph(SCOPE) as graph:
             answers = graph.check(questions)
-        return [user for user, allowed in zip(STAFF, answers, strict=True) if allowed]
+        return [user for user, allowed in zip(users, answers, strict=True) if allowed]
 
     def edit(self, old: str, new: str) -> None:
         self.company.replace_in_permissions(old, new)
@@ -538,6 +540,26 @@ class TestOpening:
         folder.sync()
         assert folder.waited[0] > 0
         assert folder.readers("/HR/pay.md") == ["hr@x.example"]
+
+    def test_a_half_written_permissions_file_opens_nothing_to_a_new_colleague(
+        self, folder: Folder
+    ) -> None:
+        folder.sync()
+        path = folder.company.folder / "permissions.yaml"
+        # Everybody else may read /HR already, so that nothing but the new colleague is new.
+        folder.edit("viewer: [group:hr]", "viewer: [group:hr, ada@x.example, ben@x.example]")
+        folder.edit("/HR: {inherit: false, ", "/HR: {inherit: false, editor: [cleo@x.example], ")
+        folder.sync()
+        whole = path.read_text().replace("users: [", "users: [new@x.example, ")
+        folder.company.write_permissions(whole[: whole.index("  /HR")])
+
+        def go_on_writing() -> None:
+            folder.on_wait = lambda: None
+            folder.company.write_permissions(whole)
+
+        folder.on_wait = go_on_writing
+        folder.sync()
+        assert folder.readers("/HR/pay.md", users=["new@x.example"]) == []
 
     def test_a_last_line_without_an_end_opens_nothing(self, folder: Folder) -> None:
         folder.sync()

@@ -108,11 +108,12 @@ def openings(
     known = frozenset(before.users) | {PUBLIC}
     for place, (old, new) in places.items():
         had, has = before.of(old), after.of(new)
-        # Somebody new in the organization may read what the organization may.
-        gained = has & known - had if PUBLIC not in had else frozenset[str]()
+        gained = has - had if PUBLIC not in had else frozenset[str]()
         if gained:
+            # Somebody new in the organization may read what the organization may: that is not wide.
+            few = gained & known
             others = len(known - had - {PUBLIC})
-            is_wide = PUBLIC in gained or (len(gained) > 1 and len(gained) * 2 > others)
+            is_wide = PUBLIC in few or (len(few) > 1 and len(few) * 2 > others)
             found.append(Opening(place, gained, is_wide))
     return found
 
