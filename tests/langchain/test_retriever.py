@@ -265,6 +265,30 @@ class TestMetadataOfAnotherMaker:
         assert over(store).invoke("q")[0].metadata["object_id"] == "file:0"
 
 
+class OfTheOldKind(BaseRetriever):
+    """A retriever that takes the question alone, as LangChain still allows."""
+
+    def _get_relevant_documents(self, query: str) -> list[Document]:  # type: ignore[override]
+        return passages(3)
+
+
+class OfTheOldKindAwaited(OfTheOldKind):
+    async def _aget_relevant_documents(self, query: str) -> list[Document]:  # type: ignore[override]
+        return passages(3)
+
+
+@pytest.mark.parametrize("kind", [OfTheOldKind, OfTheOldKindAwaited])
+def test_a_retriever_that_takes_the_question_alone_can_be_wrapped(
+    kind: type[BaseRetriever],
+) -> None:
+    retriever = PermissionAwareRetriever.from_retriever(
+        kind(), checker=AccessChecker(Everything()), k=2
+    ).for_subject(USERS[0])
+
+    assert len(retriever.invoke("q")) == 2
+    assert len(asyncio.run(retriever.ainvoke("q"))) == 2
+
+
 class TestAnOddHit:
     """One row that is damaged costs none of the others."""
 

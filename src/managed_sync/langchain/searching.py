@@ -248,7 +248,7 @@ class RetrieverQuestion:
         retriever = self._search.asked_for(step.limit)
         with untraced():
             # One that yields its documents works only now.
-            found = list(retriever._get_relevant_documents(self._query, run_manager=run))
+            found = list(retriever._get_relevant_documents(self._query, **_managed(retriever, run)))
             return _hits([(document, None) for document in found])
 
     async def arun(self, step: Search) -> list[Hit]:
@@ -256,12 +256,18 @@ class RetrieverQuestion:
         run = untraced_run(AsyncCallbackManagerForRetrieverRun)
         retriever = self._search.asked_for(step.limit)
         with untraced():
-            found = list(await retriever._aget_relevant_documents(self._query, run_manager=run))
+            ask = retriever._aget_relevant_documents
+            found = list(await ask(self._query, **_managed(retriever, run)))
             return _hits([(document, None) for document in found])
 
     def reach(self, step: Inspect) -> Reach:
         """Returns that nothing is known."""
         return Reach()
+
+
+def _managed(retriever: BaseRetriever, run: object) -> dict[str, Any]:
+    """The run's manager as an argument, for retrievers that take it: older ones do not."""
+    return {"run_manager": run} if retriever._new_arg_supported else {}
 
 
 def document_of(hit: Hit) -> Document:
