@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -54,13 +55,21 @@ def llama_index_qdrant() -> Store:
     return Store(LlamaIndexTarget(llama_index(LlamaIndexQdrant("c", client=client))), client)
 
 
+# Chroma's clients in memory share what they hold, and their settings, with all others of a process.
+FOLDER = TemporaryDirectory()
+
+
+def chroma_client() -> Any:
+    return chromadb.PersistentClient(f"{FOLDER.name}/{uuid4().hex}")
+
+
 def langchain_chroma() -> Store:
-    store = Chroma(uuid4().hex, MODEL)
+    store = Chroma("chunks", MODEL, client=chroma_client())
     return Store(LangChainTarget(store), store._collection)
 
 
 def llama_index_chroma() -> Store:
-    collection = chromadb.EphemeralClient().create_collection(uuid4().hex)
+    collection = chroma_client().create_collection("chunks")
     store = ChromaVectorStore(chroma_collection=collection)
     return Store(LlamaIndexTarget(llama_index(store)), collection)
 

@@ -130,10 +130,22 @@ def test_a_run_keeps_the_subject_that_it_was_started_for(
     async def run() -> list[NodeWithScore]:
         with acting_as(ALICE):
             handler = Research(retriever).run()
-        with acting_as(BOB):
-            return await result_of(handler)
+            with acting_as(BOB):
+                return await result_of(handler)
 
     assert owners(asyncio.run(run())) == {ALICE}
+
+
+def test_a_run_has_nobody_after_the_block_that_it_was_started_in(
+    retriever: PermissionAwareRetriever,
+) -> None:
+    async def run() -> None:
+        with acting_as(ALICE):
+            handler = Research(retriever).run()
+        await handler
+
+    with pytest.raises(MissingSubjectError, match="has ended"):
+        asyncio.run(run())
 
 
 def test_without_a_subject_a_run_fails(retriever: PermissionAwareRetriever) -> None:
@@ -163,12 +175,12 @@ def test_an_answer_from_another_does_not_change_for_whom_a_run_searches(
     async def run() -> list[NodeWithScore]:
         with acting_as(ALICE):
             handler = Conversation(retriever).run()
-        async for event in handler.stream_events():
-            if isinstance(event, InputRequiredEvent):
-                with acting_as(BOB):
-                    assert handler.ctx is not None
-                    handler.ctx.send_event(HumanResponseEvent(response="q"))
-        return await result_of(handler)
+            async for event in handler.stream_events():
+                if isinstance(event, InputRequiredEvent):
+                    with acting_as(BOB):
+                        assert handler.ctx is not None
+                        handler.ctx.send_event(HumanResponseEvent(response="q"))
+            return await result_of(handler)
 
     assert owners(asyncio.run(run())) == {ALICE}
 
