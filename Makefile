@@ -28,7 +28,7 @@ docs: .venv/test-installed ## Build the documentation into .venv/site; any warni
 soak: .venv/test-installed ## Draw the random tests at length, and kill two hundred runs
 	MANAGED_SYNC_CASES=100000 $(BIN)/pytest --timeout 3000 tests/adversarial/test_properties.py \
 		tests/adversarial/test_shared_collection.py tests/adversarial/test_who_asks.py \
-		tests/permissions/test_plan.py
+		tests/retrieval/test_strategies.py
 	MANAGED_SYNC_HISTORIES=10000 $(BIN)/pytest --timeout 6000 --numprocesses 2 tests/adversarial/test_histories.py
 	MANAGED_SYNC_CASES=2000 $(BIN)/pytest --timeout 3000 --numprocesses 2 tests/adversarial/test_lying_api.py \
 		tests/adversarial/test_lying_store.py

@@ -22,12 +22,12 @@ from authzed.api.v1 import (
 from sqlalchemy import Connection, insert
 
 from benchmarks.company_graph import AUDITOR, Company
-from managed_sync.server.relations.schema import Question
-from managed_sync.server.relations.spicedb_client import SpiceDBClient
-from managed_sync.server.relations.spicedb_graph import SpiceDBGraph
-from managed_sync.server.relations.spicedb_schema import PERMISSIONS, ScopedNames, schema_text
-from managed_sync.server.relations.sql_graph import SqlGraph
-from managed_sync.server.scope import PipelineName, Scope
+from managed_sync.server.domain import PipelineName, Scope
+from managed_sync.server.graph.schema import Question
+from managed_sync.server.graph.spicedb.client import SpiceDBClient
+from managed_sync.server.graph.spicedb.graph import SpiceDBGraph
+from managed_sync.server.graph.spicedb.schema import PERMISSIONS, ScopedNames, schema_text
+from managed_sync.server.graph.sql_graph import SqlGraph
 from managed_sync.server.storage import tables
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import Pipeline, enable_pipeline

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from managed_sync.embedding import load_bundled_model
+from managed_sync.bundled_embedding import load_bundled_model
 from managed_sync.models import FileContent, SyncedRecord
 
 __all__ = ["ChunkTable", "CountingModel", "GeneratedPipeline"]

@@ -31,13 +31,13 @@ from benchmarks.mixed_files import write_mixed_files
 from benchmarks.tables import update_page
 from managed_sync import ManagedSyncClient
 from managed_sync.documents import DocumentLoader, LoadFailure
-from managed_sync.documents.parsing import chosen_parser
-from managed_sync.documents.parsing_pool import (
+from managed_sync.documents.parsing.pool import (
     DEFAULT_MAX_MEMORY,
     DEFAULT_PARSE_TIMEOUT,
     ParsingPool,
     available_cores,
 )
+from managed_sync.documents.parsing.registry import chosen_parser
 from managed_sync.server import EmbeddedServer
 
 __all__ = ["Measured", "Results", "as_markdown", "main", "run"]

@@ -12,7 +12,7 @@ from benchmarks.permission_service import PermissionService
 from benchmarks.vector_store import ExactVectorStore
 from managed_sync import AccessCheck, AccessChecker
 from managed_sync.langchain import PermissionAwareRetriever
-from managed_sync.permissions.steps import Strategy
+from managed_sync.retrieval.effects import Strategy
 
 __all__ = ["contenders"]
 

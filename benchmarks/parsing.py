@@ -22,7 +22,7 @@ from statistics import mean
 from benchmarks.structure import Kept, Truth, kept, sample_files
 from benchmarks.tables import update_page
 from managed_sync.documents import KreuzbergParser, Parser, UnstructuredParser
-from managed_sync.documents.parsing import FileParser
+from managed_sync.documents.parsing.registry import FileParser
 
 __all__ = ["Manual", "Results", "Score", "as_markdown", "main", "run"]
 

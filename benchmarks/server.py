@@ -35,7 +35,7 @@ from benchmarks.graph_engines import (
     sqlite_operations,
 )
 from benchmarks.tables import update_page
-from managed_sync.server.relations.graph import PermissionEngineError
+from managed_sync.server.graph.engine import PermissionEngineError
 from tests.server.embedded_spicedb import running_spicedb
 
 __all__ = ["Measured", "Results", "main", "run"]

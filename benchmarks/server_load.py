@@ -35,8 +35,8 @@ import psutil
 
 from benchmarks.tables import update_page
 from managed_sync.sample_company import copy_company
-from managed_sync.server.signing_key import load_or_create_signing_key
-from managed_sync.server.tokens import sign_token
+from managed_sync.server.auth.signing_key import load_or_create_signing_key
+from managed_sync.server.auth.tokens import sign_token
 
 _DOCS = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
 PROJECT = "demo"

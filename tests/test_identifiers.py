@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from managed_sync.identifiers import address_key, lower_ascii
-from managed_sync.server.relations.schema import subject_key, user_key
+from managed_sync.server.graph.schema import subject_key, user_key
 
 # Each of them has a double that str.casefold, str.lower or NFKC takes for the same letter.
 DIFFERENT = [

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from managed_sync.cli.console import _SafeConsole, plain_table
+from managed_sync.cli.output import _SafeConsole, plain_table
 from managed_sync.logs import LineFormatter, get_logger, printable
-from managed_sync.server.json_log import JsonFormatter
+from managed_sync.server.runtime.logging import JsonFormatter
 
 FORGED = "2026-11-28 00:00:00,000 INFO FORGED: access revoked"
 BREAKS = ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x1e", "\x85", "\u2028", "\u2029"]

@@ -20,8 +20,8 @@ from starlette.applications import Starlette
 
 from examples.shared.tokens import Verifier
 from managed_sync import ManagedSyncError
-from managed_sync.documents.passages import place
 from managed_sync.langchain import PermissionAwareRetriever
+from managed_sync.retrieval.citations import place
 
 __all__ = ["create_app"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from managed_sync.documents.passages import place
-from managed_sync.embedding import load_bundled_model
+from managed_sync.bundled_embedding import load_bundled_model
+from managed_sync.retrieval.citations import place
 
 __all__ = [
     "NOTHING_FOUND",

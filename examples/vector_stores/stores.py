@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from langchain_core.vectorstores import VectorStore
 
-from managed_sync.embedding import BUNDLED_DIMENSIONS
+from managed_sync.bundled_embedding import BUNDLED_DIMENSIONS
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain import BundledEmbeddings
 

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from managed_sync.access import AccessChecker, Decision, acting_as, explain
     from managed_sync.client import AsyncManagedSyncClient, ManagedSyncClient
     from managed_sync.errors import ManagedSyncError
     from managed_sync.indexing import IndexReport, IndexSync
@@ -23,14 +24,7 @@ if TYPE_CHECKING:
         SyncState,
         SyncStatus,
     )
-    from managed_sync.permissions import (
-        AccessChecker,
-        CustomObjectFilter,
-        Decision,
-        RetrievalReport,
-        acting_as,
-        explain,
-    )
+    from managed_sync.retrieval import CustomObjectFilter, RetrievalReport
 
 __version__ = "0.1.0"
 
@@ -57,6 +51,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "access": ["AccessChecker", "Decision", "acting_as", "explain"],
     "client": ["AsyncManagedSyncClient", "ManagedSyncClient"],
     "errors": ["ManagedSyncError"],
     "indexing": ["IndexReport", "IndexSync"],
@@ -69,14 +64,7 @@ _MODULES = {
         "SyncStatus",
         "SyncedRecord",
     ],
-    "permissions": [
-        "AccessChecker",
-        "CustomObjectFilter",
-        "Decision",
-        "RetrievalReport",
-        "acting_as",
-        "explain",
-    ],
+    "retrieval": ["CustomObjectFilter", "RetrievalReport"],
 }
 
 

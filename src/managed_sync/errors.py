@@ -49,7 +49,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from managed_sync.indexing.report import IndexReport
     from managed_sync.models import MalformedRecord
-    from managed_sync.permissions.report import RetrievalReport
+    from managed_sync.retrieval.report import RetrievalReport
 
 
 class ManagedSyncError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from managed_sync.permissions.steps import Strategy
+from managed_sync.retrieval.effects import Strategy
 from tests.adversarial.world import STRATEGIES, WAYS, Way
 
 

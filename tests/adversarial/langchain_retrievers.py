@@ -25,7 +25,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from langsmith import traceable
 
 from managed_sync.langchain import PermissionAwareRetriever, PermissionFilter
-from managed_sync.permissions.steps import Strategy
+from managed_sync.retrieval.effects import Strategy
 from tests.adversarial.watched import PASSAGES, checker
 from tests.adversarial.world import ALICE, STRATEGIES, LangChain, RankedStore, Ranking
 

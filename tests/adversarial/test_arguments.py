@@ -16,7 +16,7 @@ from managed_sync import AccessChecker
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain import PermissionAwareRetriever as LangChainRetriever
 from managed_sync.llama_index import PermissionAwareRetriever as LlamaIndexRetriever
-from managed_sync.permissions import CustomObjectFilter
+from managed_sync.retrieval import CustomObjectFilter
 from tests.adversarial.world import (
     ALICE,
     QUESTION,

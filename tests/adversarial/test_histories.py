@@ -24,18 +24,18 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from managed_sync import AccessCheck, AccessChecker
 from managed_sync.errors import SourceError
 from managed_sync.langchain import PermissionAwareRetriever
-from managed_sync.server.relations.graph import Publication
-from managed_sync.server.relations.schema import Question
-from managed_sync.server.relations.sql_graph import SqlEngine
-from managed_sync.server.scope import PipelineName, Scope, record_id
+from managed_sync.server.domain import PipelineName, Scope, record_id
+from managed_sync.server.graph.engine import Publication
+from managed_sync.server.graph.schema import Question
+from managed_sync.server.graph.sql_graph import SqlEngine
 from managed_sync.server.sources import file_tree
 from managed_sync.server.sources.descent import Place
 from managed_sync.server.sources.folder import FolderSource, Moment
-from managed_sync.server.sources.listing import Seen
+from managed_sync.server.sources.model import Seen
 from managed_sync.server.storage import database as database_module
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import enable_pipeline, find_pipeline
-from managed_sync.server.synchronization import synchronize
+from managed_sync.server.sync.pipeline_sync import synchronize
 from tests.adversarial.histories import USERS, State, Writer
 
 HISTORIES = int(os.environ.get("MANAGED_SYNC_HISTORIES", "300"))

@@ -35,8 +35,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from managed_sync import acting_as
+from managed_sync.access.subject import resolve_subject
 from managed_sync.langchain import PermissionAwareRetriever
-from managed_sync.permissions.subject import resolve_subject
 from tests.adversarial.langchain_retrievers import (
     RETRIEVERS,
     AsksATool,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from managed_sync import AccessChecker, acting_as
-from managed_sync.permissions.steps import Strategy
+from managed_sync.retrieval.effects import Strategy
 from tests.adversarial.world import (
     QUESTION,
     Found,

@@ -14,7 +14,7 @@ import pytest
 
 from managed_sync import AccessChecker, ManagedSyncClient
 from managed_sync.errors import AccessCheckError
-from managed_sync.permissions.steps import Strategy
+from managed_sync.retrieval.effects import Strategy
 from tests.adversarial.world import (
     ALICE,
     TOKEN,

@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 
 from managed_sync import AccessCheck, AccessChecker
 from managed_sync.errors import ManagedSyncError
-from managed_sync.llama_index.object_filters import metadata_filters
-from managed_sync.permissions import CustomObjectFilter
-from managed_sync.permissions.steps import Strategy
+from managed_sync.llama_index.stores.object_filters import metadata_filters
+from managed_sync.retrieval import CustomObjectFilter
+from managed_sync.retrieval.effects import Strategy
 from tests.adversarial.world import (
     STRATEGIES,
     WAYS,
@@ -347,7 +347,7 @@ def runner() -> Iterator[asyncio.Runner]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _without_warnings() -> Iterator[None]:
-    logger = logging.getLogger("managed_sync.permissions.planning")
+    logger = logging.getLogger("managed_sync.retrieval.engine")
     before, logger.disabled = logger.disabled, True
     yield
     logger.disabled = before

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from managed_sync import AccessChecker
-from managed_sync.permissions.steps import Strategy
+from managed_sync.retrieval.effects import Strategy
 from tests.adversarial.world import ALICE, Passage, Ranking, Service, Way, files, passages_of
 
 READABLE = files(3, 30, 45, 59)

@@ -16,7 +16,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 
 from managed_sync import AccessCheck, AccessChecker, IndexSync, SyncedRecord
 from managed_sync.langchain import LangChainTarget, PermissionAwareRetriever
-from managed_sync.permissions.steps import Strategy
+from managed_sync.retrieval.effects import Strategy
 from tests.adversarial.world import STRATEGIES
 from tests.indexing.world import AT_ONCE, Source
 from tests.stores.chunks import HashEmbeddings

@@ -11,8 +11,8 @@ import pytest
 
 from managed_sync import AccessChecker
 from managed_sync.errors import AccessCheckError, InvalidIdentifierError
-from managed_sync.permissions import CustomObjectFilter
-from managed_sync.permissions.steps import Strategy
+from managed_sync.retrieval import CustomObjectFilter
+from managed_sync.retrieval.effects import Strategy
 from tests.adversarial.world import (
     LangChain,
     Passage,

@@ -10,7 +10,7 @@ import pytest
 
 from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import ConfigurationError, InvalidIdentifierError, MissingSubjectError
-from managed_sync.permissions.steps import Strategy
+from managed_sync.retrieval.effects import Strategy
 from tests.adversarial.world import (
     ALICE,
     BOB,

@@ -29,8 +29,8 @@ from typing import Any
 import pytest
 
 from managed_sync import AccessChecker, acting_as
+from managed_sync.access.subject import resolve_subject
 from managed_sync.errors import ManagedSyncError
-from managed_sync.permissions.subject import resolve_subject
 from tests.adversarial.world import QUESTION, LangChain, LlamaIndex, Service, files, passages_of
 
 USERS = ["u0@x.example", "u1@x.example", "u2@x.example"]

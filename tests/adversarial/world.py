@@ -35,7 +35,7 @@ from pydantic import PrivateAttr
 from managed_sync import AccessCheck, AccessChecker, ManagedSyncClient, RetrievalReport
 from managed_sync.langchain import PermissionAwareRetriever as LangChainRetriever
 from managed_sync.llama_index import PermissionAwareRetriever as LlamaIndexRetriever
-from managed_sync.permissions.steps import Strategy
+from managed_sync.retrieval.effects import Strategy
 
 ALICE, BOB = "alice@x.example", "bob@x.example"
 STRATEGIES: list[Strategy] = ["auto", "post_filter", "pre_filter"]

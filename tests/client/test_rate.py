@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from managed_sync.client.limits import Rate
+from managed_sync.client.transport.limits import Rate
 from managed_sync.errors import ConfigurationError
 from tests.client.api import answer
 from tests.client.both import ClientOf

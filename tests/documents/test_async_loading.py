@@ -14,8 +14,8 @@ import pytest
 from managed_sync.documents import DocumentLoader, Loaded, LoadFailure, LoadProgress
 from managed_sync.errors import AuthenticationError, ConfigurationError, NotFoundError
 from managed_sync.models import FileContent, SyncedRecord, SyncState, SyncStatus
+from tests.documents.loading.test_loader import FakeClient, client_of, load
 from tests.documents.misbehaving_parsers import by_instruction
-from tests.documents.test_loading import FakeClient, client_of, load
 
 
 class AsyncClient:

@@ -13,7 +13,7 @@ from managed_sync.documents import DocumentLoader, Loaded, LoadFailure
 from managed_sync.errors import ContentTooLargeError
 from managed_sync.models import FileContent, SyncedRecord
 from tests.documents.hard_files import HardFile, all_hard_files, docx_bomb
-from tests.documents.test_loading import FakeClient
+from tests.documents.loading.test_loader import FakeClient
 
 HARD_FILES = all_hard_files()
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine, text
 from managed_sync.documents import Chunk
 from managed_sync.errors import ForbiddenError, IndexingError
 from managed_sync.indexing import IndexProgress, Ledger, Pipeline
-from managed_sync.indexing.entries import Outcome
+from managed_sync.indexing.ledger.model import Outcome
 from managed_sync.models import FileContent, MalformedRecord
 from tests.indexing.world import Page, ResumableSource, Source, Target, from_scratch, run, syncing
 

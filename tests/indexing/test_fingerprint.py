@@ -14,17 +14,12 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core.embeddings import MockEmbedding
 from pydantic import PrivateAttr
 
-from managed_sync.documents import (
-    Chunker,
-    DocumentLoader,
-    UnstructuredParser,
-    chunk_ids,
-    record_text,
-)
+from managed_sync.documents import Chunker, DocumentLoader, UnstructuredParser, record_text
+from managed_sync.documents.chunking import chunk_ids
 from managed_sync.errors import SettingsChangedError
-from managed_sync.indexing.entries import Pipeline
 from managed_sync.indexing.fingerprint import differences, fingerprint, model_settings, with_vector
-from managed_sync.indexing.ledger import Ledger
+from managed_sync.indexing.ledger.ledger import Ledger
+from managed_sync.indexing.ledger.model import Pipeline
 from managed_sync.langchain import LangChainTarget
 from tests.indexing.world import AbleTarget, Source, Target, from_scratch, run, syncing
 

@@ -19,7 +19,7 @@ from managed_sync.indexing import (
     VerificationReport,
     WebhookReceiver,
 )
-from managed_sync.indexing.entries import Pipeline
+from managed_sync.indexing.ledger.model import Pipeline
 from tests.contract.hosted_service import Content, HostedService, Sync
 from tests.indexing.world import AbleTarget, Target, syncing
 

@@ -12,7 +12,7 @@ from managed_sync import IndexReport, IndexSync, SyncedRecord
 from managed_sync.documents import Chunk, Chunker
 from managed_sync.errors import ApiConnectionError, NotFoundError
 from managed_sync.indexing import IndexTarget, StoredChunk
-from managed_sync.indexing.persistent_target import Retries
+from managed_sync.indexing.targets.retrying import Retries
 from managed_sync.models import FileContent
 
 AT_ONCE = Retries(attempts=3, first_wait=0)

@@ -20,7 +20,7 @@ from qdrant_client import QdrantClient
 from qdrant_client.models import Distance, VectorParams
 
 from managed_sync import AccessChecker, IndexSync, RetrievalReport, langchain, llama_index
-from managed_sync.permissions.questions import Decision
+from managed_sync.access.check_requests import Decision
 from managed_sync.sample_company import questions
 from tests.conftest import Company
 from tests.oracle import Oracle

@@ -20,7 +20,7 @@ from sqlalchemy import NullPool, create_engine, text
 from managed_sync import AccessChecker, IndexSync, ManagedSyncClient, acting_as, langchain
 from managed_sync import llama_index as li
 from managed_sync.errors import ConfigurationError
-from managed_sync.permissions.steps import Strategy
+from managed_sync.retrieval.effects import Strategy
 from tests.integration.tenants import PIPELINES, TICKETS, USERS, Tenants, clients, text_of
 from tests.stores.chunks import DIMENSIONS, HashEmbeddings
 from tests.stores.postgres import running_postgres

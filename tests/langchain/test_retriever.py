@@ -33,7 +33,7 @@ from managed_sync.errors import (
     MissingSubjectError,
 )
 from managed_sync.langchain import PermissionAwareRetriever
-from managed_sync.permissions import CustomObjectFilter, Doubt
+from managed_sync.retrieval import CustomObjectFilter, Doubt
 
 USERS = [f"user{number}@x.example" for number in range(64)]
 

@@ -24,7 +24,7 @@ from sqlalchemy import NullPool
 from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing import InspectableTarget, RelabelingTarget
-from managed_sync.indexing.vectors import similarity
+from managed_sync.indexing.targets.vectors import similarity
 from managed_sync.langchain import LangChainTarget
 from tests.stores.postgres import running_postgres
 

@@ -30,7 +30,7 @@ from managed_sync.errors import (
     MissingSubjectError,
 )
 from managed_sync.llama_index import PermissionAwareRetriever
-from managed_sync.permissions import Doubt
+from managed_sync.retrieval import Doubt
 
 ALICE, BOB, NOBODY = "alice@x.example", "bob@x.example", "nobody@x.example"
 

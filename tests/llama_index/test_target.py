@@ -19,7 +19,7 @@ from qdrant_client import QdrantClient
 from managed_sync import IndexSync
 from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError
-from managed_sync.indexing.vectors import similarity
+from managed_sync.indexing.targets.vectors import similarity
 from managed_sync.llama_index import LlamaIndexTarget
 from tests.indexing.world import AT_ONCE, Source
 

@@ -19,7 +19,7 @@ from authzed.api.v1.permission_service_pb2_grpc import PermissionsServiceStub
 from spicedb_embedded import EmbeddedSpiceDB
 from spicedb_embedded.errors import SpiceDBError
 
-from managed_sync.server.relations.spicedb_client import SpiceDBClient
+from managed_sync.server.graph.spicedb.client import SpiceDBClient
 
 _CODES = {
     "NotFound": grpc.StatusCode.NOT_FOUND,

@@ -12,11 +12,11 @@ import httpx
 import pytest
 
 from managed_sync.models import SyncedRecord
-from managed_sync.server.projects import Project
-from managed_sync.server.routes.content import _blocks
+from managed_sync.server.http.routes.content import _blocks
 from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.storage.blobs import Blobs
 from managed_sync.server.storage.records import StoredRecord
+from managed_sync.server.sync.projects import Project
 from tests.server.company import FILES, Caller, Company
 
 Configured = Callable[..., Caller]

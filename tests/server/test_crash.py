@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from managed_sync.server.signing_key import load_or_create_signing_key
-from managed_sync.server.tokens import sign_token
+from managed_sync.server.auth.signing_key import load_or_create_signing_key
+from managed_sync.server.auth.tokens import sign_token
 from tests.server.company import CONTACTS, Caller, Company
 
 PROGRAM = Path(sys.executable).parent / "managed-sync"

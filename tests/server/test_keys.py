@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from managed_sync.errors import ConfigurationError
-from managed_sync.server import Server, ServerConfig, key_ring
-from managed_sync.server.key_ring import KeyRing
-from managed_sync.server.signing_key import load_or_create_signing_key
+from managed_sync.server import Server, ServerConfig
+from managed_sync.server.auth import keys as key_ring
+from managed_sync.server.auth.keys import KeyRing
+from managed_sync.server.auth.signing_key import load_or_create_signing_key
 from tests.server.company import FILES, Company, private_key, token
 
 

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from managed_sync.server import EmbeddedServer
-from managed_sync.server.rate_limit import RateLimit
-from managed_sync.server.scope import Scope
+from managed_sync.server.domain import Scope
+from managed_sync.server.http.rate_limit import RateLimit
 from tests.server.company import FILES, Caller
 
 Configured = Callable[..., Caller]

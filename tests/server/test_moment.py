@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from managed_sync.errors import PermissionsFileError, SourceError
-from managed_sync.server.pipelines import Pipelines
-from managed_sync.server.relations.schema import Question
-from managed_sync.server.relations.sql_graph import SqlEngine
-from managed_sync.server.scope import PipelineName, Scope, record_id
+from managed_sync.server.domain import PipelineName, Scope, record_id
+from managed_sync.server.graph.schema import Question
+from managed_sync.server.graph.sql_graph import SqlEngine
 from managed_sync.server.sources import file_tree
 from managed_sync.server.sources.descent import Place
 from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import enable_pipeline, find_pipeline
 from managed_sync.server.storage.records import known_items
-from managed_sync.server.synchronization import synchronize
+from managed_sync.server.sync.pipeline_sync import synchronize
+from managed_sync.server.sync.runner import Pipelines
 from tests.server.company import Company
 
 SCOPE = Scope("demo", "acme")

@@ -16,10 +16,10 @@ import httpx
 import psycopg
 import pytest
 
-from managed_sync.server import connection
-from managed_sync.server import strangers as strangers_module
+from managed_sync.server.http import strangers as strangers_module
+from managed_sync.server.http.strangers import Strangers
+from managed_sync.server.runtime import connection
 from managed_sync.server.storage import database
-from managed_sync.server.strangers import Strangers
 from tests.server.company import FILES, Caller, Company
 
 Configured = Callable[..., Caller]

@@ -10,10 +10,10 @@ from authzed.api.v1 import WriteRelationshipsRequest
 from pydantic import SecretStr
 
 from managed_sync.server import EmbeddedServer, SpiceDBAddress, app
-from managed_sync.server.relations import engines
-from managed_sync.server.relations.graph import PermissionEngineError
-from managed_sync.server.relations.spicedb_client import SpiceDBClient
-from managed_sync.server.relations.spicedb_engine import SpiceDBEngine
+from managed_sync.server.graph import engines
+from managed_sync.server.graph.engine import PermissionEngineError
+from managed_sync.server.graph.spicedb.client import SpiceDBClient
+from managed_sync.server.graph.spicedb.engine import SpiceDBEngine
 from managed_sync.server.storage.database import Database
 from tests.server.company import CONTACTS, FILES, Caller, Company
 from tests.server.embedded_spicedb import running_spicedb

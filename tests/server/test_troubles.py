@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from managed_sync.errors import ConfigurationError
-from managed_sync.server import pipelines
 from managed_sync.server.storage import database
 from managed_sync.server.storage.database import Database
+from managed_sync.server.sync import runner as pipelines
 from managed_sync.server.troubles import database_trouble
 from tests.server.company import FILES, Caller, Company
 

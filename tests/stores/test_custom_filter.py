@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from langchain_core.documents import Document
 from langchain_core.vectorstores import InMemoryVectorStore
 
-from managed_sync.permissions.object_filter import CustomObjectFilter, ObjectFilter
+from managed_sync.retrieval.object_filter import CustomObjectFilter, ObjectFilter
 from tests.stores.chunks import CHUNKS, OBJECTS, HashEmbeddings, ranking_within
 
 

@@ -14,8 +14,8 @@ from llama_index.core import VectorStoreIndex
 from llama_index.vector_stores.qdrant import QdrantVectorStore as LlamaIndexQdrant
 from qdrant_client import QdrantClient
 
-from managed_sync.langchain import object_filters as langchain_filters
-from managed_sync.llama_index import object_filters as llama_index_filters
+from managed_sync.langchain.stores import object_filters as langchain_filters
+from managed_sync.llama_index.stores import object_filters as llama_index_filters
 from tests.stores.chunks import HashEmbeddings
 from tests.stores.test_llama_index_filters import HashEmbedding
 

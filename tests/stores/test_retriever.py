@@ -13,7 +13,7 @@ from langchain_core.vectorstores import VectorStore
 
 from managed_sync import AccessCheck, AccessChecker
 from managed_sync.langchain import PermissionAwareRetriever
-from managed_sync.permissions.steps import Strategy
+from managed_sync.retrieval.effects import Strategy
 from tests.stores.chunks import METADATA, HashEmbeddings
 from tests.stores.conftest import FilledStore
 

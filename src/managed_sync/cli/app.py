@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from managed_sync import __version__
-from managed_sync.cli.asking import check, explain, search
-from managed_sync.cli.demo import demo
-from managed_sync.cli.failures import failures
-from managed_sync.cli.indexing import index, verify
-from managed_sync.cli.pipelines import enable, pull, status
-from managed_sync.cli.serving import serve, token
+from managed_sync.cli.commands.demo import demo
+from managed_sync.cli.commands.failures import failures
+from managed_sync.cli.commands.index import index, verify
+from managed_sync.cli.commands.pipelines import enable, pull, status
+from managed_sync.cli.commands.search import check, explain, search
+from managed_sync.cli.commands.serve import serve, token
 
 __all__ = ["app"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.filesize import decimal
 
-from managed_sync.cli.console import output, plain_table
+from managed_sync.cli.output import output, plain_table
 from managed_sync.cli.workspace import PipelineName
 from managed_sync.errors import ManagedSyncError
 

@@ -7,7 +7,7 @@ from functools import cache
 
 from managed_sync.cli.workspace import PipelineName
 from managed_sync.client import ManagedSyncClient
-from managed_sync.documents.record_metadata import object_id
+from managed_sync.documents.loading.record_metadata import object_id
 from managed_sync.errors import ConfigurationError, NotFoundError
 from managed_sync.identifiers import ObjectId
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import httpx
 
-from managed_sync.client.http import pool_limits
-from managed_sync.client.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
+from managed_sync.client.transport.httpx_adapter import pool_limits
+from managed_sync.client.transport.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
 
 __all__ = ["ProvenTransport"]
 
@@ -64,7 +64,7 @@ class ProvenTransport(httpx.HTTPTransport):
 
 
 def _proves_itself(stream: Any, state: Path) -> bool:
-    from managed_sync.server.proof import PROOF_PATH, known_proof
+    from managed_sync.server.auth.proof import PROOF_PATH, known_proof
 
     proof = known_proof(state)
     if proof is None:

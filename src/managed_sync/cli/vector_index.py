@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from managed_sync.cli.stopping import StopRequest
+from managed_sync.bundled_embedding import BUNDLED_DIMENSIONS
+from managed_sync.cli.signals import StopRequest
 from managed_sync.cli.workspace import Workspace
-from managed_sync.embedding import BUNDLED_DIMENSIONS
 from managed_sync.errors import ConfigurationError, MissingExtraError
 from managed_sync.private_files import private_folder
 

@@ -9,11 +9,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from managed_sync.access import AccessChecker
 from managed_sync.cli.proven_transport import ProvenTransport
-from managed_sync.cli.stopping import StopRequest
+from managed_sync.cli.signals import StopRequest
 from managed_sync.client import ManagedSyncClient
 from managed_sync.errors import ApiError, ConfigurationError, StateInUseError
-from managed_sync.permissions import AccessChecker
 from managed_sync.private_files import private_folder, write_private
 from managed_sync.settings import Settings
 

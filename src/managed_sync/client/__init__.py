@@ -1,6 +1,6 @@
 """HTTP clients of the Managed Sync API."""
 
-from managed_sync.client.asynchronous import AsyncManagedSyncClient
-from managed_sync.client.synchronous import ManagedSyncClient
+from managed_sync.client.async_client import AsyncManagedSyncClient
+from managed_sync.client.sync_client import ManagedSyncClient
 
 __all__ = ["AsyncManagedSyncClient", "ManagedSyncClient"]

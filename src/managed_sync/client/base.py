@@ -6,16 +6,16 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from managed_sync.client.bodies import DEFAULT_MAX_ANSWER_BYTES
-from managed_sync.client.clock import Clock, SystemClock
 from managed_sync.client.credentials import AsyncTokenCallable, credentials_of
-from managed_sync.client.flows import Flows
-from managed_sync.client.hosted_api import HostedApi
-from managed_sync.client.http import checked_base_url
-from managed_sync.client.limits import DEFAULT_MAX_CONCURRENT_REQUESTS, Places, Rate
-from managed_sync.client.projects_api import ProjectsApi
-from managed_sync.client.retries import DEFAULT_RETRY_BUDGET, RetryPolicy
-from managed_sync.client.wire_format import WireFormat
+from managed_sync.client.operations import Flows
+from managed_sync.client.transport.bodies import DEFAULT_MAX_ANSWER_BYTES
+from managed_sync.client.transport.clock import Clock, SystemClock
+from managed_sync.client.transport.httpx_adapter import checked_base_url
+from managed_sync.client.transport.limits import DEFAULT_MAX_CONCURRENT_REQUESTS, Places, Rate
+from managed_sync.client.transport.retry import DEFAULT_RETRY_BUDGET, RetryPolicy
+from managed_sync.client.wire.base import WireFormat
+from managed_sync.client.wire.hosted.api import HostedApi
+from managed_sync.client.wire.projects import ProjectsApi
 from managed_sync.errors import ConfigurationError
 from managed_sync.settings import ApiName, Settings
 

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from pydantic import SecretStr
 
-from managed_sync.client.clock import Clock, SystemClock
+from managed_sync.client.transport.clock import Clock, SystemClock
 from managed_sync.errors import ConfigurationError, CredentialsError
 from managed_sync.forks import OfProcess
 

@@ -1,286 +1,450 @@
-"""What a client sends and receives, without I/O.
+"""The logic of both clients: each method as a flow of steps, without I/O.
 
-An ``Operation`` is a request and the function that reads its answer. The wire formats
-(``projects_api``, ``hosted_api``) build operations, ``flows`` decides when they are sent, and the
-clients only send them, so that a synchronous and an asynchronous client share every decision.
+What this module promises:
+
+- A batch of checks has one decision for each check, given by the API, or the flow raises.
+- A request is sent again only if the API may carry it out twice, or cannot have carried it out.
+- A token that the API rejects is replaced once for a request, and never sent to another host.
 """
 
 from __future__ import annotations
 
-import json
+import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
-from urllib.parse import quote
+from collections import defaultdict
+from collections.abc import Callable, Generator, Hashable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import SecretStr
 
-from managed_sync.client.retry_after import seconds_until
+from managed_sync.client.credentials import Credentials
+from managed_sync.client.transport.clock import Clock
+from managed_sync.client.transport.effects import (
+    Authorize,
+    Begin,
+    Drain,
+    Emit,
+    Finish,
+    Flow,
+    Open,
+    Opened,
+    Pause,
+    Send,
+    Step,
+    Together,
+)
+from managed_sync.client.transport.limits import Places, Rate, Turn
+from managed_sync.client.transport.retry import RetryPolicy
+from managed_sync.client.wire.base import Asked, AtOnce, WireFormat
+from managed_sync.client.wire.content import (
+    MOST_REDIRECTS,
+    REDIRECTS,
+    check_max_bytes,
+    content_kind,
+    is_own_origin,
+    redirect_target,
+)
+from managed_sync.client.wire.pagination import PageWalk
+from managed_sync.client.wire.request import (
+    Answer,
+    Operation,
+    Request,
+    in_batches,
+    raise_for_content,
+)
 from managed_sync.errors import (
+    AccessCheckError,
     ApiError,
-    ApiStatusError,
-    AuthenticationError,
-    BadRequestError,
-    ForbiddenError,
+    ConfigurationError,
     IncompleteResponseError,
-    InvalidIdentifierError,
-    NotFoundError,
-    RateLimitError,
+    MalformedRecordsError,
+    ManagedSyncError,
     ResponseFormatError,
-    ServerError,
+    SyncFailedError,
+)
+from managed_sync.logs import get_logger
+from managed_sync.models import (
+    AccessCheck,
+    FileContent,
+    MalformedRecord,
+    RecordPage,
+    RelationshipNode,
+    SyncedRecord,
+    SyncState,
+    SyncStatus,
 )
 
-__all__ = [
-    "Answer",
-    "Operation",
-    "Request",
-    "UnreadableJsonError",
-    "in_batches",
-    "parse_json",
-    "parse_model",
-    "path_segment",
-    "raise_for_content",
-    "raise_for_status",
-]
+__all__ = ["Flows"]
 
 T = TypeVar("T")
-Model = TypeVar("Model", bound=BaseModel)
 
-_PARTIAL_CONTENT = 206
-_EXCERPT_LENGTH = 300
-_READ_FOR_EXCERPT = 65_536
-# httpx refuses URLs of more than 65,536 characters.
-_LONGEST_SEGMENT = 60_000
-_SHOWN_OF_A_SEGMENT = 40
-_REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id", "cf-ray")
+_logger = get_logger("managed_sync.client")
 
-_ERRORS: dict[int, tuple[type[ApiStatusError], str]] = {
-    400: (BadRequestError, "The API did not understand the request."),
-    401: (
-        AuthenticationError,
-        "Check the token: it may have expired, or be signed with a key the project does not know.",
-    ),
-    403: (ForbiddenError, "The token is not valid for this project: check the project id."),
-    404: (NotFoundError, "Check the project id, the integration, the sync type and the record id."),
-    413: (BadRequestError, "The request is too large: send less at once."),
-    422: (BadRequestError, "The API did not understand the request."),
-    429: (RateLimitError, "Wait a little and try again."),
-}
+_FIRST_POLL_SECONDS = 0.2
+_POLL_GROWTH = 1.5
+_LONGEST_POLL_SECONDS = 5.0
+_MOST_TIMES_ASKED_AGAIN = 6
+# A caller who is back sooner would only pay for the changes between threads.
+_SECONDS_WORTH_READING_AHEAD = 0.001
+_ABOUT_SIZE = re.compile(r"too (large|long|many|big)|at most|maximum|exceed|limit", re.IGNORECASE)
 
 
-class UnreadableJsonError(ResponseFormatError):
-    """An answer with nesting or a number that goes beyond what can be read."""
+class Flows:
+    """The flows of one client's methods, with the same names.
 
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One HTTP request; ``path`` is below the API's base URL and already percent-encoded.
-
-    ``is_repeatable`` says whether the API may carry it out twice without harm.
+    Args:
+        api: The wire format.
+        base_url: Where the API is, without a slash at the end.
+        credentials: Whether there is another token after one that was rejected.
+        retries: When a request is sent again.
+        clock: The time, by which retries and waiting end.
+        check_batch_size: How many checks are sent in one request.
+        request_places: How many requests are under way at once.
+        check_places: How many requests with batches of checks are.
+        rate: How many requests are sent in a second.
     """
 
-    method: str
-    path: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    body: Mapping[str, Any] | None = None
-    is_repeatable: bool = True
+    def __init__(
+        self,
+        api: WireFormat,
+        *,
+        base_url: str,
+        credentials: Credentials,
+        retries: RetryPolicy,
+        clock: Clock,
+        check_batch_size: int,
+        request_places: Places,
+        check_places: Places,
+        rate: Rate,
+    ) -> None:
+        self._api = api
+        self._base_url = base_url
+        self._credentials = credentials
+        self._retries = retries
+        self._clock = clock
+        self._check_batch_size = check_batch_size
+        self._request_places = request_places
+        self._check_places = check_places
+        self._rate = rate
 
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"
+    def enable_sync(
+        self, integration: str, sync_type: str, frequency: str | None
+    ) -> Flow[SyncStatus]:
+        """Enables a pipeline."""
+        return self._ask(self._api.enable_sync(integration, sync_type, frequency))
 
+    def get_sync_status(self, integration: str, sync_type: str) -> Flow[SyncStatus]:
+        """Reads the state of a pipeline."""
+        return self._ask(self._api.get_sync_status(integration, sync_type))
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One whole HTTP response; header names are in lower case.
+    def wait_until_idle(
+        self,
+        integration: str,
+        sync_type: str,
+        timeout: float,
+        on_progress: Callable[[SyncStatus], None] | None,
+    ) -> Flow[SyncStatus]:
+        """Reads the state of a pipeline until its sync has ended."""
+        if inspect.iscoroutinefunction(on_progress):
+            raise ConfigurationError(
+                "on_progress must be an ordinary function: nobody would await a coroutine."
+            )
+        deadline = self._clock.monotonic() + timeout
+        pause = _FIRST_POLL_SECONDS
+        while True:
+            status = yield from self.get_sync_status(integration, sync_type)
+            if on_progress is not None:
+                on_progress(status)
+            if status.status is SyncState.IDLE:
+                return status
+            _raise_unless_syncing(integration, sync_type, status)
+            left = deadline - self._clock.monotonic()
+            if left <= 0:
+                raise SyncFailedError(
+                    f"The sync of {integration} {sync_type} has not ended after {timeout:.0f} s, "
+                    f"with {status.record_count:,} records so far. It goes on in the API: wait "
+                    f"again, or with a larger timeout."
+                )
+            yield Pause(min(pause, left))
+            pause = min(pause * _POLL_GROWTH, _LONGEST_POLL_SECONDS)
 
-    ``token`` is what was sent with the request: what is quoted of the answer must not repeat it.
-    """
+    def list_records(
+        self, integration: str, sync_type: str, cursor: str | None
+    ) -> Flow[RecordPage]:
+        """Reads one page."""
+        return self._ask(self._api.list_records(integration, sync_type, cursor))
 
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    content: bytes = field(repr=False)
-    token: SecretStr
+    def iter_records(self, integration: str, sync_type: str) -> Flow[None]:
+        """Reads all records; raises at the end if there were malformed ones among them."""
+        malformed: list[MalformedRecord] = []
+        pages = 0
 
-    @property
-    def request_id(self) -> str | None:
-        """What the API calls the request in its own log."""
-        found = next((self.headers[name] for name in _REQUEST_IDS if name in self.headers), None)
-        return without_token(found, self.token)[:_EXCERPT_LENGTH] if found else None
+        def emitted(page: RecordPage) -> Sequence[SyncedRecord]:
+            nonlocal pages
+            pages += 1
+            malformed.extend(
+                each._replace(reason=f"Page {pages}: {each.reason}") for each in page.malformed
+            )
+            return page.records
 
-    @property
-    def excerpt(self) -> str:
-        """The start of the body, without the token."""
-        return _shortened(self.content[:_READ_FOR_EXCERPT].decode("utf-8", "replace"), self.token)
+        yield from self._pages(integration, sync_type, None, emitted)
+        if malformed:
+            raise MalformedRecordsError(
+                f"The listing of {integration} {sync_type} has {len(malformed):,} malformed "
+                f"records; all others were handed out. {malformed[0].reason}",
+                malformed=malformed,
+            )
 
+    def iter_changes(self, integration: str, sync_type: str, cursor: str | None) -> Flow[None]:
+        """Reads all pages from a cursor on."""
+        return self._pages(integration, sync_type, cursor, lambda page: (page,))
 
-@dataclass(frozen=True, slots=True)
-class Operation(Generic[T]):
-    """A request, and how to read the answer to it."""
+    def get_record(self, record_id: str) -> Flow[SyncedRecord]:
+        """Reads one record."""
+        return self._ask(self._api.get_record(record_id))
 
-    request: Request
-    parse: Callable[[Answer], T]
+    def open_content(self, record_id: str, max_bytes: int) -> Flow[Opened]:
+        """Content that the client's ``stream_content`` has to read and close."""
+        check_max_bytes(max_bytes)
+        request = self._api.download_content(record_id)
+        # The turn ends when the answer begins: how long it is read is up to the caller, who may
+        # ask for other things meanwhile.
+        return (yield from self._retrying(request, partial(self._open, request)))
 
-    def read(self, answer: Answer) -> T:
-        """Reads an answer.
+    def download_content(self, record_id: str, max_bytes: int) -> Flow[FileContent]:
+        """Reads content whole, and again where it came in part."""
+        check_max_bytes(max_bytes)
+        request = self._api.download_content(record_id)
 
-        Raises:
-            ApiStatusError: The answer has an error status.
-            ResponseFormatError: The answer cannot be understood.
-        """
-        raise_for_status(self.request, answer)
+        def attempt(turn: Turn) -> Flow[FileContent]:
+            opened = yield from self._open(request, turn)
+            data: bytes = yield Drain(opened, record_id, max_bytes)
+            content_type, filename = content_kind(opened.headers)
+            return FileContent(data=data, content_type=content_type, filename=filename)
+
+        return (yield from self._retrying(request, attempt))
+
+    def check_access(self, subject: str, relation: str, object_id: str) -> Flow[bool]:
+        """Decides one check."""
+        check = AccessCheck(subject=subject, relation=relation, object=object_id)
+        return self._ask(self._api.check_access(check))
+
+    def batch_check_access(self, checks: Sequence[AccessCheck]) -> Flow[list[bool]]:
+        """Decides all checks, or raises."""
+        places: defaultdict[Hashable | None, list[int]] = defaultdict(list)
+        for place, check in enumerate(checks):
+            places[self._api.batch_of(check)].append(place)
+        # What no request can ask about is nothing that anybody has access to.
+        unknown = places.pop(None, [])
+        if unknown:
+            _logger.warning(
+                "%d checks are denied unasked: the API can know no object such as %.80r. What was "
+                "indexed through another API has other ids: index it again.",
+                len(unknown),
+                checks[unknown[0]].object,
+            )
+        size = self._check_batch_size
+        batches = [batch for group in places.values() for batch in in_batches(group, size)]
+        answers: list[list[bool]] = yield Together(
+            [self._check_batch([checks[place] for place in batch]) for batch in batches]
+        )
+        decisions = [False] * len(checks)
+        for batch, answer in zip(batches, answers, strict=True):
+            for place, decision in zip(batch, answer, strict=True):
+                decisions[place] = decision
+        return decisions
+
+    def list_users(self, object_id: str, relation: str) -> Flow[list[str]]:
+        """Lists subjects."""
+        return self._ask(self._api.list_users(object_id, relation))
+
+    def list_objects(self, subject: str, relation: str, object_type: str | None) -> Flow[list[str]]:
+        """Lists objects."""
+        return self._ask(self._api.list_objects(subject, relation, object_type))
+
+    def expand(self, subject: str, relation: str, object_id: str) -> Flow[RelationshipNode]:
+        """Reads the tree of a relation."""
+        check = AccessCheck(subject=subject, relation=relation, object=object_id)
+        tree = yield from self._ask(self._api.expand(check))
+        if tree.granted is None:
+            granted = yield from self._ask(self._api.check_access(check))
+            tree = tree.model_copy(update={"granted": granted})
+        return tree
+
+    def _ask(self, asked: Asked[T]) -> Flow[T]:
+        """Carries out what a wire format asks for: one operation, or several that depend."""
+        if isinstance(asked, Operation):
+            return (yield from self._call(asked))
+        return (yield from self._exchange(asked))
+
+    def _exchange(self, exchange: Generator[Operation[Any] | AtOnce, Any, T]) -> Flow[T]:
+        answer: Any = None
+        failure: ManagedSyncError | None = None
+        while True:
+            try:
+                step = exchange.send(answer) if failure is None else exchange.throw(failure)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            answer = failure = None
+            try:
+                if isinstance(step, AtOnce):
+                    answer = yield Together([self._exchange(each) for each in step.exchanges])
+                else:
+                    answer = yield from self._call(step)
+            except ManagedSyncError as error:
+                failure = error
+
+    def _call(self, operation: Operation[T], *also_in: Places) -> Flow[T]:
+        """Sends an operation, again where that is safe, and reads its answer."""
+        request = operation.request
+
+        def attempt(turn: Turn) -> Flow[T]:
+            answer: Answer = yield from self._authorized(partial(Send, request), turn)
+            _logger.debug("%s was answered with %d", request, answer.status)
+            return operation.read(answer)
+
+        return (yield from self._retrying(request, attempt, *also_in))
+
+    def _retrying(
+        self, request: Request, attempt: Callable[[Turn], Flow[T]], *also_in: Places
+    ) -> Flow[T]:
+        turn = Turn([*also_in, self._request_places], self._rate, self._clock)
+        retries = 0
+        while True:
+            try:
+                with turn:
+                    return (yield from attempt(turn))
+            except ApiError as error:
+                spent = turn.spent
+                wait = self._retries.next_wait(request, error, retries=retries, spent=spent)
+                if wait is None:
+                    if retries:
+                        error.add_note(f"It was tried {retries + 1} times in {spent:.1f} s.")
+                    raise
+            retries += 1
+            yield Pause(wait)
+
+    def _authorized(self, step_with: Callable[[SecretStr], Step], turn: Turn) -> Flow[Any]:
+        """Carries out a step with a token, and once more if the API wants another token."""
+        token: SecretStr = yield Authorize()
+        yield from turn.wait()
+        answer: Answer = yield step_with(token)
+        if answer.status == 401 and self._credentials.can_renew:
+            renewed: SecretStr = yield Authorize(rejected=token)
+            if renewed != token:
+                yield from turn.wait()
+                answer = yield step_with(renewed)
+        return answer
+
+    def _open(self, request: Request, turn: Turn) -> Flow[Opened]:
+        """Opens content, wherever it is kept."""
+        url = f"{self._base_url}{request.path}"
+        gets_token = True
+        for _ in range(MOST_REDIRECTS + 1):
+            opened: Opened
+            # Another host cannot bring the token back by a redirect of its own.
+            gets_token = gets_token and is_own_origin(self._base_url, url)
+            try:
+                if gets_token:
+                    opened = yield from self._authorized(partial(Open, request, url), turn)
+                else:
+                    yield from turn.wait()
+                    opened = yield Open(request, url, None)
+                _logger.debug("%s was answered with %d", request, opened.status)
+                if opened.status not in REDIRECTS or not opened.headers.get("location"):
+                    raise_for_content(request, opened)
+                    return opened
+            except ApiError as error:
+                error.is_of_one_record = not gets_token
+                raise
+            url = redirect_target(request, opened, self._base_url, url)
+        raise ResponseFormatError(
+            f"{request} was redirected more than {MOST_REDIRECTS} times.",
+            status=opened.status,
+            request_id=opened.request_id,
+        )
+
+    def _pages(
+        self,
+        integration: str,
+        sync_type: str,
+        cursor: str | None,
+        emitted: Callable[[RecordPage], Sequence[SyncedRecord] | Sequence[RecordPage]],
+    ) -> Flow[None]:
+        """Reads all pages, each while the one before it is consumed if that takes any time."""
+        walk = PageWalk(f"{integration} {sync_type}", cursor)
+        page: RecordPage = yield from self._page(integration, sync_type, walk)
+        is_ahead = True
+        while walk.follow(page.next_cursor, items=_items(page)):
+            following = self._page(integration, sync_type, walk)
+            coming = (yield Begin(following)) if is_ahead else None
+            began = self._clock.monotonic()
+            yield Emit(emitted(page))
+            consumed_in = self._clock.monotonic() - began
+            del page  # two in memory would double what the garbage collection has to look at
+            page = (yield Finish(coming)) if is_ahead else (yield from following)
+            is_ahead = consumed_in > _SECONDS_WORTH_READING_AHEAD
+        yield Emit(emitted(page))
+
+    def _page(self, integration: str, sync_type: str, walk: PageWalk) -> Flow[RecordPage]:
+        """The page at which a walk has arrived, asked for again if its cursor leads astray."""
+        listing = Request("GET", f"a page of {integration} {sync_type}")
+        retries = 0
+        with walk.naming_the_page():
+            page = yield from self.list_records(integration, sync_type, walk.cursor)
+            while retries < _MOST_TIMES_ASKED_AGAIN and walk.leads_astray(
+                page.next_cursor, is_empty=_is_empty(page)
+            ):
+                error = IncompleteResponseError("The page leads astray.")
+                wait = self._retries.next_wait(listing, error, retries=retries, spent=0)
+                if wait is None:
+                    break
+                retries += 1
+                yield Pause(wait)
+                page = yield from self.list_records(integration, sync_type, walk.cursor)
+        return page
+
+    def _check_batch(self, checks: Sequence[AccessCheck]) -> Flow[list[bool]]:
         try:
-            return self.parse(answer)
+            return (yield from self._call(self._api.batch_check_access(checks), self._check_places))
         except ApiError as error:
-            error.status = answer.status
-            error.request_id = answer.request_id
-            error.excerpt = answer.excerpt
-            raise
+            if len(checks) == 1 or not _is_too_large(error):
+                raise AccessCheckError(
+                    f"{len(checks)} access checks have no decision: {error}",
+                    undecided=[check.object for check in checks],
+                ) from error
+        half = len(checks) // 2
+        first = yield from self._check_batch(checks[:half])
+        return first + (yield from self._check_batch(checks[half:]))
 
 
-def raise_for_status(request: Request, answer: Answer) -> None:
-    """Raises the error that belongs to the answer's status; does nothing for a success."""
-    if 200 <= answer.status < 300:
-        return
-    if answer.status < 400:
-        raise ResponseFormatError(
-            f"{request} was answered with a redirect ({answer.status}), which the API does not "
-            f"use: check the base URL.",
-            status=answer.status,
-            request_id=answer.request_id,
-            excerpt=answer.excerpt,
-        )
-    error, remedy = _ERRORS.get(answer.status, (BadRequestError, "The API refused the request."))
-    if answer.status >= 500:
-        error, remedy = ServerError, "The API failed; try again, and look at its log."
-    said = _detail(answer)
-    raised = error(
-        f"{request} was answered with {answer.status}{f' ({said})' if said else ''}. {remedy}",
-        status=answer.status,
-        request_id=answer.request_id,
-        excerpt=answer.excerpt,
-        retry_after=seconds_until(answer.headers.get("retry-after"), answer.headers.get("date")),
-    )
-    if isinstance(raised, NotFoundError):
-        raised.is_from_api = isinstance(_document(answer), dict)
-    raise raised
+def _items(page: RecordPage) -> list[str]:
+    """What is on a page, so that what it has in common with others can be told."""
+    # Where nothing says when a record changed, its data do.
+    records = [f"{record.id} {record.updated_at or record.data}" for record in page.records]
+    return records + [each.reason for each in page.malformed]
 
 
-def raise_for_content(request: Request, answer: Answer) -> None:
-    """Does the same for an answer that should be a file's content, and as a whole.
+def _is_empty(page: RecordPage) -> bool:
+    return not page.records and not page.malformed
 
-    Raises:
-        IncompleteResponseError: It is a part, which nobody asked for.
-    """
-    raise_for_status(request, answer)
-    if answer.status == _PARTIAL_CONTENT:
-        raise IncompleteResponseError(
-            f"{request} was answered with a part of the content ({_PARTIAL_CONTENT}), though all "
-            f"of it was asked for. Try again.",
-            status=answer.status,
-            request_id=answer.request_id,
+
+def _raise_unless_syncing(integration: str, sync_type: str, status: SyncStatus) -> None:
+    how = f"with enable_sync, or with `managed-sync enable {integration} {sync_type}`"
+    if status.status is SyncState.DISABLED:
+        raise SyncFailedError(f"The sync of {integration} {sync_type} is disabled. Start it {how}.")
+    if status.status is not SyncState.SYNCING:
+        raise SyncFailedError(
+            f"The sync of {integration} {sync_type} is in state {status.status}: "
+            f"{(status.error or 'the API gives no reason').rstrip('.')}. Mend the cause, then "
+            f"start it again {how}."
         )
 
 
-def without_token(text: str, token: SecretStr) -> str:
-    """A text in which neither the token nor the signature at its end appears."""
-    value = token.get_secret_value()
-    secrets = sorted({value, json.dumps(value)[1:-1], value.rpartition(".")[2]} - {""}, key=len)
-    if not secrets:
-        return text
-    # All at once, the longest first: what stands in a secret's place is not searched again.
-    return re.sub("|".join(re.escape(secret) for secret in reversed(secrets)), "[token]", text)
-
-
-def _detail(answer: Answer) -> str:
-    """What the server says of an error: the detail of a problem document, or the text's start."""
-    document = _document(answer)
-    if document is None:
-        return answer.excerpt.rstrip(".")
-    known = document if isinstance(document, dict) else {}
-    text = str(known.get("detail") or known.get("message") or known.get("title") or "")
-    return _shortened(text, answer.token).rstrip(".")
-
-
-def _document(answer: Answer) -> Any:
-    """The body as JSON; ``None`` if it is none."""
-    try:
-        return json.loads(answer.content)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _shortened(text: str, token: SecretStr) -> str:
-    # First the token, then the blanks and the end: half a token is one too many.
-    return " ".join(without_token(text, token).split())[:_EXCERPT_LENGTH]
-
-
-def parse_json(answer: Answer) -> Any:
-    """Reads a JSON body.
-
-    Raises:
-        IncompleteResponseError: The body is said to be JSON, and breaks off.
-        UnreadableJsonError: The body has nesting or a number that cannot be read.
-        ResponseFormatError: The body is not JSON.
-    """
-    try:
-        return json.loads(answer.content)
-    except RecursionError:
-        raise UnreadableJsonError("The API's answer is nested too deeply to be read.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        kind = answer.headers.get("content-type", "no content type")[:_EXCERPT_LENGTH]
-        if "json" in kind:
-            raise IncompleteResponseError(
-                f"The API answered with {len(answer.content)} bytes that are not whole JSON: "
-                f"the answer broke off on its way, or the API does not write JSON. Try again."
-            ) from None
-        raise ResponseFormatError(
-            f"The API answered with {len(answer.content)} bytes of {kind} where JSON belongs: "
-            f"check that the base URL is the Sync API's."
-        ) from None
-    except ValueError:
-        raise UnreadableJsonError(
-            "The API's answer has a number with too many digits to be read."
-        ) from None
-
-
-def parse_model(model: type[Model], document: Any) -> Model:
-    """Reads a JSON value into a model.
-
-    Raises:
-        ResponseFormatError: A field is missing or of the wrong type; the message names it, and
-            not its value.
-    """
-    try:
-        return model.model_validate(document)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc']) or 'the answer'}: {problem['msg']}"
-            for problem in error.errors(include_input=False, include_url=False)[:3]
-        )
-        raise ResponseFormatError(
-            f"The API's answer is not a {model.__name__}: {problems}."
-        ) from None
-
-
-def path_segment(value: str, what: str) -> str:
-    """A value as one segment of a path.
-
-    Raises:
-        InvalidIdentifierError: It is empty, too long, or would name another path.
-    """
-    if not value or value in {".", ".."}:
-        raise InvalidIdentifierError(f"{value!r} cannot be used as a {what}.")
-    segment = quote(value, safe="", errors="surrogatepass")
-    if len(segment) > _LONGEST_SEGMENT:
-        raise InvalidIdentifierError(
-            f"A {what} must fit into a URL, got one of {len(value):,} characters that begins with "
-            f"{value[:_SHOWN_OF_A_SEGMENT]!r}."
-        )
-    return segment
-
-
-def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Cuts a sequence into runs of at most ``size``."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def _is_too_large(error: ApiError) -> bool:
+    """Whether the API refused a batch for its size; if it is a mistake, it costs requests only."""
+    if error.status in {400, 422}:
+        return _ABOUT_SIZE.search(error.excerpt) is not None
+    return error.status == 413

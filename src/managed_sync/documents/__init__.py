@@ -1,24 +1,28 @@
 """From records and file content to documents, and from documents to chunks."""
 
-from managed_sync.documents.chunking import Chunker
-from managed_sync.documents.load_progress import LoadProgress
-from managed_sync.documents.load_results import (
+from managed_sync.documents.chunking.chunker import Chunker
+from managed_sync.documents.loading.loader import DocumentLoader, LoadOptions
+from managed_sync.documents.loading.progress import LoadProgress
+from managed_sync.documents.loading.record_templates import (
+    RecordTemplate,
+    record_text,
+    record_title,
+)
+from managed_sync.documents.loading.results import (
     Loaded,
     LoadFailure,
     adocuments_only,
     documents_only,
 )
-from managed_sync.documents.loading import DocumentLoader, LoadOptions
-from managed_sync.documents.parser import Parser
-from managed_sync.documents.parsing import (
+from managed_sync.documents.loading.source import AsyncRecordSource, RecordSource
+from managed_sync.documents.model import Chunk, SourceDocument
+from managed_sync.documents.parsing.base import Parser
+from managed_sync.documents.parsing.registry import (
     KreuzbergParser,
     ParserChoice,
     UnstructuredParser,
     parse,
 )
-from managed_sync.documents.record_source import AsyncRecordSource, RecordSource
-from managed_sync.documents.records_as_text import RecordTemplate, record_text, record_title
-from managed_sync.documents.source_document import Chunk, SourceDocument
 
 __all__ = [
     "AsyncRecordSource",

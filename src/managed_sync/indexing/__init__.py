@@ -1,8 +1,7 @@
 """An index that stays in step with the source."""
 
-from managed_sync.indexing.entries import Pipeline
-from managed_sync.indexing.ledger import Ledger
-from managed_sync.indexing.patience import Retries
+from managed_sync.indexing.ledger.ledger import Ledger
+from managed_sync.indexing.ledger.model import Pipeline
 from managed_sync.indexing.report import (
     IndexProgress,
     IndexReport,
@@ -11,7 +10,7 @@ from managed_sync.indexing.report import (
     SkippedRecord,
 )
 from managed_sync.indexing.sync import IndexSync
-from managed_sync.indexing.targets import (
+from managed_sync.indexing.targets.base import (
     EmbeddingTarget,
     IndexTarget,
     InspectableTarget,
@@ -19,10 +18,11 @@ from managed_sync.indexing.targets import (
     RelabelingTarget,
     StoredChunk,
 )
-from managed_sync.indexing.verification import VerificationReport
-from managed_sync.indexing.webhook_app import WebhookApp, webhook_router
-from managed_sync.indexing.webhook_secrets import SharedSecret, SignedBody
-from managed_sync.indexing.webhooks import WebhookReceiver
+from managed_sync.indexing.targets.patience import Retries
+from managed_sync.indexing.verify import VerificationReport
+from managed_sync.indexing.webhooks.asgi import WebhookApp, webhook_router
+from managed_sync.indexing.webhooks.receiver import WebhookReceiver
+from managed_sync.indexing.webhooks.verifiers import SharedSecret, SignedBody
 
 __all__ = [
     "EmbeddingTarget",

@@ -11,8 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from managed_sync.documents.chunk_ids import CHUNK_ID_SCHEME
-from managed_sync.indexing.vectors import Vector, similarity
+from managed_sync.documents.chunking.chunk_ids import CHUNK_ID_SCHEME
+from managed_sync.indexing.targets.vectors import Vector, similarity
 
 __all__ = [
     "differences",

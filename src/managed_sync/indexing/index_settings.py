@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from managed_sync.errors import SettingsChangedError
 from managed_sync.indexing.fingerprint import differences, fingerprint, says_more, with_vector
-from managed_sync.indexing.ledger import PipelineLedger
-from managed_sync.indexing.vectors import Vector
+from managed_sync.indexing.ledger.ledger import PipelineLedger
+from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.logs import get_logger
 
 __all__ = ["IndexSettings"]

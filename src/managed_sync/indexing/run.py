@@ -18,19 +18,19 @@ from managed_sync.errors import (
     NotFoundError,
     NotTextError,
 )
-from managed_sync.indexing.absence import Absence, Guard
-from managed_sync.indexing.changes import Work
-from managed_sync.indexing.entries import Entry, SetAside, State
-from managed_sync.indexing.feed import Feed
-from managed_sync.indexing.ledger import PipelineLedger
-from managed_sync.indexing.listing import Listing, Missing, title_of
-from managed_sync.indexing.persistent_target import PersistentTarget, Stopped
+from managed_sync.indexing.diff import Work
+from managed_sync.indexing.feed.absence import Absence, Guard
+from managed_sync.indexing.feed.feed import Feed
+from managed_sync.indexing.feed.selection import Selection
+from managed_sync.indexing.feed.single_records import SingleRecords
+from managed_sync.indexing.feed.versions import Version
+from managed_sync.indexing.feed.whole_listing import WholeListing
+from managed_sync.indexing.ledger.ledger import PipelineLedger
+from managed_sync.indexing.ledger.listing import Listing, Missing, title_of
+from managed_sync.indexing.ledger.model import Entry, SetAside, State
 from managed_sync.indexing.progress import ProgressMeter
 from managed_sync.indexing.report import IndexProgress, IndexReport, PlannedChange
-from managed_sync.indexing.selection import Selection
-from managed_sync.indexing.single_records import SingleRecords
-from managed_sync.indexing.versions import Version
-from managed_sync.indexing.whole_listing import WholeListing
+from managed_sync.indexing.targets.retrying import PersistentTarget, Stopped
 from managed_sync.indexing.writer import Writer
 from managed_sync.logs import get_logger
 from managed_sync.models import SyncedRecord

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 
 from managed_sync.documents import Chunk
 from managed_sync.errors import ManagedSyncError
-from managed_sync.indexing.changes import is_without_text, mark_of, text_mark
-from managed_sync.indexing.entries import Entry, Pipeline, State
-from managed_sync.indexing.patience import TimedCalls
-from managed_sync.indexing.targets import (
+from managed_sync.indexing.diff import is_without_text, mark_of, text_mark
+from managed_sync.indexing.ledger.model import Entry, Pipeline, State
+from managed_sync.indexing.targets.base import (
     EmbeddingTarget,
     IndexTarget,
     InspectableTarget,
@@ -19,7 +18,8 @@ from managed_sync.indexing.targets import (
     RelabelingTarget,
     StoredChunk,
 )
-from managed_sync.indexing.vectors import similarity
+from managed_sync.indexing.targets.patience import TimedCalls
+from managed_sync.indexing.targets.vectors import similarity
 
 __all__ = ["Disagreements", "StoredIndex", "expected_chunks"]
 

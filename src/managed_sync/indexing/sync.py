@@ -20,20 +20,20 @@ from pathlib import Path
 
 from managed_sync.documents import Chunker, DocumentLoader, RecordSource
 from managed_sync.errors import ConfigurationError, ForbiddenError
-from managed_sync.indexing.absence import Guard
-from managed_sync.indexing.entries import Pipeline
-from managed_sync.indexing.feed import Feed
+from managed_sync.indexing.feed.absence import Guard
+from managed_sync.indexing.feed.feed import Feed
+from managed_sync.indexing.feed.selection import Selection
+from managed_sync.indexing.feed.versions import Version, version_of
 from managed_sync.indexing.index_settings import IndexSettings
-from managed_sync.indexing.ledger import Ledger, PipelineLedger
-from managed_sync.indexing.locks import locked
-from managed_sync.indexing.patience import Retries, TimedCalls
-from managed_sync.indexing.persistent_target import PersistentTarget
+from managed_sync.indexing.ledger.ledger import Ledger, PipelineLedger
+from managed_sync.indexing.ledger.locks import locked
+from managed_sync.indexing.ledger.model import Pipeline
 from managed_sync.indexing.report import IndexProgress, IndexReport, RecordFailure
 from managed_sync.indexing.run import RecordLoader, Run
-from managed_sync.indexing.selection import Selection
-from managed_sync.indexing.targets import IndexTarget
-from managed_sync.indexing.verification import Verification, VerificationReport
-from managed_sync.indexing.versions import Version, version_of
+from managed_sync.indexing.targets.base import IndexTarget
+from managed_sync.indexing.targets.patience import Retries, TimedCalls
+from managed_sync.indexing.targets.retrying import PersistentTarget
+from managed_sync.indexing.verify import Verification, VerificationReport
 
 __all__ = ["IndexSync"]
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from managed_sync.documents import Chunk, SourceDocument
-from managed_sync.documents.tokens import utf8
-from managed_sync.indexing.changes import Change, Work, change_for, unchanged
-from managed_sync.indexing.entries import Entry, Outcome
-from managed_sync.indexing.ledger import PipelineLedger
-from managed_sync.indexing.persistent_target import PROBE_ID, PersistentTarget
+from managed_sync.documents.chunking.tokenizer import utf8
+from managed_sync.indexing.diff import Change, Work, change_for, unchanged
+from managed_sync.indexing.ledger.ledger import PipelineLedger
+from managed_sync.indexing.ledger.model import Entry, Outcome
+from managed_sync.indexing.targets.retrying import PROBE_ID, PersistentTarget
 
 __all__ = ["Tally", "Writer"]
 

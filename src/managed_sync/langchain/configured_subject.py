@@ -14,7 +14,7 @@ from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_core.runnables.config import var_child_runnable_config
 
-from managed_sync.permissions.subject import UNSET
+from managed_sync.access.subject import UNSET
 
 __all__ = ["configured_subject", "is_certain"]
 

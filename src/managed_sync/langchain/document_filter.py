@@ -16,10 +16,10 @@ from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field
 
+from managed_sync.access.binding import Bindable, NotPickled
+from managed_sync.access.checker import AccessChecker
+from managed_sync.access.subject import resolve_bound_subject
 from managed_sync.langchain.configured_subject import configured_subject
-from managed_sync.permissions.binding import Bindable, NotPickled
-from managed_sync.permissions.checker import AccessChecker
-from managed_sync.permissions.subject import resolve_bound_subject
 
 __all__ = ["PermissionFilter"]
 

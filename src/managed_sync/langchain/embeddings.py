@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from langchain_core.embeddings import Embeddings
 
-from managed_sync.embedding import load_bundled_model
+from managed_sync.bundled_embedding import load_bundled_model
 
 __all__ = ["BundledEmbeddings"]
 

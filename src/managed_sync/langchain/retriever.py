@@ -17,25 +17,25 @@ from langchain_core.tools import StructuredTool
 from langchain_core.vectorstores import VectorStore, VectorStoreRetriever
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
 
+from managed_sync.access.binding import Bindable, NotPickled
+from managed_sync.access.checker import AccessChecker
+from managed_sync.access.subject import UNSET, Unset, resolve_bound_subject
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.configured_subject import configured_subject, is_certain
-from managed_sync.langchain.searching import (
+from managed_sync.langchain.search import (
     RetrieverSearch,
     StoreQuestion,
     StoreSearch,
     document_of,
 )
 from managed_sync.langchain.tool import as_tool
-from managed_sync.permissions.arguments import check_count
-from managed_sync.permissions.binding import Bindable, NotPickled
-from managed_sync.permissions.checker import AccessChecker
-from managed_sync.permissions.drivers import acarry_out, carry_out
-from managed_sync.permissions.object_filter import ObjectFilter
-from managed_sync.permissions.planning import Planning
-from managed_sync.permissions.ranking import Hit
-from managed_sync.permissions.report import RetrievalReport
-from managed_sync.permissions.steps import Strategy, Wanted
-from managed_sync.permissions.subject import UNSET, Unset, resolve_bound_subject
+from managed_sync.retrieval.arguments import check_count
+from managed_sync.retrieval.drivers import acarry_out, carry_out
+from managed_sync.retrieval.effects import Strategy, Wanted
+from managed_sync.retrieval.engine import Planning
+from managed_sync.retrieval.object_filter import ObjectFilter
+from managed_sync.retrieval.ranking import Hit
+from managed_sync.retrieval.report import RetrievalReport
 
 __all__ = ["PermissionAwareRetriever"]
 

@@ -10,11 +10,11 @@ from langchain_core.vectorstores import VectorStore
 from managed_sync.documents import Chunk
 from managed_sync.errors import IndexingError
 from managed_sync.indexing.fingerprint import model_behind_caches, model_settings
-from managed_sync.indexing.targets import StoredChunk
-from managed_sync.indexing.vectors import Vector, checked_vectors, raise_for_dimensions
+from managed_sync.indexing.targets.base import StoredChunk
+from managed_sync.indexing.targets.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.langchain.conversion import to_langchain
-from managed_sync.langchain.kept_vectors import embedding_model, keeps_model, writing_with
-from managed_sync.langchain.known_stores import stored_chunks
+from managed_sync.langchain.stores.kept_vectors import embedding_model, keeps_model, writing_with
+from managed_sync.langchain.stores.known_stores import stored_chunks
 
 __all__ = ["LangChainTarget"]
 

@@ -16,7 +16,7 @@ from langchain_core.documents import Document
 from langchain_core.tools import StructuredTool
 from pydantic import BaseModel, Field
 
-from managed_sync.documents.passages import numbered
+from managed_sync.retrieval.citations import numbered
 
 if TYPE_CHECKING:
     from managed_sync.langchain.retriever import PermissionAwareRetriever

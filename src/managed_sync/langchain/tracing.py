@@ -29,7 +29,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tracers.stdout import ConsoleCallbackHandler
 
-from managed_sync.permissions.instrumentation import uninstrumented
+from managed_sync.retrieval.instrumentation import uninstrumented
 
 __all__ = ["untraced", "untraced_run"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import PrivateAttr
 
-from managed_sync.embedding import BundledModel, load_bundled_model
+from managed_sync.bundled_embedding import BundledModel, load_bundled_model
 
 __all__ = ["BundledEmbedding"]
 

@@ -11,7 +11,7 @@ from llama_index.core.utils import get_tqdm_iterable
 from pydantic import PrivateAttr, SerializeAsAny
 
 from managed_sync.documents import Chunk, Chunker
-from managed_sync.documents.tables_as_html import without_tables
+from managed_sync.documents.chunking.html_tables import without_tables
 from managed_sync.llama_index.conversion import from_llama_index, to_node
 
 __all__ = ["ManagedSyncNodeParser"]

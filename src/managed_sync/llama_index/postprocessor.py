@@ -18,11 +18,11 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from pydantic import PrivateAttr
 
+from managed_sync.access.binding import Bindable
+from managed_sync.access.checker import AccessChecker
+from managed_sync.access.subject import resolve_bound_subject
 from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index.conversion import leading_nowhere
-from managed_sync.permissions.binding import Bindable
-from managed_sync.permissions.checker import AccessChecker
-from managed_sync.permissions.subject import resolve_bound_subject
 
 __all__ = ["PermissionPostprocessor"]
 

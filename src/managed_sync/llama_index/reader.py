@@ -20,9 +20,9 @@ from managed_sync.documents import (
     adocuments_only,
     documents_only,
 )
-from managed_sync.documents.listed_records import ListedRecords
-from managed_sync.documents.load_results import note_failure
-from managed_sync.documents.record_source import is_asynchronous
+from managed_sync.documents.loading.listed_records import ListedRecords
+from managed_sync.documents.loading.results import note_failure
+from managed_sync.documents.loading.source import is_asynchronous
 from managed_sync.errors import ConfigurationError, NotFoundError
 from managed_sync.identifiers import object_id_for
 from managed_sync.llama_index.conversion import to_document

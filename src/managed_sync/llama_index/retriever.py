@@ -11,19 +11,19 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.indices.base import BaseIndex
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
+from managed_sync.access.binding import NotPickled
+from managed_sync.access.checker import AccessChecker
+from managed_sync.access.subject import UNSET, Unset, bound_to, resolve_bound_subject
 from managed_sync.errors import ConfigurationError
-from managed_sync.llama_index.searching import IndexSearch, RetrieverSearch
+from managed_sync.llama_index.search import IndexSearch, RetrieverSearch
 from managed_sync.llama_index.tool import SearchTool, as_tool
-from managed_sync.permissions.arguments import check_count
-from managed_sync.permissions.binding import NotPickled
-from managed_sync.permissions.checker import AccessChecker
-from managed_sync.permissions.drivers import acarry_out, carry_out
-from managed_sync.permissions.object_filter import ObjectFilter
-from managed_sync.permissions.planning import Planning
-from managed_sync.permissions.ranking import Hit
-from managed_sync.permissions.report import RetrievalReport
-from managed_sync.permissions.steps import Strategy, Wanted
-from managed_sync.permissions.subject import UNSET, Unset, bound_to, resolve_bound_subject
+from managed_sync.retrieval.arguments import check_count
+from managed_sync.retrieval.drivers import acarry_out, carry_out
+from managed_sync.retrieval.effects import Strategy, Wanted
+from managed_sync.retrieval.engine import Planning
+from managed_sync.retrieval.object_filter import ObjectFilter
+from managed_sync.retrieval.ranking import Hit
+from managed_sync.retrieval.report import RetrievalReport
 
 __all__ = ["PermissionAwareRetriever"]
 

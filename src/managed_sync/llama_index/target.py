@@ -12,10 +12,10 @@ from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.fingerprint import model_settings
-from managed_sync.indexing.targets import StoredChunk
-from managed_sync.indexing.vectors import Vector, checked_vectors, raise_for_dimensions
+from managed_sync.indexing.targets.base import StoredChunk
+from managed_sync.indexing.targets.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.llama_index.conversion import to_node
-from managed_sync.llama_index.stored_nodes import stored_nodes
+from managed_sync.llama_index.stores.stored_nodes import stored_nodes
 
 if TYPE_CHECKING:
     from llama_index.core.embeddings import BaseEmbedding

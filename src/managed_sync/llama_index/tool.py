@@ -16,7 +16,7 @@ from llama_index.core.schema import MetadataMode, NodeWithScore
 from llama_index.core.tools import AsyncBaseTool, ToolMetadata, ToolOutput
 from pydantic import BaseModel, Field
 
-from managed_sync.documents.passages import numbered
+from managed_sync.retrieval.citations import numbered
 
 if TYPE_CHECKING:
     from managed_sync.llama_index.retriever import PermissionAwareRetriever

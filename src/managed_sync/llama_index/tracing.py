@@ -24,7 +24,7 @@ from typing import Any
 from llama_index.core.callbacks import CallbackManager
 from llama_index_instrumentation.dispatcher import Dispatcher
 
-from managed_sync.permissions.instrumentation import uninstrumented
+from managed_sync.retrieval.instrumentation import uninstrumented
 
 __all__ = ["untraced"]
 

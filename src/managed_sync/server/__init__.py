@@ -18,8 +18,8 @@ try:
     from managed_sync.server.app import create_app
     from managed_sync.server.config import Limits, ProjectConfig, ServerConfig, SpiceDBAddress
     from managed_sync.server.config_file import read_config
-    from managed_sync.server.embedded import EmbeddedServer
-    from managed_sync.server.serving import Server
+    from managed_sync.server.runtime.embedded import EmbeddedServer
+    from managed_sync.server.runtime.server import Server
 except ModuleNotFoundError as error:
     if (error.name or "").startswith("managed_sync"):
         raise

@@ -9,24 +9,24 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
+from managed_sync.server.auth.proof import new_proof
+from managed_sync.server.auth.tokens import TokenVerifier
 from managed_sync.server.config import ServerConfig
-from managed_sync.server.description import describe
-from managed_sync.server.metrics import Metrics
-from managed_sync.server.problems import install_problem_handlers
-from managed_sync.server.projects import Projects
-from managed_sync.server.proof import new_proof
-from managed_sync.server.protection import protected_by
-from managed_sync.server.relations.engines import open_engine
-from managed_sync.server.requests import RequestMiddleware
-from managed_sync.server.routes.hosted_permissions import hosted_permission_routes
-from managed_sync.server.routes.hosted_sync import hosted_sync_routes
-from managed_sync.server.routes.operation import operation_routes
-from managed_sync.server.routes.permissions import permission_routes
-from managed_sync.server.routes.sync import sync_routes
-from managed_sync.server.state_lock import StateLock
+from managed_sync.server.graph.engines import open_engine
+from managed_sync.server.http.guard import protected_by
+from managed_sync.server.http.metrics import Metrics
+from managed_sync.server.http.middleware import RequestMiddleware
+from managed_sync.server.http.openapi import describe
+from managed_sync.server.http.problems import install_problem_handlers
+from managed_sync.server.http.routes.hosted_permissions import hosted_permission_routes
+from managed_sync.server.http.routes.hosted_sync import hosted_sync_routes
+from managed_sync.server.http.routes.operations import operation_routes
+from managed_sync.server.http.routes.permissions import permission_routes
+from managed_sync.server.http.routes.sync import sync_routes
+from managed_sync.server.runtime.state_lock import StateLock
+from managed_sync.server.runtime.workers import Workers
 from managed_sync.server.storage.database import Database
-from managed_sync.server.tokens import TokenVerifier
-from managed_sync.server.workers import Workers
+from managed_sync.server.sync.projects import Projects
 
 __all__ = ["create_app"]
 

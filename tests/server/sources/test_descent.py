@@ -13,7 +13,7 @@ import pytest
 
 from managed_sync.server.sources import descent
 from managed_sync.server.sources.file_tree import FileTree
-from managed_sync.server.sources.listing import Listing, SourceItem, Unreadable
+from managed_sync.server.sources.model import Listing, SourceItem, Unreadable
 
 SECRET = b"the merger is on 3 May"
 DIGEST = hashlib.sha256(SECRET).hexdigest()

@@ -8,7 +8,7 @@ import pytest
 
 from managed_sync.errors import SourceError
 from managed_sync.server.sources.json_lines import json_lines_items
-from managed_sync.server.sources.listing import Listing, SourceItem
+from managed_sync.server.sources.model import Listing, SourceItem
 
 
 def _read(path: Path, content: bytes) -> tuple[list[SourceItem], list[str]]:

@@ -10,9 +10,8 @@ import pytest
 from sqlalchemy import select
 
 from managed_sync.models import SyncState
-from managed_sync.server.pipelines import Pipelines
-from managed_sync.server.relations.sql_graph import SqlEngine
-from managed_sync.server.scope import PipelineName, Scope
+from managed_sync.server.domain import PipelineName, Scope
+from managed_sync.server.graph.sql_graph import SqlEngine
 from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.storage.changes import change_page, latest_cursor
 from managed_sync.server.storage.database import Database
@@ -20,7 +19,8 @@ from managed_sync.server.storage.pipelines import Pipeline, enable_pipeline, fin
 from managed_sync.server.storage.records import objects_by_id, record_page
 from managed_sync.server.storage.scopes import find_scope
 from managed_sync.server.storage.tables import records, relations
-from managed_sync.server.synchronization import PipelineGoneError, synchronize
+from managed_sync.server.sync.pipeline_sync import PipelineGoneError, synchronize
+from managed_sync.server.sync.runner import Pipelines
 from tests.server.company import Company
 
 SCOPE = Scope("demo", "acme")

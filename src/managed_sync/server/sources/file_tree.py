@@ -33,7 +33,8 @@ from managed_sync.server.sources.descent import (
     read_folder,
     status_of,
 )
-from managed_sync.server.sources.listing import (
+from managed_sync.server.sources.media_types import DIRECTORY, media_type_of
+from managed_sync.server.sources.model import (
     LAST_CHANGE,
     KnownContent,
     Listing,
@@ -41,7 +42,6 @@ from managed_sync.server.sources.listing import (
     Unreadable,
     source_id_at,
 )
-from managed_sync.server.sources.media_types import DIRECTORY, media_type_of
 from managed_sync.server.troubles import concerns_one_file, system_trouble
 
 __all__ = ["MOUNT", "FileTree", "OpenFile", "file_version"]

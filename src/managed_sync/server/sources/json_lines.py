@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from managed_sync.errors import SourceError
-from managed_sync.server.sources.listing import Listing, SourceItem
+from managed_sync.server.sources.model import Listing, SourceItem
 
 __all__ = ["file_mark", "json_lines_items"]
 

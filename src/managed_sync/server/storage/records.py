@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Row, Select, select
 
 from managed_sync.identifiers import ObjectId
 from managed_sync.models import RecordPage, SyncedRecord
-from managed_sync.server.relations.schema import type_of
-from managed_sync.server.sources.listing import KnownContent, source_id_at
+from managed_sync.server.graph.schema import type_of
+from managed_sync.server.sources.model import KnownContent, source_id_at
 from managed_sync.server.storage.cursors import BAD_CURSOR, read_cursor, write_cursor
 from managed_sync.server.storage.dialects import rows_of
 from managed_sync.server.storage.pipelines import Pipeline

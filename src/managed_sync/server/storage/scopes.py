@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
-from managed_sync.server.scope import Scope
+from managed_sync.server.domain import Scope
 from managed_sync.server.storage.dialects import upsert
 from managed_sync.server.storage.tables import scopes
 

@@ -1,0 +1,65 @@
+"""What is bound to one subject stays bound, in every copy.
+
+A copy shares the checker and the store with its original: they hold connections and credentials,
+which are neither copied nor pickled.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, NoReturn, Self
+
+from pydantic import BaseModel, Field, field_validator
+
+from managed_sync.access.subject import bound_to
+
+__all__ = ["Bindable", "NotPickled", "Shared"]
+
+
+class Shared:
+    """An object whose deep copies share the checker and the store that it holds."""
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return copy.copy(self)
+
+
+class NotPickled(Shared):
+    """A shared object that refuses to be pickled."""
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"A {type(self).__name__} cannot be pickled, because its checker holds credentials. "
+            f"Make a new one in the other process."
+        )
+
+
+class Bindable(Shared, BaseModel):
+    """A model that can be bound to one subject."""
+
+    bound_subject: str | None = Field(default=None, frozen=True)
+
+    @field_validator("bound_subject", mode="before")
+    @classmethod
+    def _bound(cls, value: Any) -> str | None:
+        return None if value is None else bound_to(value, None)
+
+    def for_subject(self, subject: str) -> Self:
+        """Returns the same for one user only, for code that cannot name the user itself.
+
+        Raises:
+            MissingSubjectError: ``subject`` is empty.
+            ConfigurationError: It is bound to another subject.
+        """
+        return self.model_copy(update={"bound_subject": subject})
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Returns a copy with the same checker, bound as the original is."""
+        changes = dict(update or {})
+        if "bound_subject" in changes:
+            changes["bound_subject"] = bound_to(changes["bound_subject"], self.bound_subject)
+        return super().model_copy(update=changes)
+
+    def copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:  # type: ignore[override]
+        """Does what ``model_copy`` does; pydantic's older name for it."""
+        return self.model_copy(update=update, deep=deep)

@@ -1,0 +1,303 @@
+"""Which objects a subject may read, now.
+
+What this module promises:
+
+- An object is allowed only if the Permissions API answered ``true`` for it after this call was
+  made, or, where the caller set a lifetime for answers, within that lifetime before it.
+- Every error, and every answer that is not one boolean for each question, raises
+  ``AccessCheckError``; nothing is allowed on the side.
+- Each distinct object is asked about once a call.
+- What callers share while they ask at the same time is never the answer to another subject,
+  relation or object.
+
+The decisions are made in ``questions``; here they are carried out, by threads or by tasks.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from typing import Any, Literal, Protocol, TypeVar
+
+from managed_sync.access.cache import DecisionCache, ExpiringCache
+from managed_sync.access.check_requests import Call, Decision, ListedObjects, Questions, Shared
+from managed_sync.access.project_boundary import ProjectBoundary
+from managed_sync.access.single_flight import SingleFlight
+from managed_sync.errors import ConfigurationError
+from managed_sync.models import AccessCheck
+
+__all__ = [
+    "AccessChecker",
+    "AsyncBatchCheckClient",
+    "BatchCheckClient",
+    "Decision",
+    "ListedObjects",
+]
+
+_USUAL_LIST_LIMIT = 1000
+
+Step = TypeVar("Step")
+Answer = TypeVar("Answer")
+
+
+class BatchCheckClient(Protocol):
+    """What the checker needs of a client; for ``AccessChecker.list_objects``, that method too."""
+
+    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
+        """Decides each check, in order."""
+
+
+class AsyncBatchCheckClient(Protocol):
+    """Like ``BatchCheckClient``, with methods that are awaited."""
+
+    async def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
+        """Decides each check, in order."""
+
+
+class AccessChecker:
+    """Asks the Permissions API which objects a subject may read.
+
+    Safe to share between threads and tasks. Nothing is kept unless a lifetime is set, so that a
+    revocation holds from the very next call. Equal questions that are asked at the same time share
+    a request, but only one that is sent after each of them was asked.
+
+    Args:
+        client: A ``ManagedSyncClient``, or anything with its ``batch_check_access`` and, for
+            ``list_objects``, its method of that name. Where these are coroutine functions, use the
+            checker's asynchronous methods; they call any other client in a thread.
+        relation: The relation that means "may read"; stronger ones imply it in the API.
+        project_id: The project whose objects are checked; by default the client's. Passages of
+            other projects in the same store are never returned. If you pass it, passages that do
+            not name their project are not returned either.
+        allow_ttl: Seconds for which an allowance may be used again, counted from before it was
+            asked for. For so long a revocation may go unnoticed.
+        deny_ttl: The same for denials: for so long a new permission may go unnoticed.
+        cache_size: Decisions kept at most, the ones used last; and, for kept lists, the ids in all
+            of them together.
+        scope_ttl: Seconds for which a subject's list of objects may be used again.
+        list_limit: The length at which the server cuts lists off, as servers do without saying so.
+            ``None`` states that it never does, at a deadline neither, so that a list is taken for
+            all that a subject may read. By default what the client says of its API, and a thousand
+            if it says nothing; a list is not taken for all then, since an API that streams may end
+            a list early, or refuse a part of it, without a sign.
+        on_decision: Called with each decision before the caller sees it, from the caller's thread,
+            as to write an audit log. An error in it is raised to the caller, who gets no decision.
+        clock: Seconds that only ever grow.
+
+    Raises:
+        ConfigurationError: An argument makes no sense.
+
+    Examples:
+        >>> class Everybody:
+        ...     def batch_check_access(self, checks):
+        ...         return [check.object == "file:1" for check in checks]
+        >>> AccessChecker(Everybody()).allowed("alice@example.com", ["file:1", "file:2"])
+        {'file:1'}
+    """
+
+    def __init__(
+        self,
+        client: BatchCheckClient | AsyncBatchCheckClient,
+        relation: str = "viewer",
+        *,
+        project_id: str | None = None,
+        allow_ttl: float = 0.0,
+        deny_ttl: float = 0.0,
+        cache_size: int = 10_000,
+        scope_ttl: float = 0.0,
+        list_limit: int | Literal["auto"] | None = "auto",
+        on_decision: Callable[[Decision], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not isinstance(relation, str) or not relation.strip():
+            raise ConfigurationError(f"relation names one, such as 'viewer', not {relation!r}.")
+        for name, seconds in (
+            ("allow_ttl", allow_ttl),
+            ("deny_ttl", deny_ttl),
+            ("scope_ttl", scope_ttl),
+        ):
+            _check_seconds(name, seconds)
+        _check_count("cache_size", cache_size)
+        limit = _limit_of(client) if list_limit == "auto" else list_limit
+        if limit is not None:
+            _check_count("list_limit", limit)
+        if inspect.iscoroutinefunction(on_decision):
+            raise ConfigurationError(
+                "on_decision must be an ordinary function: nobody would await a coroutine."
+            )
+        if project_id is not None and not (isinstance(project_id, str) and project_id.strip()):
+            raise ConfigurationError(
+                f"project_id must be a non-empty string or None, got {project_id!r}."
+            )
+        own = getattr(client, "project_id", None)
+        if project_id is not None and isinstance(own, str) and own != project_id:
+            raise ConfigurationError(
+                f"project_id is {project_id!r}, but the client asks about the project {own!r}. "
+                f"Leave project_id out, or pass a client of that project."
+            )
+        self._is_strict = project_id is not None
+        self._project_id = project_id or (own if isinstance(own, str) and own else None)
+        self._client = client
+        self._is_asynchronous = inspect.iscoroutinefunction(client.batch_check_access)
+        self._flights = SingleFlight()
+        self._questions = Questions(
+            relation,
+            decisions=DecisionCache(
+                allow_ttl=allow_ttl, deny_ttl=deny_ttl, size=cache_size, clock=clock
+            ),
+            scopes=ExpiringCache(cache_size, clock),
+            scope_ttl=scope_ttl,
+            list_limit=limit,
+            lists_are_proven=list_limit is None,
+            on_decision=on_decision,
+            clock=clock,
+        )
+
+    @property
+    def relation(self) -> str:
+        """The relation that means "may read"."""
+        return self._questions.relation
+
+    @property
+    def project_id(self) -> str | None:
+        """The project whose objects are checked; ``None`` if it is not known."""
+        return self._project_id
+
+    def boundary(self) -> ProjectBoundary:
+        """Returns what tells this project's chunks from those of others, for one retrieval."""
+        return ProjectBoundary(self._project_id, is_strict=self._is_strict)
+
+    @property
+    def lists_are_proven(self) -> bool:
+        """Whether a list that was just made is known to lack nothing; see ``list_limit``."""
+        return self._questions.lists_are_proven
+
+    @property
+    def can_list(self) -> bool:
+        """Whether the client has a ``list_objects``; without one everything else still works."""
+        return hasattr(self._client, "list_objects")
+
+    def allowed(self, subject: str, object_ids: Iterable[str]) -> set[str]:
+        """The objects among ``object_ids`` that ``subject`` may read.
+
+        What is not an id, as ``None`` or an empty text, is not asked about and not allowed.
+
+        Raises:
+            AccessCheckError: Some object has no trustworthy decision.
+            InvalidIdentifierError: ``subject`` is not one.
+            ConfigurationError: The client is asynchronous.
+        """
+        return _readable(self.decide(subject, object_ids))
+
+    async def aallowed(self, subject: str, object_ids: Iterable[str]) -> set[str]:
+        """Like ``allowed``, without blocking the event loop."""
+        return _readable(await self.adecide(subject, object_ids))
+
+    def decide(self, subject: str, object_ids: Iterable[str]) -> tuple[Decision, ...]:
+        """One decision for each distinct id, in their order; raises what ``allowed`` raises."""
+        return self._carry_out(self._questions.decide(subject, object_ids))
+
+    async def adecide(self, subject: str, object_ids: Iterable[str]) -> tuple[Decision, ...]:
+        """Like ``decide``, without blocking the event loop."""
+        return await self._acarry_out(self._questions.decide(subject, object_ids))
+
+    def list_objects(self, subject: str) -> ListedObjects:
+        """The objects that ``subject`` may read, as far as the server lists them.
+
+        A list saves searching in vain; it decides nothing. What is found with it is to be checked
+        with ``allowed``.
+
+        Raises:
+            AccessCheckError: There is no trustworthy list.
+            InvalidIdentifierError: ``subject`` is not one.
+            ConfigurationError: The client is asynchronous.
+        """
+        return self._carry_out(self._questions.list_objects(subject))
+
+    async def alist_objects(self, subject: str) -> ListedObjects:
+        """Like ``list_objects``, without blocking the event loop."""
+        return await self._acarry_out(self._questions.list_objects(subject))
+
+    def kept_list(self, subject: str) -> ListedObjects | None:
+        """What ``list_objects`` would answer without asking, by ``scope_ttl``; never blocks."""
+        return self._questions.kept_list(subject)
+
+    def _carry_out(self, question: Generator[Shared, Any, Answer]) -> Answer:
+        if self._is_asynchronous:
+            raise ConfigurationError(
+                "The client is asynchronous: await aallowed(), adecide() or alist_objects(), or "
+                "give the checker a ManagedSyncClient."
+            )
+        return _drive(question, self._share)
+
+    async def _acarry_out(self, question: Generator[Shared, Any, Answer]) -> Answer:
+        return await _adrive(question, self._ashare)
+
+    def _share(self, step: Shared) -> Any:
+        return self._flights.run(step.key, lambda: _drive(step.work(), self._call))
+
+    async def _ashare(self, step: Shared) -> Any:
+        if self._is_asynchronous:
+            return await self._flights.arun(step.key, lambda: _adrive(step.work(), self._acall))
+        return await self._flights.arun_in_thread(step.key, lambda: _drive(step.work(), self._call))
+
+    def _call(self, call: Call) -> Any:
+        return getattr(self._client, call.method)(*call.arguments)
+
+    async def _acall(self, call: Call) -> Any:
+        return await self._call(call)
+
+
+def _drive(steps: Generator[Step, Any, Answer], carry_out: Callable[[Step], Any]) -> Answer:
+    """Carries out each step and sends its answer, or throws its error, back."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                answer = carry_out(step)
+            except Exception as error:  # noqa: BLE001 - the question raises it
+                step = steps.throw(error)
+            else:
+                step = steps.send(answer)
+    except StopIteration as stop:
+        result: Answer = stop.value
+        return result
+
+
+async def _adrive(
+    steps: Generator[Step, Any, Answer], carry_out: Callable[[Step], Awaitable[Any]]
+) -> Answer:
+    """Like ``_drive``, awaiting each step."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                answer = await carry_out(step)
+            except Exception as error:  # noqa: BLE001 - the question raises it
+                step = steps.throw(error)
+            else:
+                step = steps.send(answer)
+    except StopIteration as stop:
+        result: Answer = stop.value
+        return result
+
+
+def _readable(decisions: Iterable[Decision]) -> set[str]:
+    return {decision.object_id for decision in decisions if decision.allowed}
+
+
+def _limit_of(client: object) -> int | None:
+    limit: int | None = getattr(client, "list_limit", _USUAL_LIST_LIMIT)
+    return limit
+
+
+def _check_seconds(name: str, value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ConfigurationError(f"{name} is a number of seconds, 0 or more, not {value!r}.")
+
+
+def _check_count(name: str, value: int | str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{name} is a whole number of at least 1, not {value!r}.")

@@ -1,0 +1,184 @@
+"""The commands about records that are put aside: failures list, retry, dismiss."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+from rich.text import Text
+
+from managed_sync.cli.commands.index import SOME_FAILED, index_sync
+from managed_sync.cli.index_report import as_json, print_reports
+from managed_sync.cli.options import (
+    DEFAULT_WORKSPACE,
+    OptionalIntegration,
+    OptionalSyncType,
+    WorkspaceOption,
+    chosen_pipelines,
+)
+from managed_sync.cli.output import output, plain_table
+from managed_sync.cli.signals import stop_on_signal
+from managed_sync.cli.vector_index import open_index
+from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from managed_sync.indexing import RecordFailure, SkippedRecord
+
+__all__ = ["failures"]
+
+failures = typer.Typer(
+    name="failures",
+    help="List records that are put aside, try them again, or give them up.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+RecordOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--record", help="The id of one of them; can be given several times.", metavar="ID"
+    ),
+]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+
+@failures.command("list")
+def list_failures(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    integration: OptionalIntegration = None,
+    sync_type: OptionalSyncType = None,
+    skipped: Annotated[
+        bool, typer.Option("--skipped", help="List the records that have no text instead.")
+    ] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """List the records that are put aside, with the reasons."""
+    found = _listed(Workspace(workspace), integration, sync_type, skipped=skipped)
+    if json_output:
+        typer.echo(
+            json.dumps(
+                {
+                    "records": [
+                        {**name._asdict(), **record._asdict()}
+                        for name, records in found.items()
+                        for record in records
+                    ]
+                }
+            )
+        )
+        return
+    table = plain_table("id", "pipeline", "attempts", "reason")
+    for name, records in found.items():
+        for record in records:
+            attempts = str(getattr(record, "attempts", "-"))
+            table.add_row(Text(record.record_id), str(name), attempts, Text(record.reason))
+    if table.row_count:
+        output.print(table)
+    else:
+        output.print("There are none.")
+
+
+@failures.command()
+def retry(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    integration: OptionalIntegration = None,
+    sync_type: OptionalSyncType = None,
+    record: RecordOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Try records that are put aside again now. Exits with status 3 if some still fail."""
+    place = Workspace(workspace)
+    chosen = _pipelines(place, integration, sync_type, record)
+    with (
+        stop_on_signal() as stop,
+        place.connect(is_shared=True, stop=stop) as client,
+        open_index(place, stop=stop) as store,
+    ):
+        sync = index_sync(place, client, store)
+        reports = {}
+        for name in chosen:
+            reports[name] = sync.retry(record, **name._asdict(), stop=stop)
+            if stop.is_set():
+                break
+    if json_output:
+        typer.echo(as_json(reports))
+    else:
+        print_reports(reports)
+    if stop.is_set():
+        raise typer.Exit(stop.status)
+    if any(report.failed for report in reports.values()):
+        raise typer.Exit(SOME_FAILED)
+
+
+@failures.command()
+def dismiss(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    integration: OptionalIntegration = None,
+    sync_type: OptionalSyncType = None,
+    *,
+    record: RecordOption = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Give all of them up, of the pipelines named.")
+    ] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Give records up that are put aside: they are reported no more until they change."""
+    from managed_sync.indexing import Ledger, Pipeline
+    from managed_sync.indexing.ledger.locks import locked
+
+    if bool(record) == everything:
+        raise ConfigurationError("Say which records to dismiss, with --record ID or with --all.")
+    place = Workspace(workspace)
+    count = 0
+    with Ledger(place.ledger) as ledger:
+        for name in _pipelines(place, integration, sync_type, record):
+            of_pipeline = ledger.of(Pipeline(place.project_id, *name))
+            with locked(of_pipeline):
+                ids = record or [each.record_id for each in of_pipeline.failures()]
+                count += of_pipeline.dismiss(ids)
+    if json_output:
+        typer.echo(json.dumps({"dismissed": count}))
+    else:
+        output.print(f"{count} dismissed.")
+
+
+def _listed(
+    place: Workspace, integration: str | None, sync_type: str | None, *, skipped: bool
+) -> dict[PipelineName, list[RecordFailure] | list[SkippedRecord]]:
+    from managed_sync.indexing import Ledger, Pipeline
+
+    found: dict[PipelineName, list[RecordFailure] | list[SkippedRecord]] = {}
+    with Ledger(place.ledger) as ledger:
+        for name in chosen_pipelines(place, integration, sync_type):
+            of_pipeline = ledger.of(Pipeline(place.project_id, *name))
+            found[name] = of_pipeline.skipped() if skipped else of_pipeline.failures()
+    return found
+
+
+def _pipelines(
+    place: Workspace, integration: str | None, sync_type: str | None, records: list[str] | None
+) -> list[PipelineName]:
+    """The pipelines that were chosen; just one where single records are named."""
+    chosen = chosen_pipelines(place, integration, sync_type)
+    if records and len(chosen) > 1:
+        raise ConfigurationError(
+            "Say of which pipeline these records are, such as googleDrive files."
+        )
+    if records:
+        _require_put_aside(place, chosen[0], records)
+    return chosen
+
+
+def _require_put_aside(place: Workspace, name: PipelineName, records: list[str]) -> None:
+    from managed_sync.indexing import Ledger, Pipeline
+
+    with Ledger(place.ledger) as ledger:
+        known = ledger.of(Pipeline(place.project_id, *name)).failed_ids()
+    if unknown := [record for record in records if record not in known]:
+        raise typer.BadParameter(
+            f"No record of {name} with the id {unknown[0]!r} is put aside. Give a whole id, as "
+            "`managed-sync failures list` prints it.",
+            param_hint="'--record'",
+        )

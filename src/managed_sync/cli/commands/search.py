@@ -1,0 +1,131 @@
+"""The commands that ask: search, check, explain."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.padding import Padding
+from rich.text import Text
+
+from managed_sync.cli.objects import object_names, resolve_object
+from managed_sync.cli.options import (
+    DEFAULT_WORKSPACE,
+    Relation,
+    RelationOption,
+    SubjectOption,
+    WorkspaceOption,
+)
+from managed_sync.cli.output import output
+from managed_sync.cli.vector_index import open_index
+from managed_sync.cli.workspace import Workspace
+from managed_sync.client import ManagedSyncClient
+from managed_sync.errors import ConfigurationError
+from managed_sync.retrieval.citations import place
+
+if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
+    from managed_sync.retrieval import RetrievalReport
+
+__all__ = ["check", "excerpt", "explain", "search"]
+
+_EXCERPT_LENGTH = 300
+
+
+def search(
+    question: Annotated[str, typer.Argument(help="What to look for, in words.")],
+    subject: SubjectOption,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    passages: Annotated[int, typer.Option("--passages", "-k", help="How many.", min=1)] = 6,
+) -> None:
+    """Search the index as a user: the best passages among those the user may read now."""
+    from managed_sync.langchain import PermissionAwareRetriever
+
+    if not question.strip():
+        raise ConfigurationError("question must be a few words to look for, got nothing.")
+    here = Workspace(workspace)
+    if not here.ledger.exists():
+        raise ConfigurationError("Nothing is indexed yet; run `managed-sync index` first.")
+    with here.connect() as client, open_index(here) as store:
+        retriever = PermissionAwareRetriever(
+            vectorstore=store, checker=here.checker(client), k=passages
+        )
+        documents, report = retriever.retrieve_with_report(question, subject=subject)
+        for rank, document in enumerate(documents, start=1):
+            output.print(f"\n{rank}. {place(document.metadata)}", style="bold", markup=False)
+            output.print(Padding(Text(excerpt(document, _EXCERPT_LENGTH)), (0, 0, 0, 3)))
+            if url := document.metadata.get("url"):
+                output.print(f"   {url}", style="dim", markup=False, soft_wrap=True)
+        output.print(f"\n{_summary(client, report)}", markup=False)
+
+
+def check(
+    objects: Annotated[
+        list[str],
+        typer.Argument(help="Object ids, or records' ids in their source, such as /Plan/a.pdf."),
+    ],
+    subject: SubjectOption,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    relation: RelationOption = Relation.VIEWER,
+) -> None:
+    """Check whether a user may read objects. Exits with status 1 unless all are allowed."""
+    here = Workspace(workspace)
+    with here.connect() as client:
+        object_ids = [resolve_object(client, here.pipelines, name) for name in objects]
+        allowed = here.checker(client, relation.value).allowed(subject, object_ids)
+    for name, object_id in zip(objects, object_ids, strict=True):
+        decision = "allowed" if object_id in allowed else "not allowed"
+        output.print(f"{decision:<12} {name}", markup=False)
+    if not allowed.issuperset(object_ids):
+        raise typer.Exit(1)
+
+
+def explain(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="OBJECT", help="An object id, or a record's id in its source, such as a path."
+        ),
+    ],
+    subject: SubjectOption,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    relation: RelationOption = Relation.VIEWER,
+) -> None:
+    """Explain why a user may or may not read an object: the way through groups and folders."""
+    from managed_sync.access import explain as in_words
+
+    here = Workspace(workspace)
+    with here.connect() as client:
+        object_id = resolve_object(client, here.pipelines, name)
+        said = in_words(
+            client, subject, object_id, relation=relation.value, name=object_names(client)
+        )
+    output.print(said, markup=False)
+
+
+def excerpt(document: Document, length: int) -> str:
+    """The beginning of a passage on one line."""
+    return textwrap.shorten(document.page_content.replace("#", ""), length, placeholder=" …")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _summary(client: ManagedSyncClient, report: RetrievalReport) -> str:
+    if report.returned == 0 and not client.list_objects(report.subject, "viewer"):
+        return (
+            f"{report.subject} may read nothing in this project. If that is a surprise, check the "
+            f"address."
+        )
+    passages, hits = _counted(report.returned, "passage"), _counted(report.candidates, "hit")
+    checked = _counted(report.checks, "object")
+    summary = (
+        f"{passages} for {report.subject}; {report.withheld} of {hits} withheld; {checked} checked "
+        f"in {report.check_seconds * 1000:.0f} ms."
+    )
+    if not report.complete:
+        summary += f" There may be better ones: {'; '.join(report.doubts)}."
+    return summary

@@ -1,0 +1,130 @@
+"""The commands that run a server and sign tokens for it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from managed_sync.cli.options import DEFAULT_WORKSPACE, WorkspaceOption
+from managed_sync.cli.output import output
+from managed_sync.cli.workspace import LOCAL_PROJECT, LOCAL_USER, Workspace
+from managed_sync.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from managed_sync.server import ServerConfig
+
+__all__ = ["serve", "token"]
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="The settings of a server that serves others, such as server.yaml.",
+        dir_okay=False,
+    ),
+]
+
+
+def serve(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="The company to serve: a folder with permissions.yaml and files/. "
+            "Not needed when the workspace knows it already.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(help="The port on 127.0.0.1; 0 takes a free one.")] = 8642,
+    config: ConfigOption = None,
+) -> None:
+    """Run a Managed Sync server until Ctrl-C.
+
+    Without --config it is the embedded server, for this machine alone: other commands of the same
+    workspace find it by themselves, a program of yours through the environment variables that are
+    printed. With --config, the file says what is served, where and to whom.
+    """
+    from managed_sync.server.runtime.logging import set_up_logging
+
+    if config is not None:
+        if folder is not None:
+            raise ConfigurationError("Say in the file of --config which folders to serve.")
+        _serve_as_configured(config)
+        return
+    place = Workspace(workspace)
+    set_up_logging("text")
+    logging.getLogger("managed_sync.server.http.middleware").setLevel(logging.WARNING)
+    with place.server(port, folder) as server, place.announce(server.base_url):
+        if folder is not None:
+            # Not before it can be served: the other commands would fail with it too.
+            place.serve_from(folder)
+        output.print(f"Serving {place.source_folder} at {server.base_url}", soft_wrap=True)
+        output.print("\nFor a program of yours:", soft_wrap=True)
+        key_file = place.server_state / "signing-key.pem"
+        for name, value in {
+            "BASE_URL": server.base_url,
+            "PROJECT_ID": LOCAL_PROJECT,
+            "USER_ID": LOCAL_USER,
+            "SIGNING_KEY": f'"$(cat {key_file})"',
+        }.items():
+            output.print(f"  export MANAGED_SYNC_{name}={value}", soft_wrap=True, markup=False)
+        output.print("\nStop with Ctrl-C.")
+        server.serve_forever()
+
+
+def token(
+    user: Annotated[str, typer.Option(help="The connected user that the token is for.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    config: ConfigOption = None,
+    project: Annotated[
+        str | None, typer.Option(help="The project; needed where the file names several.")
+    ] = None,
+    hours: Annotated[
+        float, typer.Option(help="How long the token is good.", min=0.01, max=24 * 366)
+    ] = 1,
+) -> None:
+    """Print a user token, signed with a project's newest private key.
+
+    Whoever has it acts as that connected user until it expires: keep it as you keep a password.
+    """
+    from managed_sync.server.auth.signing_key import load_or_create_signing_key
+    from managed_sync.server.auth.tokens import sign_token
+
+    if config is None:
+        keys, project_id = Workspace(workspace).server_state, project or LOCAL_PROJECT
+    else:
+        settings = _settings(config)
+        project_id = _project(settings, project)
+        keys = settings.keys_of(project_id)
+    key = load_or_create_signing_key(keys)
+    typer.echo(sign_token(key, project_id=project_id, user_id=user, seconds=int(hours * 3600)))
+
+
+def _serve_as_configured(path: Path) -> None:
+    from managed_sync.server import Server
+    from managed_sync.server.runtime.logging import set_up_logging
+
+    settings = _settings(path)
+    set_up_logging(settings.log)
+    Server(settings).serve_forever()
+
+
+def _settings(path: Path) -> ServerConfig:
+    from managed_sync.server import read_config
+
+    return read_config(path)
+
+
+def _project(settings: ServerConfig, wanted: str | None) -> str:
+    names = ", ".join(settings.projects)
+    if wanted is None and len(settings.projects) == 1:
+        return next(iter(settings.projects))
+    if wanted is None:
+        raise ConfigurationError(f"Say which project with --project; there are: {names}.")
+    if wanted not in settings.projects:
+        raise ConfigurationError(f"There is no project {wanted!r}; there are: {names}.")
+    return wanted

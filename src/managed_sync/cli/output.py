@@ -1,0 +1,112 @@
+"""What commands print with."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
+from rich.table import Table
+
+from managed_sync.cli.signals import StopRequest
+from managed_sync.client import ManagedSyncClient
+from managed_sync.logs import printable
+from managed_sync.models import SyncStatus
+
+__all__ = [
+    "command_line",
+    "output",
+    "plain_table",
+    "progress_display",
+    "progress_output",
+    "wait_for_sync",
+]
+
+
+class _SafeConsole(Console):
+    """A console that writes names of files and records, but none of their escape sequences."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                text = "\n".join(map(printable, segment.text.split("\n")))
+                yield Segment(text, segment.style)
+
+
+output = _SafeConsole(highlight=False, soft_wrap=False)
+# Progress goes to the error stream, so that the output can be piped.
+progress_output = _SafeConsole(stderr=True)
+
+
+def plain_table(*columns: str) -> Table:
+    """A table without lines between its columns; the first column is on the left, and whole."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="right" if position else "left", no_wrap=position == 0)
+    return table
+
+
+@contextmanager
+def progress_display() -> Iterator[Progress]:
+    """A display of progress bars that leaves finished ones standing."""
+    columns = (
+        TextColumn("  {task.description:<28}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=progress_output) as progress:
+        yield progress
+
+
+def wait_for_sync(
+    progress: Progress,
+    client: ManagedSyncClient,
+    integration: str,
+    sync_type: str,
+    stop: StopRequest | None = None,
+) -> SyncStatus:
+    """Waits for a pipeline behind a progress bar, unless told to stop.
+
+    Raises:
+        SyncFailedError: The sync failed.
+    """
+    task = progress.add_task(f"{integration} {sync_type}", total=None, unit="records")
+
+    def note(status: SyncStatus) -> None:
+        progress.update(task, completed=status.record_count)
+        if stop is not None:
+            stop.raise_if_set()
+
+    status = client.wait_until_idle(integration, sync_type, on_progress=note)
+    progress.update(task, completed=status.record_count, total=status.record_count)
+    return status
+
+
+def command_line(workspace: Path, arguments: str) -> str:
+    """A command of this program as it can be typed here, indented."""
+    program = "managed-sync"
+    if shutil.which(program) is None:
+        program = _relative(Path(sys.argv[0]))
+    default = workspace == Path(".managed-sync").absolute()
+    place = "" if default else f" --workspace {_relative(workspace)}"
+    command, _, rest = arguments.partition(" ")
+    return f"  {program} {command}{place} {rest}".rstrip()
+
+
+def _relative(path: Path) -> str:
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

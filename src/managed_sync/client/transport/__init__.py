@@ -1,0 +1,1 @@
+"""Sends requests: effects, the loops that perform them, retries and limits."""

@@ -1,0 +1,142 @@
+"""Bodies of answers, read part by part, so that none fills the memory.
+
+An encoded body is decoded here and not by httpx, which makes as much of a part as is in it: of a
+few kilobytes of compressed zeros, gigabytes.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+
+from managed_sync.client.wire.request import Request
+from managed_sync.errors import ApiTimeoutError, IncompleteResponseError, ResponseFormatError
+
+__all__ = ["ACCEPTED_ENCODINGS", "DEFAULT_MAX_ANSWER_BYTES", "Body", "Decoder"]
+
+DEFAULT_MAX_ANSWER_BYTES = 64 << 20
+ACCEPTED_ENCODINGS = "gzip, deflate"
+# A body that comes drop by drop never runs into the timeout for a part.
+_LONGEST_SECONDS = 300.0
+_GZIP = zlib.MAX_WBITS | 16
+
+
+class Decoder:
+    """Undoes the encoding of one body.
+
+    Args:
+        request: What the body answers, for messages.
+        headers: The answer's, by their names in lower case.
+
+    Raises:
+        ResponseFormatError: The encoding is none that was asked for.
+    """
+
+    def __init__(self, request: Request, headers: Mapping[str, str]) -> None:
+        self._request = request
+        self._encoding = headers.get("content-encoding", "").strip().lower() or "identity"
+        self._is_begun = False
+        match self._encoding:
+            case "identity":
+                self._inflate = None
+            case "gzip" | "x-gzip":
+                self._inflate = zlib.decompressobj(_GZIP)
+            case "deflate":
+                self._inflate = zlib.decompressobj()
+            case _:
+                raise ResponseFormatError(
+                    f"{request} was answered with the encoding {self._encoding[:40]!r}; the API "
+                    f"must use one of those that the request accepts."
+                )
+
+    def decode(self, part: bytes, limit: int) -> bytes:
+        """Returns the next part decoded; of one with more than ``limit`` bytes, one byte too many.
+
+        Raises:
+            ResponseFormatError: The part is damaged.
+        """
+        if self._inflate is None:
+            return part
+        try:
+            return self._inflated(part, limit + 1)
+        except zlib.error as error:
+            reason = str(error)
+        raise ResponseFormatError(
+            f"{self._request} was answered with a damaged encoding: {reason}."
+        )
+
+    def end(self) -> None:
+        """Ends the body.
+
+        Raises:
+            IncompleteResponseError: The encoded body breaks off.
+        """
+        if self._inflate is not None and self._is_begun and not self._inflate.eof:
+            raise IncompleteResponseError(
+                f"{self._request} was answered with a body that breaks off. Try again."
+            )
+
+    def _inflated(self, part: bytes, most: int) -> bytes:
+        assert self._inflate is not None  # noqa: S101 - callers look first
+        first, self._is_begun = not self._is_begun, self._is_begun or bool(part)
+        try:
+            return self._inflate.decompress(part, most)
+        except zlib.error:
+            if not first or self._encoding != "deflate":
+                raise
+            # Some servers leave out the header that the name stands for.
+            self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+            return self._inflate.decompress(part, most)
+
+
+class Body:
+    """The body of an answer that is read whole.
+
+    Args:
+        request: What it answers, for messages.
+        decoder: Undoes its encoding.
+        max_bytes: How large it may be.
+        now: The time in seconds that only ever grow.
+    """
+
+    def __init__(self, request: Request, decoder: Decoder, *, max_bytes: int, now: float) -> None:
+        self._request = request
+        self._max_bytes = max_bytes
+        self._deadline = now + _LONGEST_SECONDS
+        self._decoder = decoder
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def take(self, part: bytes, *, now: float) -> None:
+        """Adds a part as it came.
+
+        Raises:
+            ResponseFormatError: The body is too large or damaged.
+            ApiTimeoutError: It takes too long.
+        """
+        if now > self._deadline:
+            raise ApiTimeoutError(
+                f"{self._request} was not answered whole within {_LONGEST_SECONDS:g} s; the API "
+                f"sends too slowly."
+            )
+        decoded = self._decoder.decode(part, self._max_bytes - self._size)
+        self._size += len(decoded)
+        self._refuse_over_limit(self._size)
+        self._parts.append(decoded)
+
+    def whole(self) -> bytes:
+        """Returns the whole body.
+
+        Raises:
+            IncompleteResponseError: It breaks off.
+        """
+        self._decoder.end()
+        return b"".join(self._parts)
+
+    def _refuse_over_limit(self, size: int) -> None:
+        if size > self._max_bytes:
+            raise ResponseFormatError(
+                f"{self._request} was answered with more than {self._max_bytes:,} bytes, which is "
+                f"the limit for an answer; pass a larger max_answer_bytes if the API's answers "
+                f"are that large."
+            )

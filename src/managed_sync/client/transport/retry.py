@@ -1,0 +1,141 @@
+"""When a request is sent again, and after how long.
+
+Waits double from half a second up to eight, and each is cut by a random part, so that many clients
+do not come back at the same moment. Where the API says when to come back, that is when.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from threading import Lock
+
+from managed_sync.client.wire.request import Request
+from managed_sync.errors import (
+    ApiConnectionError,
+    ApiError,
+    ApiStatusError,
+    ConfigurationError,
+    IncompleteResponseError,
+)
+from managed_sync.forks import OfProcess
+from managed_sync.logs import get_logger
+
+__all__ = ["DEFAULT_RETRY_BUDGET", "RetryPolicy"]
+
+DEFAULT_RETRY_BUDGET = 60.0
+
+_logger = get_logger("managed_sync.client")
+
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 8.0
+_MOST_KEPT_CONNECTIONS = 3
+# The API is well then, and other records wait, perhaps many of the same host.
+_MOST_FOR_A_DEAD_HOST = 4
+
+
+class RetryPolicy(OfProcess):
+    """Decides about the retries of one client, and counts them. Safe to share between threads.
+
+    Args:
+        budget: Seconds from the first sending after which no retry begins; 0 means no retries.
+        jitter: A random number from 0 to 1.
+
+    Raises:
+        ConfigurationError: The budget is not a number of seconds.
+    """
+
+    def __init__(
+        self, budget: float = DEFAULT_RETRY_BUDGET, *, jitter: Callable[[], float] = random.random
+    ) -> None:
+        if (
+            isinstance(budget, bool)
+            or not isinstance(budget, int | float)
+            or not 0 <= budget < math.inf
+        ):
+            raise ConfigurationError(
+                f"retry_budget is a number of seconds, 0 or more, not {budget!r}."
+            )
+        self._budget = budget
+        self._jitter = jitter
+        self._count = 0
+        self._enter_process()
+
+    def _begin(self) -> None:
+        self._lock = Lock()
+
+    @property
+    def count(self) -> int:
+        """The retries so far."""
+        with self._lock:
+            return self._count
+
+    def next_wait(
+        self, request: Request, error: ApiError, *, retries: int, spent: float
+    ) -> float | None:
+        """Seconds to wait before the next retry, which is counted and logged; ``None`` for none.
+
+        Args:
+            request: What failed.
+            error: How it failed.
+            retries: How many retries it has had.
+            spent: Seconds since it was first sent.
+        """
+        asked = error.retry_after if isinstance(error, ApiStatusError) else None
+        if not _is_worth_retrying(error):
+            return None
+        if retries >= _MOST_FOR_A_DEAD_HOST and _is_host_of_content_dead(error):
+            return None
+        if not request.is_repeatable and not _was_not_carried_out(error):
+            return None
+        if _was_closed_meanwhile(error) and retries < _MOST_KEPT_CONNECTIONS:
+            # No retry in the sense of the budget: the API itself was not asked yet.
+            self._note(request, error, retries, 0.0)
+            return 0.0
+        # 2.0 ** 1024 overflows; the longest wait is reached long before.
+        wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(retries, 10))
+        wait *= 1 - self._jitter() / 2
+        wait = max(wait, asked or 0.0)
+        if spent + wait >= self._budget:
+            return None
+        self._note(request, error, retries, wait)
+        return wait
+
+    def _note(self, request: Request, error: ApiError, retries: int, wait: float) -> None:
+        with self._lock:
+            self._count += 1
+        # Neither the API's words nor the library's: they may hold what was sent.
+        _logger.warning(
+            "%s failed (%s); retry %d follows in %.1f s", request, _kind(error), retries + 1, wait
+        )
+
+
+def _is_worth_retrying(error: ApiError) -> bool:
+    if isinstance(error, ApiConnectionError):
+        return not error.is_lasting
+    if isinstance(error, ApiStatusError):
+        return error.status in _PASSING
+    return isinstance(error, IncompleteResponseError)
+
+
+def _was_not_carried_out(error: ApiError) -> bool:
+    """Whether it is certain that the request had no effect."""
+    if isinstance(error, ApiConnectionError):
+        return error.nothing_sent
+    return error.status == 429 or (
+        error.status == 503 and isinstance(error, ApiStatusError) and error.retry_after is not None
+    )
+
+
+def _was_closed_meanwhile(error: ApiError) -> bool:
+    return isinstance(error, ApiConnectionError) and error.was_closed_meanwhile
+
+
+def _is_host_of_content_dead(error: ApiError) -> bool:
+    return isinstance(error, ApiConnectionError) and error.is_of_one_record and error.nothing_sent
+
+
+def _kind(error: ApiError) -> str:
+    return str(error.status) if isinstance(error, ApiStatusError) else type(error).__name__

@@ -1,0 +1,1 @@
+"""Builds requests and reads responses, without I/O."""

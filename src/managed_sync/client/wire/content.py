@@ -1,0 +1,228 @@
+"""Rules for the content of files: how much is read, when it is whole, where redirects may lead."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from email.message import Message
+from email.utils import collapse_rfc2231_value
+from urllib.parse import urljoin, urlsplit
+
+from managed_sync.client.wire.request import Answer, Request
+from managed_sync.errors import (
+    ApiTimeoutError,
+    ConfigurationError,
+    ContentTooLargeError,
+    IncompleteResponseError,
+    ResponseFormatError,
+)
+
+__all__ = [
+    "DEFAULT_MAX_CONTENT_BYTES",
+    "MOST_REDIRECTS",
+    "REDIRECTS",
+    "AsyncContentStream",
+    "ContentCheck",
+    "ContentStream",
+    "check_max_bytes",
+    "content_kind",
+    "is_own_origin",
+    "redirect_target",
+]
+
+DEFAULT_MAX_CONTENT_BYTES = 100 * 1024 * 1024
+MOST_REDIRECTS = 5
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+# Seconds after which content has to come at so many bytes in each of them.
+_PATIENCE = 300.0
+_SLOWEST = 1000.0
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What is known of a file before its bytes are read.
+
+    Attributes:
+        content_type: The media type without parameters, such as ``application/pdf``.
+        filename: The name the server gave, if it gave one.
+        size: The number of bytes, if the server says it.
+    """
+
+    content_type: str
+    filename: str | None
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContentStream(_Content):
+    """The content of a file, to be iterated over once, in parts of bytes."""
+
+    _parts: Iterator[bytes] = field(repr=False)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncContentStream(_Content):
+    """The content of a file, to be iterated over once with ``async for``, in parts of bytes."""
+
+    _parts: AsyncIterator[bytes] = field(repr=False)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._parts
+
+
+class ContentCheck:
+    """Counts the bytes of one body, and raises when they are too many or too few.
+
+    Args:
+        record_id: The record, for messages.
+        answer: The answer, whose headers say what to expect.
+        max_bytes: The limit.
+
+    Raises:
+        ContentTooLargeError: The announced size is over the limit; nothing needs to be read.
+    """
+
+    def __init__(self, record_id: str, answer: Answer, max_bytes: int) -> None:
+        self._record_id = record_id
+        self._answer = answer
+        self._max_bytes = max_bytes
+        self._count = 0
+        self._waited = 0.0
+        self._announced = _announced_length(answer.headers)
+        self._is_encoded = answer.headers.get("content-encoding", "identity") != "identity"
+        self.size = None if self._is_encoded else self._announced
+        if self.size is not None:
+            self._refuse_over_limit(self.size)
+
+    def take(self, part: bytes, *, waited: float) -> None:
+        """Counts a part, which came after so many seconds.
+
+        Raises:
+            ContentTooLargeError: With it, the content is over the limit.
+            ApiTimeoutError: It comes drop by drop, which never runs into the timeout for a part.
+        """
+        self._count += len(part)
+        self._refuse_over_limit(self._count)
+        self._waited += waited
+        if self._waited > _PATIENCE and self._count < self._waited * _SLOWEST:
+            error = ApiTimeoutError(
+                f"The content of record {self._record_id} comes too slowly: {self._count:,} bytes "
+                f"in {self._waited:.0f} s."
+            )
+            error.is_of_one_record = True
+            raise error
+
+    @property
+    def room(self) -> int:
+        """How many more bytes there may be."""
+        return self._max_bytes - self._count
+
+    def end(self, downloaded: int) -> None:
+        """Ends the body; ``downloaded`` counts its bytes before an encoding was undone.
+
+        Raises:
+            IncompleteResponseError: They are not as many as were announced.
+        """
+        received = downloaded if self._is_encoded else self._count
+        if self._announced is not None and received != self._announced:
+            raise IncompleteResponseError(
+                f"The content of record {self._record_id} is not whole: {received:,} of "
+                f"{self._announced:,} bytes came. Try again.",
+                status=self._answer.status,
+                request_id=self._answer.request_id,
+            )
+
+    def _refuse_over_limit(self, size: int) -> None:
+        if size > self._max_bytes:
+            raise ContentTooLargeError(
+                f"The content of record {self._record_id} is larger than the limit of "
+                f"{self._max_bytes:,} bytes; pass a larger max_bytes to read it.",
+                status=self._answer.status,
+                request_id=self._answer.request_id,
+            )
+
+
+def content_kind(headers: Mapping[str, str]) -> tuple[str, str | None]:
+    """The media type and the name of a file from headers, whose names are in lower case."""
+    # The standard library's e-mail parser reads parameters, quoting and RFC 2231 names.
+    message = Message()
+    message["content-type"] = headers.get("content-type", "application/octet-stream")
+    message["content-disposition"] = headers.get("content-disposition", "attachment")
+    return message.get_content_type(), _filename(message)
+
+
+def _filename(message: Message) -> str | None:
+    try:
+        parameters = message.get_params([], header="content-disposition")
+        names = [value for name, value in parameters if name == "filename"]
+        # A name with an encoding is parsed into a tuple; it is preferred to the plain one.
+        names.sort(key=lambda value: isinstance(value, tuple), reverse=True)
+        return collapse_rfc2231_value(names[0]) if names else None
+    except (TypeError, ValueError):
+        # The parser fails at names in parts that do not fit together, and at encodings that decode
+        # no bytes, such as "undefined"; the content is good.
+        return None
+
+
+def check_max_bytes(max_bytes: int) -> None:
+    """Refuses a limit that makes no sense.
+
+    Raises:
+        ConfigurationError: It is not a whole number of 0 or more.
+    """
+    if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0:
+        raise ConfigurationError(f"max_bytes is a whole number, 0 or more, not {max_bytes!r}.")
+
+
+def redirect_target(request: Request, answer: Answer, base_url: str, current_url: str) -> str:
+    """Where a redirect of content leads, if it may be followed: to https, or to the same host.
+
+    A redirect from https to http is refused on the same host too.
+
+    Raises:
+        ResponseFormatError: It leads elsewhere. The message has no more than the host, since the
+            address of a stored file is often a secret in itself.
+    """
+    try:
+        url = urljoin(current_url, answer.headers["location"])
+        target, own = urlsplit(url), urlsplit(base_url)
+        host = target.hostname
+        _ = target.port
+    except ValueError:
+        host, url = None, ""
+    if not host:
+        raise ResponseFormatError(
+            f"{request} was answered with a redirect that leads nowhere.",
+            status=answer.status,
+            request_id=answer.request_id,
+        )
+    if target.scheme == "https" or (target.scheme == own.scheme and host == own.hostname):
+        return url
+    raise ResponseFormatError(
+        f"{request} was answered with a redirect to {target.scheme}://{host}, which is not "
+        f"followed: content comes over https, or from the API's own host.",
+        status=answer.status,
+        request_id=answer.request_id,
+    )
+
+
+def is_own_origin(base_url: str, url: str) -> bool:
+    """Whether a URL is on the API's own scheme, host and port, where the token may go."""
+    return _origin(base_url) == _origin(url)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+
+
+def _announced_length(headers: Mapping[str, str]) -> int | None:
+    length = headers.get("content-length", "")
+    if "transfer-encoding" in headers or not (length.isascii() and length.isdigit()):
+        return None
+    return int(length[:19])

@@ -1,0 +1,252 @@
+"""The hosted service's requests about syncs and records, and how their answers are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from managed_sync.client.wire.records import parse_each, parse_page, refuse_deep
+from managed_sync.client.wire.request import (
+    Answer,
+    Operation,
+    Request,
+    parse_json,
+    parse_model,
+    path_segment,
+)
+from managed_sync.errors import NotFoundError, ResponseFormatError
+from managed_sync.identifiers import RecordOfSync, lower_ascii
+from managed_sync.models import MalformedRecord, RecordPage, SyncedRecord, SyncState, SyncStatus
+
+__all__ = [
+    "HostedSync",
+    "content_request",
+    "create_sync",
+    "get_record",
+    "get_status",
+    "list_records",
+    "list_syncs",
+    "reenable_sync",
+]
+
+_STATES = {
+    "INITIALIZING": SyncState.SYNCING,
+    "ACTIVE": SyncState.SYNCING,
+    "IDLE": SyncState.IDLE,
+    "ERRORED": SyncState.ERROR,
+    "DISABLED": SyncState.DISABLED,
+}
+# What becomes an attribute of the record, and so is no part of its data.
+_NOT_DATA = {"id", "externalId", "updatedAt", "permissions", "parentFolderId"}
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
+
+
+class HostedSync(_Answer):
+    """One pipeline of the connected user, as the service lists it."""
+
+    id: str = Field(min_length=1)
+    integration: str
+    pipeline: str
+    status: str
+    configuration_name: str | None = None
+
+    @property
+    def state(self) -> SyncState:
+        """What the pipeline is doing."""
+        return _state(self.status)
+
+    def named(self, integration: str, sync_type: str) -> bool:
+        """Whether this is how a caller names the pipeline: by its type, or by its id."""
+        return lower_ascii(self.integration) == lower_ascii(integration) and (
+            lower_ascii(self.pipeline) == lower_ascii(sync_type) or self.id == sync_type
+        )
+
+
+class _Syncs(_Answer):
+    data: list[HostedSync]
+
+
+class _Summary(_Answer):
+    total_records: int | None = None
+    synced_records_count: int | None = None
+    last_synced_at: datetime | None = None
+
+
+class _Status(_Answer):
+    status: str
+    summary: _Summary = _Summary()
+
+
+class _Paging(_Answer):
+    remaining_records: int | None = None
+    cursor: str | None = None
+
+
+class _Record(_Answer):
+    id: str = Field(min_length=1)
+    external_id: str | None = None
+    updated_at: datetime | None = None
+    permissions: dict[str, Any] | None = None
+
+
+class _Page(_Answer):
+    data: list[Any]
+    paging: _Paging
+
+
+def list_syncs() -> Operation[list[HostedSync]]:
+    """The pipelines of the connected user."""
+    return Operation(
+        Request("GET", "/api/syncs"),
+        lambda answer: parse_model(_Syncs, parse_json(answer)).data,
+    )
+
+
+def create_sync(integration: str, pipeline: str) -> Operation[HostedSync]:
+    """Enables a pipeline for the first time."""
+    body = {"integration": lower_ascii(integration), "pipeline": pipeline}
+    return Operation(
+        Request("POST", "/api/syncs", body=body, is_repeatable=False),
+        lambda answer: parse_model(HostedSync, parse_json(answer)),
+    )
+
+
+def reenable_sync(sync: HostedSync) -> Operation[None]:
+    """Enables a pipeline that was disabled."""
+    return Operation(Request("POST", f"{_sync_path(sync.id)}/reenable"), lambda _: None)
+
+
+def get_status(sync: HostedSync) -> Operation[SyncStatus]:
+    """The state of a pipeline."""
+
+    def parse(answer: Answer) -> SyncStatus:
+        said = parse_model(_Status, parse_json(answer))
+        counts = (said.summary.synced_records_count, said.summary.total_records)
+        return SyncStatus(
+            integration=sync.integration,
+            sync_type=sync.pipeline,
+            status=_state(said.status),
+            last_synced_at=said.summary.last_synced_at,
+            record_count=next((count for count in counts if count is not None), 0),
+        )
+
+    return Operation(Request("GET", _sync_path(sync.id)), parse)
+
+
+def list_records(sync: HostedSync, cursor: str | None) -> Operation[RecordPage]:
+    """One page of records; a cursor that is to be kept names its sync, as record ids do.
+
+    Raises:
+        NotFoundError: The cursor was kept of another sync.
+    """
+    cursor = _cursor_of(sync, cursor)
+
+    def parse(answer: Answer) -> RecordPage:
+        page = parse_model(_Page, parse_page(answer, "data"))
+        records, malformed = parse_each(page.data, lambda document: _record(sync, document))
+        remaining = page.paging.remaining_records
+        # An empty page ends the listing too, unless it says that something remains.
+        is_caught_up = remaining == 0 or (not page.data and not remaining)
+        if not is_caught_up and not page.paging.cursor:
+            raise ResponseFormatError(
+                "The page is not the last one, and has no cursor that leads to the next one."
+            )
+        latest = page.paging.cursor or cursor
+        return RecordPage(
+            records=records,
+            malformed=_of_sync(sync, malformed),
+            next_cursor=None if is_caught_up else page.paging.cursor,
+            resume_cursor=f"{sync.id}/{latest}" if latest else None,
+        )
+
+    params = {} if cursor is None else {"cursor": cursor}
+    return Operation(Request("GET", f"{_sync_path(sync.id)}/records", params), parse)
+
+
+def get_record(sync: HostedSync, record: RecordOfSync) -> Operation[SyncedRecord]:
+    """One record."""
+    return Operation(
+        Request("GET", _record_path(record)),
+        lambda answer: _record(sync, parse_json(answer)),
+    )
+
+
+def content_request(record: RecordOfSync) -> Request:
+    """The request for a record's content, whose answer is streamed."""
+    return Request("GET", f"{_record_path(record)}/content")
+
+
+def _record(sync: HostedSync, document: Any) -> SyncedRecord:
+    refuse_deep(document)
+    said = parse_model(_Record, document)
+    data = {name: value for name, value in document.items() if name not in _NOT_DATA}
+    parent = document.get("parentFolderId")
+    if parent:
+        # Only a record's own id names an object; the source's id of a folder would not be found.
+        name = "parentId" if _is_uuid(parent) else "parentFolderId"
+        data[name] = str(RecordOfSync(sync.id, parent)) if name == "parentId" else parent
+    fields = {
+        "id": str(RecordOfSync(sync.id, said.id)),
+        "integration": sync.integration,
+        "sync_type": sync.pipeline,
+        "source_id": said.external_id or "",
+        "data": data,
+        "permissions": said.permissions or {},
+        "updated_at": said.updated_at,
+    }
+    return parse_model(SyncedRecord, fields)
+
+
+def _of_sync(sync: HostedSync, malformed: Sequence[MalformedRecord]) -> tuple[MalformedRecord, ...]:
+    """The same, with ids that name the sync, as those of records do."""
+    return tuple(
+        each._replace(id=str(RecordOfSync(sync.id, each.id))) if each.id else each
+        for each in malformed
+    )
+
+
+def _cursor_of(sync: HostedSync, cursor: str | None) -> str | None:
+    """The service's own cursor: a sync that was made anew must not go on from the old one's."""
+    kept_of, slash, own = (cursor or "").partition("/")
+    if not slash or (kept_of != sync.id and not _is_uuid(kept_of)):
+        return cursor
+    if kept_of != sync.id:
+        raise NotFoundError(
+            f"The cursor belongs to the sync {kept_of}, and not to {sync.id}, which has its name "
+            f"now. Begin again without a cursor.",
+            status=404,
+        )
+    return own
+
+
+def _is_uuid(value: object) -> bool:
+    try:
+        UUID(str(value))
+    except ValueError:
+        return False
+    return True
+
+
+def _state(status: str) -> SyncState:
+    try:
+        return _STATES[status]
+    except KeyError:
+        raise ResponseFormatError(
+            f"The API says that a sync is {status[:40]!r}, and not one of {sorted(_STATES)}."
+        ) from None
+
+
+def _sync_path(sync_id: str) -> str:
+    return f"/api/syncs/{path_segment(sync_id, 'sync id')}"
+
+
+def _record_path(record: RecordOfSync) -> str:
+    return f"{_sync_path(record.sync)}/records/{path_segment(record.id, 'record id')}"

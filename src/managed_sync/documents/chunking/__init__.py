@@ -1,0 +1,1 @@
+"""Splits documents into chunks that carry the id of their source object."""

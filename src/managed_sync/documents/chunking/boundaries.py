@@ -1,0 +1,224 @@
+"""Where a text is cut: along sections first, then at blocks, sentences and words."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from managed_sync.documents.chunking.outline import Outline, Section
+from managed_sync.documents.chunking.token_counts import EncodedText
+
+__all__ = ["Cutter", "Passage"]
+
+# A section below this part of the chunk size does not get a chunk of its own.
+_TINY = 1 / 8
+# A better place to cut is taken if at least this part of the chunk is then full.
+_WELL_FILLED = 1 / 2
+_SPACE = re.compile(r"\s")
+_NOT_SPACE = re.compile(r"\S")
+_WORD_START = re.compile(r"(?<=\s)\S")
+_CJK_STOPS = "。！？；，、"  # noqa: RUF001
+
+
+class Passage(NamedTuple):
+    """A part of a text.
+
+    Attributes:
+        start: Its first character.
+        end: The character after its last one.
+        tokens: How many tokens it has.
+        heading: The headings above it.
+        page: The page it begins on; 0 in a text without pages.
+    """
+
+    start: int
+    end: int
+    tokens: int
+    heading: str
+    page: int
+
+
+class Cutter:
+    """Cuts one text. The text is encoded once; after that only places are looked up.
+
+    Args:
+        text: The text.
+        structure: Where it may be cut.
+        encoded: Its tokens.
+        size: Tokens in a passage at most.
+        overlap: Tokens that a passage repeats of the one before it, at most.
+    """
+
+    def __init__(
+        self, text: str, structure: Outline, encoded: EncodedText, size: int, overlap: int
+    ) -> None:
+        self._text = text
+        self._structure = structure
+        self._encoded = encoded
+        self._size = size
+        self._overlap = overlap
+
+    def passages(self) -> Iterator[Passage]:
+        """The passages, in order."""
+        for start, end, heading, total in self._spans():
+            if total <= self._size:
+                first = self._after_space(start, end)
+                stop = self._before_space(first, end)
+                tokens = self._encoded.count(first, stop) if first < stop else 0
+                if 0 < tokens <= self._size:
+                    yield Passage(first, stop, tokens, heading, self._page_at(first))
+                    continue
+            yield from self._cut(start, end, heading)
+
+    def _spans(self) -> Iterator[tuple[int, int, str, int]]:
+        """Sections, tiny ones together with those that follow, and about how many tokens."""
+        sections = self._structure.sections
+        totals = [self._encoded.before(section.start) for section in sections]
+        totals.append(self._encoded.before(len(self._text)))
+        index = 0
+        while index < len(sections):
+            first, before = sections[index], totals[index]
+            index += 1
+            while (
+                totals[index] - before < _TINY * self._size
+                and index < len(sections)
+                and totals[index + 1] - before <= self._size
+                and self._are_close(first, sections[index])
+            ):
+                index += 1
+            yield first.start, sections[index - 1].end, first.heading, totals[index] - before
+
+    def _are_close(self, first: Section, following: Section) -> bool:
+        return (
+            # Text below a higher heading has nothing to do with the first one.
+            following.level >= first.level > 0
+            and self._page_at(first.start) == self._page_at(following.start)
+        )
+
+    def _cut(self, start: int, end: int, heading: str) -> Iterator[Passage]:
+        """Cuts one span: each chunk begins where the last ended, less the overlap."""
+        total = self._encoded.before(end)
+        end = self._before_space(start, end)
+        start = fresh = self._after_space(start, end)
+        while fresh < end:
+            cut = self._cut_after(start, fresh, end, total)
+            if cut is None:
+                # The next word does not fit beside the overlap.
+                start = fresh
+                continue
+            stop, tokens = cut
+            yield Passage(start, stop, tokens, heading, self._page_at(start))
+            fresh = self._after_space(stop, end)
+            start = self._overlap_start(start, stop, fresh) if fresh < end else fresh
+
+    def _cut_after(self, start: int, fresh: int, end: int, total: int) -> tuple[int, int] | None:
+        """Where the chunk from ``start`` stops, beyond ``fresh``, and its number of tokens.
+
+        ``total`` is how many tokens there are before the end of the span.
+        ``None`` if there is an overlap and not even one whole word fits after it.
+        """
+        before = self._encoded.before(start)
+        budget = self._size
+        while True:
+            if total <= before + budget:
+                stop: int | None = end
+            else:
+                limit = min(self._encoded.end_of(before + budget), end)
+                far = before + budget + self._size
+                stop = end if limit == end else self._best_stop(start, fresh, limit, far)
+            if stop is None and start == fresh:
+                return self._cut_first_word(fresh, limit)
+            if stop is None:
+                return None
+            stop = self._before_space(start, stop)
+            tokens = self._encoded.count(start, stop)
+            if tokens <= self._size:
+                return stop, tokens
+            # On its own a text may have a few tokens more than within its surroundings.
+            budget -= max(1, tokens - self._size)
+            if budget < 1:
+                return self._cut_first_word(fresh, fresh) if start == fresh else None
+
+    def _best_stop(self, start: int, fresh: int, limit: int, far: int) -> int | None:
+        if whole := self._whole_block(limit, fresh, far):
+            if whole[0] > fresh:
+                return whole[0]
+            return whole[1] if start == fresh else None
+        filled = max(fresh, start + int((limit - start) * _WELL_FILLED))
+        block = self._structure.last_block(filled + 1, limit + 1)
+        if block is not None:
+            return block
+        stop = self._sentence_or_word(fresh, filled, limit)
+        if stop is not None and (whole := self._whole_block(stop, fresh, far)):
+            return whole[1]
+        return stop
+
+    def _whole_block(self, place: int, low: int, far: int) -> tuple[int, int] | None:
+        """The table or code block around a place, if it has not been cut and fits into a chunk.
+
+        ``far`` is a number of tokens before which every such block ends.
+        """
+        if not self._structure.is_in_block(place):
+            return None
+        whole = self._structure.whole_block(place, low, self._encoded.end_of(far))
+        return whole if whole and self._encoded.count(*whole) <= self._size else None
+
+    def _sentence_or_word(self, fresh: int, filled: int, limit: int) -> int | None:
+        if places := self._structure.sentences(filled + 1, limit + 1):
+            return places[-1]
+        if limit > fresh and (self._text[limit].isspace() or self._text[limit - 1].isspace()):
+            return limit
+        words = self._text[fresh:limit].rsplit(None, 1)
+        return limit - len(words[1]) if len(words) == 2 else None
+
+    def _cut_first_word(self, start: int, limit: int) -> tuple[int, int]:
+        """Ends a chunk with its first word, whole if it fits, and else inside it."""
+        far = self._encoded.end_of(self._encoded.before(start) + 2 * self._size)
+        if space := _SPACE.search(self._text, start, far):
+            tokens = self._encoded.count(start, space.start())
+            if tokens <= self._size:
+                return space.start(), tokens
+        stop = max(limit, start + 1)
+        # Scripts without spaces have punctuation to cut at.
+        mark = max(self._text.rfind(mark, start, stop) for mark in _CJK_STOPS)
+        if mark > start + (stop - start) * _WELL_FILLED:
+            stop = mark + 1
+        while (tokens := self._encoded.count(start, stop)) > self._size:
+            if stop - start == 1:
+                break
+            stop -= max(1, min(tokens - self._size, (stop - start) // 2))
+        return stop, tokens
+
+    def _overlap_start(self, start: int, stop: int, fresh: int) -> int:
+        """Where the next chunk begins: at a sentence, or a word, that the overlap has room for."""
+        if self._overlap == 0:
+            return fresh
+        reached = self._encoded.end_of(self._encoded.before(stop) - self._overlap)
+        earliest = max(reached, start + 1)
+        for places in (self._structure.sentences, self._structure.blocks):
+            for place in places(earliest, stop):
+                first = self._after_space(place, stop)
+                if first < stop and self._encoded.count(first, stop) <= self._overlap:
+                    return first
+        while word := _WORD_START.search(self._text, earliest, stop):
+            if self._encoded.count(word.start(), stop) <= self._overlap:
+                return word.start()
+            earliest = word.start() + 1
+        return fresh
+
+    def _page_at(self, offset: int) -> int:
+        pages = self._structure.pages
+        return bisect_right(pages, offset) + 1 if pages else 0
+
+    def _after_space(self, start: int, end: int) -> int:
+        if start < end and not self._text[start].isspace():
+            return start
+        found = _NOT_SPACE.search(self._text, start, end)
+        return found.start() if found else end
+
+    def _before_space(self, start: int, end: int) -> int:
+        while start < end and self._text[end - 1].isspace():
+            end -= 1
+        return end

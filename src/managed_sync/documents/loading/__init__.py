@@ -1,0 +1,1 @@
+"""Loads records and their content as documents."""

@@ -1,0 +1,252 @@
+"""Contacts, companies, deals, tickets, and records of any other kind, as text worth reading."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from managed_sync.documents.parsing import markdown_writer as markdown
+from managed_sync.models import SyncedRecord
+
+__all__ = ["TEMPLATES", "RecordTemplate", "record_text", "record_title"]
+
+# Not the calendar module's, whose names change with the machine's language.
+_MONTHS = [
+    *["January", "February", "March", "April", "May", "June"],
+    *["July", "August", "September", "October", "November", "December"],
+]
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?\Z")
+_WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_|-")
+_DEEPEST = 20
+
+_TITLES = ("name", "subject", "title", "displayName", "email", "domain")
+
+
+@dataclass(frozen=True)
+class RecordTemplate:
+    """How records of one kind are written down.
+
+    Amounts come with their currency, dates in words, comments with author and date, and fields
+    that no template names follow those that it names; nested values are indented lines.
+
+    Args:
+        first: The fields that come first, in this order.
+        titles: The fields that the record may be called by, the first that is there.
+        names: Fields that make up a name together, before any title.
+        long_texts: Fields with a heading of their own at the end: a text, or a list of comments.
+        hidden: Fields that mean nothing to a reader.
+        labels: What fields are called, where their own name in words is not good enough.
+        amounts: Fields that hold an amount of the record's ``currency``.
+
+    Examples:
+        >>> invoices = RecordTemplate(first=("number", "total"), amounts=("total",))
+        >>> data = {"name": "Crane", "total": 1200, "currency": "EUR", "number": "R-7"}
+        >>> print(invoices(SyncedRecord(id="1", integration="x", sync_type="invoices", data=data)))
+        # Crane
+        <BLANKLINE>
+        Number: R-7
+        Total: 1,200 EUR
+        <BLANKLINE>
+    """
+
+    first: tuple[str, ...] = ()
+    titles: tuple[str, ...] = _TITLES
+    names: tuple[str, ...] = ("firstName", "lastName")
+    long_texts: tuple[str, ...] = ("description", "notes", "comments")
+    hidden: tuple[str, ...] = ("parentId",)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    amounts: tuple[str, ...] = ("amount",)
+
+    def __call__(self, record: SyncedRecord) -> str:
+        """The record as Markdown: its title as heading, a line for each field, its long texts."""
+        data = record.data
+        elsewhere = {*self.hidden, *self.long_texts, "currency", "customFields", *self._shown(data)}
+        keys = [*(key for key in self.first if key in data)]
+        keys += [key for key in data if key not in keys]
+        lines = [
+            line
+            for key in keys
+            if key not in elsewhere
+            for line in self._field(key, data[key], data)
+        ]
+        custom = data.get("customFields")
+        if isinstance(custom, Mapping):
+            lines += [line for key, value in custom.items() for line in _lines(_own(key), value)]
+        blocks = [
+            markdown.heading(self.title(record), 1),
+            markdown.paragraph("\n".join(lines)),
+        ]
+        for key in self.long_texts:
+            blocks += _long_text(self._label(key), data.get(key))
+        return markdown.join_blocks(blocks) + "\n"
+
+    def title(self, record: SyncedRecord) -> str:
+        """What a person would call the record."""
+        shown = (record.data[key] for key in self._shown(record.data))
+        return " ".join(" ".join(map(str, shown)).split()) or record.source_id or record.id
+
+    def _shown(self, data: Mapping[str, Any]) -> list[str]:
+        """The fields that the title is made of."""
+        if names := [key for key in self.names if data.get(key)]:
+            return names
+        for key in self.titles:
+            value = data.get(key)
+            if isinstance(value, str) and value.strip():
+                return [key]
+        return []
+
+    def _field(self, key: str, value: Any, data: Mapping[str, Any]) -> Iterator[str]:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if key in self.amounts and is_number:
+            currency = data.get("currency")
+            yield f"{self._label(key)}: {_number(value)}{f' {currency}' if currency else ''}"
+        else:
+            yield from _lines(self._label(key), value)
+
+    def _label(self, key: str) -> str:
+        return self.labels.get(key) or _label(key)
+
+
+def _fields(names: str) -> tuple[str, ...]:
+    return tuple(names.split())
+
+
+DEFAULT_TEMPLATE = RecordTemplate()
+TEMPLATES: Mapping[str, RecordTemplate] = {
+    "contacts": RecordTemplate(_fields("id jobTitle company email phone owner tags")),
+    "companies": RecordTemplate(_fields("id domain industry phone address owner tags")),
+    "deals": RecordTemplate(
+        _fields("id stage amount closeDate company owner contactIds"),
+        labels={"contactIds": "Contacts"},
+    ),
+    "tickets": RecordTemplate(_fields("id status priority requester assignee company tags")),
+}
+_LABELS = {"id": "ID", "url": "URL"}
+
+
+def record_title(
+    record: SyncedRecord,
+    templates: Mapping[str, Callable[[SyncedRecord], str]] | None = None,
+) -> str:
+    """Returns the title of a record, as its text has it for a heading.
+
+    Args:
+        record: The record.
+        templates: Templates by sync type that replace this package's. A function that is no
+            ``RecordTemplate`` has no title, so that of this package's template is taken.
+
+    Examples:
+        >>> data = {"firstName": "Ada", "lastName": "Byron"}
+        >>> record_title(SyncedRecord(id="1", integration="x", sync_type="contacts", data=data))
+        'Ada Byron'
+    """
+    own = (templates or {}).get(record.sync_type)
+    template = TEMPLATES.get(record.sync_type, DEFAULT_TEMPLATE)
+    return (own if isinstance(own, RecordTemplate) else template).title(record)
+
+
+def record_text(
+    record: SyncedRecord,
+    templates: Mapping[str, Callable[[SyncedRecord], str]] | None = None,
+) -> str:
+    """The record as Markdown, by the template of its sync type.
+
+    Args:
+        record: What to write down.
+        templates: Templates by sync type that replace this package's: a ``RecordTemplate``, or
+            anything that makes text of a record.
+    """
+    own = (templates or {}).get(record.sync_type)
+    if own is not None:
+        return own(record)
+    return TEMPLATES.get(record.sync_type, DEFAULT_TEMPLATE)(record)
+
+
+def _long_text(label: str, value: Any) -> Iterator[str]:
+    """A text under a heading of its own; a list of comments with author and date each."""
+    if not _is_present(value):
+        return
+    yield markdown.heading(label, 2)
+    entries = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    for entry in entries:
+        if isinstance(entry, Mapping) and "body" in entry:
+            about = [entry.get("author"), entry.get("createdAt")]
+            head = ", ".join(_scalar(part) for part in about if _is_present(part))
+            body = _scalar(entry["body"])
+            yield markdown.paragraph(f"{head}: {body}" if head else body)
+        elif isinstance(entry, Mapping):
+            yield markdown.paragraph("\n".join(_nested(entry, 0)))
+        else:
+            yield markdown.paragraph(_scalar(entry))
+
+
+def _lines(label: str, value: Any, depth: int = 0) -> Iterator[str]:
+    """A field as one line, or as a line and indented ones for what is nested in it."""
+    if not _is_present(value):
+        return
+    indent = "  " * depth
+    if not isinstance(value, Mapping | list | tuple):
+        yield f"{indent}{label}: {_scalar(value)}"
+    elif depth >= _DEEPEST:
+        yield f"{indent}{label}: …"
+    elif isinstance(value, Mapping):
+        yield f"{indent}{label}:"
+        yield from _nested(value, depth + 1)
+    elif not any(isinstance(item, Mapping | list | tuple) for item in value):
+        yield f"{indent}{label}: {', '.join(_scalar(item) for item in value)}"
+    else:
+        yield f"{indent}{label}:"
+        for number, item in enumerate(value, start=1):
+            yield from _lines(str(number), item, depth + 1)
+
+
+def _nested(value: Mapping[Any, Any], depth: int) -> Iterator[str]:
+    for key, item in value.items():
+        yield from _lines(_label(str(key)), item, depth)
+
+
+def _is_present(value: Any) -> bool:
+    return value is not None and value not in ("", [], {}, ())
+
+
+def _own(key: object) -> str:
+    """A custom field's name: as its owner wrote it, unless it is written as programs do."""
+    name = str(key)
+    return name if " " in name or name[:1].isupper() else _label(name)
+
+
+def _label(key: str) -> str:
+    """A field's name as words: ``closeDate`` gives ``Close date``."""
+    if key in _LABELS:
+        return _LABELS[key]
+    words = " ".join(_WORD_STARTS.sub(" ", key).split())
+    return (words[:1].upper() + words[1:].lower()) if words else key
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return str(value)
+    text = str(value).strip()
+    return _date(text) if _DATE.match(text) else text
+
+
+def _number(value: float) -> str:
+    return f"{value:,.2f}".removesuffix(".00")
+
+
+def _date(text: str) -> str:
+    """``2026-11-02T09:30:00Z`` gives ``2 November 2026, 09:30 UTC``."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    day = f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
+    if len(text) == len("2026-11-02"):
+        return day
+    zone = f" {moment.tzname()}" if moment.tzinfo else ""
+    return f"{day}, {moment:%H:%M}{zone}"

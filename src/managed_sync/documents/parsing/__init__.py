@@ -1,0 +1,1 @@
+"""Reads the bytes of files into Markdown text."""

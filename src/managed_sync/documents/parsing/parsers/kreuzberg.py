@@ -1,0 +1,174 @@
+"""PDF, Office, OpenDocument, web pages, books and more through ``kreuzberg``.
+
+``kreuzberg`` writes Markdown itself; here it is brought into this package's form. For a PDF it
+gives each page's lines, complete and in reading order, and its guess at the structure, which now
+and then leaves out a line. So the lines are the text, and the guess only says which of them may be
+headings.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from managed_sync.documents.parsing import markdown_writer as markdown
+from managed_sync.documents.parsing.file_types import FileType
+from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK
+from managed_sync.documents.parsing.parsers.pdf_layout import pages_to_markdown
+from managed_sync.documents.parsing.parsers.pdf_tables import find_tables
+from managed_sync.errors import MissingExtraError, ParsingError
+
+__all__ = ["parse_document", "parse_html", "parse_pdf", "parse_slides", "parse_workbook"]
+
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+_OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
+_MEDIA_TYPES = {
+    FileType.PDF: "application/pdf",
+    FileType.DOCX: f"{_OFFICE}wordprocessingml.document",
+    FileType.PPTX: f"{_OFFICE}presentationml.presentation",
+    FileType.XLSX: f"{_OFFICE}spreadsheetml.sheet",
+    FileType.HTML: "text/html",
+    FileType.RTF: "application/rtf",
+    FileType.ODT: f"{_OPEN_DOCUMENT}text",
+    FileType.ODS: f"{_OPEN_DOCUMENT}spreadsheet",
+    FileType.ODP: f"{_OPEN_DOCUMENT}presentation",
+    FileType.EPUB: "application/epub+zip",
+}
+_SLIDE = "managed-sync-slide"
+_SLIDE_MARK = re.compile(rf"^{_SLIDE}\d+$\n*", re.MULTILINE)
+_SECOND_LEVEL = re.compile(r"^## ", re.MULTILINE)
+_MIDNIGHT = re.compile(r"(\d{4}-\d\d-\d\d) 00:00:00")
+# Escaped for readers of Markdown; to models and searches the plain character says more.
+_ESCAPED = re.compile(r"\\([.<>_*+!()\[\]{}~&$^=:;,'\"?%@/-])")
+_PADDED_ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
+_RULE_ROW = re.compile(r"[|\s:-]+")
+_NESTED_BULLET = re.compile(r"^( +)[*+] ", re.MULTILINE)
+_HEAD = re.compile(r"<head\b.*?</head\s*>", re.IGNORECASE | re.DOTALL)
+_NOT_CONTENT = re.compile(
+    r"<(nav|script|style|template|noscript|svg)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL
+)
+_MAIN = re.compile(r"<main\b[^>]*>(.*)</main\s*>", re.IGNORECASE | re.DOTALL)
+_LINK = re.compile(r"</?a(?:\s[^>]*)?>", re.IGNORECASE)
+_PICTURE = re.compile(
+    r"<img\b(?:[^>]*?\balt\s*=\s*(?:\"([^\"]*)\"|'([^']*)'))?[^>]*>", re.IGNORECASE
+)
+
+
+def parse_document(data: bytes, kind: FileType, *, name: str) -> str:
+    """A text with headings, lists and tables: Word, OpenDocument, RTF, EPUB.
+
+    Raises:
+        ParsingError: The file is damaged or encrypted.
+        MissingExtraError: ``kreuzberg`` is not installed.
+    """
+    return _tidy(_extract(data, kind, name=name).content)
+
+
+def parse_slides(data: bytes, kind: FileType, *, name: str) -> str:
+    """A presentation: a page and a heading for each slide.
+
+    Raises:
+        ParsingError: The file is damaged or encrypted.
+        MissingExtraError: ``kreuzberg`` is not installed.
+    """
+    text = _tidy(_extract(data, kind, name=name).content)
+    slides = _SLIDE_MARK.split(_SECOND_LEVEL.sub("# ", text))
+    return _join_pages(slides[1:] if not slides[0].strip() else slides)
+
+
+def parse_workbook(data: bytes, kind: FileType, *, name: str) -> str:
+    """A workbook: a page, a heading and a table for each sheet.
+
+    Raises:
+        ParsingError: The file is damaged or encrypted.
+        MissingExtraError: ``kreuzberg`` is not installed.
+    """
+    text = _MIDNIGHT.sub(r"\1", _tidy(_extract(data, kind, name=name).content))
+    before, *sheets = _SECOND_LEVEL.split(text)
+    return _join_pages([*([before] if before.strip() else []), *(f"# {one}" for one in sheets)])
+
+
+def parse_html(text: str, *, name: str) -> str:
+    """A web page: its main part where it marks one, without navigation, links and scripts.
+
+    Raises:
+        ParsingError: It could not be read.
+        MissingExtraError: ``kreuzberg`` is not installed.
+    """
+    # The <title> in the head would come out as a heading of the text.
+    page = _NOT_CONTENT.sub("", _HEAD.sub("", markdown.clean(text), count=1))
+    if (main := _MAIN.search(page)) and main.group(1).strip():
+        page = main.group(1)
+    page = _PICTURE.sub(lambda found: found[1] or found[2] or "", _LINK.sub("", page))
+    result = _extract(page.encode("utf-8"), FileType.HTML, name=name)
+    return _tidy(result.content)
+
+
+def parse_pdf(data: bytes, *, name: str) -> str:
+    """A PDF, a form feed between its pages; text in pictures is not read.
+
+    Raises:
+        ParsingError: The file is damaged or encrypted.
+        MissingExtraError: ``kreuzberg`` is not installed.
+    """
+    result = _extract(data, FileType.PDF, name=name)
+    headings: dict[int, dict[str, int]] = {}
+    for node in (result.document or {}).get("nodes", []):
+        content = node["content"]
+        if content["node_type"] == "heading":
+            headings.setdefault(node.get("page") or 0, {})[content["text"]] = content["level"]
+    tables = find_tables(data, name=name)
+    pages = result.pages or []
+    return pages_to_markdown(
+        [page["content"] for page in pages],
+        [headings.get(page["page_number"], {}) for page in pages],
+        [tables.get(page["page_number"], []) for page in pages],
+    )
+
+
+def _tidy(text: str) -> str:
+    return markdown.outside_code(_plain, markdown.clean(text).replace(PAGE_BREAK, "\n"))
+
+
+def _plain(text: str) -> str:
+    text = _NESTED_BULLET.sub(r"\1- ", _ESCAPED.sub(r"\1", text))
+    return _PADDED_ROW.sub(lambda row: _narrow(row.group()), text)
+
+
+def _narrow(row: str) -> str:
+    """A row of a table without the blanks that only line it up."""
+    if _RULE_ROW.fullmatch(row):
+        return re.sub("-{4,}", "---", row)
+    return " ".join(row.split())
+
+
+def _join_pages(pages: list[str]) -> str:
+    return f"\n\n{PAGE_BREAK}".join(page.strip("\n") for page in pages)
+
+
+def _extract(data: bytes, kind: FileType, *, name: str) -> Any:
+    try:
+        import kreuzberg  # noqa: PLC0415 - comes with an extra
+    except ImportError as error:
+        raise MissingExtraError(f"Reading {name}", "parsers") from error
+    is_pdf = kind is FileType.PDF
+    config = kreuzberg.ExtractionConfig(
+        use_cache=False,
+        enable_quality_processing=False,
+        output_format="markdown",
+        include_document_structure=is_pdf,
+        pages=kreuzberg.PageConfig(
+            extract_pages=is_pdf,
+            insert_page_markers=kind in {FileType.PPTX, FileType.ODP},
+            marker_format=f"\n\n{_SLIDE}{{page_num}}\n\n",
+        ),
+    )
+    try:
+        return kreuzberg.extract_bytes_sync(data, _MEDIA_TYPES[kind], config)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic in Rust is no Exception
+        reason = " ".join(str(error).split())[:200]
+        if "password" in reason.lower() or "encrypt" in reason.lower():
+            reason = "it is protected with a password; save it without one to have it indexed"
+        raise ParsingError(f"{name} could not be read: {reason}") from error

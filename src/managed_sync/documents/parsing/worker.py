@@ -1,0 +1,115 @@
+"""A process that parses one file after another; ``parsing_pool`` starts it and talks to it.
+
+Requests are pickles on the standard input, answers are lines of JSON on the standard output: a
+worker that a malicious file has taken over cannot make the other side run anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import json
+import os
+import pickle
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from managed_sync.documents.parsing.base import Parser, run_parser
+from managed_sync.errors import ManagedSyncError, MissingExtraError
+
+__all__ = ["serve"]
+
+# How much longer than its limit a worker lives that nobody stops, as its parent is gone.
+_GRACE_SECONDS = 10.0
+# Parsed trees refer to themselves, and Python looks for such garbage ever more rarely the more
+# code is loaded: left alone, a worker grows by half within 2,000 files.
+_FILES_BETWEEN_COLLECTIONS = 50
+
+
+def serve() -> None:
+    """Answers requests until the standard input ends.
+
+    The first request is the parser, the limit of time in seconds, and the limit of memory in bytes;
+    every other one is a file's bytes, content type and name.
+    """
+    requests, answers = _take_standard_streams()
+    # Ctrl-C is the parent's to handle; it ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        parser, seconds, max_memory = pickle.load(requests)  # noqa: S301 - from the parent
+    except Exception as error:  # noqa: BLE001 - whatever unpickling somebody's parser raises
+        _write(answers, {"error": type(error).__name__, "message": str(error)})
+        return
+    _limit_memory(max_memory)
+    _write(answers, {})
+    _discard_errors()
+    for count, request in enumerate(iter(lambda: _next(requests), None), start=1):
+        with _last_resort(seconds):
+            answer = _parse(parser, *request)
+        _write(answers, answer)
+        if count % _FILES_BETWEEN_COLLECTIONS == 0:
+            gc.collect()
+
+
+def _parse(parser: Parser, data: bytes, content_type: str, filename: str) -> dict[str, str]:
+    try:
+        return {"text": run_parser(parser, data, content_type=content_type, filename=filename)}
+    except MissingExtraError as error:
+        return {"error": type(error).__name__, "message": str(error), "extra": error.extra}
+    except ManagedSyncError as error:
+        return {"error": type(error).__name__, "message": str(error)}
+
+
+def _take_standard_streams() -> tuple[BinaryIO, BinaryIO]:
+    """The pipes to the parent, out of reach of libraries that read or print."""
+    requests = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, sys.stdin.fileno())
+    os.dup2(nothing, sys.stdout.fileno())
+    return requests, answers
+
+
+def _discard_errors() -> None:
+    """What libraries print about a file: what matters of it is in the answer."""
+    os.dup2(sys.stdin.fileno(), sys.stderr.fileno())
+
+
+def _next(requests: BinaryIO) -> tuple[bytes, str, str] | None:
+    try:
+        request: tuple[bytes, str, str] = pickle.load(requests)  # noqa: S301 - from the parent
+    except (EOFError, pickle.UnpicklingError):
+        return None
+    return request
+
+
+def _write(answers: BinaryIO, answer: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):  # the parent is gone
+        answers.write(json.dumps(answer).encode("ascii") + b"\n")
+        answers.flush()
+
+
+def _limit_memory(limit: int) -> None:
+    """Makes the system refuse memory beyond a limit, where it can."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    except (ImportError, ValueError, OSError):
+        return
+
+
+@contextlib.contextmanager
+def _last_resort(seconds: float) -> Iterator[None]:
+    """Ends this process when a file takes too long and no parent is left to do so.
+
+    The timer runs in C, so that it works while a library holds the interpreter.
+    """
+    faulthandler.dump_traceback_later(seconds + _GRACE_SECONDS, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()

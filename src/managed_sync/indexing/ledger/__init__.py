@@ -1,0 +1,1 @@
+"""The ledger: the record, on disk, of what is in the index."""

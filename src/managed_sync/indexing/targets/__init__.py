@@ -1,0 +1,1 @@
+"""The interface of an index, and retries of the calls to it."""

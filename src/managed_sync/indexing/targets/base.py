@@ -1,0 +1,115 @@
+"""What an index must offer to be kept in step, and what more it may offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from managed_sync.documents import Chunk
+from managed_sync.indexing.targets.vectors import Vector
+
+__all__ = [
+    "EmbeddingTarget",
+    "IndexTarget",
+    "InspectableTarget",
+    "ReadableTarget",
+    "RelabelingTarget",
+    "StoredChunk",
+]
+
+
+class IndexTarget(Protocol):
+    """An index of chunks; ``LangChainTarget`` and ``LlamaIndexTarget`` are such.
+
+    Both methods may be called again with the same chunks, after they failed or were cut off.
+    """
+
+    def upsert(self, chunks: Sequence[Chunk], *, present: Set[str]) -> None:
+        """Embeds and writes chunks; raises unless all were written.
+
+        Args:
+            chunks: What to write.
+            present: The ids that may be in the index already, and are to be replaced.
+        """
+
+    def delete(self, chunk_ids: Sequence[str]) -> None:
+        """Removes chunks; one that is not there is no error."""
+
+
+@runtime_checkable
+class EmbeddingTarget(Protocol):
+    """A target that can embed without writing, so that no text is embedded twice."""
+
+    @property
+    def can_embed(self) -> bool:
+        """Whether the store that is behind it takes vectors."""
+
+    def embed(self, chunks: Sequence[Chunk], *, cached: bool = True) -> list[Vector]:
+        """Returns one vector for each chunk, and changes nothing.
+
+        Args:
+            chunks: What to embed.
+            cached: Whether a cache around the model may answer.
+
+        Raises:
+            IndexingError: A vector is missing or cannot be searched.
+        """
+
+    def write(self, chunks: Sequence[Chunk], vectors: Sequence[Vector], present: Set[str]) -> None:
+        """Writes chunks with their vectors; what ``upsert`` does once it has embedded them."""
+
+
+@runtime_checkable
+class RelabelingTarget(Protocol):
+    """A target that can change the metadata of chunks without embedding them again."""
+
+    @property
+    def can_relabel(self) -> bool:
+        """Whether the store that is behind it can do so."""
+
+    def embedded_text(self, chunk: Chunk) -> str:
+        """What of a chunk goes into its vector; a change of anything else needs no new one."""
+
+    def relabel(self, chunks: Sequence[Chunk]) -> None:
+        """Writes the metadata of chunks that are in the index with the same text."""
+
+
+@runtime_checkable
+class InspectableTarget(Protocol):
+    """A target that can say what the index holds."""
+
+    def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
+        """Those of some chunks that the index holds; ``None`` if the store cannot say."""
+
+    def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
+        """All chunks that have this metadata; ``None`` if the store cannot say."""
+
+
+class StoredChunk(NamedTuple):
+    """A chunk as an index holds it.
+
+    Attributes:
+        metadata: As far as the store gives it back as it was written; ``None`` where it may not.
+        vector: Only where it was asked for, and the store gives it.
+    """
+
+    chunk_id: str
+    text: str
+    metadata: Mapping[str, Any] | None
+    vector: Vector | None = None
+
+
+@runtime_checkable
+class ReadableTarget(Protocol):
+    """A target that can read back what the index holds."""
+
+    def read(
+        self, chunk_ids: Sequence[str], *, vectors: bool = False
+    ) -> Sequence[StoredChunk] | None:
+        """What the index holds under some ids; ``None`` if the store cannot say.
+
+        A chunk that is there twice is returned twice, and one that is not is left out.
+        """
+
+    def count(self, metadata: Mapping[str, str]) -> int | None:
+        """How many chunks have this metadata; ``None`` if the store cannot say."""

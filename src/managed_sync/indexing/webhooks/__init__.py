@@ -1,0 +1,1 @@
+"""Receives webhooks and updates single records."""

@@ -1,0 +1,170 @@
+"""Search results as the plan sees them: hits in the store's order, and what their scores tell."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, zip_longest
+from typing import Any
+
+from managed_sync.access.check_requests import can_be_asked_about
+
+__all__ = ["Hit", "Scores", "distinct", "hit_of", "is_continued"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One search result.
+
+    Attributes:
+        object_id: The source object it came from; ``None`` if the store does not say, or says
+            something that cannot be asked about.
+        identities: What tells this passage from others; two hits that share one are the same.
+        passage: The framework's own document or node.
+        score: The store's score, whatever it measures; only its order counts.
+        project_id: The project that its metadata name, if they do.
+        is_foreign: Whether that is another project than the checker's.
+    """
+
+    object_id: str | None
+    identities: tuple[Hashable, ...]
+    passage: Any
+    score: float | None = None
+    project_id: object = None
+    is_foreign: bool = False
+
+    @property
+    def own_object(self) -> str | None:
+        """The object to ask about; ``None`` for a hit of another project."""
+        return None if self.is_foreign else self.object_id
+
+
+def hit_of(
+    passage: Any,
+    *,
+    text: str,
+    metadata: Mapping[str, Any],
+    store_id: str | None,
+    score: object,
+) -> Hit:
+    """Makes a hit of a passage.
+
+    A passage is told from others by the store's id, or by its chunk id and text, or where it has
+    neither by its text and metadata. In each case its project and object are a part of that: where
+    ids clash, one object's passage hides no other's.
+
+    Args:
+        passage: The framework's own document or node.
+        text: Its text.
+        metadata: Its metadata, which name its object as ``object_id``.
+        store_id: The id under which the store keeps it, if the store gives one.
+        score: The store's score.
+    """
+    named = metadata.get("object_id")
+    object_id = named if can_be_asked_about(named) else None
+    project_id = metadata.get("project_id")
+    source = (str(project_id), object_id)
+    identities: list[Hashable] = []
+    if store_id is not None:
+        identities.append(("id", source, store_id))
+    if isinstance(chunk_id := metadata.get("chunk_id"), str):
+        # Chunk ids of other makers may name a page or a section, and several chunks share them.
+        identities.append(("chunk", source, chunk_id, text))
+    if not identities:
+        identities.append(("text", source, text, _described(metadata)))
+    return Hit(object_id, tuple(identities), passage, _number(score), project_id)
+
+
+def _described(metadata: Mapping[str, Any]) -> Hashable:
+    """Metadata as text; those that cannot be written as JSON are told apart as objects."""
+    try:
+        return json.dumps(dict(metadata), sort_keys=True, default=repr)
+    except (TypeError, ValueError, RecursionError):
+        return id(metadata)
+
+
+def _number(score: object) -> float | None:
+    """A score, if it is a number: one odd hit must not cost the others."""
+    try:
+        return None if score is None else float(score)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def distinct(hits: Iterable[Hit]) -> list[Hit]:
+    """Returns the hits without repetitions of the same passage."""
+    seen: set[Hashable] = set()
+    kept = []
+    for hit in hits:
+        if seen.isdisjoint(hit.identities):
+            kept.append(hit)
+        seen.update(hit.identities)
+    return kept
+
+
+class Scores:
+    """What the scores of several searches tell about the order of their hits.
+
+    Attributes:
+        higher_is_better: Which scores are better, as far as a search has shown it.
+        comparable: ``False`` once scores are missing, do not follow the order of their search, or
+            differ for the same passage in two searches, as those of a rank fusion do.
+    """
+
+    def __init__(self) -> None:
+        self.higher_is_better: bool | None = None
+        self.comparable = True
+        self._known: dict[Hashable, float] = {}
+
+    def learn(self, ranking: Sequence[Hit]) -> None:
+        """Takes in the scores of one search, best hit first."""
+        scores = [hit.score for hit in ranking if hit.score is not None]
+        if len(scores) < len(ranking) or not all(map(math.isfinite, scores)):
+            self.comparable = False
+            return
+        if self.higher_is_better is None and scores and scores[0] != scores[-1]:
+            self.higher_is_better = scores[0] > scores[-1]
+        falling = pairwise(scores if self.higher_is_better else reversed(scores))
+        if not all(one >= next_one or _equal(one, next_one) for one, next_one in falling):
+            self.comparable = False
+        for hit, score in zip(ranking, scores, strict=True):
+            if not _equal(self._known.setdefault(hit.identities[0], score), score):
+                self.comparable = False
+
+    def can_order(self, rankings: Sequence[Sequence[Hit]]) -> bool:
+        """Returns whether several rankings can be merged into one by their scores."""
+        if sum(map(bool, rankings)) < 2:
+            return True
+        return self.comparable and self.higher_is_better is not None
+
+    def merged(self, rankings: Sequence[Sequence[Hit]]) -> list[Hit]:
+        """Returns one ranking out of several that each have their best hit first.
+
+        Hits of equal score keep the order of the rankings. Where scores tell nothing, the first
+        hits of all rankings come first, then the second ones, and so on.
+        """
+        filled = [ranking for ranking in rankings if ranking]
+        if len(filled) < 2:
+            return list(filled[0]) if filled else []
+        if not self.can_order(filled):
+            places = zip_longest(*filled)
+            return [hit for place in places for hit in place if hit is not None]
+        sign = -1.0 if self.higher_is_better else 1.0
+        return list(heapq.merge(*filled, key=lambda hit: sign * (hit.score or 0.0)))
+
+
+def is_continued(before: Sequence[Hit], after: Sequence[Hit]) -> bool:
+    """Returns whether a wider search begins with what a narrower one brought; ties may turn."""
+    return len(before) <= len(after) and all(
+        not set(old.identities).isdisjoint(new.identities)
+        or (old.score is not None and new.score is not None and _equal(old.score, new.score))
+        for old, new in zip(before, after, strict=False)
+    )
+
+
+def _equal(one: float, other: float) -> bool:
+    # Stores compute with 32 bits, and not always in the same order.
+    return math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-6)

@@ -1,0 +1,1 @@
+"""Bearer tokens, the keys that verify them, and the proof of the server's identity."""

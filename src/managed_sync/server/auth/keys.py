@@ -1,0 +1,93 @@
+"""The keys that a project's tokens may be signed with, as they change while the server runs.
+
+To rotate: put the new key beside the old one, sign with the new one, and delete the old one when
+the last token that it signed has expired. No restart is needed, and no token is refused meanwhile:
+a token that no known key has signed makes the server look for a new one before it is refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from managed_sync.errors import ConfigurationError
+from managed_sync.logs import get_logger
+from managed_sync.server.auth.signing_key import (
+    key_files,
+    load_or_create_signing_key,
+    read_public_key,
+)
+
+__all__ = ["KeyRing"]
+
+_log = get_logger("managed_sync.server")
+
+_LOOK_SECONDS = 1.0
+
+
+class KeyRing:
+    """The public keys of one project.
+
+    Args:
+        folder: The folder with the ``*.pem`` files; a key is made in it when there is none.
+
+    Raises:
+        ConfigurationError: The folder cannot be used, or a file in it is not an RSA key.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = Lock()
+        try:
+            files = key_files(folder)
+            if not files:
+                load_or_create_signing_key(folder)
+            self._keys = [read_public_key(path) for path in key_files(folder)]
+            self._seen = self._look()
+        except OSError as error:
+            raise ConfigurationError(
+                f"Cannot read the keys in {folder}: {error.strerror}. Correct its access rights."
+            ) from None
+        self._next_look = monotonic() + _LOOK_SECONDS
+
+    def public_keys(self) -> list[RSAPublicKey]:
+        """Returns the keys as they were at most a second ago, the newest first."""
+        with self._lock:
+            if monotonic() >= self._next_look:
+                self._renew()
+            return self._keys[::-1]
+
+    def new_keys(self) -> list[RSAPublicKey]:
+        """Looks for keys now, and returns them if there are others than before."""
+        with self._lock:
+            before = self._seen
+            self._renew()
+            return [] if self._seen == before else self._keys[::-1]
+
+    def _look(self) -> list[tuple[str, int, int, int]]:
+        files = [(path.name, path.stat()) for path in key_files(self._folder)]
+        return [
+            (name, status.st_mtime_ns, status.st_ctime_ns, status.st_size) for name, status in files
+        ]
+
+    def _renew(self) -> None:
+        self._next_look = monotonic() + _LOOK_SECONDS
+        try:
+            seen = self._look()
+            if seen == self._seen:
+                return
+            keys = []
+            for name, *_ in seen:
+                try:
+                    keys.append(read_public_key(self._folder / name))
+                except ConfigurationError as error:
+                    # It opens nothing, and must not keep the others from being renewed.
+                    _log.error("%s", error)
+        except OSError as error:
+            _log.error("The keys in %s cannot be read: %s", self._folder, error.strerror)
+            return
+        self._keys, self._seen = keys, seen
+        _log.info("The keys in %s changed; there are %d now", self._folder, len(keys))

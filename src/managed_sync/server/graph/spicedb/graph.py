@@ -1,0 +1,277 @@
+"""One scope's permission graph as SpiceDB evaluates it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from authzed.api.v1 import (
+    CheckBulkPermissionsRequest,
+    CheckBulkPermissionsRequestItem,
+    CheckPermissionResponse,
+    Consistency,
+    ExpandPermissionTreeRequest,
+    LookupResourcesRequest,
+    LookupSubjectsRequest,
+    PermissionRelationshipTree,
+    ReadRelationshipsRequest,
+    RelationshipFilter,
+    SubjectFilter,
+)
+from authzed.api.v1.permission_service_pb2 import LookupPermissionship
+
+from managed_sync.logs import get_logger
+from managed_sync.models import RelationshipNode
+from managed_sync.server.graph.engine import PermissionEngineError
+from managed_sync.server.graph.expansion import expand
+from managed_sync.server.graph.schema import (
+    MEMBER,
+    PARENT,
+    ROLES,
+    Question,
+    RelationTuple,
+    display_name,
+    is_answerable,
+    standing_for,
+    type_of,
+    types_with,
+)
+from managed_sync.server.graph.spicedb.client import SpiceDBClient
+from managed_sync.server.graph.spicedb.schema import PERMISSIONS, ScopedNames
+
+__all__ = ["SpiceDBGraph"]
+
+_log = get_logger("managed_sync.server")
+
+# Enough halves to get at one undecided question among a thousand.
+_MAX_CALLS = 24
+
+_ALLOWED = CheckPermissionResponse.PERMISSIONSHIP_HAS_PERMISSION
+_FOUND = LookupPermissionship.LOOKUP_PERMISSIONSHIP_HAS_PERMISSION
+
+
+class SpiceDBGraph:
+    """The permission graph of one connected user.
+
+    SpiceDB follows 50 steps and no further, so a circle of groups or a deeper folder leaves a
+    question undecided.
+
+    Args:
+        client: Talks to SpiceDB.
+        names: The scope's names.
+        consistency: Which state of the graph to read.
+    """
+
+    def __init__(self, client: SpiceDBClient, names: ScopedNames, consistency: Consistency) -> None:
+        self._client = client
+        self._names = names
+        self._consistency = consistency
+
+    def check(self, questions: Sequence[Question | None]) -> list[bool]:
+        """Answers many questions, in their order; ``None``, a malformed one, is not allowed."""
+        asked = dict.fromkeys(
+            Question(subject, one.relation, one.object)
+            for one in questions
+            if one and self._can_ask(one)
+            for subject in standing_for(one.subject)
+        )
+        allowed = self._allowed(list(asked))
+        return [
+            question is not None
+            and self._can_ask(question)
+            and any(
+                Question(subject, question.relation, question.object) in allowed
+                for subject in standing_for(question.subject)
+            )
+            for question in questions
+        ]
+
+    def list_users(self, relation: str, object_id: str) -> list[str]:
+        """The addresses of all users who have the relation, in order; ``*`` is everybody."""
+        if type_of(object_id) not in types_with(relation) or not self._names.fits(object_id):
+            return []
+        request = LookupSubjectsRequest(
+            consistency=self._consistency,
+            resource=self._names.object(object_id),
+            permission=PERMISSIONS[relation],
+            subject_object_type="user",
+        )
+        return sorted(
+            display_name(self._names.name("user", found.subject.subject_object_id))
+            for found in self._client.lookup_subjects(request)
+            if found.subject.permissionship == _FOUND
+        )
+
+    def list_objects(
+        self, subject: str, relation: str, object_type: str | None = None
+    ) -> list[str]:
+        """All objects to which a subject has the relation, in order."""
+        names: set[str] = set()
+        for kind in types_with(relation):
+            if object_type in {None, kind} and self._can_ask(Question(subject, relation, kind)):
+                for one in standing_for(subject):
+                    names.update(self._objects_of(kind, one, relation))
+        return sorted(names - {subject})
+
+    def expand(self, question: Question) -> RelationshipNode:
+        """Explains one answer; the root's ``granted`` is that answer."""
+        if not self._can_ask(question):
+            return RelationshipNode(object=question.object, relation=question.relation)
+        request = ExpandPermissionTreeRequest(
+            consistency=self._consistency,
+            resource=self._names.object(question.object),
+            permission=PERMISSIONS[question.relation],
+        )
+        tree = self._client.expand(request).tree_root
+        edges = dict.fromkeys(_edges(tree, self._names, question.object))
+        return expand(_TreeReader(edges, self), question)
+
+    def memberships(self, subject: str) -> Iterator[RelationTuple]:
+        """The ``member`` tuples on all ways up from a subject."""
+        seen, pending = {subject}, deque([subject])
+        while pending:
+            reference = self._names.subject(pending.popleft())
+            relation = SubjectFilter.RelationFilter(relation=reference.optional_relation)
+            subjects = SubjectFilter(
+                subject_type=reference.object.object_type,
+                optional_subject_id=reference.object.object_id,
+                optional_relation=relation,
+            )
+            for kind in types_with(MEMBER):
+                for edge in self._read(
+                    RelationshipFilter(
+                        resource_type=kind,
+                        optional_relation=MEMBER,
+                        optional_subject_filter=subjects,
+                    )
+                ):
+                    yield edge
+                    if edge.object not in seen:
+                        seen.add(edge.object)
+                        pending.append(edge.object)
+
+    def members(self, groups: Iterable[str]) -> Iterator[RelationTuple]:
+        """The ``member`` tuples of some groups."""
+        for group in groups:
+            reference = self._names.object(group)
+            yield from self._read(
+                RelationshipFilter(
+                    resource_type=reference.object_type,
+                    optional_resource_id=reference.object_id,
+                    optional_relation=MEMBER,
+                )
+            )
+
+    def _allowed(self, questions: Sequence[Question]) -> set[Question]:
+        """Those questions that SpiceDB answers with yes.
+
+        It asks about many objects at once, so one that it cannot decide costs others their
+        answers; these are asked again in halves, as long as that leads anywhere soon.
+        """
+        allowed: set[Question] = set()
+        pending = deque([questions] if questions else [])
+        calls = left = 0
+        while pending:
+            undecided = pending.popleft()
+            if calls < _MAX_CALLS:
+                calls += 1
+                undecided = self._ask(undecided, allowed)
+                if len(undecided) > 1:
+                    half = len(undecided) // 2
+                    pending.extend((undecided[:half], undecided[half:]))
+                    continue
+            left += len(undecided)
+        if left:
+            _log.warning(
+                "SpiceDB left %d of %d questions undecided, so they are not allowed. Groups in a "
+                "circle, or folders deeper than it follows, are the reason.",
+                left,
+                len(questions),
+            )
+        return allowed
+
+    def _ask(self, questions: Sequence[Question], allowed: set[Question]) -> list[Question]:
+        request = CheckBulkPermissionsRequest(
+            consistency=self._consistency, items=[self._item(question) for question in questions]
+        )
+        pairs = self._client.check_bulk(request).pairs
+        if len(pairs) != len(questions):
+            raise PermissionEngineError("SpiceDB answered another number of questions than asked.")
+        undecided = []
+        for question, pair in zip(questions, pairs, strict=True):
+            if pair.HasField("error"):
+                undecided.append(question)
+            elif pair.item.permissionship == _ALLOWED:
+                allowed.add(question)
+        return undecided
+
+    def _read(self, wanted: RelationshipFilter) -> Iterator[RelationTuple]:
+        request = ReadRelationshipsRequest(
+            consistency=self._consistency, relationship_filter=wanted
+        )
+        for found in self._client.read_relationships(request):
+            yield self._names.edge(found.relationship)
+
+    def _objects_of(self, kind: str, subject: str, relation: str) -> Iterator[str]:
+        request = LookupResourcesRequest(
+            consistency=self._consistency,
+            resource_object_type=kind,
+            permission=PERMISSIONS[relation],
+            subject=self._names.subject(subject),
+        )
+        for found in self._client.lookup_resources(request):
+            if found.permissionship == _FOUND:
+                yield self._names.name(kind, found.resource_object_id)
+
+    def _can_ask(self, question: Question) -> bool:
+        return is_answerable(question) and all(
+            map(self._names.fits, (question.subject, question.object))
+        )
+
+    def _item(self, question: Question) -> CheckBulkPermissionsRequestItem:
+        return CheckBulkPermissionsRequestItem(
+            resource=self._names.object(question.object),
+            permission=PERMISSIONS[question.relation],
+            subject=self._names.subject(question.subject),
+        )
+
+
+class _TreeReader:
+    """Reads places and grants from a tree that SpiceDB expanded, and groups from the graph."""
+
+    def __init__(self, edges: Iterable[RelationTuple], graph: SpiceDBGraph) -> None:
+        self._edges = list(edges)
+        self._graph = graph
+
+    def memberships(self, subject: str) -> Iterable[RelationTuple]:
+        return self._graph.memberships(subject)
+
+    def containers(self, _question: Question) -> Iterable[RelationTuple]:
+        return [edge for edge in self._edges if edge.relation == PARENT]
+
+    def holders(
+        self, objects: Collection[str], relations: Collection[str]
+    ) -> Iterable[RelationTuple]:
+        known = {edge.object for edge in self._edges}
+        found = [
+            edge for edge in self._edges if edge.object in objects and edge.relation in relations
+        ]
+        if MEMBER in relations:
+            found.extend(self._graph.members(name for name in objects if name not in known))
+        return found
+
+
+def _edges(
+    tree: PermissionRelationshipTree, names: ScopedNames, inner: str
+) -> Iterator[RelationTuple]:
+    """The tuples that a tree shows: who holds what, and which container it goes up to."""
+    expanded = tree.expanded_object
+    place = names.name(expanded.object_type, expanded.object_id)
+    if place != inner:
+        yield RelationTuple(inner, PARENT, place)
+    if tree.HasField("leaf") and tree.expanded_relation in (*ROLES, MEMBER):
+        for subject in tree.leaf.subjects:
+            holder = names.name(subject.object.object_type, subject.object.object_id)
+            yield RelationTuple(place, tree.expanded_relation, holder)
+    for child in tree.intermediate.children:
+        yield from _edges(child, names, place)

@@ -1,0 +1,1 @@
+"""The HTTP side: middleware, the guard of the routes, problem details, limits and metrics."""

@@ -1,0 +1,140 @@
+"""The routes' guard: the token, the rate and the body are looked at before anything else is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Depends, Path
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Message, Receive
+
+from managed_sync.server.auth.tokens import TokenVerifier
+from managed_sync.server.config import Limits
+from managed_sync.server.domain import Scope
+from managed_sync.server.http.problems import ProblemError, documented
+from managed_sync.server.http.rate_limit import RateLimit
+
+__all__ = ["PROBLEMS", "Caller", "ProjectCaller", "protected_by"]
+
+PROBLEMS = documented(
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.INSUFFICIENT_STORAGE,
+)
+"""What the documentation of protected routes says about errors."""
+
+# Whoever sends too much, or too slowly, is not listened to any longer.
+_CLOSE = {"Connection": "close"}
+
+
+def protected_by(verifier: TokenVerifier, limits: Limits) -> type[APIRoute]:
+    """A kind of route that is reached with a good token, in time, and with a body of some size.
+
+    Every route of a router with this ``route_class`` is protected, so that none can be forgotten.
+    """
+    rate = (
+        RateLimit(limits.requests_per_second, limits.burst)
+        if limits.requests_per_second is not None
+        else None
+    )
+
+    class ProtectedRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def guard_and_handle(request: Request) -> Response:
+                caller = verifier.verify(
+                    request.headers.getlist("authorization"), request.path_params.get("projectId")
+                )
+                request.state.caller = caller
+                if (connection := getattr(request.state, "connection", None)) is not None:
+                    connection.is_verified()
+                if rate is not None and (seconds := rate.wait(caller)):
+                    raise ProblemError(
+                        HTTPStatus.TOO_MANY_REQUESTS,
+                        f"More than {limits.requests_per_second:g} requests a second; wait "
+                        f"{seconds} s.",
+                        headers={"Retry-After": str(seconds)},
+                    )
+                # Which no name holds, and PostgreSQL takes for an error.
+                if "\0" in request.scope["path"]:
+                    raise ProblemError(HTTPStatus.NOT_FOUND, "No name holds a NUL character.")
+                if any("\0" in value for value in request.query_params.values()):
+                    raise ProblemError(HTTPStatus.BAD_REQUEST, "No name holds a NUL character.")
+                body = await _body(request, limits)
+                return await handle(Request(request.scope, _received(body, request.receive)))
+
+            return guard_and_handle
+
+    return ProtectedRoute
+
+
+def _caller(request: Request) -> Scope:
+    caller: Scope = request.state.caller
+    return caller
+
+
+def _project_caller(request: Request, project_id: Annotated[str, Path(alias="projectId")]) -> Scope:
+    caller = _caller(request)
+    if caller.project_id != project_id:
+        raise ProblemError(HTTPStatus.FORBIDDEN, "The token is for another project.")
+    return caller
+
+
+Caller = Annotated[Scope, Depends(_caller)]
+"""The verified connected user, as a parameter of a route."""
+
+ProjectCaller = Annotated[Scope, Depends(_project_caller)]
+"""The same, where the path names the project too."""
+
+
+async def _body(request: Request, limits: Limits) -> bytes:
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limits.body_bytes:
+        raise _too_large(limits)
+    blocks, size = [], 0
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            async for block in request.stream():
+                size += len(block)
+                if size > limits.body_bytes:
+                    raise _too_large(limits)
+                blocks.append(block)
+    except TimeoutError:
+        raise ProblemError(
+            HTTPStatus.REQUEST_TIMEOUT,
+            f"The body did not arrive within {limits.body_seconds:g} s.",
+            headers=_CLOSE,
+        ) from None
+    except ClientDisconnect:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "The body breaks off.") from None
+    return b"".join(blocks)
+
+
+def _received(body: bytes, receive: Receive) -> Receive:
+    """Gives the body to who reads it next, in one piece; then what the connection brings."""
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_body() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return receive_body
+
+
+def _too_large(limits: Limits) -> ProblemError:
+    return ProblemError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"The body is too large; the limit is {limits.body_bytes} bytes.",
+        headers=_CLOSE,
+    )

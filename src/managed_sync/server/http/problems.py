@@ -1,0 +1,148 @@
+"""Errors as RFC 9457 problem details, the only form in which this server reports them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from managed_sync.logs import get_logger
+from managed_sync.server.graph.engine import PermissionEngineError
+from managed_sync.server.troubles import (
+    TroubleError,
+    concerns_one_file,
+    database_trouble,
+    system_trouble,
+)
+
+__all__ = [
+    "PROBLEM_SCHEMA",
+    "ProblemError",
+    "documented",
+    "install_problem_handlers",
+    "problem_response",
+]
+
+_log = get_logger("managed_sync.server")
+
+# Seconds after which a client may try again where nobody knows how long a trouble lasts.
+_COME_AGAIN = {"Retry-After": "5"}
+
+PROBLEM_SCHEMA = {
+    "type": "object",
+    "description": "RFC 9457: what is wrong with a request.",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+}
+
+
+class ProblemError(Exception):
+    """A request that ends with an error status.
+
+    Args:
+        status: The HTTP status code.
+        detail: What is wrong with this request and what to do, in one sentence or two.
+        headers: Further headers of the response.
+    """
+
+    def __init__(
+        self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers
+
+
+def problem_response(
+    status: int, detail: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """An error as it is sent."""
+    return JSONResponse(
+        {
+            "type": "about:blank",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "detail": detail,
+        },
+        status_code=status,
+        headers=headers,
+        media_type="application/problem+json",
+    )
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Makes an application answer every error as ``application/problem+json``."""
+
+    @app.exception_handler(ProblemError)
+    async def on_problem(_request: Request, problem: ProblemError) -> JSONResponse:
+        return problem_response(problem.status, problem.detail, problem.headers)
+
+    @app.exception_handler(PermissionEngineError)
+    async def on_engine_error(_request: Request, error: PermissionEngineError) -> JSONResponse:
+        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error), _COME_AGAIN)
+
+    @app.exception_handler(TroubleError)
+    async def on_trouble(_request: Request, trouble: TroubleError) -> JSONResponse:
+        _log.error("%s", trouble)
+        return problem_response(trouble.status, str(trouble), _COME_AGAIN)
+
+    @app.exception_handler(DBAPIError)
+    async def on_database_error(request: Request, error: DBAPIError) -> JSONResponse:
+        trouble = database_trouble(error)
+        if trouble is None:
+            raise error
+        _log.error("The database failed: %s", error.orig)
+        return await on_trouble(request, trouble)
+
+    @app.exception_handler(OSError)
+    async def on_system_error(request: Request, error: OSError) -> JSONResponse:
+        if concerns_one_file(error):
+            raise error
+        return await on_trouble(request, system_trouble(error, "The server cannot work"))
+
+    @app.exception_handler(HTTPException)
+    async def on_http_exception(_request: Request, error: HTTPException) -> JSONResponse:
+        # The path is not repeated: it may be long, and of anybody's making.
+        detail, headers = error.detail, dict(error.headers or {})
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            detail = "There is nothing at this path; /openapi.json lists the paths that exist."
+        elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            if "GET" in headers.get("Allow", "").split(", "):
+                headers["Allow"] += ", HEAD"
+            allowed = headers.get("Allow", "another method")
+            detail = f"This path does not support the request's method; use {allowed}."
+        return problem_response(error.status_code, detail, headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid_request(_request: Request, error: RequestValidationError) -> JSONResponse:
+        # Only places and reasons: the values may be private.
+        problems = (
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        return problem_response(HTTPStatus.BAD_REQUEST, "; ".join(problems))
+
+
+def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """What a route's documentation says about the errors that it answers with."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status.value: {
+            "description": status.phrase,
+            "content": {"application/problem+json": {"schema": schema}},
+        }
+        for status in statuses
+    }

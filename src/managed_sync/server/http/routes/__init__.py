@@ -1,0 +1,1 @@
+"""The HTTP routes: the specification's operations, without their implementation."""

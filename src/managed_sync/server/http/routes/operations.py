@@ -1,0 +1,81 @@
+"""Health, readiness, metrics and proof of identity, for those who run the server."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import literal, select
+
+from managed_sync.models import ApiModel
+from managed_sync.server.auth.proof import PROOF_PATH, Proof
+from managed_sync.server.graph.engine import PermissionEngine
+from managed_sync.server.http.metrics import Metrics
+from managed_sync.server.http.problems import ProblemError, documented
+from managed_sync.server.runtime.workers import Workers
+from managed_sync.server.storage.database import Database
+
+__all__ = ["operation_routes"]
+
+_READY_SECONDS = 5.0
+
+
+class Health(ApiModel):
+    """The server answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+def operation_routes(
+    database: Database, engine: PermissionEngine, metrics: Metrics, proof: Proof
+) -> APIRouter:
+    """Health, readiness, metrics and proof; open to everybody who reaches the server."""
+    router = APIRouter(tags=["Operation"])
+    # Of its own, so that it is answered whatever the other threads wait for.
+    prober = Workers("readiness", count=2, wait_seconds=_READY_SECONDS)
+
+    @router.get("/healthz", operation_id="getHealth")
+    async def health() -> Health:
+        return Health()
+
+    @router.get(
+        "/readyz",
+        operation_id="getReadiness",
+        responses=documented(HTTPStatus.SERVICE_UNAVAILABLE),
+    )
+    async def readiness(request: Request) -> Health:
+        if not request.app.state.ready:
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "The server starts or stops.")
+        try:
+            async with asyncio.timeout(_READY_SECONDS):
+                await prober.run(require_ready)
+        except TimeoutError:
+            raise ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"The database did not answer within {_READY_SECONDS:g} s.",
+            ) from None
+        return Health()
+
+    def require_ready() -> None:
+        with database.reading() as connection:
+            connection.execute(select(literal(1)))
+        engine.require_ready()
+
+    @router.get("/metrics", operation_id="getMetrics", response_class=MetricsResponse)
+    def exposition() -> Response:
+        return MetricsResponse(metrics.exposition(), headers={"Content-Type": metrics.content_type})
+
+    @router.get(PROOF_PATH + "{question}", include_in_schema=False)
+    async def prove(request: Request, question: str) -> Response:
+        host, port = request.scope["server"]
+        return Response(proof.answer(question, host, port or 0), media_type="text/plain")
+
+    return router
+
+
+class MetricsResponse(Response):
+    """Metrics in Prometheus' text format."""
+
+    media_type = "text/plain"

@@ -1,1 +1,0 @@
-"""The permission graph: relation tuples like Zanzibar's, evaluated in the database."""

@@ -1,1 +1,0 @@
-"""The HTTP routes: what the specification says, and nothing of how it is done."""

@@ -1,0 +1,1 @@
+"""A running server: its listener, its connections, its log and its lock."""

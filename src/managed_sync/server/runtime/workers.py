@@ -1,0 +1,62 @@
+"""Threads for one kind of work, apart from the threads of the other kinds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import TypeVar
+
+from managed_sync.server.http.problems import ProblemError
+
+__all__ = ["Workers"]
+
+_Result = TypeVar("_Result")
+
+
+class Workers:
+    """A few threads, for work that may have to wait for something outside of the server.
+
+    FastAPI runs all routes in one pool of threads. A route that waits there for the database's
+    writer takes a thread from the checks; enough of them, and nothing is answered any more.
+
+    Args:
+        name: Of the work, for the names of the threads.
+        count: How many of them there are.
+        wait_seconds: How long a request waits for a free one.
+    """
+
+    def __init__(self, name: str, *, count: int, wait_seconds: float) -> None:
+        self._wait_seconds = wait_seconds
+        self._free = asyncio.Semaphore(count)
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix=f"managed-sync-{name}")
+
+    async def run(self, work: Callable[[], _Result]) -> _Result:
+        """Runs a function in one of the threads.
+
+        Raises:
+            ProblemError: 503; no thread became free in time.
+        """
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await self._free.acquire()
+        except TimeoutError:
+            raise ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"Too many requests of this kind wait already, the first of them for "
+                f"{self._wait_seconds:g} s. Try again later.",
+                headers={"Retry-After": "5"},
+            ) from None
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except BaseException:
+            self._free.release()
+            raise
+        # Not when the request ends, which may give up earlier than the work does.
+        running.add_done_callback(lambda _: self._free.release())
+        return await asyncio.shield(running)
+
+    def close(self) -> None:
+        """Takes no more work, and does not wait for what is under way."""
+        self._threads.shutdown(wait=False, cancel_futures=True)

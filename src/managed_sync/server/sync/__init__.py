@@ -1,0 +1,1 @@
+"""Syncs: scheduled, staged and published, one at a time for each pipeline."""

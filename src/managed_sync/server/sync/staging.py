@@ -1,0 +1,285 @@
+"""Where a sync gathers what it read, before all of it takes the place of the old state at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
+
+from managed_sync.server.graph.engine import RelationChanges
+from managed_sync.server.graph.schema import PARENT, RelationTuple, follows_schema
+from managed_sync.server.storage.dialects import Insert, rows_of, upsert
+from managed_sync.server.storage.pipelines import Pipeline
+from managed_sync.server.storage.tables import (
+    records,
+    relations,
+    staged_records,
+    staged_relations,
+    staging_metadata,
+)
+
+__all__ = ["Staging", "staging_tables"]
+
+_EDGE = ("object", "relation", "subject")
+_KEYS = ("scope_id", *_EDGE)
+
+
+@contextmanager
+def staging_tables(connection: Connection) -> Iterator[None]:
+    """Gives the connection empty staging tables, and takes them away again."""
+    with connection.begin():
+        staging_metadata.drop_all(connection)
+        staging_metadata.create_all(connection)
+    try:
+        yield
+    finally:
+        with connection.begin():
+            staging_metadata.drop_all(connection)
+
+
+class Staging:
+    """The staging tables of one sync: one pipeline or several of a scope, and its groups.
+
+    Args:
+        connection: A connection that has the tables.
+        scope_id: The number of the scope.
+    """
+
+    def __init__(self, connection: Connection, scope_id: int) -> None:
+        self._connection = connection
+        self._scope_id = scope_id
+
+    def add_records(self, pipeline: Pipeline, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Takes records that the source listed."""
+        if rows:
+            own = {"scope_id": self._scope_id, "pipeline_id": pipeline.id}
+            self._connection.execute(insert(staged_records), [{**row, **own} for row in rows])
+
+    def keep_records(self, pipeline: Pipeline, source_id: str) -> None:
+        """Takes over what an earlier sync brought from this place and from below it."""
+        below = f"{source_id}/"
+        old = select(*records.columns).where(
+            records.c.pipeline_id == pipeline.id,
+            or_(
+                records.c.source_id == source_id,
+                func.substr(records.c.source_id, 1, len(below)) == below,
+            ),
+        )
+        self._insert(staged_records, old)
+
+    def drop_new_records(self, pipeline: Pipeline) -> None:
+        """Leaves out what no earlier sync brought."""
+        self._connection.execute(
+            delete(staged_records).where(
+                staged_records.c.pipeline_id == pipeline.id,
+                ~exists().where(
+                    records.c.pipeline_id == pipeline.id,
+                    records.c.object == staged_records.c.object,
+                ),
+            )
+        )
+
+    def drop(self, pipeline: Pipeline) -> None:
+        """Forgets what was gathered of a pipeline."""
+        self._connection.execute(
+            delete(staged_records).where(staged_records.c.pipeline_id == pipeline.id)
+        )
+
+    def count_records(self, pipeline: Pipeline) -> int:
+        """How many records the sync has."""
+        return self._connection.execute(
+            select(func.count())
+            .select_from(staged_records)
+            .where(staged_records.c.pipeline_id == pipeline.id)
+        ).scalar_one()
+
+    def objects(self, pipeline: Pipeline, source_ids: Sequence[str]) -> dict[str, str]:
+        """The object ids of those source ids that exist."""
+        rows = self._connection.execute(
+            select(staged_records.c.source_id, staged_records.c.object).where(
+                staged_records.c.pipeline_id == pipeline.id,
+                staged_records.c.source_id.in_(rows_of(self._connection, source_ids)),
+            )
+        )
+        return {row.source_id: row.object for row in rows}
+
+    def show_permissions(
+        self, pipeline: Pipeline, source_id: str, permissions: Mapping[str, object]
+    ) -> None:
+        """Sets what a record shows about its direct grants."""
+        self._connection.execute(
+            update(staged_records)
+            .where(
+                staged_records.c.pipeline_id == pipeline.id,
+                staged_records.c.source_id == source_id,
+            )
+            .values(permissions=json.dumps(permissions))
+        )
+
+    def add_relations(self, pipeline: Pipeline | None, tuples: Sequence[RelationTuple]) -> None:
+        """Takes tuples of a pipeline's objects, or, without one, of the scope's groups.
+
+        Raises:
+            ValueError: The schema has no such tuple.
+        """
+        for one in tuples:
+            if not follows_schema(one):
+                raise ValueError(f"The permission graph's schema has no {' '.join(one)!r}.")
+        rows = [
+            {
+                **one._asdict(),
+                "scope_id": self._scope_id,
+                "pipeline_id": None if pipeline is None else pipeline.id,
+            }
+            for one in tuples
+        ]
+        if rows:
+            statement = upsert(self._connection, staged_relations).on_conflict_do_nothing()
+            self._connection.execute(statement, rows)
+
+    def add_parents(self, pipeline: Pipeline, *, except_for: Sequence[str]) -> None:
+        """Lets every record inherit from its container, apart from these source ids."""
+        self._insert(
+            staged_relations,
+            select(
+                literal(self._scope_id),
+                staged_records.c.object,
+                literal(PARENT),
+                staged_records.c.parent_object,
+                literal(pipeline.id),
+            ).where(
+                staged_records.c.pipeline_id == pipeline.id,
+                staged_records.c.parent_object.is_not(None),
+                staged_records.c.source_id.not_in(rows_of(self._connection, except_for)),
+            ),
+        )
+
+    def withdraw(self, objects: Sequence[str]) -> None:
+        """Leaves out everything that gives access to some objects."""
+        self._connection.execute(
+            delete(staged_relations).where(
+                staged_relations.c.object.in_(rows_of(self._connection, objects))
+            )
+        )
+
+    def keep_relations(self, pipeline: Pipeline, *, except_to: Sequence[str]) -> None:
+        """Takes over a pipeline's tuples of an earlier sync, apart from those to some subjects."""
+        self._insert(
+            staged_relations,
+            select(*relations.columns).where(
+                relations.c.pipeline_id == pipeline.id,
+                relations.c.subject.not_in(rows_of(self._connection, except_to)),
+            ),
+        )
+
+    def relations(self) -> list[RelationTuple]:
+        """All tuples that were gathered."""
+        return self._tuples(select(*(staged_relations.c[name] for name in _EDGE)))
+
+    def published_relations(self) -> list[RelationTuple]:
+        """All tuples of the scope that are in force."""
+        return self._tuples(
+            select(*(relations.c[name] for name in _EDGE)).where(
+                relations.c.scope_id == self._scope_id
+            )
+        )
+
+    def relation_changes(self, pipelines: Sequence[Pipeline]) -> RelationChanges:
+        """What publishing will remove from the scope's tuples and add to them."""
+        return RelationChanges(
+            removed=self._tuples(
+                select(*(relations.c[name] for name in _EDGE)).where(self._are_outdated(pipelines))
+            ),
+            added=self._tuples(
+                select(*(staged_relations.c[name] for name in _EDGE))
+                .where(~exists().where(self._are_the_same()))
+                .select_from(staged_relations)
+            ),
+        )
+
+    def publish_records(self, pipeline: Pipeline, version: int) -> None:
+        """Makes the staged records those of the pipeline, touching only what differs.
+
+        To be called inside the transaction that also notes the success, and the version.
+        """
+        self._connection.execute(
+            delete(records).where(
+                records.c.pipeline_id == pipeline.id,
+                records.c.id.not_in(select(staged_records.c.id)),
+            )
+        )
+        staged = [column for column in staged_records.columns if column.name != "changed"]
+        content = [
+            column.name for column in staged if column.name not in {"id", "scope_id", "pipeline_id"}
+        ]
+        # "WHERE": SQLite would else take ON CONFLICT for the ON of a join.
+        new = upsert(self._connection, records).from_select(
+            [*(column.name for column in staged), "changed"],
+            select(*staged, literal(version)).where(staged_records.c.pipeline_id == pipeline.id),
+        )
+        shown = [name for name in content if name != "version"]
+        self._connection.execute(
+            new.on_conflict_do_update(
+                index_elements=["id"],
+                set_={
+                    **{name: new.excluded[name] for name in content},
+                    "changed": case(
+                        (_any_differs(shown, new), new.excluded["changed"]),
+                        else_=records.c.changed,
+                    ),
+                },
+                where=_any_differs(content, new),
+            )
+        )
+
+    def publish_relations(self, pipelines: Sequence[Pipeline]) -> None:
+        """Makes the staged tuples those of the pipelines and of the scope's groups."""
+        self._connection.execute(delete(relations).where(self._are_outdated(pipelines)))
+        self._connection.execute(
+            upsert(self._connection, relations)
+            .from_select(staged_relations.c.keys(), select(*staged_relations.columns).where(true()))
+            .on_conflict_do_nothing()
+        )
+
+    def _are_outdated(self, pipelines: Sequence[Pipeline]) -> ColumnElement[bool]:
+        return and_(
+            relations.c.scope_id == self._scope_id,
+            or_(
+                relations.c.pipeline_id.in_([pipeline.id for pipeline in pipelines]),
+                relations.c.pipeline_id.is_(null()),
+            ),
+            ~exists().where(self._are_the_same()),
+        )
+
+    def _are_the_same(self) -> ColumnElement[bool]:
+        return and_(*(staged_relations.c[key] == relations.c[key] for key in _KEYS))
+
+    def _tuples(self, statement: Select[Any]) -> list[RelationTuple]:
+        return [RelationTuple(*row) for row in self._connection.execute(statement)]
+
+    def _insert(self, table: Table, rows: Select[Any]) -> None:
+        self._connection.execute(insert(table).from_select(table.c.keys(), rows))
+
+
+def _any_differs(names: Sequence[str], new: Insert) -> ColumnElement[bool]:
+    return or_(*(records.c[name].is_distinct_from(new.excluded[name]) for name in names))

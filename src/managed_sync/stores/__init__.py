@@ -1,0 +1,1 @@
+"""What the vector stores offer, shared by both frameworks."""

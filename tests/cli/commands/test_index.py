@@ -1,0 +1,220 @@
+"""The commands that keep the index in step, as a person and as a program use them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from qdrant_client import QdrantClient
+from rich.console import Console
+from typer.testing import CliRunner
+
+from managed_sync.cli.app import app
+from managed_sync.cli.index_progress import index_progress
+from managed_sync.cli.signals import stop_on_signal
+from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.errors import ManagedSyncError
+from managed_sync.indexing import IndexProgress
+
+PROGRAM = Path(sys.executable).parent / "managed-sync"
+
+
+class Said(NamedTuple):
+    """What a command exits with and says."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(folder: Path, *arguments: str) -> Said:
+    """A command in this process, since starting one takes longer than what it does."""
+    result = CliRunner().invoke(app, [*arguments, "--workspace", str(folder / ".managed-sync")])
+    if isinstance(result.exception, ManagedSyncError):
+        return Said(1, result.stdout, str(result.exception))
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return Said(result.exit_code, result.stdout, result.stderr)
+
+
+def reported(result: Said) -> dict[str, Any]:
+    (pipeline,) = json.loads(result.stdout)["pipelines"]
+    return dict(pipeline)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace that serves a folder of 30 text files."""
+    folder = tmp_path_factory.mktemp("work")
+    company = folder / "company"
+    (company / "files").mkdir(parents=True)
+    (company / "permissions.yaml").write_text(
+        "users: [ann@example.com]\n"
+        "integrations: {files: googleDrive}\n"
+        "files: {/: {viewer: [ann@example.com]}}\n",
+        encoding="utf-8",
+    )
+    for number in range(30):
+        file = company / "files" / f"note {number:02}.txt"
+        file.write_text(f"This is note number {number}.", encoding="utf-8")
+    workspace = Workspace(folder / ".managed-sync")
+    workspace.serve_from(company)
+    workspace.remember(PipelineName("googleDrive", "files"))
+    return folder
+
+
+def test_an_edit_is_foretold_indexed_and_reported(folder: Path) -> None:
+    files = folder / "company" / "files"
+    first = run(folder, "index", "--json")
+    assert first.returncode == 0, first.stderr
+    assert (reported(first)["added"], reported(first)["chunks_embedded"]) == (30, 30)
+    (files / "note 01.txt").write_text("This note has changed.", encoding="utf-8")
+    (files / "a new one – ü.txt").write_text("This note is new.", encoding="utf-8")
+    (files / "note 02.txt").unlink()
+    (files / "broken.pdf").write_bytes(b"%PDF-1.7 this is not one")
+
+    foretold = run(folder, "index", "--dry-run")
+    indexed = run(folder, "index")
+    again = run(folder, "index", "--json")
+    status = run(folder, "status")
+    (files / "broken.pdf").unlink()
+
+    assert foretold.returncode == 0
+    for line in ("~ note 01.txt", "+ a new one – ü.txt", "- note 02.txt", "Nothing was changed."):
+        assert line in foretold.stdout
+    assert indexed.returncode == 3, "one record cannot be read"
+    assert "broken.pdf" in indexed.stdout
+    row = next(line for line in indexed.stdout.splitlines() if line.startswith("googleDrive"))
+    assert row.split()[2:] == ["1", "1", "28", "1", "1", "2"]
+    assert (again.returncode, reported(again)["failed"][0]["attempts"]) == (3, 2)
+    assert "Not indexed (2 times): broken.pdf" in " ".join(status.stdout.split())
+
+
+def test_verification_finds_and_repairs_what_is_missing_in_the_index(folder: Path) -> None:
+    run(folder, "index")
+    index = QdrantClient(path=str(folder / ".managed-sync" / "index"))
+    points, _ = index.scroll("chunks", limit=3)
+    index.delete("chunks", [point.id for point in points])
+    index.close()
+
+    found = run(folder, "verify", "--json")
+    repaired = run(folder, "verify", "--repair")
+    after = run(folder, "verify")
+
+    assert (found.returncode, reported(found)["missing_chunks"]) == (5, 3)
+    assert (repaired.returncode, after.returncode) == (0, 0), repaired.stderr
+    assert "Repaired" in repaired.stdout
+    assert "agree." in after.stdout
+
+
+def test_verification_names_the_remedy_that_fits(folder: Path) -> None:
+    run(folder, "index")
+    files = folder / "company" / "files"
+    (files / "broken.pdf").write_bytes(b"%PDF-1.7 broken")
+    run(folder, "index")
+
+    unreadable = run(folder, "verify")
+    (files / "new.txt").write_text("New.", encoding="utf-8")
+    run(folder, "enable", "googleDrive", "files")
+    changed = run(folder, "verify")
+    for name in ("broken.pdf", "new.txt"):
+        (files / name).unlink()
+    assert run(folder, "index").returncode == 0
+
+    assert (unreadable.returncode, changed.returncode) == (0, 5)
+    assert "agree, but for what is put aside (1)" in unreadable.stdout
+    assert "put aside" in changed.stdout
+    assert "`managed-sync index` brings the index up to date" in changed.stdout
+
+
+def test_watching_goes_on_until_it_is_told_to_stop(folder: Path) -> None:
+    watching = subprocess.Popen(
+        [PROGRAM, "index", "--watch", "1s", "--json"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stdout is not None
+    try:
+        watching.stdout.readline()
+        note = folder / "company" / "files" / "watched.txt"
+        note.write_text("This note came while somebody watched.", encoding="utf-8")
+        deadline = time.monotonic() + 60
+        added = 0
+        while not added and time.monotonic() < deadline:
+            (pipeline,) = json.loads(watching.stdout.readline())["pipelines"]
+            added = pipeline["added"]
+    finally:
+        watching.send_signal(signal.SIGTERM)
+        _, errors = watching.communicate(timeout=60)
+
+    assert added == 1
+    assert watching.returncode == 0, errors
+    assert "Traceback" not in errors
+
+
+def test_a_folder_that_lost_most_of_its_files_deletes_nothing_without_the_flag(
+    folder: Path,
+) -> None:
+    run(folder, "index")
+    for file in sorted((folder / "company" / "files").glob("note *"))[:22]:
+        file.unlink()
+
+    refused = run(folder, "index")
+    allowed = run(folder, "index", "--allow-deletions", "--json")
+
+    assert refused.returncode == 4
+    assert "--allow-deletions" in refused.stderr
+    assert "such as note " in refused.stderr
+    assert (allowed.returncode, reported(allowed)["deleted"]) == (0, 22)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["index", "--watch", "soon"], "60s"),
+        (["index", "--watch", "0s"], "60s"),
+        (["index", "--watch", "1m", "--rebuild"], "single run"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_what_would(
+    folder: Path, arguments: list[str], said: str
+) -> None:
+    result = run(folder, *arguments)
+
+    assert result.returncode == 1
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_first_signal_asks_and_the_second_does_not_wait(number: int, status: int) -> None:
+    kill: Callable[[], None] = lambda: os.kill(os.getpid(), number)  # noqa: E731
+    with stop_on_signal() as stop:
+        assert not stop.is_set()
+        kill()
+        assert (stop.is_set(), stop.status) == (True, status)
+        with pytest.raises(KeyboardInterrupt):
+            kill()
+
+
+def test_a_run_that_was_stopped_does_not_say_that_there_was_nothing_to_do() -> None:
+    shown = StringIO()
+    console = Console(file=shown, width=200)
+    nothing = {"failed": 0, "deleted": 0, "chunks_embedded": 0, "chunks_reused": 0, "bytes": 0}
+    with index_progress(console) as meter_for:
+        meter = meter_for("googleDrive files")
+        for done, total in ((0, 0), (3, 30)):
+            meter(IndexProgress("stopped", listed=34, done=done, total=total, seconds=1, **nothing))
+    first, second = shown.getvalue().splitlines()
+
+    assert first == "googleDrive files: stopped after 34 records were compared"
+    assert second.startswith("googleDrive files: stopped after 3 of 30 changed records")
