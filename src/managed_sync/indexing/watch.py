@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from managed_sync.backoff import Backoff
 from managed_sync.errors import IndexingError, ManagedSyncError
 
 __all__ = ["watch"]
@@ -27,16 +28,16 @@ def watch(
         stop: Ends it when it is set, also while it waits.
         on_error: Called with what went wrong, and the seconds until the next time.
     """
-    pause = every
+    backoff, failures = Backoff(every, longest=max(every, _LONGEST_PAUSE)), 0
     while not stop.is_set():
         try:
             work()
         except (ManagedSyncError, OSError) as error:
-            pause = max(every, min(pause * 2, _LONGEST_PAUSE))
-            on_error(_of_this_package(error), pause)
+            failures += 1
+            on_error(_of_this_package(error), backoff.wait(failures))
         else:
-            pause = every
-        stop.wait(pause)
+            failures = 0
+        stop.wait(backoff.wait(failures))
 
 
 def _of_this_package(error: ManagedSyncError | OSError) -> ManagedSyncError:

@@ -289,7 +289,7 @@ def test_tables_of_others_in_the_same_database_stay(any_ledger: str) -> None:
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("mysql://host/db", "not mysql"),
+        ("mysql://host/db", "got mysql"),
         ("sqlite://", "would forget"),
         ("postgresql://host:port/db", "cannot be read"),
     ],
@@ -300,7 +300,7 @@ def test_a_place_that_makes_no_sense_is_refused(place: str, said: str) -> None:
 
 
 def test_postgresql_without_its_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("managed_sync.indexing.ledger.database.find_spec", lambda name: None)
+    monkeypatch.setattr("managed_sync.sql.find_spec", lambda name: None)
 
     with pytest.raises(MissingExtraError, match=r"managed-sync\[postgres\]"):
         Ledger("postgresql://user:s3cret@127.0.0.1:1/ledger")

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from managed_sync.client.transport.retry_after import seconds_until
+from managed_sync.backoff import retry_after_seconds
 from managed_sync.errors import (
     ApiError,
     ApiStatusError,
@@ -159,7 +159,9 @@ def raise_for_status(request: Request, answer: Answer) -> None:
         status=answer.status,
         request_id=answer.request_id,
         excerpt=answer.excerpt,
-        retry_after=seconds_until(answer.headers.get("retry-after"), answer.headers.get("date")),
+        retry_after=retry_after_seconds(
+            answer.headers.get("retry-after"), answer.headers.get("date")
+        ),
     )
     if isinstance(raised, NotFoundError):
         raised.is_from_api = isinstance(_document(answer), dict)
