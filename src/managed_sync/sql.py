@@ -23,7 +23,6 @@ from managed_sync.errors import MissingExtraError
 
 __all__ = [
     "database_url",
-    "is_sqlite",
     "postgresql_engine",
     "sqlite_engine",
     "sqlite_url",
@@ -52,11 +51,6 @@ def database_url(text: str) -> URL | None:
     return url.set(drivername=_PSYCOPG) if url.drivername == "postgresql" else url
 
 
-def is_sqlite(url: URL) -> bool:
-    """Returns whether the database is a file of SQLite."""
-    return url.get_backend_name() == "sqlite"
-
-
 def sqlite_engine(
     url: URL, *, patience: float, pragmas: Mapping[str, object], **options: Any
 ) -> Engine:
@@ -83,7 +77,7 @@ def sqlite_engine(
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        if (seconds := _patience(connection)) is None:
+        if (seconds := connection.get_execution_options().get("patience")) is None:
             connection.exec_driver_sql("BEGIN")
         else:
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
@@ -120,7 +114,7 @@ def postgresql_engine(
 
         @event.listens_for(engine, "begin")
         def _on_begin(connection: Connection) -> None:
-            if (seconds := _patience(connection)) is not None:
+            if (seconds := connection.get_execution_options().get("patience")) is not None:
                 before_write(connection, seconds)
 
     return engine
@@ -143,9 +137,3 @@ def write_transaction(connection: Connection, patience: float) -> Iterator[None]
             yield
     finally:
         connection.execution_options(patience=None)
-
-
-def _patience(connection: Connection) -> float | None:
-    """Returns how long a transaction waits for writers; ``None`` for one that only reads."""
-    patience: float | None = connection.get_execution_options().get("patience")
-    return patience

@@ -1,6 +1,6 @@
 """An index that stays in step with the source."""
 
-from managed_sync.indexing.ledger.ledger import Ledger
+from managed_sync.indexing.ledger.ledger import Ledger, PipelineLedger
 from managed_sync.indexing.ledger.model import Pipeline
 from managed_sync.indexing.report import (
     IndexProgress,
@@ -8,18 +8,20 @@ from managed_sync.indexing.report import (
     PlannedChange,
     RecordFailure,
     SkippedRecord,
+    VerificationReport,
 )
+from managed_sync.indexing.run import RecordLoader
 from managed_sync.indexing.sync import IndexSync
 from managed_sync.indexing.targets.base import (
     EmbeddingTarget,
     IndexTarget,
     InspectableTarget,
+    MetadataTarget,
     ReadableTarget,
-    RelabelingTarget,
     StoredChunk,
 )
-from managed_sync.indexing.targets.patience import Retries
-from managed_sync.indexing.verify import VerificationReport
+from managed_sync.indexing.targets.calls import Retries
+from managed_sync.indexing.targets.renamed import RelabelingTarget
 from managed_sync.indexing.webhooks.asgi import WebhookApp, webhook_router
 from managed_sync.indexing.webhooks.receiver import WebhookReceiver
 from managed_sync.indexing.webhooks.verifiers import SharedSecret, SignedBody
@@ -32,10 +34,13 @@ __all__ = [
     "IndexTarget",
     "InspectableTarget",
     "Ledger",
+    "MetadataTarget",
     "Pipeline",
+    "PipelineLedger",
     "PlannedChange",
     "ReadableTarget",
     "RecordFailure",
+    "RecordLoader",
     "RelabelingTarget",
     "Retries",
     "SharedSecret",

@@ -14,7 +14,8 @@ import pytest
 from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing import Retries
-from managed_sync.indexing.targets.patience import TimedCalls, is_limited, requested_wait
+from managed_sync.indexing.targets.calls import TimedCalls
+from managed_sync.indexing.targets.rate_limits import is_limited, requested_wait
 from tests.indexing.lying import Liar, LimitedError, LyingIndex
 from tests.indexing.world import Source, Target, from_scratch, syncing
 

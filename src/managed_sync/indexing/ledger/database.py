@@ -15,7 +15,6 @@ from managed_sync.indexing.ledger.tables import metadata, schema_versions
 from managed_sync.private_files import private_database
 from managed_sync.sql import (
     database_url,
-    is_sqlite,
     postgresql_engine,
     sqlite_engine,
     sqlite_url,
@@ -49,7 +48,7 @@ class LedgerDatabase:
 
     def __init__(self, place: str | Path) -> None:
         url = _url(place)
-        self.file = Path(url.database or "") if is_sqlite(url) else None
+        self.file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
         self.name = str(self.file) if self.file else url.render_as_string(hide_password=True)
         self._engine = self._new_engine(url)
         self._session: object = None
@@ -118,7 +117,8 @@ class LedgerDatabase:
             )
         if version < migrations.SCHEMA_VERSION:
             metadata.create_all(self.connection)
-            migrations.migrate(self.connection, version)
+            if version:
+                migrations.migrate(self.connection, version)
             self.connection.execute(schema_versions.delete())
             self.connection.execute(
                 schema_versions.insert().values(version=migrations.SCHEMA_VERSION)
@@ -167,6 +167,6 @@ def _url(place: str | Path) -> URL:
             f"A ledger must be an SQLite file or a PostgreSQL database, got "
             f"{url.get_backend_name()}."
         )
-    if is_sqlite(url) and not url.database:
+    if url.get_backend_name() == "sqlite" and not url.database:
         raise ConfigurationError("A ledger in memory would forget the index; name a file.")
     return url

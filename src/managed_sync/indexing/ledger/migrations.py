@@ -18,7 +18,6 @@ __all__ = ["SCHEMA_VERSION", "migrate", "version_without_number"]
 
 SCHEMA_VERSION = 3
 
-_NONE = 0
 _WITHOUT_A_NUMBER = 1
 _WITHOUT_USERS = 2
 _ROWS_AT_ONCE = 500
@@ -26,13 +25,11 @@ _ROWS_AT_ONCE = 500
 
 def version_without_number(tables: Collection[str]) -> int:
     """Returns the version of a database that has no number; 0 if there is no ledger in it."""
-    return _WITHOUT_A_NUMBER if {"records", "chunks"} <= set(tables) else _NONE
+    return _WITHOUT_A_NUMBER if {"records", "chunks"} <= set(tables) else 0
 
 
 def migrate(connection: Connection, version: int) -> None:
     """Moves the rows of a ledger of an older version into the tables of today."""
-    if version == _NONE:
-        return
     for step in range(version, SCHEMA_VERSION):
         _STEPS[step](connection)
 

@@ -17,7 +17,6 @@ from managed_sync.server.storage.migration import migrate
 from managed_sync.server.troubles import database_trouble
 from managed_sync.sql import (
     database_url,
-    is_sqlite,
     postgresql_engine,
     sqlite_engine,
     sqlite_url,
@@ -71,7 +70,7 @@ class Database:
         self._engine = _engine(url)
         self._snapshots = (
             self._engine
-            if is_sqlite(url)
+            if self._engine.dialect.name == "sqlite"
             else self._engine.execution_options(isolation_level="REPEATABLE READ")
         )
         shown = place if isinstance(place, Path) else url.render_as_string(hide_password=True)
@@ -178,7 +177,7 @@ def _url(place: Path | str) -> URL:
 
 
 def _engine(url: URL) -> Engine:
-    if is_sqlite(url):
+    if url.get_backend_name() == "sqlite":
         return sqlite_engine(url, patience=_PATIENCE_SECONDS, pragmas=_SQLITE_PRAGMAS, **_OPTIONS)
     return postgresql_engine(
         url,
