@@ -79,8 +79,8 @@ def draw(results: Results, file: Path) -> None:
     with mpl.rc_context({"svg.hashsalt": "chunking", "font.size": 9}):
         figure = Figure(figsize=(9, 3.6), layout="constrained")
         axis = figure.subplots()
-        colours = ["#0072b2" if row.name == OURS else "#bbbbbb" for row in rows]
-        bars = axis.barh([row.name for row in rows], [_share(row) for row in rows], color=colours)
+        colors = ["#0072b2" if row.name == OURS else "#bbbbbb" for row in rows]
+        bars = axis.barh([row.name for row in rows], [_share(row) for row in rows], color=colors)
         axis.bar_label(bars, fmt="%.2f", padding=3)
         axis.axvline(1, color="black", linewidth=1)
         axis.set_xlabel(f"Throughput in proportion to {LIMIT}")

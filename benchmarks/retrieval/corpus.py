@@ -33,7 +33,7 @@ class Corpus:
     """Chunks, and questions about them.
 
     Attributes:
-        vectors: One row of length 1 for each chunk; those of one object are neighbours.
+        vectors: One row of length 1 for each chunk; those of one object are neighbors.
         questions: One row of length 1 for each question.
         chunks_per_object: How many chunks each object has.
     """

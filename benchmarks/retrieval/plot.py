@@ -94,12 +94,12 @@ def _lines(
 
 
 def _styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """A colour for each package, a marker and a dash for each of its variants."""
+    """A color for each package, a marker and a dash for each of its variants."""
     styles: dict[str, dict[str, Any]] = {}
-    for package, colour in _COLOURS.items():
+    for package, color in _COLOURS.items():
         variants = [name for name in names if name.startswith(package)]
         for name, (marker, dash) in zip(variants, cycle(_VARIANTS), strict=False):
-            styles[name] = {"color": colour, "marker": marker, "linestyle": dash, "markersize": 5}
+            styles[name] = {"color": color, "marker": marker, "linestyle": dash, "markersize": 5}
     for name in names:
         if name not in styles:
             styles[name] = {

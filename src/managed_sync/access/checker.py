@@ -1,6 +1,6 @@
 """Which objects a subject may read, now.
 
-What this module promises:
+Guarantees:
 
 - An object is allowed only if the Permissions API answered ``true`` for it after this call was
   made, or, where the caller set a lifetime for answers, within that lifetime before it.

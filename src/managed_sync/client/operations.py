@@ -1,6 +1,6 @@
 """The logic of both clients: each method as a flow of steps, without I/O.
 
-What this module promises:
+Guarantees:
 
 - A batch of checks has one decision for each check, given by the API, or the flow raises.
 - A request is sent again only if the API may carry it out twice, or cannot have carried it out.

@@ -1,6 +1,6 @@
 """Keeps an index in step with a pipeline.
 
-What this module promises:
+Guarantees:
 
 - New chunks are written before the old ones of the same record are removed.
 - Nothing is removed unless the API itself says of the single record that it is gone, and shows
