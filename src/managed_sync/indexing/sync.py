@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from managed_sync.arguments import check_integer, check_number
 from managed_sync.documents import Chunker, DocumentLoader, RecordSource
 from managed_sync.errors import ConfigurationError, ForbiddenError
 from managed_sync.indexing.feed.absence import DeletionLimit
@@ -87,12 +88,6 @@ class IndexSync:
         retries: Retries | None = None,
         version: Version | Collection[str] | None = None,
     ) -> None:
-        if batch_size < 1 or not 0 <= most_deletions <= 1 or full_comparison_every < 0:
-            raise ConfigurationError(
-                f"batch_size ({batch_size}) must be at least 1, most_deletions "
-                f"({most_deletions:g}) between 0 and 1, and full_comparison_every "
-                f"({full_comparison_every:g}) not negative."
-            )
         # The listing has shown that the token is good: what it does not open is one record.
         loader = loader or DocumentLoader(client, of_one_record=[ForbiddenError])
         chunker, retries = chunker or Chunker(), retries or Retries()
@@ -102,14 +97,16 @@ class IndexSync:
             ledger=ledger,
             loader=loader,
             chunker=chunker,
-            batch_size=batch_size,
+            batch_size=check_integer("batch_size", batch_size),
             retries=retries,
             timed=TimedCalls(retries.call_timeout),
             version=version_of(version),
             settings=IndexSettings(loader, chunker, target),
         )
-        self._most_deletions = most_deletions
-        self._full_comparison_every = full_comparison_every
+        self._most_deletions = check_number("most_deletions", most_deletions, at_most=1)
+        self._full_comparison_every = check_number(
+            "full_comparison_every", full_comparison_every, is_finite=False, unit="seconds"
+        )
 
     def run(
         self,

@@ -1,10 +1,9 @@
-"""The ledger: what is in the index, on disk.
+"""The record, on disk, of what an index holds.
 
 Guarantees:
 
-- Every chunk that may be in the index is written down before it is written there, and forgotten
-  only after it was removed there. So a run that stops anywhere leaves nothing behind that a later
-  run does not know of.
+- A chunk that may be in the index is recorded before it is written there, and forgotten only after
+  it was removed there. A run that stops anywhere leaves nothing that a later run does not know of.
 """
 
 from __future__ import annotations
