@@ -25,8 +25,8 @@ import pytest
 from managed_sync import IndexSync, ManagedSyncClient
 from managed_sync.documents import Chunk, Chunker
 from managed_sync.errors import DeletionsWithheldError, ManagedSyncError
-from tests.client.both import BASE_URL, FakeClock
 from tests.indexing.world import AT_ONCE, AbleTarget, Source, from_scratch
+from tests.support.clients import BASE_URL, FakeClock
 
 CASES = int(os.environ.get("MANAGED_SYNC_CASES", "60"))
 FILES: dict[str, Any] = {"integration": "box", "sync_type": "files"}

@@ -18,8 +18,8 @@ from managed_sync.documents import Chunk
 from managed_sync.errors import IndexingError, ManagedSyncError
 from managed_sync.indexing import IndexSync, Retries
 from tests.indexing.crashes import change
-from tests.indexing.lying import Liar, LyingIndex, vector_of
 from tests.indexing.world import Source, from_scratch, syncing
+from tests.support.lying_index import Liar, LyingIndex, vector_of
 
 CASES = min(int(os.environ.get("MANAGED_SYNC_CASES", "60")), 2_000)
 SHARDS = 4

@@ -18,7 +18,7 @@ from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import ConfigurationError, MissingSubjectError
 from managed_sync.langchain import PermissionAwareRetriever
 from tests.adversarial.world import ALICE, BOB, LangChain, Service, files, passages_of
-from tests.examples.web import served
+from tests.support.asgi_server import served
 
 ALICES, BOBS = files(1, 2), files(3)
 

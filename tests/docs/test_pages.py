@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 from scripts.write_command_reference import PAGE, command_reference
 from tests.conftest import Company
-from tests.stores.postgres import running_postgres
+from tests.support.postgres import running_postgres
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"

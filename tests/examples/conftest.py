@@ -14,7 +14,7 @@ from examples.vector_stores.stores import qdrant
 from managed_sync import AccessCheck, AccessChecker, ManagedSyncClient
 from managed_sync.langchain import LangChainTarget, PermissionAwareRetriever
 from managed_sync.server import EmbeddedServer
-from tests.examples.models import Sent
+from tests.examples.recording_models import Sent
 
 ADA, BEN = "ada@x.example", "ben@x.example"
 SECRET = "violet-heron-42"

@@ -15,9 +15,9 @@ import pytest
 from managed_sync import IndexSync, ManagedSyncClient
 from managed_sync.documents import Chunk, Chunker
 from managed_sync.errors import ManagedSyncError
-from tests.client.both import BASE_URL, FakeClock
 from tests.indexing.crashes import change
 from tests.indexing.world import AT_ONCE, AbleTarget, Source, from_scratch
+from tests.support.clients import BASE_URL, FakeClock
 
 PAGE = 7
 

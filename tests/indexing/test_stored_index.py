@@ -12,8 +12,8 @@ import pytest
 from managed_sync.documents import Chunk
 from managed_sync.errors import IndexingError, SettingsChangedError
 from managed_sync.indexing import IndexSync, VerificationReport
-from tests.indexing.lying import Liar, LyingIndex
 from tests.indexing.world import Source, from_scratch, syncing
+from tests.support.lying_index import Liar, LyingIndex
 
 NAMES: Any = {"integration": "box", "sync_type": "files"}
 

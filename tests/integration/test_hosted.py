@@ -34,7 +34,7 @@ from managed_sync.sample_company import copy_company
 from managed_sync.server import EmbeddedServer
 from tests.conftest import Company
 from tests.integration.test_no_leaks import QUESTIONS, K, langchain_engine
-from tests.oracle import Oracle
+from tests.support.company_oracle import Oracle
 
 FILES = ("googleDrive", "files")
 CONTACTS = ("salesforce", "contacts")

@@ -23,7 +23,7 @@ from managed_sync import AccessChecker, IndexSync, RetrievalReport, langchain, l
 from managed_sync.access.check_requests import Decision
 from managed_sync.sample_company import questions
 from tests.conftest import Company
-from tests.oracle import Oracle
+from tests.support.company_oracle import Oracle
 
 K = 6
 QUESTIONS = [entry.question for entry in questions()]

@@ -26,7 +26,7 @@ from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 
 from tests.stores import chunks
 from tests.stores.chunks import CHUNKS, DIMENSIONS, IDS, METADATA, TEXTS, HashEmbeddings
-from tests.stores.postgres import running_postgres
+from tests.support.postgres import running_postgres
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from managed_sync.documents.parsing.base import Parser
 from managed_sync.documents.parsing.pool import ParsingPool
 from managed_sync.errors import EmptyContentError, MissingExtraError, ParsingError
 from tests.documents.misbehaving_parsers import by_instruction, process_id, trees_alive
-from tests.forked import in_child, needs_fork
+from tests.support.forks import in_child, needs_fork
 
 GIB = 1024**3
 

@@ -19,8 +19,8 @@ from managed_sync.documents import Chunk
 from managed_sync.errors import IndexingError, IndexLockedError
 from managed_sync.indexing import Ledger, Pipeline
 from managed_sync.indexing.ledger.locks import locked
-from tests.forked import in_child, needs_fork
 from tests.indexing.world import Source, Target, run, syncing
+from tests.support.forks import in_child, needs_fork
 
 BOX = Pipeline("p1", "box", "files")
 

@@ -15,8 +15,8 @@ from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing import Retries
 from managed_sync.indexing.targets.patience import TimedCalls, is_limited, requested_wait
-from tests.indexing.lying import Liar, LimitedError, LyingIndex
 from tests.indexing.world import Source, Target, from_scratch, syncing
+from tests.support.lying_index import Liar, LimitedError, LyingIndex
 
 NAMES: Any = {"integration": "box", "sync_type": "files"}
 

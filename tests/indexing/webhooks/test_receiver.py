@@ -33,8 +33,8 @@ from managed_sync.indexing.webhooks.asgi import WebhookApp, webhook_router
 from managed_sync.indexing.webhooks.receiver import WebhookReceiver
 from managed_sync.indexing.webhooks.verifiers import SharedSecret, SignedBody, Verifier
 from managed_sync.models import SyncedRecord
-from tests.forked import in_child, needs_fork
 from tests.indexing.world import Source, Target, from_scratch, run, syncing
+from tests.support.forks import in_child, needs_fork
 
 SECRET = "a secret of some length"
 TRUSTED = {"x-webhook-secret": SECRET}

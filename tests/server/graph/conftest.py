@@ -26,7 +26,7 @@ from managed_sync.server.graph.spicedb.schema import ScopedNames, schema_text
 from managed_sync.server.graph.sql_graph import SqlGraph
 from managed_sync.server.storage import tables
 from managed_sync.server.storage.database import Database
-from tests.server.embedded_spicedb import running_spicedb
+from tests.support.spicedb import running_spicedb
 
 Edge: TypeAlias = tuple[str, str, str]
 # Each call makes a graph of its own, in a scope of its own.
