@@ -27,7 +27,8 @@ from langsmith import traceable
 from managed_sync.langchain import PermissionAwareRetriever, PermissionFilter
 from managed_sync.retrieval.effects import Strategy
 from tests.adversarial.canary_passages import PASSAGES, checker
-from tests.adversarial.world import ALICE, STRATEGIES, LangChain, RankedStore, Ranking
+from tests.support.frameworks import ALICE, STRATEGIES, LangChain
+from tests.support.passages import RankedStore, Ranking
 
 DOCUMENTS = [passage.document for passage in PASSAGES]
 

@@ -46,7 +46,7 @@ from tests.adversarial.langchain_retrievers import (
     ListRetriever,
     over_another,
 )
-from tests.adversarial.world import ALICE, QUESTION
+from tests.support.frameworks import ALICE, QUESTION
 
 DRIVERS = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 RETRIEVERS_OF_ALL_KINDS = pytest.mark.parametrize("make", RETRIEVERS.values(), ids=RETRIEVERS)

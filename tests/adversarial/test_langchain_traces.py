@@ -24,7 +24,7 @@ from tests.adversarial.canary_passages import (
     broken_checker,
 )
 from tests.adversarial.langchain_retrievers import RETRIEVERS, ensemble
-from tests.adversarial.world import ALICE, QUESTION, LangChain
+from tests.support.frameworks import ALICE, QUESTION, LangChain
 
 
 class Tracer(BaseTracer):

@@ -39,7 +39,7 @@ from tests.adversarial.llama_index_retrievers import (
     fused,
     over_another,
 )
-from tests.adversarial.world import ALICE, QUESTION
+from tests.support.frameworks import ALICE, QUESTION
 
 
 class Recorder:
