@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from managed_sync.file_lock import FileLock
-from tests.forked import in_child, needs_fork
+from tests.support.forks import in_child, needs_fork
 
 HOLD = """
 import sys

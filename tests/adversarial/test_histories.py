@@ -36,7 +36,7 @@ from managed_sync.server.storage import database as database_module
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import enable_pipeline, find_pipeline
 from managed_sync.server.sync.pipeline_sync import synchronize
-from tests.adversarial.histories import USERS, State, Writer
+from tests.adversarial.company_histories import USERS, State, Writer
 
 HISTORIES = int(os.environ.get("MANAGED_SYNC_HISTORIES", "300"))
 PARTS = 4
@@ -295,13 +295,7 @@ def scheduled_folders(monkeypatch: pytest.MonkeyPatch) -> list[History]:
 @pytest.fixture
 def forgetful_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits for no disk: no power cut is tried here, and thousands of transactions are."""
-    configure = database_module._configure
-
-    def without_waiting(connection: Any) -> None:
-        configure(connection)
-        connection.execute("PRAGMA synchronous = OFF")
-
-    monkeypatch.setattr(database_module, "_configure", without_waiting)
+    monkeypatch.setitem(database_module._SQLITE_PRAGMAS, "synchronous", "OFF")
 
 
 @pytest.mark.usefixtures("forgetful_disk")

@@ -20,7 +20,9 @@ from managed_sync.indexing import IndexSync, Ledger, Pipeline
 from managed_sync.indexing.fingerprint import differences, fingerprint
 from managed_sync.langchain import LangChainTarget, ManagedSyncLoader
 from managed_sync.llama_index import ManagedSyncReader
-from tests.indexing.world import AT_ONCE, AbleTarget, Source
+from tests.support.index_target import AbleTarget
+from tests.support.indexing import AT_ONCE
+from tests.support.record_source import ChangingSource
 
 BOX = Pipeline("p1", "box", "files")
 OLD_LEDGER = Path(__file__).parent / "data" / "ledger_schema_3.sql"
@@ -32,8 +34,8 @@ class Model(AbleTarget):
     fingerprint = "a model"
 
 
-def old_source() -> Source:
-    return Source(
+def old_source() -> ChangingSource:
+    return ChangingSource(
         plan="# Plan\n\nThe gripper ships in May. " + "Every arm is tested twice. " * 12,
         note="One line.",
         empty="   ",
@@ -51,12 +53,12 @@ def old_ledger(place: Path) -> Path:
     return place
 
 
-def sync(source: Source, target: Model, place: Path) -> IndexSync:
+def sync(source: ChangingSource, target: Model, place: Path) -> IndexSync:
     return IndexSync(source, target, place, chunker=Chunker(20, 0), retries=AT_ONCE)
 
 
 @pytest.fixture
-def indexed(tmp_path: Path) -> tuple[Source, Model, Path]:
+def indexed(tmp_path: Path) -> tuple[ChangingSource, Model, Path]:
     """The source and the index as the old version left them, and its ledger."""
     source, target = old_source(), Model()
     target.refuses = lambda text: "Bad" in text
@@ -67,7 +69,7 @@ def indexed(tmp_path: Path) -> tuple[Source, Model, Path]:
 
 
 def test_only_records_that_the_old_version_left_unfinished_are_embedded(
-    indexed: tuple[Source, Model, Path],
+    indexed: tuple[ChangingSource, Model, Path],
 ) -> None:
     source, target, place = indexed
 
@@ -100,7 +102,7 @@ def test_every_status_of_the_old_ledger_is_known(tmp_path: Path) -> None:
     }
 
 
-def test_other_settings_are_still_noticed(indexed: tuple[Source, Model, Path]) -> None:
+def test_other_settings_are_still_noticed(indexed: tuple[ChangingSource, Model, Path]) -> None:
     source, target, place = indexed
     other = IndexSync(source, target, place, chunker=Chunker(40, 0), retries=AT_ONCE)
 
@@ -112,7 +114,7 @@ def test_other_settings_are_still_noticed(indexed: tuple[Source, Model, Path]) -
         other.run(integration="box", sync_type="files")
 
 
-SOURCE = Source()
+SOURCE = ChangingSource()
 DEFAULT = "object_id=managed_sync.documents.record_metadata.object_id, "
 # As the version before the move described them.
 OLD_DESCRIPTIONS: dict[str, list[object]] = {

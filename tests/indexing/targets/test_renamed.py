@@ -10,7 +10,9 @@ import pytest
 from managed_sync.documents import Chunk
 from managed_sync.indexing import InspectableTarget, RelabelingTarget
 from managed_sync.indexing.targets.renamed import inspectable_target, metadata_target
-from tests.indexing.world import AbleTarget, Source, Target, run, syncing
+from tests.support.index_target import AbleTarget, Target
+from tests.support.indexing import run, syncing
+from tests.support.record_source import ChangingSource
 
 
 class FirstNames(Target):
@@ -48,7 +50,7 @@ class Derived(AbleTarget):
 def test_a_target_with_the_first_names_is_updated_and_verified(
     kind: type[FirstNames], ledger: Path
 ) -> None:
-    source, target = Source(a="One.", b="Two."), kind()
+    source, target = ChangingSource(a="One.", b="Two."), kind()
     with pytest.warns(DeprecationWarning, match="relabel is called update_metadata now"):
         run(source, target, ledger)
     source.move("a", "elsewhere")
