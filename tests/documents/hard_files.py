@@ -73,7 +73,7 @@ def all_hard_files() -> list[HardFile]:
         HardFile("empty.txt", "text/plain", b"", reason="is empty"),
         HardFile("blank.html", "text/html", b"<html><body> </body></html>", reason=no_text),
         HardFile("lie.docx", files.DOCX, files.make_pdf(), text="# Inspection part 1"),
-        HardFile("lie.pdf", files.PDF, b"just words", reason="is said to be PDF"),
+        HardFile("lie.pdf", files.PDF, b"just words", reason="is declared as PDF"),
         HardFile("page.doc", files.DOCX, page("Offer").encode(), text="# Offer"),
         HardFile("lie.txt", "text/plain", files.make_docx(), text="# Travel policy"),
         HardFile("photo.txt", "text/plain", files.PNG, reason="image/png"),
