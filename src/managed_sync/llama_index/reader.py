@@ -257,7 +257,7 @@ class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
         self._failures.append(LoadFailure(resource_id, object_id, resource_id, str(error), error))
 
     def _described(
-        self, records: Iterable[SyncedRecord], listed: ListedRecords
+        self, records: Iterable[SyncedRecord], listed: ListedRecords[SyncedRecord]
     ) -> dict[str, dict[str, Any]]:
         self._failures = []
         for failure in listed.failures():

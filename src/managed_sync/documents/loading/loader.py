@@ -23,7 +23,7 @@ from collections.abc import (
 )
 from contextlib import aclosing, closing
 from functools import partial
-from typing import TypedDict, TypeVar
+from typing import TypedDict, TypeVar, cast
 
 from managed_sync.documents.loading import record_metadata
 from managed_sync.documents.loading.reader import DocumentBuilder, RecordReader
@@ -158,7 +158,7 @@ class DocumentLoader:
             ConfigurationError: A format needs a library that is not installed, or the client is an
                 asynchronous one.
         """
-        client = self._synchronous(self._client)
+        client = self._synchronous_client()
         total = None
         if self._wants_total and isinstance(client, StatusSource):
             total = client.get_sync_status(integration, sync_type).record_count
@@ -187,7 +187,7 @@ class DocumentLoader:
                 asynchronous one.
             InvalidIdentifierError: ``object_id`` returned something that is not an object id.
         """
-        self._synchronous(self._client)
+        self._synchronous_client()
         listed = ListedRecords(jobs)
         stream = self._stream()
         with self._progress(_length(jobs)) as progress, closing(stream.results(listed)) as results:
@@ -242,7 +242,7 @@ class DocumentLoader:
         return record_metadata.record_title(record, self._templates)
 
     def _load(self, records: Iterable[SyncedRecord], total: int | None) -> Generator[Loaded]:
-        self._synchronous(self._client)
+        self._synchronous_client()
         listed = ListedRecords(records)
         jobs = ((record, None) for record in listed)
         with self._progress(total) as progress:
@@ -262,13 +262,13 @@ class DocumentLoader:
             for failure in listed.failures():
                 yield progress.counted(failure)
 
-    def _synchronous(self, client: RecordSource | AsyncRecordSource) -> RecordSource:
-        if is_asynchronous(client):
+    def _synchronous_client(self) -> RecordSource:
+        if is_asynchronous(self._client):
             raise ConfigurationError(
                 "An asynchronous client loads with aload, aload_records, or the asynchronous "
                 "methods of the frameworks' loaders."
             )
-        return client
+        return cast("RecordSource", self._client)
 
     def _stream(self) -> LoadStream:
         pool = ParsingPool(

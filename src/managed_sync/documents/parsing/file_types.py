@@ -71,7 +71,7 @@ _BY_CONTENT_TYPE = {
     "text/css": FileType.CODE,
     "text/javascript": FileType.CODE,
 }
-_MEDIA_TYPES = {
+_MEDIA_TYPES: dict[FileType, str] = {
     kind: media_type
     for media_type, kind in reversed(_BY_CONTENT_TYPE.items())
     if kind is not FileType.CODE
