@@ -18,8 +18,7 @@ from managed_sync.documents.chunking.boundaries import BoundaryFinder
 from managed_sync.documents.chunking.chunk_metadata import ChunkBuilder
 from managed_sync.documents.chunking.external import SplitPiece, chunks_of_splits
 from managed_sync.documents.chunking.outline import Outline
-from managed_sync.documents.chunking.token_counts import EncodedText
-from managed_sync.documents.chunking.tokenizer import Tokenizer
+from managed_sync.documents.chunking.tokens import EncodedText, Tokenizer
 from managed_sync.documents.model import Chunk, SourceDocument
 from managed_sync.errors import ConfigurationError
 

@@ -189,8 +189,8 @@ class DocumentLoader:
         """
         self._synchronous_client()
         listed = ListedRecords(jobs)
-        stream = self._stream()
-        with self._progress(_length(jobs)) as progress, closing(stream.results(listed)) as results:
+        progress = self._progress(_length(jobs))
+        with closing(progress), closing(self._stream().results(listed)) as results:
             for loaded, job in results:
                 yield progress.counted(loaded), job
         listed.raise_error()
@@ -245,7 +245,7 @@ class DocumentLoader:
         self._synchronous_client()
         listed = ListedRecords(records)
         jobs = ((record, None) for record in listed)
-        with self._progress(total) as progress:
+        with closing(self._progress(total)) as progress:
             with closing(self._stream().results(jobs)) as results:
                 for loaded, _ in results:
                     yield progress.counted(loaded)
@@ -255,7 +255,7 @@ class DocumentLoader:
         self, records: Iterable[SyncedRecord] | AsyncIterable[SyncedRecord], total: int | None
     ) -> AsyncGenerator[Loaded]:
         listed = ListedRecords(records)
-        with self._progress(total) as progress:
+        with closing(self._progress(total)) as progress:
             async with aclosing(self._stream().aresults(listed)) as results:
                 async for loaded in results:
                     yield progress.counted(loaded)
