@@ -60,7 +60,7 @@ class WorkerProcess:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the process runs and was not given up."""
+        """True while the process runs and has not exceeded its time."""
         return self._process.poll() is None and not self._has_expired
 
     def introduce(self, introduction: bytes) -> None:
