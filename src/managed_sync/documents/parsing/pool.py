@@ -7,6 +7,8 @@ Guarantees:
 - Workers are ordinary child processes that communicate over pipes. They never import the program's
   main module, so scripts need no ``if __name__ == "__main__"``, and notebooks work.
 - After ``close`` no worker is left, and none outlives the program, however it ends.
+
+See ``docs/decisions/0026-documents-parsing-processes.md``.
 """
 
 from __future__ import annotations
