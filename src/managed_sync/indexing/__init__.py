@@ -1,5 +1,6 @@
 """An index that stays in step with the source."""
 
+from managed_sync.documents.loading.results import RecordLoader
 from managed_sync.indexing.ledger.ledger import Ledger, PipelineLedger
 from managed_sync.indexing.ledger.model import Pipeline
 from managed_sync.indexing.report import (
@@ -10,7 +11,6 @@ from managed_sync.indexing.report import (
     SkippedRecord,
     VerificationReport,
 )
-from managed_sync.indexing.run import RecordLoader
 from managed_sync.indexing.sync import IndexSync
 from managed_sync.indexing.targets.base import (
     EmbeddingTarget,

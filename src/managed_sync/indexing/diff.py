@@ -29,6 +29,7 @@ class ChunkDiff:
 
     Attributes:
         job: The record.
+        title: The title of the record.
         known: The record's row in the ledger.
         digest: A digest of the document.
         chunk_hashes: The chunks that the index is to hold.
@@ -44,6 +45,7 @@ class ChunkDiff:
     """
 
     job: RecordJob
+    title: str
     known: LedgerRecord
     digest: str | None = None
     chunk_hashes: dict[str, str | None] = field(default_factory=dict)
@@ -82,21 +84,22 @@ class ChunkDiff:
 
     def result(self) -> RecordResult:
         """Returns the result of the job, once this was carried out."""
-        job, chunks, error = self.job, dict(self.chunk_hashes), self.error
+        job, title, error = self.job, self.title, self.error
+        chunks = dict(self.chunk_hashes)
         if self.failures:
             # The old chunks were left where they are.
             chunks |= dict.fromkeys((*self.failures, *self.stale, *self.not_removed))
-            error = f"{job.title} could not be written: {next(iter(self.failures.values()))}"
+            error = f"{title} could not be written: {next(iter(self.failures.values()))}"
         elif self.not_removed:
             # The new text is there; the next run only tries to remove these once more.
             chunks |= dict.fromkeys(self.not_removed)
             error = (
-                f"Old passages of {job.title} could not be removed: "
+                f"Old passages of {title} could not be removed: "
                 f"{next(iter(self.not_removed.values()))}"
             )
         is_skipped = self.is_empty and not (self.failures or self.not_removed)
         return RecordResult(
-            job.record_id, job.version, job.title, self.digest, chunks, error, is_skipped
+            job.record_id, job.version, title, self.digest, chunks, error, is_skipped
         )
 
 
@@ -124,14 +127,19 @@ def diff_record(
     if not isinstance(loaded, SourceDocument):
         if isinstance(loaded.error, EmptyContentError | NotTextError):
             return ChunkDiff(
-                job, known, stale=sorted(known.chunks), error=loaded.reason, is_empty=True
+                job,
+                loaded.title,
+                known,
+                stale=sorted(known.chunks),
+                error=loaded.reason,
+                is_empty=True,
             )
-        return _unchanged(job, known, loaded.reason)
+        return _unchanged(job, loaded, known)
     digest = digest_of(loaded.text, loaded.metadata)
     is_certain = None not in known.chunks.values()
     if known.state is RecordStatus.INDEXED and digest == known.digest and is_certain:
-        return _unchanged(job, known)
-    diff = ChunkDiff(job, known, digest)
+        return _unchanged(job, loaded, known)
+    diff = ChunkDiff(job, loaded.title, known, digest)
     for chunk in split(loaded):
         after = chunk_hash(chunk, embedded_text)
         before = known.chunks.get(chunk.chunk_id)
@@ -174,8 +182,16 @@ def digest_of(*parts: str | Mapping[str, object]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
-def _unchanged(job: RecordJob, known: LedgerRecord, error: str | None = None) -> ChunkDiff:
-    return ChunkDiff(job, known, known.digest, dict(known.chunks), error=error, is_unchanged=True)
+def _unchanged(job: RecordJob, loaded: Loaded, known: LedgerRecord) -> ChunkDiff:
+    return ChunkDiff(
+        job,
+        loaded.title,
+        known,
+        known.digest,
+        dict(known.chunks),
+        error=None if isinstance(loaded, SourceDocument) else loaded.reason,
+        is_unchanged=True,
+    )
 
 
 def _is_same(before: str, after: str) -> bool:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from managed_sync.documents.chunking.chunk_ids import CHUNK_ID_SCHEME
+from managed_sync.documents.chunking.chunk_metadata import CHUNK_ID_SCHEME
 from managed_sync.indexing.targets.vectors import Vector, similarity
 
 __all__ = [

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import chain, islice
-from typing import Protocol
 
-from managed_sync.documents import Chunk, LoadFailure, SourceDocument
-from managed_sync.documents.loading.record_metadata import title as title_of
+from managed_sync.documents import Chunk, SourceDocument
+from managed_sync.documents.loading.record_metadata import record_title
+from managed_sync.documents.loading.results import RecordLoader, load_jobs
 from managed_sync.errors import ApiError, BadRequestError, DeletionsWithheldError, NotFoundError
 from managed_sync.indexing.feed.absence import DeletionLimit, confirmed_gone
 from managed_sync.indexing.feed.feed import Feed
@@ -32,37 +32,10 @@ from managed_sync.indexing.targets.retrying import RetryingTarget
 from managed_sync.indexing.writer import Writer
 from managed_sync.models import SyncedRecord
 
-__all__ = ["RecordLoader", "Run"]
+__all__ = ["Run"]
 
 _MOST_PLANNED_CHANGES = 1_000
 _TITLES_IN_A_MESSAGE = 5
-
-
-class RecordLoader(Protocol):
-    """Turns records into documents; the loaders of both frameworks do."""
-
-    def load_records(
-        self, records: Iterable[SyncedRecord]
-    ) -> Iterator[SourceDocument | LoadFailure]:
-        """Yields a document, or the reason why there is none, for each record but folders."""
-
-
-def load_jobs(
-    loader: RecordLoader, jobs: Iterable[tuple[SyncedRecord, RecordJob]]
-) -> Iterator[tuple[SourceDocument | LoadFailure, RecordJob]]:
-    """Loads records; yields each result with the record's job."""
-    waiting: dict[str, RecordJob] = {}
-
-    def records() -> Iterator[SyncedRecord]:
-        for record, job in jobs:
-            waiting[record.id] = job
-            yield record
-
-    for loaded in loader.load_records(records()):
-        if isinstance(loaded, SourceDocument):
-            yield loaded, waiting.pop(str(loaded.metadata["record_id"]))
-        else:
-            yield loaded, waiting.pop(loaded.record_id)
 
 
 class Run:
@@ -281,13 +254,12 @@ class Run:
         for record, is_new in listing.to_do():
             if self._stop.is_set():
                 return
-            job = RecordJob(record.id, self._version(record), self._title(record), is_new)
-            yield record, job
+            yield record, RecordJob(record.id, self._version(record), is_new)
 
     def _title(self, record: SyncedRecord) -> str:
         """Returns the title of the record's document, as far as the loader gives it."""
         title = getattr(self._loader, "title", None)
-        return str(title(record)) if callable(title) else title_of(record)
+        return str(title(record)) if callable(title) else record_title(record)
 
     def _delete(self, pages: Iterable[Sequence[str]]) -> None:
         for record_ids in pages:

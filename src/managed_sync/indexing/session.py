@@ -10,6 +10,7 @@ from threading import Event
 from typing import Self
 
 from managed_sync.documents import Chunker, RecordSource
+from managed_sync.documents.loading.results import RecordLoader
 from managed_sync.indexing.feed.feed import Feed
 from managed_sync.indexing.feed.versions import Version
 from managed_sync.indexing.index_settings import IndexSettings
@@ -17,7 +18,7 @@ from managed_sync.indexing.ledger.ledger import Ledger, PipelineLedger
 from managed_sync.indexing.ledger.locks import locked
 from managed_sync.indexing.ledger.model import Pipeline
 from managed_sync.indexing.report import IndexProgress
-from managed_sync.indexing.run import RecordLoader, Run
+from managed_sync.indexing.run import Run
 from managed_sync.indexing.stored_index import StoredIndex
 from managed_sync.indexing.targets.base import IndexTarget
 from managed_sync.indexing.targets.calls import Retries, TimedCalls

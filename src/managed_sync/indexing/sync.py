@@ -20,6 +20,7 @@ from pathlib import Path
 
 from managed_sync.arguments import check_integer, check_number
 from managed_sync.documents import Chunker, DocumentLoader, RecordSource
+from managed_sync.documents.loading.results import RecordLoader
 from managed_sync.errors import ConfigurationError, ForbiddenError
 from managed_sync.indexing.feed.absence import DeletionLimit
 from managed_sync.indexing.feed.selection import Selection
@@ -31,7 +32,6 @@ from managed_sync.indexing.report import (
     RecordFailure,
     VerificationReport,
 )
-from managed_sync.indexing.run import RecordLoader
 from managed_sync.indexing.session import Session, Setup
 from managed_sync.indexing.targets.base import IndexTarget
 from managed_sync.indexing.targets.calls import Retries, TimedCalls

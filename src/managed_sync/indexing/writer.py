@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from managed_sync.documents import Chunk, Loaded, SourceDocument
-from managed_sync.documents.chunking.tokenizer import utf8
+from managed_sync.documents.model import utf8
 from managed_sync.indexing.diff import ChunkDiff, diff_record
 from managed_sync.indexing.ledger.ledger import PipelineLedger
 from managed_sync.indexing.ledger.model import LedgerRecord, RecordJob, RecordResult
@@ -68,7 +68,7 @@ class Writer:
             diff_record(
                 job,
                 loaded,
-                known.get(job.record_id) or LedgerRecord(job.record_id, title=job.title),
+                known.get(job.record_id) or LedgerRecord(job.record_id, title=loaded.title),
                 self.split,
                 self.target.embedded_text,
                 can_update_metadata=self.target.can_update_metadata,

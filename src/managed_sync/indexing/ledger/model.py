@@ -123,13 +123,11 @@ class RecordJob(NamedTuple):
 
     Attributes:
         version: The version that the API lists.
-        title: The title of its document, which names it in reports.
         is_new: Whether the index holds nothing of it.
     """
 
     record_id: str
     version: str
-    title: str
     is_new: bool
 
 
