@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -39,6 +40,7 @@ class _LockedPaths(OfProcess):
 _held_here = _LockedPaths()
 
 
+@dataclass(slots=True)
 class FileLock:
     """An exclusive lock on a file.
 
@@ -50,11 +52,10 @@ class FileLock:
         is_held_here: Whether that holder is this process.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._descriptor: int | None = None
-        self.holder_note = ""
-        self.is_held_here = False
+    path: Path
+    holder_note: str = ""
+    is_held_here: bool = False
+    _descriptor: int | None = None
 
     def try_acquire(self, note: str = "") -> bool:
         """Takes the lock unless somebody holds it; returns whether it is taken.
@@ -66,11 +67,11 @@ class FileLock:
             OSError: The file cannot be opened or written.
         """
         with _held_here.guard:
-            self.is_held_here = self._path in _held_here.paths
+            self.is_held_here = self.path in _held_here.paths
             if self.is_held_here:
                 # Not even opened: to close it again would end the lock of the other thread.
                 return False
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 _lock(descriptor)
             except OSError:
@@ -85,14 +86,14 @@ class FileLock:
                 os.close(descriptor)
                 raise
             self._descriptor = descriptor
-            _held_here.paths.add(self._path)
+            _held_here.paths.add(self.path)
             return True
 
     def release(self) -> None:
         """Releases the lock; a second call changes nothing."""
         with _held_here.guard:
             if self._descriptor is not None:
-                _held_here.paths.discard(self._path)
+                _held_here.paths.discard(self.path)
                 # Which frees the lock.
                 os.close(self._descriptor)
                 self._descriptor = None

@@ -23,7 +23,7 @@ from managed_sync.indexing.targets.vectors import similarity
 __all__ = ["Disagreements", "StoredIndex", "expected_chunks"]
 
 _CHUNKS_AT_ONCE = 500
-# Stores that keep vectors with fewer digits, and services that compute them anew, differ a little.
+# Stores that keep vectors with fewer digits, and services that compute them again, differ a little.
 _SAME_VECTOR = 0.98
 
 

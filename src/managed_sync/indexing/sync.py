@@ -60,8 +60,8 @@ class IndexSync:
             deletions. The default is a day; with 0 every run is a full comparison.
         retries: The number of retries of a target that fails, and the waits between them.
         version: A function that returns a record's version as a string, or names of fields of its
-            data that do not count. By default everything counts except links that sources make
-            anew for each listing.
+            data that do not count. By default everything counts except links that a source
+            generates for each listing.
 
     Raises:
         ConfigurationError: An argument is out of range.

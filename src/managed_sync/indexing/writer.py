@@ -1,4 +1,4 @@
-"""Writes records into the index, many at once, in such an order that a stop anywhere can be mended.
+"""Writes records into the index, in batches and in an order that survives a stop anywhere.
 
 For each batch, in this order: the ledger notes every chunk that the index may hold from now on;
 new chunks are written; old ones are removed; the ledger notes that it is done.

@@ -49,7 +49,7 @@ def confirmed_gone(
     """Returns those records that really are gone.
 
     Args:
-        gone: The ids of records of which the API said that they are gone.
+        gone: The ids of records that are gone according to the API.
         feed: The pipeline's records.
         ledger: The pipeline's.
         listed: The number of records that the API listed just now; ``None`` if it did not list all.

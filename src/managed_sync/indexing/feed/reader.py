@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from managed_sync.errors import AnotherUserError, ApiError
 from managed_sync.indexing.feed.absence import DeletionLimit, confirmed_gone
@@ -27,6 +28,7 @@ __all__ = ["ListingReader"]
 _logger = get_logger("managed_sync.indexing")
 
 
+@dataclass(slots=True)
 class ListingReader:
     """Fills a listing.
 
@@ -43,22 +45,14 @@ class ListingReader:
         new_user: The connected user, if the ledger does not know of one yet.
     """
 
-    def __init__(
-        self,
-        listing: Listing,
-        feed: Feed,
-        ledger: PipelineLedger,
-        meter: ProgressMeter,
-        stop: threading.Event,
-    ) -> None:
-        self.listing = listing
-        self._feed = feed
-        self._ledger = ledger
-        self._meter = meter
-        self._stop = stop
-        self.unconfirmed: list[str] = []
-        self.unlisted = 0
-        self.new_user: str | None = None
+    listing: Listing
+    feed: Feed
+    ledger: PipelineLedger
+    meter: ProgressMeter
+    stop: threading.Event
+    unconfirmed: list[str] = field(default_factory=list)
+    unlisted: int = 0
+    new_user: str | None = None
 
     def read_all(self, limit: DeletionLimit) -> bool:
         """Lists all records, and asks for each that is missing.
@@ -73,13 +67,13 @@ class ListingReader:
             ApiError: The listing could not be read whole.
             AnotherUserError: The index was made with another user's token.
         """
-        self._add(self._feed.everything())
+        self._add(self.feed.everything())
         counted = self._counted()
         if counted > self._listed():
-            self._add(self._feed.everything())
+            self._add(self.feed.everything())
         listed = self._listed()
         # A record that cannot be read is there, whatever it is.
-        self.listing.keep([each.record_id for each in self._feed.unreadable()])
+        self.listing.keep([each.record_id for each in self.feed.unreadable()])
         is_refused = limit.refuses(*self.listing.missing_count())
         found = 0 if is_refused else self._look_up_missing(listed)
         self.unlisted = max(0, counted - listed - found)
@@ -92,7 +86,7 @@ class ListingReader:
         Raises:
             ApiError: The listing could not be read whole.
         """
-        self._add(self._feed.changes(cursor))
+        self._add(self.feed.changes(cursor))
 
     def read_single(self, record_ids: Collection[str]) -> SingleRecords:
         """Asks for single records, and lists those that are there.
@@ -100,14 +94,14 @@ class ListingReader:
         Raises:
             AnotherUserError: The index was made with another user's token.
         """
-        single = SingleRecords(list(self._feed.look_up(record_ids)))
+        single = SingleRecords(list(self.feed.look_up(record_ids)))
         self._check_user()
         self._add(single.records)
         return single
 
     def put_aside_malformed(self) -> None:
         """Writes down the listed records that cannot be read."""
-        unreadable = self._feed.unreadable()
+        unreadable = self.feed.unreadable()
         self.put_aside(unreadable)
         self.listing.keep([each.record_id for each in unreadable])
 
@@ -117,26 +111,26 @@ class ListingReader:
             return
         for each in unreadable:
             _logger.warning("Put aside: %s: %s", each.record_id, each.reason)
-        self._ledger.put_aside(unreadable)
-        self._meter.tally.failed += len(unreadable)
+        self.ledger.put_aside(unreadable)
+        self.meter.tally.failed += len(unreadable)
 
     def _add(self, records: Iterable[SyncedRecord]) -> None:
-        self._meter.report("comparing")
+        self.meter.report("comparing")
         for count in self.listing.add(records):
-            self._meter.listed = count
-            self._meter.report("comparing")
-            if self._stop.is_set():
+            self.meter.listed = count
+            self.meter.report("comparing")
+            if self.stop.is_set():
                 raise Stopped
 
     def _listed(self) -> int:
-        return self.listing.counts().total + len(self._feed.malformed)
+        return self.listing.counts().total + len(self.feed.malformed)
 
     def _counted(self) -> int:
         """Returns the API's number of records; 0 if it gives none, or is still at work."""
         try:
-            status = self._feed.status()
+            status = self.feed.status()
         except ApiError as error:
-            _logger.warning("The records of %s were not counted: %s", self._ledger.pipeline, error)
+            _logger.warning("The records of %s were not counted: %s", self.ledger.pipeline, error)
             return 0
         if status is None or status.status is not SyncState.IDLE:
             return 0
@@ -148,23 +142,23 @@ class ListingReader:
         Returns:
             The number of records that are there though they were not listed.
         """
-        if not self._feed.can_look_up:
+        if not self.feed.can_look_up:
             return 0
         gone: list[str] = []
         found = 0
         for page in self.listing.missing():
-            if self._stop.is_set():
+            if self.stop.is_set():
                 raise Stopped
             # Of a record without chunks in the index, nothing can be lost.
             in_index = [each.record_id for each in page if each.chunk_count]
-            for result in self._feed.look_up(in_index):
+            for result in self.feed.look_up(in_index):
                 if result.record is not None:
                     found += sum(1 for _ in self.listing.add([result.record]))
                 elif result.is_gone_from_here:
                     gone.append(result.record_id)
                 else:
                     self._keep([result.record_id])
-        confirmed = confirmed_gone(gone, self._feed, self._ledger, listed=listed)
+        confirmed = confirmed_gone(gone, self.feed, self.ledger, listed=listed)
         self._keep([each for each in gone if each not in confirmed])
         return found
 
@@ -178,9 +172,9 @@ class ListingReader:
         Raises:
             AnotherUserError: The index was made with another user's token.
         """
-        user, before = self._feed.connected_user, self._ledger.note("connected_user")
+        user, before = self.feed.connected_user, self.ledger.note("connected_user")
         if user is None or user == before:
             return
         if before is not None:
-            raise AnotherUserError(str(self._ledger.pipeline), before=before, now=user)
+            raise AnotherUserError(str(self.ledger.pipeline), before=before, now=user)
         self.new_user = user

@@ -1,7 +1,7 @@
 """Versions of records.
 
 A version is a digest of everything in a record that its document depends on. Permissions are not
-part of it: they are asked for at each question. Neither are links that a source makes anew for each
+part of it: they are checked at each question. Neither are links that a source generates for each
 listing, since they would make every record look changed at every run.
 """
 
@@ -96,7 +96,7 @@ def _is_link(name: str, value: Any) -> bool:
 
 
 def _lasting(value: Any, *, is_file: bool) -> Any:
-    """Returns a value without the parts that a source makes anew for each listing."""
+    """Returns a value without the parts that a source generates for each listing."""
     if isinstance(value, str):
         return _without_signature(value) if _is_url(value) else value
     if isinstance(value, Mapping):

@@ -6,7 +6,7 @@ import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from managed_sync.arguments import check_integer, check_number
@@ -57,7 +57,7 @@ class Retries:
             repeated while it runs; then the run ends with an error.
 
     Raises:
-        ConfigurationError: A number is negative or, where that makes no sense, zero.
+        ConfigurationError: A number is out of range.
     """
 
     attempts: int = 4
@@ -127,6 +127,7 @@ class TimedCalls:
         )
 
 
+@dataclass(slots=True)
 class TargetCalls:
     """Makes the calls of one run, and makes those again that fail.
 
@@ -143,20 +144,13 @@ class TargetCalls:
         limits: The most items that a call of each kind may have, where they are fewer than all.
     """
 
-    def __init__(
-        self,
-        retries: Retries,
-        timed: TimedCalls,
-        stop: threading.Event,
-        before_each: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._retries = retries
-        self._timed = timed
-        self._stop = stop
-        self._before_each = before_each
-        self.out_of_order: IndexingError | None = None
-        self.left_out: set[str] = set()
-        self.limits: dict[str, int] = {}
+    retries: Retries
+    timed: TimedCalls
+    stop: threading.Event
+    before_each: Callable[[], None] = lambda: None
+    out_of_order: IndexingError | None = None
+    left_out: set[str] = field(default_factory=set)
+    limits: dict[str, int] = field(default_factory=dict)
 
     def attempt(self, call: Callable[[], None], attempts: int | None = None) -> Exception | None:
         """Makes a call, again if it fails; returns the error if it still does.
@@ -169,13 +163,13 @@ class TargetCalls:
             ConfigurationError: The target cannot be used like this.
             Stopped: The run was told to stop.
         """
-        attempts = self._retries.attempts if attempts is None else attempts
+        attempts = self.retries.attempts if attempts is None else attempts
         failures = limited = 0
         waited = 0.0
         while True:
-            self._before_each()
+            self.before_each()
             try:
-                self._timed(call)
+                self.timed(call)
             except ConfigurationError:
                 # No part of it would fare better.
                 raise
@@ -187,8 +181,8 @@ class TargetCalls:
                     seconds = max(seconds, _LIMITED.first)
                     limited += 1
                     waited += seconds
-                    if waited > self._retries.patience:
-                        self.out_of_order = _still_limited(error, self._retries.patience)
+                    if waited > self.retries.patience:
+                        self.out_of_order = _still_limited(error, self.retries.patience)
                         return error
                     _logger.info("The index asks to wait for %g s: %s", seconds, reason_of(error))
                 else:
@@ -197,11 +191,11 @@ class TargetCalls:
                         if isinstance(error, CallTimeoutError):
                             self.out_of_order = out_of_order("call", error)
                         return error
-                    seconds = Backoff(self._retries.first_wait).wait(failures - 1)
+                    seconds = Backoff(self.retries.first_wait).wait(failures - 1)
                     _logger.info("The index failed (%s); it is tried again.", type(error).__name__)
             else:
                 return None
-            if self._stop.wait(seconds):
+            if self.stop.wait(seconds):
                 raise Stopped
 
 
@@ -249,7 +243,7 @@ def _begun(call: Callable[[], None]) -> Future[None]:
     def run() -> None:
         try:
             context.run(call)
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits for it
+        except BaseException as error:  # noqa: BLE001 - raised again by the waiting thread
             future.set_exception(error)
         else:
             future.set_result(None)
