@@ -16,8 +16,7 @@ from qdrant_client import QdrantClient
 
 from managed_sync.langchain.stores import object_filters as langchain_filters
 from managed_sync.llama_index.stores import object_filters as llama_index_filters
-from tests.stores.chunks import HashEmbeddings
-from tests.stores.test_llama_index_filters import HashEmbedding
+from tests.support.hash_embeddings import HashEmbedding, HashEmbeddings
 
 IDS = ["file:it's", "file:日本語"]
 

@@ -16,7 +16,7 @@ from managed_sync.documents import Chunk, Chunker, SourceDocument
 from managed_sync.documents.chunking.chunk_ids import ChunkIds
 from managed_sync.documents.chunking.tokenizer import Tokenizer, storable
 from managed_sync.errors import ConfigurationError, InvalidIdentifierError
-from tests.documents.texts import texts as any_texts
+from tests.documents.hard_texts import texts as any_texts
 
 TOKENS = Tokenizer("cl100k_base")
 sizes = st.sampled_from([(16, 0), (16, 5), (24, 23), (40, 10), (512, 64)])

@@ -18,7 +18,7 @@ from managed_sync.documents.parsing.base import run_parser
 from managed_sync.documents.parsing.parsers import pdf_tables
 from managed_sync.documents.parsing.parsers.pdf_tables import find_tables, with_tables
 from managed_sync.documents.parsing.registry import chosen_parser
-from tests.documents.files import PDF
+from tests.documents.sample_files import PDF
 
 STYLES = getSampleStyleSheet()
 GRID = [("GRID", (0, 0), (-1, -1), 0.5, colors.black)]
