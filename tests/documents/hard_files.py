@@ -87,7 +87,7 @@ def all_hard_files() -> list[HardFile]:
         HardFile(
             "lie.docx", sample_files.DOCX, sample_files.make_pdf(), text="# Inspection part 1"
         ),
-        HardFile("lie.pdf", sample_files.PDF, b"just words", reason="is said to be PDF"),
+        HardFile("lie.pdf", sample_files.PDF, b"just words", reason="is declared as PDF"),
         HardFile("page.doc", sample_files.DOCX, page("Offer").encode(), text="# Offer"),
         HardFile("lie.txt", "text/plain", sample_files.make_docx(), text="# Travel policy"),
         HardFile("photo.txt", "text/plain", sample_files.PNG, reason="image/png"),

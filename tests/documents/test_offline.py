@@ -11,7 +11,7 @@ import pytest
 from unstructured.nlp import tokenize
 
 from managed_sync.documents import UnstructuredParser, parse
-from managed_sync.documents.parsing.parsers.unstructured_nlp import without_language_model
+from managed_sync.documents.parsing.parsers.unstructured_runtime import without_language_model
 from managed_sync.errors import ConfigurationError
 from tests.documents import sample_files
 
@@ -88,7 +88,7 @@ def test_the_text_is_the_same_as_with_a_real_language_model(
     parser = UnstructuredParser()
     without = [parser(data, content_type=content_type) for data, content_type in samples]
     monkeypatch.setattr(
-        "managed_sync.documents.parsing.parsers.unstructured_nlp._blank_pipeline", lambda: model
+        "managed_sync.documents.parsing.parsers.unstructured_runtime._blank_pipeline", lambda: model
     )
     assert [parser(data, content_type=content_type) for data, content_type in samples] == without
 

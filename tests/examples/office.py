@@ -15,7 +15,7 @@ from managed_sync.server import EmbeddedServer
 ADA, BEN = "ada@x.example", "ben@x.example"
 SECRET = "violet-heron-42"
 VAULT = f"The password of the kettle is {SECRET}, and nobody else may know it."
-KITCHEN = "The kettle of the kitchen is blue and holds two litres."
+KITCHEN = "The kettle of the kitchen is blue and holds two liters."
 PERMISSIONS = """
 url_prefix: https://x.example
 users: [ada@x.example, ben@x.example]

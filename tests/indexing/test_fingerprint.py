@@ -15,7 +15,7 @@ from llama_index.core.embeddings import MockEmbedding
 from pydantic import PrivateAttr
 
 from managed_sync.documents import Chunker, DocumentLoader, UnstructuredParser, record_text
-from managed_sync.documents.chunking import chunk_ids
+from managed_sync.documents.chunking import chunk_metadata
 from managed_sync.errors import SettingsChangedError
 from managed_sync.indexing.fingerprint import differences, fingerprint, model_settings, with_vector
 from managed_sync.indexing.ledger.ledger import Ledger
@@ -237,7 +237,7 @@ def indexed_by_record_alone(
 ) -> None:
     """Indexes with chunk ids that do not name the project and the pipeline."""
     with monkeypatch.context() as before:
-        before.setattr(chunk_ids, "_PIPELINE", ())
+        before.setattr(chunk_metadata, "_PIPELINE", ())
         run(source, target, ledger)
     with Ledger(ledger) as place:
         noted = place.of(Pipeline("p1", "box", "files"))

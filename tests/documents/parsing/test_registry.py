@@ -184,7 +184,7 @@ def test_a_type_that_lies_does_not_hide_what_the_bytes_are() -> None:
 
 
 def test_text_that_is_said_to_be_a_pdf_is_refused_with_its_name() -> None:
-    with pytest.raises(ParsingError, match=r"report\.pdf is said to be PDF"):
+    with pytest.raises(ParsingError, match=r"report\.pdf is declared as PDF"):
         parse(b"just words", content_type=sample_files.PDF, filename="report.pdf")
 
 
