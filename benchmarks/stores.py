@@ -31,7 +31,7 @@ from langchain_core.vectorstores import VectorStore
 from numpy.typing import NDArray
 
 from benchmarks.sqlite_store import SqliteStore
-from managed_sync.langchain.stores.object_filters import object_filter_for
+from managed_sync.langchain.stores import object_filter_for
 from managed_sync.retrieval.object_filter import CustomObjectFilter
 
 DIMENSIONS = 256

@@ -85,12 +85,12 @@ class Store:
     def search_kwargs(self, object_ids: Sequence[str]) -> dict[str, Any]:
         return {"objects": object_ids}
 
-    def run(self, step: Search) -> Sequence[Hit] | None:
+    def search(self, step: Search) -> Sequence[Hit] | None:
         self.searches.append(step)
         return [self.scored(hit, step) for hit in self.found(step)]
 
-    async def arun(self, step: Search) -> Sequence[Hit] | None:
-        return self.run(step)
+    async def asearch(self, step: Search) -> Sequence[Hit] | None:
+        return self.search(step)
 
     def reach(self, step: Inspect) -> Reach:
         among = self.hits

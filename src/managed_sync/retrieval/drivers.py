@@ -29,11 +29,11 @@ __all__ = ["Searcher", "acarry_out", "carry_out"]
 class Searcher(Protocol):
     """Searches a store for one question."""
 
-    def run(self, step: Search) -> Sequence[Hit] | None:
+    def search(self, step: Search) -> Sequence[Hit] | None:
         """Returns the hits of one search, best first; ``None`` if it cannot be confined so."""
 
-    async def arun(self, step: Search) -> Sequence[Hit] | None:
-        """Like ``run``, without blocking the event loop."""
+    async def asearch(self, step: Search) -> Sequence[Hit] | None:
+        """Like ``search``, without blocking the event loop."""
 
     def reach(self, step: Inspect) -> Reach:
         """Returns how far searches reach; it may wait for the store."""
@@ -65,7 +65,7 @@ def carry_out(plan: Plan, *, subject: str, checker: AccessChecker, searcher: Sea
         try:
             match step:
                 case Search():
-                    found = searcher.run(step)
+                    found = searcher.search(step)
                     answer = None if found is None else boundary.mark(found)
                 case Inspect():
                     answer = searcher.reach(step)
@@ -95,7 +95,7 @@ async def acarry_out(
         try:
             match step:
                 case Search():
-                    found = await searcher.arun(step)
+                    found = await searcher.asearch(step)
                     answer = None if found is None else boundary.mark(found)
                 case Inspect():
                     answer = await asyncio.to_thread(searcher.reach, step)
