@@ -17,7 +17,15 @@ What this module promises:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Generator,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,6 +43,7 @@ __all__ = [
     "Questions",
     "Shared",
     "can_be_asked_about",
+    "object_id_of",
 ]
 
 
@@ -230,6 +239,12 @@ def can_be_asked_about(object_id: Any) -> bool:
         # One broken id in a store must not make the questions about all others fail.
         return False
     return True
+
+
+def object_id_of(metadata: Mapping[str, Any]) -> str | None:
+    """Returns the id of the object that a chunk came from; ``None`` if it cannot be checked."""
+    object_id = metadata.get("object_id")
+    return object_id if can_be_asked_about(object_id) else None
 
 
 def _one_boolean_each(answer: Any, count: int) -> Sequence[bool]:

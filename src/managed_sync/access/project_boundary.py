@@ -12,12 +12,14 @@ Guarantees:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from managed_sync.errors import ConfigurationError
-from managed_sync.retrieval.ranking import Hit
+
+if TYPE_CHECKING:
+    from managed_sync.retrieval.ranking import Hit
 
 __all__ = ["ProjectBoundary"]
 
@@ -58,7 +60,3 @@ class ProjectBoundary:
         return [
             hit if self.is_inside(hit.project_id) else replace(hit, is_foreign=True) for hit in hits
         ]
-
-    def inside(self, chunks: Iterable[tuple[Mapping[str, Any], Any]]) -> list[Any]:
-        """Returns what stands beside the metadata of the project's chunks."""
-        return [chunk for metadata, chunk in chunks if self.is_inside(metadata.get("project_id"))]

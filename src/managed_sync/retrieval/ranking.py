@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from typing import Any
 
-from managed_sync.access.check_requests import can_be_asked_about
+from managed_sync.access.check_requests import object_id_of
 
 __all__ = ["Hit", "Scores", "distinct", "hit_of", "is_continued"]
 
@@ -63,8 +63,7 @@ def hit_of(
         store_id: The id under which the store keeps it, if the store gives one.
         score: The store's score.
     """
-    named = metadata.get("object_id")
-    object_id = named if can_be_asked_about(named) else None
+    object_id = object_id_of(metadata)
     project_id = metadata.get("project_id")
     source = (str(project_id), object_id)
     identities: list[Hashable] = []

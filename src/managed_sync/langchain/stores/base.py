@@ -15,9 +15,9 @@ from langchain_core.documents import Document
 
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.indexing.targets.vectors import Vector
-from managed_sync.stores.base import OBJECT_ID, StoreAdapter
+from managed_sync.stores.base import StoreAdapter
 
-__all__ = ["Add", "Found", "LangChainAdapter", "is_of"]
+__all__ = ["Add", "Found", "LangChainAdapter"]
 
 # Documents and their scores, best first.
 Found: TypeAlias = Sequence[tuple[Document, float | None]]
@@ -116,10 +116,3 @@ class LangChainAdapter(StoreAdapter):
             return None
         # A store may return more than it was asked for, which must not be replaced or removed.
         return [document for document in found if str(document.id) in wanted]
-
-
-def is_of(metadata: Mapping[str, Any], object_ids: Set[str]) -> bool:
-    """Returns whether a chunk with this metadata came from one of these objects."""
-    object_id = metadata.get(OBJECT_ID)
-    # Some stores allow a list, which cannot be looked up in a set.
-    return isinstance(object_id, str) and object_id in object_ids

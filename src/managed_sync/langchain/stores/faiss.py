@@ -7,8 +7,9 @@ from typing import Any
 
 from langchain_core.documents import Document
 
+from managed_sync.access.check_requests import object_id_of
 from managed_sync.indexing.targets.base import StoredChunk
-from managed_sync.langchain.stores.base import Add, LangChainAdapter, is_of
+from managed_sync.langchain.stores.base import Add, LangChainAdapter
 
 __all__ = ["FaissAdapter"]
 
@@ -44,7 +45,7 @@ class FaissAdapter(LangChainAdapter):
             return int(self._store.index.ntotal)
         wanted = frozenset(object_ids)
         documents = map(self._store.docstore.search, self._store.index_to_docstore_id.values())
-        return sum(is_of(getattr(each, "metadata", {}), wanted) for each in documents)
+        return sum(object_id_of(getattr(each, "metadata", {})) in wanted for each in documents)
 
     def write(self, documents: Sequence[Document], present: Set[str], add: Add) -> None:
         """Adds documents, in place of those that have the same ids.
@@ -109,7 +110,7 @@ class FaissAdapter(LangChainAdapter):
         wanted = frozenset(object_ids)
 
         def is_wanted(metadata: dict[str, Any]) -> bool:
-            return is_of(metadata, wanted)
+            return object_id_of(metadata) in wanted
 
         # The store filters the best fetch_k chunks only; nothing less than all of them will do.
         return {"filter": is_wanted, "fetch_k": max(1, self.chunk_count())}

@@ -7,8 +7,9 @@ from typing import Any
 
 from langchain_core.documents import Document
 
+from managed_sync.access.check_requests import object_id_of
 from managed_sync.indexing.targets.base import StoredChunk
-from managed_sync.langchain.stores.base import LangChainAdapter, is_of
+from managed_sync.langchain.stores.base import LangChainAdapter
 
 __all__ = ["InMemoryAdapter"]
 
@@ -30,7 +31,7 @@ class InMemoryAdapter(LangChainAdapter):
         if object_ids is None:
             return len(self._store.store)
         wanted = frozenset(object_ids)
-        return sum(is_of(row["metadata"], wanted) for row in self._store.store.values())
+        return sum(object_id_of(row["metadata"]) in wanted for row in self._store.store.values())
 
     def dimensions(self) -> int | None:
         """Returns the length of the vectors, once there is one."""
@@ -62,6 +63,6 @@ class InMemoryAdapter(LangChainAdapter):
         wanted = frozenset(object_ids)
 
         def is_wanted(document: Document) -> bool:
-            return is_of(document.metadata, wanted)
+            return object_id_of(document.metadata) in wanted
 
         return {"filter": is_wanted}
