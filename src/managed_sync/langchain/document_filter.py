@@ -79,7 +79,8 @@ class PermissionFilter(NotPickled, Bindable, BaseDocumentCompressor):
 
     def _subject(self) -> str:
         # The config of the retriever around the filter never arrives here; see the class.
-        return resolve_bound_subject(self.bound_subject, configured=configured_subject())
+        configured, _ = configured_subject()
+        return resolve_bound_subject(self.bound_subject, configured=configured)
 
 
 def _with_metadata(documents: Iterable[Document]) -> Iterator[tuple[dict[str, Any], Document]]:

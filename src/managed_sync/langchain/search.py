@@ -23,6 +23,7 @@ from managed_sync.indexing.targets.vectors import Vector, checked_question
 from managed_sync.langchain.stores.base import Found
 from managed_sync.langchain.stores.registry import adapter_of
 from managed_sync.langchain.tracing import untraced, untraced_run
+from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit, hit_of
@@ -61,6 +62,7 @@ class StoreSearch(FilterableSearch):
         self.store = store
         self.threshold = search_kwargs.get("score_threshold")
         self.name = type(store).__name__
+        self.diversity = _diversity(search_kwargs) if search_type == "mmr" else None
         is_the_same = adapter.is_original and adapter.is_dense and store.embeddings is not None
         self.by_vector = adapter if is_the_same else None
 
@@ -116,10 +118,8 @@ class StoreQuestion:
         """Returns how far searches reach."""
         return self._search.reach(step)
 
-    def diverse(self, hits: Sequence[Hit], k: int, lambda_mult: float) -> list[Hit]:
+    def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> list[Hit]:
         """Returns the ``k`` hits that are near the question and unlike each other, by MMR.
-
-        They are chosen among what the user may read, so that what is withheld has no influence.
 
         Raises:
             ConfigurationError: The store does not say how it embeds.
@@ -128,16 +128,16 @@ class StoreQuestion:
             return list(hits)
         with untraced():
             vectors = self._embeddings().embed_documents(_texts(hits))
-            return _by_mmr(self._embedded(), vectors, hits, k, lambda_mult)
+            return _by_mmr(self._embedded(), vectors, hits, k, diversity)
 
-    async def adiverse(self, hits: Sequence[Hit], k: int, lambda_mult: float) -> list[Hit]:
+    async def adiverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> list[Hit]:
         """Like ``diverse``, without blocking the event loop."""
         if len(hits) <= 1:
             return list(hits)
         with untraced():
             vectors = await self._embeddings().aembed_documents(_texts(hits))
             query = await self._aembedded()
-            return await asyncio.to_thread(_by_mmr, query, vectors, hits, k, lambda_mult)
+            return await asyncio.to_thread(_by_mmr, query, vectors, hits, k, diversity)
 
     def _found(self, arguments: dict[str, Any]) -> Found:
         search, store, query = self._search, self._search.store, self._query
@@ -195,6 +195,7 @@ class RetrieverSearch:
 
     object_filter: ObjectFilter | None = None
     can_filter = False
+    diversity: Diversity | None = None
 
     def __init__(self, retriever: BaseRetriever) -> None:
         self._retriever = retriever
@@ -202,22 +203,22 @@ class RetrieverSearch:
         self.name = type(retriever).__name__
 
     def asked(self, query: str) -> RetrieverQuestion:
-        """A question that is put to this retriever."""
+        """Returns a question to this retriever."""
         return RetrieverQuestion(self, query)
 
     def asked_for(self, limit: int) -> BaseRetriever:
-        """The retriever, asked for as much if it can be."""
+        """Returns the retriever, asked for as much if it can be."""
         if not self.can_return_more:
             return self._retriever
         return self._retriever.model_copy(update={"k": limit})
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class RetrieverQuestion:
     """One question to another retriever."""
 
-    def __init__(self, search: RetrieverSearch, query: str) -> None:
-        self._search = search
-        self._query = query
+    _search: RetrieverSearch
+    _query: str
 
     def search(self, step: Search) -> list[Hit]:
         """Returns the hits of one search, best first."""
@@ -241,9 +242,17 @@ class RetrieverQuestion:
         """Returns that nothing is known."""
         return Reach()
 
+    def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
+        """Returns the hits as they are: the other retriever chooses by MMR itself."""
+        return hits
+
+    async def adiverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
+        """Returns the hits as they are."""
+        return hits
+
 
 def _managed(retriever: BaseRetriever, run: object) -> dict[str, Any]:
-    """The run's manager as an argument, for retrievers that take it: older ones do not."""
+    """Returns the run's manager as an argument for retrievers that take it; older ones do not."""
     return {"run_manager": run} if retriever._new_arg_supported else {}
 
 
@@ -278,12 +287,22 @@ def _by_mmr(
     vectors: list[list[float]],
     hits: Sequence[Hit],
     k: int,
-    lambda_mult: float,
+    diversity: Diversity,
 ) -> list[Hit]:
     import numpy as np  # noqa: PLC0415 - comes with the stores that need it
     from langchain_core.vectorstores.utils import (  # noqa: PLC0415
         maximal_marginal_relevance,
     )
 
-    chosen = maximal_marginal_relevance(np.array(query), vectors, lambda_mult=lambda_mult, k=k)
-    return [hits[place] for place in chosen]
+    chosen = maximal_marginal_relevance(
+        np.array(query), vectors, lambda_mult=diversity.relevance, k=k
+    )
+    return [hits[number] for number in chosen]
+
+
+def _diversity(search_kwargs: Mapping[str, Any]) -> Diversity:
+    """Returns the settings of MMR, with LangChain's defaults."""
+    relevance = search_kwargs.get("lambda_mult")
+    return Diversity(
+        0.5 if relevance is None else float(relevance), pool=search_kwargs.get("fetch_k") or 20
+    )

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -23,6 +21,7 @@ from managed_sync.indexing.targets.vectors import Vector, checked_question
 from managed_sync.llama_index.conversion import leading_nowhere
 from managed_sync.llama_index.stores.registry import adapter_of
 from managed_sync.llama_index.tracing import untraced
+from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit, hit_of
@@ -33,45 +32,11 @@ __all__ = ["IndexSearch", "Question", "RetrieverSearch"]
 _DEFAULT = VectorStoreQueryMode.DEFAULT
 
 
-@dataclass(frozen=True, slots=True)
-class Diversity:
-    """The settings of MMR among the nodes that a user may read, as LlamaIndex's stores have them.
-
-    Attributes:
-        threshold: From 0, as unlike each other as possible, to 1, as near the question.
-        factor: It chooses among so many times the wanted number of nodes,
-        pool: or among so many.
-    """
-
-    threshold: float = 0.5
-    factor: float = 4.0
-    pool: int | None = None
-
-    def candidates(self, k: int) -> int:
-        """Returns the number of nodes to choose ``k`` from."""
-        return max(k, self.pool or math.ceil(k * self.factor))
-
-    @classmethod
-    def taken_from(cls, own: dict[str, Any]) -> Diversity:
-        """Takes the settings of MMR out of the caller's arguments."""
-        kwargs = dict(own.pop("vector_store_kwargs", None) or {})
-        names = {
-            "threshold": "mmr_threshold",
-            "factor": "mmr_prefetch_factor",
-            "pool": "mmr_prefetch_k",
-        }
-        given = {name: kwargs.pop(key, None) for name, key in names.items()}
-        if kwargs:
-            own["vector_store_kwargs"] = kwargs
-        return cls(**{name: value for name, value in given.items() if value is not None})
-
-
 class IndexSearch(FilterableSearch):
     """Searches an index, all of it or some objects only.
 
     Attributes:
-        diversity: How MMR chooses, if the caller asked for it. It chooses once it is known which
-            nodes the user may read, so that the others have no influence.
+        diversity: The settings of MMR, if the caller asked for it.
         gives_ids: Whether the store returns nodes under the ids that it keeps them by.
     """
 
@@ -85,7 +50,7 @@ class IndexSearch(FilterableSearch):
         self.diversity: Diversity | None = None
         if own.get("vector_store_query_mode") == VectorStoreQueryMode.MMR:
             del own["vector_store_query_mode"]
-            self.diversity = Diversity.taken_from(own)
+            self.diversity = _diversity(own)
         store = getattr(index, "vector_store", None)
         super().__init__(adapter_of(store, index), own, object_filter)
         self._index = index
@@ -127,7 +92,7 @@ class RetrieverSearch:
             self._adapter = adapter_of(retriever._vector_store)
             if retriever._vector_store_query_mode == VectorStoreQueryMode.MMR:
                 own = {"vector_store_kwargs": retriever._kwargs}
-                self.diversity = Diversity.taken_from(own)
+                self.diversity = _diversity(own)
                 ranking = copy.copy(retriever)
                 ranking._vector_store_query_mode = _DEFAULT
                 ranking._kwargs = own.get("vector_store_kwargs", {})
@@ -197,20 +162,20 @@ class Question:
         """Returns how far searches reach."""
         return self._search.reach(step)
 
-    def diverse(self, hits: Sequence[Hit], k: int) -> list[Hit]:
+    def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> list[Hit]:
         """Returns the ``k`` hits that are near the question and unlike each other, by MMR."""
-        diversity, model = self._search.diversity, self._search.embed_model()
-        if diversity is None or len(hits) <= 1:
+        if len(hits) <= 1:
             return list(hits)
+        model = self._search.embed_model()
         with untraced():
             vectors = model.get_text_embedding_batch(_texts(hits))
             return _by_mmr(self._embedded(), vectors, hits, k, diversity)
 
-    async def adiverse(self, hits: Sequence[Hit], k: int) -> list[Hit]:
+    async def adiverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> list[Hit]:
         """Like ``diverse``, without blocking the event loop."""
-        diversity, model = self._search.diversity, self._search.embed_model()
-        if diversity is None or len(hits) <= 1:
+        if len(hits) <= 1:
             return list(hits)
+        model = self._search.embed_model()
         with untraced():
             query = await self._aembedded()
             vectors = await model.aget_text_embedding_batch(_texts(hits))
@@ -267,6 +232,20 @@ def _by_mmr(
     diversity: Diversity,
 ) -> list[Hit]:
     _, chosen = get_top_k_mmr_embeddings(
-        query, vectors, similarity_top_k=k, mmr_threshold=diversity.threshold
+        query, vectors, similarity_top_k=k, mmr_threshold=diversity.relevance
     )
-    return [hits[place] for place in chosen]
+    return [hits[number] for number in chosen]
+
+
+def _diversity(own: dict[str, Any]) -> Diversity:
+    """Takes the settings of MMR out of the caller's arguments; the defaults are LlamaIndex's."""
+    kwargs = dict(own.pop("vector_store_kwargs", None) or {})
+    names = {
+        "relevance": "mmr_threshold",
+        "factor": "mmr_prefetch_factor",
+        "pool": "mmr_prefetch_k",
+    }
+    given = {name: kwargs.pop(key, None) for name, key in names.items()}
+    if kwargs:
+        own["vector_store_kwargs"] = kwargs
+    return Diversity(**{name: value for name, value in given.items() if value is not None})
