@@ -19,7 +19,7 @@ from managed_sync.errors import AccessCheckError
 from managed_sync.retrieval import Doubt
 from managed_sync.retrieval.cost_model import Experience
 from managed_sync.retrieval.drivers import acarry_out, carry_out
-from managed_sync.retrieval.effects import Inspect, Reach, Search, Strategy, Wanted
+from managed_sync.retrieval.effects import Inspect, Reach, RetrievalSpec, Search, Strategy
 from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.strategies import retrieval_plan
 
@@ -137,7 +137,7 @@ def retrieve(
     service: Service,
     strategy: Strategy = "post_filter",
     *,
-    wanted: Wanted | None = None,
+    wanted: RetrievalSpec | None = None,
     asynchronously: bool = False,
     list_limit: int | None = None,
     known_list_size: int | None = None,
@@ -149,7 +149,7 @@ def retrieve(
     checker = AccessChecker(service, list_limit=list_limit)
     plan = retrieval_plan(
         strategy,
-        replace(wanted or Wanted(3), trusts_lists=checker.lists_are_proven),
+        replace(wanted or RetrievalSpec(3), trusts_lists=checker.lists_are_proven),
         object_filter=store,
         experience=experience,
     )
@@ -184,7 +184,9 @@ class TestPostFilter:
     def test_unless_fewer_are_wanted(self) -> None:
         store = Store(spread(10, chunks_each=3))
 
-        found, report = retrieve(store, Service(*files(4, 5)), wanted=Wanted(3, max_per_object=1))
+        found, report = retrieve(
+            store, Service(*files(4, 5)), wanted=RetrievalSpec(3, max_per_object=1)
+        )
 
         assert found == [4, 5]
         assert report.complete
@@ -216,7 +218,7 @@ class TestPostFilter:
 
     def test_reaching_the_bound_is_reported(self) -> None:
         found, report = retrieve(
-            Store(spread(1000)), Service(*files(999)), wanted=Wanted(3, max_candidates=100)
+            Store(spread(1000)), Service(*files(999)), wanted=RetrievalSpec(3, max_candidates=100)
         )
 
         assert (found, report.complete, report.withheld) == ([], False, 100)
@@ -233,7 +235,7 @@ class TestAtTheBound:
     """Many chunks of few objects cost few checks, and can stand in front of everything else."""
 
     HITS = ranked(["file:0"] * 200 + [f"file:{number}" for number in range(1, 60)])
-    WANTED = Wanted(3, max_candidates=100)
+    WANTED = RetrievalSpec(3, max_candidates=100)
 
     @pytest.mark.parametrize("asynchronously", [False, True])
     @pytest.mark.parametrize("list_limit", [None, 1000])
@@ -288,7 +290,7 @@ class TestPreFilter:
                 return listed
 
         found, report = retrieve(
-            Store(spread(10)), Revoking(*files(1, 2, 3, 4)), "pre_filter", wanted=Wanted(3)
+            Store(spread(10)), Revoking(*files(1, 2, 3, 4)), "pre_filter", wanted=RetrievalSpec(3)
         )
 
         assert found == [2, 3, 4]
@@ -298,7 +300,7 @@ class TestPreFilter:
         store = Store(spread(100), max_objects=7)
         service = Service(*files(*range(50, 100)))
 
-        found, report = retrieve(store, service, "pre_filter", wanted=Wanted(20))
+        found, report = retrieve(store, service, "pre_filter", wanted=RetrievalSpec(20))
 
         assert found == list(range(50, 70))
         assert report.complete
@@ -355,7 +357,9 @@ class TestPreFilter:
     def test_where_the_search_does_not_reach_the_filter_may(self) -> None:
         store = Store(spread(300), kind="approximate", furthest=40)
 
-        found, report = retrieve(store, Service(*files(5, 20, 39, 60)), "auto", wanted=Wanted(4))
+        found, report = retrieve(
+            store, Service(*files(5, 20, 39, 60)), "auto", wanted=RetrievalSpec(4)
+        )
 
         assert found == [5, 20, 39, 60]
         assert report.listed == 4
@@ -385,7 +389,7 @@ class TestAuto:
         experience.of("").share = 0.01
         kept = ListedObjects(frozenset(files(5, 300, 900)), whole=whole)
         plan = retrieval_plan(
-            "auto", Wanted(3), object_filter=store, experience=experience, kept_list=kept
+            "auto", RetrievalSpec(3), object_filter=store, experience=experience, kept_list=kept
         )
 
         hits, report = carry_out(
@@ -401,7 +405,7 @@ class TestAuto:
     def test_it_stays_with_checking_where_much_is_allowed(self) -> None:
         service = Service(*files(*range(0, 1000, 2)))
 
-        found, report = retrieve(Store(spread(1000)), service, "auto", wanted=Wanted(10))
+        found, report = retrieve(Store(spread(1000)), service, "auto", wanted=RetrievalSpec(10))
 
         assert found == list(range(0, 20, 2))
         assert (report.strategy, report.listed, report.round_trips) == ("post_filter", None, 1)
@@ -425,7 +429,7 @@ class TestAuto:
         service = Service(*files(*range(30, 10_000)))
 
         found, report = retrieve(
-            Store(spread(10_000)), service, "auto", wanted=Wanted(5), known_list_size=9_970
+            Store(spread(10_000)), service, "auto", wanted=RetrievalSpec(5), known_list_size=9_970
         )
 
         assert found == [30, 31, 32, 33, 34]
@@ -439,7 +443,7 @@ class TestAuto:
             Store(hits, "approximate", furthest=5),
             service,
             "auto",
-            wanted=Wanted(2, overfetch=1),
+            wanted=RetrievalSpec(2, overfetch=1),
             list_limit=2,
         )
 
@@ -447,7 +451,7 @@ class TestAuto:
 
     def test_without_a_filter_it_only_checks(self) -> None:
         store, service = Store(spread(1000)), Service(*files(999))
-        plan = retrieval_plan("auto", Wanted(3))
+        plan = retrieval_plan("auto", RetrievalSpec(3))
 
         hits, report = carry_out(
             plan, subject="a@x.example", checker=AccessChecker(service), searcher=store
@@ -529,7 +533,7 @@ def test_the_result_is_the_best_of_what_may_be_read_or_says_that_it_may_not_be(
         store,
         service,
         strategy,
-        wanted=Wanted(k, overfetch, max_candidates, max_per_object),
+        wanted=RetrievalSpec(k, overfetch, max_candidates, max_per_object),
         asynchronously=asynchronously,
         # A server that stops at a deadline cuts its list off below the limit.
         list_limit=1000 if is_cut_silently else list_cap,

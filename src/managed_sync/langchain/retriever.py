@@ -31,7 +31,7 @@ from managed_sync.langchain.search import (
 from managed_sync.langchain.tool import as_tool
 from managed_sync.retrieval.arguments import check_count
 from managed_sync.retrieval.drivers import acarry_out, carry_out
-from managed_sync.retrieval.effects import Strategy, Wanted
+from managed_sync.retrieval.effects import RetrievalSpec, Strategy
 from managed_sync.retrieval.engine import Planning
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit
@@ -346,16 +346,16 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     def _number(self, k: int | None) -> int:
         return check_count("k", self.k if k is None else k, at_most=self.max_candidates)
 
-    def _wanted(self, k: int) -> Wanted:
+    def _wanted(self, k: int) -> RetrievalSpec:
         # Diversity needs something to choose from, all of which the user may read.
         fetch_k = self.search_kwargs.get("fetch_k") or 20
         enough = max(k, fetch_k) if self.search_type == "mmr" else k
-        return Wanted(
+        return RetrievalSpec(
             enough,
             overfetch=self.overfetch,
             max_candidates=self.max_candidates,
             max_per_object=self.max_per_object,
-            widens=self._search.widens,
+            can_return_more=self._search.can_return_more,
         )
 
     def _lambda_mult(self) -> float:

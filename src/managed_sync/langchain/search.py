@@ -31,7 +31,7 @@ __all__ = ["RetrieverSearch", "StoreQuestion", "StoreSearch", "document_of"]
 class StoreSearch:
     """Searches a vector store, all of it or some objects only."""
 
-    widens = True
+    can_return_more = True
 
     def __init__(
         self,
@@ -221,7 +221,7 @@ class RetrieverSearch:
 
     def __init__(self, retriever: BaseRetriever) -> None:
         self._retriever = retriever
-        self.widens = isinstance(getattr(retriever, "k", None), int)
+        self.can_return_more = isinstance(getattr(retriever, "k", None), int)
         self.name = type(retriever).__name__
 
     def asked(self, query: str) -> RetrieverQuestion:
@@ -230,7 +230,7 @@ class RetrieverSearch:
 
     def asked_for(self, limit: int) -> BaseRetriever:
         """The retriever, asked for as much if it can be."""
-        if not self.widens:
+        if not self.can_return_more:
             return self._retriever
         return self._retriever.model_copy(update={"k": limit})
 

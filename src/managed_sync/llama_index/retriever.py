@@ -19,7 +19,7 @@ from managed_sync.llama_index.search import IndexSearch, RetrieverSearch
 from managed_sync.llama_index.tool import SearchTool, as_tool
 from managed_sync.retrieval.arguments import check_count
 from managed_sync.retrieval.drivers import acarry_out, carry_out
-from managed_sync.retrieval.effects import Strategy, Wanted
+from managed_sync.retrieval.effects import RetrievalSpec, Strategy
 from managed_sync.retrieval.engine import Planning
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit
@@ -109,12 +109,12 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         self._planning = Planning(
             checker=checker,
             strategy=strategy,
-            wanted=Wanted(
+            wanted=RetrievalSpec(
                 k,
                 overfetch=overfetch,
                 max_candidates=max_candidates,
                 max_per_object=max_per_object,
-                widens=self._search.widens,
+                can_return_more=self._search.can_return_more,
             ),
             object_filter=self._search.object_filter,
             can_filter=self._search.can_filter,
@@ -222,13 +222,13 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
     ) -> list[NodeWithScore]:
         return nodes
 
-    def _wanted(self, k: int | None) -> Wanted:
+    def _wanted(self, k: int | None) -> RetrievalSpec:
         usual = self._planning.wanted
         if k is None:
             return usual
         return replace(usual, k=check_count("k", k, at_most=usual.max_candidates))
 
-    def _to_choose_from(self, wanted: Wanted) -> Wanted:
+    def _to_choose_from(self, wanted: RetrievalSpec) -> RetrievalSpec:
         diversity = self._search.diversity
         return wanted if diversity is None else replace(wanted, k=diversity.candidates(wanted.k))
 

@@ -74,7 +74,7 @@ class IndexSearch:
             nodes the user may read, so that the others have no influence.
     """
 
-    widens = True
+    can_return_more = True
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ class RetrieverSearch:
 
     def __init__(self, retriever: BaseRetriever) -> None:
         self._retriever = retriever
-        self.widens = isinstance(getattr(retriever, "similarity_top_k", None), int)
+        self.can_return_more = isinstance(getattr(retriever, "similarity_top_k", None), int)
         self.name = type(retriever).__name__
         self.diversity: Diversity | None = None
         self._known: KnownStore | None = None
@@ -160,7 +160,7 @@ class RetrieverSearch:
 
     def retriever(self, step: Search) -> BaseRetriever:
         """The retriever, asked for as much if it can be."""
-        if not self.widens:
+        if not self.can_return_more:
             return self._retriever
         # A copy, since others may be searching with it at the same time.
         asked: Any = copy.copy(self._retriever)

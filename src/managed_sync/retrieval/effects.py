@@ -16,10 +16,10 @@ __all__ = [
     "Outcome",
     "Plan",
     "Reach",
+    "RetrievalSpec",
     "Search",
     "Step",
     "Strategy",
-    "Wanted",
 ]
 
 Strategy: TypeAlias = Literal["auto", "post_filter", "pre_filter"]
@@ -79,7 +79,7 @@ class ListObjects:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RetrievalSpec:
     """What a retrieval is to bring.
 
     Attributes:
@@ -87,7 +87,7 @@ class Wanted:
         overfetch: The first search asks for ``k`` times this many hits.
         max_candidates: No search asks for more hits than this.
         max_per_object: Passages of one object at most.
-        widens: Whether a search that asks for more can bring more.
+        can_return_more: Whether a search that asks for more can bring more.
         trusts_lists: Whether lists are known to lack nothing.
         certain: Whether to go by nothing that may lack something, such as other lists.
     """
@@ -96,7 +96,7 @@ class Wanted:
     overfetch: int = 5
     max_candidates: int = 10_000
     max_per_object: int | None = None
-    widens: bool = True
+    can_return_more: bool = True
     trusts_lists: bool = False
     certain: bool = False
 

@@ -8,7 +8,7 @@ from managed_sync.access.checker import AccessChecker
 from managed_sync.errors import ConfigurationError, IncompleteRetrievalError
 from managed_sync.logs import get_logger
 from managed_sync.retrieval.cost_model import Experience
-from managed_sync.retrieval.effects import Outcome, Plan, Strategy, Wanted
+from managed_sync.retrieval.effects import Outcome, Plan, RetrievalSpec, Strategy
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.report import Doubt
 from managed_sync.retrieval.strategies import retrieval_plan
@@ -39,7 +39,7 @@ class Planning:
         *,
         checker: AccessChecker,
         strategy: Strategy,
-        wanted: Wanted,
+        wanted: RetrievalSpec,
         object_filter: ObjectFilter | None,
         can_filter: bool,
         raise_if_incomplete: bool,
@@ -65,7 +65,7 @@ class Planning:
         self._experience = Experience()
         self._said: set[tuple[Doubt, ...]] = set()
 
-    def plan(self, subject: str, wanted: Wanted | None = None) -> Plan:
+    def plan(self, subject: str, wanted: RetrievalSpec | None = None) -> Plan:
         """A plan for one question of a subject."""
         return retrieval_plan(
             self._strategy,

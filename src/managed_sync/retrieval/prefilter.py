@@ -41,7 +41,7 @@ def search_among(
     before: int | None = None
     if not parts:
         progress.strategy = "pre_filter"
-        progress.see(Sight(known, limit, exhausted=True, exact=True, everything=True))
+        progress.see(Sight(known, limit, reached_end=True, exact=True, everything=True))
     # What is known so far may lie behind what is not, so one search is needed in any case.
     while parts and (before is None or not progress.finished()):
         found = yield from _search_parts(progress, parts, limit)
@@ -70,7 +70,7 @@ def search_among(
             yield from _inspect(progress, parts, short=short)
         # A store that filters after searching may hold more than it brings; one that brings
         # nothing new for a wider search has no way to bring it.
-        stuck = short and not progress.sight.exhausted and len(progress.sight.hits) == before
+        stuck = short and not progress.sight.reached_end and len(progress.sight.hits) == before
         if progress.filter_ignored or stuck or limit >= progress.wanted.max_candidates:
             break
         before = len(progress.sight.hits)
@@ -110,13 +110,13 @@ def _inspect(
     for part in parts:
         reach: Reach = yield Inspect(part, count=short)
         if reach.exhaustive:
-            progress.see(replace(progress.sight, exhausted=short, exact=True, everything=short))
+            progress.see(replace(progress.sight, reached_end=short, exact=True, everything=short))
             return
         if not short or reach.chunks is None:
             return
         chunks += reach.chunks
     if len(progress.sight.hits) >= chunks:
-        progress.see(replace(progress.sight, exhausted=True, everything=True))
+        progress.see(replace(progress.sight, reached_end=True, everything=True))
 
 
 def _parts(

@@ -9,7 +9,7 @@ from typing import Any
 
 from managed_sync.access.check_requests import Decision
 from managed_sync.retrieval.cost_model import Sample
-from managed_sync.retrieval.effects import Check, Outcome, Step, Strategy, Wanted
+from managed_sync.retrieval.effects import Check, Outcome, RetrievalSpec, Step, Strategy
 from managed_sync.retrieval.ranking import Hit, Scores, distinct
 from managed_sync.retrieval.report import Doubt, RetrievalReport
 
@@ -23,14 +23,14 @@ class Sight:
     Attributes:
         hits: Distinct hits, best first.
         limit: How many hits were asked for.
-        exhausted: Whether a wider search would bring no more.
+        reached_end: Whether a wider search would bring no more.
         exact: Whether the order is known to be the exact one.
         everything: Whether these are known to be all hits that there are.
     """
 
     hits: Sequence[Hit] = ()
     limit: int = 0
-    exhausted: bool = False
+    reached_end: bool = False
     exact: bool = False
     everything: bool = False
 
@@ -52,7 +52,7 @@ class Progress:
         doubts: Reasons, found on the way, for which a better result may have been missed.
     """
 
-    wanted: Wanted
+    wanted: RetrievalSpec
     strategy: Strategy = "post_filter"
     sight: Sight = field(default_factory=Sight)
     decisions: dict[str, bool] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Progress:
     def see_merged(self, *rankings: Sequence[Hit]) -> None:
         """Adds hits of other rankings to what is in sight."""
         hits = distinct(self.scores.merged(rankings))
-        self.see(Sight(hits, self.sight.limit, self.sight.exhausted))
+        self.see(Sight(hits, self.sight.limit, self.sight.reached_end))
 
     def check(self, object_ids: tuple[str, ...]) -> Generator[Step, Any, None]:
         """Checks these objects, none of which was checked before."""
@@ -110,12 +110,12 @@ class Progress:
         """Whether there are enough hits, or no more to be had."""
         if self.has_enough():
             return True
-        return (self.sight.exhausted or self.at_bound) and not self.undecided()
+        return (self.sight.reached_end or self.at_bound) and not self.undecided()
 
     @property
     def at_bound(self) -> bool:
         """Whether there may be more, and no wider search is allowed."""
-        return self.sight.limit >= self.wanted.max_candidates and not self.sight.exhausted
+        return self.sight.limit >= self.wanted.max_candidates and not self.sight.reached_end
 
     def is_certain(self) -> bool:
         """Whether what is settled is known to be the best of the hits that there are."""

@@ -35,10 +35,10 @@ from managed_sync.retrieval.effects import (
     Outcome,
     Plan,
     Reach,
+    RetrievalSpec,
     Search,
     Step,
     Strategy,
-    Wanted,
 )
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.prefilter import search_among
@@ -53,7 +53,7 @@ logger = get_logger(__name__)
 
 def retrieval_plan(
     strategy: Strategy,
-    wanted: Wanted,
+    wanted: RetrievalSpec,
     *,
     object_filter: ObjectFilter | None = None,
     experience: Experience | None = None,
@@ -101,7 +101,7 @@ class _Retrieval(Progress):
 
     def __init__(
         self,
-        wanted: Wanted,
+        wanted: RetrievalSpec,
         object_filter: ObjectFilter | None,
         experience: Experience,
         subject: str,
@@ -146,7 +146,7 @@ class _Retrieval(Progress):
             else:
                 further = further_checks(self.sample(), self.wanted.k, self.round_trips)
                 yield from self._check_further(further)
-        is_out_of_reach = self.sight.exhausted and not self.sight.everything
+        is_out_of_reach = self.sight.reached_end and not self.sight.everything
         if may_list and (is_out_of_reach or (self.at_bound and not self.has_enough())):
             # Where the store's search does not reach, its filter may: behind what it leaves out,
             # or behind many chunks of few objects, each of which cost one check.
@@ -236,7 +236,7 @@ class _Retrieval(Progress):
         width = 1.0 if much_is_allowed else self._experience.hits_per_object
         yield from self._search(math.ceil(objects * min(width, _WIDEST_FIRST_LOOK)))
         in_sight = len(self.undecided())
-        if self._past.share is None and in_sight < objects / 2 and not self.sight.exhausted:
+        if self._past.share is None and in_sight < objects / 2 and not self.sight.reached_end:
             # A few objects are too small a sample to tell how far to look.
             wider = objects * min(objects // max(in_sight, 1), _WIDEST_FIRST_LOOK)
             if wider > self.sight.limit:
@@ -257,7 +257,7 @@ class _Retrieval(Progress):
 
     def _widen(self, count: int) -> Generator[Step, Any, None]:
         """Searches so far that ``count`` objects without a decision are in sight."""
-        if len(self.undecided()) >= count or self.sight.exhausted or self.at_bound:
+        if len(self.undecided()) >= count or self.sight.reached_end or self.at_bound:
             return
         objects = len(self.decisions) + count
         needed = math.ceil(1.25 * self.hits_per_object() * objects)
@@ -273,7 +273,7 @@ class _Retrieval(Progress):
         if not is_continued(self.sight.hits, hits):
             self.doubts.add(Doubt.UNSTEADY)
         is_short = len(found) < limit
-        self.see(Sight(hits, limit, exhausted=is_short or not self.wanted.widens))
+        self.see(Sight(hits, limit, reached_end=is_short or not self.wanted.can_return_more))
         if is_short:
             yield from self._inspect(count=True)
 
@@ -284,7 +284,9 @@ class _Retrieval(Progress):
             return
         reach: Reach = yield Inspect(count=count)
         counted = reach.chunks is not None and len(sight.hits) >= reach.chunks
-        everything = counted or (reach.exhaustive and sight.exhausted and self.wanted.widens)
+        everything = counted or (
+            reach.exhaustive and sight.reached_end and self.wanted.can_return_more
+        )
         self.see(replace(sight, exact=reach.exhaustive, everything=everything))
 
     def _conclude(self) -> Generator[Step, Any, Outcome]:
