@@ -14,7 +14,7 @@ from managed_sync.client.wire.expand_trees import parse_tree
 from managed_sync.client.wire.pagination import PageWalk
 from managed_sync.client.wire.records import parse_each, parse_page, parse_record
 from managed_sync.client.wire.request import (
-    Answer,
+    Response,
     Operation,
     Request,
     parse_json,
@@ -63,13 +63,13 @@ class ProjectsApi:
         if frequency is not None:
             body["frequency"] = frequency
         request = Request("POST", f"{self._root}/sync/enable", body=body, is_repeatable=False)
-        return Operation(request, lambda answer: _model(SyncStatus, answer))
+        return Operation(request, lambda response: _model(SyncStatus, response))
 
     def get_sync_status(self, integration: str, sync_type: str) -> Operation[SyncStatus]:
         """``getSyncStatus``."""
         params = {"integration": integration, "syncType": sync_type}
         request = Request("GET", f"{self._root}/sync/status", params)
-        return Operation(request, lambda answer: _model(SyncStatus, answer))
+        return Operation(request, lambda response: _model(SyncStatus, response))
 
     def list_records(
         self, integration: str, sync_type: str, cursor: str | None
@@ -84,7 +84,7 @@ class ProjectsApi:
     def get_record(self, record_id: str) -> Operation[SyncedRecord]:
         """``getSyncedRecord``."""
         request = Request("GET", self._record_path(record_id))
-        return Operation(request, lambda answer: parse_record(parse_json(answer)))
+        return Operation(request, lambda response: parse_record(parse_json(response)))
 
     def download_content(self, record_id: str) -> Request:
         """``downloadContent``: only the request, since its answer is streamed."""
@@ -94,8 +94,8 @@ class ProjectsApi:
         """``checkAccess``."""
         asked = check.model_dump(by_alias=True)
 
-        def parse(answer: Answer) -> bool:
-            return read_decision(parse_json(answer), "allowed", asked=asked, key_of=_key_of)
+        def parse(response: Response) -> bool:
+            return read_decision(parse_json(response), "allowed", asked=asked, key_of=_key_of)
 
         return self._post("/permissions/check-access", asked, parse)
 
@@ -106,9 +106,9 @@ class ProjectsApi:
     def batch_check_access(self, checks: Sequence[AccessCheck]) -> Operation[list[bool]]:
         """``batchCheckAccess``; the answer is read only if it decides each check."""
 
-        def parse(answer: Answer) -> list[bool]:
+        def parse(response: Response) -> list[bool]:
             return read_decisions(
-                _model(_Decisions, answer).results,
+                _model(_Decisions, response).results,
                 objects=[check.object for check in checks],
                 keys=[(check.subject, check.relation, check.object) for check in checks],
                 key_of=_key_of,
@@ -138,15 +138,15 @@ class ProjectsApi:
     def expand(self, check: AccessCheck) -> Operation[RelationshipNode]:
         """``expandRelationships``; without a body, a check has to say what is granted."""
 
-        def parse(answer: Answer) -> RelationshipNode:
-            if _says_nothing(answer):
+        def parse(response: Response) -> RelationshipNode:
+            if _says_nothing(response):
                 return RelationshipNode(object=check.object, relation=check.relation, granted=None)
-            return parse_tree(answer, check)
+            return parse_tree(response, check)
 
         return self._post("/permissions/expand", check.model_dump(by_alias=True), parse)
 
     def _listed(
-        self, listing: str, path: str, body: Mapping[str, str], parse: Callable[[Answer], NamePage]
+        self, listing: str, path: str, body: Mapping[str, str], parse: Callable[[Response], NamePage]
     ) -> Exchange[NameList]:
         """A list, and the rest of it where the API gives it in parts.
 
@@ -155,9 +155,9 @@ class ProjectsApi:
         no body at all too, which names nobody and nothing, and is no proof that there is nothing.
         """
 
-        def read(answer: Answer) -> NamePage:
-            if not _says_nothing(answer):
-                return parse(answer)
+        def read(response: Response) -> NamePage:
+            if not _says_nothing(response):
+                return parse(response)
             # It may also be that something on the way swallowed the body.
             _logger.warning("The list of %s came without a body: nobody and nothing.", listing)
             return NamePage([], is_cut=True)
@@ -177,22 +177,22 @@ class ProjectsApi:
     def _record_path(self, record_id: str) -> str:
         return f"{self._root}/sync/records/{path_segment(record_id, 'record id')}"
 
-    def _post(self, path: str, body: dict[str, Any], parse: Callable[[Answer], T]) -> Operation[T]:
+    def _post(self, path: str, body: dict[str, Any], parse: Callable[[Response], T]) -> Operation[T]:
         return Operation(Request("POST", f"{self._root}{path}", body=body), parse)
 
 
-def _says_nothing(answer: Answer) -> bool:
+def _says_nothing(response: Response) -> bool:
     """Whether there is no body, and none was meant to be there."""
-    return not answer.content and "json" not in answer.headers.get("content-type", "")
+    return not response.content and "json" not in response.headers.get("content-type", "")
 
 
-def _record_page(answer: Answer) -> RecordPage:
+def _record_page(response: Response) -> RecordPage:
     # In one step, twice as fast as in two; where that fails, the two steps say what is wrong with
     # which record, or read the encodings that it does not know.
     try:
-        return RecordPage.model_validate_json(answer.content)
+        return RecordPage.model_validate_json(response.content)
     except ValidationError:
-        document = parse_page(answer, "records")
+        document = parse_page(response, "records")
     listed = document.get("records") if isinstance(document, dict) else None
     if not isinstance(listed, list):
         return parse_model(RecordPage, document)
@@ -201,8 +201,8 @@ def _record_page(answer: Answer) -> RecordPage:
     return page.model_copy(update={"records": read, "malformed": malformed})
 
 
-def _model(model: type[Model], answer: Answer) -> Model:
-    return parse_model(model, parse_json(answer))
+def _model(model: type[Model], response: Response) -> Model:
+    return parse_model(model, parse_json(response))
 
 
 def _key_of(request: Mapping[str, Any]) -> tuple[str, str, str]:
