@@ -32,9 +32,9 @@ from managed_sync.errors import (
 )
 
 __all__ = [
-    "Response",
     "Operation",
     "Request",
+    "Response",
     "UnreadableJsonError",
     "in_batches",
     "parse_json",
@@ -159,7 +159,9 @@ def raise_for_status(request: Request, response: Response) -> None:
         status=response.status,
         request_id=response.request_id,
         excerpt=response.excerpt,
-        retry_after=seconds_until(response.headers.get("retry-after"), response.headers.get("date")),
+        retry_after=seconds_until(
+            response.headers.get("retry-after"), response.headers.get("date")
+        ),
     )
     if isinstance(raised, NotFoundError):
         raised.is_from_api = isinstance(_document(response), dict)

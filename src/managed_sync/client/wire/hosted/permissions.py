@@ -12,9 +12,9 @@ from managed_sync.client.wire.entity_lists import NameList, parse_objects, parse
 from managed_sync.client.wire.expand_trees import Naming, parse_tree
 from managed_sync.client.wire.hosted.names import hosted_role, hosted_user, our_relation
 from managed_sync.client.wire.request import (
-    Response,
     Operation,
     Request,
+    Response,
     parse_json,
     parse_model,
     path_segment,

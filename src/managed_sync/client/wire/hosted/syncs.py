@@ -12,9 +12,9 @@ from pydantic.alias_generators import to_camel
 
 from managed_sync.client.wire.records import parse_each, parse_page, refuse_deep
 from managed_sync.client.wire.request import (
-    Response,
     Operation,
     Request,
+    Response,
     parse_json,
     parse_model,
     path_segment,
