@@ -12,12 +12,10 @@ Guarantees:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from managed_sync.errors import ConfigurationError
-from managed_sync.retrieval.ranking import Hit
 
 __all__ = ["ProjectBoundary"]
 
@@ -52,12 +50,6 @@ class ProjectBoundary:
                 "their object ids could be equal. Pass AccessChecker(..., project_id=...)."
             )
         return True
-
-    def mark(self, hits: Sequence[Hit]) -> list[Hit]:
-        """Returns the hits of one search, those of other projects marked as foreign."""
-        return [
-            hit if self.is_inside(hit.project_id) else replace(hit, is_foreign=True) for hit in hits
-        ]
 
     def inside(self, chunks: Iterable[tuple[Mapping[str, Any], Any]]) -> list[Any]:
         """Returns what stands beside the metadata of the project's chunks."""

@@ -30,9 +30,8 @@ from managed_sync.langchain.search import (
 )
 from managed_sync.langchain.tool import as_tool
 from managed_sync.retrieval.arguments import check_count
-from managed_sync.retrieval.drivers import acarry_out, carry_out
 from managed_sync.retrieval.effects import RetrievalSpec, Strategy
-from managed_sync.retrieval.engine import Planning
+from managed_sync.retrieval.engine import RetrievalEngine
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.report import RetrievalReport
@@ -102,7 +101,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     raise_if_incomplete: bool = False
 
     _search: StoreSearch | RetrieverSearch = PrivateAttr()
-    _planning: Planning = PrivateAttr()
+    _engine: RetrievalEngine = PrivateAttr()
 
     @field_validator("k", "max_per_object", "overfetch", "max_candidates", mode="before")
     @classmethod
@@ -132,10 +131,10 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
             )
         elif self.base_retriever is not None:
             self._search = RetrieverSearch(self.base_retriever)
-        self._planning = Planning(
+        self._engine = RetrievalEngine(
             checker=self.checker,
             strategy=self.strategy,
-            wanted=self._wanted(self.k),
+            spec=self._wanted(self.k),
             object_filter=self._search.object_filter,
             can_filter=self._search.can_filter,
             raise_if_incomplete=self.raise_if_incomplete,
@@ -317,13 +316,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         self, query: str, subject: str, k: int | None
     ) -> tuple[list[Document], RetrievalReport]:
         wanted, question = self._number(k), self._search.asked(query)
-        outcome = carry_out(
-            self._planning.plan(subject, self._wanted(wanted)),
-            subject=subject,
-            checker=self.checker,
-            searcher=question,
-        )
-        hits, report = self._planning.judged(outcome)
+        hits, report = self._engine.retrieve(subject, question, self._wanted(wanted))
         if self.search_type == "mmr" and isinstance(question, StoreQuestion):
             hits = question.diverse(hits, wanted, self._lambda_mult())
         return _documents(hits, report)
@@ -332,13 +325,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         self, query: str, subject: str, k: int | None
     ) -> tuple[list[Document], RetrievalReport]:
         wanted, question = self._number(k), self._search.asked(query)
-        outcome = await acarry_out(
-            self._planning.plan(subject, self._wanted(wanted)),
-            subject=subject,
-            checker=self.checker,
-            searcher=question,
-        )
-        hits, report = self._planning.judged(outcome)
+        hits, report = await self._engine.aretrieve(subject, question, self._wanted(wanted))
         if self.search_type == "mmr" and isinstance(question, StoreQuestion):
             hits = await question.adiverse(hits, wanted, self._lambda_mult())
         return _documents(hits, report)

@@ -123,7 +123,7 @@ class StoreQuestion:
         self._query = query
         self._vector: Vector | None = None
 
-    def run(self, step: Search) -> list[Hit] | None:
+    def search(self, step: Search) -> list[Hit] | None:
         """Returns the hits of one search, best first."""
         kwargs = self._search.arguments(step)
         if kwargs is None:
@@ -131,8 +131,8 @@ class StoreQuestion:
         with untraced():
             return _hits(self._found(kwargs))
 
-    async def arun(self, step: Search) -> list[Hit] | None:
-        """Like ``run``, without blocking the event loop."""
+    async def asearch(self, step: Search) -> list[Hit] | None:
+        """Like ``search``, without blocking the event loop."""
         kwargs = self._search.arguments(step)
         if kwargs is None:
             return None
@@ -242,7 +242,7 @@ class RetrieverQuestion:
         self._search = search
         self._query = query
 
-    def run(self, step: Search) -> list[Hit]:
+    def search(self, step: Search) -> list[Hit]:
         """Returns the hits of one search, best first."""
         run = untraced_run(CallbackManagerForRetrieverRun)
         retriever = self._search.asked_for(step.limit)
@@ -251,8 +251,8 @@ class RetrieverQuestion:
             found = list(retriever._get_relevant_documents(self._query, **_managed(retriever, run)))
             return _hits([(document, None) for document in found])
 
-    async def arun(self, step: Search) -> list[Hit]:
-        """Like ``run``, without blocking the event loop."""
+    async def asearch(self, step: Search) -> list[Hit]:
+        """Like ``search``, without blocking the event loop."""
         run = untraced_run(AsyncCallbackManagerForRetrieverRun)
         retriever = self._search.asked_for(step.limit)
         with untraced():

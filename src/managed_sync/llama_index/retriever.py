@@ -18,9 +18,8 @@ from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index.search import IndexSearch, RetrieverSearch
 from managed_sync.llama_index.tool import SearchTool, as_tool
 from managed_sync.retrieval.arguments import check_count
-from managed_sync.retrieval.drivers import acarry_out, carry_out
 from managed_sync.retrieval.effects import RetrievalSpec, Strategy
-from managed_sync.retrieval.engine import Planning
+from managed_sync.retrieval.engine import RetrievalEngine
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.report import RetrievalReport
@@ -106,10 +105,10 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
             if isinstance(source, BaseRetriever)
             else IndexSearch(source, retriever_kwargs, object_filter)
         )
-        self._planning = Planning(
+        self._engine = RetrievalEngine(
             checker=checker,
             strategy=strategy,
-            wanted=RetrievalSpec(
+            spec=RetrievalSpec(
                 k,
                 overfetch=overfetch,
                 max_candidates=max_candidates,
@@ -180,13 +179,8 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
         wanted, question = self._wanted(k), self._search.asked(bundle)
-        outcome = carry_out(
-            self._planning.plan(resolved, self._to_choose_from(wanted)),
-            subject=resolved,
-            checker=self._checker,
-            searcher=question,
-        )
-        hits, report = self._planning.judged(outcome)
+        spec = self._to_choose_from(wanted)
+        hits, report = self._engine.retrieve(resolved, question, spec)
         return _nodes(question.diverse(hits, wanted.k), report)
 
     async def aretrieve_with_report(
@@ -196,13 +190,8 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
         wanted, question = self._wanted(k), self._search.asked(bundle)
-        outcome = await acarry_out(
-            self._planning.plan(resolved, self._to_choose_from(wanted)),
-            subject=resolved,
-            checker=self._checker,
-            searcher=question,
-        )
-        hits, report = self._planning.judged(outcome)
+        spec = self._to_choose_from(wanted)
+        hits, report = await self._engine.aretrieve(resolved, question, spec)
         return _nodes(await question.adiverse(hits, wanted.k), report)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
@@ -223,7 +212,7 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         return nodes
 
     def _wanted(self, k: int | None) -> RetrievalSpec:
-        usual = self._planning.wanted
+        usual = self._engine.spec
         if k is None:
             return usual
         return replace(usual, k=check_count("k", k, at_most=usual.max_candidates))

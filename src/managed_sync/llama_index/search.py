@@ -189,14 +189,14 @@ class Question:
         # A copy, which keeps the embedding for the next search.
         self._query = copy.copy(query)
 
-    def run(self, step: Search) -> list[Hit] | None:
+    def search(self, step: Search) -> list[Hit] | None:
         """Returns the hits of one search, best first."""
         with untraced():
             retriever = self._search.retriever(step)
             return None if retriever is None else self._found(retriever)
 
-    async def arun(self, step: Search) -> list[Hit] | None:
-        """Like ``run``, without blocking the event loop."""
+    async def asearch(self, step: Search) -> list[Hit] | None:
+        """Like ``search``, without blocking the event loop."""
         with untraced():
             retriever = self._search.retriever(step)
             if retriever is None:
