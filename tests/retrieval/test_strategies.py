@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,14 +16,22 @@ from hypothesis import strategies as st
 
 from managed_sync import AccessCheck, AccessChecker, RetrievalReport
 from managed_sync.access.checker import ListedObjects
+from managed_sync.effects import arun, run
 from managed_sync.errors import AccessCheckError
 from managed_sync.retrieval import Doubt
-from managed_sync.retrieval.cost_model import Experience
-from managed_sync.retrieval.drivers import acarry_out, carry_out
-from managed_sync.retrieval.effects import Inspect, Reach, RetrievalSpec, Search, Strategy
+from managed_sync.retrieval.effects import (
+    Inspect,
+    Reach,
+    RetrievalEffects,
+    RetrievalSpec,
+    Search,
+    Strategy,
+)
 from managed_sync.retrieval.ranking import Hit
-from managed_sync.retrieval.strategies import retrieval_plan
+from managed_sync.retrieval.state import RetrieverStats
+from managed_sync.retrieval.strategies import Retrieval
 
+ALICE = "a@x.example"
 STRATEGIES: list[Strategy] = ["auto", "post_filter", "pre_filter"]
 
 
@@ -117,6 +126,15 @@ class Store:
         return hit
 
 
+def effects_of(checker: AccessChecker, store: Store) -> RetrievalEffects:
+    return RetrievalEffects(
+        store.search,
+        store.reach,
+        partial(checker.decide, ALICE),
+        partial(checker.list_objects, ALICE),
+    )
+
+
 def ranked(object_ids: Sequence[str | None]) -> list[Hit]:
     return [
         Hit(object_id or None, (f"chunk-{position}",), position, 1 - position / 1e6)
@@ -143,22 +161,25 @@ def retrieve(
     known_list_size: int | None = None,
     object_count: int | None = None,
 ) -> tuple[list[int], RetrievalReport]:
-    experience = Experience()
-    experience.of("").list_size = known_list_size
-    experience.object_count = object_count or len({hit.object_id for hit in store.hits})
+    stats = RetrieverStats()
+    stats.of(ALICE).list_size = known_list_size
+    stats.object_count = object_count or len({hit.object_id for hit in store.hits})
     checker = AccessChecker(service, list_limit=list_limit)
-    plan = retrieval_plan(
-        strategy,
-        replace(wanted or RetrievalSpec(3), trusts_lists=checker.lists_are_proven),
-        object_filter=store,
-        experience=experience,
-    )
+    spec = replace(wanted or RetrievalSpec(3), trusts_lists=checker.lists_are_proven)
     if asynchronously:
-        hits, report = asyncio.run(
-            acarry_out(plan, subject="a@x.example", checker=checker, searcher=store)
+        effects = RetrievalEffects(
+            store.asearch,
+            partial(asyncio.to_thread, store.reach),
+            partial(checker.adecide, ALICE),
+            partial(checker.alist_objects, ALICE),
         )
     else:
-        hits, report = carry_out(plan, subject="a@x.example", checker=checker, searcher=store)
+        effects = effects_of(checker, store)
+    retrieval = Retrieval(
+        ALICE, spec, effects, checker.boundary(), object_filter=store, stats=stats
+    )
+    program = retrieval.by(strategy)
+    hits, report = asyncio.run(arun(program)) if asynchronously else run(program)
     return [hit.passage for hit in hits], report
 
 
@@ -385,16 +406,21 @@ class TestAuto:
     @pytest.mark.parametrize("whole", [True, False])
     def test_it_begins_with_a_list_that_was_kept_where_little_is_allowed(self, whole: bool) -> None:
         store, service = Store(spread(1000)), Service(*files(5, 300, 900))
-        experience = Experience()
-        experience.of("").share = 0.01
+        stats = RetrieverStats()
+        stats.of(ALICE).share = 0.01
         kept = ListedObjects(frozenset(files(5, 300, 900)), whole=whole)
-        plan = retrieval_plan(
-            "auto", RetrievalSpec(3), object_filter=store, experience=experience, kept_list=kept
+        checker = AccessChecker(service)
+        retrieval = Retrieval(
+            ALICE,
+            RetrievalSpec(3),
+            effects_of(checker, store),
+            checker.boundary(),
+            object_filter=store,
+            stats=stats,
+            kept_list=kept,
         )
 
-        hits, report = carry_out(
-            plan, subject="a@x.example", checker=AccessChecker(service), searcher=store
-        )
+        hits, report = run(retrieval.by("auto"))
 
         assert [hit.passage for hit in hits] == [5, 300, 900]
         assert (report.listed, service.listed) == (3, 0)
@@ -451,10 +477,11 @@ class TestAuto:
 
     def test_without_a_filter_it_only_checks(self) -> None:
         store, service = Store(spread(1000)), Service(*files(999))
-        plan = retrieval_plan("auto", RetrievalSpec(3))
+        checker = AccessChecker(service)
+        effects = effects_of(checker, store)
 
-        hits, report = carry_out(
-            plan, subject="a@x.example", checker=AccessChecker(service), searcher=store
+        hits, report = run(
+            Retrieval(ALICE, RetrievalSpec(3), effects, checker.boundary()).by("auto")
         )
 
         assert [hit.passage for hit in hits] == [999]

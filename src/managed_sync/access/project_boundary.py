@@ -12,14 +12,7 @@ Guarantees:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
 from managed_sync.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from managed_sync.retrieval.ranking import Hit
 
 __all__ = ["ProjectBoundary"]
 
@@ -54,9 +47,3 @@ class ProjectBoundary:
                 "their object ids could be equal. Pass AccessChecker(..., project_id=...)."
             )
         return True
-
-    def mark(self, hits: Sequence[Hit]) -> list[Hit]:
-        """Returns the hits of one search, those of other projects marked as foreign."""
-        return [
-            hit if self.is_inside(hit.project_id) else replace(hit, is_foreign=True) for hit in hits
-        ]

@@ -114,10 +114,6 @@ class StoreQuestion:
         with untraced():
             return _hits(await self._afound({**arguments, "k": step.limit}))
 
-    def reach(self, step: Inspect) -> Reach:
-        """Returns how far searches reach."""
-        return self._search.reach(step)
-
     def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> list[Hit]:
         """Returns the ``k`` hits that are near the question and unlike each other, by MMR.
 
@@ -206,6 +202,10 @@ class RetrieverSearch:
         """Returns a question to this retriever."""
         return RetrieverQuestion(self, query)
 
+    def reach(self, step: Inspect) -> Reach:
+        """Returns that nothing is known."""
+        return Reach()
+
     def asked_for(self, limit: int) -> BaseRetriever:
         """Returns the retriever, asked for as much if it can be."""
         if not self.can_return_more:
@@ -237,10 +237,6 @@ class RetrieverQuestion:
             ask = retriever._aget_relevant_documents
             found = list(await ask(self._query, **_managed(retriever, run)))
             return _hits([(document, None) for document in found])
-
-    def reach(self, step: Inspect) -> Reach:
-        """Returns that nothing is known."""
-        return Reach()
 
     def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
         """Returns the hits as they are: the other retriever chooses by MMR itself."""

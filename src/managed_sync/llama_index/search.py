@@ -158,10 +158,6 @@ class Question:
             self._embedded(retriever)
         return self._hits(retriever._retrieve(self._query))
 
-    def reach(self, step: Inspect) -> Reach:
-        """Returns how far searches reach."""
-        return self._search.reach(step)
-
     def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> list[Hit]:
         """Returns the ``k`` hits that are near the question and unlike each other, by MMR."""
         if len(hits) <= 1:

@@ -6,16 +6,10 @@ Estimates only: a wrong one costs time and never changes what is returned.
 from __future__ import annotations
 
 import math
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 
-from managed_sync.forks import OfProcess
-
 __all__ = [
-    "Experience",
     "Sample",
-    "SubjectExperience",
     "further_checks",
     "is_uncertain",
     "list_cost",
@@ -80,48 +74,3 @@ def _share(allowed: float, sample: Sample) -> float:
 def _checks_for(sample: Sample, k: int, checks_per_allowed: float) -> int:
     missing_objects = (k - sample.found) / max(sample.hits_per_object, 1.0)
     return max(1, math.ceil(missing_objects * checks_per_allowed))
-
-
-@dataclass(slots=True)
-class SubjectExperience:
-    """What earlier questions of one subject showed; it holds sizes, and no permissions.
-
-    Attributes:
-        list_size: How long the subject's list was when it was last asked for.
-        share: Which share of the objects was allowed that were checked last.
-    """
-
-    list_size: int | None = None
-    share: float | None = None
-
-
-class Experience(OfProcess):
-    """What earlier questions showed of a store and its subjects, to steer the next one's costs.
-
-    Safe between threads. At most ``capacity`` subjects are remembered.
-
-    Attributes:
-        hits_per_object: How many of the best hits an object had, when it was last seen.
-        object_count: About how many objects the store holds, once it was asked.
-        is_small: Whether it holds few chunks.
-    """
-
-    def __init__(self, capacity: int = 10_000) -> None:
-        self.hits_per_object = 1.0
-        self.object_count: int | None = None
-        self.is_small = False
-        self._capacity = capacity
-        self._enter_process()
-
-    def _begin(self) -> None:
-        self._subjects: OrderedDict[str, SubjectExperience] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def of(self, subject: str) -> SubjectExperience:
-        """What is known of a subject; the one that was asked for longest ago makes room."""
-        with self._lock:
-            known = self._subjects.setdefault(subject, SubjectExperience())
-            self._subjects.move_to_end(subject)
-            if len(self._subjects) > self._capacity:
-                self._subjects.popitem(last=False)
-            return known

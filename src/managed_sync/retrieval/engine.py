@@ -1,23 +1,39 @@
-"""The engine behind the retrievers of both frameworks: it plans, searches, checks and reports."""
+"""The retrieval engine: all retrievals of one retriever, in either framework.
+
+Guarantees:
+
+- A result that may not be the best one is logged once for each reason, or raises if the retriever
+  asked for that.
+- MMR chooses among passages that the user may read, so that those withheld have no influence.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from managed_sync.access.checker import AccessChecker
+from managed_sync.effects import Program, arun, run
 from managed_sync.errors import ConfigurationError, IncompleteRetrievalError
 from managed_sync.logs import get_logger
 from managed_sync.retrieval.arguments import check_count
-from managed_sync.retrieval.cost_model import Experience
 from managed_sync.retrieval.diversity import Diversity
-from managed_sync.retrieval.drivers import Searcher, acarry_out, carry_out
-from managed_sync.retrieval.effects import Outcome, Plan, RetrievalSpec, Strategy
+from managed_sync.retrieval.effects import (
+    Inspect,
+    Reach,
+    RetrievalEffects,
+    RetrievalSpec,
+    Search,
+    Strategy,
+)
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.report import Doubt, RetrievalReport
-from managed_sync.retrieval.strategies import retrieval_plan
+from managed_sync.retrieval.state import Outcome, RetrieverStats
+from managed_sync.retrieval.strategies import Retrieval
 
 __all__ = ["Question", "RetrievalEngine", "SearchSource"]
 
@@ -39,9 +55,21 @@ class SearchSource(Protocol):
     can_filter: bool
     diversity: Diversity | None
 
+    def reach(self, step: Inspect) -> Reach:
+        """Returns how far searches reach; it may wait for the store."""
 
-class Question(Searcher, Protocol):
+
+class Question(Protocol):
     """One question to a source."""
+
+    def search(self, step: Search) -> Sequence[Hit] | None:
+        """Returns the hits of one search, best first.
+
+        It returns ``None`` if the source cannot be confined to the objects of the search.
+        """
+
+    async def asearch(self, step: Search) -> Sequence[Hit] | None:
+        """Like ``search``, without blocking the event loop."""
 
     def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
         """Returns the ``k`` hits that are near the question and unlike each other, by MMR."""
@@ -51,7 +79,7 @@ class Question(Searcher, Protocol):
 
 
 class RetrievalEngine:
-    """Retrieves for one retriever, whatever its framework.
+    """Retrieves the best passages that a subject may read.
 
     Args:
         source: The store or retriever to search.
@@ -93,7 +121,7 @@ class RetrievalEngine:
             replace(spec, trusts_lists=checker.lists_are_proven, certain=raise_if_incomplete)
         )
         self._raise_if_incomplete = raise_if_incomplete
-        self._experience = Experience()
+        self._stats = RetrieverStats()
         self._warned: set[tuple[Doubt, ...]] = set()
 
     def retrieve(self, subject: str, question: Question, k: int | None = None) -> Outcome:
@@ -110,10 +138,13 @@ class RetrievalEngine:
             ConfigurationError: ``k`` is not a number of passages, or the checker knows no project,
                 and chunks of several were found.
         """
-        spec = self._spec if k is None else self._with_number(k)
-        plan = self._plan(subject, spec)
-        outcome = carry_out(plan, subject=subject, checker=self._checker, searcher=question)
-        hits, report = self._check_complete(outcome)
+        effects = RetrievalEffects(
+            question.search,
+            self._source.reach,
+            partial(self._checker.decide, subject),
+            partial(self._checker.list_objects, subject),
+        )
+        hits, report = self._check_complete(run(self._program(subject, effects, k)))
         if self._source.diversity is None:
             return hits, report
         number = self._k if k is None else k
@@ -121,10 +152,13 @@ class RetrievalEngine:
 
     async def aretrieve(self, subject: str, question: Question, k: int | None = None) -> Outcome:
         """Like ``retrieve``, without blocking the event loop."""
-        spec = self._spec if k is None else self._with_number(k)
-        plan = self._plan(subject, spec)
-        outcome = await acarry_out(plan, subject=subject, checker=self._checker, searcher=question)
-        hits, report = self._check_complete(outcome)
+        effects = RetrievalEffects(
+            question.asearch,
+            lambda step: asyncio.to_thread(self._source.reach, step),
+            partial(self._checker.adecide, subject),
+            partial(self._checker.alist_objects, subject),
+        )
+        hits, report = self._check_complete(await arun(self._program(subject, effects, k)))
         if self._source.diversity is None:
             return hits, report
         number = self._k if k is None else k
@@ -139,15 +173,16 @@ class RetrievalEngine:
         diversity = self._source.diversity
         return spec if diversity is None else replace(spec, k=diversity.candidates(spec.k))
 
-    def _plan(self, subject: str, spec: RetrievalSpec) -> Plan:
-        return retrieval_plan(
-            self._strategy,
-            spec,
+    def _program(self, subject: str, effects: RetrievalEffects, k: int | None) -> Program[Outcome]:
+        return Retrieval(
+            subject,
+            self._spec if k is None else self._with_number(k),
+            effects,
+            self._checker.boundary(),
             object_filter=self._source.object_filter,
-            experience=self._experience,
-            subject=subject,
+            stats=self._stats,
             kept_list=self._checker.kept_list(subject) if self._strategy == "auto" else None,
-        )
+        ).by(self._strategy)
 
     def _check_complete(self, outcome: Outcome) -> Outcome:
         """Returns the outcome, after a warning about what is wrong with it.

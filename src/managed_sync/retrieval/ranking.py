@@ -6,7 +6,8 @@ import heapq
 import json
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise, zip_longest
 from typing import Any
 
@@ -14,14 +15,17 @@ from managed_sync.access.check_requests import object_id_of
 
 __all__ = ["Hit", "Scores", "distinct", "hit_of", "is_continued"]
 
+# Stores compute with 32 bits, and not always in the same order.
+_equal = partial(math.isclose, rel_tol=1e-4, abs_tol=1e-6)
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One search result.
 
     Attributes:
-        object_id: The source object it came from; ``None`` if the store does not say, or says
-            something that cannot be asked about.
+        object_id: The source object it came from; ``None`` if its metadata name none that can be
+            checked, or if it is foreign.
         identities: What tells this passage from others; two hits that share one are the same.
         passage: The framework's own document or node.
         score: The store's score, whatever it measures; only its order counts.
@@ -35,11 +39,6 @@ class Hit:
     score: float | None = None
     project_id: object = None
     is_foreign: bool = False
-
-    @property
-    def own_object(self) -> str | None:
-        """The object to ask about; ``None`` for a hit of another project."""
-        return None if self.is_foreign else self.object_id
 
 
 def hit_of(
@@ -104,8 +103,9 @@ def distinct(hits: Iterable[Hit]) -> list[Hit]:
     return kept
 
 
+@dataclass(slots=True)
 class Scores:
-    """What the scores of several searches tell about the order of their hits.
+    """The knowledge that the scores of several searches give about the order of their hits.
 
     Attributes:
         higher_is_better: Which scores are better, as far as a search has shown it.
@@ -113,10 +113,9 @@ class Scores:
             differ for the same passage in two searches, as those of a rank fusion do.
     """
 
-    def __init__(self) -> None:
-        self.higher_is_better: bool | None = None
-        self.comparable = True
-        self._known: dict[Hashable, float] = {}
+    higher_is_better: bool | None = None
+    comparable: bool = True
+    _known: dict[Hashable, float] = field(default_factory=dict)
 
     def learn(self, ranking: Sequence[Hit]) -> None:
         """Takes in the scores of one search, best hit first."""
@@ -162,8 +161,3 @@ def is_continued(before: Sequence[Hit], after: Sequence[Hit]) -> bool:
         or (old.score is not None and new.score is not None and _equal(old.score, new.score))
         for old, new in zip(before, after, strict=False)
     )
-
-
-def _equal(one: float, other: float) -> bool:
-    # Stores compute with 32 bits, and not always in the same order.
-    return math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-6)
