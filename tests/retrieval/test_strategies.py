@@ -169,7 +169,7 @@ def retrieve(
     if asynchronously:
         effects = RetrievalEffects(
             store.asearch,
-            partial(asyncio.to_thread, store.reach),
+            lambda step: asyncio.to_thread(store.reach, step),
             partial(checker.adecide, ALICE),
             partial(checker.alist_objects, ALICE),
         )
