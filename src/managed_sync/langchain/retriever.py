@@ -307,17 +307,15 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     def _retrieve(
         self, query: str, subject: object, k: int | None, config: RunnableConfig | None = None
     ) -> tuple[list[Document], RetrievalReport]:
-        resolved = self._resolved(subject, config)
-        hits, report = self._engine.retrieve(resolved, self._search.asked(query), k)
+        configured, is_certain = configured_subject(config)
+        user = resolve_bound_subject(self.bound_subject, subject, configured, is_certain=is_certain)
+        hits, report = self._engine.retrieve(user, self._search.asked(query), k)
         return [document_of(hit) for hit in hits], report
 
     async def _aretrieve(
         self, query: str, subject: object, k: int | None, config: RunnableConfig | None = None
     ) -> tuple[list[Document], RetrievalReport]:
-        resolved = self._resolved(subject, config)
-        hits, report = await self._engine.aretrieve(resolved, self._search.asked(query), k)
-        return [document_of(hit) for hit in hits], report
-
-    def _resolved(self, subject: object, config: RunnableConfig | None) -> str:
         configured, is_certain = configured_subject(config)
-        return resolve_bound_subject(self.bound_subject, subject, configured, is_certain=is_certain)
+        user = resolve_bound_subject(self.bound_subject, subject, configured, is_certain=is_certain)
+        hits, report = await self._engine.aretrieve(user, self._search.asked(query), k)
+        return [document_of(hit) for hit in hits], report

@@ -27,7 +27,7 @@ from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit, hit_of
-from managed_sync.stores.search import FilterableSearch
+from managed_sync.stores.base import FilterableSearch
 
 __all__ = ["RetrieverSearch", "StoreQuestion", "StoreSearch", "document_of"]
 

@@ -144,7 +144,9 @@ class RetrievalEngine:
             partial(self._checker.decide, subject),
             partial(self._checker.list_objects, subject),
         )
-        hits, report = self._check_complete(run(self._program(subject, effects, k)))
+        hits, report = run(self._program(subject, effects, k))
+        if report.filter_ignored or not report.complete:
+            self._check_complete(report)
         if self._source.diversity is None:
             return hits, report
         number = self._k if k is None else k
@@ -158,7 +160,9 @@ class RetrievalEngine:
             partial(self._checker.adecide, subject),
             partial(self._checker.alist_objects, subject),
         )
-        hits, report = self._check_complete(await arun(self._program(subject, effects, k)))
+        hits, report = await arun(self._program(subject, effects, k))
+        if report.filter_ignored or not report.complete:
+            self._check_complete(report)
         if self._source.diversity is None:
             return hits, report
         number = self._k if k is None else k
@@ -184,13 +188,12 @@ class RetrievalEngine:
             kept_list=self._checker.kept_list(subject) if self._strategy == "auto" else None,
         ).by(self._strategy)
 
-    def _check_complete(self, outcome: Outcome) -> Outcome:
-        """Returns the outcome, after a warning about what is wrong with it.
+    def _check_complete(self, report: RetrievalReport) -> None:
+        """Warns of the faults in a result, once of each.
 
         Raises:
             IncompleteRetrievalError: It may not be the best result, and that is to raise.
         """
-        _, report = outcome
         if report.filter_ignored:
             self._warn_once(
                 (Doubt.FILTER,),
@@ -210,7 +213,6 @@ class RetrievalEngine:
             )
             if self._raise_if_incomplete:
                 raise IncompleteRetrievalError(report)
-        return outcome
 
     def _warn_once(self, doubts: tuple[Doubt, ...], message: str, *details: object) -> None:
         if doubts not in self._warned:

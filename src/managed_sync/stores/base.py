@@ -1,4 +1,4 @@
-"""The base of all store adapters: the questions that search and index put to a vector store.
+"""The base of all store adapters, and of the searches that use them.
 
 Each framework has one adapter class per store, in its own ``stores`` folder, and picks it by the
 class of the store.
@@ -16,10 +16,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, S
 from typing import Any, ClassVar, TypeVar
 
 from managed_sync.indexing.targets.base import StoredChunk
-from managed_sync.retrieval.effects import Inspect, Reach
-from managed_sync.retrieval.object_filter import ids_for_one_search
+from managed_sync.retrieval.effects import Inspect, Reach, Search
+from managed_sync.retrieval.object_filter import ObjectFilter, ids_for_one_search
 
-__all__ = ["OBJECT_ID", "StoreAdapter", "matching_adapter"]
+__all__ = ["OBJECT_ID", "FilterableSearch", "StoreAdapter", "matching_adapter"]
 
 # The metadata key that names a chunk's object.
 OBJECT_ID = "object_id"
@@ -125,6 +125,54 @@ class StoreAdapter:
         """Returns the number of chunks with this metadata; ``None`` if the store cannot say."""
         found = self.chunk_ids(metadata)
         return None if found is None else sum(1 for _ in found)
+
+
+class FilterableSearch:
+    """Combines the caller's arguments with a filter on object ids, which must not replace them.
+
+    Args:
+        adapter: The store.
+        own: The caller's own arguments of the store's search.
+        custom: The caller's own filter on object ids, in place of the store's.
+
+    Attributes:
+        object_filter: The filter on object ids; ``None`` for an unknown store without a custom one.
+        can_filter: Whether the caller's arguments leave room for it. A custom filter shows only
+            when it is used which arguments it sets.
+        can_return_more: Whether a search that asks for more can return more.
+    """
+
+    can_return_more = True
+
+    def __init__(
+        self, adapter: StoreAdapter, own: Mapping[str, Any], custom: ObjectFilter | None
+    ) -> None:
+        self._adapter = adapter
+        self._own = own
+        self._custom = custom
+        known = adapter if adapter.is_known else None
+        self.object_filter: ObjectFilter | None = custom or known
+        self.can_filter = custom is not None or own.keys().isdisjoint(adapter.arguments)
+
+    def arguments(self, step: Search) -> dict[str, Any] | None:
+        """Returns the arguments of one search, without its limit.
+
+        They are ``None`` if the caller's arguments do not let it be confined to the step's objects.
+        """
+        own = self._adapter.completed(self._own) if self._own else {}
+        if step.objects is None or self.object_filter is None:
+            return own
+        confined = self.object_filter.search_kwargs(step.objects)
+        return {**own, **confined} if own.keys().isdisjoint(confined) else None
+
+    def reach(self, step: Inspect) -> Reach:
+        """Returns how far searches with these arguments reach."""
+        reach = self._adapter.reach(step, self._own)
+        if self._custom is None:
+            return reach
+        exact = self._custom.exact and self._own.keys() <= set(self._adapter.harmless)
+        # A custom filter says how confined searches work; the others work as the store does.
+        return Reach(exact or (reach.exhaustive and step.objects is None), reach.chunks)
 
 
 Adapter = TypeVar("Adapter", bound=StoreAdapter)
