@@ -27,7 +27,7 @@ from managed_sync.retrieval.effects import (
     Strategy,
 )
 from managed_sync.retrieval.ranking import Hit
-from managed_sync.retrieval.state import RetrieverStats
+from managed_sync.retrieval.state import RetrieverStats, SubjectStats
 from managed_sync.retrieval.strategies import Retrieval
 
 ALICE = "a@x.example"
@@ -161,7 +161,13 @@ def retrieve(
     else:
         effects = RetrievalEffects.of(ALICE, checker, store)
     retrieval = Retrieval(
-        ALICE, spec, effects, checker.boundary(), object_filter=store, stats=stats
+        ALICE,
+        spec,
+        effects,
+        checker.boundary(),
+        object_filter=store,
+        stats=stats,
+        past=stats.of(ALICE),
     )
     program = retrieval.by(strategy)
     hits, report = asyncio.run(arun(program)) if asynchronously else run(program)
@@ -391,18 +397,15 @@ class TestAuto:
     @pytest.mark.parametrize("whole", [True, False])
     def test_it_begins_with_a_list_that_was_kept_where_little_is_allowed(self, whole: bool) -> None:
         store, service = Store(spread(1000)), Service(*files(5, 300, 900))
-        stats = RetrieverStats()
-        stats.of(ALICE).share = 0.01
         kept = ListedObjects(frozenset(files(5, 300, 900)), whole=whole)
         checker = AccessChecker(service)
         retrieval = Retrieval(
             ALICE,
             RetrievalSpec(3),
-            RetrievalEffects.of(ALICE, checker, store),
+            replace(RetrievalEffects.of(ALICE, checker, store), kept_list=lambda: kept),
             checker.boundary(),
             object_filter=store,
-            stats=stats,
-            kept_list=kept,
+            past=SubjectStats(share=0.01),
         )
 
         hits, report = run(retrieval.by("auto"))

@@ -103,12 +103,13 @@ class Searcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RetrievalEffects:
-    """The effects of one retrieval for one subject."""
+    """The effects of one retrieval for one subject; ``kept_list`` never blocks."""
 
     search: Callable[[Search], Sequence[Hit] | Awaitable[Sequence[Hit] | None] | None]
     inspect: Callable[[Inspect], Reach | Awaitable[Reach]]
     decide: Callable[[Sequence[str]], Sequence[Decision] | Awaitable[Sequence[Decision]]]
     list_objects: Callable[[], ListedObjects | Awaitable[ListedObjects]]
+    kept_list: Callable[[], ListedObjects | None]
 
     @classmethod
     def of(cls, subject: str, checker: AccessChecker, searcher: Searcher) -> RetrievalEffects:
@@ -118,6 +119,7 @@ class RetrievalEffects:
             searcher.reach,
             partial(checker.decide, subject),
             partial(checker.list_objects, subject),
+            partial(checker.kept_list, subject),
         )
 
     @classmethod
@@ -134,4 +136,5 @@ class RetrievalEffects:
             inspect,
             partial(checker.adecide, subject),
             partial(checker.alist_objects, subject),
+            partial(checker.kept_list, subject),
         )

@@ -114,7 +114,7 @@ class RetrievalEngine:
             self._checker.boundary(),
             object_filter=self._object_filter,
             stats=self._stats,
-            kept_list=self._checker.kept_list(subject) if self._strategy == "auto" else None,
+            past=self._stats.of(subject),
         ).by(self._strategy)
 
     def _check_complete(self, outcome: Outcome) -> Outcome:
