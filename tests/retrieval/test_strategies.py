@@ -28,7 +28,7 @@ from managed_sync.retrieval.effects import (
     Strategy,
 )
 from managed_sync.retrieval.ranking import Hit
-from managed_sync.retrieval.state import RetrieverStats
+from managed_sync.retrieval.state import RetrieverStats, SubjectStats
 from managed_sync.retrieval.strategies import Retrieval
 
 ALICE = "a@x.example"
@@ -132,6 +132,7 @@ def effects_of(checker: AccessChecker, store: Store) -> RetrievalEffects:
         store.reach,
         partial(checker.decide, ALICE),
         partial(checker.list_objects, ALICE),
+        partial(checker.kept_list, ALICE),
     )
 
 
@@ -172,11 +173,18 @@ def retrieve(
             lambda step: asyncio.to_thread(store.reach, step),
             partial(checker.adecide, ALICE),
             partial(checker.alist_objects, ALICE),
+            partial(checker.kept_list, ALICE),
         )
     else:
         effects = effects_of(checker, store)
     retrieval = Retrieval(
-        ALICE, spec, effects, checker.boundary(), object_filter=store, stats=stats
+        ALICE,
+        spec,
+        effects,
+        checker.boundary(),
+        object_filter=store,
+        stats=stats,
+        past=stats.of(ALICE),
     )
     program = retrieval.by(strategy)
     hits, report = asyncio.run(arun(program)) if asynchronously else run(program)
@@ -406,18 +414,15 @@ class TestAuto:
     @pytest.mark.parametrize("whole", [True, False])
     def test_it_begins_with_a_list_that_was_kept_where_little_is_allowed(self, whole: bool) -> None:
         store, service = Store(spread(1000)), Service(*files(5, 300, 900))
-        stats = RetrieverStats()
-        stats.of(ALICE).share = 0.01
         kept = ListedObjects(frozenset(files(5, 300, 900)), whole=whole)
         checker = AccessChecker(service)
         retrieval = Retrieval(
             ALICE,
             RetrievalSpec(3),
-            effects_of(checker, store),
+            replace(effects_of(checker, store), kept_list=lambda: kept),
             checker.boundary(),
             object_filter=store,
-            stats=stats,
-            kept_list=kept,
+            past=SubjectStats(share=0.01),
         )
 
         hits, report = run(retrieval.by("auto"))

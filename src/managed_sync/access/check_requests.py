@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from managed_sync.access.cache import DecisionCache, ExpiringCache
@@ -97,7 +96,7 @@ class ListClient(Protocol):
 class Share(Protocol):
     """Runs a program, once for all who share an equal key meanwhile."""
 
-    def __call__(self, key: Hashable, program: Callable[[], Program[R]], /) -> R | Awaitable[R]:
+    def __call__(self, key: Hashable, program: Program[R], /) -> R | Awaitable[R]:
         """Returns the program's result."""
 
 
@@ -144,13 +143,16 @@ class CheckRequests:
     ) -> Program[tuple[Decision, ...]]:
         """Decides which of these objects the subject may read."""
         name = normalize_subject(subject)
-        distinct = _distinct(object_ids)
-        decisions = self._kept(name, distinct)
+        if isinstance(object_ids, str):
+            raise InvalidIdentifierError(f"Pass a list of object ids, [{object_ids!r}], not one.")
+        # Anything that is no id has no decision and so is not allowed.
+        distinct = tuple(dict.fromkeys(filter(can_be_asked_about, object_ids)))
+        decisions = self._kept(name, distinct) if self._decisions.is_on else {}
         missing = tuple(object_id for object_id in distinct if object_id not in decisions)
         if missing:
             key = ("decide", name, self.relation, frozenset(missing))
             try:
-                decisions |= yield from perform(share, key, partial(self._check, name, missing))
+                decisions |= yield from perform(share, key, self._check(name, missing))
             except Exception as error:  # noqa: BLE001 - fails closed
                 raise _failed_closed(error, missing) from _cause(error)
         decided = tuple(decisions[object_id] for object_id in distinct)
@@ -167,7 +169,7 @@ class CheckRequests:
             return kept
         try:
             key = ("list", name, self.relation)
-            return (yield from perform(share, key, partial(self._list, name)))
+            return (yield from perform(share, key, self._list(name)))
         except Exception as error:  # noqa: BLE001 - fails closed
             raise _failed_closed(error) from _cause(error)
 
@@ -183,7 +185,7 @@ class CheckRequests:
 
     def _check(self, name: str, object_ids: Sequence[str]) -> Program[dict[str, Decision]]:
         # Whoever waited for an equal request may find its decisions kept.
-        decisions = self._kept(name, object_ids)
+        decisions = self._kept(name, object_ids) if self._decisions.is_on else {}
         missing = [object_id for object_id in object_ids if object_id not in decisions]
         if not missing:
             return decisions
@@ -224,19 +226,10 @@ class CheckRequests:
         return listed
 
     def _kept(self, name: str, object_ids: Iterable[str]) -> dict[str, Decision]:
-        if not self._decisions.is_on:
-            return {}
         return {
             object_id: Decision(name, self.relation, object_id, allowed, from_cache=True)
             for object_id, allowed in self._decisions.find(name, self.relation, object_ids).items()
         }
-
-
-def _distinct(object_ids: Iterable[str]) -> tuple[str, ...]:
-    """Returns the ids that can be checked; anything else has no decision and is not allowed."""
-    if isinstance(object_ids, str):
-        raise InvalidIdentifierError(f"Pass a list of object ids, [{object_ids!r}], not one.")
-    return tuple(dict.fromkeys(filter(can_be_asked_about, object_ids)))
 
 
 def can_be_asked_about(object_id: Any) -> bool:

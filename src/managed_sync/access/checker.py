@@ -18,6 +18,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
 from typing import Literal, Protocol, TypeVar
 
 from managed_sync.access.cache import DecisionCache, ExpiringCache
@@ -37,6 +38,11 @@ __all__ = [
 ]
 
 _USUAL_LIST_LIMIT = 1000
+
+_IS_ASYNCHRONOUS = (
+    "The client is asynchronous: await aallowed(), adecide() or alist_objects(), or give the "
+    "checker a ManagedSyncClient."
+)
 
 R = TypeVar("R")
 
@@ -197,7 +203,8 @@ class AccessChecker:
 
     def decide(self, subject: str, object_ids: Iterable[str]) -> tuple[Decision, ...]:
         """Returns a decision for each distinct id, in order; raises what ``allowed`` raises."""
-        self._refuse_asynchronous_client()
+        if self._is_asynchronous:
+            raise ConfigurationError(_IS_ASYNCHRONOUS)
         return run(self._requests.decide(subject, object_ids, self._share))
 
     async def adecide(self, subject: str, object_ids: Iterable[str]) -> tuple[Decision, ...]:
@@ -215,7 +222,8 @@ class AccessChecker:
             InvalidIdentifierError: ``subject`` is not one.
             ConfigurationError: The client is asynchronous.
         """
-        self._refuse_asynchronous_client()
+        if self._is_asynchronous:
+            raise ConfigurationError(_IS_ASYNCHRONOUS)
         return run(self._requests.list_objects(subject, self._share))
 
     async def alist_objects(self, subject: str) -> ListedObjects:
@@ -226,20 +234,13 @@ class AccessChecker:
         """Returns the list kept by ``scope_ttl``, if there is one; never blocks."""
         return self._requests.kept_list(subject)
 
-    def _refuse_asynchronous_client(self) -> None:
-        if self._is_asynchronous:
-            raise ConfigurationError(
-                "The client is asynchronous: await aallowed(), adecide() or alist_objects(), or "
-                "give the checker a ManagedSyncClient."
-            )
+    def _share(self, key: Hashable, program: Program[R]) -> R:
+        return self._flights.run(key, partial(run, program))
 
-    def _share(self, key: Hashable, program: Callable[[], Program[R]]) -> R:
-        return self._flights.run(key, lambda: run(program()))
-
-    async def _ashare(self, key: Hashable, program: Callable[[], Program[R]]) -> R:
+    async def _ashare(self, key: Hashable, program: Program[R]) -> R:
         if self._is_asynchronous:
-            return await self._flights.arun(key, lambda: arun(program()))
-        return await self._flights.arun_in_thread(key, lambda: run(program()))
+            return await self._flights.arun(key, partial(arun, program))
+        return await self._flights.arun_in_thread(key, partial(run, program))
 
 
 def _readable(decisions: Iterable[Decision]) -> set[str]:

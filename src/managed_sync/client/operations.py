@@ -163,6 +163,8 @@ class Operations:
             for group in groups.values()
             for start in range(0, len(group), size)
         ]
+        if len(batches) == 1 and not unknown:
+            return (yield from self._check_batch(checks))
         decided = yield from self._sender.gather(
             [self._check_batch([checks[position] for position in batch]) for batch in batches]
         )

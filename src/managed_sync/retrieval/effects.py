@@ -94,9 +94,11 @@ class RetrievalEffects:
         inspect: Returns the reach of searches.
         decide: Returns one decision for each object.
         list_objects: Returns the objects that the subject may read.
+        kept_list: Returns the list if it was kept from an earlier retrieval; it never blocks.
     """
 
     search: Callable[[Search], Sequence[Hit] | Awaitable[Sequence[Hit] | None] | None]
     inspect: Callable[[Inspect], Reach | Awaitable[Reach]]
     decide: Callable[[Sequence[str]], Sequence[Decision] | Awaitable[Sequence[Decision]]]
     list_objects: Callable[[], ListedObjects | Awaitable[ListedObjects]]
+    kept_list: Callable[[], ListedObjects | None]

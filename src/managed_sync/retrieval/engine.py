@@ -143,6 +143,7 @@ class RetrievalEngine:
             self._source.reach,
             partial(self._checker.decide, subject),
             partial(self._checker.list_objects, subject),
+            partial(self._checker.kept_list, subject),
         )
         hits, report = run(self._program(subject, effects, k))
         if report.filter_ignored or not report.complete:
@@ -159,6 +160,7 @@ class RetrievalEngine:
             lambda step: asyncio.to_thread(self._source.reach, step),
             partial(self._checker.adecide, subject),
             partial(self._checker.alist_objects, subject),
+            partial(self._checker.kept_list, subject),
         )
         hits, report = await arun(self._program(subject, effects, k))
         if report.filter_ignored or not report.complete:
@@ -185,7 +187,7 @@ class RetrievalEngine:
             self._checker.boundary(),
             object_filter=self._source.object_filter,
             stats=self._stats,
-            kept_list=self._checker.kept_list(subject) if self._strategy == "auto" else None,
+            past=self._stats.of(subject),
         ).by(self._strategy)
 
     def _check_complete(self, report: RetrievalReport) -> None:

@@ -30,7 +30,13 @@ from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.prefilter import search_among
 from managed_sync.retrieval.ranking import Hit, distinct, is_continued
 from managed_sync.retrieval.report import Doubt
-from managed_sync.retrieval.state import Outcome, RetrievalState, RetrieverStats, Sight
+from managed_sync.retrieval.state import (
+    Outcome,
+    RetrievalState,
+    RetrieverStats,
+    Sight,
+    SubjectStats,
+)
 
 __all__ = ["Retrieval"]
 
@@ -58,15 +64,12 @@ class Retrieval(RetrievalState):
     Attributes:
         object_filter: The store's own filter; without one only ``post_filter`` works.
         stats: What earlier retrievals showed, and this one adds to; it only steers costs.
-        kept_list: The subject's list, if it was kept from an earlier question.
+        past: What they showed of the subject.
     """
 
     object_filter: ObjectFilter | None = None
     stats: RetrieverStats = field(default_factory=RetrieverStats)
-    kept_list: ListedObjects | None = None
-
-    def __post_init__(self) -> None:
-        self._past = self.stats.of(self.subject)
+    past: SubjectStats = field(default_factory=SubjectStats)
 
     def by(self, strategy: Strategy) -> Program[Outcome]:
         """Returns the program of a strategy.
@@ -102,9 +105,11 @@ class Retrieval(RetrievalState):
         return self.outcome()
 
     def _auto(self) -> Program[Outcome]:
-        little_is_allowed = self._past.share is not None and self._past.share < _MUCH
-        kept = self.kept_list
-        if kept is not None and little_is_allowed and not self.spec.certain:
+        little_is_allowed = self.past.share is not None and self.past.share < _MUCH
+        kept = None
+        if little_is_allowed and not self.spec.certain:
+            kept = self.effects.kept_list()
+        if kept is not None:
             self.listed = len(kept.object_ids)
             yield from self._continue_with(kept)
             return (yield from self._conclude())
@@ -133,7 +138,7 @@ class Retrieval(RetrievalState):
         if self.stats.is_small and not self.spec.trusts_lists:
             return False
         sample, k, object_count = self.sample(), self.spec.k, self.stats.object_count
-        known_size = self._past.list_size
+        known_size = self.past.list_size
         if known_size is None and is_uncertain(sample, k, object_count):
             # Both could turn out cheaper. Only the list is sure to be the last step, and tells how
             # long it is for the next time.
@@ -153,7 +158,7 @@ class Retrieval(RetrievalState):
                 "Listing readable objects failed, so hits are checked instead: %s", error
             )
             # The next question is not to wait for the same failure.
-            self._past.list_size = self.stats.object_count or len(self.decisions)
+            self.past.list_size = self.stats.object_count or len(self.decisions)
             return
         self._take_list(listed)
         yield from self._continue_with(listed)
@@ -202,18 +207,18 @@ class Retrieval(RetrievalState):
 
     def _look_first(self) -> Program[None]:
         objects = self.spec.k * self.spec.overfetch
-        much_is_allowed = self._past.share is not None and self._past.share >= _MUCH
+        much_is_allowed = self.past.share is not None and self.past.share >= _MUCH
         width = 1.0 if much_is_allowed else self.stats.hits_per_object
         yield from self._look(math.ceil(objects * min(width, _WIDEST_FIRST_LOOK)))
         in_sight = len(self.undecided())
-        if self._past.share is None and in_sight < objects / 2 and not self.sight.reached_end:
+        if self.past.share is None and in_sight < objects / 2 and not self.sight.reached_end:
             # A few objects are too small a sample to tell how far to look.
             wider = objects * min(objects // max(in_sight, 1), _WIDEST_FIRST_LOOK)
             if wider > self.sight.limit:
                 yield from self._look(wider)
         yield from self.check(self.undecided()[:objects])
         if self.decisions:
-            self._past.share = sum(self.decisions.values()) / len(self.decisions)
+            self.past.share = sum(self.decisions.values()) / len(self.decisions)
             self.stats.hits_per_object = self.hits_per_object()
 
     def _look_further(self) -> Program[None]:
@@ -265,4 +270,4 @@ class Retrieval(RetrievalState):
         return self.outcome()
 
     def _take_list(self, listed: ListedObjects) -> None:
-        self.listed = self._past.list_size = len(listed.object_ids)
+        self.listed = self.past.list_size = len(listed.object_ids)

@@ -14,6 +14,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from threading import Lock
 
 from managed_sync.client.transport.effects import Driver
@@ -105,6 +106,7 @@ class Rate(OfProcess):
         return moment - now
 
 
+@dataclass(slots=True)
 class RequestSlot:
     """The permits of one operation while its requests are sent, one after another.
 
@@ -117,39 +119,32 @@ class RequestSlot:
         driver: Performs the waiting.
     """
 
-    def __init__(
-        self,
-        semaphores: Sequence[FairSemaphore],
-        rate: Rate,
-        monotonic: Callable[[], float],
-        driver: Driver,
-    ) -> None:
-        self._semaphores = semaphores
-        self._rate = rate
-        self._monotonic = monotonic
-        self._driver = driver
-        self._permits: list[tuple[FairSemaphore, Future[None]]] = []
-        self._began: float | None = None
+    semaphores: Sequence[FairSemaphore]
+    rate: Rate
+    monotonic: Callable[[], float]
+    driver: Driver
+    _permits: list[tuple[FairSemaphore, Future[None]]] = field(default_factory=list)
+    _began: float | None = None
 
     @property
     def spent(self) -> float:
         """Seconds since the first request could be sent."""
-        return 0.0 if self._began is None else self._monotonic() - self._began
+        return 0.0 if self._began is None else self.monotonic() - self._began
 
     def acquire(self) -> Program[None]:
         """Ends when a request may be sent."""
         if not self._permits:
-            for semaphore in self._semaphores:
+            for semaphore in self.semaphores:
                 permit = semaphore.acquire()
                 self._permits.append((semaphore, permit))
                 if not permit.done():
-                    yield from perform(self._driver.wait_for, permit)
-        if self._rate.is_limited:
-            seconds = self._rate.next_wait(self._monotonic())
+                    yield from perform(self.driver.wait_for, permit)
+        if self.rate.is_limited:
+            seconds = self.rate.next_wait(self.monotonic())
             if seconds:
-                yield from perform(self._driver.pause, seconds)
+                yield from perform(self.driver.pause, seconds)
         if self._began is None:
-            self._began = self._monotonic()
+            self._began = self.monotonic()
 
     def release(self) -> None:
         """Gives all permits back."""

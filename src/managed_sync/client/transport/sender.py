@@ -89,10 +89,8 @@ class Sender:
         return self._retrying(request, attempt, *also_in)
 
     def gather(self, programs: Sequence[Program[R]]) -> Program[list[R]]:
-        """Runs programs at the same time, a single one without further ado."""
-        if len(programs) == 1:
-            return [(yield from programs[0])]
-        return (yield from perform(self.driver.gather, programs))
+        """Runs programs at the same time and returns their results in order."""
+        return perform(self.driver.gather, programs)
 
     def open(self, request: Request) -> Program[StreamedResponse]:
         """Opens content, which the caller has to read and close.
