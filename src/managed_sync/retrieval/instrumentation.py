@@ -1,6 +1,6 @@
-"""Keeps what a search finds from OpenTelemetry's instrumentations, until it is checked.
+"""Hides the hits of a search from OpenTelemetry's instrumentations, until they are checked.
 
-These reach into frameworks, models' clients and stores' clients, past what a framework offers.
+These instrumentations reach into frameworks and into the clients of models and stores.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["uninstrumented"]
 
 
 def uninstrumented() -> AbstractContextManager[None]:
-    """Where instrumentations that OpenTelemetry knows of record nothing, in this context only."""
+    """Returns a context manager inside which OpenTelemetry's instrumentations record nothing."""
     return _suppression()()
 
 
@@ -23,7 +23,7 @@ def _suppression() -> Callable[[], AbstractContextManager[None]]:
         from opentelemetry.instrumentation.utils import (  # noqa: PLC0415
             suppress_instrumentation,
         )
-    except ImportError:  # Whatever instruments something brings this package.
+    except ImportError:  # Every instrumentation depends on this package.
         return nullcontext
     suppression: Callable[[], AbstractContextManager[None]] = suppress_instrumentation
     return suppression
