@@ -111,7 +111,7 @@ class BaseClient:
 
     @property
     def base_url(self) -> str:
-        """Where the API is."""
+        """The API's URL."""
         return self._base_url
 
     @property
@@ -126,7 +126,7 @@ class BaseClient:
 
     @property
     def retry_count(self) -> int:
-        """How many requests this client has sent again."""
+        """The number of requests that this client has sent again."""
         return self._retries.count
 
     def __repr__(self) -> str:

@@ -1,6 +1,6 @@
-"""What the next step of a retrieval would cost, in ids that move: checked, or listed.
+"""Estimates of what a retrieval would cost next, in ids that are checked or listed.
 
-Estimates only: a wrong one costs time and never changes what is returned.
+A wrong estimate costs time; it never changes the result.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _DEFAULT_OBJECT_COUNT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What was seen of a subject's permissions in one retrieval.
+    """A sample of a subject's permissions, as one retrieval saw them.
 
     Attributes:
         checked: Objects that were checked.
         allowed: Those among them that the subject may read.
-        hits_per_object: How many hits of the ranking an object has, on average.
+        hits_per_object: The average number of hits of one object in the ranking.
         found: Hits that may be returned.
     """
 
@@ -45,20 +45,20 @@ class Sample:
 
 
 def further_checks(sample: Sample, k: int, round_trips: int) -> int:
-    """How many more objects to check, in the store's order, until ``k`` hits are likely allowed."""
+    """Returns the number of objects to check next, until ``k`` hits are likely to be allowed."""
     margin = _FIRST_MARGIN if round_trips <= 1 else _NEXT_MARGIN
     return _checks_for(sample, k, margin / _share(max(sample.allowed, _UNSEEN), sample))
 
 
 def list_cost(sample: Sample, known_size: int | None, object_count: int | None) -> float:
-    """How many ids listing what the subject may read would bring."""
+    """Returns the length that a list of the objects the subject may read is likely to have."""
     if known_size is not None:
         return known_size
     return _share(max(sample.allowed, _UNSEEN), sample) * (object_count or _DEFAULT_OBJECT_COUNT)
 
 
 def is_uncertain(sample: Sample, k: int, object_count: int | None) -> bool:
-    """Whether a list that nobody has seen yet would be cheaper, were a little less allowed.
+    """Returns whether a list not seen yet would be cheaper if a little less were allowed.
 
     "A little less" is a standard deviation of the count, which is its square root.
     """

@@ -1,6 +1,8 @@
-"""Looking among the objects of a list, with the store's own filter.
+"""Searches among the objects of a list, with the store's own filter.
 
-Being on the list grants nothing: what comes back is checked like everything else.
+Guarantees:
+
+- Being on the list grants nothing: every hit is checked.
 """
 
 from __future__ import annotations
@@ -21,17 +23,17 @@ def search_among(
     state: RetrievalState,
     object_ids: frozenset[str],
     object_filter: ObjectFilter | None,
-    beside: tuple[str, ...] = (),
+    also_check: tuple[str, ...] = (),
 ) -> Program[bool]:
-    """Searches among these objects, checks what comes back, and goes on until it is enough.
+    """Searches among these objects and checks the hits, until there are enough.
 
     Returns ``False`` if the store cannot be searched among them; nothing has changed then.
 
     Args:
-        state: What is known so far, and what this adds to.
+        state: The state of the retrieval, which this adds to.
         object_ids: The objects of the list.
-        object_filter: How many of them the store's own filter takes at once, and how surely.
-        beside: Objects to check along with the first ones.
+        object_filter: The store's own filter, which limits how many objects fit into one search.
+        also_check: Objects to check together with the first ones.
     """
     known = state.allowed_in_sight()
     candidates = [one for one in sorted(object_ids) if state.decisions.get(one, True)]
@@ -41,7 +43,7 @@ def search_among(
     if not parts:
         state.strategy = "pre_filter"
         state.see(Sight(known, limit, reached_end=True, exact=True, everything=True))
-    # What is known so far may lie behind what is not, so one search is needed in any case.
+    # A hit not seen yet may be better than those known, so one search is needed in any case.
     while parts and (before is None or not state.finished()):
         found = yield from _search_parts(state, parts, limit)
         if found is None:
@@ -62,12 +64,12 @@ def search_among(
         # Behind the last hit of a part that has more, another part's hits may not be the best.
         last = next((n for n, hit in enumerate(together, 1) if id(hit) in cut), len(together))
         state.see(Sight(distinct(together[:last]), limit))
-        yield from state.check(tuple(dict.fromkeys((*state.undecided(), *beside))))
-        beside = ()
+        yield from state.check(tuple(dict.fromkeys((*state.undecided(), *also_check))))
+        also_check = ()
         if short or state.has_enough():
             yield from _inspect(state, parts, short=short)
-        # A store that filters after searching may hold more than it brings; one that brings
-        # nothing new for a wider search has no way to bring it.
+        # A store that filters after searching may hold more than it returns; one that returns
+        # nothing new for a wider search has no way to return it.
         stuck = short and not state.sight.reached_end and len(state.sight.hits) == before
         if state.filter_ignored or stuck or limit >= state.spec.max_candidates:
             break
@@ -79,7 +81,7 @@ def search_among(
 def _search_parts(
     state: RetrievalState, parts: Sequence[tuple[str, ...]], limit: int
 ) -> Program[tuple[list[list[Hit]], bool, set[int]] | None]:
-    """The hits of each part, whether all parts came back short, and the last hits of the others."""
+    """Returns the hits of each part, whether all were short, and the last hits of the others."""
     rankings: list[list[Hit]] = []
     cut: set[int] = set()
     short = True
@@ -92,7 +94,6 @@ def _search_parts(
             short = False
             cut.add(id(found[-1]))
         inside = set(part)
-        # Other projects may have objects of the same ids.
         kept = [hit for hit in found if hit.is_foreign or hit.object_id in inside]
         state.filter_ignored = state.filter_ignored or len(kept) < len(found)
         rankings.append(kept)

@@ -1,4 +1,4 @@
-"""Search results as the plan sees them: hits in the store's order, and what their scores tell."""
+"""Search results: hits in the store's order, and what their scores reveal."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Hit:
     Attributes:
         object_id: The source object it came from; ``None`` if its metadata name none that can be
             checked, or if it is foreign.
-        identities: What tells this passage from others; two hits that share one are the same.
+        identities: The passage's identities; two hits that share one are the same passage.
         passage: The framework's own document or node.
-        score: The store's score, whatever it measures; only its order counts.
+        score: The store's score; only its order counts.
         project_id: The project that its metadata name, if they do.
         is_foreign: Whether that is another project than the checker's.
     """
@@ -49,11 +49,11 @@ def hit_of(
     store_id: str | None,
     score: object,
 ) -> Hit:
-    """Makes a hit of a passage.
+    """Returns the hit for a passage.
 
-    A passage is told from others by the store's id, or by its chunk id and text, or where it has
-    neither by its text and metadata. In each case its project and object are a part of that: where
-    ids clash, one object's passage hides no other's.
+    A passage is identified by the store's id, or by its chunk id and text, or if it has neither by
+    its text and metadata. Its project and object are always part of its identity: if ids clash, one
+    object's passage hides no other's.
 
     Args:
         passage: The framework's own document or node.
@@ -69,7 +69,7 @@ def hit_of(
     if store_id is not None:
         identities.append(("id", source, store_id))
     if isinstance(chunk_id := metadata.get("chunk_id"), str):
-        # Chunk ids of other makers may name a page or a section, and several chunks share them.
+        # Chunk ids of other tools may name a page or a section, which several chunks share.
         identities.append(("chunk", source, chunk_id, text))
     if not identities:
         identities.append(("text", source, text, _described(metadata)))
@@ -77,7 +77,7 @@ def hit_of(
 
 
 def _described(metadata: Mapping[str, Any]) -> Hashable:
-    """Metadata as text; those that cannot be written as JSON are told apart as objects."""
+    """Returns metadata as text; metadata that JSON cannot express is compared by identity."""
     try:
         return json.dumps(dict(metadata), sort_keys=True, default=repr)
     except (TypeError, ValueError, RecursionError):
@@ -85,7 +85,7 @@ def _described(metadata: Mapping[str, Any]) -> Hashable:
 
 
 def _number(score: object) -> float | None:
-    """A score, if it is a number: one odd hit must not cost the others."""
+    """Returns a score if it is a number: one odd hit must not cost the others."""
     try:
         return None if score is None else float(score)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -118,7 +118,7 @@ class Scores:
     _known: dict[Hashable, float] = field(default_factory=dict)
 
     def learn(self, ranking: Sequence[Hit]) -> None:
-        """Takes in the scores of one search, best hit first."""
+        """Learns from the scores of one search, best hit first."""
         scores = [hit.score for hit in ranking if hit.score is not None]
         if len(scores) < len(ranking) or not all(map(math.isfinite, scores)):
             self.comparable = False
@@ -141,7 +141,7 @@ class Scores:
     def merged(self, rankings: Sequence[Sequence[Hit]]) -> list[Hit]:
         """Returns one ranking out of several that each have their best hit first.
 
-        Hits of equal score keep the order of the rankings. Where scores tell nothing, the first
+        Hits of equal score keep the order of the rankings. If scores reveal nothing, the first
         hits of all rankings come first, then the second ones, and so on.
         """
         filled = [ranking for ranking in rankings if ranking]
@@ -155,7 +155,7 @@ class Scores:
 
 
 def is_continued(before: Sequence[Hit], after: Sequence[Hit]) -> bool:
-    """Returns whether a wider search begins with what a narrower one brought; ties may turn."""
+    """Returns whether a wider search begins with the hits of a narrower one; ties may turn."""
     return len(before) <= len(after) and all(
         not set(old.identities).isdisjoint(new.identities)
         or (old.score is not None and new.score is not None and _equal(old.score, new.score))

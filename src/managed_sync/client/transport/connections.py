@@ -42,11 +42,11 @@ _KEEP_ALIVE_SECONDS = 4.0
 
 
 class ProcessConnections(Generic[H]):
-    """Gives each process a client of httpx of its own.
+    """A holder of one httpx client for each process.
 
     Args:
-        make: Makes one.
-        is_repeatable: Whether each call makes new connections; not so where they are those of an
+        make: Makes a client.
+        is_repeatable: Whether each call makes new connections; ``False`` if they are those of an
             ``http_client`` or a ``transport`` that the caller passed.
     """
 
@@ -58,7 +58,7 @@ class ProcessConnections(Generic[H]):
             self._by_process = {os.getpid(): make()}
 
     def get(self) -> H:
-        """The one of this process.
+        """Returns the client of this process.
 
         Raises:
             ConfigurationError: It was used in another process, and no other one can be made.
@@ -71,7 +71,7 @@ class ProcessConnections(Generic[H]):
         return http
 
     def made_here(self) -> H | None:
-        """The one of this process, if there is one."""
+        """Returns the client of this process, if there is one."""
         return self._by_process.get(os.getpid())
 
     def _another(self) -> H:
@@ -88,7 +88,7 @@ class ProcessConnections(Generic[H]):
 
 
 class ConnectionWatch:
-    """Learns from httpx's trace how far a request came; ``note`` or ``anote`` is the trace."""
+    """A watch on one request's connection; ``note`` or ``anote`` is httpx's trace."""
 
     _is_new = False
     _is_sent = False
@@ -109,15 +109,15 @@ class ConnectionWatch:
 
     @property
     def was_closed_meanwhile(self) -> bool:
-        """Whether a kept connection brought no answer."""
+        """``True`` if the request went out on a kept connection, and no response came."""
         return self._is_sent and not self._is_new and not self._is_answered
 
 
 def checked_base_url(value: str) -> str:
-    """The URL of an API, without the slash at its end.
+    """Returns the URL of an API without the slash at its end.
 
     Raises:
-        ConfigurationError: It is none, or has a password in it, which errors and logs would show.
+        ConfigurationError: It is not a URL, or holds a password, which errors and logs would show.
     """
     try:
         url = httpx.URL(value)
@@ -138,10 +138,10 @@ def checked_base_url(value: str) -> str:
 def check_http_client(
     http_client: object, transport: object, kind: type[httpx.Client | httpx.AsyncClient]
 ) -> None:
-    """Refuses a client of httpx that cannot be used.
+    """Refuses an httpx client that cannot be used.
 
     Raises:
-        ConfigurationError: It is of the other kind, or there is a transport beside it.
+        ConfigurationError: It is of the other kind, or a transport was passed too.
     """
     if http_client is not None and transport is not None:
         raise ConfigurationError(
@@ -154,7 +154,7 @@ def check_http_client(
 
 
 def pool_limits(max_concurrent_requests: int) -> httpx.Limits:
-    """As many connections as are needed: the client's own limit is the one that holds."""
+    """Returns limits that allow any number of connections: the client has a limit of its own."""
     return httpx.Limits(
         max_connections=None,
         max_keepalive_connections=max_concurrent_requests,
@@ -163,5 +163,5 @@ def pool_limits(max_concurrent_requests: int) -> httpx.Limits:
 
 
 def no_cookies() -> CookieJar:
-    """Keeps no cookie: the API knows its callers by their tokens."""
+    """Returns a jar that keeps no cookie: the API knows its callers by their tokens."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
