@@ -48,7 +48,7 @@ def test_the_demo_runs_the_whole_job(demo: subprocess.CompletedProcess[str]) -> 
     asked, revoked = demo.stdout.split("5. Revoke")
     for person in ("elena", "carol", "maria", "sam"):
         assert person in asked
-    assert "held back" in asked
+    assert "withheld" in asked
     assert "Compensation proposal" in asked
     before, after = (revoked.find(text) for text in ("Compensation proposal", "6. Done"))
     assert 0 < before < after

@@ -14,12 +14,12 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
+from managed_sync.arguments import check_integer
 from managed_sync.client.listing import PageListing, RecordListing
 from managed_sync.client.transport.effects import StreamedResponse
 from managed_sync.client.transport.limits import FairSemaphore
 from managed_sync.client.transport.sender import Sender
 from managed_sync.client.wire.base import WireFormat
-from managed_sync.client.wire.content import check_max_bytes
 from managed_sync.effects import Program, perform
 from managed_sync.errors import (
     AccessCheckError,
@@ -128,12 +128,12 @@ class Operations:
 
     def open_content(self, record_id: str, max_bytes: int) -> Program[StreamedResponse]:
         """Opens content that the client's ``stream_content`` has to read and close."""
-        check_max_bytes(max_bytes)
+        check_integer("max_bytes", max_bytes, at_least=0)
         return self._sender.open(self._api.download_content(record_id))
 
     def download_content(self, record_id: str, max_bytes: int) -> Program[FileContent]:
         """Reads content whole, and again where it came in part."""
-        check_max_bytes(max_bytes)
+        check_integer("max_bytes", max_bytes, at_least=0)
         request = self._api.download_content(record_id)
         return self._sender.download(request, record_id, max_bytes)
 

@@ -19,11 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, 
 from managed_sync.access.binding import Bindable, NotPickled
 from managed_sync.access.checker import AccessChecker
 from managed_sync.access.subject import UNSET, Unset, resolve_bound_subject
+from managed_sync.arguments import check_integer
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.configured_subject import configured_subject
 from managed_sync.langchain.search import RetrieverSearch, StoreSearch, document_of
 from managed_sync.langchain.tool import as_tool
-from managed_sync.retrieval.arguments import check_count
 from managed_sync.retrieval.effects import RetrievalSpec, Strategy
 from managed_sync.retrieval.engine import RetrievalEngine
 from managed_sync.retrieval.object_filter import ObjectFilter
@@ -100,7 +100,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     @classmethod
     def _count(cls, value: Any, info: ValidationInfo) -> Any:
         try:
-            return value if value is None else check_count(str(info.field_name), value)
+            return value if value is None else check_integer(str(info.field_name), value)
         except ConfigurationError as error:
             raise ValueError(str(error)) from error  # for pydantic, which adds where it happened
 
@@ -112,7 +112,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
                 strategy, or an argument would be ignored.
         """
         super().model_post_init(context)
-        check_count("k", self.k, at_most=self.max_candidates)
+        check_integer("k", self.k, at_most=self.max_candidates, limit="max_candidates")
         self._refuse_ignored_arguments()
         if (self.vectorstore is None) == (self.base_retriever is None):
             raise ConfigurationError(

@@ -1,6 +1,6 @@
 """Hides the results of a search from LangChain's callbacks and tracers until they are checked.
 
-What this module promises:
+Guarantees:
 
 - Inside ``untraced`` the callbacks of the call around it, tracers that are switched on for all that
   runs, LangSmith, OpenTelemetry's instrumentations, and LangChain's debugging output see nothing,

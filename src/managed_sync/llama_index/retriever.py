@@ -12,10 +12,10 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from managed_sync.access.binding import NotPickled
 from managed_sync.access.checker import AccessChecker
 from managed_sync.access.subject import UNSET, Unset, bound_to, resolve_bound_subject
+from managed_sync.arguments import check_integer
 from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index.search import IndexSearch, RetrieverSearch
 from managed_sync.llama_index.tool import SearchTool, as_tool
-from managed_sync.retrieval.arguments import check_count
 from managed_sync.retrieval.effects import RetrievalSpec, Strategy
 from managed_sync.retrieval.engine import RetrievalEngine
 from managed_sync.retrieval.object_filter import ObjectFilter
@@ -87,11 +87,11 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         bound_subject: str | None = None,
         **retriever_kwargs: Any,
     ) -> None:
-        check_count("max_candidates", max_candidates)
-        check_count("k", k, at_most=max_candidates)
-        check_count("overfetch", overfetch)
+        check_integer("max_candidates", max_candidates)
+        check_integer("k", k, at_most=max_candidates, limit="max_candidates")
+        check_integer("overfetch", overfetch)
         if max_per_object is not None:
-            check_count("max_per_object", max_per_object)
+            check_integer("max_per_object", max_per_object)
         _check_parts(source, checker, strategy)
         _check_arguments(source, retriever_kwargs, object_filter)
         super().__init__()

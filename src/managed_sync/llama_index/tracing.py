@@ -2,7 +2,7 @@
 
 They stay hidden until they are checked.
 
-What this module promises:
+Guarantees:
 
 - Inside ``untraced`` no handler is called, however deep retrievers call each other, and
   OpenTelemetry's instrumentations record nothing.

@@ -16,10 +16,10 @@ from functools import partial
 from typing import Protocol
 
 from managed_sync.access.checker import AccessChecker
+from managed_sync.arguments import check_integer
 from managed_sync.effects import Program, arun, run
 from managed_sync.errors import ConfigurationError, IncompleteRetrievalError
 from managed_sync.logs import get_logger
-from managed_sync.retrieval.arguments import check_count
 from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import (
     Inspect,
@@ -171,7 +171,7 @@ class RetrievalEngine:
         return _chosen(await question.adiverse(hits, number, self._source.diversity), report)
 
     def _with_number(self, k: int) -> RetrievalSpec:
-        check_count("k", k, at_most=self._spec.max_candidates)
+        check_integer("k", k, at_most=self._spec.max_candidates, limit="max_candidates")
         return self._to_choose_from(replace(self._spec, k=k))
 
     def _to_choose_from(self, spec: RetrievalSpec) -> RetrievalSpec:

@@ -117,11 +117,11 @@ def _ask(here: Workspace, client: ManagedSyncClient) -> None:
 
 
 def _answer(retriever: PermissionAwareRetriever, question: str, user: str) -> Text:
-    """Where the passages come from that a user may see, and how many were held back."""
+    """Where the passages come from that a user may see, and how many were withheld."""
     documents, report = retriever.retrieve_with_report(question, subject=user)
     titles = [f"• {document.metadata['title']}" for document in documents]
     text = Text("\n".join(titles) or "nothing")
-    text.append(f"\n{report.withheld} of {report.candidates} held back", style="dim")
+    text.append(f"\n{report.withheld} of {report.candidates} withheld", style="dim")
     return text
 
 

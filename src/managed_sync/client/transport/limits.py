@@ -17,9 +17,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Lock
 
+from managed_sync.arguments import check_number
 from managed_sync.client.transport.effects import Driver
 from managed_sync.effects import Program, perform
-from managed_sync.errors import ConfigurationError
 from managed_sync.forks import OfProcess
 
 __all__ = ["DEFAULT_MAX_CONCURRENT_REQUESTS", "FairSemaphore", "Rate", "RequestSlot"]
@@ -82,13 +82,9 @@ class Rate(OfProcess):
     """
 
     def __init__(self, per_second: float | None) -> None:
-        if per_second is not None and (
-            isinstance(per_second, bool)
-            or not isinstance(per_second, int | float)
-            or not 0 < per_second < math.inf
-        ):
-            raise ConfigurationError(
-                f"max_requests_per_second is a number above 0, or None, not {per_second!r}."
+        if per_second is not None:
+            check_number(
+                "max_requests_per_second", per_second, is_positive=True, alternative="None"
             )
         self.is_limited = per_second is not None
         self._interval = 1 / per_second if per_second else 0.0

@@ -1,10 +1,11 @@
 """Bearer tokens: no route is reached without a good one.
 
 Guarantees:
-    - Only RS256 signatures by one of the project's own keys count; the token cannot choose another
-      way, nor bring a key along.
-    - A token must name its user and its project and must expire.
-    - No message holds the token or a part of it.
+
+- Only RS256 signatures by one of the project's own keys count; the token cannot choose another
+  way, nor bring a key along.
+- A token must name its user and its project and must expire.
+- No message holds the token or a part of it.
 """
 
 from __future__ import annotations

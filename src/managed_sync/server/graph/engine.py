@@ -1,9 +1,10 @@
-"""What the server asks of a permission graph, whichever engine evaluates it.
+"""The interface of a permission graph, which every engine implements.
 
-Guarantees, of every engine:
-    - What the schema does not know, and what the engine cannot decide, is not allowed.
-    - A graph answers for one scope; nobody's graph is reached from another's.
-    - A sync's changes show as a whole or not at all, and to the very next question.
+Guarantees:
+
+- What the schema does not know, and what the engine cannot decide, is not allowed.
+- A graph answers for one scope; nobody's graph is reached from another's.
+- A sync's changes show as a whole or not at all, and to the very next question.
 """
 
 from __future__ import annotations

@@ -1,9 +1,12 @@
 """The permission graph in the server's own database, SQLite or PostgreSQL.
 
-Guarantees, beside those of every engine:
-    - Every query is bound to one scope.
-    - Cycles end, at any depth: a recursive query visits nothing twice.
-    - All answers of one call come from one state of the graph, within one transaction.
+It keeps the promises of every engine (see ``engine``) as well as its own.
+
+Guarantees:
+
+- Every query is bound to one scope.
+- Cycles end, at any depth: a recursive query visits nothing twice.
+- All answers of one call come from one state of the graph, within one transaction.
 """
 
 from __future__ import annotations

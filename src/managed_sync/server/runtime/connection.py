@@ -1,10 +1,11 @@
 """One connection: uvicorn's handling of it, and deadlines for slow or broken clients.
 
 Guarantees:
-    - Nothing that a client does, or leaves undone, holds its connection for good: each phase of a
-      request has a deadline, and a byte now and then does not move it.
-    - Connections that have not brought a valid token are limited, per address and in total. Beyond
-      a limit the oldest of them is closed, so that whoever comes next is served.
+
+- Nothing that a client does, or leaves undone, holds its connection for good: each phase of a
+  request has a deadline, and a byte now and then does not move it.
+- Connections that have not brought a valid token are limited, per address and in total. Beyond
+  a limit the oldest of them is closed, so that whoever comes next is served.
 """
 
 from __future__ import annotations

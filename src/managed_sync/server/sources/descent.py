@@ -1,9 +1,10 @@
 """The way from a folder down to what lies in it, on which no link is followed.
 
 Guarantees:
-    - Whatever is put in the place of a file or a folder, and whenever: what is read lies at the
-      place that was asked for, below the root, and not where a link leads.
-    - Opening waits for nobody, as opening a pipe would.
+
+- Whatever is put in the place of a file or a folder, and whenever: what is read lies at the
+  place that was asked for, below the root, and not where a link leads.
+- Opening waits for nobody, as opening a pipe would.
 
 Each step is taken from the open folder above it. Where the system has no such steps (Windows), the
 whole path is compared before and after.

@@ -1,10 +1,11 @@
 """The tree of files below ``files/``, as source items, and the content of one file.
 
 Guarantees:
-    - Nothing outside the folder is listed or read, whatever links lie in it or are put into it
-      meanwhile; and what is read lies at the place that it is listed at, or that its link leads to.
-    - One file that cannot be read does not keep the others from being listed.
-    - A listing notes every folder it read, so that the folders can be compared afterwards.
+
+- Nothing outside the folder is listed or read, whatever links lie in it or are put into it
+  meanwhile; and what is read lies at the place that it is listed at, or that its link leads to.
+- One file that cannot be read does not keep the others from being listed.
+- A listing notes every folder it read, so that the folders can be compared afterwards.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """``permissions.yaml``: who may read what.
 
 Guarantees:
-    - What cannot be understood is an error that names file, line and what is allowed; it is never
-      skipped, for skipping could widen access.
-    - A key that is written twice is an error: YAML would silently take the second one.
+
+- What cannot be understood is an error that names file, line and what is allowed; it is never
+  skipped, for skipping could widen access.
+- A key that is written twice is an error: YAML would silently take the second one.
 """
 
 from __future__ import annotations

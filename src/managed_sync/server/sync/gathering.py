@@ -1,12 +1,13 @@
 """Gathers what one pipeline will be: its records as the source lists them, and their grants.
 
 Guarantees:
-    - A path that is protected with ``inherit: false`` and cannot be found stops the sync, for what
-      it protected may lie open under another name.
-    - So does a protected folder that was moved while another one took its place.
-    - A link opens nothing: nobody may read it who may not read what it leads to.
-    - Records of JSON Lines files are known by their ids, which no move changes. There a protected
-      one that cannot be found stops nothing, but until it is, what is new inherits nothing.
+
+- A path that is protected with ``inherit: false`` and cannot be found stops the sync, for what
+  it protected may lie open under another name.
+- So does a protected folder that was moved while another one took its place.
+- A link opens nothing: nobody may read it who may not read what it leads to.
+- Records of JSON Lines files are known by their ids, which no move changes. There a protected
+  one that cannot be found stops nothing, but until it is, what is new inherits nothing.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Guards against opening many records at once.
 
 Guarantees:
-    - If many records that were published would become readable for most of the people who could
-      not read them, nothing is published until ``permissions.yaml`` confirms it.
-    - A record that was moved is compared with what it was at its old place.
+
+- If many records that were published would become readable for most of the people who could
+  not read them, nothing is published until ``permissions.yaml`` confirms it.
+- A record that was moved is compared with what it was at its old place.
 """
 
 from __future__ import annotations

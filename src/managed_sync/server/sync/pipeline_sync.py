@@ -1,18 +1,19 @@
 """One sync of one pipeline: from the source to records and permission graph.
 
 Guarantees:
-    - A sync shows as a whole or not at all: records, their grants and the groups change in one
-      transaction. Whatever goes wrong before its end leaves everything as it was. An engine
-      outside the database takes the changes at its end, and answers nothing until it has them.
-    - What is published was there at one moment: ``permissions.yaml`` is read before the source is
-      listed and is the same in the publishing transaction, and the source shows the same when it
-      is looked at a second time. Otherwise the sync begins again, and fails in the end.
-    - All pipelines of a scope are under one ``permissions.yaml``, for they share its groups. Once
-      it has changed, the next sync of any of them publishes all of them.
-    - Nothing opens by accident: what is protected must be found (see ``gathering``), what opens
-      much must be confirmed (see ``openings``), and what opens anything must not be half written.
-    - Of two syncs the one that ends last has listed last: one that another has overtaken begins
-      again.
+
+- A sync shows as a whole or not at all: records, their grants and the groups change in one
+  transaction. Whatever goes wrong before its end leaves everything as it was. An engine
+  outside the database takes the changes at its end, and answers nothing until it has them.
+- What is published was there at one moment: ``permissions.yaml`` is read before the source is
+  listed and is the same in the publishing transaction, and the source shows the same when it
+  is looked at a second time. Otherwise the sync begins again, and fails in the end.
+- All pipelines of a scope are under one ``permissions.yaml``, for they share its groups. Once
+  it has changed, the next sync of any of them publishes all of them.
+- Nothing opens by accident: what is protected must be found (see ``gathering``), what opens
+  much must be confirmed (see ``openings``), and what opens anything must not be half written.
+- Of two syncs the one that ends last has listed last: one that another has overtaken begins
+  again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The calls to SpiceDB that the server makes.
 
 Guarantees:
-    - No call waits for ever.
-    - Whatever goes wrong is a ``PermissionEngineError``, and shows no token.
+
+- No call waits for ever.
+- Whatever goes wrong is a ``PermissionEngineError``, and shows no token.
 """
 
 from __future__ import annotations

@@ -4,10 +4,11 @@ The database stays the truth: it holds every tuple beside the records. SpiceDB g
 each sync after the transaction that made them.
 
 Guarantees:
-    - A scope is answered for only while SpiceDB is known to hold the same tuples as the database.
-      After a start, and after changes that did not arrive, the two are compared first.
-    - Changes that need several calls show as a whole: until the last one has arrived, questions
-      are answered from the state before the first.
+
+- A scope is answered for only while SpiceDB is known to hold the same tuples as the database.
+  After a start, and after changes that did not arrive, the two are compared first.
+- Changes that need several calls show as a whole: until the last one has arrived, questions
+  are answered from the state before the first.
 """
 
 from __future__ import annotations

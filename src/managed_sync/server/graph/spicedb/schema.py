@@ -1,12 +1,13 @@
 """The permission graph's schema and names in SpiceDB's terms.
 
 Guarantees:
-    - Names of different scopes never meet: each begins with its scope's digest.
-    - Every name is data. SpiceDB allows few characters; all others are written in hexadecimal, so
-      that none can mean something else there.
-    - Everybody is everybody of one scope: a user without a name, who is asked for beside every
-      user. SpiceDB's own ``user:*`` would be everybody of every scope, and lists of one would walk
-      through what others made public.
+
+- Names of different scopes never meet: each begins with its scope's digest.
+- Every name is data. SpiceDB allows few characters; all others are written in hexadecimal, so
+  that none can mean something else there.
+- Everybody is everybody of one scope: a user without a name, who is asked for beside every
+  user. SpiceDB's own ``user:*`` would be everybody of every scope, and lists of one would walk
+  through what others made public.
 """
 
 from __future__ import annotations
