@@ -9,7 +9,9 @@ import pytest
 
 from managed_sync import SyncedRecord
 from managed_sync.documents import DocumentLoader
-from tests.indexing.world import AbleTarget, Source, syncing
+from tests.support.index_target import AbleTarget
+from tests.support.indexing import syncing
+from tests.support.record_source import ChangingSource
 
 
 class Template:
@@ -21,7 +23,7 @@ class Template:
         return "The text stays."
 
 
-class Tickets(Source):
+class Tickets(ChangingSource):
     """One ticket."""
 
     minute = 0

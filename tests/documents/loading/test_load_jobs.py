@@ -13,14 +13,14 @@ from managed_sync.errors import ApiConnectionError, ConfigurationError, NotFound
 from managed_sync.langchain import ManagedSyncLoader
 from managed_sync.llama_index import ManagedSyncReader
 from managed_sync.models import SyncedRecord
-from tests.documents.loading.test_loader import FakeClient, client_of, file_record
-from tests.documents.test_async_loading import AsyncClient
+from tests.documents.text_files import client_of, file_record
+from tests.support.record_source import AsyncRecordSource, RecordSource
 
 
 class LoaderOfACaller:
     """A loader that knows nothing of jobs, and hands out results as it likes."""
 
-    def __init__(self, client: FakeClient) -> None:
+    def __init__(self, client: RecordSource) -> None:
         self.loader = DocumentLoader(client, processes=0)
 
     def load_records(self, records: Iterable[SyncedRecord]) -> Iterator[Loaded]:
@@ -100,4 +100,4 @@ def test_what_came_before_an_error_of_the_records_is_loaded_first() -> None:
 
 def test_an_asynchronous_client_cannot_load_jobs() -> None:
     with pytest.raises(ConfigurationError, match="aload"):
-        next(core(AsyncClient(client_of(r1="one"))).load_jobs([(file_record(1), 1)]))
+        next(core(AsyncRecordSource(client_of(r1="one"))).load_jobs([(file_record(1), 1)]))

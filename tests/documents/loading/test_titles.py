@@ -19,7 +19,8 @@ from managed_sync.langchain import ManagedSyncLoader
 from managed_sync.llama_index import ManagedSyncReader
 from managed_sync.models import SyncedRecord
 from managed_sync.retrieval.citations import place
-from tests.documents.loading.test_loader import FakeClient, text_file
+from tests.documents.text_files import text_file
+from tests.support.record_source import RecordSource
 
 FOLDER = "inode/directory"
 
@@ -78,7 +79,7 @@ RECORDS = [
 
 @pytest.mark.parametrize(("record", "title"), RECORDS)
 def test_every_kind_of_record_has_one_title_everywhere(record: SyncedRecord, title: str) -> None:
-    client = FakeClient([record], {"r1": text_file("Some text.")})
+    client = RecordSource([record], {"r1": text_file("Some text.")})
     options: Any = {"processes": 0, "templates": TEMPLATES, "include_folders": True}
     where: Any = {"integration": "x", "sync_type": record.sync_type}
     loader = DocumentLoader(client, **options)
@@ -112,7 +113,7 @@ def test_a_failure_has_the_title_that_the_document_would_have(record: SyncedReco
         templates = {record.sync_type: _failing(TEMPLATES.get(record.sync_type))}
     else:
         templates = {}
-    client = FakeClient([record], {"r1": NotFoundError("gone", status=404)})
+    client = RecordSource([record], {"r1": NotFoundError("gone", status=404)})
     loader = DocumentLoader(client, processes=0, templates=templates)
 
     (failure,) = loader.load_records([record])
@@ -136,7 +137,7 @@ def test_a_template_whose_title_fails_leaves_it_to_the_default_and_stops_no_othe
     records = [record("broken", name="Row 7"), record("contacts", email="ada@x.example")]
 
     failure, document = DocumentLoader(
-        FakeClient([], {}), processes=0, templates=TEMPLATES
+        RecordSource([], {}), processes=0, templates=TEMPLATES
     ).load_records(records)
 
     assert isinstance(failure, LoadFailure)
