@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from managed_sync import AccessCheck, AccessChecker
 from managed_sync.errors import ManagedSyncError
-from managed_sync.llama_index.stores.object_filters import metadata_filters
+from managed_sync.llama_index.stores import metadata_filters
 from managed_sync.retrieval import CustomObjectFilter
 from managed_sync.retrieval.effects import Strategy
 from tests.support.frameworks import STRATEGIES, WAYS, Found, LangChain, Way

@@ -13,7 +13,7 @@ from llama_index.core.storage import StorageContext
 from llama_index.core.vector_stores import SimpleVectorStore
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
-from managed_sync.llama_index.stores.object_filters import chunk_count, object_filter_for
+from managed_sync.llama_index.stores import chunk_count, object_filter_for
 from managed_sync.retrieval.object_filter import ObjectFilter
 from tests.stores.chunks import CHUNKS, OBJECT_OF, OBJECTS, ODD_OBJECTS, ranking_within
 from tests.support.hash_embeddings import HashEmbedding

@@ -6,7 +6,7 @@ import random
 
 from tests.support.record_source import ChangingSource
 
-_WORDS = ["red", "green", "blue", "grey", "black"]
+_WORDS = ["red", "green", "blue", "gray", "black"]
 
 
 def change(source: ChangingSource, chance: random.Random) -> None:

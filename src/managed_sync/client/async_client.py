@@ -16,17 +16,17 @@ from managed_sync.client.base import (
     BaseClient,
 )
 from managed_sync.client.credentials import AsyncTokenCallable
-from managed_sync.client.transport.async_driver import TaskDriver
+from managed_sync.client.transport.async_driver import AsyncDriver
 from managed_sync.client.transport.bodies import DEFAULT_MAX_ANSWER_BYTES
 from managed_sync.client.transport.clock import Clock
-from managed_sync.client.transport.httpx_adapter import (
+from managed_sync.client.transport.connections import (
     DEFAULT_TIMEOUT,
+    ProcessConnections,
     check_http_client,
     no_cookies,
     pool_limits,
 )
 from managed_sync.client.transport.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
-from managed_sync.client.transport.process_connections import ProcessConnections
 from managed_sync.client.transport.proxies import direct_hosts
 from managed_sync.client.transport.retry import DEFAULT_RETRY_BUDGET
 from managed_sync.client.wire.content import (
@@ -35,6 +35,7 @@ from managed_sync.client.wire.content import (
     ContentCheck,
     content_kind,
 )
+from managed_sync.effects import arun
 from managed_sync.models import (
     AccessCheck,
     FileContent,
@@ -149,13 +150,14 @@ class AsyncManagedSyncClient(BaseClient):
             ),
             is_repeatable=http_client is None and transport is None,
         )
-        self._driver = TaskDriver(
+        self._driver = AsyncDriver(
             self._connections,
             base_url=self._base_url,
             credentials=self._credentials,
             clock=self._clock,
             max_answer_bytes=max_answer_bytes,
         )
+        self._connect(self._driver)
 
     async def enable_sync(
         self, integration: str, sync_type: str, frequency: str | None = None
@@ -179,7 +181,7 @@ class AsyncManagedSyncClient(BaseClient):
         Examples:
             await client.enable_sync("googleDrive", "files")
         """
-        return await self._driver.run(self._flows.enable_sync(integration, sync_type, frequency))
+        return await arun(self._operations.enable_sync(integration, sync_type, frequency))
 
     async def get_sync_status(self, integration: str, sync_type: str) -> SyncStatus:
         """The state of a pipeline.
@@ -194,7 +196,7 @@ class AsyncManagedSyncClient(BaseClient):
         Examples:
             (await client.get_sync_status("googleDrive", "files")).record_count
         """
-        return await self._driver.run(self._flows.get_sync_status(integration, sync_type))
+        return await arun(self._operations.get_sync_status(integration, sync_type))
 
     async def wait_until_idle(
         self,
@@ -218,8 +220,8 @@ class AsyncManagedSyncClient(BaseClient):
         Examples:
             (await client.wait_until_idle("googleDrive", "files", timeout=60)).record_count
         """
-        return await self._driver.run(
-            self._flows.wait_until_idle(integration, sync_type, timeout, on_progress)
+        return await arun(
+            self._operations.wait_until_idle(integration, sync_type, timeout, on_progress)
         )
 
     async def list_records(
@@ -241,7 +243,7 @@ class AsyncManagedSyncClient(BaseClient):
         Examples:
             page = await client.list_records("googleDrive", "files")
         """
-        return await self._driver.run(self._flows.list_records(integration, sync_type, cursor))
+        return await arun(self._operations.list_records(integration, sync_type, cursor))
 
     async def iter_records(self, integration: str, sync_type: str) -> AsyncIterator[SyncedRecord]:
         """All records of a pipeline, page after page.
@@ -264,7 +266,7 @@ class AsyncManagedSyncClient(BaseClient):
             ```
         """
         async with aclosing(
-            self._driver.iterate(self._flows.iter_records(integration, sync_type))
+            self._driver.iterate(self._operations.iter_records(integration, sync_type))
         ) as records:
             async for record in records:
                 yield record
@@ -296,7 +298,7 @@ class AsyncManagedSyncClient(BaseClient):
             ```
         """
         async with aclosing(
-            self._driver.iterate(self._flows.iter_changes(integration, sync_type, cursor))
+            self._driver.iterate(self._operations.iter_changes(integration, sync_type, cursor))
         ) as pages:
             async for page in pages:
                 yield page
@@ -314,7 +316,7 @@ class AsyncManagedSyncClient(BaseClient):
         Examples:
             (await client.get_record("r1")).data["name"]
         """
-        return await self._driver.run(self._flows.get_record(record_id))
+        return await arun(self._operations.get_record(record_id))
 
     @asynccontextmanager
     async def stream_content(
@@ -336,11 +338,11 @@ class AsyncManagedSyncClient(BaseClient):
                     file.write(part)
             ```
         """
-        opened = await self._driver.run(self._flows.open_content(record_id, max_bytes))
-        async with aclosing(opened.response):
-            check = ContentCheck(record_id, opened, max_bytes)
-            content_type, filename = content_kind(opened.headers)
-            parts = self._driver.parts(opened, check)
+        streamed = await arun(self._operations.open_content(record_id, max_bytes))
+        async with aclosing(streamed.stream):
+            check = ContentCheck(record_id, streamed, max_bytes)
+            content_type, filename = content_kind(streamed.headers)
+            parts = self._driver.parts(streamed, check)
             yield AsyncContentStream(content_type, filename, check.size, parts)
 
     async def download_content(
@@ -361,7 +363,7 @@ class AsyncManagedSyncClient(BaseClient):
         Examples:
             (await client.download_content("r1")).data
         """
-        return await self._driver.run(self._flows.download_content(record_id, max_bytes))
+        return await arun(self._operations.download_content(record_id, max_bytes))
 
     async def check_access(self, subject: str, relation: str, object_id: str) -> bool:
         """Whether a subject has a relation to an object, now.
@@ -377,7 +379,7 @@ class AsyncManagedSyncClient(BaseClient):
         Examples:
             await client.check_access("alice@example.com", "viewer", "file:3f2a")
         """
-        return await self._driver.run(self._flows.check_access(subject, relation, object_id))
+        return await arun(self._operations.check_access(subject, relation, object_id))
 
     async def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
         """Decides any number of checks, in their order.
@@ -393,7 +395,7 @@ class AsyncManagedSyncClient(BaseClient):
             check = AccessCheck(subject="alice@example.com", relation="viewer", object="file:3f2a")
             await client.batch_check_access([check])
         """
-        return await self._driver.run(self._flows.batch_check_access(checks))
+        return await arun(self._operations.batch_check_access(checks))
 
     async def list_users(self, object_id: str, relation: str) -> list[str]:
         """The subjects that have a relation to an object.
@@ -412,7 +414,7 @@ class AsyncManagedSyncClient(BaseClient):
         Examples:
             await client.list_users("file:3f2a", "viewer")
         """
-        return await self._driver.run(self._flows.list_users(object_id, relation))
+        return await arun(self._operations.list_users(object_id, relation))
 
     async def list_objects(
         self, subject: str, relation: str, object_type: str | None = None
@@ -433,7 +435,7 @@ class AsyncManagedSyncClient(BaseClient):
         Examples:
             await client.list_objects("alice@example.com", "viewer", "file")
         """
-        return await self._driver.run(self._flows.list_objects(subject, relation, object_type))
+        return await arun(self._operations.list_objects(subject, relation, object_type))
 
     async def expand(self, subject: str, relation: str, object_id: str) -> RelationshipNode:
         """How a subject comes to have a relation to an object, as a tree.
@@ -451,7 +453,7 @@ class AsyncManagedSyncClient(BaseClient):
         Examples:
             (await client.expand("alice@example.com", "viewer", "file:3f2a")).granted
         """
-        return await self._driver.run(self._flows.expand(subject, relation, object_id))
+        return await arun(self._operations.expand(subject, relation, object_id))
 
     async def close(self) -> None:
         """Closes the connections."""

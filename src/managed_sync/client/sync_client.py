@@ -18,14 +18,14 @@ from managed_sync.client.base import (
 from managed_sync.client.credentials import TokenCallable
 from managed_sync.client.transport.bodies import DEFAULT_MAX_ANSWER_BYTES
 from managed_sync.client.transport.clock import Clock
-from managed_sync.client.transport.httpx_adapter import (
+from managed_sync.client.transport.connections import (
     DEFAULT_TIMEOUT,
+    ProcessConnections,
     check_http_client,
     no_cookies,
     pool_limits,
 )
 from managed_sync.client.transport.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
-from managed_sync.client.transport.process_connections import ProcessConnections
 from managed_sync.client.transport.proxies import direct_hosts
 from managed_sync.client.transport.retry import DEFAULT_RETRY_BUDGET
 from managed_sync.client.transport.thread_driver import ThreadDriver
@@ -35,6 +35,7 @@ from managed_sync.client.wire.content import (
     ContentStream,
     content_kind,
 )
+from managed_sync.effects import run
 from managed_sync.models import (
     AccessCheck,
     FileContent,
@@ -152,6 +153,7 @@ class ManagedSyncClient(BaseClient):
             max_answer_bytes=max_answer_bytes,
             max_threads=max_concurrent_checks,
         )
+        self._connect(self._driver)
 
     def enable_sync(
         self, integration: str, sync_type: str, frequency: str | None = None
@@ -175,7 +177,7 @@ class ManagedSyncClient(BaseClient):
         Examples:
             client.enable_sync("googleDrive", "files")
         """
-        return self._driver.run(self._flows.enable_sync(integration, sync_type, frequency))
+        return run(self._operations.enable_sync(integration, sync_type, frequency))
 
     def get_sync_status(self, integration: str, sync_type: str) -> SyncStatus:
         """The state of a pipeline.
@@ -190,7 +192,7 @@ class ManagedSyncClient(BaseClient):
         Examples:
             client.get_sync_status("googleDrive", "files").record_count
         """
-        return self._driver.run(self._flows.get_sync_status(integration, sync_type))
+        return run(self._operations.get_sync_status(integration, sync_type))
 
     def wait_until_idle(
         self,
@@ -214,9 +216,7 @@ class ManagedSyncClient(BaseClient):
         Examples:
             client.wait_until_idle("googleDrive", "files", timeout=60).record_count
         """
-        return self._driver.run(
-            self._flows.wait_until_idle(integration, sync_type, timeout, on_progress)
-        )
+        return run(self._operations.wait_until_idle(integration, sync_type, timeout, on_progress))
 
     def list_records(
         self, integration: str, sync_type: str, cursor: str | None = None
@@ -237,7 +237,7 @@ class ManagedSyncClient(BaseClient):
         Examples:
             page = client.list_records("googleDrive", "files")
         """
-        return self._driver.run(self._flows.list_records(integration, sync_type, cursor))
+        return run(self._operations.list_records(integration, sync_type, cursor))
 
     def iter_records(self, integration: str, sync_type: str) -> Iterator[SyncedRecord]:
         """All records of a pipeline, page after page.
@@ -259,7 +259,7 @@ class ManagedSyncClient(BaseClient):
                 print(record.id)
             ```
         """
-        return self._driver.iterate(self._flows.iter_records(integration, sync_type))
+        return self._driver.iterate(self._operations.iter_records(integration, sync_type))
 
     def iter_changes(
         self, integration: str, sync_type: str, cursor: str | None = None
@@ -287,7 +287,7 @@ class ManagedSyncClient(BaseClient):
                 print(len(page.records), page.resume_cursor)
             ```
         """
-        return self._driver.iterate(self._flows.iter_changes(integration, sync_type, cursor))
+        return self._driver.iterate(self._operations.iter_changes(integration, sync_type, cursor))
 
     def get_record(self, record_id: str) -> SyncedRecord:
         """One record.
@@ -302,7 +302,7 @@ class ManagedSyncClient(BaseClient):
         Examples:
             client.get_record("r1").data["name"]
         """
-        return self._driver.run(self._flows.get_record(record_id))
+        return run(self._operations.get_record(record_id))
 
     @contextmanager
     def stream_content(
@@ -324,11 +324,11 @@ class ManagedSyncClient(BaseClient):
                     file.write(part)
             ```
         """
-        opened = self._driver.run(self._flows.open_content(record_id, max_bytes))
-        with closing(opened.response):
-            check = ContentCheck(record_id, opened, max_bytes)
-            content_type, filename = content_kind(opened.headers)
-            parts = self._driver.parts(opened, check)
+        streamed = run(self._operations.open_content(record_id, max_bytes))
+        with closing(streamed.stream):
+            check = ContentCheck(record_id, streamed, max_bytes)
+            content_type, filename = content_kind(streamed.headers)
+            parts = self._driver.parts(streamed, check)
             yield ContentStream(content_type, filename, check.size, parts)
 
     def download_content(
@@ -349,7 +349,7 @@ class ManagedSyncClient(BaseClient):
         Examples:
             client.download_content("r1").data
         """
-        return self._driver.run(self._flows.download_content(record_id, max_bytes))
+        return run(self._operations.download_content(record_id, max_bytes))
 
     def check_access(self, subject: str, relation: str, object_id: str) -> bool:
         """Whether a subject has a relation to an object, now.
@@ -365,7 +365,7 @@ class ManagedSyncClient(BaseClient):
         Examples:
             client.check_access("alice@example.com", "viewer", "file:3f2a")
         """
-        return self._driver.run(self._flows.check_access(subject, relation, object_id))
+        return run(self._operations.check_access(subject, relation, object_id))
 
     def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
         """Decides any number of checks, in their order.
@@ -381,7 +381,7 @@ class ManagedSyncClient(BaseClient):
             check = AccessCheck(subject="alice@example.com", relation="viewer", object="file:3f2a")
             client.batch_check_access([check])
         """
-        return self._driver.run(self._flows.batch_check_access(checks))
+        return run(self._operations.batch_check_access(checks))
 
     def list_users(self, object_id: str, relation: str) -> list[str]:
         """The subjects that have a relation to an object.
@@ -400,7 +400,7 @@ class ManagedSyncClient(BaseClient):
         Examples:
             client.list_users("file:3f2a", "viewer")
         """
-        return self._driver.run(self._flows.list_users(object_id, relation))
+        return run(self._operations.list_users(object_id, relation))
 
     def list_objects(
         self, subject: str, relation: str, object_type: str | None = None
@@ -421,7 +421,7 @@ class ManagedSyncClient(BaseClient):
         Examples:
             client.list_objects("alice@example.com", "viewer", "file")
         """
-        return self._driver.run(self._flows.list_objects(subject, relation, object_type))
+        return run(self._operations.list_objects(subject, relation, object_type))
 
     def expand(self, subject: str, relation: str, object_id: str) -> RelationshipNode:
         """How a subject comes to have a relation to an object, as a tree.
@@ -439,7 +439,7 @@ class ManagedSyncClient(BaseClient):
         Examples:
             client.expand("alice@example.com", "viewer", "file:3f2a").granted
         """
-        return self._driver.run(self._flows.expand(subject, relation, object_id))
+        return run(self._operations.expand(subject, relation, object_id))
 
     def close(self) -> None:
         """Closes the connections."""

@@ -10,7 +10,8 @@ Guarantees:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
@@ -18,6 +19,7 @@ from pydantic import ConfigDict, Field
 
 from managed_sync.access.binding import Bindable, NotPickled
 from managed_sync.access.checker import AccessChecker
+from managed_sync.access.passages import areadable_passages, readable_passages
 from managed_sync.access.subject import resolve_bound_subject
 from managed_sync.langchain.configured_subject import configured_subject
 
@@ -66,37 +68,20 @@ class PermissionFilter(NotPickled, Bindable, BaseDocumentCompressor):
         self, documents: Sequence[Document], query: str, callbacks: Callbacks = None
     ) -> list[Document]:
         """The documents that the subject may read, in their order."""
-        own = self._own(documents)
-        return _of_objects(self.checker.allowed(self._subject(), _object_ids(own)), own)
+        return readable_passages(self.checker, self._subject(), _with_metadata(documents))
 
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks = None
     ) -> list[Document]:
         """Like ``compress_documents``, without blocking the event loop."""
-        own = self._own(documents)
-        return _of_objects(await self.checker.aallowed(self._subject(), _object_ids(own)), own)
-
-    def _own(self, documents: Iterable[Document]) -> list[Document]:
-        """Returns the documents of the checker's project."""
-        return self.checker.boundary().inside((one.metadata, one) for one in documents)
+        passages = _with_metadata(documents)
+        return await areadable_passages(self.checker, self._subject(), passages)
 
     def _subject(self) -> str:
         # The config of the retriever around the filter never arrives here; see the class.
-        return resolve_bound_subject(self.bound_subject, configured=configured_subject())
+        configured, _ = configured_subject()
+        return resolve_bound_subject(self.bound_subject, configured=configured)
 
 
-def _object_ids(documents: Iterable[Document]) -> list[str]:
-    return [object_id for document in documents if (object_id := _object_id(document))]
-
-
-def _object_id(document: Document) -> str | None:
-    object_id = document.metadata.get("object_id")
-    return object_id if isinstance(object_id, str) else None
-
-
-def _of_objects(allowed: set[str], documents: Iterable[Document]) -> list[Document]:
-    return [
-        document
-        for document in documents
-        if (object_id := _object_id(document)) and object_id in allowed
-    ]
+def _with_metadata(documents: Iterable[Document]) -> Iterator[tuple[dict[str, Any], Document]]:
+    return ((document.metadata, document) for document in documents)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from langchain_core.callbacks import (
@@ -22,19 +21,12 @@ from managed_sync.access.checker import AccessChecker
 from managed_sync.access.subject import UNSET, Unset, resolve_bound_subject
 from managed_sync.arguments import check_integer
 from managed_sync.errors import ConfigurationError
-from managed_sync.langchain.configured_subject import configured_subject, is_certain
-from managed_sync.langchain.search import (
-    RetrieverSearch,
-    StoreQuestion,
-    StoreSearch,
-    document_of,
-)
+from managed_sync.langchain.configured_subject import configured_subject
+from managed_sync.langchain.search import RetrieverSearch, StoreSearch, document_of
 from managed_sync.langchain.tool import as_tool
-from managed_sync.retrieval.drivers import acarry_out, carry_out
-from managed_sync.retrieval.effects import Strategy, Wanted
-from managed_sync.retrieval.engine import Planning
+from managed_sync.retrieval.effects import RetrievalSpec, Strategy
+from managed_sync.retrieval.engine import RetrievalEngine
 from managed_sync.retrieval.object_filter import ObjectFilter
-from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.report import RetrievalReport
 
 __all__ = ["PermissionAwareRetriever"]
@@ -102,7 +94,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     raise_if_incomplete: bool = False
 
     _search: StoreSearch | RetrieverSearch = PrivateAttr()
-    _planning: Planning = PrivateAttr()
+    _engine: RetrievalEngine = PrivateAttr()
 
     @field_validator("k", "max_per_object", "overfetch", "max_candidates", mode="before")
     @classmethod
@@ -132,14 +124,18 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
             )
         elif self.base_retriever is not None:
             self._search = RetrieverSearch(self.base_retriever)
-        self._planning = Planning(
-            checker=self.checker,
+        self._engine = RetrievalEngine(
+            self._search,
+            self.checker,
             strategy=self.strategy,
-            wanted=self._wanted(self.k),
-            object_filter=self._search.object_filter,
-            can_filter=self._search.can_filter,
+            spec=RetrievalSpec(
+                self.k,
+                overfetch=self.overfetch,
+                max_candidates=self.max_candidates,
+                max_per_object=self.max_per_object,
+                can_return_more=self._search.can_return_more,
+            ),
             raise_if_incomplete=self.raise_if_incomplete,
-            store=self._search.name,
         )
 
     @classmethod
@@ -262,13 +258,13 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
             AccessCheckError: Some object has no trustworthy decision; nothing is returned.
             IncompleteRetrievalError: The result may not be the best, and that is to raise.
         """
-        return self._retrieve(query, self._subject(subject), k)
+        return self._retrieve(query, subject, k)
 
     async def aretrieve_with_report(
         self, query: str, *, subject: str | Unset = UNSET, k: int | None = None
     ) -> tuple[list[Document], RetrievalReport]:
         """Like ``retrieve_with_report``, without blocking the event loop."""
-        return await self._aretrieve(query, self._subject(subject), k)
+        return await self._aretrieve(query, subject, k)
 
     def _get_relevant_documents(
         self,
@@ -279,7 +275,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         subject: str | Unset = UNSET,
         k: int | None = None,
     ) -> list[Document]:
-        return self._retrieve(query, self._subject(subject, running), k)[0]
+        return self._retrieve(query, subject, k, running)[0]
 
     async def _aget_relevant_documents(
         self,
@@ -290,7 +286,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         subject: str | Unset = UNSET,
         k: int | None = None,
     ) -> list[Document]:
-        return (await self._aretrieve(query, self._subject(subject, running), k))[0]
+        return (await self._aretrieve(query, subject, k, running))[0]
 
     def _refuse_ignored_arguments(self) -> None:
         if "k" in self.search_kwargs:
@@ -308,66 +304,18 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
                     f"from_retriever()."
                 )
 
-    def _subject(self, said: object, config: RunnableConfig | None = None) -> str:
-        return resolve_bound_subject(
-            self.bound_subject, said, configured_subject(config), is_certain=is_certain(config)
-        )
-
     def _retrieve(
-        self, query: str, subject: str, k: int | None
+        self, query: str, subject: object, k: int | None, config: RunnableConfig | None = None
     ) -> tuple[list[Document], RetrievalReport]:
-        wanted, question = self._number(k), self._search.asked(query)
-        outcome = carry_out(
-            self._planning.plan(subject, self._wanted(wanted)),
-            subject=subject,
-            checker=self.checker,
-            searcher=question,
-        )
-        hits, report = self._planning.judged(outcome)
-        if self.search_type == "mmr" and isinstance(question, StoreQuestion):
-            hits = question.diverse(hits, wanted, self._lambda_mult())
-        return _documents(hits, report)
+        configured, is_certain = configured_subject(config)
+        user = resolve_bound_subject(self.bound_subject, subject, configured, is_certain=is_certain)
+        hits, report = self._engine.retrieve(user, self._search.asked(query), k)
+        return [document_of(hit) for hit in hits], report
 
     async def _aretrieve(
-        self, query: str, subject: str, k: int | None
+        self, query: str, subject: object, k: int | None, config: RunnableConfig | None = None
     ) -> tuple[list[Document], RetrievalReport]:
-        wanted, question = self._number(k), self._search.asked(query)
-        outcome = await acarry_out(
-            self._planning.plan(subject, self._wanted(wanted)),
-            subject=subject,
-            checker=self.checker,
-            searcher=question,
-        )
-        hits, report = self._planning.judged(outcome)
-        if self.search_type == "mmr" and isinstance(question, StoreQuestion):
-            hits = await question.adiverse(hits, wanted, self._lambda_mult())
-        return _documents(hits, report)
-
-    def _number(self, k: int | None) -> int:
-        return check_integer(
-            "k", self.k if k is None else k, at_most=self.max_candidates, limit="max_candidates"
-        )
-
-    def _wanted(self, k: int) -> Wanted:
-        # Diversity needs something to choose from, all of which the user may read.
-        fetch_k = self.search_kwargs.get("fetch_k") or 20
-        enough = max(k, fetch_k) if self.search_type == "mmr" else k
-        return Wanted(
-            enough,
-            overfetch=self.overfetch,
-            max_candidates=self.max_candidates,
-            max_per_object=self.max_per_object,
-            widens=self._search.widens,
-        )
-
-    def _lambda_mult(self) -> float:
-        given = self.search_kwargs.get("lambda_mult")
-        return 0.5 if given is None else float(given)
-
-
-def _documents(
-    hits: Sequence[Hit], report: RetrievalReport
-) -> tuple[list[Document], RetrievalReport]:
-    """The documents, and the report with what is said of just these."""
-    scores = tuple(hit.score for hit in hits)
-    return [document_of(hit) for hit in hits], replace(report, returned=len(hits), scores=scores)
+        configured, is_certain = configured_subject(config)
+        user = resolve_bound_subject(self.bound_subject, subject, configured, is_certain=is_certain)
+        hits, report = await self._engine.aretrieve(user, self._search.asked(query), k)
+        return [document_of(hit) for hit in hits], report

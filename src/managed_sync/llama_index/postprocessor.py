@@ -11,7 +11,7 @@ Guarantees:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
@@ -20,6 +20,7 @@ from pydantic import PrivateAttr
 
 from managed_sync.access.binding import Bindable
 from managed_sync.access.checker import AccessChecker
+from managed_sync.access.passages import areadable_passages, readable_passages
 from managed_sync.access.subject import resolve_bound_subject
 from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index.conversion import leading_nowhere
@@ -88,37 +89,20 @@ class PermissionPostprocessor(Bindable, BaseNodePostprocessor):
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         subject = resolve_bound_subject(self.bound_subject)
-        own = self._own(nodes)
-        return _of_objects(self.checker.allowed(subject, _object_ids(own)), own)
+        return readable_passages(self.checker, subject, _with_metadata(nodes))
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         subject = resolve_bound_subject(self.bound_subject)
-        own = self._own(nodes)
-        return _of_objects(await self.checker.aallowed(subject, _object_ids(own)), own)
-
-    def _own(self, nodes: Iterable[NodeWithScore]) -> list[NodeWithScore]:
-        """Returns the nodes of the checker's project."""
-        return self.checker.boundary().inside((one.node.metadata, one) for one in nodes)
+        return await areadable_passages(self.checker, subject, _with_metadata(nodes))
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
         return {**state, "__pydantic_private__": {"_checker": None}}
 
 
-def _object_ids(nodes: Iterable[NodeWithScore]) -> list[str]:
-    return [object_id for scored in nodes if (object_id := _object_id(scored))]
-
-
-def _object_id(scored: NodeWithScore) -> str | None:
-    object_id = scored.node.metadata.get("object_id")
-    return object_id if isinstance(object_id, str) else None
-
-
-def _of_objects(allowed: set[str], nodes: Iterable[NodeWithScore]) -> list[NodeWithScore]:
-    return [
-        leading_nowhere(scored)
-        for scored in nodes
-        if (object_id := _object_id(scored)) and object_id in allowed
-    ]
+def _with_metadata(
+    nodes: Iterable[NodeWithScore],
+) -> Iterator[tuple[dict[str, Any], NodeWithScore]]:
+    return ((scored.node.metadata, leading_nowhere(scored)) for scored in nodes)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Self, get_args
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -18,11 +16,9 @@ from managed_sync.arguments import check_integer
 from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index.search import IndexSearch, RetrieverSearch
 from managed_sync.llama_index.tool import SearchTool, as_tool
-from managed_sync.retrieval.drivers import acarry_out, carry_out
-from managed_sync.retrieval.effects import Strategy, Wanted
-from managed_sync.retrieval.engine import Planning
+from managed_sync.retrieval.effects import RetrievalSpec, Strategy
+from managed_sync.retrieval.engine import RetrievalEngine
 from managed_sync.retrieval.object_filter import ObjectFilter
-from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.report import RetrievalReport
 
 __all__ = ["PermissionAwareRetriever"]
@@ -99,27 +95,24 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         _check_parts(source, checker, strategy)
         _check_arguments(source, retriever_kwargs, object_filter)
         super().__init__()
-        self._checker = checker
         self._bound_subject = None if bound_subject is None else bound_to(bound_subject, None)
         self._search: IndexSearch | RetrieverSearch = (
             RetrieverSearch(source)
             if isinstance(source, BaseRetriever)
             else IndexSearch(source, retriever_kwargs, object_filter)
         )
-        self._planning = Planning(
-            checker=checker,
+        self._engine = RetrievalEngine(
+            self._search,
+            checker,
             strategy=strategy,
-            wanted=Wanted(
+            spec=RetrievalSpec(
                 k,
                 overfetch=overfetch,
                 max_candidates=max_candidates,
                 max_per_object=max_per_object,
-                widens=self._search.widens,
+                can_return_more=self._search.can_return_more,
             ),
-            object_filter=self._search.object_filter,
-            can_filter=self._search.can_filter,
             raise_if_incomplete=raise_if_incomplete,
-            store=self._search.name,
         )
 
     @classmethod
@@ -179,15 +172,8 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         """
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
-        wanted, question = self._wanted(k), self._search.asked(bundle)
-        outcome = carry_out(
-            self._planning.plan(resolved, self._to_choose_from(wanted)),
-            subject=resolved,
-            checker=self._checker,
-            searcher=question,
-        )
-        hits, report = self._planning.judged(outcome)
-        return _nodes(question.diverse(hits, wanted.k), report)
+        hits, report = self._engine.retrieve(resolved, self._search.asked(bundle), k)
+        return [hit.passage for hit in hits], report
 
     async def aretrieve_with_report(
         self, query: str | QueryBundle, *, subject: str | Unset = UNSET, k: int | None = None
@@ -195,15 +181,8 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         """Like ``retrieve_with_report``, without blocking the event loop."""
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
-        wanted, question = self._wanted(k), self._search.asked(bundle)
-        outcome = await acarry_out(
-            self._planning.plan(resolved, self._to_choose_from(wanted)),
-            subject=resolved,
-            checker=self._checker,
-            searcher=question,
-        )
-        hits, report = self._planning.judged(outcome)
-        return _nodes(await question.adiverse(hits, wanted.k), report)
+        hits, report = await self._engine.aretrieve(resolved, self._search.asked(bundle), k)
+        return [hit.passage for hit in hits], report
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return self.retrieve_with_report(query_bundle)[0]
@@ -221,26 +200,6 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         self, query_bundle: QueryBundle, nodes: list[NodeWithScore]
     ) -> list[NodeWithScore]:
         return nodes
-
-    def _wanted(self, k: int | None) -> Wanted:
-        usual = self._planning.wanted
-        if k is None:
-            return usual
-        return replace(
-            usual, k=check_integer("k", k, at_most=usual.max_candidates, limit="max_candidates")
-        )
-
-    def _to_choose_from(self, wanted: Wanted) -> Wanted:
-        diversity = self._search.diversity
-        return wanted if diversity is None else replace(wanted, k=diversity.candidates(wanted.k))
-
-
-def _nodes(
-    hits: Sequence[Hit], report: RetrievalReport
-) -> tuple[list[NodeWithScore], RetrievalReport]:
-    """The nodes, and the report with what is said of just these."""
-    scores = tuple(hit.score for hit in hits)
-    return [hit.passage for hit in hits], replace(report, returned=len(hits), scores=scores)
 
 
 def _check_parts(source: object, checker: object, strategy: str) -> None:

@@ -1,7 +1,7 @@
-"""When a request is sent again, and after how long.
+"""Decides which requests are sent again, and after how long.
 
 Waits double from half a second up to eight, and each is cut by a random part, so that many clients
-do not come back at the same moment. Where the API says when to come back, that is when.
+do not come back at the same moment. An API that names a moment in ``Retry-After`` is obeyed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DEFAULT_RETRY_BUDGET = 60.0
 
 _logger = get_logger("managed_sync.client")
 
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _BACKOFF = Backoff(first=0.5, longest=8.0)
 _MOST_KEPT_CONNECTIONS = 3
 # The API is well then, and other records wait, perhaps many of the same host.
@@ -36,7 +36,7 @@ _MOST_FOR_A_DEAD_HOST = 4
 
 
 class RetryPolicy(OfProcess):
-    """Decides about the retries of one client, and counts them. Safe to share between threads.
+    """A policy of retries for one client, which also counts them. Safe to share between threads.
 
     Args:
         budget: Seconds from the first sending after which no retry begins; 0 means no retries.
@@ -59,19 +59,19 @@ class RetryPolicy(OfProcess):
 
     @property
     def count(self) -> int:
-        """The retries so far."""
+        """The number of retries so far."""
         with self._lock:
             return self._count
 
     def next_wait(
         self, request: Request, error: ApiError, *, retries: int, spent: float
     ) -> float | None:
-        """Seconds to wait before the next retry, which is counted and logged; ``None`` for none.
+        """Returns the seconds before the next retry, which is counted and logged, or ``None``.
 
         Args:
-            request: What failed.
-            error: How it failed.
-            retries: How many retries it has had.
+            request: The request that failed.
+            error: The error.
+            retries: The number of retries it has had.
             spent: Seconds since it was first sent.
         """
         asked = error.retry_after if isinstance(error, ApiStatusError) else None
@@ -82,7 +82,7 @@ class RetryPolicy(OfProcess):
         if not request.is_repeatable and not _was_not_carried_out(error):
             return None
         if _was_closed_meanwhile(error) and retries < _MOST_KEPT_CONNECTIONS:
-            # No retry in the sense of the budget: the API itself was not asked yet.
+            # No retry by the budget: the API itself was not asked yet.
             self._note(request, error, retries, 0.0)
             return 0.0
         wait = _BACKOFF.wait(retries) * (1 - self._jitter() / 2)
@@ -95,7 +95,7 @@ class RetryPolicy(OfProcess):
     def _note(self, request: Request, error: ApiError, retries: int, wait: float) -> None:
         with self._lock:
             self._count += 1
-        # Neither the API's words nor the library's: they may hold what was sent.
+        # Neither the API's words nor the library's: they may repeat what was sent.
         _logger.warning(
             "%s failed (%s); retry %d follows in %.1f s", request, _kind(error), retries + 1, wait
         )
@@ -105,12 +105,12 @@ def _is_worth_retrying(error: ApiError) -> bool:
     if isinstance(error, ApiConnectionError):
         return not error.is_lasting
     if isinstance(error, ApiStatusError):
-        return error.status in _PASSING
+        return error.status in _TRANSIENT
     return isinstance(error, IncompleteResponseError)
 
 
 def _was_not_carried_out(error: ApiError) -> bool:
-    """Whether it is certain that the request had no effect."""
+    """Returns whether it is certain that the request had no effect."""
     if isinstance(error, ApiConnectionError):
         return error.nothing_sent
     return error.status == 429 or (

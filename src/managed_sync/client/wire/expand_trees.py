@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from managed_sync.client.wire.request import Answer, parse_json, parse_model
+from managed_sync.client.wire.request import Response, parse_json, parse_model
 from managed_sync.errors import ResponseFormatError
 from managed_sync.identifiers import address_key
 from managed_sync.models import AccessCheck, RelationshipNode
@@ -42,14 +42,14 @@ class Naming:
 
 
 def parse_tree(
-    answer: Answer, check: AccessCheck, naming: Naming | None = None
+    response: Response, check: AccessCheck, naming: Naming | None = None
 ) -> RelationshipNode:
     """Reads the tree that explains a check.
 
     Raises:
         ResponseFormatError: It is of no known form; the message names the keys found.
     """
-    document = parse_json(answer)
+    document = parse_json(response)
     reader = _Reader(check, naming or Naming())
     match document:
         case {"tree": {"root": dict(root)}}:
