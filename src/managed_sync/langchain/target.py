@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
@@ -10,53 +10,43 @@ from langchain_core.vectorstores import VectorStore
 from managed_sync.documents import Chunk
 from managed_sync.errors import IndexingError
 from managed_sync.indexing.fingerprint import model_behind_caches, model_settings
-from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.indexing.targets.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.langchain.conversion import to_langchain
 from managed_sync.langchain.stores import adapter_of
+from managed_sync.langchain.stores.base import LangChainAdapter
 from managed_sync.langchain.stores.kept_vectors import embedding_model, keeps_model, writing_with
+from managed_sync.stores.target import StoreTarget
 
 __all__ = ["LangChainTarget"]
 
 
-class LangChainTarget:
+class LangChainTarget(StoreTarget[LangChainAdapter]):
     """A vector store as the target of an index.
 
-    In Qdrant, Chroma, FAISS, PostgreSQL, LanceDB and LangChain's in-memory store, metadata that
-    changes is written without embedding the text again.
-
-    Guarantees:
-
-    - Nothing in the store is removed or replaced before the new texts are embedded and their
-      vectors fit the store.
-    - A chunk that is written again, as after a call whose answer was lost, is there once.
+    In Qdrant, Chroma, FAISS, PostgreSQL, LanceDB and LangChain's in-memory store, new metadata is
+    written without embedding the text again.
 
     Args:
         vectorstore: Any store that takes ids with its documents and deletes by id.
     """
 
     def __init__(self, vectorstore: VectorStore) -> None:
+        super().__init__(adapter_of(vectorstore))
         self._store = vectorstore
-        self._adapter = adapter_of(vectorstore)
         self._adapter.refuse_unless_writable()
 
     @property
     def fingerprint(self) -> str:
-        """The embedding model, as far as it can be told."""
+        """Returns a description of the embedding model, as far as it can be described."""
         return model_settings(embedding_model(self._store))
 
     @property
     def can_embed(self) -> bool:
-        """Whether the store takes vectors; one that embeds on its server does not."""
+        """Returns whether the store takes vectors. A store that embeds on its server does not."""
         return keeps_model(self._store)
 
-    @property
-    def can_relabel(self) -> bool:
-        """Whether metadata can be changed without embedding."""
-        return self._adapter.can_update_metadata
-
     def embedded_text(self, chunk: Chunk) -> str:
-        """LangChain's stores embed the text alone."""
+        """Returns the text that goes into the vector: LangChain's stores embed the text alone."""
         return chunk.text
 
     def embed(self, chunks: Sequence[Chunk], *, cached: bool = True) -> list[Vector]:
@@ -107,30 +97,12 @@ class LangChainTarget:
         """Removes chunks; one that is not there is no error.
 
         Raises:
-            IndexingError: The store says that it did not.
+            IndexingError: The store reports that it did not remove them.
         """
         deletable = self._adapter.deletable(chunk_ids)
         options = self._adapter.delete_options
         if deletable and self._store.delete(deletable, **options) is False:
             raise IndexingError(f"The vector store did not delete {len(deletable)} chunks.")
-
-    def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
-        """Those of some chunks that the store holds; ``None`` if it cannot say."""
-        return self._adapter.existing_ids(chunk_ids)
-
-    def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
-        """All chunks that have this metadata; ``None`` if the store cannot say."""
-        return self._adapter.chunk_ids(metadata)
-
-    def read(
-        self, chunk_ids: Sequence[str], *, vectors: bool = False
-    ) -> Sequence[StoredChunk] | None:
-        """What the store holds under some ids; ``None`` if it cannot say."""
-        return self._adapter.read(chunk_ids, vectors=vectors)
-
-    def count(self, metadata: Mapping[str, str]) -> int | None:
-        """How many chunks have this metadata; ``None`` if the store cannot say."""
-        return self._adapter.count(metadata)
 
     def _add(self, documents: Sequence[Document]) -> None:
         ids = [str(document.id) for document in documents]
@@ -139,15 +111,15 @@ class LangChainTarget:
             return
         self._remove_copies(sorted(set(confirmed or ()) - set(ids)), set(ids))
         raise IndexingError(
-            f"The vector store confirmed {len(confirmed or ())} of {len(ids)} chunks, or gave them "
-            f"other ids than it was told; use one that keeps the ids it is given."
+            f"The vector store confirmed {len(confirmed or ())} of {len(ids)} chunks, or changed "
+            f"their ids. Use a store that keeps the ids that it is given."
         )
 
     def _remove_copies(self, others: Sequence[str], ids: Set[str]) -> None:
-        """Removes chunks that were written under other ids, where they would stay for good.
+        """Removes chunks that were written under other ids, under which nobody would remove them.
 
-        A store may confirm the ids of any chunks: only one whose metadata names a chunk of this
-        write is a copy of it.
+        A store may confirm any ids. Only a chunk whose metadata names a chunk of this write is a
+        copy of it.
         """
         if not others:
             return
