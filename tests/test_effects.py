@@ -6,11 +6,11 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, assert_type
 
 import pytest
 
@@ -188,6 +188,19 @@ def test_an_error_does_not_keep_the_run_alive() -> None:
         assert seen() is None
     finally:
         gc.enable()
+
+
+def test_a_result_has_the_type_of_its_effect() -> None:
+    def maybe_later(number: int) -> int | Awaitable[int]:
+        return number
+
+    def program() -> Program[None]:
+        assert_type((yield from perform(double, 1)), int)
+        assert_type((yield from perform(adouble, 1)), int)
+        assert_type((yield from perform(maybe_later, 1)), int)
+        assert_type((yield from perform(sorted, "ba")), list[str])
+
+    arun_here(program())
 
 
 class TestGathering:

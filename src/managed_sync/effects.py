@@ -23,7 +23,7 @@ from contextvars import copy_context
 from functools import partial
 from threading import Event
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeAlias, TypeVar
+from typing import Any, ParamSpec, Self, TypeAlias, TypeVar, overload
 
 __all__ = [
     "AsyncBackground",
@@ -42,6 +42,18 @@ R = TypeVar("R")
 
 Effect: TypeAlias = Callable[[], R | Awaitable[R]]
 Program: TypeAlias = Generator[Effect[Any], Any, R]
+
+
+@overload
+def perform(
+    function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+) -> Program[R]: ...
+
+
+@overload
+def perform(
+    function: Callable[P, R | Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+) -> Program[R]: ...
 
 
 def perform(
