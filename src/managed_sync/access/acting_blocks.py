@@ -8,7 +8,7 @@ Guarantees:
   the next request of a connection in the context of the one before.
 - A block that is entered in a generator counts only for what the generator itself calls. Whoever
   reads from the generator never gets its identity, and neither does another generator.
-- Where that cannot be told, ``surrounding_block`` raises.
+- If that is not certain, ``surrounding_block`` raises.
 
 A context variable carries the block along. The variable alone is not enough: a generator runs in
 the context of its reader, so the variable of a block around a ``yield`` stays set while the reader

@@ -30,7 +30,7 @@ __all__ = ["SingleFlight"]
 
 V = TypeVar("V")
 
-_MOST_THREADS = 32
+_MAX_THREADS = 32
 
 
 class SingleFlight(OfProcess):
@@ -50,7 +50,7 @@ class SingleFlight(OfProcess):
         self._lock = Lock()
         self._flights: dict[Hashable, _Flight] = {}
         # The event loop's own pool would not do: it may be full of threads that wait for flights.
-        self._pool = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="managed-sync-checks")
+        self._pool = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="managed-sync-checks")
 
     def run(self, key: Hashable, send: Callable[[], V]) -> V:
         """Returns the result of ``send()``, called here or for another caller of an equal key.

@@ -24,7 +24,7 @@ __all__ = ["Listing", "PageListing", "RecordListing"]
 R = TypeVar("R")
 Item = TypeVar("Item")
 
-_MOST_TIMES_ASKED_AGAIN = 6
+_MAX_REREADS = 6
 # A caller who is back sooner would only pay for the changes between threads.
 _SECONDS_WORTH_READING_AHEAD = 0.001
 
@@ -92,7 +92,7 @@ class Listing(ABC, Generic[Item]):
         retries = 0
         with self._walk.naming_the_page():
             page = yield from self._page_at(self._walk.cursor)
-            while retries < _MOST_TIMES_ASKED_AGAIN and self._walk.leads_astray(
+            while retries < _MAX_REREADS and self._walk.leads_astray(
                 page.next_cursor, is_empty=not page.records and not page.malformed
             ):
                 error = IncompleteResponseError("The page leads astray.")

@@ -37,7 +37,7 @@ from managed_sync.retrieval.strategies import Retrieval
 
 __all__ = ["Question", "RetrievalEngine", "SearchSource"]
 
-logger = get_logger(__name__)
+_logger = get_logger(__name__)
 
 
 class SearchSource(Protocol):
@@ -219,7 +219,7 @@ class RetrievalEngine:
     def _warn_once(self, doubts: tuple[Doubt, ...], message: str, *details: object) -> None:
         if doubts not in self._warned:
             self._warned.add(doubts)
-            logger.warning(message, *details)
+            _logger.warning(message, *details)
 
 
 def _chosen(hits: Sequence[Hit], report: RetrievalReport) -> Outcome:

@@ -40,20 +40,20 @@ from managed_sync.retrieval.state import (
 
 __all__ = ["Retrieval"]
 
-logger = get_logger(__name__)
+_logger = get_logger(__name__)
 
-# Whoever could read this share of what was checked last time is not looked far for.
+# A subject who could read this share of the objects checked last time needs no wide search.
 _MUCH = 0.5
-# How many times the usual number of hits a first search asks for, at most.
+# A first search asks for at most this many times the usual number of hits.
 _WIDEST_FIRST_LOOK = 20
-# A known list may cost this many times an estimate that rests on nothing.
+# A list of known length may cost this many times an estimate that rests on nothing.
 _WORTH_OF_A_KNOWN_LIST = 8.0
-# Beside a list that may be cut off, the store's own ranking is checked too, by this share of the
-# list's length, for what the list may lack.
-_EFFORT_BESIDE_A_LIST = 0.4
+# Next to a list that may be cut off, the store's own ranking is checked too, by this share of the
+# list's length, for objects that the list may lack.
+_EFFORT_NEXT_TO_A_LIST = 0.4
 # A guess for stores that know how many chunks they hold; it only steers costs.
 _CHUNKS_PER_OBJECT = 8
-# A store of so few chunks is looked through to its end, where a list would leave a doubt.
+# A store of so few chunks is searched to its end, since a list would leave a doubt.
 _FEW_CHUNKS = 1_000
 
 
@@ -85,8 +85,8 @@ class Retrieval(RetrievalState):
         return self._pre_filter() if strategy == "pre_filter" else self._auto()
 
     def _post_filter(self) -> Program[Outcome]:
-        yield from self._look_first()
-        yield from self._look_further()
+        yield from self._search_first()
+        yield from self._search_further()
         return (yield from self._conclude())
 
     def _pre_filter(self) -> Program[Outcome]:
@@ -113,7 +113,7 @@ class Retrieval(RetrievalState):
             self.listed = len(kept.object_ids)
             yield from self._continue_with(kept)
             return (yield from self._conclude())
-        yield from self._look_first()
+        yield from self._search_first()
         may_list = True
         while not self.finished():
             if may_list and (yield from self._is_list_cheaper()):
@@ -124,8 +124,8 @@ class Retrieval(RetrievalState):
                 yield from self._check_further(further)
         is_out_of_reach = self.sight.reached_end and not self.sight.everything
         if may_list and (is_out_of_reach or (not self.has_enough() and self.at_bound)):
-            # Where the store's search does not reach, its filter may: behind what it leaves out,
-            # or behind many chunks of few objects, each of which cost one check.
+            # The store's filter may reach hits that its search does not: those that the search
+            # leaves out, or those behind many chunks of few objects, each of which cost one check.
             yield from self._try_list()
         return (yield from self._conclude())
 
@@ -140,24 +140,24 @@ class Retrieval(RetrievalState):
         sample, k, object_count = self.sample(), self.spec.k, self.stats.object_count
         known_size = self.past.list_size
         if known_size is None and is_uncertain(sample, k, object_count):
-            # Both could turn out cheaper. Only the list is sure to be the last step, and tells how
-            # long it is for the next time.
+            # Both could turn out cheaper. Only the list is sure to be the last step, and it shows
+            # its length for the next time.
             return True
-        # An estimate from nothing seen may be far off, and what a known list costs is sure.
+        # An estimate that rests on nothing may be far off; the cost of a known list is certain.
         is_sure = known_size is not None and not sample.allowed
         worth = _WORTH_OF_A_KNOWN_LIST if is_sure else 1.0
         listing = list_cost(sample, known_size, object_count)
         return listing + k < worth * further_checks(sample, k, self.round_trips)
 
     def _try_list(self) -> Program[None]:
-        """Searches among the subject's list; without one, checking goes on."""
+        """Searches among the subject's list; without a list, checking continues."""
         try:
             listed = yield from self.list_objects()
         except AccessCheckError as error:
-            logger.warning(
+            _logger.warning(
                 "Listing readable objects failed, so hits are checked instead: %s", error
             )
-            # The next question is not to wait for the same failure.
+            # The next retrieval must not wait for the same failure.
             self.past.list_size = self.stats.object_count or len(self.decisions)
             return
         self._take_list(listed)
@@ -167,19 +167,21 @@ class Retrieval(RetrievalState):
         """Searches among a list, as far as the list and the store's filter can be trusted."""
         allowed = {object_id for object_id, allowed in self.decisions.items() if allowed}
         if not allowed <= listed.object_ids or (self.spec.certain and not listed.proven):
-            # A list that lacks what a check allowed lacks more than that.
-            yield from self._look_further()
+            # A list that lacks an object which a check allowed is likely to lack others too.
+            yield from self._search_further()
             return
-        beside: tuple[str, ...] = ()
+        also_check: tuple[str, ...] = ()
         if not listed.whole:
             count = min(
-                math.ceil(_EFFORT_BESIDE_A_LIST * len(listed.object_ids)),
+                math.ceil(_EFFORT_NEXT_TO_A_LIST * len(listed.object_ids)),
                 further_checks(self.sample(), self.spec.k, self.round_trips),
             )
             yield from self._widen(count)
-            beside = self.undecided()[:count]
+            also_check = self.undecided()[:count]
         unfiltered, doubts = self.sight, set(self.doubts)
-        is_searched = yield from search_among(self, listed.object_ids, self.object_filter, beside)
+        is_searched = yield from search_among(
+            self, listed.object_ids, self.object_filter, also_check
+        )
         if is_searched and listed.whole and not self.filter_ignored and self.finished():
             if not listed.proven:
                 self.doubts.add(Doubt.LIST)
@@ -189,13 +191,13 @@ class Retrieval(RetrievalState):
         self.sight, self.doubts = unfiltered, doubts
         if listed.whole or self._count_with(filtered) < self.spec.k:
             self.strategy = "post_filter"
-            yield from self._look_further()
+            yield from self._search_further()
         strategy, self.strategy = self.strategy, "post_filter"
         yield from self._settle_order()
         if self.is_certain():
             return
-        # What the filtered search found is allowed, but where the store's own ranking was not seen
-        # far enough, something that the list lacks could be better.
+        # The hits of the filtered search are allowed, but an object that the list lacks could have
+        # a better hit in the part of the store's own ranking that was not seen.
         self.strategy = strategy
         self.doubts |= listed_doubts | {Doubt.LIST}
         self.see_merged(self.allowed_in_sight(), filtered)
@@ -203,25 +205,23 @@ class Retrieval(RetrievalState):
     def _count_with(self, filtered: Sequence[Hit]) -> int:
         return len(distinct([*self.settle()[0], *filtered]))
 
-    # Looking at the store's own ranking
-
-    def _look_first(self) -> Program[None]:
+    def _search_first(self) -> Program[None]:
         objects = self.spec.k * self.spec.overfetch
         much_is_allowed = self.past.share is not None and self.past.share >= _MUCH
         width = 1.0 if much_is_allowed else self.stats.hits_per_object
-        yield from self._look(math.ceil(objects * min(width, _WIDEST_FIRST_LOOK)))
+        yield from self._search_ranking(math.ceil(objects * min(width, _WIDEST_FIRST_LOOK)))
         in_sight = len(self.undecided())
         if self.past.share is None and in_sight < objects / 2 and not self.sight.reached_end:
-            # A few objects are too small a sample to tell how far to look.
+            # A few objects are too small a sample to estimate how far to search.
             wider = objects * min(objects // max(in_sight, 1), _WIDEST_FIRST_LOOK)
             if wider > self.sight.limit:
-                yield from self._look(wider)
+                yield from self._search_ranking(wider)
         yield from self.check(self.undecided()[:objects])
         if self.decisions:
             self.past.share = sum(self.decisions.values()) / len(self.decisions)
             self.stats.hits_per_object = self.hits_per_object()
 
-    def _look_further(self) -> Program[None]:
+    def _search_further(self) -> Program[None]:
         while not self.finished():
             further = further_checks(self.sample(), self.spec.k, self.round_trips)
             yield from self._check_further(further)
@@ -237,9 +237,9 @@ class Retrieval(RetrievalState):
         objects = len(self.decisions) + count
         needed = math.ceil(1.25 * self.hits_per_object() * objects)
         first_look = self.spec.k * self.spec.overfetch
-        yield from self._look(max(needed, 2 * self.sight.limit, first_look))
+        yield from self._search_ranking(max(needed, 2 * self.sight.limit, first_look))
 
-    def _look(self, limit: int) -> Program[None]:
+    def _search_ranking(self, limit: int) -> Program[None]:
         limit = min(limit, self.spec.max_candidates)
         found = (yield from self.search(limit)) or []
         self.scores.learn(found)
@@ -252,7 +252,7 @@ class Retrieval(RetrievalState):
             yield from self._settle_order(count=True)
 
     def _settle_order(self, *, count: bool = False) -> Program[None]:
-        """Finds out whether what is in sight is in exact order, and whether it is everything."""
+        """Finds out whether the hits in sight are in exact order, and whether they are all."""
         sight = self.sight
         if sight.exact or sight.everything:
             return
@@ -265,7 +265,7 @@ class Retrieval(RetrievalState):
 
     def _conclude(self) -> Program[Outcome]:
         if self.strategy == "post_filter" and self.has_enough():
-            # Only now does it matter whether the order of these is the exact one.
+            # Only now does it matter whether the order of these hits is the exact one.
             yield from self._settle_order()
         return self.outcome()
 

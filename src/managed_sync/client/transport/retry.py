@@ -30,9 +30,9 @@ _logger = get_logger("managed_sync.client")
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 8.0
-_MOST_KEPT_CONNECTIONS = 3
+_MAX_KEPT_CONNECTIONS = 3
 # The API is well then, and other records wait, perhaps many of the same host.
-_MOST_FOR_A_DEAD_HOST = 4
+_MAX_FOR_A_DEAD_HOST = 4
 
 
 class RetryPolicy(OfProcess):
@@ -77,11 +77,11 @@ class RetryPolicy(OfProcess):
         asked = error.retry_after if isinstance(error, ApiStatusError) else None
         if not _is_worth_retrying(error):
             return None
-        if retries >= _MOST_FOR_A_DEAD_HOST and _is_host_of_content_dead(error):
+        if retries >= _MAX_FOR_A_DEAD_HOST and _is_host_of_content_dead(error):
             return None
         if not request.is_repeatable and not _was_not_carried_out(error):
             return None
-        if _was_closed_meanwhile(error) and retries < _MOST_KEPT_CONNECTIONS:
+        if _was_closed_meanwhile(error) and retries < _MAX_KEPT_CONNECTIONS:
             # No retry by the budget: the API itself was not asked yet.
             self._note(request, error, retries, 0.0)
             return 0.0
