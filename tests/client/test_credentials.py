@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
+from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
 from managed_sync.client.credentials import FixedToken, SigningKey
 from managed_sync.errors import ConfigurationError
 
@@ -97,3 +98,17 @@ def test_no_representation_shows_a_token_or_a_key(private_key: rsa.RSAPrivateKey
         assert "secret-token" not in shown
         assert "PRIVATE" not in shown
         assert key.token() not in shown
+
+
+@pytest.mark.parametrize("client", [ManagedSyncClient, AsyncManagedSyncClient])
+def test_a_signing_key_that_is_passed_replaces_the_token_of_the_environment(
+    client: type[ManagedSyncClient | AsyncManagedSyncClient],
+    private_key: rsa.RSAPrivateKey,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MANAGED_SYNC_PROJECT_ID", "p1")
+    monkeypatch.setenv("MANAGED_SYNC_TOKEN", "t")
+    monkeypatch.setenv("MANAGED_SYNC_USER_ID", "u1")
+
+    assert client.from_env().connected_user is None
+    assert client.from_env(signing_key=pem(private_key)).connected_user == "u1"
