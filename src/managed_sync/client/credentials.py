@@ -36,9 +36,9 @@ __all__ = [
     "credentials_of",
 ]
 
-Secret: TypeAlias = str | SecretStr
-TokenCallable: TypeAlias = Callable[[], Secret]
-AsyncTokenCallable: TypeAlias = Callable[[], Secret | Awaitable[Secret]]
+_Secret: TypeAlias = str | SecretStr
+TokenCallable: TypeAlias = Callable[[], _Secret]
+AsyncTokenCallable: TypeAlias = Callable[[], _Secret | Awaitable[_Secret]]
 
 _RENEW_BEFORE_EXPIRY = 60  # seconds, so that a token never runs out on its way
 
@@ -293,8 +293,8 @@ class CallableTokens(Credentials, OfProcess):
 
 def credentials_of(
     project_id: str,
-    token: Secret | AsyncTokenCallable | None,
-    signing_key: Secret | None,
+    token: _Secret | AsyncTokenCallable | None,
+    signing_key: _Secret | None,
     user_id: str | None,
     clock: Clock,
 ) -> Credentials:
@@ -315,7 +315,7 @@ def credentials_of(
     )
 
 
-def _secret(value: Secret) -> SecretStr:
+def _secret(value: _Secret) -> SecretStr:
     return value if isinstance(value, SecretStr) else SecretStr(value)
 
 

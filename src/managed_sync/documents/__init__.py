@@ -1,6 +1,7 @@
 """From records and file content to documents, and from documents to chunks."""
 
 from managed_sync.documents.chunking.chunker import Chunker
+from managed_sync.documents.chunking.external import Piece
 from managed_sync.documents.loading.loader import DocumentLoader, LoadOptions
 from managed_sync.documents.loading.progress import LoadProgress
 from managed_sync.documents.loading.record_templates import (
@@ -15,8 +16,9 @@ from managed_sync.documents.loading.results import (
     documents_only,
 )
 from managed_sync.documents.loading.source import AsyncRecordSource, RecordSource
-from managed_sync.documents.model import Chunk, SourceDocument
+from managed_sync.documents.model import Chunk, Metadata, Scalar, SourceDocument
 from managed_sync.documents.parsing.base import Parser
+from managed_sync.documents.parsing.parsers.unstructured_pdf import PdfStrategy
 from managed_sync.documents.parsing.registry import (
     KreuzbergParser,
     ParserChoice,
@@ -34,10 +36,14 @@ __all__ = [
     "LoadOptions",
     "LoadProgress",
     "Loaded",
+    "Metadata",
     "Parser",
     "ParserChoice",
+    "PdfStrategy",
+    "Piece",
     "RecordSource",
     "RecordTemplate",
+    "Scalar",
     "SourceDocument",
     "UnstructuredParser",
     "adocuments_only",
