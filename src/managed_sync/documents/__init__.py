@@ -14,8 +14,9 @@ from managed_sync.documents.loading.results import (
     documents_only,
 )
 from managed_sync.documents.loading.source import AsyncRecordSource, RecordSource
-from managed_sync.documents.model import Chunk, SourceDocument
+from managed_sync.documents.model import Chunk, Metadata, Scalar, SourceDocument
 from managed_sync.documents.parsing.base import Parser
+from managed_sync.documents.parsing.parsers.unstructured_pdf import PdfStrategy
 from managed_sync.documents.parsing.registry import (
     KreuzbergParser,
     ParserChoice,
@@ -33,11 +34,14 @@ __all__ = [
     "LoadOptions",
     "LoadProgress",
     "Loaded",
+    "Metadata",
     "Parser",
     "ParserChoice",
+    "PdfStrategy",
     "RecordLoader",
     "RecordSource",
     "RecordTemplate",
+    "Scalar",
     "SourceDocument",
     "SplitPiece",
     "UnstructuredParser",
