@@ -16,7 +16,7 @@ from managed_sync.documents.loading.results import (
 from managed_sync.documents.loading.source import AsyncRecordSource, RecordSource
 from managed_sync.documents.model import Chunk, Metadata, Scalar, SourceDocument
 from managed_sync.documents.parsing.base import Parser
-from managed_sync.documents.parsing.parsers.unstructured_pdf import PdfStrategy
+from managed_sync.documents.parsing.parsers.unstructured import PdfStrategy
 from managed_sync.documents.parsing.registry import (
     KreuzbergParser,
     ParserChoice,
