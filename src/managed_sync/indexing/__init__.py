@@ -1,11 +1,22 @@
 """An index that stays in step with the source."""
 
 from managed_sync.documents.loading.results import RecordLoader
+from managed_sync.indexing.feed.versions import Version
 from managed_sync.indexing.ledger.ledger import Ledger, PipelineLedger
-from managed_sync.indexing.ledger.model import Pipeline
+from managed_sync.indexing.ledger.model import (
+    ChunkHashes,
+    LedgerRecord,
+    Pipeline,
+    RecordResult,
+    RecordState,
+    RecordStatus,
+    UnreadableRecord,
+)
+from managed_sync.indexing.ledger.queries import ChunkCounts
 from managed_sync.indexing.report import (
     IndexProgress,
     IndexReport,
+    Phase,
     PlannedChange,
     RecordFailure,
     SkippedRecord,
@@ -22,11 +33,15 @@ from managed_sync.indexing.targets.base import (
 )
 from managed_sync.indexing.targets.calls import Retries
 from managed_sync.indexing.targets.renamed import RelabelingTarget
+from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.indexing.webhooks.asgi import WebhookApp, webhook_router
-from managed_sync.indexing.webhooks.receiver import WebhookReceiver
-from managed_sync.indexing.webhooks.verifiers import SharedSecret, SignedBody
+from managed_sync.indexing.webhooks.events import WebhookResponse
+from managed_sync.indexing.webhooks.receiver import SingleRecordSync, WebhookReceiver
+from managed_sync.indexing.webhooks.verifiers import SharedSecret, SignedBody, Verifier
 
 __all__ = [
+    "ChunkCounts",
+    "ChunkHashes",
     "EmbeddingTarget",
     "IndexProgress",
     "IndexReport",
@@ -34,21 +49,32 @@ __all__ = [
     "IndexTarget",
     "InspectableTarget",
     "Ledger",
+    "LedgerRecord",
     "MetadataTarget",
+    "Phase",
     "Pipeline",
     "PipelineLedger",
     "PlannedChange",
     "ReadableTarget",
     "RecordFailure",
     "RecordLoader",
+    "RecordResult",
+    "RecordState",
+    "RecordStatus",
     "RelabelingTarget",
     "Retries",
     "SharedSecret",
     "SignedBody",
+    "SingleRecordSync",
     "SkippedRecord",
     "StoredChunk",
+    "UnreadableRecord",
+    "Vector",
     "VerificationReport",
+    "Verifier",
+    "Version",
     "WebhookApp",
     "WebhookReceiver",
+    "WebhookResponse",
     "webhook_router",
 ]
