@@ -15,10 +15,11 @@ from typing import TypeVar
 
 from pydantic import SecretStr
 
-from managed_sync.client.transport.clock import Clock
+from managed_sync.client.clock import Clock
 from managed_sync.client.transport.effects import Driver, StreamedResponse
 from managed_sync.client.transport.limits import FairSemaphore, Rate, RequestSlot
 from managed_sync.client.transport.retry import RetryPolicy
+from managed_sync.client.wire.base import Operation
 from managed_sync.client.wire.content import (
     MOST_REDIRECTS,
     REDIRECTS,
@@ -26,7 +27,9 @@ from managed_sync.client.wire.content import (
     is_own_origin,
     redirect_target,
 )
-from managed_sync.client.wire.request import Operation, Request, Response, raise_for_content
+from managed_sync.client.wire.request import Request
+from managed_sync.client.wire.response import Response
+from managed_sync.client.wire.status_errors import raise_for_content
 from managed_sync.effects import Program, perform
 from managed_sync.errors import ApiError, ResponseFormatError
 from managed_sync.logs import get_logger

@@ -8,7 +8,8 @@ from email.message import Message
 from email.utils import collapse_rfc2231_value
 from urllib.parse import urljoin, urlsplit
 
-from managed_sync.client.wire.request import Request, Response
+from managed_sync.client.wire.request import Request
+from managed_sync.client.wire.response import Response
 from managed_sync.errors import (
     ApiTimeoutError,
     ContentTooLargeError,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from managed_sync.client.wire.request import Response, parse_json
+from managed_sync.client.wire.response import Response, parse_json
 from managed_sync.errors import IncompleteResponseError, ResponseFormatError
 from managed_sync.identifiers import ObjectId, bare_user
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from managed_sync.client.wire.request import Response, parse_json, parse_model
+from managed_sync.client.wire.response import Response, parse_json, parse_model
 from managed_sync.errors import ResponseFormatError
 from managed_sync.identifiers import EVERYBODY, ObjectId, address_key, bare_user
 from managed_sync.models import AccessCheck, RelationshipNode

@@ -7,20 +7,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from managed_sync.client.wire.base import Caller
+from managed_sync.client.wire.base import Caller, Operation
 from managed_sync.client.wire.batch_results import read_decision, read_decisions
 from managed_sync.client.wire.entity_lists import NameList, NamePage, parse_objects, parse_subjects
 from managed_sync.client.wire.expand_trees import parse_tree
 from managed_sync.client.wire.pagination import PageWalk
 from managed_sync.client.wire.records import parse_each, parse_page, parse_record
-from managed_sync.client.wire.request import (
-    Operation,
-    Request,
-    Response,
-    parse_json,
-    parse_model,
-    path_segment,
-)
+from managed_sync.client.wire.request import Request, path_segment
+from managed_sync.client.wire.response import Response, parse_json, parse_model
 from managed_sync.effects import Program
 from managed_sync.errors import InvalidIdentifierError, ResponseFormatError
 from managed_sync.identifiers import ObjectId

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from managed_sync.client.wire import json_parts
-from managed_sync.client.wire.request import Response, UnreadableJsonError, parse_json, parse_model
+from managed_sync.client.wire.response import Response, UnreadableJsonError, parse_json, parse_model
 from managed_sync.errors import ResponseFormatError
 from managed_sync.models import MalformedRecord, SyncedRecord
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import TypeVar
 
-from managed_sync.client.wire.base import Caller
+from managed_sync.client.wire.base import Caller, Operation
 from managed_sync.client.wire.entity_lists import NameList
 from managed_sync.client.wire.hosted import permissions as hosted_permissions
 from managed_sync.client.wire.hosted import syncs as hosted_syncs
 from managed_sync.client.wire.hosted.syncs import HostedSync
-from managed_sync.client.wire.request import Operation, Request
+from managed_sync.client.wire.request import Request
 from managed_sync.effects import Program
 from managed_sync.errors import (
     BadRequestError,

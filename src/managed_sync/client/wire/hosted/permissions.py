@@ -7,18 +7,13 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from managed_sync.client.wire.base import Operation
 from managed_sync.client.wire.batch_results import read_decision, read_decisions
 from managed_sync.client.wire.entity_lists import NameList, parse_objects, parse_subjects
 from managed_sync.client.wire.expand_trees import Naming, parse_tree
 from managed_sync.client.wire.hosted.names import hosted_role, hosted_user, our_relation
-from managed_sync.client.wire.request import (
-    Operation,
-    Request,
-    Response,
-    parse_json,
-    parse_model,
-    path_segment,
-)
+from managed_sync.client.wire.request import Request, path_segment
+from managed_sync.client.wire.response import Response, parse_json, parse_model
 from managed_sync.errors import ResponseFormatError
 from managed_sync.identifiers import ObjectId, RecordOfSync, address_key
 from managed_sync.models import AccessCheck, RelationshipNode

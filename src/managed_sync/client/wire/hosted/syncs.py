@@ -10,15 +10,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from managed_sync.client.wire.base import Operation
 from managed_sync.client.wire.records import parse_each, parse_page, refuse_deep
-from managed_sync.client.wire.request import (
-    Operation,
-    Request,
-    Response,
-    parse_json,
-    parse_model,
-    path_segment,
-)
+from managed_sync.client.wire.request import Request, path_segment
+from managed_sync.client.wire.response import Response, parse_json, parse_model
 from managed_sync.errors import NotFoundError, ResponseFormatError
 from managed_sync.identifiers import RecordOfSync, lower_ascii
 from managed_sync.models import MalformedRecord, RecordPage, SyncedRecord, SyncState, SyncStatus
