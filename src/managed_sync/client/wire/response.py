@@ -16,6 +16,7 @@ __all__ = [
     "Response",
     "UnreadableJsonError",
     "described",
+    "is_integer",
     "parse_json",
     "parse_model",
     "short_text",
@@ -123,6 +124,11 @@ def parse_model(model: type[Model], document: Any) -> Model:
         raise ResponseFormatError(
             f"The API's response is not a valid {model.__name__}: {problems}."
         ) from None
+
+
+def is_integer(value: Any) -> bool:
+    """Returns whether a JSON value is an integer, which ``True`` is not."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def described(value: Any) -> str:
