@@ -26,17 +26,8 @@ from managed_sync.errors import ManagedSyncError
 from managed_sync.llama_index.stores import metadata_filters
 from managed_sync.retrieval import CustomObjectFilter
 from managed_sync.retrieval.effects import Strategy
-from tests.adversarial.world import (
-    STRATEGIES,
-    WAYS,
-    Found,
-    LangChain,
-    Passage,
-    RankedStore,
-    RankedVectorStore,
-    Ranking,
-    Way,
-)
+from tests.support.frameworks import STRATEGIES, WAYS, Found, LangChain, Way
+from tests.support.passages import Passage, RankedStore, RankedVectorStore, Ranking
 
 USERS = [f"u{n}@x.example" for n in range(3)]
 GROUPS = [f"group:{n}" for n in range(4)]

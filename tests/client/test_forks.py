@@ -9,9 +9,9 @@ import httpx
 
 from managed_sync import AccessCheck, ManagedSyncClient
 from managed_sync.client.credentials import TokenFrom
-from tests.client.both import ClientOf, Driven
 from tests.client.raw_server import Connection, RawServer, json_answer
-from tests.forked import in_child, needs_fork
+from tests.support.clients import ClientOf, Driven
+from tests.support.forks import in_child, needs_fork
 
 pytestmark = needs_fork
 

@@ -14,7 +14,7 @@ import pytest
 
 from managed_sync import AccessCheck, AccessChecker, AsyncManagedSyncClient, ManagedSyncClient
 from managed_sync.errors import AccessCheckError, ConfigurationError
-from tests.conftest import Company
+from tests.support.sample_company import Company
 
 NAMES = sorted(name for name in dir(ManagedSyncClient) if not name.startswith("_"))
 

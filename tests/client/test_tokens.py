@@ -18,7 +18,7 @@ from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
 from managed_sync.client.credentials import TokenFrom
 from managed_sync.errors import AuthenticationError, CredentialsError
 from managed_sync.settings import Settings
-from tests.client.both import ClientOf, FakeClock
+from tests.support.clients import ClientOf, FakeClock
 
 RECORD = {"id": "s1/r1", "integration": "box", "syncType": "files"}
 

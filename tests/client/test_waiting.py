@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from managed_sync.errors import SyncFailedError
-from tests.client.both import ClientOf
+from tests.support.clients import ClientOf
 
 
 def status_body(state: str, **more: Any) -> dict[str, Any]:

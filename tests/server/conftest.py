@@ -16,8 +16,8 @@ from managed_sync.server import EmbeddedServer, Server, ServerConfig, app
 from managed_sync.server.auth.signing_key import load_or_create_signing_key
 from managed_sync.server.graph.spicedb.engine import SpiceDBEngine
 from tests.server.company import CONTACTS, FILES, Caller, Company, harbor, token
-from tests.server.embedded_spicedb import running_spicedb
-from tests.stores.postgres import debian_programs, running_postgres
+from tests.support.postgres import debian_programs, running_postgres
+from tests.support.spicedb import running_spicedb
 
 Connect = Callable[..., Caller]
 Configured = Callable[..., Caller]

@@ -8,8 +8,9 @@ import pytest
 from langchain_core.vectorstores import VectorStore
 
 from managed_sync.langchain.stores import object_filter_for
-from tests.stores.chunks import OBJECTS, HashEmbeddings, ranking_within
-from tests.stores.conftest import ALWAYS_BY_INDEX, Place, pgvector_hnsw, pgvector_store
+from tests.stores.chunks import OBJECTS, ranking_within
+from tests.stores.filled_stores import ALWAYS_BY_INDEX, Place, pgvector_hnsw, pgvector_store
+from tests.support.hash_embeddings import HashEmbeddings
 
 QUESTION = "Who signed?"
 

@@ -16,8 +16,7 @@ from qdrant_client import QdrantClient
 
 from managed_sync.langchain import stores as langchain_stores
 from managed_sync.llama_index import stores as llama_index_stores
-from tests.stores.chunks import HashEmbeddings
-from tests.stores.test_llama_index_filters import HashEmbedding
+from tests.support.hash_embeddings import HashEmbedding, HashEmbeddings
 
 IDS = ["file:it's", "file:日本語"]
 

@@ -1,16 +1,15 @@
-"""From records and file content to documents, and from documents to chunks."""
+"""Turns records and file content into documents, and documents into chunks."""
 
 from managed_sync.documents.chunking.chunker import Chunker
+from managed_sync.documents.chunking.external import SplitPiece
 from managed_sync.documents.loading.loader import DocumentLoader, LoadOptions
-from managed_sync.documents.loading.progress import LoadProgress
-from managed_sync.documents.loading.record_templates import (
-    RecordTemplate,
-    record_text,
-    record_title,
-)
+from managed_sync.documents.loading.record_metadata import record_title
+from managed_sync.documents.loading.record_templates import RecordTemplate, record_text
 from managed_sync.documents.loading.results import (
     Loaded,
     LoadFailure,
+    LoadProgress,
+    RecordLoader,
     adocuments_only,
     documents_only,
 )
@@ -36,9 +35,11 @@ __all__ = [
     "Loaded",
     "Parser",
     "ParserChoice",
+    "RecordLoader",
     "RecordSource",
     "RecordTemplate",
     "SourceDocument",
+    "SplitPiece",
     "UnstructuredParser",
     "adocuments_only",
     "documents_only",

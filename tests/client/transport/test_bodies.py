@@ -19,8 +19,8 @@ from managed_sync.errors import (
     IncompleteResponseError,
     ResponseFormatError,
 )
-from tests.client.both import ClientOf
 from tests.client.raw_server import Connection, RawServer, json_answer
+from tests.support.clients import ClientOf
 
 LIMIT = 1_000_000
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -25,7 +25,7 @@ from managed_sync.errors import (
     ResponseFormatError,
     ServerError,
 )
-from tests.client.both import ClientOf
+from tests.support.clients import ClientOf
 
 
 def status_body(state: str, **more: Any) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
 from managed_sync.client.transport.limits import FairSemaphore
 from managed_sync.effects import Program, arun, run
 from managed_sync.errors import ApiError, ConfigurationError
-from tests.client.api import CHECKS, OPERATIONS, answer
-from tests.client.both import ClientOf
+from tests.client.operations import CHECKS, OPERATIONS, answer
+from tests.support.clients import ClientOf
 
 
 class UnderWay:

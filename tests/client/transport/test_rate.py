@@ -10,8 +10,8 @@ import pytest
 
 from managed_sync.client.transport.limits import Rate
 from managed_sync.errors import ConfigurationError
-from tests.client.api import answer
-from tests.client.both import ClientOf
+from tests.client.operations import answer
+from tests.support.clients import ClientOf
 
 
 def test_requests_are_spread_evenly(client_of: ClientOf) -> None:

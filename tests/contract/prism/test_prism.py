@@ -21,7 +21,7 @@ from managed_sync import (
     SyncStatus,
 )
 from managed_sync.errors import ResponseFormatError, SyncFailedError
-from tests.client.both import Driven, FakeClock
+from tests.support.clients import Driven, FakeClock
 
 CHECK = AccessCheck(subject="a@x.example", relation="viewer", object="file:1")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-from managed_sync.documents.chunking.tokenizer import storable
+from managed_sync.documents.model import storable
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.langchain.stores.postgres import (

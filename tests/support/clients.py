@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
-from tests.client.hosted_face import hosted_face
+from tests.support.hosted_translation import hosted_face
 
 Handler = Callable[[httpx.Request], httpx.Response]
 

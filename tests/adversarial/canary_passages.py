@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from managed_sync import AccessChecker
-from tests.adversarial.world import Passage, Service
+from tests.support.passages import Passage
+from tests.support.permission_service import FakePermissionService
 
 __all__ = [
     "FINE",
@@ -26,11 +27,11 @@ FINE = [passage for passage in PASSAGES if "fine" in passage.text]
 
 
 def checker() -> AccessChecker:
-    return AccessChecker(Service(alice=[passage.object_id for passage in FINE]))
+    return AccessChecker(FakePermissionService(alice=[passage.object_id for passage in FINE]))
 
 
 def broken_checker() -> AccessChecker:
-    service = Service()
+    service = FakePermissionService()
 
     def fail(_: str) -> None:
         raise TimeoutError("slow")

@@ -8,7 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from managed_sync.documents.chunking.chunk_ids import ChunkIds
+from managed_sync.documents.chunking.chunk_metadata import (
+    MAX_TABLE_CHARACTERS,
+    ChunkIds,
+    small_tables_html,
+)
 
 METADATA = {
     "object_id": "file:1",
@@ -20,6 +24,7 @@ METADATA = {
 }
 # Names that could be read as parts of the ones beside them.
 NAMES = st.sampled_from(["a", "b", "ab", "a\nb", 'a", "b', "[", "", "é", "1"])
+TABLE = "| City | Limit |\n| --- | --- |\n| Oslo \\| Bergen | < 200 |\n"
 
 
 def id_of(**changed: str) -> str:
@@ -61,3 +66,23 @@ def test_no_two_owners_share_an_id(owners: list[tuple[str, str, str, str]]) -> N
         for project, integration, sync_type, record in owners
     )
     assert first != second
+
+
+def test_a_table_becomes_html_with_its_header_and_its_characters() -> None:
+    assert small_tables_html(f"# Travel\n\n{TABLE}\nEnd.") == (
+        "<table><tr><th>City</th><th>Limit</th></tr>"
+        "<tr><td>Oslo | Bergen</td><td>&lt; 200</td></tr></table>"
+    )
+
+
+def test_several_tables_follow_each_other() -> None:
+    assert small_tables_html(f"{TABLE}\n{TABLE}").count("<table>") == 2
+
+
+def test_there_is_nothing_where_there_is_no_table_or_where_it_is_code() -> None:
+    assert small_tables_html("a | b\n\n| c |\n") == ""
+    assert small_tables_html(f"```\n{TABLE}```\n") == ""
+
+
+def test_large_tables_stay_in_the_text_alone() -> None:
+    assert small_tables_html(TABLE + "| Rome | 100 |\n" * MAX_TABLE_CHARACTERS) == ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from hypothesis import strategies as st
 
 from managed_sync.server.graph.schema import Question
-from tests.server.graph.conftest import Edge
+from tests.server.graph.graphs import Edge
 
 USERS = ["user:a@x", "user:b@x"]
 GROUPS = ["group:a", "group:b", "group:c", "organization"]
