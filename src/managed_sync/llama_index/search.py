@@ -19,7 +19,7 @@ from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import VectorStoreQueryMode
 
 from managed_sync.indexing.targets.vectors import Vector, checked_question
-from managed_sync.llama_index.conversion import leading_nowhere
+from managed_sync.llama_index.conversion import without_reference
 from managed_sync.llama_index.stores.registry import adapter_of
 from managed_sync.llama_index.tracing import untraced
 from managed_sync.retrieval.diversity import Diversity
@@ -191,7 +191,7 @@ class Question:
     def _hits(self, found: Sequence[NodeWithScore]) -> list[Hit]:
         return [
             hit_of(
-                leading_nowhere(scored),
+                without_reference(scored),
                 text=scored.node.get_content(MetadataMode.NONE),
                 metadata=scored.node.metadata,
                 # Other stores may give their nodes new ids at each search.
