@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from langchain_core.callbacks import (
@@ -38,6 +39,7 @@ class StoreSearch(FilterableSearch):
     Attributes:
         by_vector: The store's adapter, if a search by the question's vector is the same as one by
             its text.
+        question: Makes a question to the store from its text.
     """
 
     def __init__(
@@ -65,10 +67,7 @@ class StoreSearch(FilterableSearch):
         self.diversity = _diversity(search_kwargs) if search_type == "mmr" else None
         is_the_same = adapter.is_original and adapter.is_dense and store.embeddings is not None
         self.by_vector = adapter if is_the_same else None
-
-    def asked(self, query: str) -> StoreQuestion:
-        """Returns a question to this store."""
-        return StoreQuestion(self, query)
+        self.question = partial(StoreQuestion, self)
 
     @property
     def has_scores(self) -> bool:
@@ -138,7 +137,8 @@ class StoreQuestion:
     def _found(self, arguments: dict[str, Any]) -> Found:
         search, store, query = self._search, self._search.store, self._query
         if adapter := search.by_vector:
-            found = adapter.search_by_vector(self._embedded(), **arguments)
+            by_vector = getattr(store, adapter.vector_search)
+            found: Found = by_vector(self._embedded(), **{**arguments, **adapter.vector_options})
             return search.as_relevant(found) if search.with_threshold else found
         if search.with_threshold:
             return store.similarity_search_with_relevance_scores(
@@ -151,7 +151,14 @@ class StoreQuestion:
     async def _afound(self, arguments: dict[str, Any]) -> Found:
         search, store, query = self._search, self._search.store, self._query
         if adapter := search.by_vector:
-            found = await adapter.asearch_by_vector(await self._aembedded(), **arguments)
+            arguments = {**arguments, **adapter.vector_options}
+            vector = await self._aembedded()
+            found: Found
+            if adapter.awaits_vectors:
+                found = await getattr(store, f"a{adapter.vector_search}")(vector, **arguments)
+            else:
+                by_vector = getattr(store, adapter.vector_search)
+                found = await asyncio.to_thread(by_vector, vector, **arguments)
             return search.as_relevant(found) if search.with_threshold else found
         if search.with_threshold:
             return await store.asimilarity_search_with_relevance_scores(
@@ -197,10 +204,7 @@ class RetrieverSearch:
         self._retriever = retriever
         self.can_return_more = isinstance(getattr(retriever, "k", None), int)
         self.name = type(retriever).__name__
-
-    def asked(self, query: str) -> RetrieverQuestion:
-        """Returns a question to this retriever."""
-        return RetrieverQuestion(self, query)
+        self.question = partial(RetrieverQuestion, self)
 
     def reach(self, step: Inspect) -> Reach:
         """Returns that nothing is known."""

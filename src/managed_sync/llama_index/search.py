@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -18,7 +19,7 @@ from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import VectorStoreQueryMode
 
 from managed_sync.indexing.targets.vectors import Vector, checked_question
-from managed_sync.llama_index.conversion import leading_nowhere
+from managed_sync.llama_index.conversion import without_reference
 from managed_sync.llama_index.stores.registry import adapter_of
 from managed_sync.llama_index.tracing import untraced
 from managed_sync.retrieval.diversity import Diversity
@@ -56,10 +57,7 @@ class IndexSearch(FilterableSearch):
         self._index = index
         self.name = type(getattr(index, "vector_store", index)).__name__
         self.gives_ids = self._adapter.is_known
-
-    def asked(self, query: QueryBundle) -> Question:
-        """Returns a question to this index."""
-        return Question(self, query)
+        self.question = partial(Question, self)
 
     def retriever(self, step: Search) -> BaseRetriever | None:
         """Returns a retriever for one search; ``None`` if it cannot be confined as wanted."""
@@ -98,10 +96,7 @@ class RetrieverSearch:
                 ranking._kwargs = own.get("vector_store_kwargs", {})
                 self._retriever = ranking
         self.gives_ids = self._adapter.is_known
-
-    def asked(self, query: QueryBundle) -> Question:
-        """Returns a question to this retriever."""
-        return Question(self, query)
+        self.question = partial(Question, self)
 
     def retriever(self, step: Search) -> BaseRetriever:
         """Returns the retriever, asked for as much if it can be."""
@@ -196,7 +191,7 @@ class Question:
     def _hits(self, found: Sequence[NodeWithScore]) -> list[Hit]:
         return [
             hit_of(
-                leading_nowhere(scored),
+                without_reference(scored),
                 text=scored.node.get_content(MetadataMode.NONE),
                 metadata=scored.node.metadata,
                 # Other stores may give their nodes new ids at each search.

@@ -9,6 +9,7 @@ of them.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import Any
 
 from langchain_core.documents import Document
@@ -16,7 +17,7 @@ from langchain_core.documents import Document
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.indexing.targets.vectors import Vector
-from managed_sync.langchain.stores.base import Add, Found, LangChainAdapter
+from managed_sync.langchain.stores.base import Add, LangChainAdapter
 from managed_sync.stores.base import OBJECT_ID
 
 __all__ = ["LanceAdapter"]
@@ -48,6 +49,8 @@ class LanceAdapter(LangChainAdapter):
     harmless = frozenset({"filter", "prefilter"})
     can_update_metadata = True
     is_dense = True
+    vector_search = "similarity_search_by_vector"
+    vector_options = MappingProxyType({"score": True})
 
     @property
     def exact(self) -> bool:
@@ -67,11 +70,6 @@ class LanceAdapter(LangChainAdapter):
         if table is None:
             return None
         return int(table.count_rows(None if object_ids is None else _of_objects(object_ids)))
-
-    def search_by_vector(self, vector: Vector, **kwargs: Any) -> Found:
-        """Searches by a vector, with scores."""
-        found: Found = self._store.similarity_search_by_vector(vector, score=True, **kwargs)
-        return found
 
     def refuse_unless_writable(self) -> None:
         """Refuses a store that replaces its table with each write.
