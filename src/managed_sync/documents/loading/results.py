@@ -6,8 +6,7 @@ import warnings
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from managed_sync.documents.model import SourceDocument
 from managed_sync.errors import ManagedSyncError
@@ -195,15 +194,8 @@ class ProgressReporter:
             self._on_progress(self._progress)
         return loaded
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Ends the progress bar."""
         if self._bar is not None:
             self._bar.close()
 
