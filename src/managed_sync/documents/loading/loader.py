@@ -266,8 +266,8 @@ class DocumentLoader:
     def _synchronous_client(self) -> RecordSource:
         if is_asynchronous(self._client):
             raise ConfigurationError(
-                "An asynchronous client loads with aload, aload_records, or the asynchronous "
-                "methods of the frameworks' loaders."
+                "An asynchronous client needs an asynchronous method: aload or aload_records, or "
+                "those of the frameworks' loaders."
             )
         return cast("RecordSource", self._client)
 
