@@ -4,7 +4,7 @@
 download a model for that. The answer is of no use here: a heading is a heading because the file
 marks it as one, and every other paragraph is written in the same way. So while a file is read, the
 blank English pipeline of spaCy itself takes the place of the model: nothing to install, nothing to
-download, and some fourteen times the speed. See ``docs/decisions/documents-spacy-model.md``.
+download, and some fourteen times the speed. See ``docs/decisions/0007-documents-spacy-model.md``.
 """
 
 from __future__ import annotations
