@@ -27,7 +27,7 @@ from managed_sync.server.graph.schema import Question
 from managed_sync.server.graph.spicedb.client import SpiceDBClient
 from managed_sync.server.graph.spicedb.graph import SpiceDBGraph
 from managed_sync.server.graph.spicedb.schema import PERMISSIONS, ScopedNames, schema_text
-from managed_sync.server.graph.sql_graph import SqlGraph
+from managed_sync.server.graph.sql import SqlGraph
 from managed_sync.server.storage import tables
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import Pipeline, enable_pipeline

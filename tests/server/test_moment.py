@@ -13,7 +13,7 @@ import pytest
 from managed_sync.errors import PermissionsFileError, SourceError
 from managed_sync.server.domain import PipelineName, Scope, record_id
 from managed_sync.server.graph.schema import Question
-from managed_sync.server.graph.sql_graph import SqlEngine
+from managed_sync.server.graph.sql import SqlEngine
 from managed_sync.server.sources import file_tree
 from managed_sync.server.sources.descent import Place
 from managed_sync.server.sources.folder import FolderSource

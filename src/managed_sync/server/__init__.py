@@ -15,9 +15,14 @@ from __future__ import annotations
 from managed_sync.errors import MissingExtraError
 
 try:
-    from managed_sync.server.app import create_app
-    from managed_sync.server.config import Limits, ProjectConfig, ServerConfig, SpiceDBAddress
-    from managed_sync.server.config_file import read_config
+    from managed_sync.server.config import (
+        Limits,
+        ProjectConfig,
+        ServerConfig,
+        SpiceDBAddress,
+        read_config,
+    )
+    from managed_sync.server.runtime.app import create_app
     from managed_sync.server.runtime.embedded import EmbeddedServer
     from managed_sync.server.runtime.server import Server
 except ModuleNotFoundError as error:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from managed_sync.server.graph.schema import Question
-from managed_sync.server.graph.sql_graph import SqlGraph
+from managed_sync.server.graph.sql import SqlGraph
 from managed_sync.server.storage.database import Database
 from tests.server.graph.conftest import Edge, MakeGraph
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from managed_sync.errors import SourceError
+from managed_sync.server.domain import KnownContent
 from managed_sync.server.sources import file_tree
 from managed_sync.server.sources.descent import Place
 from managed_sync.server.sources.file_tree import FileTree
-from managed_sync.server.sources.model import KnownContent, Listing, SourceItem, Unreadable
+from managed_sync.server.sources.model import Listing, SourceItem, Unreadable
 from managed_sync.server.troubles import TroubleError
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from managed_sync.models import SyncState
 from managed_sync.server.domain import PipelineName, Scope
-from managed_sync.server.graph.sql_graph import SqlEngine
+from managed_sync.server.graph.sql import SqlEngine
 from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.storage.changes import change_page, latest_cursor
 from managed_sync.server.storage.database import Database

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from managed_sync.models import SyncState
 from managed_sync.server import EmbeddedServer
 from managed_sync.server.domain import PipelineName, Scope
-from managed_sync.server.graph.sql_graph import SqlEngine
+from managed_sync.server.graph.sql import SqlEngine
 from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.sources.model import Listing
 from managed_sync.server.storage import tables

@@ -10,30 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from managed_sync.models import RelationshipNode
-from managed_sync.server.domain import Scope
-from managed_sync.server.graph.schema import Question, RelationTuple
+from managed_sync.server.domain import RelationChanges, Scope
+from managed_sync.server.graph.schema import Question
 
 __all__ = [
     "PermissionEngine",
     "PermissionEngineError",
     "PermissionGraph",
     "Publication",
-    "RelationChanges",
 ]
 
 
 class PermissionEngineError(Exception):
     """The engine cannot answer, so nothing is allowed; the message says why and what to do."""
-
-
-class RelationChanges(NamedTuple):
-    """What a transaction does to the tuples of a scope."""
-
-    removed: Sequence[RelationTuple]
-    added: Sequence[RelationTuple]
 
 
 class PermissionGraph(Protocol):

@@ -13,10 +13,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from managed_sync.models import RelationshipNode
+from managed_sync.server.domain import RelationTuple
 from managed_sync.server.graph.schema import (
     MEMBER,
     Question,
-    RelationTuple,
     display_name,
     is_answerable,
     satisfied_by,

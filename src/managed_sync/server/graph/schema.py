@@ -29,17 +29,15 @@ from typing import NamedTuple
 
 from managed_sync.errors import InvalidIdentifierError
 from managed_sync.identifiers import ObjectId, address_key, normalize_subject
+from managed_sync.server.domain import PUBLIC, ROLES, RelationTuple, type_of
 
 __all__ = [
     "MEMBER",
     "ORGANIZATION",
     "PARENT",
-    "PUBLIC",
     "RELATIONS",
-    "ROLES",
     "SCHEMA",
     "Question",
-    "RelationTuple",
     "UnknownRelationError",
     "display_name",
     "follows_schema",
@@ -49,7 +47,6 @@ __all__ = [
     "satisfied_by",
     "standing_for",
     "subject_key",
-    "type_of",
     "types_with",
     "user_key",
 ]
@@ -57,14 +54,12 @@ __all__ = [
 PARENT = "parent"
 MEMBER = "member"
 ORGANIZATION = "organization"
-ROLES = ("owner", "editor", "viewer")
 
 # What can be asked about.
 RELATIONS = (*reversed(ROLES), MEMBER)
 
 _USER, _GROUP, _FOLDER = "user", "group", "folder"
 _USER_PREFIX = f"{_USER}:"
-PUBLIC = f"{_USER_PREFIX}*"
 
 _GRANTEES = frozenset({_USER, PUBLIC, _GROUP, ORGANIZATION})
 _CONTENT = {PARENT: frozenset({_FOLDER}), **dict.fromkeys(ROLES, _GRANTEES)}
@@ -86,14 +81,6 @@ SCHEMA: Mapping[str, Mapping[str, frozenset[str]]] = {
 
 class UnknownRelationError(InvalidIdentifierError):
     """A relation that the graph does not have; the message names those that it has."""
-
-
-class RelationTuple(NamedTuple):
-    """One edge of the graph."""
-
-    object: str
-    relation: str
-    subject: str
 
 
 class Question(NamedTuple):
@@ -124,16 +111,6 @@ def satisfied_by(relation: str) -> tuple[str, ...]:
     if relation in ROLES:
         return ROLES[ROLES.index(relation) :: -1]
     return (MEMBER,) if relation == MEMBER else ()
-
-
-def type_of(name: str) -> str:
-    """The type of an object or subject; everybody is a type of its own.
-
-    Examples:
-        >>> type_of("group:sales"), type_of("organization"), type_of("user:*")
-        ('group', 'organization', 'user:*')
-    """
-    return PUBLIC if name == PUBLIC else name.partition(":")[0]
 
 
 def follows_schema(edge: RelationTuple) -> bool:

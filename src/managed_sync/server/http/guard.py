@@ -19,7 +19,7 @@ from managed_sync.server.domain import Scope
 from managed_sync.server.http.problems import ProblemError, documented
 from managed_sync.server.http.rate_limit import RateLimit
 
-__all__ = ["PROBLEMS", "Caller", "ProjectCaller", "protected_by"]
+__all__ = ["PROBLEMS", "Caller", "ProjectCaller", "authenticated_route_class"]
 
 PROBLEMS = documented(
     HTTPStatus.BAD_REQUEST,
@@ -38,7 +38,7 @@ PROBLEMS = documented(
 _CLOSE = {"Connection": "close"}
 
 
-def protected_by(verifier: TokenVerifier, limits: Limits) -> type[APIRoute]:
+def authenticated_route_class(verifier: TokenVerifier, limits: Limits) -> type[APIRoute]:
     """A kind of route that is reached with a good token, in time, and with a body of some size.
 
     Every route of a router with this ``route_class`` is protected, so that none can be forgotten.
@@ -49,7 +49,7 @@ def protected_by(verifier: TokenVerifier, limits: Limits) -> type[APIRoute]:
         else None
     )
 
-    class ProtectedRoute(APIRoute):
+    class AuthenticatedRoute(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
 
@@ -77,7 +77,7 @@ def protected_by(verifier: TokenVerifier, limits: Limits) -> type[APIRoute]:
 
             return guard_and_handle
 
-    return ProtectedRoute
+    return AuthenticatedRoute
 
 
 def _caller(request: Request) -> Scope:

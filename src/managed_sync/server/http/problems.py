@@ -13,8 +13,12 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from managed_sync.errors import InvalidIdentifierError
 from managed_sync.logs import get_logger
+from managed_sync.server.auth.tokens import TokenError, UnknownProjectError, WrongProjectError
+from managed_sync.server.domain import InvalidParameterError
 from managed_sync.server.graph.engine import PermissionEngineError
+from managed_sync.server.sync.runner import UnknownPipelineError
 from managed_sync.server.troubles import (
     TroubleError,
     concerns_one_file,
@@ -34,6 +38,16 @@ _log = get_logger("managed_sync.server")
 
 # Seconds after which a client may try again where nobody knows how long a trouble lasts.
 _COME_AGAIN = {"Retry-After": "5"}
+
+# Errors whose message is the detail of a problem.
+_STATUSES: Mapping[type[Exception], HTTPStatus] = {
+    InvalidIdentifierError: HTTPStatus.BAD_REQUEST,
+    InvalidParameterError: HTTPStatus.BAD_REQUEST,
+    WrongProjectError: HTTPStatus.FORBIDDEN,
+    UnknownProjectError: HTTPStatus.NOT_FOUND,
+    UnknownPipelineError: HTTPStatus.NOT_FOUND,
+}
+_CHALLENGE = 'Bearer realm="managed-sync"'
 
 PROBLEM_SCHEMA = {
     "type": "object",
@@ -89,6 +103,20 @@ def install_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(ProblemError)
     async def on_problem(_request: Request, problem: ProblemError) -> JSONResponse:
         return problem_response(problem.status, problem.detail, problem.headers)
+
+    async def on_refused(_request: Request, error: Exception) -> JSONResponse:
+        status = next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
+        return problem_response(status, str(error))
+
+    for kind in _STATUSES:
+        app.add_exception_handler(kind, on_refused)
+
+    @app.exception_handler(TokenError)
+    async def on_token_error(_request: Request, error: TokenError) -> JSONResponse:
+        challenge = _CHALLENGE if error.is_missing else f'{_CHALLENGE}, error="invalid_token"'
+        return problem_response(
+            HTTPStatus.UNAUTHORIZED, str(error), {"WWW-Authenticate": challenge}
+        )
 
     @app.exception_handler(PermissionEngineError)
     async def on_engine_error(_request: Request, error: PermissionEngineError) -> JSONResponse:

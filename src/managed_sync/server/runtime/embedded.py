@@ -6,8 +6,7 @@ from pathlib import Path
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.server.auth.signing_key import load_or_create_signing_key
-from managed_sync.server.config import ServerConfig
-from managed_sync.server.runtime.listener import is_loopback
+from managed_sync.server.config import ServerConfig, is_loopback
 from managed_sync.server.runtime.server import Server
 
 __all__ = ["EmbeddedServer"]

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 import sys
 
 from managed_sync.errors import ConfigurationError, PortInUseError
 
-__all__ = ["is_loopback", "listen", "url_of"]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only programs of this machine reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+__all__ = ["listen", "url_of"]
 
 
 def listen(host: str, port: int) -> socket.socket:

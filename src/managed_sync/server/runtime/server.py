@@ -14,8 +14,8 @@ import uvicorn
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.logs import get_logger
-from managed_sync.server.app import create_app
 from managed_sync.server.config import ServerConfig
+from managed_sync.server.runtime.app import create_app
 from managed_sync.server.runtime.connection import connection_class
 from managed_sync.server.runtime.listener import listen, url_of
 

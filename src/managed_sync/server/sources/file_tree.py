@@ -18,10 +18,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
 from urllib.parse import quote
 
 from managed_sync.errors import SourceError
+from managed_sync.server.domain import KnownContent, OpenFile, source_id_at
 from managed_sync.server.sources.descent import (
     Entry,
     Folder,
@@ -34,30 +34,15 @@ from managed_sync.server.sources.descent import (
     status_of,
 )
 from managed_sync.server.sources.media_types import DIRECTORY, media_type_of
-from managed_sync.server.sources.model import (
-    LAST_CHANGE,
-    KnownContent,
-    Listing,
-    SourceItem,
-    Unreadable,
-    source_id_at,
-)
+from managed_sync.server.sources.model import LAST_CHANGE, Listing, SourceItem, Unreadable
 from managed_sync.server.troubles import concerns_one_file, system_trouble
 
-__all__ = ["MOUNT", "FileTree", "OpenFile", "file_version"]
+__all__ = ["MOUNT", "FileTree", "file_version"]
 
 MOUNT = "mount-"
 """The beginning of a folder's version if another file system begins there."""
 
 _BLOCK = 1 << 20
-
-
-class OpenFile(NamedTuple):
-    """A file that is open for reading; its version changes whenever its content may have."""
-
-    stream: BinaryIO
-    size: int
-    version: str
 
 
 class FileTree:

@@ -12,8 +12,8 @@ from time import monotonic
 
 from managed_sync.errors import PermissionsFileError, SourceError
 from managed_sync.logs import get_logger
-from managed_sync.server.domain import PipelineName
-from managed_sync.server.sources.file_tree import FileTree, OpenFile
+from managed_sync.server.domain import OpenFile, PipelineName
+from managed_sync.server.sources.file_tree import FileTree
 from managed_sync.server.sources.json_lines import file_mark, json_lines_items
 from managed_sync.server.sources.model import Listing, Seen, SourceItem, Unreadable
 from managed_sync.server.sources.permissions_file import Permissions, parse_permissions

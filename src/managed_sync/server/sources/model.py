@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+from managed_sync.server.domain import KnownContent, is_version
 
 __all__ = [
     "LAST_CHANGE",
     "Contents",
     "Draft",
-    "KnownContent",
     "Listing",
     "Seen",
     "SourceItem",
     "Unreadable",
-    "is_version",
-    "source_id_at",
 ]
 
 # For each place that was read, the names in it and the identity of what bears them.
@@ -62,23 +60,6 @@ class Unreadable:
     """
 
     source_id: str
-
-
-class KnownContent(NamedTuple):
-    """What an earlier sync found out about an item's content."""
-
-    version: str
-    digest: str
-
-
-def source_id_at(location: str) -> str:
-    """The source id of what lies at a location."""
-    return unicodedata.normalize("NFC", f"/{location}")
-
-
-def is_version(now: str, known: str) -> bool:
-    """Whether a content still has the version that is known; earlier releases noted less of it."""
-    return f"{now}-".startswith(f"{known}-")
 
 
 class Draft(Protocol):

@@ -19,7 +19,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from managed_sync.errors import InvalidIdentifierError, PermissionsFileError
 from managed_sync.identifiers import normalize_subject
-from managed_sync.server.graph.schema import ROLES
+from managed_sync.server.domain import ROLES
 
 __all__ = ["DEFAULT_INTEGRATIONS", "Entry", "Permissions", "parse_permissions"]
 

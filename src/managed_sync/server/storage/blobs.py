@@ -10,7 +10,7 @@ from tempfile import NamedTemporaryFile
 from typing import IO
 
 from managed_sync.private_files import private_folder
-from managed_sync.server.sources.file_tree import OpenFile
+from managed_sync.server.domain import OpenFile
 from managed_sync.server.troubles import system_trouble
 
 __all__ = ["Blobs"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select, tuple_
 
-from managed_sync.server.storage.cursors import BAD_CURSOR, read_cursor, write_cursor
+from managed_sync.server.storage.cursors import InvalidCursorError, read_cursor, write_cursor
 from managed_sync.server.storage.pipelines import Pipeline
 from managed_sync.server.storage.records import StoredRecord, records_with_names, stored_record
 from managed_sync.server.storage.tables import records
@@ -83,5 +83,5 @@ def _write(place: tuple[int, str], pipeline: Pipeline) -> str:
 def _place(cursor: str, pipeline: Pipeline) -> tuple[int, str]:
     number, created_at, changed, source_id = read_cursor(cursor, int, str, int, str)
     if (number, created_at) != (pipeline.id, pipeline.created_at.isoformat()):
-        raise ValueError(BAD_CURSOR)
+        raise InvalidCursorError
     return int(changed), str(source_id)

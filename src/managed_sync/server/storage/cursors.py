@@ -6,9 +6,18 @@ import base64
 import binascii
 import json
 
-__all__ = ["BAD_CURSOR", "read_cursor", "write_cursor"]
+from managed_sync.server.domain import InvalidParameterError
 
-BAD_CURSOR = "The cursor is not one that this listing gave; leave it out to begin again."
+__all__ = ["InvalidCursorError", "read_cursor", "write_cursor"]
+
+
+class InvalidCursorError(InvalidParameterError):
+    """The cursor is not from this listing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "cursor must be a value that this listing returned; leave it out to begin again."
+        )
 
 
 def write_cursor(*parts: str | int) -> str:
@@ -27,11 +36,11 @@ def read_cursor(cursor: str, *kinds: type[str | int]) -> list[str | int]:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
-        raise ValueError(BAD_CURSOR) from None
+        raise InvalidCursorError from None
     if not isinstance(parts, list) or [type(part) for part in parts] != list(kinds):
-        raise ValueError(BAD_CURSOR)
+        raise InvalidCursorError
     if not all(_is_storable(part) for part in parts):
-        raise ValueError(BAD_CURSOR)
+        raise InvalidCursorError
     return parts
 
 

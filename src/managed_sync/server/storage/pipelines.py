@@ -10,9 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, select, update
 
 from managed_sync.models import SyncState
-from managed_sync.server.domain import PipelineName, Scope
-from managed_sync.server.graph.engine import RelationChanges
-from managed_sync.server.graph.schema import RelationTuple
+from managed_sync.server.domain import PipelineName, RelationChanges, RelationTuple, Scope
 from managed_sync.server.storage.dialects import upsert
 from managed_sync.server.storage.scopes import ensure_scope
 from managed_sync.server.storage.tables import pipelines, records, relations, scopes

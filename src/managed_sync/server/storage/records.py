@@ -11,9 +11,8 @@ from sqlalchemy import Connection, Row, Select, select
 
 from managed_sync.identifiers import ObjectId
 from managed_sync.models import RecordPage, SyncedRecord
-from managed_sync.server.graph.schema import type_of
-from managed_sync.server.sources.model import KnownContent, source_id_at
-from managed_sync.server.storage.cursors import BAD_CURSOR, read_cursor, write_cursor
+from managed_sync.server.domain import KnownContent, source_id_at, type_of
+from managed_sync.server.storage.cursors import InvalidCursorError, read_cursor, write_cursor
 from managed_sync.server.storage.dialects import rows_of
 from managed_sync.server.storage.pipelines import Pipeline
 from managed_sync.server.storage.tables import pipelines, records
@@ -111,7 +110,7 @@ def records_with_names() -> Select[Any]:
 def _place(cursor: str, pipeline: Pipeline) -> str:
     integration, sync_type, source_id = read_cursor(cursor, str, str, str)
     if (integration, sync_type) != pipeline.name:
-        raise ValueError(BAD_CURSOR)
+        raise InvalidCursorError
     return str(source_id)
 
 

@@ -18,20 +18,13 @@ from typing import Any
 
 from managed_sync.errors import PermissionsFileError, SourceError
 from managed_sync.identifiers import ObjectId, object_id_for
-from managed_sync.server.domain import container_id, record_id
-from managed_sync.server.graph.grant_compiler import GrantCompiler
-from managed_sync.server.graph.schema import PUBLIC
+from managed_sync.server.domain import PUBLIC, KnownContent, container_id, record_id
 from managed_sync.server.sources.folder import FolderSource, MovingError
-from managed_sync.server.sources.model import (
-    KnownContent,
-    Listing,
-    Seen,
-    SourceItem,
-    Unreadable,
-)
+from managed_sync.server.sources.model import Listing, Seen, SourceItem, Unreadable
 from managed_sync.server.sources.permissions_file import Entry, Permissions
 from managed_sync.server.storage.pipelines import Pipeline
 from managed_sync.server.storage.records import KnownItem
+from managed_sync.server.sync.grant_compiler import GrantCompiler
 from managed_sync.server.sync.openings import Readers
 from managed_sync.server.sync.sighting import Sighting, something_moved
 from managed_sync.server.sync.staging import Staging

@@ -15,15 +15,9 @@ from itertools import islice
 from typing import NamedTuple
 
 from managed_sync.errors import SourceError
-from managed_sync.server.graph.schema import (
-    MEMBER,
-    PARENT,
-    PUBLIC,
-    RelationTuple,
-    display_name,
-    type_of,
-)
-from managed_sync.server.graph.sql import closures
+from managed_sync.server.domain import PUBLIC, RelationTuple, type_of
+from managed_sync.server.graph.grant_index import closures
+from managed_sync.server.graph.schema import MEMBER, PARENT, display_name
 from managed_sync.server.sources.permissions_file import Permissions
 
 __all__ = ["Opening", "Readers", "groups_with_new_members", "openings", "require_confirmation"]

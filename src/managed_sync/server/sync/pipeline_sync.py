@@ -25,10 +25,10 @@ from sqlalchemy import Connection
 
 from managed_sync.errors import PermissionsFileError, SourceError
 from managed_sync.models import SyncState
+from managed_sync.server.domain import KnownContent
 from managed_sync.server.graph.engine import PermissionEngine
-from managed_sync.server.graph.grant_compiler import GrantCompiler
 from managed_sync.server.sources.folder import FolderSource, Moment, MovingError
-from managed_sync.server.sources.model import Contents, KnownContent, Listing
+from managed_sync.server.sources.model import Contents, Listing
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import (
     Pipeline,
@@ -39,6 +39,7 @@ from managed_sync.server.storage.pipelines import (
 )
 from managed_sync.server.storage.records import known_contents, known_items
 from managed_sync.server.sync.gathering import Gathering
+from managed_sync.server.sync.grant_compiler import GrantCompiler
 from managed_sync.server.sync.openings import (
     Readers,
     groups_with_new_members,

@@ -6,12 +6,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from managed_sync.server.auth.keys import KeyRing
 from managed_sync.server.config import ServerConfig
+from managed_sync.server.domain import OpenFile, is_version
 from managed_sync.server.graph.engine import PermissionEngine
-from managed_sync.server.sources.file_tree import OpenFile, file_version
+from managed_sync.server.sources.file_tree import file_version
 from managed_sync.server.sources.folder import FolderSource
-from managed_sync.server.sources.model import is_version
 from managed_sync.server.storage.blobs import Blobs
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import pipelines_of_project
@@ -44,7 +43,6 @@ class Project:
         project_id: Its id.
         source: Where its records come from.
         pipelines: What brings them.
-        keys: What its tokens are signed with.
         blobs: Copies of its contents; ``None`` where they are read from the source.
     """
 
@@ -53,12 +51,10 @@ class Project:
         project_id: str,
         source: FolderSource,
         pipelines: Pipelines,
-        keys: KeyRing,
         blobs: Blobs | None,
     ) -> None:
         self.id = project_id
         self.pipelines = pipelines
-        self.keys = keys
         self._source = source
         self._blobs = blobs
 
@@ -119,7 +115,6 @@ class Projects(dict[str, Project]):
     Raises:
         SourceError: A company folder is missing.
         PermissionsFileError: Its ``permissions.yaml`` is missing or malformed, at the first start.
-        ConfigurationError: The keys cannot be used.
     """
 
     def __init__(
@@ -145,8 +140,7 @@ class Projects(dict[str, Project]):
                 write_seconds=config.limits.write_seconds,
                 note_end=note_end,
             )
-            keys = KeyRing(config.keys_of(project_id))
-            self[project_id] = Project(project_id, source, pipelines, keys, self._blobs)
+            self[project_id] = Project(project_id, source, pipelines, self._blobs)
 
     def start(self) -> None:
         """Takes up the work where the last run of the server left it."""

@@ -32,9 +32,8 @@ from managed_sync.server.storage.pipelines import (
     save_failure,
     save_started,
 )
-from managed_sync.server.sync.frequency import parse_frequency
 from managed_sync.server.sync.pipeline_sync import PipelineGoneError, synchronize
-from managed_sync.server.sync.timetable import Timetable
+from managed_sync.server.sync.timetable import Timetable, parse_frequency
 from managed_sync.server.troubles import (
     TroubleError,
     concerns_one_file,

@@ -26,8 +26,8 @@ from sqlalchemy import (
     update,
 )
 
-from managed_sync.server.graph.engine import RelationChanges
-from managed_sync.server.graph.schema import PARENT, RelationTuple, follows_schema
+from managed_sync.server.domain import RelationChanges, RelationTuple
+from managed_sync.server.graph.schema import PARENT, follows_schema
 from managed_sync.server.storage.dialects import Insert, rows_of, upsert
 from managed_sync.server.storage.pipelines import Pipeline
 from managed_sync.server.storage.tables import (

@@ -6,19 +6,43 @@ A timetable that is kept in it would wait for as long as the clock was ahead.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from math import inf
 from threading import TIMEOUT_MAX, Condition, Thread
 from time import monotonic
 
 from managed_sync.logs import get_logger
+from managed_sync.server.domain import InvalidParameterError
 
-__all__ = ["Timetable"]
+__all__ = ["Timetable", "parse_frequency"]
 
 _log = get_logger("managed_sync.server")
 
 _LONGEST_WAIT = min(TIMEOUT_MAX, 86_400.0)
 _STOP_SECONDS = 5.0
+_FREQUENCY = re.compile(r"([1-9][0-9]{0,3})([mhd])")
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+
+def parse_frequency(text: str) -> timedelta:
+    """The time between two syncs.
+
+    Examples:
+        >>> parse_frequency("15m")
+        datetime.timedelta(seconds=900)
+
+    Raises:
+        ValueError: It is not a number of minutes, hours or days.
+    """
+    match = _FREQUENCY.fullmatch(text)
+    if match is None:
+        raise InvalidParameterError(
+            "frequency must be a whole number of minutes, hours or days, such as 1m, 15m, 1h or "
+            f"1d, got {text!r}."
+        )
+    return int(match[1]) * _UNITS[match[2]]
 
 
 class Timetable:

@@ -9,9 +9,9 @@ import pytest
 from authzed.api.v1 import WriteRelationshipsRequest, WriteSchemaRequest
 from sqlalchemy import delete, insert
 
-from managed_sync.server.domain import Scope
-from managed_sync.server.graph.engine import PermissionEngineError, RelationChanges
-from managed_sync.server.graph.schema import Question, RelationTuple
+from managed_sync.server.domain import RelationChanges, RelationTuple, Scope
+from managed_sync.server.graph.engine import PermissionEngineError
+from managed_sync.server.graph.schema import Question
 from managed_sync.server.graph.spicedb import engine as spicedb_engine
 from managed_sync.server.graph.spicedb.client import SpiceDBClient, connect
 from managed_sync.server.graph.spicedb.engine import SpiceDBEngine

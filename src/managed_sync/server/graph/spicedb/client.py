@@ -32,8 +32,8 @@ from authzed.api.v1.schema_service_pb2_grpc import SchemaServiceStub
 from grpc_interceptor import ClientCallDetails, ClientInterceptor
 from grpcutil import bearer_token_credentials
 
+from managed_sync.server.config import is_loopback
 from managed_sync.server.graph.engine import PermissionEngineError
-from managed_sync.server.runtime.listener import is_loopback
 
 __all__ = ["SpiceDBClient", "connect"]
 

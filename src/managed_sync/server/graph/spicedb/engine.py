@@ -28,13 +28,9 @@ from authzed.api.v1 import (
 )
 from sqlalchemy import select
 
-from managed_sync.server.domain import Scope
-from managed_sync.server.graph.engine import (
-    PermissionEngineError,
-    Publication,
-    RelationChanges,
-)
-from managed_sync.server.graph.schema import SCHEMA, RelationTuple
+from managed_sync.server.domain import RelationChanges, RelationTuple, Scope
+from managed_sync.server.graph.engine import PermissionEngineError, Publication
+from managed_sync.server.graph.schema import SCHEMA
 from managed_sync.server.graph.spicedb.client import SpiceDBClient
 from managed_sync.server.graph.spicedb.graph import SpiceDBGraph
 from managed_sync.server.graph.spicedb.schema import ScopedNames, schema_text

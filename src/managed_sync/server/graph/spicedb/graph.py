@@ -22,18 +22,16 @@ from authzed.api.v1.permission_service_pb2 import LookupPermissionship
 
 from managed_sync.logs import get_logger
 from managed_sync.models import RelationshipNode
+from managed_sync.server.domain import ROLES, RelationTuple, type_of
 from managed_sync.server.graph.engine import PermissionEngineError
 from managed_sync.server.graph.expansion import expand
 from managed_sync.server.graph.schema import (
     MEMBER,
     PARENT,
-    ROLES,
     Question,
-    RelationTuple,
     display_name,
     is_answerable,
     standing_for,
-    type_of,
     types_with,
 )
 from managed_sync.server.graph.spicedb.client import SpiceDBClient

@@ -17,17 +17,8 @@ import re
 
 from authzed.api.v1 import ObjectReference, Relationship, SubjectReference
 
-from managed_sync.server.domain import Scope
-from managed_sync.server.graph.schema import (
-    MEMBER,
-    ORGANIZATION,
-    PARENT,
-    PUBLIC,
-    ROLES,
-    SCHEMA,
-    RelationTuple,
-    type_of,
-)
+from managed_sync.server.domain import PUBLIC, ROLES, RelationTuple, Scope, type_of
+from managed_sync.server.graph.schema import MEMBER, ORGANIZATION, PARENT, SCHEMA
 
 __all__ = ["PERMISSIONS", "ScopedNames", "schema_text"]
 

@@ -26,7 +26,7 @@ from managed_sync.server.graph.schema import ORGANIZATION, Question, subject_key
 from managed_sync.server.http.guard import PROBLEMS, Caller
 from managed_sync.server.http.problems import ProblemError
 from managed_sync.server.http.routes.hosted_sync import SyncId, require_sync
-from managed_sync.server.http.routes.parameters import Name, malformed_is_refused
+from managed_sync.server.http.routes.parameters import Name
 from managed_sync.server.http.routes.permissions import require_batch_size
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import Pipeline
@@ -142,8 +142,7 @@ def hosted_permission_routes(
 
     def accessible(caller: Scope, identifier: str, body: HostedListObjects) -> list[str]:
         pipeline = require_sync(database, caller, identifier)
-        with malformed_is_refused():
-            user, relation = _user(body.user), _relation(body.role)
+        user, relation = _user(body.user), _relation(body.role)
         with engine.graph(caller) as graph:
             found = graph.list_objects(user, relation, body.object_type)
         identifiers = [ObjectId.parse(one).id for one in found]
@@ -155,8 +154,7 @@ def hosted_permission_routes(
         caller: Caller, identifier: SyncId, body: Annotated[HostedCheck, Body()]
     ) -> HostedDecision:
         pipeline = require_sync(database, caller, identifier)
-        with malformed_is_refused():
-            _user(body.user), _relation(body.role)
+        _user(body.user), _relation(body.role)
         return HostedDecision(has_access=answers(pipeline, [body])[0])
 
     @router.post(
@@ -186,8 +184,7 @@ def hosted_permission_routes(
         caller: Caller, identifier: SyncId, body: Annotated[HostedListUsers, Body()]
     ) -> HostedUsers:
         pipeline = require_sync(database, caller, identifier)
-        with malformed_is_refused():
-            relation = _relation(body.role)
+        relation = _relation(body.role)
         object_id = objects_of(pipeline, [body.object]).get(body.object)
         if object_id is None:
             return HostedUsers(users=[])
@@ -217,8 +214,7 @@ def hosted_permission_routes(
         caller: Caller, identifier: SyncId, body: Annotated[HostedExpand, Body()]
     ) -> HostedTree:
         pipeline = require_sync(database, caller, identifier)
-        with malformed_is_refused():
-            relation = _relation(body.relation)
+        relation = _relation(body.relation)
         object_id = objects_of(pipeline, [body.object]).get(body.object)
         if object_id is None:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"The sync has no record {body.object!r}.")

@@ -6,8 +6,7 @@ they changed, so that a cursor that was kept gives what changed since.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -17,7 +16,7 @@ from starlette.responses import StreamingResponse
 
 from managed_sync.identifiers import lower_ascii
 from managed_sync.models import SyncState, SyncStatus
-from managed_sync.server.domain import PipelineName, Scope, sync_id
+from managed_sync.server.domain import InvalidParameterError, PipelineName, Scope, sync_id
 from managed_sync.server.http.guard import PROBLEMS, Caller
 from managed_sync.server.http.problems import ProblemError
 from managed_sync.server.http.routes.content import CONTENT_ANSWERS, record_content
@@ -32,13 +31,13 @@ from managed_sync.server.http.routes.hosted_models import (
     Summary,
 )
 from managed_sync.server.http.routes.parameters import RecordId
-from managed_sync.server.runtime.workers import Workers
+from managed_sync.server.http.workers import Workers
 from managed_sync.server.storage.changes import change_page, latest_cursor
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import Pipeline, pipelines_of_scope
 from managed_sync.server.storage.records import StoredRecord, find_record
 from managed_sync.server.sync.projects import Projects
-from managed_sync.server.sync.runner import Pipelines, UnknownPipelineError
+from managed_sync.server.sync.runner import Pipelines
 
 __all__ = ["SyncId", "hosted_sync_routes", "require_sync"]
 
@@ -63,8 +62,7 @@ def hosted_sync_routes(
             pipelines.enable(caller, name, frequency, body.configuration_name)
             return _answer(caller, name, pipelines)
 
-        with _refused():
-            return await writers.run(work)
+        return await writers.run(work)
 
     @router.get("", operation_id="listHostedSyncs")
     def listed(caller: Caller) -> ListedSyncs:
@@ -134,7 +132,7 @@ def hosted_sync_routes(
         cursor: str | None = None,
     ) -> HostedPage:
         pipeline = require_sync(database, caller, identifier)
-        with database.reading() as connection, _refused():
+        with database.reading() as connection:
             page = change_page(connection, pipeline, cursor, page_size)
         return HostedPage(
             data=[_hosted(found) for found in page.records],
@@ -179,16 +177,6 @@ def require_sync(database: Database, caller: Scope, identifier: str) -> Pipeline
     raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no sync {identifier!r}.")
 
 
-@contextmanager
-def _refused() -> Iterator[None]:
-    try:
-        yield
-    except UnknownPipelineError as error:
-        raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
-    except ValueError as error:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, str(error)) from None
-
-
 def _name_in_source(pipelines: Pipelines, integration: str, sync_type: str) -> PipelineName:
     """The pipeline as the source spells it; here integrations are written in lower case."""
     for name in pipelines.in_source():
@@ -208,12 +196,12 @@ def _frequency(configuration: Mapping[str, Any] | None) -> str | None:
     further = dict(configuration or {})
     frequency = further.pop("frequency", None)
     if further:
-        raise ValueError(
-            f"This server cannot configure {', '.join(map(repr, sorted(further)))}; it knows "
-            "'frequency', such as 15m."
+        names = ", ".join(map(repr, sorted(further)))
+        raise InvalidParameterError(
+            f"configuration must contain only 'frequency', such as 15m, got {names}, too."
         )
     if frequency is not None and not isinstance(frequency, str):
-        raise ValueError("The frequency is a string such as 15m.")
+        raise InvalidParameterError(f"frequency must be a string such as '15m', got {frequency!r}.")
     return frequency
 
 

@@ -14,7 +14,7 @@ from managed_sync.server.auth.proof import PROOF_PATH, Proof
 from managed_sync.server.graph.engine import PermissionEngine
 from managed_sync.server.http.metrics import Metrics
 from managed_sync.server.http.problems import ProblemError, documented
-from managed_sync.server.runtime.workers import Workers
+from managed_sync.server.http.workers import Workers
 from managed_sync.server.storage.database import Database
 
 __all__ = ["operation_routes"]

@@ -23,7 +23,7 @@ from managed_sync.server.graph.schema import (
 )
 from managed_sync.server.http.guard import PROBLEMS, ProjectCaller
 from managed_sync.server.http.problems import ProblemError
-from managed_sync.server.http.routes.parameters import Name, malformed_is_refused
+from managed_sync.server.http.routes.parameters import Name
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.records import folders_without_record
 from managed_sync.server.storage.scopes import find_scope
@@ -89,31 +89,27 @@ def permission_routes(
 
     @router.post("/check-access", operation_id="checkAccess")
     def check_access(caller: ProjectCaller, body: Annotated[AccessCheck, Body()]) -> Decision:
-        with malformed_is_refused():
-            question = _question(body)
+        question = _question(body)
         with engine.graph(caller) as graph:
             return Decision(allowed=graph.check([question])[0])
 
     @router.post("/batch-check-access", operation_id="batchCheckAccess")
     def batch_check_access(caller: ProjectCaller, body: Annotated[BatchCheck, Body()]) -> Decisions:
         require_batch_size(body.checks, limits)
-        with malformed_is_refused():
-            questions = [_question_or_none(item) for item in body.checks]
+        questions = [_question_or_none(item) for item in body.checks]
         with engine.graph(caller) as graph:
             answers = graph.check(questions)
         return Decisions(results=[Decision(allowed=answer) for answer in answers])
 
     @router.post("/list-users", operation_id="listUsers")
     def list_users(caller: ProjectCaller, body: Annotated[ListUsers, Body()]) -> Subjects:
-        with malformed_is_refused():
-            relation, object_id = relation_key(body.relation), object_key(body.object)
+        relation, object_id = relation_key(body.relation), object_key(body.object)
         with engine.graph(caller) as graph:
             return Subjects(subjects=graph.list_users(relation, object_id))
 
     @router.post("/list-objects", operation_id="listObjects")
     def list_objects(caller: ProjectCaller, body: Annotated[ListObjects, Body()]) -> Objects:
-        with malformed_is_refused():
-            subject, relation = subject_key(body.subject), relation_key(body.relation)
+        subject, relation = subject_key(body.subject), relation_key(body.relation)
         with engine.graph(caller) as graph:
             found = graph.list_objects(subject, relation, body.object_type)
         with database.reading() as connection:
@@ -124,8 +120,7 @@ def permission_routes(
     def expand_relationships(
         caller: ProjectCaller, body: Annotated[AccessCheck, Body()]
     ) -> RelationshipNode:
-        with malformed_is_refused():
-            question = _question(body)
+        question = _question(body)
         with engine.graph(caller) as graph:
             return graph.expand(question)
 

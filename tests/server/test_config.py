@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.server import SpiceDBAddress, read_config
-from managed_sync.server.config_file import DATABASE_VARIABLE, SPICEDB_VARIABLE
+from managed_sync.server.config import DATABASE_VARIABLE, SPICEDB_VARIABLE
 
 SHORTEST = "state: state\nprojects: {demo: {folder: company}}\n"
 

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from managed_sync.server.graph.schema import (
-    MEMBER,
-    ORGANIZATION,
-    PUBLIC,
-    RelationTuple,
-    user_key,
-)
+from managed_sync.server.domain import PUBLIC, RelationTuple
+from managed_sync.server.graph.schema import MEMBER, ORGANIZATION, user_key
 from managed_sync.server.sources.permissions_file import Entry, Permissions
 
 __all__ = ["GrantCompiler"]

@@ -1,0 +1,76 @@
+"""What follows from tuples that were read: everything reached, at any depth and through cycles."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+
+from managed_sync.server.domain import RelationTuple
+from managed_sync.server.graph.schema import PARENT
+
+__all__ = ["Grants", "closures"]
+
+
+def closures(starts: Iterable[str], edges: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+    """For each start everything that is reached from it, itself included.
+
+    Examples:
+        >>> sorted(closures(["a"], {"a": ["b"], "b": ["a", "c"]})["a"])
+        ['a', 'b', 'c']
+    """
+    return {start: _closure(start, edges) for start in starts}
+
+
+def _closure(start: str, edges: Mapping[str, Iterable[str]]) -> set[str]:
+    reached, pending = {start}, [start]
+    while pending:
+        for name in edges.get(pending.pop(), ()):
+            if name not in reached:
+                reached.add(name)
+                pending.append(name)
+    return reached
+
+
+class Grants:
+    """Roles at objects and the containers of these.
+
+    Args:
+        edges: The tuples: ``parent``, and who holds what.
+    """
+
+    def __init__(self, edges: Iterable[RelationTuple]) -> None:
+        self._parents = defaultdict[str, list[str]](list)
+        self._held = defaultdict[str, list[tuple[str, str]]](list)
+        for place, relation, subject in edges:
+            if relation == PARENT:
+                self._parents[place].append(subject)
+            else:
+                self._held[place].append((relation, subject))
+
+    def allowed(
+        self, places: Iterable[str], relations: Collection[str], holders: Collection[str]
+    ) -> set[str]:
+        """Those places at which, or above which, one of the holders has one of the relations."""
+        granted: set[str] = set()
+        refused: set[str] = set()
+        for place in places:
+            reached, pending = {place}, [place]
+            while pending:
+                current = pending.pop()
+                if current in granted or self._is_held(current, relations, holders):
+                    granted |= {place, current}
+                    break
+                # A place that was refused brings nothing from what is above it either.
+                above = self._parents.get(current, ())
+                further = [one for one in above if one not in reached and one not in refused]
+                reached.update(further)
+                pending.extend(further)
+            else:
+                refused |= reached
+        return granted.intersection(places)
+
+    def _is_held(self, place: str, relations: Collection[str], holders: Collection[str]) -> bool:
+        return any(
+            relation in relations and subject in holders
+            for relation, subject in self._held.get(place, ())
+        )
