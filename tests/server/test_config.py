@@ -95,8 +95,8 @@ def test_the_environment_brings_the_token_of_a_spicedb_that_is_set(
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("", "no settings"),
-        ("- 1\n", "no settings"),
+        ("", "must contain settings"),
+        ("- 1\n", "must contain settings"),
         ("state: s\n", "projects"),
         ("projects: {}\nstate: s\n", "projects"),
         ("projects: {demo: {folder: c}}\n", "state"),

@@ -227,7 +227,7 @@ class TestOneMoment:
         # A swap, which no single sync could tell from two folders that were meant to be so.
         for old, new in (("HR", "X"), ("Plans", "HR"), ("X", "Plans")):
             folder.rename(old, new)
-        with pytest.raises(SourceError, match="Remove it when"):
+        with pytest.raises(SourceError, match="Remove the lock when"):
             folder.sync()
         assert folder.readers("/HR/pay.md") == ["hr@x.example"]
         folder.edit("/HR:", "/Plans:")

@@ -1,4 +1,4 @@
-"""All commands, by name."""
+"""The command line's commands."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def options(
 ) -> None:
     """Permission-aware retrieval over a Managed Sync API.
 
-    Begin with `managed-sync demo`. Commands work in a workspace, the folder .managed-sync below
-    the current one; with MANAGED_SYNC_PROJECT_ID and its companions set, they talk to the API
-    that these name instead of the embedded server.
+    Start with `managed-sync demo`. Commands work in a workspace, the folder .managed-sync in the
+    current folder. If MANAGED_SYNC_PROJECT_ID and the related variables are set, commands use that
+    API instead of the embedded server.
     """

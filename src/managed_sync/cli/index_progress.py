@@ -1,4 +1,4 @@
-"""Shows how far a run is: bars on a terminal, a line now and then in a log."""
+"""The progress of a run: bars on a terminal, a line every ten seconds in a log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 @contextmanager
 def index_progress(console: Console) -> Iterator[Callable[[str], Meter]]:
-    """Gives a function that begins a display for a pipeline, by its name."""
+    """Yields a function that starts the display of a pipeline, by its name."""
     if not console.is_terminal:
         yield lambda name: _lines(console, name)
         return
@@ -47,7 +47,7 @@ def _bar(progress: Progress, name: str) -> Meter:
         if now.phase == "stopped":
             progress.update(task, detail="stopped")
             return
-        # A bar without anything to do would never look finished.
+        # A bar with a total of 0 would never look finished.
         total = now.total or 1
         done = now.done if now.total else 1
         progress.update(task, completed=done, total=total, detail=_details(now))

@@ -60,7 +60,7 @@ def test_failures_are_listed_tried_again_and_dismissed(folder: Path) -> None:
     assert "1 skipped" in indexed.stdout
     assert (failure["integration"], failure["title"]) == ("drive", "broken.pdf")
     assert refused.returncode == 1
-    assert "--record ID or with --all" in refused.stderr
+    assert "with --record ID, or pass --all" in refused.stderr
     assert "1 dismissed" in dismissed.stdout
     assert "empty.txt" in skipped.stdout
     assert run(folder, "failures", "list").stdout == "There are none.\n"

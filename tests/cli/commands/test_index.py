@@ -130,8 +130,8 @@ def test_verification_names_the_remedy_that_fits(folder: Path) -> None:
     assert run(folder, "index").returncode == 0
 
     assert (unreadable.returncode, changed.returncode) == (0, 5)
-    assert "agree, but for what is put aside (1)" in unreadable.stdout
-    assert "put aside" in changed.stdout
+    assert "agree, except for failed records (1)" in unreadable.stdout
+    assert "failed" in changed.stdout
     assert "`managed-sync index` brings the index up to date" in changed.stdout
 
 

@@ -71,5 +71,5 @@ def test_a_public_folder_is_called_public(root: Path) -> None:
 
 
 def test_a_name_that_two_pipelines_know_is_not_decided_by_their_order(root: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"may be any of deal:\S+, ticket:\S+; say which"):
+    with pytest.raises(ConfigurationError, match=r"matches deal:\S+, ticket:\S+; pass one"):
         said(root, "explain", "same", "--as", ANN)

@@ -1,4 +1,4 @@
-"""The command that shows the whole job on a sample company."""
+"""The command demo."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ _GRANT_AFTER = "owner: [group:people]"
 
 
 def demo(workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
-    """Run the main job on a sample company: sync, load, index, and ask as four people.
+    """Run the main job on a sample company: sync, load, index, and search as four people.
 
-    Needs no account and no network. What it leaves in the workspace is there for the other
-    commands; running it again brings it up to date.
+    Needs no account and no network. The other commands can use its workspace afterwards; running
+    it again brings the workspace up to date.
     """
     started = time.perf_counter()
     here = Workspace(workspace)
@@ -67,7 +67,7 @@ def demo(workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
 
 
 def _prepare_company(here: Workspace) -> None:
-    """A copy of the sample company that may be changed, with the permissions as they came."""
+    """Copies the sample company into the workspace, with its original permissions."""
     from managed_sync.sample_company import company_folder, copy_company
 
     here.serve_from(here.company_folder)
@@ -102,7 +102,7 @@ def _ask(here: Workspace, client: ManagedSyncClient) -> None:
         retriever = PermissionAwareRetriever(
             vectorstore=store, checker=here.checker(client), k=_PASSAGES
         )
-        _heading(f"4. Ask the same questions as four people, {_PASSAGES} passages each")
+        _heading(f"4. Search with the same questions as four people, {_PASSAGES} passages each")
         for question in _QUESTIONS:
             columns = {
                 f"{user.partition('@')[0]}, {role}": _answer(retriever, question, user)
@@ -117,11 +117,11 @@ def _ask(here: Workspace, client: ManagedSyncClient) -> None:
 
 
 def _answer(retriever: PermissionAwareRetriever, question: str, user: str) -> Text:
-    """Where the passages come from that a user may see, and how many were held back."""
+    """Returns the titles of the passages for a user, and the number of withheld hits."""
     documents, report = retriever.retrieve_with_report(question, subject=user)
     titles = [f"• {document.metadata['title']}" for document in documents]
     text = Text("\n".join(titles) or "nothing")
-    text.append(f"\n{report.withheld} of {report.candidates} held back", style="dim")
+    text.append(f"\n{report.withheld} of {report.candidates} withheld", style="dim")
     return text
 
 
@@ -140,14 +140,14 @@ def _revoke(here: Workspace, client: ManagedSyncClient) -> None:
     text = permissions.read_text(encoding="utf-8")
     if _GRANT_BEFORE not in text:
         raise ConfigurationError(
-            f"{permissions} is not the sample company's any more; remove {here.root} to begin anew."
+            f"{permissions} is not the sample company's any more. Remove {here.root} to start over."
         )
     permissions.write_text(text.replace(_GRANT_BEFORE, _GRANT_AFTER), encoding="utf-8")
     started = time.perf_counter()
     client.enable_sync("googleDrive", "files")
     client.wait_until_idle("googleDrive", "files")
     output.print(
-        f"One grant taken out of {permissions.name}, synced in "
+        f"Removed one grant from {permissions.name}, synced in "
         f"{time.perf_counter() - started:.1f} s. The index was not touched."
     )
 

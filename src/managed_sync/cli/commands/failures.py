@@ -1,4 +1,4 @@
-"""The commands about records that are put aside: failures list, retry, dismiss."""
+"""The commands failures list, failures retry and failures dismiss."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["failures"]
 
 failures = typer.Typer(
     name="failures",
-    help="List records that are put aside, try them again, or give them up.",
+    help="List records that could not be indexed, retry them, or dismiss them.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -41,7 +41,7 @@ RecordOption: TypeAlias = Annotated[
         "--record", help="The id of one of them; can be given several times.", metavar="ID"
     ),
 ]
-JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @failures.command("list")
@@ -54,7 +54,7 @@ def list_failures(
     ] = False,
     json_output: JsonOption = False,
 ) -> None:
-    """List the records that are put aside, with the reasons."""
+    """List the records that could not be indexed, with the reasons."""
     found = _listed(Workspace(workspace), integration, sync_type, skipped=skipped)
     if json_output:
         typer.echo(
@@ -88,7 +88,7 @@ def retry(
     record: RecordOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Try records that are put aside again now. Exits with status 3 if some still fail."""
+    """Retry records that could not be indexed. Exits with status 3 if some still fail."""
     place = Workspace(workspace)
     chosen = _pipelines(place, integration, sync_type, record)
     with (
@@ -120,16 +120,16 @@ def dismiss(
     *,
     record: RecordOption = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Give all of them up, of the pipelines named.")
+        bool, typer.Option("--all", help="Dismiss all of them, in the named pipelines.")
     ] = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Give records up that are put aside: they are reported no more until they change."""
+    """Dismiss records that could not be indexed: they are not reported until they change."""
     from managed_sync.indexing import Ledger, Pipeline
     from managed_sync.indexing.ledger.locks import locked
 
     if bool(record) == everything:
-        raise ConfigurationError("Say which records to dismiss, with --record ID or with --all.")
+        raise ConfigurationError("Name the records to dismiss with --record ID, or pass --all.")
     place = Workspace(workspace)
     count = 0
     with Ledger(place.ledger) as ledger:
@@ -160,12 +160,10 @@ def _listed(
 def _pipelines(
     place: Workspace, integration: str | None, sync_type: str | None, records: list[str] | None
 ) -> list[PipelineName]:
-    """The pipelines that were chosen; just one where single records are named."""
+    """Returns the chosen pipelines; only one if single records are named."""
     chosen = chosen_pipelines(place, integration, sync_type)
     if records and len(chosen) > 1:
-        raise ConfigurationError(
-            "Say of which pipeline these records are, such as googleDrive files."
-        )
+        raise ConfigurationError("Name the pipeline of these records, such as googleDrive files.")
     if records:
         _require_put_aside(place, chosen[0], records)
     return chosen
@@ -178,7 +176,7 @@ def _require_put_aside(place: Workspace, name: PipelineName, records: list[str])
         known = ledger.of(Pipeline(place.project_id, *name)).failed_ids()
     if unknown := [record for record in records if record not in known]:
         raise typer.BadParameter(
-            f"No record of {name} with the id {unknown[0]!r} is put aside. Give a whole id, as "
+            f"{name} has no failed record with the id {unknown[0]!r}. Pass a complete id, as "
             "`managed-sync failures list` prints it.",
             param_hint="'--record'",
         )

@@ -1,4 +1,4 @@
-"""The commands that keep the index in step: index, verify."""
+"""The command index."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def index(
     *,
     watch: Annotated[
         str | None,
-        typer.Option(help="Run again and again, with this pause: 60s, 15m, 1h.", metavar="PAUSE"),
+        typer.Option(help="Run repeatedly, with this pause: 60s, 15m, 1h.", metavar="PAUSE"),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
@@ -76,20 +76,18 @@ def index(
         bool,
         typer.Option(
             "--rebuild",
-            help="Index every record anew, as after a change of parser, chunks or embedding.",
+            help="Index every record again, as after a change of parser, chunks or embedding.",
         ),
     ] = False,
     full: Annotated[
         bool,
-        typer.Option(
-            "--full", help="Compare every record, and try again at once what failed before."
-        ),
+        typer.Option("--full", help="Compare every record, and retry failed records at once."),
     ] = False,
     again: Annotated[
         list[str] | None,
         typer.Option(
-            help="Read this record again, or all in this folder, though it did not change: by its "
-            "path in the source or its id. Name the pipeline too. Can be given several times.",
+            help="Read this record, or all records in this folder, again, even if unchanged: by "
+            "path in the source or by id. Name the pipeline, too. Can be given several times.",
             metavar="PATH",
         ),
     ] = None,
@@ -97,24 +95,24 @@ def index(
         float, typer.Option(help="Seconds to wait for another run on the same pipeline.", min=0)
     ] = 0.0,
 ) -> None:
-    """Index what is new or changed, and remove what is gone from the source.
+    """Index new and changed records, and remove deleted ones.
 
-    A pipeline that fails does not hold up the others. Exits with status 1 if one failed; with 3 if
-    some records are not indexed, which `managed-sync failures` lists, or if the API did not list
-    all that it counts; with 4 if deletions were withheld; with 130 or 143 if it was stopped, which
-    leaves nothing half done. With --watch it runs until it is stopped, and exits with 0 then.
+    A pipeline that fails does not stop the others. Exits with status 1 if a pipeline failed; with 3
+    if some records are not indexed (see `managed-sync failures`), or if the API listed fewer
+    records than it counts; with 4 if deletions were withheld; with 130 or 143 if it was stopped,
+    which leaves nothing half done. With --watch it runs until it is stopped, and then exits with 0.
     """
     from managed_sync.indexing.watch import watch as run_again_and_again
 
     pause = None if watch is None else _seconds(watch)
     if pause is not None and (dry_run or rebuild or allow_deletions or again):
         raise ConfigurationError(
-            "--watch goes with none of --dry-run, --rebuild, --allow-deletions and --again: these "
-            "are for a single run."
+            "--watch cannot be combined with --dry-run, --rebuild, --allow-deletions or --again, "
+            "which are for a single run."
         )
     if again and len(chosen_pipelines(Workspace(workspace), integration, sync_type)) > 1:
         raise ConfigurationError(
-            "Say of which pipeline to read records again, such as "
+            "Name the pipeline of the records to read again, such as "
             "`managed-sync index googleDrive files --again /Plans`."
         )
     place = Workspace(workspace)
@@ -145,7 +143,7 @@ def index(
             )
 
         def work() -> None:
-            once()  # its status is for a single run: the next one comes anyway
+            once()  # the exit status is for a single run; with --watch, another run follows
 
         run_again_and_again(work, every=pause, stop=stop, on_error=note)
 
@@ -155,25 +153,21 @@ def verify(
     integration: OptionalIntegration = None,
     sync_type: OptionalSyncType = None,
     *,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Put right what does not agree.")
-    ] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Repair differences.")] = False,
     remove_unknown: Annotated[
         bool,
         typer.Option(
             "--remove-unknown",
             help="With --repair: remove chunks of records that neither the ledger nor the API "
-            "knows. Only if no other ledger writes into the same collection.",
+            "knows. Only if no other ledger uses the same collection.",
         ),
     ] = False,
-    json_output: Annotated[
-        bool, typer.Option("--json", help="Print what was found as JSON.")
-    ] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Compare the index, its ledger and the source with each other.
 
-    Exits with status 5 if they do not agree, or after a repair with 3 if some records could not be
-    indexed. A record that is put aside is no disagreement; it is counted and named.
+    Exits with status 5 if they differ, or after a repair with 3 if some records could not be
+    indexed. A record that could not be indexed is not a difference; it is counted and listed.
     """
     place = Workspace(workspace)
     with place.connect() as client, open_index(place) as store:
@@ -207,10 +201,16 @@ def index_pipelines(
     stop: StopRequest | None = None,
     **options: Any,
 ) -> dict[PipelineName, IndexReport]:
-    """Loads, splits, embeds and indexes pipelines, behind progress bars.
+    """Loads, splits, embeds and indexes pipelines, with progress bars.
 
-    ``withheld`` is called when a pipeline's deletions are withheld, ``failed`` when a pipeline
-    cannot be indexed, which otherwise raise; the options are those of ``IndexSync.run``.
+    Args:
+        workspace: The workspace with index and ledger.
+        client: A client of the API.
+        pipelines: The pipelines.
+        withheld: Called if a pipeline's deletions are withheld; without it, the error is raised.
+        failed: Called if a pipeline cannot be indexed; without it, the error is raised.
+        stop: Ends the run early.
+        options: Options of ``IndexSync.run``.
     """
     from managed_sync.cli.index_progress import index_progress
 
@@ -251,7 +251,7 @@ def _run_once(
     stop: StopRequest,
     as_lines: bool,
 ) -> int:
-    """One run over all pipelines; gives the exit status."""
+    """Runs once over the chosen pipelines; returns the exit status."""
     pipelines = chosen_pipelines(place, *chosen)
     errors: dict[PipelineName, Exception] = {}
     if place.is_local:
@@ -293,9 +293,9 @@ def _run_once(
 def _sync_the_folder(
     client: ManagedSyncClient, pipelines: list[PipelineName], stop: StopRequest
 ) -> dict[PipelineName, Exception]:
-    """Lets the embedded server read its folder, so that an edit is indexed by one command.
+    """Syncs the embedded server's folder, so that one command indexes an edit.
 
-    Returns the pipelines whose sync failed, with the reasons.
+    Returns the pipelines whose sync failed, with the errors.
     """
     errors: dict[PipelineName, Exception] = {}
     with progress_display() as progress:
@@ -315,7 +315,7 @@ def _sync_the_folder(
 
 
 def index_sync(place: Workspace, client: ManagedSyncClient, store: QdrantVectorStore) -> IndexSync:
-    """What keeps the workspace's index in step."""
+    """Returns the ``IndexSync`` of a workspace."""
     from managed_sync.indexing import IndexSync
     from managed_sync.langchain import LangChainTarget
 
@@ -326,9 +326,9 @@ def _warn_of_size(store: QdrantVectorStore) -> None:
     chunks = store.client.count(store.collection_name).count
     if chunks > COMFORTABLE_CHUNKS:
         progress_output.print(
-            f"The index holds {chunks:,} chunks. The local one is made for up to "
-            f"{COMFORTABLE_CHUNKS:,}: it stays exact, but gets slow. For more, use IndexSync with "
-            f"a Qdrant server or PostgreSQL.",
+            f"The index has {chunks:,} chunks. The local index is designed for up to "
+            f"{COMFORTABLE_CHUNKS:,}: above that it stays exact, but gets slow. Use IndexSync with "
+            f"a Qdrant server or PostgreSQL instead.",
             style="yellow",
         )
 
@@ -336,5 +336,7 @@ def _warn_of_size(store: QdrantVectorStore) -> None:
 def _seconds(pause: str) -> float:
     match = re.fullmatch(r"(\d+)([smhd]?)", pause.strip())
     if match is None or int(match[1]) == 0:
-        raise ConfigurationError(f"{pause!r} is not a pause; write 60s, 15m, 1h or 1d.")
+        raise ConfigurationError(
+            f"--watch must be a pause such as 60s, 15m, 1h or 1d, got {pause!r}."
+        )
     return float(int(match[1]) * _UNITS[match[2] or "s"])

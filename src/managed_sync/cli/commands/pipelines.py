@@ -1,4 +1,4 @@
-"""The commands that start, watch and read pipelines: enable, status, pull."""
+"""The commands enable, status and pull."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def enable(
     sync_type: SyncTypeArgument,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     frequency: Annotated[
-        str | None, typer.Option(help="How often to sync from now on: 1m, 15m, 1h, 1d.")
+        str | None, typer.Option(help="The interval between syncs from now on: 1m, 15m, 1h, 1d.")
     ] = None,
 ) -> None:
-    """Enable a pipeline, or sync an enabled one now, and wait until the sync has ended."""
+    """Enable a pipeline, or sync an enabled one now, and wait until the sync ends."""
     place = Workspace(workspace)
     with place.connect() as client:
         client.enable_sync(integration, sync_type, frequency)
@@ -48,7 +48,7 @@ def status(
     integration: OptionalIntegration = None,
     sync_type: OptionalSyncType = None,
 ) -> None:
-    """Show what each pipeline is doing, and what of it is in the index."""
+    """Show the state of each pipeline, and how many of its records are in the index."""
     from managed_sync.cli.index_report import failure_line
     from managed_sync.indexing import Ledger, Pipeline
 
@@ -75,7 +75,7 @@ def status(
                 str(chunks),
                 str(len(failures)),
             )
-            notes += [f"{name}: {said}" for said in (state.error, *state.warnings) if said]
+            notes += [f"{name}: {text}" for text in (state.error, *state.warnings) if text]
             notes += [f"{name}: {failure_line(failure)}" for failure in failures]
     output.print(table)
     if has_folders:
@@ -93,7 +93,7 @@ def pull(
         bool, typer.Option("--json", help="Print whole records as JSON Lines.")
     ] = False,
 ) -> None:
-    """List a pipeline's records as the Sync API holds them."""
+    """List a pipeline's records as the Sync API returns them."""
     with Workspace(workspace).connect() as client:
         count = 0
         for record in client.iter_records(integration, sync_type):
@@ -101,7 +101,7 @@ def pull(
                 break
             count += 1
             if json_lines:
-                # Escapes in JSON's own way stay the same data.
+                # JSON escapes control characters itself.
                 typer.echo(json.dumps(record.model_dump(mode="json", by_alias=True)))
             else:
                 typer.echo(printable(f"{record.id}  {record.source_id}"))

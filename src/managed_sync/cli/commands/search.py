@@ -1,4 +1,4 @@
-"""The commands that ask: search, check, explain."""
+"""The commands search, check and explain."""
 
 from __future__ import annotations
 
@@ -35,19 +35,21 @@ _EXCERPT_LENGTH = 300
 
 
 def search(
-    question: Annotated[str, typer.Argument(help="What to look for, in words.")],
+    question: Annotated[str, typer.Argument(help="The words to search for.")],
     subject: SubjectOption,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    passages: Annotated[int, typer.Option("--passages", "-k", help="How many.", min=1)] = 6,
+    passages: Annotated[
+        int, typer.Option("--passages", "-k", help="The number of passages.", min=1)
+    ] = 6,
 ) -> None:
-    """Search the index as a user: the best passages among those the user may read now."""
+    """Search the index as a user: shows the best passages that the user may read now."""
     from managed_sync.langchain import PermissionAwareRetriever
 
     if not question.strip():
-        raise ConfigurationError("question must be a few words to look for, got nothing.")
+        raise ConfigurationError("question must be a few words to search for, got an empty text.")
     here = Workspace(workspace)
     if not here.ledger.exists():
-        raise ConfigurationError("Nothing is indexed yet; run `managed-sync index` first.")
+        raise ConfigurationError("Nothing is indexed yet. Run `managed-sync index` first.")
     with here.connect() as client, open_index(here) as store:
         retriever = PermissionAwareRetriever(
             vectorstore=store, checker=here.checker(client), k=passages
@@ -64,7 +66,7 @@ def search(
 def check(
     objects: Annotated[
         list[str],
-        typer.Argument(help="Object ids, or records' ids in their source, such as /Plan/a.pdf."),
+        typer.Argument(help="Object ids, or ids in the source, such as /Plan/a.pdf."),
     ],
     subject: SubjectOption,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
@@ -86,14 +88,14 @@ def explain(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="OBJECT", help="An object id, or a record's id in its source, such as a path."
+            metavar="OBJECT", help="An object id, or an id in the source, such as a path."
         ),
     ],
     subject: SubjectOption,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     relation: RelationOption = Relation.VIEWER,
 ) -> None:
-    """Explain why a user may or may not read an object: the way through groups and folders."""
+    """Explain why a user may or may not read an object: the path through groups and folders."""
     from managed_sync.access import explain as in_words
 
     here = Workspace(workspace)
@@ -106,7 +108,7 @@ def explain(
 
 
 def excerpt(document: Document, length: int) -> str:
-    """The beginning of a passage on one line."""
+    """Returns the beginning of a passage on one line."""
     return textwrap.shorten(document.page_content.replace("#", ""), length, placeholder=" …")
 
 
@@ -117,8 +119,8 @@ def _counted(count: int, noun: str) -> str:
 def _summary(client: ManagedSyncClient, report: RetrievalReport) -> str:
     if report.returned == 0 and not client.list_objects(report.subject, "viewer"):
         return (
-            f"{report.subject} may read nothing in this project. If that is a surprise, check the "
-            f"address."
+            f"{report.subject} may read nothing in this project. If you expected results, check "
+            f"the address."
         )
     passages, hits = _counted(report.returned, "passage"), _counted(report.candidates, "hit")
     checked = _counted(report.checks, "object")

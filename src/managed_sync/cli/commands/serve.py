@@ -1,4 +1,4 @@
-"""The commands that run a server and sign tokens for it."""
+"""The commands serve and token."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option(
         "--config",
-        help="The settings of a server that serves others, such as server.yaml.",
+        help="The settings file of a server for others, such as server.yaml.",
         dir_okay=False,
     ),
 ]
@@ -33,8 +33,8 @@ def serve(
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="The company to serve: a folder with permissions.yaml and files/. "
-            "Not needed when the workspace knows it already.",
+            help="The company folder to serve, with permissions.yaml and files/. "
+            "Not needed if the workspace has one.",
             exists=True,
             file_okay=False,
         ),
@@ -44,15 +44,17 @@ def serve(
 ) -> None:
     """Run a Managed Sync server until Ctrl-C.
 
-    Without --config it is the embedded server, for this machine alone: other commands of the same
-    workspace find it by themselves, a program of yours through the environment variables that are
-    printed. With --config, the file says what is served, where and to whom.
+    Without --config, this is the embedded server, for this machine only. Other commands in the same
+    workspace find it automatically; your own programs use the printed environment variables. With
+    --config, the file sets the projects, the address and the keys.
     """
     from managed_sync.server.runtime.logging import set_up_logging
 
     if config is not None:
         if folder is not None:
-            raise ConfigurationError("Say in the file of --config which folders to serve.")
+            raise ConfigurationError(
+                "--folder cannot be combined with --config; name the folders in that file."
+            )
         _serve_as_configured(config)
         return
     place = Workspace(workspace)
@@ -60,10 +62,10 @@ def serve(
     logging.getLogger("managed_sync.server.http.middleware").setLevel(logging.WARNING)
     with place.server(port, folder) as server, place.announce(server.base_url):
         if folder is not None:
-            # Not before it can be served: the other commands would fail with it too.
+            # Only now that it can be served: otherwise the other commands would fail, too.
             place.serve_from(folder)
         output.print(f"Serving {place.source_folder} at {server.base_url}", soft_wrap=True)
-        output.print("\nFor a program of yours:", soft_wrap=True)
+        output.print("\nFor your own programs:", soft_wrap=True)
         key_file = place.server_state / "signing-key.pem"
         for name, value in {
             "BASE_URL": server.base_url,
@@ -81,15 +83,16 @@ def token(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     config: ConfigOption = None,
     project: Annotated[
-        str | None, typer.Option(help="The project; needed where the file names several.")
+        str | None, typer.Option(help="The project; required if the file has several.")
     ] = None,
     hours: Annotated[
-        float, typer.Option(help="How long the token is good.", min=0.01, max=24 * 366)
+        float, typer.Option(help="The lifetime of the token, in hours.", min=0.01, max=24 * 366)
     ] = 1,
 ) -> None:
     """Print a user token, signed with a project's newest private key.
 
-    Whoever has it acts as that connected user until it expires: keep it as you keep a password.
+    The token gives full access as that connected user until it expires. Protect it like a
+    password.
     """
     from managed_sync.server.auth.signing_key import load_or_create_signing_key
     from managed_sync.server.auth.tokens import sign_token
@@ -124,7 +127,7 @@ def _project(settings: ServerConfig, wanted: str | None) -> str:
     if wanted is None and len(settings.projects) == 1:
         return next(iter(settings.projects))
     if wanted is None:
-        raise ConfigurationError(f"Say which project with --project; there are: {names}.")
+        raise ConfigurationError(f"Name the project with --project; there are: {names}.")
     if wanted not in settings.projects:
         raise ConfigurationError(f"There is no project {wanted!r}; there are: {names}.")
     return wanted

@@ -1,9 +1,9 @@
-"""The tree that explains how a subject has a relation to an object, or that it has not.
+"""The tree that explains why a subject has, or does not have, a relation to an object.
 
-The tree goes up the containers, nearest first; at each of them it names who holds the relation and
-the stronger ones that imply it, and follows those groups that lead to the subject. It is bounded:
-however deep the folders and the groups are, it fits into one answer and can be parsed by a reader
-that limits nesting. What decides is never what is cut off.
+The tree goes up the containers, nearest first. At each container it names the holders of the
+relation and of the stronger relations that imply it, and follows the groups that lead to the
+subject. Its size is bounded: however deep folders and groups are, it fits into one response, and a
+parser with a nesting limit can read it. The deciding grant is never cut off.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ class GraphReader(Protocol):
     """Reads the tuples that one explanation needs."""
 
     def memberships(self, subject: str) -> Iterable[RelationTuple]:
-        """The ``member`` tuples on all ways up from a subject."""
+        """Returns the ``member`` tuples on all paths up from a subject."""
 
     def containers(self, question: Question) -> Iterable[RelationTuple]:
-        """The ``parent`` tuples on all ways up from the question's object."""
+        """Returns the ``parent`` tuples on all paths up from the query's object."""
 
     def holders(
         self, objects: Collection[str], relations: Collection[str]
     ) -> Iterable[RelationTuple]:
-        """The tuples of some objects and relations."""
+        """Returns the tuples of some objects and relations."""
 
 
 def expand(reader: GraphReader, question: Question) -> RelationshipNode:
-    """Explains one answer; the root's ``granted`` is that answer."""
+    """Explains the result of a query; the root's ``granted`` is that result."""
     if not is_answerable(question):
         return RelationshipNode(object=question.object, relation=question.relation)
     return _Expansion(reader, question).tree()
@@ -66,7 +66,7 @@ class _Expansion:
             question.subject,
             ((edge.subject, edge.object) for edge in reader.memberships(question.subject)),
         )
-        # For every container the object from which it is reached, nearest first.
+        # For each container, the object from which it is reached, nearest first.
         self._inner = _steps(
             question.object, ((edge.object, edge.subject) for edge in reader.containers(question))
         )
@@ -76,7 +76,7 @@ class _Expansion:
         self._explained: set[str] = set()
 
     def tree(self) -> RelationshipNode:
-        # The nearest containers explain their groups first, and the tree grows from the farthest.
+        # The nearest containers explain their groups first; the tree is built from the farthest.
         nodes = {
             object_id: self._own(object_id, "parent" if place else "self")
             for place, object_id in enumerate(self._chain)
@@ -84,7 +84,7 @@ class _Expansion:
         outward = defaultdict(list)
         for place, object_id in enumerate(self._chain[1:]):
             inner = self._inner[object_id]
-            # Where containers are left out between, what decides hangs below the last one.
+            # If containers are left out, the deciding one becomes a child of the last one shown.
             outward[inner if inner in nodes else self._chain[place]].append(object_id)
         for object_id in reversed(self._chain):
             outer = [nodes[one] for one in outward[object_id]]
@@ -97,7 +97,7 @@ class _Expansion:
         return nodes[self._question.object]
 
     def _own(self, object_id: str, via: _Via) -> RelationshipNode:
-        """What holds at an object itself, containers apart."""
+        """Returns the node of an object itself, without its containers."""
         node: RelationshipNode | None = None
         for place, relation in reversed(list(enumerate(self._relations))):
             below = () if node is None else (node,)
@@ -121,7 +121,7 @@ class _Expansion:
         )
 
     def _member(self, group: str) -> RelationshipNode:
-        """A group that leads to the subject, down to the one that has it as a member."""
+        """Returns the node of a group, down to the group that has the subject as a member."""
         path = []
         current = group
         while current != self._question.subject:
@@ -171,7 +171,7 @@ class _Expansion:
 
 
 def _steps(start: str, edges: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """For all that is reached from the start, nearest first, the step before on a shortest way."""
+    """Returns, for each reached name, nearest first, the previous step on a shortest path."""
     further = defaultdict(list)
     for name, reached in edges:
         further[name].append(reached)
@@ -187,7 +187,7 @@ def _steps(start: str, edges: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _shown(leading: Sequence[str], holders: Sequence[str]) -> tuple[str, ...]:
-    """The holders as the API names them; where they are too many, those that lead first."""
+    """Returns the holders as the API names them; if there are too many, leading ones first."""
     shown = holders
     if len(holders) > _MAX_SUBJECTS:
         leads = set(leading)

@@ -1,4 +1,4 @@
-"""What follows from tuples that were read: everything reached, at any depth and through cycles."""
+"""Reachability in memory, for tuples that were read: at any depth, and through cycles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Grants", "closures"]
 
 
 def closures(starts: Iterable[str], edges: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
-    """For each start everything that is reached from it, itself included.
+    """Returns, for each start, all names that are reached from it, including itself.
 
     Examples:
         >>> sorted(closures(["a"], {"a": ["b"], "b": ["a", "c"]})["a"])
@@ -32,10 +32,10 @@ def _closure(start: str, edges: Mapping[str, Iterable[str]]) -> set[str]:
 
 
 class Grants:
-    """Roles at objects and the containers of these.
+    """An index of the grants on objects and their containers.
 
     Args:
-        edges: The tuples: ``parent``, and who holds what.
+        edges: The tuples: ``parent`` tuples and grants.
     """
 
     def __init__(self, edges: Iterable[RelationTuple]) -> None:
@@ -50,7 +50,7 @@ class Grants:
     def allowed(
         self, places: Iterable[str], relations: Collection[str], holders: Collection[str]
     ) -> set[str]:
-        """Those places at which, or above which, one of the holders has one of the relations."""
+        """Returns the objects on which, or above which, a holder has one of the relations."""
         granted: set[str] = set()
         refused: set[str] = set()
         for place in places:
@@ -60,7 +60,7 @@ class Grants:
                 if current in granted or self._is_held(current, relations, holders):
                     granted |= {place, current}
                     break
-                # A place that was refused brings nothing from what is above it either.
+                # An object that was refused has no grant above it, either.
                 above = self._parents.get(current, ())
                 further = [one for one in above if one not in reached and one not in refused]
                 reached.update(further)

@@ -1,25 +1,26 @@
-"""The permission graph's schema: which relations there are, and what follows from what.
+"""The permission graph's schema: its types and relations, and the relations that imply others.
 
-A tuple says that a subject has a relation to an object:
+A tuple gives a subject a relation to an object:
 
     =================  =========  =====================  ======================================
     object             relation   subject                meaning
     =================  =========  =====================  ======================================
     file:3f2a          viewer     user:maria@x.example   Maria may read the file
-    file:3f2a          editor     group:sales            so may every member of the group
-    folder:77b1        owner      organization           so may everybody in the organization
-    file:3f2a          viewer     user:*                 so may everybody, known or not
-    file:3f2a          parent     folder:77b1            who may read the folder may read the file
+    file:3f2a          editor     group:sales            every member of the group may edit it
+    folder:77b1        owner      organization           everybody in the organization owns it
+    file:3f2a          viewer     user:*                 everybody may read it, known or not
+    file:3f2a          parent     folder:77b1            readers of the folder may read the file
     group:sales        member     group:sales-emea       its members are members of group:sales
     =================  =========  =====================  ======================================
 
 - An owner is an editor, an editor is a viewer.
-- Whoever has one of these three relations to a parent has it to what lies in it. An object that
-  does not inherit has no ``parent`` tuple: what is not there cannot be followed by mistake.
+- A subject with one of these three relations to a parent has it to the parent's children. An
+  object that does not inherit has no ``parent`` tuple, so that none can be followed by mistake.
 - A group or the organization as a subject stands for its members (``group:sales#member`` in
-  Zanzibar's notation; since it is never meant otherwise, the suffix is left out).
-- ``SCHEMA`` says which relations a type has, and to what. Nothing else can be written, and nothing
-  else is ever allowed. Everybody (``user:*``) may be granted a role, and is no member of a group.
+  Zanzibar's notation; the suffix is left out, since there is no other meaning).
+- ``SCHEMA`` defines the relations of each type and their subjects. Nothing else can be written, and
+  nothing else is ever allowed. Everybody (``user:*``) can be granted a role, and is no member of a
+  group.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ PARENT = "parent"
 MEMBER = "member"
 ORGANIZATION = "organization"
 
-# What can be asked about.
+# The relations that a query can name.
 RELATIONS = (*reversed(ROLES), MEMBER)
 
 _USER, _GROUP, _FOLDER = "user", "group", "folder"
@@ -65,7 +66,7 @@ _GRANTEES = frozenset({_USER, PUBLIC, _GROUP, ORGANIZATION})
 _CONTENT = {PARENT: frozenset({_FOLDER}), **dict.fromkeys(ROLES, _GRANTEES)}
 _MEMBERS = {MEMBER: frozenset({_USER, _GROUP, ORGANIZATION})}
 
-# For each type of object its relations, and for each of these the types that can be its subject.
+# For each type of object, its relations, and for each relation the types of its subjects.
 SCHEMA: Mapping[str, Mapping[str, frozenset[str]]] = {
     _USER: {},
     _GROUP: _MEMBERS,
@@ -80,11 +81,11 @@ SCHEMA: Mapping[str, Mapping[str, frozenset[str]]] = {
 
 
 class UnknownRelationError(InvalidIdentifierError):
-    """A relation that the graph does not have; the message names those that it has."""
+    """The graph has no such relation; the message names the relations that it has."""
 
 
 class Question(NamedTuple):
-    """A well-formed permission question, with both ends as the graph writes them."""
+    """A well-formed query: has a subject a relation to an object, all in the graph's spelling."""
 
     subject: str
     relation: str
@@ -92,7 +93,7 @@ class Question(NamedTuple):
 
     @classmethod
     def parse(cls, *, subject: str, relation: str, object_id: str) -> Question:
-        """Reads a question as the API receives it.
+        """Parses a query as the API receives it.
 
         Raises:
             UnknownRelationError: The graph has no such relation.
@@ -102,7 +103,7 @@ class Question(NamedTuple):
 
 
 def satisfied_by(relation: str) -> tuple[str, ...]:
-    """The relations each of which is enough, the asked one first; none for an unknown relation.
+    """Returns the relations that imply a relation, itself first; none for an unknown relation.
 
     Examples:
         >>> satisfied_by("editor")
@@ -114,16 +115,16 @@ def satisfied_by(relation: str) -> tuple[str, ...]:
 
 
 def follows_schema(edge: RelationTuple) -> bool:
-    """Whether the schema has such a tuple."""
+    """Returns whether the schema allows a tuple."""
     return type_of(edge.subject) in SCHEMA.get(type_of(edge.object), {}).get(
         edge.relation, frozenset()
     )
 
 
 def is_answerable(question: Question) -> bool:
-    """Whether the graph can hold an answer; if not, it is no.
+    """Returns whether the graph can allow a query at all.
 
-    Everybody is nobody in particular and cannot ask, and nothing has a relation to itself.
+    Everybody is not a user and cannot query, and no object has a relation to itself.
     """
     relations = SCHEMA.get(type_of(question.object), {})
     return (
@@ -134,26 +135,26 @@ def is_answerable(question: Question) -> bool:
 
 
 def standing_for(subject: str) -> tuple[str, ...]:
-    """The names whose grants a subject has, groups apart: a user has everybody's too."""
+    """Returns the names whose grants a subject has, without groups: a user also has everybody's."""
     return (subject, PUBLIC) if type_of(subject) == _USER else (subject,)
 
 
 def types_with(relation: str) -> Iterable[str]:
-    """The types of object that can answer for a relation."""
+    """Returns the types of object that have a relation."""
     needed = satisfied_by(relation)[:1]
     return [kind for kind, relations in SCHEMA.items() if needed and needed[0] in relations]
 
 
 def user_key(address: str) -> str:
-    """The subject that stands for a user; see ``address_key`` for what makes no difference."""
+    """Returns the subject for a user; see ``address_key`` for spellings that are the same."""
     return _USER_PREFIX + address_key(address)
 
 
 def subject_key(subject: str) -> str:
-    """A subject of the API as the graph writes it: an e-mail address becomes ``user:…``.
+    """Returns a subject of the API in the graph's spelling: an address becomes ``user:…``.
 
     Raises:
-        InvalidIdentifierError: It is not a subject.
+        InvalidIdentifierError: The text is not a subject.
     """
     normalized = normalize_subject(subject)
     if ":" in normalized:
@@ -163,10 +164,10 @@ def subject_key(subject: str) -> str:
 
 
 def object_key(object_id: str) -> str:
-    """An object id of the API as the graph writes it.
+    """Returns an object id of the API in the graph's spelling.
 
     Raises:
-        InvalidIdentifierError: It is not an object id.
+        InvalidIdentifierError: The text is not an object id.
     """
     if not object_id.isprintable():
         raise InvalidIdentifierError(
@@ -176,12 +177,12 @@ def object_key(object_id: str) -> str:
 
 
 def relation_key(relation: str) -> str:
-    """Returns a relation of the API as the graph writes it.
+    """Returns a relation of the API in the graph's spelling.
 
     Raises:
-        UnknownRelationError: The graph has no such relation. To answer "no" instead would look like
-            a denial.
-        InvalidIdentifierError: It is blank or holds control characters.
+        UnknownRelationError: The graph has no such relation. A negative result instead would look
+            like a denial.
+        InvalidIdentifierError: The text is blank or contains control characters.
     """
     written = relation.strip()
     if written in RELATIONS:
@@ -191,5 +192,5 @@ def relation_key(relation: str) -> str:
 
 
 def display_name(subject: str) -> str:
-    """A subject of the graph as the API names it: users by their address alone."""
+    """Returns a subject as the API names it: users by their address alone."""
     return subject.removeprefix(_USER_PREFIX)

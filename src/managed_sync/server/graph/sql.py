@@ -1,9 +1,9 @@
 """The permission graph in the server's own database, SQLite or PostgreSQL.
 
-Guarantees, beside those of every engine:
-    - Every query is bound to one scope.
-    - Cycles end, at any depth: a recursive query visits nothing twice.
-    - All answers of one call come from one state of the graph, within one transaction.
+Guarantees:
+    - Every SQL query is bound to one scope.
+    - Cycles end at any depth: a recursive query visits no name twice.
+    - All results of one call come from one state of the graph, within one transaction.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from managed_sync.server.storage.scopes import find_scope
 
 __all__ = ["SqlEngine", "SqlGraph"]
 
-# Many names travel as one JSON parameter, so that their number meets no limit of SQL.
+# Many names are sent as one JSON parameter, so that their number hits no limit of SQL.
 _VALUES = {
     "sqlite": "json_each(:{name})",
     "postgresql": "jsonb_array_elements_text(CAST(:{name} AS jsonb)) AS given(value)",
 }
 
-# CROSS JOIN is SQLite's way to fix the order: always from the few known rows into the index.
-# PostgreSQL finds that order by its statistics.
+# CROSS JOIN fixes the order in SQLite: always from the few known rows into the index. PostgreSQL
+# finds that order from its statistics.
 _MEMBERSHIPS = """
 WITH RECURSIVE climbed(name) AS (
     SELECT value FROM {subjects}
@@ -63,8 +63,8 @@ WITH RECURSIVE places(object) AS (
 )
 """
 
-# Reads what lies together at each place. The concatenation keeps SQLite from looking up every
-# group of the subject there instead, which for a user in many groups is the product of both.
+# Reads the rows of each object, which lie together. The concatenation keeps SQLite from looking up
+# every group of the subject instead: for a user in many groups, that is the product of both.
 _GRANTS = f"""
 {_PLACES}
 SELECT held.object, held.relation, held.subject FROM places CROSS JOIN relations AS held
@@ -112,7 +112,7 @@ SELECT object FROM reached
 
 
 class SqlEngine:
-    """Evaluates the graphs where the records are; a sync's transaction is all it needs.
+    """Evaluates the graphs in the server's own database; a sync's transaction updates them.
 
     Args:
         database: The server's database.
@@ -123,20 +123,20 @@ class SqlEngine:
 
     @contextmanager
     def graph(self, scope: Scope) -> Iterator[SqlGraph]:
-        """The graph of a scope, as it is in one transaction."""
+        """Opens the graph of a scope, in one transaction."""
         with self._database.reading() as connection:
             yield SqlGraph(connection, find_scope(connection, scope))
 
     @contextmanager
     def publishing(self, _scope: Scope) -> Iterator[Publication]:
-        """Nothing to do: what the transaction writes is the graph."""
+        """Does nothing: the transaction itself writes the graph."""
         yield _AlreadyPublished()
 
     def require_ready(self) -> None:
-        """Nothing to do: whoever looks after the database does."""
+        """Does nothing: the readiness of the database is checked elsewhere."""
 
     def close(self) -> None:
-        """Nothing to do: the database is not this engine's own."""
+        """Does nothing: the engine does not own the database."""
 
 
 class _AlreadyPublished:
@@ -149,7 +149,7 @@ class SqlGraph:
 
     Args:
         connection: A connection inside a transaction.
-        scope_id: The scope; ``None``, for one that has no graph, allows nothing.
+        scope_id: The number of the scope; ``None``, for a scope without a graph, allows nothing.
     """
 
     def __init__(self, connection: Connection, scope_id: int | None) -> None:
@@ -157,10 +157,10 @@ class SqlGraph:
         self._scope_id = scope_id
 
     def check(self, questions: Sequence[Question | None]) -> list[bool]:
-        """Answers many questions, in their order; ``None``, a malformed one, is not allowed.
+        """Evaluates many queries, in their order; a malformed one (``None``) is not allowed.
 
-        Two queries, however many questions: the groups of all subjects, and what they are granted
-        at all objects and the containers of these.
+        Takes two SQL queries for any number of checks: the groups of all subjects, and their
+        grants on all objects and containers of these.
         """
         asked = {question for question in questions if question and is_answerable(question)}
         if not asked:
@@ -184,14 +184,14 @@ class SqlGraph:
         return [question in allowed for question in questions]
 
     def list_users(self, relation: str, object_id: str) -> list[str]:
-        """The addresses of all users who have the relation, in order; ``*`` is everybody."""
+        """Returns the sorted addresses of all users with the relation; ``*`` is everybody."""
         names = self._execute(_LIST_USERS, objects=[object_id], relations=satisfied_by(relation))
         return sorted(display_name(name) for (name,) in names)
 
     def list_objects(
         self, subject: str, relation: str, object_type: str | None = None
     ) -> list[str]:
-        """All objects to which a subject has the relation, in order."""
+        """Returns all objects to which a subject has the relation, sorted."""
         kinds = {
             kind
             for kind in types_with(relation)
@@ -202,25 +202,25 @@ class SqlGraph:
         return sorted(name for (name,) in names if type_of(name) in kinds and name != subject)
 
     def expand(self, question: Question) -> RelationshipNode:
-        """Explains one answer; the root's ``granted`` is that answer."""
+        """Explains the result of a query; the root's ``granted`` is that result."""
         return expand(self, question)
 
     def memberships(self, subject: str) -> Iterable[RelationTuple]:
-        """The ``member`` tuples on all ways up from a subject."""
+        """Returns the ``member`` tuples on all paths up from a subject."""
         return self._edges(_MEMBERSHIPS, subjects=[subject])
 
     def containers(self, question: Question) -> Iterable[RelationTuple]:
-        """The ``parent`` tuples on all ways up from the question's object."""
+        """Returns the ``parent`` tuples on all paths up from the query's object."""
         return self._edges(_CONTAINERS, objects=[question.object])
 
     def holders(
         self, objects: Collection[str], relations: Collection[str]
     ) -> Iterable[RelationTuple]:
-        """The tuples of some objects and relations."""
+        """Returns the tuples of some objects and relations."""
         return self._edges(_HOLDERS, objects=objects, relations=relations)
 
     def _holders(self, subjects: Collection[str]) -> Mapping[str, set[str]]:
-        """For each subject the names whose grants it has: its own, its groups', everybody's."""
+        """Returns, for each subject, the names whose grants it has: itself, groups, everybody."""
         containers = defaultdict(list)
         for group, _, member in self._edges(_MEMBERSHIPS, subjects=subjects):
             containers[member].append(group)

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details, the only form in which this server reports them."""
+"""Errors as RFC 9457 problem details, the only form in which this server sends them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = [
 
 _log = get_logger("managed_sync.server")
 
-# Seconds after which a client may try again where nobody knows how long a trouble lasts.
+# Seconds until a client may retry after a failure of unknown duration.
 _COME_AGAIN = {"Retry-After": "5"}
 
 # Errors whose message is the detail of a problem.
@@ -51,7 +51,7 @@ _CHALLENGE = 'Bearer realm="managed-sync"'
 
 PROBLEM_SCHEMA = {
     "type": "object",
-    "description": "RFC 9457: what is wrong with a request.",
+    "description": "Problem details (RFC 9457).",
     "required": ["type", "title", "status", "detail"],
     "properties": {
         "type": {"type": "string"},
@@ -67,7 +67,7 @@ class ProblemError(Exception):
 
     Args:
         status: The HTTP status code.
-        detail: What is wrong with this request and what to do, in one sentence or two.
+        detail: One or two sentences: the fault of this request, and the remedy.
         headers: Further headers of the response.
     """
 
@@ -83,7 +83,7 @@ class ProblemError(Exception):
 def problem_response(
     status: int, detail: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """An error as it is sent."""
+    """Returns the response for an error."""
     return JSONResponse(
         {
             "type": "about:blank",
@@ -143,7 +143,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def on_http_exception(_request: Request, error: HTTPException) -> JSONResponse:
-        # The path is not repeated: it may be long, and of anybody's making.
+        # The path is not repeated: it comes from the client, and may be long.
         detail, headers = error.detail, dict(error.headers or {})
         if error.status_code == HTTPStatus.NOT_FOUND:
             detail = "There is nothing at this path; /openapi.json lists the paths that exist."
@@ -156,7 +156,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(_request: Request, error: RequestValidationError) -> JSONResponse:
-        # Only places and reasons: the values may be private.
+        # Only the fields and the reasons: the values may be private.
         problems = (
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
             for problem in error.errors()
@@ -165,7 +165,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """What a route's documentation says about the errors that it answers with."""
+    """Returns the OpenAPI description of the errors that a route sends."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status.value: {

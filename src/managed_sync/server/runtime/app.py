@@ -1,4 +1,4 @@
-"""The application: the parts put together."""
+"""The application, put together from its parts."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from managed_sync.server.sync.projects import Projects
 
 __all__ = ["create_app", "open_engine"]
 
-# A library says nothing on its own; who wants to hear it sets up logging.
+# A library logs nothing unless the program sets up logging.
 logging.getLogger("managed_sync.server").addHandler(logging.NullHandler())
 
-# They exclude each other in the database; a few may use the time until it is their turn.
+# Writers exclude each other in the database; a few can prepare their work meanwhile.
 _WRITERS = 4
 
 
 def create_app(config: ServerConfig) -> FastAPI:
-    """Builds the application of a server.
+    """Returns the application of a server.
 
     Its lifespan starts and stops schedule and syncs; run it with one worker.
 
@@ -95,7 +95,7 @@ def create_app(config: ServerConfig) -> FastAPI:
             lock.release()
 
     # No pages of documentation: they would load scripts from elsewhere.
-    # No redirects to paths with or without a slash: they would repeat the client's Host header.
+    # No redirects to add or remove a slash: they would repeat the client's Host header.
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     app.state.ready = False
     app.add_middleware(RequestMiddleware, metrics=metrics)

@@ -1,12 +1,12 @@
-"""The way from a folder down to what lies in it, on which no link is followed.
+"""Reading files and folders below a root without following links.
 
 Guarantees:
-    - Whatever is put in the place of a file or a folder, and whenever: what is read lies at the
-      place that was asked for, below the root, and not where a link leads.
-    - Opening waits for nobody, as opening a pipe would.
+    - A file or folder may be replaced at any moment: what is read lies at the requested path below
+      the root, never at the target of a link.
+    - Opening never blocks, as opening a pipe would.
 
-Each step is taken from the open folder above it. Where the system has no such steps (Windows), the
-whole path is compared before and after.
+Each step is taken relative to the open folder above it. On a system without such calls (Windows),
+the whole path is compared before and after.
 """
 
 from __future__ import annotations
@@ -39,26 +39,26 @@ _HAS_STEPS = (
 _NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER: int = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 _FILE: int = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-# What opening says when a link, a file in place of a folder, or a socket is in the way.
+# Errors of opening when a link, a file instead of a folder, or a socket is in the path.
 _IN_THE_WAY = {errno.ELOOP, errno.ENOTDIR, errno.EMLINK, errno.ENXIO}
-# As long as the systems themselves let a path be: each step of a longer one costs a call.
+# The limit of the operating systems: each step of a longer path would cost a call.
 _LONGEST = 4096
 _JUNCTION: int = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)
 
 
 class ReplacedError(FileNotFoundError):
-    """Something else is at a place than was seen there."""
+    """The file or folder at a path was replaced by something else."""
 
     def __init__(self, place: Place) -> None:
         super().__init__(errno.ENOENT, "It was replaced while it was read", str(place.path))
 
 
 class Place(NamedTuple):
-    """A place below a folder.
+    """A path below a root folder.
 
     Attributes:
-        root: The folder; links above it and in its own place are followed.
-        location: The way from there, with slashes; "." for the folder itself.
+        root: The root folder, which may itself be a link or be reached through links.
+        location: The path from there, with slashes; "." for the root itself.
     """
 
     root: Path
@@ -66,7 +66,7 @@ class Place(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """The path, for messages."""
+        """The full path, for messages."""
         return self.root / self.location
 
     @property
@@ -79,7 +79,8 @@ class Place(NamedTuple):
         """The steps from the root.
 
         Raises:
-            FileNotFoundError: One of them leads up.
+            FileNotFoundError: A step leads up, or the path is absolute.
+            OSError: The path is too long.
         """
         parts = PurePosixPath(self.location).parts
         if ".." in parts or self.location.startswith("/"):
@@ -89,16 +90,17 @@ class Place(NamedTuple):
         return parts
 
     def child(self, name: str) -> Place:
-        """The place of something in this folder."""
+        """Returns the path of an entry of this folder."""
         return Place(self.root, name if self.location == "." else f"{self.location}/{name}")
 
 
 class Entry(NamedTuple):
-    """What bears a name in a folder.
+    """An entry of a folder.
 
     Attributes:
-        identity: The number of the file or folder, which follows it wherever it is moved.
-        found: Its status, a link's own if it is one; or why there is none.
+        name: The name in the folder.
+        identity: The inode number, which stays the same when the entry is moved.
+        found: The status, without following a link; or the error of reading it.
     """
 
     name: str
@@ -106,10 +108,10 @@ class Entry(NamedTuple):
     found: os.stat_result | OSError
 
     def status(self) -> os.stat_result:
-        """Its status.
+        """Returns the status.
 
         Raises:
-            OSError: It cannot be read.
+            OSError: The status cannot be read.
         """
         if isinstance(self.found, OSError):
             raise self.found
@@ -117,19 +119,19 @@ class Entry(NamedTuple):
 
 
 class Folder(NamedTuple):
-    """A folder as it was read; the status is from before the entries."""
+    """The entries of a folder, and its status from before they were read."""
 
     status: os.stat_result
     entries: list[Entry]
 
 
 def is_same(one: os.stat_result, other: os.stat_result) -> bool:
-    """Returns whether both are of the same file or folder."""
+    """Returns whether both belong to the same file or folder."""
     return os.path.samestat(one, other)
 
 
 def is_link(status: os.stat_result) -> bool:
-    """Returns whether a status is that of a link, to a file or to a folder."""
+    """Returns whether a status belongs to a link, to a file or to a folder."""
     return stat.S_ISLNK(status.st_mode) or getattr(status, "st_reparse_tag", 0) == _JUNCTION
 
 
@@ -137,8 +139,8 @@ def read_folder(place: Place) -> Folder:
     """Reads a folder.
 
     Raises:
-        ReplacedError: It is no folder, or a link is on the way.
-        OSError: It cannot be read.
+        ReplacedError: It is not a folder, or a link is in the path.
+        OSError: The folder cannot be read.
     """
     if not _HAS_STEPS:
         return _read_compared(place)
@@ -150,11 +152,11 @@ def read_folder(place: Place) -> Folder:
 
 
 def status_of(place: Place) -> os.stat_result:
-    """Returns the status of a file or folder, a link's own if it is one.
+    """Returns the status of a file or folder, without following a link.
 
     Raises:
-        ReplacedError: A link is on the way.
-        OSError: It cannot be read.
+        ReplacedError: A link is in the path.
+        OSError: The status cannot be read.
     """
     *above, name = place.parts or (".",)
     if not _HAS_STEPS:
@@ -168,8 +170,8 @@ def open_file(place: Place) -> BinaryIO:
     """Opens a file for reading.
 
     Raises:
-        ReplacedError: It is no file, or a link is on the way.
-        OSError: It cannot be opened.
+        ReplacedError: It is not a file, or a link is in the path.
+        OSError: The file cannot be opened.
     """
     *above, name = place.parts or (".",)
     if not _HAS_STEPS:

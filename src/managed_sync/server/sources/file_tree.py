@@ -1,10 +1,10 @@
 """The tree of files below ``files/``, as source items, and the content of one file.
 
 Guarantees:
-    - Nothing outside the folder is listed or read, whatever links lie in it or are put into it
-      meanwhile; and what is read lies at the place that it is listed at, or that its link leads to.
-    - One file that cannot be read does not keep the others from being listed.
-    - A listing notes every folder it read, so that the folders can be compared afterwards.
+    - Nothing outside of the folder is listed or read, whatever links it contains or gets meanwhile.
+      A file is read from the path that it is listed at, or from the target of its link.
+    - A file that cannot be read does not keep the others from being listed.
+    - A listing records every folder that it read, so that the folders can be compared afterwards.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from managed_sync.server.troubles import concerns_one_file, system_trouble
 __all__ = ["MOUNT", "FileTree", "file_version"]
 
 MOUNT = "mount-"
-"""The beginning of a folder's version if another file system begins there."""
+"""The prefix of the version of a folder that is a mount point."""
 
 _BLOCK = 1 << 20
 
@@ -50,7 +50,7 @@ class FileTree:
 
     Args:
         root: The folder.
-        url_prefix: What a file's path follows to make its web address.
+        url_prefix: The prefix that turns a file's path into its web address.
     """
 
     def __init__(self, root: Path, url_prefix: str | None = None) -> None:
@@ -61,8 +61,8 @@ class FileTree:
         """Lists the folder, every container before what lies in it.
 
         Raises:
-            SourceError: The folder is missing or cannot be read, so that nothing is known about
-                what it holds; or reading fails in a way that is not the fault of one file.
+            SourceError: The folder is missing or cannot be read, so that its content is unknown; or
+                reading fails in a way that is not the fault of one file.
         """
         place = Place(self._root, ".")
         listing.keep_going()
@@ -80,7 +80,7 @@ class FileTree:
     def look_again(
         self, folders: Iterable[str], keep_going: Callable[[], None]
     ) -> dict[str, Mapping[str, str]]:
-        """Reads folders of a listing again; one that cannot be read any more is left out."""
+        """Reads the folders of a listing again; leaves out those that cannot be read any more."""
         seen: dict[str, Mapping[str, str]] = {}
         for folder in folders:
             keep_going()
@@ -91,10 +91,10 @@ class FileTree:
         return seen
 
     def open(self, location: str) -> OpenFile | None:
-        """Opens a file that was listed; ``None`` when it is not there any more.
+        """Opens a file that was listed; ``None`` if it does not exist any more.
 
         Raises:
-            TroubleError: It may be there, but the server cannot read at the moment.
+            TroubleError: The file may exist, but the server cannot read it at the moment.
         """
         try:
             stream = open_file(Place(self._root, location))
@@ -106,7 +106,7 @@ class FileTree:
         return OpenFile(stream, status.st_size, file_version(status))
 
     def _below(self, root: _Level, listing: Listing) -> Iterator[SourceItem | Unreadable]:
-        # A stack instead of recursion: a tree may be deeper than Python's own stack.
+        # A stack instead of recursion, since a tree may be deeper than Python's own stack.
         pending = [root]
         while pending:
             level = pending[-1]
@@ -126,7 +126,7 @@ class FileTree:
                 item = self._item(source_id, level.source_id, place, entry, listing)
                 below = self._open_level(source_id, place, entry, listing, item)
             except FileNotFoundError:
-                # The second look must not find it as if it had been listed.
+                # The second look must not expect it, since it was not listed.
                 level.names.pop(entry.name, None)
                 continue
             except OSError as error:
@@ -227,7 +227,8 @@ class FileTree:
         known = listing.unchanged(source_id, file_version(status))
         if known is None:
             found = status
-            # What is read decides: a file that changes while it is read is read again next time.
+            # The status of the open file counts: a file that changes meanwhile is read again next
+            # time.
             status, digest = _digest(place, listing)
             if not is_same(status, found):
                 raise ReplacedError(place)
@@ -244,17 +245,17 @@ class FileTree:
         )
 
     def _target(self, link: Place) -> Place | None:
-        """The place to which a link leads; ``None`` if that is not one that is listed."""
+        """Returns the target of a link; ``None`` if the target is not listed itself."""
         root = self._root.resolve()
         target = Path(os.path.realpath(link.path))
         if not target.is_relative_to(root):
             return None
         way = target.relative_to(root)
-        # A link may not bring back what is hidden by its name either.
+        # A link must not reveal a file that is hidden by its name.
         return None if any(map(_is_hidden, way.parts)) else Place(self._root, way.as_posix())
 
     def _data(self, source_id: str, media_type: str, status: os.stat_result) -> dict[str, object]:
-        # Where the system does not keep the time of creation, that of the last change is closest.
+        # If the system does not store the time of creation, the last change is the closest.
         created = getattr(status, "st_birthtime", status.st_mtime)
         data: dict[str, object] = {
             "name": source_id.rpartition("/")[2] or "/",
@@ -272,8 +273,8 @@ class _Level:
     """A folder whose entries are being listed.
 
     Attributes:
-        names: What a second look at it has to show.
-        listed: The source ids of what was listed.
+        names: The entries that a second look must find.
+        listed: The source ids of its listed items.
     """
 
     source_id: str
@@ -284,7 +285,7 @@ class _Level:
 
 
 def _unreadable(path: Path, error: OSError) -> SourceError:
-    """A failure that says nothing about the file at which it showed."""
+    """Returns an error that is not the fault of the file at which it occurred."""
     return SourceError(str(system_trouble(error, f"Cannot read {path}")))
 
 
@@ -301,10 +302,10 @@ def _is_hidden(name: str) -> bool:
 
 
 def _read(place: Place) -> tuple[os.stat_result, list[Entry], dict[str, str]]:
-    """A folder's status and entries, and what a second look at it has to show, too."""
+    """Returns a folder's status and entries, and the names that a second look must find."""
     status, entries = _entries(place)
     names = {entry.name: entry.identity for entry in entries if not _is_hidden(entry.name)}
-    # From before: what comes or goes while the folder is read counts as a change after it.
+    # The status from before: a change while the folder is read counts as one after it.
     return status, entries, {**names, LAST_CHANGE: str(status.st_mtime_ns)}
 
 
@@ -319,7 +320,7 @@ def _name_problem(name: str, taken: bool) -> str | None:
 
 
 def file_version(status: os.stat_result) -> str:
-    """Changes whenever a file's content may have."""
+    """Returns a version that changes whenever a file's content may have changed."""
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
 
 
@@ -346,5 +347,5 @@ def _timestamp(seconds: float) -> datetime:
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
-        # A time that no calendar holds must not cost the file.
+        # A file with an impossible time is still listed.
         return datetime.fromtimestamp(0, UTC)

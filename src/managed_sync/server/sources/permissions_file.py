@@ -1,9 +1,9 @@
 """``permissions.yaml``: who may read what.
 
 Guarantees:
-    - What cannot be understood is an error that names file, line and what is allowed; it is never
-      skipped, for skipping could widen access.
-    - A key that is written twice is an error: YAML would silently take the second one.
+    - A part that cannot be understood is an error that names the file, the line and the allowed
+      values. It is never skipped, since skipping could widen access.
+    - A key that is written twice is an error: YAML would silently use the second one.
 """
 
 from __future__ import annotations
@@ -49,10 +49,11 @@ class Entry:
     """The grants at one path.
 
     Attributes:
-        line: Where the entry stands in the file.
-        of_folder: Whether it was written with a ``/`` at its end, as only a folder is.
-        inherit: Whether what is granted above holds here too.
-        grants: The principals of each role, as they are written.
+        path: The path.
+        line: The line of the entry in the file.
+        inherit: Whether grants on containers apply here, too.
+        grants: The principals of each role, as written.
+        of_folder: Whether the path was written with a final ``/``, which only a folder has.
     """
 
     path: str
@@ -62,18 +63,18 @@ class Entry:
     of_folder: bool = False
 
     def as_written(self) -> dict[str, object]:
-        """The entry as the records of the API show it."""
+        """Returns the entry as the records of the API show it."""
         shown: dict[str, object] = {role: list(names) for role, names in self.grants.items()}
         return shown if self.inherit else {"inherit": False, **shown}
 
 
 @dataclass(frozen=True)
 class Permissions:
-    """The whole file.
+    """The content of the file.
 
     Attributes:
-        allow_opening: Confirms that many records are to be opened; see ``openings``.
-        entries: For each sync type its entries, by path.
+        allow_opening: The code that confirms an opening of many records; see ``openings``.
+        entries: The entries of each sync type, by path.
     """
 
     organization: str = ""
@@ -90,10 +91,10 @@ def parse_permissions(content: bytes, path: Path) -> Permissions:
 
     Args:
         content: The bytes of the file.
-        path: Its path, for the messages.
+        path: Its path, for messages.
 
     Raises:
-        PermissionsFileError: It is not YAML, or something in it cannot be understood.
+        PermissionsFileError: The file is not YAML, or a part of it cannot be understood.
     """
     try:
         root = yaml.compose(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -114,7 +115,7 @@ def parse_permissions(content: bytes, path: Path) -> Permissions:
 
 
 class _Parser:
-    """Walks the nodes, not the values, because only the nodes know their lines."""
+    """Walks the nodes, not the values, since only nodes have line numbers."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,8 +1,8 @@
 """The records of a pipeline in the order in which syncs changed them.
 
-A cursor says up to where somebody has seen the changes. Every sync gives what it changes its own
-number, and shows all of it at once; so nothing ever appears before a cursor that was given out. A
-record that changes again moves to the end: no version of it is skipped, and none comes twice.
+A cursor marks the last change that a client has seen. Every sync gives its changes a number of its
+own and publishes them at once, so no change ever appears before a cursor that was handed out. A
+record that changes again moves to the end: no version of it is skipped or listed twice.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ class ChangePage:
     """One page of changes.
 
     Attributes:
-        total: How many records the pipeline has.
-        remaining: How many changes come after this page.
-        cursor: From where to go on, now or whenever there is something new.
+        records: The records of this page.
+        total: The number of records of the pipeline.
+        remaining: The number of changes after this page.
+        cursor: The cursor that continues after this page, now or later.
     """
 
     records: tuple[StoredRecord, ...]
@@ -38,10 +39,11 @@ class ChangePage:
 def change_page(
     connection: Connection, pipeline: Pipeline, cursor: str | None, size: int
 ) -> ChangePage:
-    """What changed since a cursor; everything, in the order of changes, without one.
+    """Returns the changes since a cursor; without one, all records in the order of changes.
 
     Raises:
-        ValueError: The cursor is not one of this pipeline as it was last enabled anew.
+        InvalidParameterError: The cursor belongs to another pipeline, or to this one before it was
+            deleted and enabled again.
     """
     place = (0, "") if cursor is None else _place(cursor, pipeline)
     order = tuple_(records.c.changed, records.c.source_id)
@@ -65,7 +67,7 @@ def change_page(
 
 
 def latest_cursor(connection: Connection, pipeline: Pipeline) -> str:
-    """The cursor after which nothing has changed yet."""
+    """Returns the cursor after the last change."""
     row = connection.execute(
         select(records.c.changed, records.c.source_id)
         .where(records.c.pipeline_id == pipeline.id)
@@ -76,7 +78,7 @@ def latest_cursor(connection: Connection, pipeline: Pipeline) -> str:
 
 
 def _write(place: tuple[int, str], pipeline: Pipeline) -> str:
-    # A pipeline that was deleted and enabled again counts its changes anew.
+    # A pipeline that was deleted and enabled again counts its changes from the start.
     return write_cursor(pipeline.id, pipeline.created_at.isoformat(), *place)
 
 

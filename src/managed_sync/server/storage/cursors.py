@@ -1,4 +1,4 @@
-"""Cursors: where a listing goes on, in a form that callers keep and do not look into."""
+"""Cursors: opaque strings that mark a position in a listing."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class InvalidCursorError(InvalidParameterError):
 
 
 def write_cursor(*parts: str | int) -> str:
-    """A cursor that holds these parts."""
+    """Returns a cursor with these parts."""
     text = json.dumps(parts)
     return base64.urlsafe_b64encode(text.encode()).decode("ascii").rstrip("=")
 
 
 def read_cursor(cursor: str, *kinds: type[str | int]) -> list[str | int]:
-    """The parts of a cursor.
+    """Returns the parts of a cursor.
 
     Raises:
-        ValueError: It has other parts than of these kinds.
+        InvalidParameterError: The cursor does not have parts of these types.
     """
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
@@ -45,7 +45,7 @@ def read_cursor(cursor: str, *kinds: type[str | int]) -> list[str | int]:
 
 
 def _is_storable(part: str | int) -> bool:
-    """Whether a database can be asked about it at all; a forged cursor may hold anything."""
+    """Returns whether a database accepts a part; a forged cursor may contain any value."""
     if isinstance(part, int):
         return 0 <= part < 1 << 31
     return "\0" not in part and not any("\ud800" <= letter <= "\udfff" for letter in part)

@@ -1,12 +1,13 @@
-"""Gathers what one pipeline will be: its records as the source lists them, and their grants.
+"""Gathers the next state of one pipeline: its records as the source lists them, and their grants.
 
 Guarantees:
-    - A path that is protected with ``inherit: false`` and cannot be found stops the sync, for what
-      it protected may lie open under another name.
-    - So does a protected folder that was moved while another one took its place.
-    - A link opens nothing: nobody may read it who may not read what it leads to.
-    - Records of JSON Lines files are known by their ids, which no move changes. There a protected
-      one that cannot be found stops nothing, but until it is, what is new inherits nothing.
+    - A path that is protected with ``inherit: false`` and cannot be found stops the sync, since the
+      protected item may lie open under another name.
+    - A protected folder that was moved and replaced by another one stops the sync, too.
+    - A link opens nothing: only readers of its target may read it.
+    - Records of JSON Lines files are identified by their ids, which no move changes. A protected
+      record that is missing there does not stop the sync, but until it is found, new records
+      inherit nothing.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ class Gathering:
     """One pipeline's part of a sync.
 
     Args:
-        source: Where records and permissions come from.
+        source: Provides records and permissions.
         pipeline: The pipeline, as it is in the database.
-        staging: Takes what is gathered.
-        known: What the last sync published.
+        staging: Takes the gathered records and tuples.
+        known: The items that the last sync published.
     """
 
     def __init__(
@@ -74,12 +75,12 @@ class Gathering:
         """Lists the source.
 
         Args:
-            listing: How to list.
-            contents: Takes what was found out about contents, for the next attempt.
-            progress: Takes the number of records read so far.
+            listing: The context of the listing.
+            contents: Filled with the digests of contents, for the next attempt.
+            progress: Called with the number of records read so far.
 
         Raises:
-            SourceError: The source cannot be read whole.
+            SourceError: The source cannot be read completely.
         """
         items = self._source.items(self.pipeline.name, listing)
         while batch := list(islice(items, _BATCH)):
@@ -99,15 +100,14 @@ class Gathering:
         self._require_some_of_what_was()
 
     def require_unmoved(self, keep_going: Callable[[], None], *, strict: bool) -> None:
-        """Looks at the source again.
+        """Raises an error if the source has changed since it was listed.
 
         Args:
-            keep_going: Called often; raises to give the sync up.
-            strict: Whether everything must be the same; if not, nothing may have been moved, and
-                nothing may be missing.
+            keep_going: Called often; raises to abandon the sync.
+            strict: Whether any change is an error, or only an item that was moved or is missing.
 
         Raises:
-            MovingError: It is not as it was when it was listed.
+            MovingError: The source has changed.
         """
         again = self._source.look_again(self.pipeline.name, self._seen, keep_going)
         if again == self._seen:
@@ -122,7 +122,7 @@ class Gathering:
         """Writes the grants of the records.
 
         Raises:
-            PermissionsFileError: Something that is protected cannot be found.
+            PermissionsFileError: A protected item cannot be found.
         """
         entries = {
             self._source_id(path): entry
@@ -152,13 +152,13 @@ class Gathering:
         self._staging.add_parents(self.pipeline, except_for=closed)
 
     def close_links(self, readers: Callable[[], Readers]) -> None:
-        """Withdraws links that somebody may read who may not read what they lead to.
+        """Withdraws links that have readers who may not read their targets.
 
-        Whoever may write into an open folder could open any file otherwise, also with a link that
-        is kept from an earlier sync because its place cannot be read.
+        Otherwise a user who can write into an open folder could open any file, also with a link
+        that is kept from an earlier sync because its folder cannot be read.
 
         Args:
-            readers: Works out who may read what was gathered.
+            readers: Computes the readers of the gathered records.
         """
         links = [(link, self._objects[link], target) for link, target in self._links.items()]
         links += [
@@ -175,14 +175,14 @@ class Gathering:
                 self._staging.withdraw([link_object])
                 self.warnings.add(
                     f"{self._sync_type}: {link} is a link to {target}, which fewer people may "
-                    "read, so nobody may read the link; copy the file."
+                    "read, so nobody may read the link; copy the file instead."
                 )
 
     def places(self, *, all_of_them: bool) -> dict[str, tuple[str, str]]:
-        """For each record its object as it is published, and as it will be; moved ones apart.
+        """Returns the published and the new object of each moved record, by path.
 
         Args:
-            all_of_them: Whether those that were not moved are wanted, too.
+            all_of_them: Whether to include the records that were not moved.
         """
         known = self._sighting.known
         places = {
@@ -199,27 +199,27 @@ class Gathering:
         }
 
     def has_newcomers(self) -> bool:
-        """Whether something is listed that the last sync did not have."""
+        """Returns whether the listing has items that the last sync did not have."""
         return bool(self._sighting.newcomers())
 
     def _require_some_of_what_was(self) -> None:
-        """Makes sure that an empty source is not one that is about to be filled, or a lost mount.
+        """Raises an error if the source may be empty by mistake.
 
         Raises:
-            SourceError: Nothing is there, and nothing says that this is meant.
+            SourceError: The source is empty: a mount may be missing, or a file half written.
         """
         kept = f"The {len(self._sighting.known):,} records are kept. If they are gone,"
-        for place in self._sighting.lost_mounts():
+        for source_id in self._sighting.lost_mounts():
             raise SourceError(
-                f"The folder {place} is empty and no mount any more. Mount it again. {kept} remove "
-                "the folder."
+                f"The folder {source_id} is empty and no longer a mount point. Mount it again. "
+                f"{kept} remove the folder."
             )
         if not self._sighting.is_empty():
             return
         if self._has_containers and self._sighting.has_another_root():
             raise SourceError(
-                f"The folder of {self.pipeline.name} is empty and another one than before: is a "
-                f"mount missing? {kept} put a file into the folder, or delete the pipeline."
+                f"The folder of {self.pipeline.name} is empty and not the same folder as before: "
+                f"is a mount missing? {kept} put a file into the folder, or delete the pipeline."
             )
         if self._source.is_without_bytes(self.pipeline.name):
             raise SourceError(
@@ -228,7 +228,7 @@ class Gathering:
             )
 
     def _keep_closed(self, entries: Mapping[str, Entry]) -> list[str]:
-        """Closes what is new, and leaves closed what is, as one of them may be the missing one."""
+        """Closes new records and keeps closed ones closed, since one may be the missing record."""
         before = self._sighting.known
         closed = [
             source_id
@@ -292,14 +292,14 @@ class Gathering:
         return record_id(self.pipeline.scope, self.pipeline.name, item.parent)
 
     def _source_id(self, path: str) -> str:
-        """What a path of the permissions file names: ``/c-007`` is the contact ``c-007``."""
+        """Returns the source id for a path in the permissions file: ``c-007`` for ``/c-007``."""
         return path if self._has_containers or path == "/" else path.removeprefix("/")
 
     def _warn_of_missing(self, source_id: str, entry: Entry) -> None:
         consequence = (
             "its grants are ignored"
             if entry.inherit
-            else "what is new inherits nothing, for it may be what this entry protects"
+            else "new records inherit nothing, since one may be the record that this entry protects"
         )
         problem, _ = self._sighting.why_missing(source_id)
         self.warnings.add(

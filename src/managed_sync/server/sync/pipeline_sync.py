@@ -1,18 +1,17 @@
 """One sync of one pipeline: from the source to records and permission graph.
 
 Guarantees:
-    - A sync shows as a whole or not at all: records, their grants and the groups change in one
-      transaction. Whatever goes wrong before its end leaves everything as it was. An engine
-      outside the database takes the changes at its end, and answers nothing until it has them.
-    - What is published was there at one moment: ``permissions.yaml`` is read before the source is
-      listed and is the same in the publishing transaction, and the source shows the same when it
-      is looked at a second time. Otherwise the sync begins again, and fails in the end.
-    - All pipelines of a scope are under one ``permissions.yaml``, for they share its groups. Once
+    - A sync is published as a whole or not at all: records, their grants and the groups change in
+      one transaction. A failure before its end leaves everything as it was. An engine outside the
+      database gets the changes at its end, and answers no question until it has them.
+    - A published state existed at one moment: ``permissions.yaml`` is read before the source is
+      listed and is the same in the publishing transaction, and a second look at the source shows
+      the same. Otherwise the sync begins again, and fails in the end.
+    - All pipelines of a scope follow one ``permissions.yaml``, since they share its groups. After
       it has changed, the next sync of any of them publishes all of them.
-    - Nothing opens by accident: what is protected must be found (see ``gathering``), what opens
-      much must be confirmed (see ``openings``), and what opens anything must not be half written.
-    - Of two syncs the one that ends last has listed last: one that another has overtaken begins
-      again.
+    - Nothing opens by accident: protected items must be found (see ``gathering``), wide openings
+      must be confirmed (see ``openings``), and a file that opens anything must not be half written.
+    - Of two syncs, the one that ends last has listed last: a sync that was overtaken begins again.
 """
 
 from __future__ import annotations
@@ -51,12 +50,12 @@ from managed_sync.server.sync.warnings import SyncWarnings
 
 __all__ = ["PipelineGoneError", "synchronize"]
 
-# How long to wait before each new attempt, when the source is being changed.
+# Seconds to wait before each new attempt while the source is being changed.
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 class PipelineGoneError(Exception):
-    """The pipeline was disabled or deleted while its sync was under way."""
+    """The pipeline was disabled or deleted during its sync."""
 
 
 def synchronize(
@@ -73,20 +72,20 @@ def synchronize(
     """Brings a pipeline's records and permissions up to date with its source.
 
     Args:
-        database: Where both are kept.
+        database: Stores records and permissions.
         engine: Evaluates the permissions.
-        source: Where both come from.
+        source: Provides records and permissions.
         pipeline: The pipeline.
-        keep_going: Called between any two readings of the source; raises to give the sync up.
-        progress: Takes the number of records read so far.
-        contents: Takes a copy of every content; ``None`` where contents stay in the source.
-        wait: Waits for some seconds, while the source is being changed.
+        keep_going: Called between any two reads of the source; raises to abandon the sync.
+        progress: Called with the number of records read so far.
+        contents: Takes a copy of every content; ``None`` if contents stay in the source.
+        wait: Waits for some seconds while the source is being changed.
 
     Raises:
-        SourceError: The source cannot be read whole or does not come to rest, its permissions
-            cannot be understood, or they would open what may not be meant to be open.
-        PipelineGoneError: Nobody wants the pipeline any more.
-        PermissionEngineError: The engine did not take the changes.
+        SourceError: The source cannot be read completely or keeps changing, its permissions are
+            malformed, or they would open records without confirmation.
+        PipelineGoneError: The pipeline was disabled or deleted.
+        PermissionEngineError: The engine did not accept the changes.
     """
     sync = _Sync(
         database,
@@ -131,17 +130,17 @@ class _Sync:
         self._progress = progress
         self._contents = contents
         self._wait = wait
-        # What is read once need not be read again at the next attempt.
+        # Contents that were read once need not be read again at the next attempt.
         self._known: dict[int, dict[str, KnownContent]] = {}
 
     def attempt(self, *, strict: bool) -> None:
         """Syncs once.
 
         Args:
-            strict: Whether nothing at all may change meanwhile, or only nothing be moved.
+            strict: Whether any change of the source fails the attempt, or only a move or removal.
 
         Raises:
-            MovingError: The source, or the database, has changed meanwhile.
+            MovingError: The source or the database has changed meanwhile.
         """
         self._keep_going()
         moment = self._source.moment()
@@ -155,7 +154,7 @@ class _Sync:
     def _gather(
         self, connection: Connection, staging: Staging, moment: Moment, *, strict: bool
     ) -> tuple[list[Gathering], list[Pipeline]]:
-        """Lists this pipeline, and those that are under another ``permissions.yaml``."""
+        """Lists this pipeline, and those that still follow an older ``permissions.yaml``."""
         gathered, left_alone = [], []
         for pipeline in self._concerned(moment):
             is_own = pipeline.id == self._pipeline.id
@@ -225,7 +224,7 @@ class _Sync:
         if opened and not moment.ends_whole:
             raise PermissionsFileError(
                 "permissions.yaml does not end with a line break, so it may be half written, and "
-                f"it would open {opened[0].place}. Nothing was published; what was synced before "
+                f"it would open {opened[0].path}. Nothing was published; what was synced before "
                 "stays in force. End the last line of the file."
             )
         if has_changed and (opened or any(one.has_newcomers() for one in gathered)):
@@ -275,7 +274,7 @@ class _Sync:
         gathered = {one.id: one for one in pipelines}
         for one in gathered.values():
             now = current.get(one.id)
-            # A disabled pipeline keeps its records, so it must be as it was when it was listed.
+            # A disabled pipeline keeps its records, so it must not have changed since the listing.
             if now is None or (now.version, now.status is SyncState.DISABLED) != (
                 one.version,
                 one.status is SyncState.DISABLED,
@@ -292,20 +291,19 @@ class _Sync:
 
 
 def _differs(pipeline: Pipeline, moment: Moment) -> bool:
-    """Whether a pipeline has records that are under another ``permissions.yaml``."""
+    """Returns whether a pipeline has records that follow another ``permissions.yaml``."""
     return pipeline.version > 0 and pipeline.permissions != moment.digest
 
 
 def _keep_safe(
     staging: Staging, left_alone: Sequence[Pipeline], groups: Sequence[str], warnings: SyncWarnings
 ) -> None:
-    """Keeps the grants of pipelines that cannot be listed, unless somebody new would get them."""
+    """Keeps the grants of pipelines that cannot be listed, except to groups with new members."""
     for pipeline in left_alone:
         staging.keep_relations(pipeline, except_to=groups)
         warnings.add(
-            f"{pipeline.name} cannot be listed, so its records stay under the permissions they "
-            "had; what is granted there to groups that have new members is withdrawn until it "
-            "can be synced again."
+            f"{pipeline.name} cannot be listed, so its records keep their permissions; grants to "
+            "groups that have new members are withdrawn until it can be synced again."
         )
 
 

@@ -1,4 +1,4 @@
-"""The projects that a server serves, each with its own source, pipelines and keys."""
+"""The projects of a server, each with its own source and pipelines."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class Content:
     """A content that is open for reading.
 
     Attributes:
-        tag: Says which content it is: equal tags, equal bytes.
-        may_go_on: Whether what is read of it now may still be sent. It may change while it is sent,
-            and the permissions before that.
+        file: The open file.
+        tag: Identifies the content: equal tags mean equal bytes.
+        may_go_on: Returns whether the rest may still be sent. The file may change while it is
+            sent, and the permissions may have changed before that.
     """
 
     file: OpenFile
@@ -59,18 +60,20 @@ class Project:
         self._blobs = blobs
 
     def open(self, record: StoredRecord) -> Content | None:
-        """Opens the content of a record that has one; ``None`` when it is gone.
+        """Opens the content of a record; ``None`` if it is gone.
 
         Raises:
-            TroubleError: It is there, but the server cannot read it or has lost its copy.
+            TroubleError: The content exists, but the server cannot read it or has lost its copy.
         """
         if record.location is None or record.digest is None:
             return None
         if self._blobs is not None:
             kept = self._blobs.open(record.digest)
             if kept is None:
-                # Not a deletion: the record is there, and its file may well be.
-                raise TroubleError("The copy of this content is lost; the next sync makes another.")
+                # Not a deletion: the record exists, and its file may exist, too.
+                raise TroubleError(
+                    "The copy of this content is lost. The next sync makes a new one."
+                )
             return Content(kept, record.digest)
         file = self._source.open(record.location)
         if file is None:
@@ -85,14 +88,14 @@ class Project:
         if self._is_another(file, record):
             file.stream.close()
             return None
-        # What changed since the sync is another content, whose digest nobody knows yet.
+        # A file that was changed after the sync is another content, of unknown digest.
         return Content(file, file.version, may_go_on)
 
     def _is_another(self, file: OpenFile, record: StoredRecord) -> bool:
-        """Whether a file is not the one that was synced, or may have other readers than it had.
+        """Returns whether a file is not the synced one, or its permissions may have changed.
 
-        What was moved here, or changed after ``permissions.yaml`` was, must not be read under the
-        permissions of what was here before.
+        A file that was moved here, or changed after ``permissions.yaml`` was, must not be read
+        under the permissions of the file that was here before.
         """
         return _number(file.version) != _number(
             record.version or ""
@@ -108,9 +111,9 @@ class Projects(dict[str, Project]):
 
     Args:
         config: The settings.
-        database: Where all of them keep their state.
+        database: Stores the state of all projects.
         engine: Evaluates their permissions.
-        note_end: Told how each sync ended, and how many seconds it took.
+        note_end: Called after each sync with its result and its duration in seconds.
 
     Raises:
         SourceError: A company folder is missing.
@@ -143,7 +146,7 @@ class Projects(dict[str, Project]):
             self[project_id] = Project(project_id, source, pipelines, self._blobs)
 
     def start(self) -> None:
-        """Takes up the work where the last run of the server left it."""
+        """Starts the schedule, and repeats syncs that the last run did not finish."""
         if self._blobs is not None:
             with self._database.reading() as connection:
                 wanted = all_digests(connection)

@@ -1,7 +1,7 @@
-"""Calls that repeat, timed by a clock that nobody can set.
+"""Repeated calls at a frequency, timed by a monotonic clock.
 
-The time of day may jump: a clock that was ahead is put right, or a machine starts with a wrong one.
-A timetable that is kept in it would wait for as long as the clock was ahead.
+The time of day can jump: a clock that was ahead is corrected, or a machine starts with a wrong one.
+A timetable that followed it would wait for as long as the clock was ahead.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(day
 
 
 def parse_frequency(text: str) -> timedelta:
-    """The time between two syncs.
+    """Returns the time between two syncs.
 
     Examples:
         >>> parse_frequency("15m")
         datetime.timedelta(seconds=900)
 
     Raises:
-        ValueError: It is not a number of minutes, hours or days.
+        InvalidParameterError: The text is not a whole number of minutes, hours or days.
     """
     match = _FREQUENCY.fullmatch(text)
     if match is None:
@@ -46,11 +46,11 @@ def parse_frequency(text: str) -> timedelta:
 
 
 class Timetable:
-    """Calls a function for each of its entries, again and again.
+    """Calls a function for each of its entries at a fixed interval.
 
     Args:
-        call: Takes the entry that is due, and returns soon.
-        clock: Seconds that only go forward.
+        call: Called with the entry that is due; must return soon.
+        clock: Returns the seconds of a monotonic clock.
     """
 
     def __init__(self, call: Callable[[int], None], clock: Callable[[], float] = monotonic) -> None:
@@ -63,12 +63,12 @@ class Timetable:
         self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Begins to call."""
+        """Starts the calls."""
         self._thread = Thread(target=self._run, name="managed-sync-timetable", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Calls no more."""
+        """Stops the calls."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
@@ -89,13 +89,13 @@ class Timetable:
             self._changed.notify()
 
     def remove(self, entry: int) -> None:
-        """Removes an entry, if it is there."""
+        """Removes an entry if it exists."""
         with self._changed:
             self._due.pop(entry, None)
             self._every.pop(entry, None)
 
     def seconds_until(self, entry: int) -> float | None:
-        """Returns the seconds until an entry is due; ``None`` for one that is not there."""
+        """Returns the seconds until an entry is due; ``None`` if it does not exist."""
         with self._changed:
             due = self._due.get(entry)
             return None if due is None else due - self._clock()
@@ -107,14 +107,14 @@ class Timetable:
         for entry in due:
             try:
                 self._call(entry)
-            except Exception:  # noqa: BLE001 - the other entries go on, and this one comes again
+            except Exception:  # noqa: BLE001 - other entries continue, and this one repeats
                 _log.exception("A scheduled call failed")
 
     def _take_due(self) -> list[int]:
         now = self._clock()
         due = [entry for entry, moment in self._due.items() if moment <= now]
         for entry in due:
-            # What was missed is not made up for: one call brings everything up to date.
+            # Missed calls are not repeated: one call brings everything up to date.
             self._due[entry] = now + self._every[entry]
         return due
 

@@ -41,7 +41,7 @@ __all__ = ["SpiceDBGraph"]
 
 _log = get_logger("managed_sync.server")
 
-# Enough halves to get at one undecided question among a thousand.
+# Enough calls to isolate one undecided query among a thousand by halving.
 _MAX_CALLS = 24
 
 _ALLOWED = CheckPermissionResponse.PERMISSIONSHIP_HAS_PERMISSION
@@ -51,13 +51,13 @@ _FOUND = LookupPermissionship.LOOKUP_PERMISSIONSHIP_HAS_PERMISSION
 class SpiceDBGraph:
     """The permission graph of one connected user.
 
-    SpiceDB follows 50 steps and no further, so a circle of groups or a deeper folder leaves a
-    question undecided.
+    SpiceDB follows at most 50 steps, so a cycle of groups or a deeper folder leaves a query
+    undecided.
 
     Args:
-        client: Talks to SpiceDB.
+        client: Calls SpiceDB.
         names: The scope's names.
-        consistency: Which state of the graph to read.
+        consistency: The state of the graph to read.
     """
 
     def __init__(self, client: SpiceDBClient, names: ScopedNames, consistency: Consistency) -> None:
@@ -66,7 +66,7 @@ class SpiceDBGraph:
         self._consistency = consistency
 
     def check(self, questions: Sequence[Question | None]) -> list[bool]:
-        """Answers many questions, in their order; ``None``, a malformed one, is not allowed."""
+        """Evaluates many queries, in their order; a malformed one (``None``) is not allowed."""
         asked = dict.fromkeys(
             Question(subject, one.relation, one.object)
             for one in questions
@@ -85,7 +85,7 @@ class SpiceDBGraph:
         ]
 
     def list_users(self, relation: str, object_id: str) -> list[str]:
-        """The addresses of all users who have the relation, in order; ``*`` is everybody."""
+        """Returns the sorted addresses of all users with the relation; ``*`` is everybody."""
         if type_of(object_id) not in types_with(relation) or not self._names.fits(object_id):
             return []
         request = LookupSubjectsRequest(
@@ -103,7 +103,7 @@ class SpiceDBGraph:
     def list_objects(
         self, subject: str, relation: str, object_type: str | None = None
     ) -> list[str]:
-        """All objects to which a subject has the relation, in order."""
+        """Returns all objects to which a subject has the relation, sorted."""
         names: set[str] = set()
         for kind in types_with(relation):
             if object_type in {None, kind} and self._can_ask(Question(subject, relation, kind)):
@@ -112,7 +112,7 @@ class SpiceDBGraph:
         return sorted(names - {subject})
 
     def expand(self, question: Question) -> RelationshipNode:
-        """Explains one answer; the root's ``granted`` is that answer."""
+        """Explains the result of a query; the root's ``granted`` is that result."""
         if not self._can_ask(question):
             return RelationshipNode(object=question.object, relation=question.relation)
         request = ExpandPermissionTreeRequest(
@@ -125,7 +125,7 @@ class SpiceDBGraph:
         return expand(_TreeReader(edges, self), question)
 
     def memberships(self, subject: str) -> Iterator[RelationTuple]:
-        """The ``member`` tuples on all ways up from a subject."""
+        """Returns the ``member`` tuples on all paths up from a subject."""
         seen, pending = {subject}, deque([subject])
         while pending:
             reference = self._names.subject(pending.popleft())
@@ -161,10 +161,10 @@ class SpiceDBGraph:
             )
 
     def _allowed(self, questions: Sequence[Question]) -> set[Question]:
-        """Those questions that SpiceDB answers with yes.
+        """Returns the queries that SpiceDB allows.
 
-        It asks about many objects at once, so one that it cannot decide costs others their
-        answers; these are asked again in halves, as long as that leads anywhere soon.
+        SpiceDB evaluates many objects at once, and one that it cannot decide leaves others
+        undecided, too. They are retried in halves, up to a number of calls.
         """
         allowed: set[Question] = set()
         pending = deque([questions] if questions else [])
@@ -181,8 +181,8 @@ class SpiceDBGraph:
             left += len(undecided)
         if left:
             _log.warning(
-                "SpiceDB left %d of %d questions undecided, so they are not allowed. Groups in a "
-                "circle, or folders deeper than it follows, are the reason.",
+                "SpiceDB left %d of %d queries undecided, so they are not allowed. The cause is a "
+                "cycle of groups, or a folder deeper than it follows.",
                 left,
                 len(questions),
             )
@@ -194,7 +194,9 @@ class SpiceDBGraph:
         )
         pairs = self._client.check_bulk(request).pairs
         if len(pairs) != len(questions):
-            raise PermissionEngineError("SpiceDB answered another number of questions than asked.")
+            raise PermissionEngineError(
+                f"SpiceDB returned {len(pairs)} results for {len(questions)} checks."
+            )
         undecided = []
         for question, pair in zip(questions, pairs, strict=True):
             if pair.HasField("error"):
@@ -235,7 +237,7 @@ class SpiceDBGraph:
 
 
 class _TreeReader:
-    """Reads places and grants from a tree that SpiceDB expanded, and groups from the graph."""
+    """Reads containers and grants from a tree that SpiceDB expanded, and groups from the graph."""
 
     def __init__(self, edges: Iterable[RelationTuple], graph: SpiceDBGraph) -> None:
         self._edges = list(edges)
@@ -262,7 +264,7 @@ class _TreeReader:
 def _edges(
     tree: PermissionRelationshipTree, names: ScopedNames, inner: str
 ) -> Iterator[RelationTuple]:
-    """The tuples that a tree shows: who holds what, and which container it goes up to."""
+    """Yields the tuples in a tree: the grants, and the container of each object."""
     expanded = tree.expanded_object
     place = names.name(expanded.object_type, expanded.object_id)
     if place != inner:

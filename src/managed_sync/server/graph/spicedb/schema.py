@@ -1,12 +1,12 @@
 """The permission graph's schema and names in SpiceDB's terms.
 
 Guarantees:
-    - Names of different scopes never meet: each begins with its scope's digest.
+    - Names of different scopes never collide: each begins with its scope's digest.
     - Every name is data. SpiceDB allows few characters; all others are written in hexadecimal, so
-      that none can mean something else there.
-    - Everybody is everybody of one scope: a user without a name, who is asked for beside every
-      user. SpiceDB's own ``user:*`` would be everybody of every scope, and lists of one would walk
-      through what others made public.
+      that none has a special meaning.
+    - Everybody means everybody of one scope: a user without a name, who is checked in addition to
+      every user. SpiceDB's own ``user:*`` would mean everybody of every scope, and lists of one
+      scope would include objects that others made public.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SUBJECTS = {"group": "group#member", ORGANIZATION: "organization#member", PUBLI
 
 
 def schema_text() -> str:
-    """The schema in SpiceDB's language."""
+    """Returns the schema in SpiceDB's language."""
     return "\n\n".join(_definition(kind) for kind in SCHEMA)
 
 
@@ -51,8 +51,8 @@ class ScopedNames:
     """Writes the names of one scope as SpiceDB's references, and reads them back.
 
     Args:
-        scope: The scope. Its names, not its number in a database, which another one may give away
-            again.
+        scope: The scope. Its names are used, not its number, which another database may assign
+            to another scope.
     """
 
     def __init__(self, scope: Scope) -> None:
@@ -60,11 +60,11 @@ class ScopedNames:
         self.prefix = f"{digest}/"
 
     def fits(self, name: str) -> bool:
-        """Whether SpiceDB can hold the name."""
+        """Returns whether a name is short enough for SpiceDB."""
         return len(self.identifier(name)) <= _MAX_ID_LENGTH
 
     def identifier(self, name: str) -> str:
-        """The id under which SpiceDB knows a name, without its type."""
+        """Returns SpiceDB's id for a name, without its type."""
         if name == PUBLIC:
             return self.prefix
         return self.prefix + re.sub(
@@ -74,7 +74,7 @@ class ScopedNames:
         ).decode("ascii")
 
     def name(self, kind: str, identifier: str) -> str:
-        """The name that an id stands for."""
+        """Returns the name for an id of SpiceDB."""
         if not identifier.startswith(self.prefix):
             raise ValueError("a name of another scope")
         plain = re.sub(
@@ -87,16 +87,16 @@ class ScopedNames:
         return PUBLIC if f"{kind}:*" == PUBLIC else kind
 
     def object(self, name: str) -> ObjectReference:
-        """A name as an object."""
+        """Returns a name as a SpiceDB object."""
         return ObjectReference(object_type=name.partition(":")[0], object_id=self.identifier(name))
 
     def subject(self, name: str) -> SubjectReference:
-        """A name as a subject; groups stand for their members."""
+        """Returns a name as a SpiceDB subject; groups stand for their members."""
         members = MEMBER if type_of(name) in {"group", ORGANIZATION} else ""
         return SubjectReference(object=self.object(name), optional_relation=members)
 
     def relationship(self, edge: RelationTuple) -> Relationship:
-        """A tuple as a relationship."""
+        """Returns a tuple as a SpiceDB relationship."""
         return Relationship(
             resource=self.object(edge.object),
             relation=edge.relation,
@@ -104,7 +104,7 @@ class ScopedNames:
         )
 
     def edge(self, relationship: Relationship) -> RelationTuple:
-        """A relationship as a tuple."""
+        """Returns a SpiceDB relationship as a tuple."""
         resource, subject = relationship.resource, relationship.subject.object
         return RelationTuple(
             self.name(resource.object_type, resource.object_id),

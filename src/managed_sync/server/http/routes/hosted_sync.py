@@ -1,7 +1,7 @@
 """The hosted service's paths of the Sync API, over the same pipelines and records.
 
-Here the token names the project, and an id names a pipeline. Records come in the order in which
-they changed, so that a cursor that was kept gives what changed since.
+Here the token names the project, and an id names a pipeline. Records are listed in the order in
+which they changed, so a stored cursor returns the changes since then.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SyncId = Annotated[str, Path(alias="syncId", description="The id of a pipeline."
 def hosted_sync_routes(
     route_class: type[APIRoute], projects: Projects, database: Database, writers: Workers
 ) -> APIRouter:
-    """The routes below ``/api/syncs``."""
+    """Returns the routes below ``/api/syncs``."""
     router = APIRouter(
         prefix="/api/syncs", tags=["Hosted Sync"], route_class=route_class, responses=PROBLEMS
     )
@@ -165,10 +165,10 @@ def hosted_sync_routes(
 
 
 def require_sync(database: Database, caller: Scope, identifier: str) -> Pipeline:
-    """A pipeline of the caller by its id.
+    """Returns the caller's pipeline with this id.
 
     Raises:
-        ProblemError: 404; the caller has none such.
+        ProblemError: 404; the caller has no such pipeline.
     """
     with database.reading() as connection:
         for pipeline in pipelines_of_scope(connection, caller):
@@ -178,7 +178,7 @@ def require_sync(database: Database, caller: Scope, identifier: str) -> Pipeline
 
 
 def _name_in_source(pipelines: Pipelines, integration: str, sync_type: str) -> PipelineName:
-    """The pipeline as the source spells it; here integrations are written in lower case."""
+    """Returns the name in the source's spelling; hosted clients write it in lower case."""
     for name in pipelines.in_source():
         if (
             lower_ascii(name.integration) == lower_ascii(integration)
@@ -189,9 +189,10 @@ def _name_in_source(pipelines: Pipelines, integration: str, sync_type: str) -> P
 
 
 def _frequency(configuration: Mapping[str, Any] | None) -> str | None:
-    """The one thing that can be configured here.
+    """Returns the frequency, the only setting that this server supports.
 
-    What restricts a sync elsewhere must not be ignored: more would be synced than was meant.
+    An unknown setting is an error: it may restrict the sync, and ignoring it would sync more than
+    the client meant to.
     """
     further = dict(configuration or {})
     frequency = further.pop("frequency", None)
@@ -235,7 +236,7 @@ def _find(database: Database, caller: Scope, identifier: str, record_id: str) ->
 
 
 def _hosted(found: StoredRecord) -> dict[str, Any]:
-    """A record as the hosted service writes it: its fields beside its ids, not below them."""
+    """Returns a record in the hosted service's form: its fields are next to its ids, not below."""
     record = found.record
     updated_at = record.updated_at.isoformat() if record.updated_at else None
     data = dict(record.data)

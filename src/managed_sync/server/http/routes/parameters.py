@@ -1,4 +1,4 @@
-"""What several routes take."""
+"""Parameters that several routes share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field
 __all__ = ["Integration", "Name", "RecordId", "SyncType"]
 
 Name = Annotated[str, Field(pattern=r"^[^\x00]*$")]
-"""A string that any database can be asked about: PostgreSQL takes NUL for an error."""
+"""A string without NUL, which PostgreSQL does not accept."""
 
 Integration = Annotated[str, Query(description="Integration identifier, such as googleDrive.")]
 SyncType = Annotated[

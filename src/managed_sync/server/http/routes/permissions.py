@@ -32,7 +32,7 @@ __all__ = ["permission_routes", "require_batch_size"]
 
 
 class Decision(ApiModel):
-    """The answer to one check."""
+    """The result of one check."""
 
     allowed: bool
 
@@ -44,7 +44,7 @@ class BatchCheck(ApiModel):
 
 
 class Decisions(ApiModel):
-    """The answers to a batch, in the order of its checks."""
+    """The results of a batch, in the order of its checks."""
 
     results: list[Decision]
 
@@ -79,7 +79,7 @@ class Objects(ApiModel):
 def permission_routes(
     route_class: type[APIRoute], database: Database, engine: PermissionEngine, limits: Limits
 ) -> APIRouter:
-    """The routes below ``/projects/{projectId}/permissions``."""
+    """Returns the routes below ``/projects/{projectId}/permissions``."""
     router = APIRouter(
         prefix="/projects/{projectId}/permissions",
         tags=["Permissions"],

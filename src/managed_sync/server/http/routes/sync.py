@@ -36,7 +36,7 @@ class EnableSync(ApiModel):
 def sync_routes(
     route_class: type[APIRoute], projects: Projects, database: Database, writers: Workers
 ) -> APIRouter:
-    """The routes below ``/projects/{projectId}/sync``."""
+    """Returns the routes below ``/projects/{projectId}/sync``."""
     router = APIRouter(
         prefix="/projects/{projectId}/sync",
         tags=["Sync"],
