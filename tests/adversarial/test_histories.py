@@ -26,7 +26,7 @@ from managed_sync.errors import SourceError
 from managed_sync.langchain import PermissionAwareRetriever
 from managed_sync.server.domain import PipelineName, Scope, record_id
 from managed_sync.server.graph.engine import Publication
-from managed_sync.server.graph.schema import Question
+from managed_sync.server.graph.schema import GraphQuery
 from managed_sync.server.graph.sql import SqlEngine
 from managed_sync.server.sources import file_tree
 from managed_sync.server.sources.descent import Place
@@ -218,7 +218,9 @@ class History:
         with self._engine.graph(self.scope) as graph:
             return graph.check(
                 [
-                    Question.parse(subject=one.subject, relation=one.relation, object_id=one.object)
+                    GraphQuery.parse(
+                        subject=one.subject, relation=one.relation, object_id=one.object
+                    )
                     for one in checks
                 ]
             )
@@ -228,7 +230,7 @@ class History:
         with self._engine.graph(self.scope) as graph:
             answers = graph.check(
                 [
-                    Question(f"user:{user}", "viewer", _object(self.scope, name, path))
+                    GraphQuery(f"user:{user}", "viewer", _object(self.scope, name, path))
                     for user, path in asked
                 ]
             )

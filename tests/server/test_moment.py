@@ -12,7 +12,7 @@ import pytest
 
 from managed_sync.errors import PermissionsFileError, SourceError
 from managed_sync.server.domain import PipelineName, Scope, record_id
-from managed_sync.server.graph.schema import Question
+from managed_sync.server.graph.schema import GraphQuery
 from managed_sync.server.graph.sql import SqlEngine
 from managed_sync.server.sources import file_tree
 from managed_sync.server.sources.descent import Place
@@ -84,7 +84,7 @@ class Folder:
     ) -> list[str]:
         kind = name.sync_type.removesuffix("s")
         questions = [
-            Question(f"user:{user}", "viewer", f"{kind}:{record_id(SCOPE, name, path)}")
+            GraphQuery(f"user:{user}", "viewer", f"{kind}:{record_id(SCOPE, name, path)}")
             for user in users
         ]
         with self.engine.graph(SCOPE) as graph:

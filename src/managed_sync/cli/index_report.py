@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.filesize import decimal
 
 from managed_sync.cli.output import output, plain_table
-from managed_sync.cli.workspace import PipelineName
+from managed_sync.cli.workspace import PipelineRef
 from managed_sync.errors import ManagedSyncError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _SIGNS = {"add": "+", "update": "~", "delete": "-"}
 _LONGEST_PLAN = 50
 
 
-def print_reports(reports: Mapping[PipelineName, IndexReport]) -> None:
+def print_reports(reports: Mapping[PipelineRef, IndexReport]) -> None:
     """Prints a line for each pipeline, and one for each record that is not indexed."""
     table = plain_table("pipeline", "added", "updated", "same", "deleted", "failed", "embedded")
     for pipeline, report in reports.items():
@@ -64,7 +64,7 @@ def print_reports(reports: Mapping[PipelineName, IndexReport]) -> None:
         output.print("Stopped; the next run continues from here.")
 
 
-def _print_doubts(pipeline: PipelineName, report: IndexReport) -> None:
+def _print_doubts(pipeline: PipelineRef, report: IndexReport) -> None:
     """Prints deletions that the API did not confirm, and records that it did not list."""
     if report.unconfirmed:
         output.print(
@@ -82,7 +82,7 @@ def _print_doubts(pipeline: PipelineName, report: IndexReport) -> None:
         )
 
 
-def print_plans(reports: Mapping[PipelineName, IndexReport]) -> None:
+def print_plans(reports: Mapping[PipelineRef, IndexReport]) -> None:
     """Prints the changes that runs would make."""
     table = plain_table("pipeline", "to add", "to check", "same", "to delete", "failed before")
     for pipeline, report in reports.items():
@@ -121,7 +121,7 @@ _COUNTS: dict[str, Callable[[VerificationReport], int | None]] = {
 }
 
 
-def print_verification(found: Mapping[PipelineName, VerificationReport]) -> None:
+def print_verification(found: Mapping[PipelineRef, VerificationReport]) -> None:
     """Prints the differences between the index, the ledger and the source."""
     # One column for each pipeline: as rows, their headers would be cut off at 80 columns.
     table = plain_table("", *(str(pipeline) for pipeline in found))
@@ -156,15 +156,15 @@ def _verdict(reports: Sequence[VerificationReport]) -> str:
         )
     if failed := sum(len(each.source.failed) for each in reports):
         return (
-            f"Index, ledger and source agree, except for failed records ({failed:,}), which could "
-            "not be read or written. Later runs retry them; `managed-sync failures list` shows them."
+            f"Index, ledger and source agree, except for failed records ({failed:,}). Later runs "
+            "retry them; `managed-sync failures list` shows the reasons."
         )
     return "Index, ledger and source agree."
 
 
 def as_json(
-    reports: Mapping[PipelineName, IndexReport | VerificationReport],
-    errors: Mapping[PipelineName, Exception] | None = None,
+    reports: Mapping[PipelineRef, IndexReport | VerificationReport],
+    errors: Mapping[PipelineRef, Exception] | None = None,
 ) -> str:
     """Returns reports as one line of JSON, with the errors of pipelines that have no report."""
     from managed_sync.indexing import VerificationReport
@@ -210,7 +210,7 @@ def _counts(report: IndexReport) -> tuple[int, int, int, int, int]:
     return (report.added, report.updated, report.unchanged, report.deleted, len(report.failed))
 
 
-def _print_failures(reports: Mapping[PipelineName, IndexReport]) -> None:
+def _print_failures(reports: Mapping[PipelineRef, IndexReport]) -> None:
     for report in reports.values():
         for failure in report.failed:
             output.print(failure_line(failure), markup=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from managed_sync.cli.workspace import PipelineName
+from managed_sync.cli.workspace import PipelineRef
 from managed_sync.client import ManagedSyncClient
 from managed_sync.documents.loading.record_metadata import object_id
 from managed_sync.errors import ConfigurationError, NotFoundError
@@ -15,7 +15,7 @@ __all__ = ["object_names", "resolve_object"]
 
 
 def resolve_object(
-    client: ManagedSyncClient, pipelines: Sequence[PipelineName], reference: str
+    client: ManagedSyncClient, pipelines: Sequence[PipelineRef], reference: str
 ) -> str:
     """Returns the object id for an object id or a source id, such as a path.
 

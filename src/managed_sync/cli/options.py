@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ConfigurationError
 
 __all__ = [
@@ -61,14 +61,14 @@ WorkspaceOption: TypeAlias = Annotated[
 
 def chosen_pipelines(
     workspace: Workspace, integration: str | None, sync_type: str | None
-) -> list[PipelineName]:
+) -> list[PipelineRef]:
     """Returns the named pipeline, or all that were enabled from this workspace.
 
     Raises:
         ConfigurationError: Only half of a name was given, or nothing was enabled yet.
     """
     if integration and sync_type:
-        return [PipelineName(integration, sync_type)]
+        return [PipelineRef(integration, sync_type)]
     if integration:
         raise ConfigurationError(
             f"Name the sync type of {integration}, too: files, contacts, deals, tickets."

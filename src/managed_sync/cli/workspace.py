@@ -20,7 +20,7 @@ from managed_sync.settings import Settings
 if TYPE_CHECKING:
     from managed_sync.server import EmbeddedServer
 
-__all__ = ["LOCAL_PROJECT", "LOCAL_USER", "PipelineName", "Workspace"]
+__all__ = ["LOCAL_PROJECT", "LOCAL_USER", "PipelineRef", "Workspace"]
 
 LOCAL_PROJECT = "local"
 LOCAL_USER = "local"
@@ -37,7 +37,7 @@ _NO_API = (
 )
 
 
-class PipelineName(NamedTuple):
+class PipelineRef(NamedTuple):
     """A pipeline as commands name it: an integration and a sync type."""
 
     integration: str
@@ -70,9 +70,9 @@ class Workspace:
         return Path(folder) if folder else None
 
     @property
-    def pipelines(self) -> list[PipelineName]:
+    def pipelines(self) -> list[PipelineRef]:
         """The pipelines that were enabled from this workspace, in that order."""
-        return [PipelineName(*names) for names in self._read(self._settings_file)["pipelines"]]
+        return [PipelineRef(*names) for names in self._read(self._settings_file)["pipelines"]]
 
     def serve_from(self, folder: Path) -> None:
         """Remembers the folder for the embedded server.
@@ -84,7 +84,7 @@ class Workspace:
         settings = self._read(self._settings_file)
         self._write(self._settings_file, {**settings, "folder": chosen})
 
-    def remember(self, pipeline: PipelineName) -> None:
+    def remember(self, pipeline: PipelineRef) -> None:
         """Adds a pipeline to those that commands use if none is named."""
         settings = self._read(self._settings_file)
         if pipeline not in self.pipelines:

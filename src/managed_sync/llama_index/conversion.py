@@ -14,7 +14,7 @@ from llama_index.core.schema import (
 from managed_sync.documents import Chunk, SourceDocument
 from managed_sync.documents.chunking.html_tables import without_tables
 
-__all__ = ["from_llama_index", "leading_nowhere", "to_document", "to_node"]
+__all__ = ["from_llama_index", "to_document", "to_node", "without_reference"]
 
 # What a model is told about a passage beside its text; ids and offsets mean nothing to it.
 _KEYS_FOR_EMBEDDING = {"title"}
@@ -71,7 +71,7 @@ def from_llama_index(node: BaseNode) -> SourceDocument:
     return SourceDocument(text=node.get_content(), metadata=node.metadata)
 
 
-def leading_nowhere(scored: NodeWithScore) -> NodeWithScore:
+def without_reference(scored: NodeWithScore) -> NodeWithScore:
     """The node without what it stands for.
 
     An ``IndexNode`` stands for another node, an index or an engine, of any object, which was never

@@ -22,7 +22,7 @@ from managed_sync.access.binding import Bindable
 from managed_sync.access.checker import AccessChecker
 from managed_sync.access.subject import resolve_bound_subject
 from managed_sync.errors import ConfigurationError
-from managed_sync.llama_index.conversion import leading_nowhere
+from managed_sync.llama_index.conversion import without_reference
 
 __all__ = ["PermissionPostprocessor"]
 
@@ -118,7 +118,7 @@ def _object_id(scored: NodeWithScore) -> str | None:
 
 def _of_objects(allowed: set[str], nodes: Iterable[NodeWithScore]) -> list[NodeWithScore]:
     return [
-        leading_nowhere(scored)
+        without_reference(scored)
         for scored in nodes
         if (object_id := _object_id(scored)) and object_id in allowed
     ]

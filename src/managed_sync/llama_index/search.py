@@ -21,7 +21,7 @@ from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import VectorStoreQueryMode
 
 from managed_sync.indexing.targets.vectors import Vector, checked_question
-from managed_sync.llama_index.conversion import leading_nowhere
+from managed_sync.llama_index.conversion import without_reference
 from managed_sync.llama_index.stores.object_filters import KnownStore, known_store
 from managed_sync.llama_index.tracing import untraced
 from managed_sync.retrieval.effects import Inspect, Reach, Search
@@ -255,7 +255,7 @@ class Question:
     def _hits(self, found: Sequence[NodeWithScore]) -> list[Hit]:
         return [
             hit_of(
-                leading_nowhere(scored),
+                without_reference(scored),
                 text=scored.node.get_content(MetadataMode.NONE),
                 metadata=scored.node.metadata,
                 # Other stores may give their nodes new ids at each search.

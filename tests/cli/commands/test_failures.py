@@ -13,7 +13,7 @@ import typer
 from managed_sync import __version__
 from managed_sync.cli.signals import StopRequest
 from managed_sync.cli.vector_index import open_index
-from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ConfigurationError
 from tests.cli.commands.test_index import run
 
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
     workspace = Workspace(tmp_path / ".managed-sync")
     workspace.serve_from(company)
     for names in (("desk", "tickets"), ("drive", "files")):
-        workspace.remember(PipelineName(*names))
+        workspace.remember(PipelineRef(*names))
     return tmp_path
 
 

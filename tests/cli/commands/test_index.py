@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from managed_sync.cli.app import app
 from managed_sync.cli.index_progress import index_progress
 from managed_sync.cli.signals import stop_on_signal
-from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ManagedSyncError
 from managed_sync.indexing import IndexProgress
 
@@ -67,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.write_text(f"This is note number {number}.", encoding="utf-8")
     workspace = Workspace(folder / ".managed-sync")
     workspace.serve_from(company)
-    workspace.remember(PipelineName("googleDrive", "files"))
+    workspace.remember(PipelineRef("googleDrive", "files"))
     return folder
 
 

@@ -13,7 +13,7 @@ from managed_sync.server.domain import KnownContent
 from managed_sync.server.sources import file_tree
 from managed_sync.server.sources.descent import Place
 from managed_sync.server.sources.file_tree import FileTree
-from managed_sync.server.sources.model import Listing, SourceItem, Unreadable
+from managed_sync.server.sources.model import ListingContext, SourceItem, UnreadableItem
 from managed_sync.server.troubles import TroubleError
 
 
@@ -24,9 +24,9 @@ class Tree:
         self.unreadable: list[str] = []
 
     def list(self, known: dict[str, KnownContent] | None = None) -> dict[str, SourceItem]:
-        listing = Listing(known or {}, self.warnings.append, lambda: None)
+        listing = ListingContext(known or {}, self.warnings.append, lambda: None)
         items = list(FileTree(self.root).items(listing))
-        self.unreadable = [item.source_id for item in items if isinstance(item, Unreadable)]
+        self.unreadable = [item.source_id for item in items if isinstance(item, UnreadableItem)]
         return {item.source_id: item for item in items if isinstance(item, SourceItem)}
 
     def write(self, path: str, content: bytes = b"text") -> Path:
@@ -163,7 +163,7 @@ class TestUnreadable:
             if path.name in refused:
                 raise PermissionError(errno.EACCES, "Permission denied", str(path.path))
 
-        def guarded_digest(path: Place, listing: Listing) -> Any:
+        def guarded_digest(path: Place, listing: ListingContext) -> Any:
             check(path)
             return digest(path, listing)
 

@@ -14,7 +14,7 @@ from managed_sync.cli.index_report import print_reports
 from managed_sync.cli.options import DEFAULT_WORKSPACE, WorkspaceOption
 from managed_sync.cli.output import command_line, output, progress_display, wait_for_sync
 from managed_sync.cli.vector_index import open_index
-from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["demo"]
 
 _PIPELINES = [
-    PipelineName("googleDrive", "files"),
-    PipelineName("salesforce", "contacts"),
-    PipelineName("salesforce", "deals"),
-    PipelineName("zendesk", "tickets"),
+    PipelineRef("googleDrive", "files"),
+    PipelineRef("salesforce", "contacts"),
+    PipelineRef("salesforce", "deals"),
+    PipelineRef("zendesk", "tickets"),
 ]
 _PASSAGES = 3
 _PEOPLE = {

@@ -20,7 +20,7 @@ from managed_sync.cli.options import (
 from managed_sync.cli.output import output, plain_table
 from managed_sync.cli.signals import stop_on_signal
 from managed_sync.cli.vector_index import open_index
-from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -146,10 +146,10 @@ def dismiss(
 
 def _listed(
     place: Workspace, integration: str | None, sync_type: str | None, *, skipped: bool
-) -> dict[PipelineName, list[RecordFailure] | list[SkippedRecord]]:
+) -> dict[PipelineRef, list[RecordFailure] | list[SkippedRecord]]:
     from managed_sync.indexing import Ledger, Pipeline
 
-    found: dict[PipelineName, list[RecordFailure] | list[SkippedRecord]] = {}
+    found: dict[PipelineRef, list[RecordFailure] | list[SkippedRecord]] = {}
     with Ledger(place.ledger) as ledger:
         for name in chosen_pipelines(place, integration, sync_type):
             of_pipeline = ledger.of(Pipeline(place.project_id, *name))
@@ -159,7 +159,7 @@ def _listed(
 
 def _pipelines(
     place: Workspace, integration: str | None, sync_type: str | None, records: list[str] | None
-) -> list[PipelineName]:
+) -> list[PipelineRef]:
     """Returns the chosen pipelines; only one if single records are named."""
     chosen = chosen_pipelines(place, integration, sync_type)
     if records and len(chosen) > 1:
@@ -169,7 +169,7 @@ def _pipelines(
     return chosen
 
 
-def _require_put_aside(place: Workspace, name: PipelineName, records: list[str]) -> None:
+def _require_put_aside(place: Workspace, name: PipelineRef, records: list[str]) -> None:
     from managed_sync.indexing import Ledger, Pipeline
 
     with Ledger(place.ledger) as ledger:

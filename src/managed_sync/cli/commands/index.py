@@ -26,7 +26,7 @@ from managed_sync.cli.options import (
 from managed_sync.cli.output import progress_display, progress_output, wait_for_sync
 from managed_sync.cli.signals import StopRequest, stop_on_signal
 from managed_sync.cli.vector_index import COMFORTABLE_CHUNKS, open_index
-from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.client import ManagedSyncClient
 from managed_sync.errors import (
     ApiStatusError,
@@ -194,13 +194,13 @@ def verify(
 def index_pipelines(
     workspace: Workspace,
     client: ManagedSyncClient,
-    pipelines: list[PipelineName],
+    pipelines: list[PipelineRef],
     *,
     withheld: Callable[[DeletionsWithheldError], None] | None = None,
-    failed: Callable[[PipelineName, Exception], None] | None = None,
+    failed: Callable[[PipelineRef, Exception], None] | None = None,
     stop: StopRequest | None = None,
     **options: Any,
-) -> dict[PipelineName, IndexReport]:
+) -> dict[PipelineRef, IndexReport]:
     """Loads, splits, embeds and indexes pipelines, with progress bars.
 
     Args:
@@ -253,7 +253,7 @@ def _run_once(
 ) -> int:
     """Runs once over the chosen pipelines; returns the exit status."""
     pipelines = chosen_pipelines(place, *chosen)
-    errors: dict[PipelineName, Exception] = {}
+    errors: dict[PipelineRef, Exception] = {}
     if place.is_local:
         errors |= _sync_the_folder(client, pipelines, stop)
     withheld: list[DeletionsWithheldError] = []
@@ -291,13 +291,13 @@ def _run_once(
 
 
 def _sync_the_folder(
-    client: ManagedSyncClient, pipelines: list[PipelineName], stop: StopRequest
-) -> dict[PipelineName, Exception]:
+    client: ManagedSyncClient, pipelines: list[PipelineRef], stop: StopRequest
+) -> dict[PipelineRef, Exception]:
     """Syncs the embedded server's folder, so that one command indexes an edit.
 
     Returns the pipelines whose sync failed, with the errors.
     """
-    errors: dict[PipelineName, Exception] = {}
+    errors: dict[PipelineRef, Exception] = {}
     with progress_display() as progress:
         for name in pipelines:
             try:

@@ -17,7 +17,7 @@ from managed_sync.cli.options import (
     chosen_pipelines,
 )
 from managed_sync.cli.output import output, plain_table, progress_display, wait_for_sync
-from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.logs import printable
 
 __all__ = ["enable", "pull", "status"]
@@ -37,7 +37,7 @@ def enable(
         client.enable_sync(integration, sync_type, frequency)
         with progress_display() as progress:
             done = wait_for_sync(progress, client, integration, sync_type)
-    place.remember(PipelineName(integration, sync_type))
+    place.remember(PipelineRef(integration, sync_type))
     output.print(f"{integration} {sync_type}: {done.record_count} records.")
     for warning in done.warnings:
         output.print(f"Warning: {warning}", markup=False)

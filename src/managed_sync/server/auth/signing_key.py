@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from managed_sync.errors import ConfigurationError
 from managed_sync.private_files import private_folder
 
-__all__ = ["SigningKey", "key_files", "load_or_create_signing_key", "read_public_key"]
+__all__ = ["KeyPair", "key_files", "load_or_create_signing_key", "read_public_key"]
 
 _FILE = "signing-key.pem"
 _OWNER_ONLY = 0o600
@@ -25,7 +25,7 @@ _LEAST_BITS = 2048
 
 
 @dataclass(frozen=True)
-class SigningKey:
+class KeyPair:
     """A private key of a project, with its public half.
 
     Attributes:
@@ -42,7 +42,7 @@ def key_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.pem"), key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
-def load_or_create_signing_key(folder: Path) -> SigningKey:
+def load_or_create_signing_key(folder: Path) -> KeyPair:
     """Returns the key that signs new tokens: the newest private key of a folder.
 
     Raises:
@@ -59,7 +59,7 @@ def load_or_create_signing_key(folder: Path) -> SigningKey:
             f"Cannot keep the signing key in {folder / _FILE}: {_reason(error)}. "
             "Choose a folder that you can write to, or delete the file to get a new key."
         ) from None
-    signing = [key for key in found if isinstance(key, SigningKey)]
+    signing = [key for key in found if isinstance(key, KeyPair)]
     if not signing:
         raise ConfigurationError(
             f"{folder} contains only public keys. Sign tokens where the private key is."
@@ -75,10 +75,10 @@ def read_public_key(path: Path) -> rsa.RSAPublicKey:
         OSError: The file cannot be read.
     """
     key = _read(path)
-    return key.public_key if isinstance(key, SigningKey) else key
+    return key.public_key if isinstance(key, KeyPair) else key
 
 
-def _read(path: Path) -> SigningKey | rsa.RSAPublicKey:
+def _read(path: Path) -> KeyPair | rsa.RSAPublicKey:
     content = path.read_bytes()
     try:
         if b"PRIVATE KEY" in content:
@@ -98,7 +98,7 @@ def _read(path: Path) -> SigningKey | rsa.RSAPublicKey:
             f"{path} must be a key of at least {_LEAST_BITS} bits, got {key.key_size}; replace it."
         )
     if isinstance(key, rsa.RSAPrivateKey):
-        return SigningKey(content.decode("ascii"), key.public_key())
+        return KeyPair(content.decode("ascii"), key.public_key())
     return key
 
 

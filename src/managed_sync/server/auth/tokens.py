@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.server.auth.keys import KeyRing
-from managed_sync.server.auth.signing_key import SigningKey
+from managed_sync.server.auth.signing_key import KeyPair
 from managed_sync.server.domain import Scope
 
 __all__ = ["TokenError", "TokenVerifier", "UnknownProjectError", "WrongProjectError", "sign_token"]
@@ -145,7 +145,7 @@ class TokenVerifier:
         return claims
 
 
-def sign_token(key: SigningKey, *, project_id: str, user_id: str, seconds: int) -> str:
+def sign_token(key: KeyPair, *, project_id: str, user_id: str, seconds: int) -> str:
     """Returns a token as a customer's backend signs it.
 
     Raises:

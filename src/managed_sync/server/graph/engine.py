@@ -14,7 +14,7 @@ from typing import Protocol
 
 from managed_sync.models import RelationshipNode
 from managed_sync.server.domain import RelationChanges, Scope
-from managed_sync.server.graph.schema import Question
+from managed_sync.server.graph.schema import GraphQuery
 
 __all__ = [
     "PermissionEngine",
@@ -35,7 +35,7 @@ class PermissionGraph(Protocol):
     ``PermissionEngineError`` then, since an incomplete list would look complete.
     """
 
-    def check(self, questions: Sequence[Question | None]) -> list[bool]:
+    def check(self, queries: Sequence[GraphQuery | None]) -> list[bool]:
         """Evaluates many queries, in their order; a malformed one (``None``) is not allowed."""
 
     def list_users(self, relation: str, object_id: str) -> list[str]:
@@ -46,14 +46,14 @@ class PermissionGraph(Protocol):
     ) -> list[str]:
         """Returns all objects to which a subject has the relation, sorted."""
 
-    def expand(self, question: Question) -> RelationshipNode:
+    def expand(self, query: GraphQuery) -> RelationshipNode:
         """Explains the result of a query; the root's ``granted`` is that result."""
 
 
 class Publication(Protocol):
     """Passes the changes of one transaction to the engine."""
 
-    def take(self, changes: Callable[[], RelationChanges]) -> None:
+    def stage(self, changes: Callable[[], RelationChanges]) -> None:
         """Stages the changes; call it in the publishing transaction, before it publishes.
 
         Args:

@@ -16,11 +16,11 @@ from managed_sync.models import RelationshipNode
 from managed_sync.server.domain import RelationTuple
 from managed_sync.server.graph.schema import (
     MEMBER,
-    Question,
+    GraphQuery,
     display_name,
+    effective_subjects,
+    implying_relations,
     is_answerable,
-    satisfied_by,
-    standing_for,
 )
 
 __all__ = ["GraphReader", "expand"]
@@ -40,7 +40,7 @@ class GraphReader(Protocol):
     def memberships(self, subject: str) -> Iterable[RelationTuple]:
         """Returns the ``member`` tuples on all paths up from a subject."""
 
-    def containers(self, question: Question) -> Iterable[RelationTuple]:
+    def containers(self, query: GraphQuery) -> Iterable[RelationTuple]:
         """Returns the ``parent`` tuples on all paths up from the query's object."""
 
     def holders(
@@ -49,28 +49,28 @@ class GraphReader(Protocol):
         """Returns the tuples of some objects and relations."""
 
 
-def expand(reader: GraphReader, question: Question) -> RelationshipNode:
+def expand(reader: GraphReader, query: GraphQuery) -> RelationshipNode:
     """Explains the result of a query; the root's ``granted`` is that result."""
-    if not is_answerable(question):
-        return RelationshipNode(object=question.object, relation=question.relation)
-    return _Expansion(reader, question).tree()
+    if not is_answerable(query):
+        return RelationshipNode(object=query.object, relation=query.relation)
+    return _Expansion(reader, query).tree()
 
 
 class _Expansion:
-    def __init__(self, reader: GraphReader, question: Question) -> None:
+    def __init__(self, reader: GraphReader, query: GraphQuery) -> None:
         self._reader = reader
-        self._question = question
-        self._relations = satisfied_by(question.relation)
-        self._names = standing_for(question.subject)
+        self._query = query
+        self._relations = implying_relations(query.relation)
+        self._names = effective_subjects(query.subject)
         self._next_member = _steps(
-            question.subject,
-            ((edge.subject, edge.object) for edge in reader.memberships(question.subject)),
+            query.subject,
+            ((edge.subject, edge.object) for edge in reader.memberships(query.subject)),
         )
         # For each container, the object from which it is reached, nearest first.
         self._inner = _steps(
-            question.object, ((edge.object, edge.subject) for edge in reader.containers(question))
+            query.object, ((edge.object, edge.subject) for edge in reader.containers(query))
         )
-        chain = [question.object, *self._inner]
+        chain = [query.object, *self._inner]
         self._holders = self._read_holders(chain, self._relations)
         self._chain = self._bounded(chain)
         self._explained: set[str] = set()
@@ -94,7 +94,7 @@ class _Expansion:
                     "granted": any(node.granted for node in (nodes[object_id], *outer)),
                 }
             )
-        return nodes[self._question.object]
+        return nodes[self._query.object]
 
     def _own(self, object_id: str, via: _Via) -> RelationshipNode:
         """Returns the node of an object itself, without its containers."""
@@ -102,7 +102,7 @@ class _Expansion:
         for place, relation in reversed(list(enumerate(self._relations))):
             below = () if node is None else (node,)
             node = self._level(object_id, relation, "implied" if place else via, below)
-        return node or RelationshipNode(object=object_id, relation=self._question.relation, via=via)
+        return node or RelationshipNode(object=object_id, relation=self._query.relation, via=via)
 
     def _level(
         self, object_id: str, relation: str, via: _Via, below: tuple[RelationshipNode, ...]
@@ -124,7 +124,7 @@ class _Expansion:
         """Returns the node of a group, down to the group that has the subject as a member."""
         path = []
         current = group
-        while current != self._question.subject:
+        while current != self._query.subject:
             path.append(current)
             if current in self._explained:
                 break

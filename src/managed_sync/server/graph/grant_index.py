@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from managed_sync.server.domain import RelationTuple
 from managed_sync.server.graph.schema import PARENT
 
-__all__ = ["Grants", "closures"]
+__all__ = ["GrantIndex", "closures"]
 
 
 def closures(starts: Iterable[str], edges: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
@@ -31,7 +31,7 @@ def _closure(start: str, edges: Mapping[str, Iterable[str]]) -> set[str]:
     return reached
 
 
-class Grants:
+class GrantIndex:
     """An index of the grants on objects and their containers.
 
     Args:

@@ -38,15 +38,15 @@ __all__ = [
     "PARENT",
     "RELATIONS",
     "SCHEMA",
-    "Question",
+    "GraphQuery",
     "UnknownRelationError",
     "display_name",
+    "effective_subjects",
     "follows_schema",
+    "implying_relations",
     "is_answerable",
     "object_key",
     "relation_key",
-    "satisfied_by",
-    "standing_for",
     "subject_key",
     "types_with",
     "user_key",
@@ -84,7 +84,7 @@ class UnknownRelationError(InvalidIdentifierError):
     """The graph has no such relation; the message names the relations that it has."""
 
 
-class Question(NamedTuple):
+class GraphQuery(NamedTuple):
     """A well-formed query: has a subject a relation to an object, all in the graph's spelling."""
 
     subject: str
@@ -92,7 +92,7 @@ class Question(NamedTuple):
     object: str
 
     @classmethod
-    def parse(cls, *, subject: str, relation: str, object_id: str) -> Question:
+    def parse(cls, *, subject: str, relation: str, object_id: str) -> GraphQuery:
         """Parses a query as the API receives it.
 
         Raises:
@@ -102,11 +102,11 @@ class Question(NamedTuple):
         return cls(subject_key(subject), relation_key(relation), object_key(object_id))
 
 
-def satisfied_by(relation: str) -> tuple[str, ...]:
+def implying_relations(relation: str) -> tuple[str, ...]:
     """Returns the relations that imply a relation, itself first; none for an unknown relation.
 
     Examples:
-        >>> satisfied_by("editor")
+        >>> implying_relations("editor")
         ('editor', 'owner')
     """
     if relation in ROLES:
@@ -121,27 +121,27 @@ def follows_schema(edge: RelationTuple) -> bool:
     )
 
 
-def is_answerable(question: Question) -> bool:
+def is_answerable(query: GraphQuery) -> bool:
     """Returns whether the graph can allow a query at all.
 
     Everybody is not a user and cannot query, and no object has a relation to itself.
     """
-    relations = SCHEMA.get(type_of(question.object), {})
+    relations = SCHEMA.get(type_of(query.object), {})
     return (
-        question.subject != question.object
-        and type_of(question.subject) in _MEMBERS[MEMBER]
-        and any(relation in relations for relation in satisfied_by(question.relation))
+        query.subject != query.object
+        and type_of(query.subject) in _MEMBERS[MEMBER]
+        and any(relation in relations for relation in implying_relations(query.relation))
     )
 
 
-def standing_for(subject: str) -> tuple[str, ...]:
+def effective_subjects(subject: str) -> tuple[str, ...]:
     """Returns the names whose grants a subject has, without groups: a user also has everybody's."""
     return (subject, PUBLIC) if type_of(subject) == _USER else (subject,)
 
 
 def types_with(relation: str) -> Iterable[str]:
     """Returns the types of object that have a relation."""
-    needed = satisfied_by(relation)[:1]
+    needed = implying_relations(relation)[:1]
     return [kind for kind, relations in SCHEMA.items() if needed and needed[0] in relations]
 
 

@@ -21,13 +21,13 @@ from managed_sync.models import RelationshipNode
 from managed_sync.server.domain import RelationChanges, RelationTuple, Scope, type_of
 from managed_sync.server.graph.engine import Publication
 from managed_sync.server.graph.expansion import expand
-from managed_sync.server.graph.grant_index import Grants, closures
+from managed_sync.server.graph.grant_index import GrantIndex, closures
 from managed_sync.server.graph.schema import (
-    Question,
+    GraphQuery,
     display_name,
+    effective_subjects,
+    implying_relations,
     is_answerable,
-    satisfied_by,
-    standing_for,
     types_with,
 )
 from managed_sync.server.storage.database import Database
@@ -140,7 +140,7 @@ class SqlEngine:
 
 
 class _AlreadyPublished:
-    def take(self, changes: Callable[[], RelationChanges]) -> None:
+    def stage(self, changes: Callable[[], RelationChanges]) -> None:
         pass
 
 
@@ -156,36 +156,38 @@ class SqlGraph:
         self._connection = connection
         self._scope_id = scope_id
 
-    def check(self, questions: Sequence[Question | None]) -> list[bool]:
+    def check(self, queries: Sequence[GraphQuery | None]) -> list[bool]:
         """Evaluates many queries, in their order; a malformed one (``None``) is not allowed.
 
         Takes two SQL queries for any number of checks: the groups of all subjects, and their
         grants on all objects and containers of these.
         """
-        asked = {question for question in questions if question and is_answerable(question)}
-        if not asked:
-            return [False] * len(questions)
-        holders = self._holders({question.subject for question in asked})
-        grants = Grants(
+        unique = {query for query in queries if query and is_answerable(query)}
+        if not unique:
+            return [False] * len(queries)
+        holders = self._holders({query.subject for query in unique})
+        grants = GrantIndex(
             self._edges(
                 _GRANTS,
-                objects={question.object for question in asked},
+                objects={query.object for query in unique},
                 holders=set[str]().union(*holders.values()),
             )
         )
         objects = defaultdict(list)
-        for question in asked:
-            objects[question.subject, question.relation].append(question.object)
+        for query in unique:
+            objects[query.subject, query.relation].append(query.object)
         allowed = {
-            Question(subject, relation, object_id)
+            GraphQuery(subject, relation, object_id)
             for (subject, relation), places in objects.items()
-            for object_id in grants.allowed(places, satisfied_by(relation), holders[subject])
+            for object_id in grants.allowed(places, implying_relations(relation), holders[subject])
         }
-        return [question in allowed for question in questions]
+        return [query in allowed for query in queries]
 
     def list_users(self, relation: str, object_id: str) -> list[str]:
         """Returns the sorted addresses of all users with the relation; ``*`` is everybody."""
-        names = self._execute(_LIST_USERS, objects=[object_id], relations=satisfied_by(relation))
+        names = self._execute(
+            _LIST_USERS, objects=[object_id], relations=implying_relations(relation)
+        )
         return sorted(display_name(name) for (name,) in names)
 
     def list_objects(
@@ -195,23 +197,25 @@ class SqlGraph:
         kinds = {
             kind
             for kind in types_with(relation)
-            if object_type in {None, kind} and is_answerable(Question(subject, relation, kind))
+            if object_type in {None, kind} and is_answerable(GraphQuery(subject, relation, kind))
         }
         (holders,) = self._holders({subject}).values()
-        names = self._execute(_LIST_OBJECTS, holders=holders, relations=satisfied_by(relation))
+        names = self._execute(
+            _LIST_OBJECTS, holders=holders, relations=implying_relations(relation)
+        )
         return sorted(name for (name,) in names if type_of(name) in kinds and name != subject)
 
-    def expand(self, question: Question) -> RelationshipNode:
+    def expand(self, query: GraphQuery) -> RelationshipNode:
         """Explains the result of a query; the root's ``granted`` is that result."""
-        return expand(self, question)
+        return expand(self, query)
 
     def memberships(self, subject: str) -> Iterable[RelationTuple]:
         """Returns the ``member`` tuples on all paths up from a subject."""
         return self._edges(_MEMBERSHIPS, subjects=[subject])
 
-    def containers(self, question: Question) -> Iterable[RelationTuple]:
+    def containers(self, query: GraphQuery) -> Iterable[RelationTuple]:
         """Returns the ``parent`` tuples on all paths up from the query's object."""
-        return self._edges(_CONTAINERS, objects=[question.object])
+        return self._edges(_CONTAINERS, objects=[query.object])
 
     def holders(
         self, objects: Collection[str], relations: Collection[str]
@@ -226,7 +230,7 @@ class SqlGraph:
             containers[member].append(group)
         holders = closures(subjects, containers)
         for subject, names in holders.items():
-            names.update(standing_for(subject))
+            names.update(effective_subjects(subject))
         return holders
 
     def _edges(self, statement: str, **names: Collection[str]) -> Iterator[RelationTuple]:

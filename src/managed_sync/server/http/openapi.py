@@ -44,7 +44,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = PROBLEM_SCHEMA
-    for name in ("AccessCheck", "ListObjects", "ListUsers"):
+    for name in ("AccessCheck", "ListObjectsRequest", "ListUsersRequest"):
         schemas[name]["properties"]["relation"]["enum"] = list(RELATIONS)
     document["components"]["securitySchemes"] = {"bearerAuth": _BEARER}
     for methods in document["paths"].values():

@@ -20,8 +20,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
 __all__ = [
-    "Entry",
     "Folder",
+    "FolderEntry",
     "Place",
     "ReplacedError",
     "is_link",
@@ -94,7 +94,7 @@ class Place(NamedTuple):
         return Place(self.root, name if self.location == "." else f"{self.location}/{name}")
 
 
-class Entry(NamedTuple):
+class FolderEntry(NamedTuple):
     """An entry of a folder.
 
     Attributes:
@@ -122,7 +122,7 @@ class Folder(NamedTuple):
     """The entries of a folder, and its status from before they were read."""
 
     status: os.stat_result
-    entries: list[Entry]
+    entries: list[FolderEntry]
 
 
 def is_same(one: os.stat_result, other: os.stat_result) -> bool:
@@ -217,16 +217,16 @@ def _stream(place: Place, descriptor: int, *, compared: bool = False) -> BinaryI
     return os.fdopen(descriptor, "rb")
 
 
-def _entry(found: os.DirEntry[str], path: str | Path, above: int | None = None) -> Entry:
+def _entry(found: os.DirEntry[str], path: str | Path, above: int | None = None) -> FolderEntry:
     try:
         status = os.stat(path, dir_fd=above, follow_symlinks=False)
     except OSError as error:
-        return Entry(found.name, str(found.inode()), error)
+        return FolderEntry(found.name, str(found.inode()), error)
     is_folder = stat.S_ISDIR(status.st_mode)
-    return Entry(found.name, f"{status.st_ino}{'/' if is_folder else ''}", status)
+    return FolderEntry(found.name, f"{status.st_ino}{'/' if is_folder else ''}", status)
 
 
-def _sorted(entries: list[Entry]) -> list[Entry]:
+def _sorted(entries: list[FolderEntry]) -> list[FolderEntry]:
     return sorted(entries, key=lambda entry: entry.name)
 
 

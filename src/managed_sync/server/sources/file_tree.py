@@ -23,8 +23,8 @@ from urllib.parse import quote
 from managed_sync.errors import SourceError
 from managed_sync.server.domain import KnownContent, OpenFile, source_id_at
 from managed_sync.server.sources.descent import (
-    Entry,
     Folder,
+    FolderEntry,
     Place,
     ReplacedError,
     is_link,
@@ -34,7 +34,12 @@ from managed_sync.server.sources.descent import (
     status_of,
 )
 from managed_sync.server.sources.media_types import DIRECTORY, media_type_of
-from managed_sync.server.sources.model import LAST_CHANGE, Listing, SourceItem, Unreadable
+from managed_sync.server.sources.model import (
+    LAST_CHANGE,
+    ListingContext,
+    SourceItem,
+    UnreadableItem,
+)
 from managed_sync.server.troubles import concerns_one_file, system_trouble
 
 __all__ = ["MOUNT", "FileTree", "file_version"]
@@ -57,7 +62,7 @@ class FileTree:
         self._root = root
         self._url_prefix = url_prefix
 
-    def items(self, listing: Listing) -> Iterator[SourceItem | Unreadable]:
+    def items(self, listing: ListingContext) -> Iterator[SourceItem | UnreadableItem]:
         """Lists the folder, every container before what lies in it.
 
         Raises:
@@ -105,7 +110,9 @@ class FileTree:
         status = os.fstat(stream.fileno())
         return OpenFile(stream, status.st_size, file_version(status))
 
-    def _below(self, root: _Level, listing: Listing) -> Iterator[SourceItem | Unreadable]:
+    def _below(
+        self, root: _Level, listing: ListingContext
+    ) -> Iterator[SourceItem | UnreadableItem]:
         # A stack instead of recursion, since a tree may be deeper than Python's own stack.
         pending = [root]
         while pending:
@@ -136,7 +143,7 @@ class FileTree:
                     f"files: {source_id} cannot be read ({error.strerror}); what was synced from "
                     "it before is kept. Correct its access rights."
                 )
-                yield Unreadable(source_id)
+                yield UnreadableItem(source_id)
                 continue
             if item is None:
                 continue
@@ -149,8 +156,8 @@ class FileTree:
         self,
         source_id: str,
         place: Place,
-        entry: Entry,
-        listing: Listing,
+        entry: FolderEntry,
+        listing: ListingContext,
         item: SourceItem | None,
     ) -> _Level | None:
         if item is None or not item.container:
@@ -163,7 +170,7 @@ class FileTree:
         return _Level(source_id, place, iter(entries), names)
 
     def _item(
-        self, source_id: str, parent: str, place: Place, entry: Entry, listing: Listing
+        self, source_id: str, parent: str, place: Place, entry: FolderEntry, listing: ListingContext
     ) -> SourceItem | None:
         status = entry.status()
         if is_link(status):
@@ -175,7 +182,7 @@ class FileTree:
         return self._file_item(source_id, parent, place, status, listing)
 
     def _link_item(
-        self, source_id: str, parent: str, place: Place, listing: Listing
+        self, source_id: str, parent: str, place: Place, listing: ListingContext
     ) -> SourceItem | None:
         target = self._target(place)
         if target is None:
@@ -222,7 +229,7 @@ class FileTree:
         parent: str,
         place: Place,
         status: os.stat_result,
-        listing: Listing,
+        listing: ListingContext,
     ) -> SourceItem:
         known = listing.unchanged(source_id, file_version(status))
         if known is None:
@@ -279,7 +286,7 @@ class _Level:
 
     source_id: str
     place: Place
-    entries: Iterator[Entry]
+    entries: Iterator[FolderEntry]
     names: dict[str, str]
     listed: set[str] = field(default_factory=set)
 
@@ -301,7 +308,7 @@ def _is_hidden(name: str) -> bool:
     return name.startswith((".", "~$"))
 
 
-def _read(place: Place) -> tuple[os.stat_result, list[Entry], dict[str, str]]:
+def _read(place: Place) -> tuple[os.stat_result, list[FolderEntry], dict[str, str]]:
     """Returns a folder's status and entries, and the names that a second look must find."""
     status, entries = _entries(place)
     names = {entry.name: entry.identity for entry in entries if not _is_hidden(entry.name)}
@@ -324,7 +331,7 @@ def file_version(status: os.stat_result) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
 
 
-def _digest(place: Place, listing: Listing) -> tuple[os.stat_result, str]:
+def _digest(place: Place, listing: ListingContext) -> tuple[os.stat_result, str]:
     digest = hashlib.sha256()
     with open_file(place) as stream, ExitStack() as stack:
         status = os.fstat(stream.fileno())

@@ -15,7 +15,7 @@ from managed_sync.logs import get_logger
 from managed_sync.server.domain import OpenFile, PipelineName
 from managed_sync.server.sources.file_tree import FileTree
 from managed_sync.server.sources.json_lines import file_mark, json_lines_items
-from managed_sync.server.sources.model import Listing, Seen, SourceItem, Unreadable
+from managed_sync.server.sources.model import ListingContext, Seen, SourceItem, UnreadableItem
 from managed_sync.server.sources.permissions_file import Permissions, parse_permissions
 
 __all__ = ["FolderSource", "Moment", "MovingError"]
@@ -157,7 +157,9 @@ class FolderSource:
             if self._path_of(sync_type).exists()
         )
 
-    def items(self, pipeline: PipelineName, listing: Listing) -> Iterator[SourceItem | Unreadable]:
+    def items(
+        self, pipeline: PipelineName, listing: ListingContext
+    ) -> Iterator[SourceItem | UnreadableItem]:
         """Lists a pipeline's material, every container before what lies in it.
 
         Raises:

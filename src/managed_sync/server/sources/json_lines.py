@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from managed_sync.errors import SourceError
-from managed_sync.server.sources.model import Listing, SourceItem
+from managed_sync.server.sources.model import ListingContext, SourceItem
 
 __all__ = ["file_mark", "json_lines_items"]
 
 _MAX_DEPTH = 64
 
 
-def json_lines_items(path: Path, listing: Listing) -> Iterator[SourceItem]:
+def json_lines_items(path: Path, listing: ListingContext) -> Iterator[SourceItem]:
     """Lists the file; a line that cannot be read is left out with a warning.
 
     Raises:

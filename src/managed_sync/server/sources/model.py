@@ -14,10 +14,10 @@ __all__ = [
     "LAST_CHANGE",
     "Contents",
     "Draft",
-    "Listing",
+    "ListingContext",
     "Seen",
     "SourceItem",
-    "Unreadable",
+    "UnreadableItem",
 ]
 
 # For each folder or file that was read, the names in it and the identity of each entry.
@@ -56,7 +56,7 @@ class SourceItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableItem:
     """An item that exists and cannot be read now.
 
     The published records of it, and of everything below it, are kept, since it was not removed.
@@ -86,7 +86,7 @@ class Contents(Protocol):
 
 
 @dataclass(frozen=True)
-class Listing:
+class ListingContext:
     """The context of one listing of a source.
 
     Attributes:

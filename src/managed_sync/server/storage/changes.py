@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select, tuple_
 
 from managed_sync.server.storage.cursors import InvalidCursorError, read_cursor, write_cursor
-from managed_sync.server.storage.pipelines import Pipeline
+from managed_sync.server.storage.pipelines import StoredPipeline
 from managed_sync.server.storage.records import StoredRecord, records_with_names, stored_record
 from managed_sync.server.storage.tables import records
 
-__all__ = ["ChangePage", "change_page", "latest_cursor"]
+__all__ = ["RecordChangePage", "change_page", "latest_cursor"]
 
 
 @dataclass(frozen=True)
-class ChangePage:
+class RecordChangePage:
     """One page of changes.
 
     Attributes:
@@ -37,8 +37,8 @@ class ChangePage:
 
 
 def change_page(
-    connection: Connection, pipeline: Pipeline, cursor: str | None, size: int
-) -> ChangePage:
+    connection: Connection, pipeline: StoredPipeline, cursor: str | None, size: int
+) -> RecordChangePage:
     """Returns the changes since a cursor; without one, all records in the order of changes.
 
     Raises:
@@ -58,7 +58,7 @@ def change_page(
     ).all()
     if rows:
         place = (rows[-1].changed, rows[-1].source_id)
-    return ChangePage(
+    return RecordChangePage(
         records=tuple(stored_record(row) for row in rows),
         total=connection.execute(count.where(own)).scalar_one(),
         remaining=connection.execute(count.where(*pending)).scalar_one() - len(rows),
@@ -66,7 +66,7 @@ def change_page(
     )
 
 
-def latest_cursor(connection: Connection, pipeline: Pipeline) -> str:
+def latest_cursor(connection: Connection, pipeline: StoredPipeline) -> str:
     """Returns the cursor after the last change."""
     row = connection.execute(
         select(records.c.changed, records.c.source_id)
@@ -77,12 +77,12 @@ def latest_cursor(connection: Connection, pipeline: Pipeline) -> str:
     return _write((0, "") if row is None else (row.changed, row.source_id), pipeline)
 
 
-def _write(place: tuple[int, str], pipeline: Pipeline) -> str:
+def _write(place: tuple[int, str], pipeline: StoredPipeline) -> str:
     # A pipeline that was deleted and enabled again counts its changes from the start.
     return write_cursor(pipeline.id, pipeline.created_at.isoformat(), *place)
 
 
-def _place(cursor: str, pipeline: Pipeline) -> tuple[int, str]:
+def _place(cursor: str, pipeline: StoredPipeline) -> tuple[int, str]:
     number, created_at, changed, source_id = read_cursor(cursor, int, str, int, str)
     if (number, created_at) != (pipeline.id, pipeline.created_at.isoformat()):
         raise InvalidCursorError

@@ -16,7 +16,7 @@ from managed_sync.server.storage.scopes import ensure_scope
 from managed_sync.server.storage.tables import pipelines, records, relations, scopes
 
 __all__ = [
-    "Pipeline",
+    "StoredPipeline",
     "delete_pipeline",
     "disable_pipeline",
     "enable_pipeline",
@@ -33,7 +33,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class StoredPipeline:
     """An enabled pipeline, as it is stored."""
 
     id: int
@@ -59,7 +59,7 @@ def enable_pipeline(
     name: PipelineName,
     frequency: str | None = None,
     configuration_name: str | None = None,
-) -> Pipeline:
+) -> StoredPipeline:
     """Enables a pipeline; options that are not given keep their earlier values."""
     now = _now()
     options = {"frequency": frequency, "configuration_name": configuration_name}
@@ -87,7 +87,9 @@ def enable_pipeline(
     return pipeline
 
 
-def find_pipeline(connection: Connection, scope: Scope, name: PipelineName) -> Pipeline | None:
+def find_pipeline(
+    connection: Connection, scope: Scope, name: PipelineName
+) -> StoredPipeline | None:
     """Returns a pipeline by its name; ``None`` if it is not enabled."""
     row = connection.execute(
         _pipelines().where(
@@ -100,7 +102,7 @@ def find_pipeline(connection: Connection, scope: Scope, name: PipelineName) -> P
     return None if row is None else _pipeline(row)
 
 
-def pipeline_at_work(connection: Connection, pipeline_id: int) -> Pipeline | None:
+def pipeline_at_work(connection: Connection, pipeline_id: int) -> StoredPipeline | None:
     """Returns a pipeline by its number; ``None`` if it was deleted or disabled."""
     row = connection.execute(
         _pipelines().where(
@@ -110,13 +112,13 @@ def pipeline_at_work(connection: Connection, pipeline_id: int) -> Pipeline | Non
     return None if row is None else _pipeline(row)
 
 
-def pipelines_of_project(connection: Connection, project_id: str) -> list[Pipeline]:
+def pipelines_of_project(connection: Connection, project_id: str) -> list[StoredPipeline]:
     """Returns the pipelines of all users of a project."""
     rows = connection.execute(_pipelines().where(scopes.c.project_id == project_id))
     return [_pipeline(row) for row in rows]
 
 
-def pipelines_of_scope(connection: Connection, scope: Scope) -> list[Pipeline]:
+def pipelines_of_scope(connection: Connection, scope: Scope) -> list[StoredPipeline]:
     """Returns the pipelines of a connected user, in the order in which they were first enabled."""
     rows = connection.execute(
         _pipelines()
@@ -126,19 +128,19 @@ def pipelines_of_scope(connection: Connection, scope: Scope) -> list[Pipeline]:
     return [_pipeline(row) for row in rows]
 
 
-def disable_pipeline(connection: Connection, pipeline: Pipeline) -> None:
+def disable_pipeline(connection: Connection, pipeline: StoredPipeline) -> None:
     """Disables a pipeline; its records stay as they are."""
     _save(connection, pipeline.id, status=SyncState.DISABLED.value, updated_at=_now())
 
 
-def delete_pipeline(connection: Connection, pipeline: Pipeline) -> None:
+def delete_pipeline(connection: Connection, pipeline: StoredPipeline) -> None:
     """Deletes a pipeline with its records and grants; the last one with the groups, too."""
     connection.execute(delete(relations).where(_relations_to_remove(connection, pipeline)))
     connection.execute(delete(records).where(records.c.pipeline_id == pipeline.id))
     connection.execute(delete(pipelines).where(pipelines.c.id == pipeline.id))
 
 
-def removed_relations(connection: Connection, pipeline: Pipeline) -> RelationChanges:
+def removed_relations(connection: Connection, pipeline: StoredPipeline) -> RelationChanges:
     """Returns the tuples that deleting a pipeline removes from its scope."""
     rows = connection.execute(
         select(relations.c.object, relations.c.relation, relations.c.subject).where(
@@ -148,7 +150,7 @@ def removed_relations(connection: Connection, pipeline: Pipeline) -> RelationCha
     return RelationChanges(removed=[RelationTuple(*row) for row in rows], added=())
 
 
-def _relations_to_remove(connection: Connection, pipeline: Pipeline) -> ColumnElement[bool]:
+def _relations_to_remove(connection: Connection, pipeline: StoredPipeline) -> ColumnElement[bool]:
     own = relations.c.scope_id == pipeline.scope_id
     others = select(pipelines.c.id).where(
         pipelines.c.scope_id == pipeline.scope_id, pipelines.c.id != pipeline.id
@@ -222,10 +224,10 @@ def _pipelines() -> Select[tuple[object, ...]]:
     )
 
 
-def _pipeline(row: Row[tuple[object, ...]]) -> Pipeline:
+def _pipeline(row: Row[tuple[object, ...]]) -> StoredPipeline:
     values = row._mapping
     last_synced_at = values["last_synced_at"]
-    return Pipeline(
+    return StoredPipeline(
         id=values["id"],
         scope_id=values["scope_id"],
         scope=Scope(values["project_id"], values["user_id"]),

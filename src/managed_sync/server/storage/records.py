@@ -14,7 +14,7 @@ from managed_sync.models import RecordPage, SyncedRecord
 from managed_sync.server.domain import KnownContent, source_id_at, type_of
 from managed_sync.server.storage.cursors import InvalidCursorError, read_cursor, write_cursor
 from managed_sync.server.storage.dialects import rows_of
-from managed_sync.server.storage.pipelines import Pipeline
+from managed_sync.server.storage.pipelines import StoredPipeline
 from managed_sync.server.storage.tables import pipelines, records
 
 __all__ = [
@@ -69,7 +69,7 @@ class KnownItem(NamedTuple):
     link_to: str | None
 
 
-def record_page(connection: Connection, pipeline: Pipeline, cursor: str | None) -> RecordPage:
+def record_page(connection: Connection, pipeline: StoredPipeline, cursor: str | None) -> RecordPage:
     """Returns one page of a pipeline's records, in the order of their source ids.
 
     The cursor holds the last source id. A record that exists all the time is therefore listed
@@ -108,7 +108,7 @@ def records_with_names() -> Select[Any]:
     ).join(pipelines, pipelines.c.id == records.c.pipeline_id)
 
 
-def _place(cursor: str, pipeline: Pipeline) -> str:
+def _place(cursor: str, pipeline: StoredPipeline) -> str:
     integration, sync_type, source_id = read_cursor(cursor, str, str, str)
     if (integration, sync_type) != pipeline.name:
         raise InvalidCursorError
@@ -143,7 +143,7 @@ def stored_record(row: Row[Any]) -> StoredRecord:
     )
 
 
-def known_contents(connection: Connection, pipeline: Pipeline) -> dict[str, KnownContent]:
+def known_contents(connection: Connection, pipeline: StoredPipeline) -> dict[str, KnownContent]:
     """Returns the contents that earlier syncs read, by source id."""
     rows = connection.execute(
         select(records.c.source_id, records.c.version, records.c.digest).where(
@@ -153,7 +153,7 @@ def known_contents(connection: Connection, pipeline: Pipeline) -> dict[str, Know
     return {source_id: KnownContent(version, digest) for source_id, version, digest in rows}
 
 
-def known_items(connection: Connection, pipeline: Pipeline) -> dict[str, KnownItem]:
+def known_items(connection: Connection, pipeline: StoredPipeline) -> dict[str, KnownItem]:
     """Returns the items that the last sync published, by source id."""
     rows = connection.execute(
         select(
@@ -188,7 +188,7 @@ def _is_closed(permissions: str) -> bool:
 
 
 def objects_by_id(
-    connection: Connection, pipeline: Pipeline, record_ids: Sequence[str]
+    connection: Connection, pipeline: StoredPipeline, record_ids: Sequence[str]
 ) -> dict[str, str]:
     """Returns the object ids of those records that belong to a pipeline."""
     rows = connection.execute(

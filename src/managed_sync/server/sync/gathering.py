@@ -21,9 +21,9 @@ from managed_sync.errors import PermissionsFileError, SourceError
 from managed_sync.identifiers import ObjectId, object_id_for
 from managed_sync.server.domain import PUBLIC, KnownContent, container_id, record_id
 from managed_sync.server.sources.folder import FolderSource, MovingError
-from managed_sync.server.sources.model import Listing, Seen, SourceItem, Unreadable
+from managed_sync.server.sources.model import ListingContext, Seen, SourceItem, UnreadableItem
 from managed_sync.server.sources.permissions_file import Entry, Permissions
-from managed_sync.server.storage.pipelines import Pipeline
+from managed_sync.server.storage.pipelines import StoredPipeline
 from managed_sync.server.storage.records import KnownItem
 from managed_sync.server.sync.grant_compiler import GrantCompiler
 from managed_sync.server.sync.openings import Readers
@@ -50,7 +50,7 @@ class Gathering:
     def __init__(
         self,
         source: FolderSource,
-        pipeline: Pipeline,
+        pipeline: StoredPipeline,
         staging: Staging,
         known: Mapping[str, KnownItem],
     ) -> None:
@@ -68,7 +68,7 @@ class Gathering:
 
     def stage_records(
         self,
-        listing: Listing,
+        listing: ListingContext,
         contents: dict[str, KnownContent],
         progress: Callable[[int], None],
     ) -> None:
@@ -93,7 +93,7 @@ class Gathering:
                     contents[item.source_id] = KnownContent(item.version, item.digest)
             for place in batch:
                 self._sighting.note(place)
-                if isinstance(place, Unreadable):
+                if isinstance(place, UnreadableItem):
                     self._staging.keep_records(self.pipeline, place.source_id)
             progress(len(self._sighting))
         self._seen = listing.seen
@@ -144,7 +144,7 @@ class Gathering:
                 continue
             self._staging.show_permissions(self.pipeline, source_id, entry.as_written())
             self._staging.add_relations(
-                self.pipeline, list(compiler.grants(entry, objects[source_id], self._sync_type))
+                self.pipeline, list(compiler.tuples(entry, objects[source_id], self._sync_type))
             )
         closed = [source_id for source_id, entry in entries.items() if not entry.inherit]
         if missing:

@@ -39,7 +39,7 @@ class GrantCompiler:
                 if subject := self._subject(member, f"groups: {name}"):
                     yield RelationTuple(f"group:{name}", MEMBER, subject)
 
-    def grants(self, entry: Entry, object_id: str, sync_type: str) -> Iterator[RelationTuple]:
+    def tuples(self, entry: Entry, object_id: str, sync_type: str) -> Iterator[RelationTuple]:
         """Yields the tuples for the roles at one path."""
         for role, principals in entry.grants.items():
             for principal in principals:

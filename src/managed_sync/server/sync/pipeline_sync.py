@@ -27,10 +27,10 @@ from managed_sync.models import SyncState
 from managed_sync.server.domain import KnownContent
 from managed_sync.server.graph.engine import PermissionEngine
 from managed_sync.server.sources.folder import FolderSource, Moment, MovingError
-from managed_sync.server.sources.model import Contents, Listing
+from managed_sync.server.sources.model import Contents, ListingContext
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import (
-    Pipeline,
+    StoredPipeline,
     pipeline_at_work,
     pipelines_of_scope,
     save_permissions,
@@ -62,7 +62,7 @@ def synchronize(
     database: Database,
     engine: PermissionEngine,
     source: FolderSource,
-    pipeline: Pipeline,
+    pipeline: StoredPipeline,
     *,
     keep_going: Callable[[], None],
     progress: Callable[[int], None],
@@ -115,7 +115,7 @@ class _Sync:
         database: Database,
         engine: PermissionEngine,
         source: FolderSource,
-        pipeline: Pipeline,
+        pipeline: StoredPipeline,
         *,
         keep_going: Callable[[], None],
         progress: Callable[[int], None],
@@ -153,13 +153,13 @@ class _Sync:
 
     def _gather(
         self, connection: Connection, staging: Staging, moment: Moment, *, strict: bool
-    ) -> tuple[list[Gathering], list[Pipeline]]:
+    ) -> tuple[list[Gathering], list[StoredPipeline]]:
         """Lists this pipeline, and those that still follow an older ``permissions.yaml``."""
         gathered, left_alone = [], []
         for pipeline in self._concerned(moment):
             is_own = pipeline.id == self._pipeline.id
             one = self._gathering(pipeline, staging)
-            listing = Listing(
+            listing = ListingContext(
                 self._known[pipeline.id], one.warnings.add, self._keep_going, self._contents
             )
             try:
@@ -179,7 +179,7 @@ class _Sync:
             one.require_unmoved(self._keep_going, strict=strict)
         return gathered, left_alone
 
-    def _concerned(self, moment: Moment) -> list[Pipeline]:
+    def _concerned(self, moment: Moment) -> list[StoredPipeline]:
         with self._database.reading() as connection:
             found = pipelines_of_scope(connection, self._pipeline.scope)
         own = [one for one in found if one.id == self._pipeline.id]
@@ -188,7 +188,7 @@ class _Sync:
             raise PipelineGoneError
         return [*own, *others]
 
-    def _gathering(self, pipeline: Pipeline, staging: Staging) -> Gathering:
+    def _gathering(self, pipeline: StoredPipeline, staging: Staging) -> Gathering:
         with self._database.reading() as connection:
             known = known_items(connection, pipeline)
             if pipeline.id not in self._known:
@@ -200,7 +200,7 @@ class _Sync:
         staging: Staging,
         moment: Moment,
         gathered: Sequence[Gathering],
-        left_alone: Sequence[Pipeline],
+        left_alone: Sequence[StoredPipeline],
     ) -> None:
         warnings = gathered[0].warnings
         groups = GrantCompiler(moment.permissions, warnings.add)
@@ -236,7 +236,7 @@ class _Sync:
         staging: Staging,
         moment: Moment,
         gathered: Sequence[Gathering],
-        left_alone: Sequence[Pipeline],
+        left_alone: Sequence[StoredPipeline],
     ) -> None:
         self._keep_going()
         with (
@@ -248,7 +248,7 @@ class _Sync:
             pipelines = [*(one.pipeline for one in gathered), *left_alone]
             current = {one.id: one for one in pipelines_of_scope(connection, self._pipeline.scope)}
             self._require_unchanged(moment, pipelines, current)
-            publication.take(lambda: staging.relation_changes(pipelines))
+            publication.stage(lambda: staging.relation_changes(pipelines))
             staging.publish_relations(pipelines)
             for one in gathered:
                 if current[one.pipeline.id].status is SyncState.DISABLED:
@@ -267,7 +267,10 @@ class _Sync:
                 )
 
     def _require_unchanged(
-        self, moment: Moment, pipelines: Sequence[Pipeline], current: dict[int, Pipeline]
+        self,
+        moment: Moment,
+        pipelines: Sequence[StoredPipeline],
+        current: dict[int, StoredPipeline],
     ) -> None:
         if self._source.moment().mark != moment.mark:
             raise MovingError("permissions.yaml was changed during each attempt to sync.")
@@ -284,19 +287,22 @@ class _Sync:
             if now.id not in gathered and _differs(now, moment):
                 raise MovingError(f"A sync of {now.name} came in between each time.")
 
-    def _status_after(self, pipeline: Pipeline) -> SyncState:
+    def _status_after(self, pipeline: StoredPipeline) -> SyncState:
         is_own = pipeline.id == self._pipeline.id
         is_syncing = pipeline.status is SyncState.SYNCING
         return SyncState.SYNCING if is_syncing and not is_own else SyncState.IDLE
 
 
-def _differs(pipeline: Pipeline, moment: Moment) -> bool:
+def _differs(pipeline: StoredPipeline, moment: Moment) -> bool:
     """Returns whether a pipeline has records that follow another ``permissions.yaml``."""
     return pipeline.version > 0 and pipeline.permissions != moment.digest
 
 
 def _keep_safe(
-    staging: Staging, left_alone: Sequence[Pipeline], groups: Sequence[str], warnings: SyncWarnings
+    staging: Staging,
+    left_alone: Sequence[StoredPipeline],
+    groups: Sequence[str],
+    warnings: SyncWarnings,
 ) -> None:
     """Keeps the grants of pipelines that cannot be listed, except to groups with new members."""
     for pipeline in left_alone:

@@ -20,7 +20,7 @@ from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.sources.model import Contents
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import (
-    Pipeline,
+    StoredPipeline,
     delete_pipeline,
     disable_pipeline,
     enable_pipeline,
@@ -150,7 +150,7 @@ class Pipelines:
         self._request_sync(pipeline.id)
         return self._status_of(pipeline, active=True)
 
-    def disable(self, pipeline: Pipeline) -> None:
+    def disable(self, pipeline: StoredPipeline) -> None:
         """Stops a pipeline; its records stay as they are.
 
         Access to them still follows ``permissions.yaml``, through the syncs of other pipelines. A
@@ -160,21 +160,21 @@ class Pipelines:
             disable_pipeline(connection, pipeline)
         self._timetable.remove(pipeline.id)
 
-    def delete(self, pipeline: Pipeline) -> None:
+    def delete(self, pipeline: StoredPipeline) -> None:
         """Deletes a pipeline with its records and grants. A running sync is abandoned."""
         try:
             with (
                 self._engine.publishing(pipeline.scope) as publication,
                 self._database.writing(self._write_seconds) as connection,
             ):
-                publication.take(lambda: removed_relations(connection, pipeline))
+                publication.stage(lambda: removed_relations(connection, pipeline))
                 delete_pipeline(connection, pipeline)
         except PermissionEngineError as error:
             # The pipeline is deleted. Until the engine knows that, it answers no question.
             _log.error("A pipeline was deleted, but: %s", error)
         self._timetable.remove(pipeline.id)
 
-    def of(self, scope: Scope) -> list[tuple[Pipeline, SyncStatus]]:
+    def of(self, scope: Scope) -> list[tuple[StoredPipeline, SyncStatus]]:
         """Returns the pipelines of a connected user, each with its status."""
         active = self._active()
         with self._database.reading() as connection:
@@ -218,7 +218,7 @@ class Pipelines:
         with self._lock:
             return set(self._read_so_far)
 
-    def _status_of(self, pipeline: Pipeline, *, active: bool) -> SyncStatus:
+    def _status_of(self, pipeline: StoredPipeline, *, active: bool) -> SyncStatus:
         status, error, count = pipeline.status, pipeline.error, pipeline.record_count
         with self._lock:
             unsaved = self._unsaved_failures.get(pipeline.id)
@@ -239,7 +239,7 @@ class Pipelines:
             warnings=pipeline.warnings,
         )
 
-    def _schedule(self, pipeline: Pipeline) -> None:
+    def _schedule(self, pipeline: StoredPipeline) -> None:
         if pipeline.frequency is None:
             return
         every = parse_frequency(pipeline.frequency)

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 
 from managed_sync.server.sources.file_tree import MOUNT
-from managed_sync.server.sources.model import LAST_CHANGE, Seen, SourceItem, Unreadable
+from managed_sync.server.sources.model import LAST_CHANGE, Seen, SourceItem, UnreadableItem
 from managed_sync.server.sources.permissions_file import Entry
 from managed_sync.server.storage.records import KnownItem
 
@@ -35,9 +35,9 @@ class Sighting:
     def __iter__(self) -> Iterator[str]:
         return iter(self._versions)
 
-    def note(self, item: SourceItem | Unreadable) -> None:
+    def note(self, item: SourceItem | UnreadableItem) -> None:
         """Adds an item of the listing."""
-        if isinstance(item, Unreadable):
+        if isinstance(item, UnreadableItem):
             self._unreadable.add(item.source_id)
         else:
             self._versions[item.source_id] = item.version or ""

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from managed_sync.server.domain import RelationChanges, RelationTuple
 from managed_sync.server.graph.schema import PARENT, follows_schema
 from managed_sync.server.storage.dialects import Insert, rows_of, upsert
-from managed_sync.server.storage.pipelines import Pipeline
+from managed_sync.server.storage.pipelines import StoredPipeline
 from managed_sync.server.storage.tables import (
     records,
     relations,
@@ -69,13 +69,13 @@ class Staging:
         self._connection = connection
         self._scope_id = scope_id
 
-    def add_records(self, pipeline: Pipeline, rows: Sequence[Mapping[str, Any]]) -> None:
+    def add_records(self, pipeline: StoredPipeline, rows: Sequence[Mapping[str, Any]]) -> None:
         """Adds records that the source listed."""
         if rows:
             own = {"scope_id": self._scope_id, "pipeline_id": pipeline.id}
             self._connection.execute(insert(staged_records), [{**row, **own} for row in rows])
 
-    def keep_records(self, pipeline: Pipeline, source_id: str) -> None:
+    def keep_records(self, pipeline: StoredPipeline, source_id: str) -> None:
         """Keeps the published records of a source id and of everything below it."""
         below = f"{source_id}/"
         old = select(*records.columns).where(
@@ -87,7 +87,7 @@ class Staging:
         )
         self._insert(staged_records, old)
 
-    def drop_new_records(self, pipeline: Pipeline) -> None:
+    def drop_new_records(self, pipeline: StoredPipeline) -> None:
         """Drops the records that are not published yet."""
         self._connection.execute(
             delete(staged_records).where(
@@ -99,13 +99,13 @@ class Staging:
             )
         )
 
-    def drop(self, pipeline: Pipeline) -> None:
+    def drop(self, pipeline: StoredPipeline) -> None:
         """Drops the gathered records of a pipeline."""
         self._connection.execute(
             delete(staged_records).where(staged_records.c.pipeline_id == pipeline.id)
         )
 
-    def count_records(self, pipeline: Pipeline) -> int:
+    def count_records(self, pipeline: StoredPipeline) -> int:
         """Returns the number of records in the sync."""
         return self._connection.execute(
             select(func.count())
@@ -113,7 +113,7 @@ class Staging:
             .where(staged_records.c.pipeline_id == pipeline.id)
         ).scalar_one()
 
-    def objects(self, pipeline: Pipeline, source_ids: Sequence[str]) -> dict[str, str]:
+    def objects(self, pipeline: StoredPipeline, source_ids: Sequence[str]) -> dict[str, str]:
         """Returns the object ids of those source ids that exist."""
         rows = self._connection.execute(
             select(staged_records.c.source_id, staged_records.c.object).where(
@@ -124,7 +124,7 @@ class Staging:
         return {row.source_id: row.object for row in rows}
 
     def show_permissions(
-        self, pipeline: Pipeline, source_id: str, permissions: Mapping[str, object]
+        self, pipeline: StoredPipeline, source_id: str, permissions: Mapping[str, object]
     ) -> None:
         """Sets the direct grants that a record shows."""
         self._connection.execute(
@@ -136,7 +136,9 @@ class Staging:
             .values(permissions=json.dumps(permissions))
         )
 
-    def add_relations(self, pipeline: Pipeline | None, tuples: Sequence[RelationTuple]) -> None:
+    def add_relations(
+        self, pipeline: StoredPipeline | None, tuples: Sequence[RelationTuple]
+    ) -> None:
         """Adds tuples of a pipeline's objects, or, without a pipeline, of the scope's groups.
 
         Raises:
@@ -157,7 +159,7 @@ class Staging:
             statement = upsert(self._connection, staged_relations).on_conflict_do_nothing()
             self._connection.execute(statement, rows)
 
-    def add_parents(self, pipeline: Pipeline, *, except_for: Sequence[str]) -> None:
+    def add_parents(self, pipeline: StoredPipeline, *, except_for: Sequence[str]) -> None:
         """Lets every record inherit from its container, except these source ids."""
         self._insert(
             staged_relations,
@@ -182,7 +184,7 @@ class Staging:
             )
         )
 
-    def keep_relations(self, pipeline: Pipeline, *, except_to: Sequence[str]) -> None:
+    def keep_relations(self, pipeline: StoredPipeline, *, except_to: Sequence[str]) -> None:
         """Keeps a pipeline's published tuples, except those to some subjects."""
         self._insert(
             staged_relations,
@@ -204,7 +206,7 @@ class Staging:
             )
         )
 
-    def relation_changes(self, pipelines: Sequence[Pipeline]) -> RelationChanges:
+    def relation_changes(self, pipelines: Sequence[StoredPipeline]) -> RelationChanges:
         """Returns the tuples that publishing removes from the scope and adds to it."""
         return RelationChanges(
             removed=self._tuples(
@@ -217,7 +219,7 @@ class Staging:
             ),
         )
 
-    def publish_records(self, pipeline: Pipeline, version: int) -> None:
+    def publish_records(self, pipeline: StoredPipeline, version: int) -> None:
         """Replaces the pipeline's records by the staged ones, and writes only rows that differ.
 
         Call it in the transaction that also saves the success and the version.
@@ -252,7 +254,7 @@ class Staging:
             )
         )
 
-    def publish_relations(self, pipelines: Sequence[Pipeline]) -> None:
+    def publish_relations(self, pipelines: Sequence[StoredPipeline]) -> None:
         """Replaces the tuples of the pipelines and of the scope's groups by the staged ones."""
         self._connection.execute(delete(relations).where(self._are_outdated(pipelines)))
         self._connection.execute(
@@ -261,7 +263,7 @@ class Staging:
             .on_conflict_do_nothing()
         )
 
-    def _are_outdated(self, pipelines: Sequence[Pipeline]) -> ColumnElement[bool]:
+    def _are_outdated(self, pipelines: Sequence[StoredPipeline]) -> ColumnElement[bool]:
         return and_(
             relations.c.scope_id == self._scope_id,
             or_(

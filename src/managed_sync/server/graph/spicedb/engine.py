@@ -104,11 +104,11 @@ class SpiceDBEngine:
             publication = _Publication()
             try:
                 yield publication
-                if publication.taken and scope in self._in_step:
-                    self._apply(scope, publication.taken)
+                if publication.staged and scope in self._in_step:
+                    self._apply(scope, publication.staged)
             except BaseException:
                 # It may also be unknown whether the transaction was committed.
-                if publication.taken:
+                if publication.staged:
                     self._in_step.discard(scope)
                 raise
             self._bring_into_step(scope)
@@ -242,7 +242,7 @@ class SpiceDBEngine:
 
 class _Publication:
     def __init__(self) -> None:
-        self.taken: RelationChanges | None = None
+        self.staged: RelationChanges | None = None
 
-    def take(self, changes: Callable[[], RelationChanges]) -> None:
-        self.taken = changes()
+    def stage(self, changes: Callable[[], RelationChanges]) -> None:
+        self.staged = changes()

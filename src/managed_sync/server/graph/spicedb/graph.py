@@ -28,10 +28,10 @@ from managed_sync.server.graph.expansion import expand
 from managed_sync.server.graph.schema import (
     MEMBER,
     PARENT,
-    Question,
+    GraphQuery,
     display_name,
+    effective_subjects,
     is_answerable,
-    standing_for,
     types_with,
 )
 from managed_sync.server.graph.spicedb.client import SpiceDBClient
@@ -65,23 +65,23 @@ class SpiceDBGraph:
         self._names = names
         self._consistency = consistency
 
-    def check(self, questions: Sequence[Question | None]) -> list[bool]:
+    def check(self, queries: Sequence[GraphQuery | None]) -> list[bool]:
         """Evaluates many queries, in their order; a malformed one (``None``) is not allowed."""
-        asked = dict.fromkeys(
-            Question(subject, one.relation, one.object)
-            for one in questions
-            if one and self._can_ask(one)
-            for subject in standing_for(one.subject)
+        unique = dict.fromkeys(
+            GraphQuery(subject, one.relation, one.object)
+            for one in queries
+            if one and self._can_query(one)
+            for subject in effective_subjects(one.subject)
         )
-        allowed = self._allowed(list(asked))
+        allowed = self._allowed(list(unique))
         return [
-            question is not None
-            and self._can_ask(question)
+            query is not None
+            and self._can_query(query)
             and any(
-                Question(subject, question.relation, question.object) in allowed
-                for subject in standing_for(question.subject)
+                GraphQuery(subject, query.relation, query.object) in allowed
+                for subject in effective_subjects(query.subject)
             )
-            for question in questions
+            for query in queries
         ]
 
     def list_users(self, relation: str, object_id: str) -> list[str]:
@@ -106,23 +106,23 @@ class SpiceDBGraph:
         """Returns all objects to which a subject has the relation, sorted."""
         names: set[str] = set()
         for kind in types_with(relation):
-            if object_type in {None, kind} and self._can_ask(Question(subject, relation, kind)):
-                for one in standing_for(subject):
+            if object_type in {None, kind} and self._can_query(GraphQuery(subject, relation, kind)):
+                for one in effective_subjects(subject):
                     names.update(self._objects_of(kind, one, relation))
         return sorted(names - {subject})
 
-    def expand(self, question: Question) -> RelationshipNode:
+    def expand(self, query: GraphQuery) -> RelationshipNode:
         """Explains the result of a query; the root's ``granted`` is that result."""
-        if not self._can_ask(question):
-            return RelationshipNode(object=question.object, relation=question.relation)
+        if not self._can_query(query):
+            return RelationshipNode(object=query.object, relation=query.relation)
         request = ExpandPermissionTreeRequest(
             consistency=self._consistency,
-            resource=self._names.object(question.object),
-            permission=PERMISSIONS[question.relation],
+            resource=self._names.object(query.object),
+            permission=PERMISSIONS[query.relation],
         )
         tree = self._client.expand(request).tree_root
-        edges = dict.fromkeys(_edges(tree, self._names, question.object))
-        return expand(_TreeReader(edges, self), question)
+        edges = dict.fromkeys(_edges(tree, self._names, query.object))
+        return expand(_TreeReader(edges, self), query)
 
     def memberships(self, subject: str) -> Iterator[RelationTuple]:
         """Returns the ``member`` tuples on all paths up from a subject."""
@@ -160,14 +160,14 @@ class SpiceDBGraph:
                 )
             )
 
-    def _allowed(self, questions: Sequence[Question]) -> set[Question]:
+    def _allowed(self, queries: Sequence[GraphQuery]) -> set[GraphQuery]:
         """Returns the queries that SpiceDB allows.
 
         SpiceDB evaluates many objects at once, and one that it cannot decide leaves others
         undecided, too. They are retried in halves, up to a number of calls.
         """
-        allowed: set[Question] = set()
-        pending = deque([questions] if questions else [])
+        allowed: set[GraphQuery] = set()
+        pending = deque([queries] if queries else [])
         calls = left = 0
         while pending:
             undecided = pending.popleft()
@@ -184,25 +184,25 @@ class SpiceDBGraph:
                 "SpiceDB left %d of %d queries undecided, so they are not allowed. The cause is a "
                 "cycle of groups, or a folder deeper than it follows.",
                 left,
-                len(questions),
+                len(queries),
             )
         return allowed
 
-    def _ask(self, questions: Sequence[Question], allowed: set[Question]) -> list[Question]:
+    def _ask(self, queries: Sequence[GraphQuery], allowed: set[GraphQuery]) -> list[GraphQuery]:
         request = CheckBulkPermissionsRequest(
-            consistency=self._consistency, items=[self._item(question) for question in questions]
+            consistency=self._consistency, items=[self._item(query) for query in queries]
         )
         pairs = self._client.check_bulk(request).pairs
-        if len(pairs) != len(questions):
+        if len(pairs) != len(queries):
             raise PermissionEngineError(
-                f"SpiceDB returned {len(pairs)} results for {len(questions)} checks."
+                f"SpiceDB returned {len(pairs)} results for {len(queries)} checks."
             )
         undecided = []
-        for question, pair in zip(questions, pairs, strict=True):
+        for query, pair in zip(queries, pairs, strict=True):
             if pair.HasField("error"):
-                undecided.append(question)
+                undecided.append(query)
             elif pair.item.permissionship == _ALLOWED:
-                allowed.add(question)
+                allowed.add(query)
         return undecided
 
     def _read(self, wanted: RelationshipFilter) -> Iterator[RelationTuple]:
@@ -223,16 +223,14 @@ class SpiceDBGraph:
             if found.permissionship == _FOUND:
                 yield self._names.name(kind, found.resource_object_id)
 
-    def _can_ask(self, question: Question) -> bool:
-        return is_answerable(question) and all(
-            map(self._names.fits, (question.subject, question.object))
-        )
+    def _can_query(self, query: GraphQuery) -> bool:
+        return is_answerable(query) and all(map(self._names.fits, (query.subject, query.object)))
 
-    def _item(self, question: Question) -> CheckBulkPermissionsRequestItem:
+    def _item(self, query: GraphQuery) -> CheckBulkPermissionsRequestItem:
         return CheckBulkPermissionsRequestItem(
-            resource=self._names.object(question.object),
-            permission=PERMISSIONS[question.relation],
-            subject=self._names.subject(question.subject),
+            resource=self._names.object(query.object),
+            permission=PERMISSIONS[query.relation],
+            subject=self._names.subject(query.subject),
         )
 
 
@@ -246,7 +244,7 @@ class _TreeReader:
     def memberships(self, subject: str) -> Iterable[RelationTuple]:
         return self._graph.memberships(subject)
 
-    def containers(self, _question: Question) -> Iterable[RelationTuple]:
+    def containers(self, _query: GraphQuery) -> Iterable[RelationTuple]:
         return [edge for edge in self._edges if edge.relation == PARENT]
 
     def holders(

@@ -12,7 +12,7 @@ __all__ = [
     "EnableHostedSync",
     "HostedPage",
     "HostedStatus",
-    "HostedSync",
+    "HostedSyncResponse",
     "ListedSync",
     "ListedSyncs",
     "Paging",
@@ -29,7 +29,7 @@ class EnableHostedSync(ApiModel):
     configuration_name: Name | None = None
 
 
-class HostedSync(ApiModel):
+class HostedSyncResponse(ApiModel):
     """A pipeline, as enabling and disabling it return it."""
 
     id: str

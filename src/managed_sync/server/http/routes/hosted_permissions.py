@@ -22,14 +22,14 @@ from managed_sync.models import ApiModel, RelationshipNode
 from managed_sync.server.config import Limits
 from managed_sync.server.domain import Scope
 from managed_sync.server.graph.engine import PermissionEngine
-from managed_sync.server.graph.schema import ORGANIZATION, Question, subject_key
+from managed_sync.server.graph.schema import ORGANIZATION, GraphQuery, subject_key
 from managed_sync.server.http.guard import PROBLEMS, Caller
 from managed_sync.server.http.problems import ProblemError
 from managed_sync.server.http.routes.hosted_sync import SyncId, require_sync
 from managed_sync.server.http.routes.parameters import Name
 from managed_sync.server.http.routes.permissions import require_batch_size
 from managed_sync.server.storage.database import Database
-from managed_sync.server.storage.pipelines import Pipeline
+from managed_sync.server.storage.pipelines import StoredPipeline
 from managed_sync.server.storage.records import objects_by_id
 
 __all__ = ["hosted_permission_routes"]
@@ -125,20 +125,20 @@ def hosted_permission_routes(
         responses=PROBLEMS,
     )
 
-    def objects_of(pipeline: Pipeline, record_ids: Sequence[str]) -> dict[str, str]:
+    def objects_of(pipeline: StoredPipeline, record_ids: Sequence[str]) -> dict[str, str]:
         with database.reading() as connection:
             return objects_by_id(connection, pipeline, record_ids)
 
-    def answers(pipeline: Pipeline, checks: Sequence[HostedCheck | None]) -> list[bool]:
+    def answers(pipeline: StoredPipeline, checks: Sequence[HostedCheck | None]) -> list[bool]:
         objects = objects_of(pipeline, [check.object for check in checks if check is not None])
-        questions = [
-            Question(_user(check.user), _relation(check.role), objects[check.object])
+        queries = [
+            GraphQuery(_user(check.user), _relation(check.role), objects[check.object])
             if check is not None and check.object in objects
             else None
             for check in checks
         ]
         with engine.graph(pipeline.scope) as graph:
-            return graph.check(questions)
+            return graph.check(queries)
 
     def accessible(caller: Scope, identifier: str, body: HostedListObjects) -> list[str]:
         pipeline = require_sync(database, caller, identifier)
@@ -219,7 +219,7 @@ def hosted_permission_routes(
         if object_id is None:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"The sync has no record {body.object!r}.")
         with engine.graph(caller) as graph:
-            root = graph.expand(Question(_NOBODY, relation, object_id))
+            root = graph.expand(GraphQuery(_NOBODY, relation, object_id))
         return HostedTree(tree={"root": _tree(root)})
 
     return router

@@ -24,7 +24,7 @@ from managed_sync.server.http.routes.hosted_models import (
     EnableHostedSync,
     HostedPage,
     HostedStatus,
-    HostedSync,
+    HostedSyncResponse,
     ListedSync,
     ListedSyncs,
     Paging,
@@ -34,7 +34,7 @@ from managed_sync.server.http.routes.parameters import RecordId
 from managed_sync.server.http.workers import Workers
 from managed_sync.server.storage.changes import change_page, latest_cursor
 from managed_sync.server.storage.database import Database
-from managed_sync.server.storage.pipelines import Pipeline, pipelines_of_scope
+from managed_sync.server.storage.pipelines import StoredPipeline, pipelines_of_scope
 from managed_sync.server.storage.records import StoredRecord, find_record
 from managed_sync.server.sync.projects import Projects
 from managed_sync.server.sync.runner import Pipelines
@@ -53,10 +53,12 @@ def hosted_sync_routes(
     )
 
     @router.post("", operation_id="enableHostedSync")
-    async def enable(caller: Caller, body: Annotated[EnableHostedSync, Body()]) -> HostedSync:
+    async def enable(
+        caller: Caller, body: Annotated[EnableHostedSync, Body()]
+    ) -> HostedSyncResponse:
         pipelines = projects[caller.project_id].pipelines
 
-        def work() -> HostedSync:
+        def work() -> HostedSyncResponse:
             name = _name_in_source(pipelines, body.integration, body.pipeline)
             frequency = _frequency(body.configuration)
             pipelines.enable(caller, name, frequency, body.configuration_name)
@@ -98,10 +100,10 @@ def hosted_sync_routes(
         )
 
     @router.post("/{syncId}/disable", operation_id="disableHostedSync")
-    async def disable(caller: Caller, identifier: SyncId) -> HostedSync:
+    async def disable(caller: Caller, identifier: SyncId) -> HostedSyncResponse:
         pipelines = projects[caller.project_id].pipelines
 
-        def work() -> HostedSync:
+        def work() -> HostedSyncResponse:
             pipeline = require_sync(database, caller, identifier)
             pipelines.disable(pipeline)
             return _answer(caller, pipeline.name, pipelines)
@@ -109,10 +111,10 @@ def hosted_sync_routes(
         return await writers.run(work)
 
     @router.post("/{syncId}/reenable", operation_id="reenableHostedSync")
-    async def reenable(caller: Caller, identifier: SyncId) -> HostedSync:
+    async def reenable(caller: Caller, identifier: SyncId) -> HostedSyncResponse:
         pipelines = projects[caller.project_id].pipelines
 
-        def work() -> HostedSync:
+        def work() -> HostedSyncResponse:
             pipeline = require_sync(database, caller, identifier)
             pipelines.enable(caller, pipeline.name)
             return _answer(caller, pipeline.name, pipelines)
@@ -164,7 +166,7 @@ def hosted_sync_routes(
     return router
 
 
-def require_sync(database: Database, caller: Scope, identifier: str) -> Pipeline:
+def require_sync(database: Database, caller: Scope, identifier: str) -> StoredPipeline:
     """Returns the caller's pipeline with this id.
 
     Raises:
@@ -206,11 +208,11 @@ def _frequency(configuration: Mapping[str, Any] | None) -> str | None:
     return frequency
 
 
-def _answer(caller: Scope, name: PipelineName, pipelines: Pipelines) -> HostedSync:
+def _answer(caller: Scope, name: PipelineName, pipelines: Pipelines) -> HostedSyncResponse:
     found = {pipeline.name: (pipeline, status) for pipeline, status in pipelines.of(caller)}
     if name not in found:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"The sync of {name} was deleted meanwhile.")
-    return HostedSync(
+    return HostedSyncResponse(
         id=sync_id(caller, name),
         user_id=caller.user_id,
         integration=lower_ascii(name.integration),
@@ -220,7 +222,7 @@ def _answer(caller: Scope, name: PipelineName, pipelines: Pipelines) -> HostedSy
     )
 
 
-def _status(pipeline: Pipeline, now: SyncStatus) -> str:
+def _status(pipeline: StoredPipeline, now: SyncStatus) -> str:
     if now.status is SyncState.SYNCING:
         return "ACTIVE" if pipeline.last_synced_at else "INITIALIZING"
     return "ERRORED" if now.status is SyncState.ERROR else now.status.value
