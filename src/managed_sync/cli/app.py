@@ -9,10 +9,11 @@ import typer
 from managed_sync import __version__
 from managed_sync.cli.commands.demo import demo
 from managed_sync.cli.commands.failures import failures
-from managed_sync.cli.commands.index import index, verify
+from managed_sync.cli.commands.index import index
 from managed_sync.cli.commands.pipelines import enable, pull, status
 from managed_sync.cli.commands.search import check, explain, search
 from managed_sync.cli.commands.serve import serve, token
+from managed_sync.cli.commands.verify import verify
 
 __all__ = ["app"]
 

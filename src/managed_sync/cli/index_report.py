@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _SIGNS = {"add": "+", "update": "~", "delete": "-"}
-_LONGEST_PLAN = 50
+_MAX_PLANNED_CHANGES = 50
 
 
 def print_reports(reports: Mapping[PipelineRef, IndexReport]) -> None:
@@ -89,9 +89,9 @@ def print_plans(reports: Mapping[PipelineRef, IndexReport]) -> None:
         table.add_row(str(pipeline), *(f"{count:,}" for count in _counts(report)))
     output.print(table)
     for report in reports.values():
-        for change in report.changes[:_LONGEST_PLAN]:
+        for change in report.changes[:_MAX_PLANNED_CHANGES]:
             output.print(f"{_SIGNS[change.kind]} {change.title}", markup=False, soft_wrap=True)
-        more = report.added + report.updated + report.deleted - _LONGEST_PLAN
+        more = report.added + report.updated + report.deleted - _MAX_PLANNED_CHANGES
         if more > 0:
             output.print(f"… and {more:,} more")
     for pipeline, report in reports.items():

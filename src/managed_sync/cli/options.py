@@ -52,6 +52,7 @@ DEFAULT_WORKSPACE = Path(".managed-sync")
 WorkspaceOption: TypeAlias = Annotated[
     Path,
     typer.Option(
+        "--workspace",
         help="The folder that holds the index, its ledger and the embedded server's state.",
         envvar="MANAGED_SYNC_WORKSPACE",
         file_okay=False,

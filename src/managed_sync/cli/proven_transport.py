@@ -21,7 +21,7 @@ from managed_sync.client.transport.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
 __all__ = ["ProvenTransport"]
 
 _SECONDS = 10.0
-_MOST_BYTES = 16_384
+_MAX_RESPONSE_BYTES = 16_384
 
 
 class ProvenTransport(httpx.HTTPTransport):
@@ -78,9 +78,9 @@ def _proves_itself(stream: Any, state: Path) -> bool:
         stream.write(head.encode(), timeout=_SECONDS)
         while len(answer.partition(b"\r\n\r\n")[2]) < len(expected):
             left = deadline - time.monotonic()
-            part = stream.read(_MOST_BYTES, timeout=left) if left > 0 else b""
+            part = stream.read(_MAX_RESPONSE_BYTES, timeout=left) if left > 0 else b""
             answer += part
-            if not part or len(answer) > _MOST_BYTES:
+            if not part or len(answer) > _MAX_RESPONSE_BYTES:
                 return False
     except Exception:  # noqa: BLE001 - with any network error, nothing is proven
         return False

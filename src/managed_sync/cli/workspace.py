@@ -27,7 +27,7 @@ LOCAL_USER = "local"
 # Short, since a person waits at the terminal.
 _RETRY_BUDGET = 10
 # Seconds to wait for a command with a server of its own; most take a second or two.
-_LONGEST_WAIT = 30.0
+_MAX_WAIT_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 
 _NO_API = (
@@ -140,7 +140,7 @@ class Workspace:
         self, stack: ExitStack, stop: StopRequest, is_shared: bool
     ) -> tuple[str, str]:
         """Returns URL and key of the running server, or of one that runs as long as the stack."""
-        deadline = time.monotonic() + _LONGEST_WAIT
+        deadline = time.monotonic() + _MAX_WAIT_SECONDS
         while True:
             server = self.server()
             running = self._read(self._server_file).get("base_url")

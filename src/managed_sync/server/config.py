@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 from urllib.parse import quote
 
 import yaml
@@ -29,7 +29,7 @@ SPICEDB_VARIABLE = "MANAGED_SYNC_SPICEDB_TOKEN"
 
 _EXAMPLE = "state: ./state\nprojects:\n  demo:\n    folder: ./company"
 
-_Positive = Annotated[int, Field(gt=0)]
+_Positive: TypeAlias = Annotated[int, Field(gt=0)]
 
 
 class _Config(BaseModel):

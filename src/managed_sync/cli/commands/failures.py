@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 from rich.text import Text
 
-from managed_sync.cli.commands.index import SOME_FAILED, index_sync
 from managed_sync.cli.index_report import as_json, print_reports
+from managed_sync.cli.index_runs import ExitStatus, index_sync
 from managed_sync.cli.options import (
     DEFAULT_WORKSPACE,
     OptionalIntegration,
@@ -46,7 +46,7 @@ JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.
 
 @failures.command("list")
 def list_failures(
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     integration: OptionalIntegration = None,
     sync_type: OptionalSyncType = None,
     skipped: Annotated[
@@ -55,7 +55,7 @@ def list_failures(
     json_output: JsonOption = False,
 ) -> None:
     """List the records that could not be indexed, with the reasons."""
-    found = _listed(Workspace(workspace), integration, sync_type, skipped=skipped)
+    found = _listed(Workspace(root), integration, sync_type, skipped=skipped)
     if json_output:
         typer.echo(
             json.dumps(
@@ -82,21 +82,21 @@ def list_failures(
 
 @failures.command()
 def retry(
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     integration: OptionalIntegration = None,
     sync_type: OptionalSyncType = None,
     record: RecordOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Retry records that could not be indexed. Exits with status 3 if some still fail."""
-    place = Workspace(workspace)
-    chosen = _pipelines(place, integration, sync_type, record)
+    workspace = Workspace(root)
+    chosen = _pipelines(workspace, integration, sync_type, record)
     with (
         stop_on_signal() as stop,
-        place.connect(is_shared=True, stop=stop) as client,
-        open_index(place, stop=stop) as store,
+        workspace.connect(is_shared=True, stop=stop) as client,
+        open_index(workspace, stop=stop) as store,
     ):
-        sync = index_sync(place, client, store)
+        sync = index_sync(workspace, client, store)
         reports = {}
         for name in chosen:
             reports[name] = sync.retry(record, **name._asdict(), stop=stop)
@@ -109,12 +109,12 @@ def retry(
     if stop.is_set():
         raise typer.Exit(stop.status)
     if any(report.failed for report in reports.values()):
-        raise typer.Exit(SOME_FAILED)
+        raise typer.Exit(ExitStatus.SOME_FAILED)
 
 
 @failures.command()
 def dismiss(
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     integration: OptionalIntegration = None,
     sync_type: OptionalSyncType = None,
     *,
@@ -130,11 +130,11 @@ def dismiss(
 
     if bool(record) == everything:
         raise ConfigurationError("Name the records to dismiss with --record ID, or pass --all.")
-    place = Workspace(workspace)
+    workspace = Workspace(root)
     count = 0
-    with Ledger(place.ledger) as ledger:
-        for name in _pipelines(place, integration, sync_type, record):
-            of_pipeline = ledger.of(Pipeline(place.project_id, *name))
+    with Ledger(workspace.ledger) as ledger:
+        for name in _pipelines(workspace, integration, sync_type, record):
+            of_pipeline = ledger.of(Pipeline(workspace.project_id, *name))
             with locked(of_pipeline):
                 ids = record or [each.record_id for each in of_pipeline.failures()]
                 count += of_pipeline.dismiss(ids)
@@ -145,35 +145,35 @@ def dismiss(
 
 
 def _listed(
-    place: Workspace, integration: str | None, sync_type: str | None, *, skipped: bool
+    workspace: Workspace, integration: str | None, sync_type: str | None, *, skipped: bool
 ) -> dict[PipelineRef, list[RecordFailure] | list[SkippedRecord]]:
     from managed_sync.indexing import Ledger, Pipeline
 
     found: dict[PipelineRef, list[RecordFailure] | list[SkippedRecord]] = {}
-    with Ledger(place.ledger) as ledger:
-        for name in chosen_pipelines(place, integration, sync_type):
-            of_pipeline = ledger.of(Pipeline(place.project_id, *name))
+    with Ledger(workspace.ledger) as ledger:
+        for name in chosen_pipelines(workspace, integration, sync_type):
+            of_pipeline = ledger.of(Pipeline(workspace.project_id, *name))
             found[name] = of_pipeline.skipped() if skipped else of_pipeline.failures()
     return found
 
 
 def _pipelines(
-    place: Workspace, integration: str | None, sync_type: str | None, records: list[str] | None
+    workspace: Workspace, integration: str | None, sync_type: str | None, records: list[str] | None
 ) -> list[PipelineRef]:
     """Returns the chosen pipelines; only one if single records are named."""
-    chosen = chosen_pipelines(place, integration, sync_type)
+    chosen = chosen_pipelines(workspace, integration, sync_type)
     if records and len(chosen) > 1:
         raise ConfigurationError("Name the pipeline of these records, such as googleDrive files.")
     if records:
-        _require_put_aside(place, chosen[0], records)
+        _require_failed(workspace, chosen[0], records)
     return chosen
 
 
-def _require_put_aside(place: Workspace, name: PipelineRef, records: list[str]) -> None:
+def _require_failed(workspace: Workspace, name: PipelineRef, records: list[str]) -> None:
     from managed_sync.indexing import Ledger, Pipeline
 
-    with Ledger(place.ledger) as ledger:
-        known = ledger.of(Pipeline(place.project_id, *name)).failed_ids()
+    with Ledger(workspace.ledger) as ledger:
+        known = ledger.of(Pipeline(workspace.project_id, *name)).failed_ids()
     if unknown := [record for record in records if record not in known]:
         raise typer.BadParameter(
             f"{name} has no failed record with the id {unknown[0]!r}. Pass a complete id, as "

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from managed_sync.cli.index_report import (
-    as_json,
-    described,
-    print_plans,
-    print_reports,
-    print_verification,
-)
+from managed_sync.cli.index_report import as_json, described, print_plans, print_reports
+from managed_sync.cli.index_runs import ExitStatus, index_pipelines
 from managed_sync.cli.options import (
     DEFAULT_WORKSPACE,
     OptionalIntegration,
@@ -25,7 +19,6 @@ from managed_sync.cli.options import (
 )
 from managed_sync.cli.output import progress_display, progress_output, wait_for_sync
 from managed_sync.cli.signals import StopRequest, stop_on_signal
-from managed_sync.cli.vector_index import COMFORTABLE_CHUNKS, open_index
 from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.client import ManagedSyncClient
 from managed_sync.errors import (
@@ -36,22 +29,13 @@ from managed_sync.errors import (
     SyncFailedError,
 )
 
-if TYPE_CHECKING:
-    from langchain_qdrant import QdrantVectorStore
+__all__ = ["index"]
 
-    from managed_sync.indexing import IndexReport, IndexSync
-
-__all__ = ["index", "index_pipelines", "index_sync", "verify"]
-
-PIPELINE_FAILED = 1
-SOME_FAILED = 3
-DELETIONS_WITHHELD = 4
-DISAGREES = 5
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def index(
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     integration: OptionalIntegration = None,
     sync_type: OptionalSyncType = None,
     *,
@@ -110,13 +94,13 @@ def index(
             "--watch cannot be combined with --dry-run, --rebuild, --allow-deletions or --again, "
             "which are for a single run."
         )
-    if again and len(chosen_pipelines(Workspace(workspace), integration, sync_type)) > 1:
+    if again and len(chosen_pipelines(Workspace(root), integration, sync_type)) > 1:
         raise ConfigurationError(
             "Name the pipeline of the records to read again, such as "
             "`managed-sync index googleDrive files --again /Plans`."
         )
-    place = Workspace(workspace)
-    with stop_on_signal() as stop, place.connect(is_shared=True, stop=stop) as client:
+    workspace = Workspace(root)
+    with stop_on_signal() as stop, workspace.connect(is_shared=True, stop=stop) as client:
         options = {
             "dry_run": dry_run,
             "allow_deletions": allow_deletions,
@@ -127,7 +111,7 @@ def index(
         }
         once = partial(
             _run_once,
-            place,
+            workspace,
             client,
             (integration, sync_type),
             options=options,
@@ -148,102 +132,8 @@ def index(
         run_again_and_again(work, every=pause, stop=stop, on_error=note)
 
 
-def verify(
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    integration: OptionalIntegration = None,
-    sync_type: OptionalSyncType = None,
-    *,
-    repair: Annotated[bool, typer.Option("--repair", help="Repair differences.")] = False,
-    remove_unknown: Annotated[
-        bool,
-        typer.Option(
-            "--remove-unknown",
-            help="With --repair: remove chunks of records that neither the ledger nor the API "
-            "knows. Only if no other ledger uses the same collection.",
-        ),
-    ] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-) -> None:
-    """Compare the index, its ledger and the source with each other.
-
-    Exits with status 5 if they differ, or after a repair with 3 if some records could not be
-    indexed. A record that could not be indexed is not a difference; it is counted and listed.
-    """
-    place = Workspace(workspace)
-    with place.connect() as client, open_index(place) as store:
-        sync = index_sync(place, client, store)
-        found = {
-            name: sync.verify(
-                integration=name.integration,
-                sync_type=name.sync_type,
-                repair=repair,
-                remove_unknown=remove_unknown,
-            )
-            for name in chosen_pipelines(place, integration, sync_type)
-        }
-    if json_output:
-        typer.echo(as_json(found))
-    else:
-        print_verification(found)
-    if any(report.repair and report.repair.failed for report in found.values()):
-        raise typer.Exit(SOME_FAILED)
-    if not repair and not all(report.agrees for report in found.values()):
-        raise typer.Exit(DISAGREES)
-
-
-def index_pipelines(
-    workspace: Workspace,
-    client: ManagedSyncClient,
-    pipelines: list[PipelineRef],
-    *,
-    withheld: Callable[[DeletionsWithheldError], None] | None = None,
-    failed: Callable[[PipelineRef, Exception], None] | None = None,
-    stop: StopRequest | None = None,
-    **options: Any,
-) -> dict[PipelineRef, IndexReport]:
-    """Loads, splits, embeds and indexes pipelines, with progress bars.
-
-    Args:
-        workspace: The workspace with index and ledger.
-        client: A client of the API.
-        pipelines: The pipelines.
-        withheld: Called if a pipeline's deletions are withheld; without it, the error is raised.
-        failed: Called if a pipeline cannot be indexed; without it, the error is raised.
-        stop: Ends the run early.
-        options: Options of ``IndexSync.run``.
-    """
-    from managed_sync.cli.index_progress import index_progress
-
-    reports = {}
-    with open_index(workspace, stop=stop) as store, index_progress(progress_output) as meter_for:
-        sync = index_sync(workspace, client, store)
-        for name in pipelines:
-            integration, sync_type = name
-            try:
-                reports[name] = sync.run(
-                    integration=integration,
-                    sync_type=sync_type,
-                    on_progress=meter_for(str(name)),
-                    stop=stop,
-                    **options,
-                )
-            except DeletionsWithheldError as error:
-                if withheld is None:
-                    raise
-                withheld(error)
-                reports[name] = error.report
-            except Exception as error:
-                if failed is None:
-                    raise
-                failed(name, error)
-            if stop is not None and stop.is_set():
-                break
-        _warn_of_size(store)
-    return reports
-
-
 def _run_once(
-    place: Workspace,
+    workspace: Workspace,
     client: ManagedSyncClient,
     chosen: tuple[str | None, str | None],
     *,
@@ -252,13 +142,13 @@ def _run_once(
     as_lines: bool,
 ) -> int:
     """Runs once over the chosen pipelines; returns the exit status."""
-    pipelines = chosen_pipelines(place, *chosen)
+    pipelines = chosen_pipelines(workspace, *chosen)
     errors: dict[PipelineRef, Exception] = {}
-    if place.is_local:
+    if workspace.is_local:
         errors |= _sync_the_folder(client, pipelines, stop)
     withheld: list[DeletionsWithheldError] = []
     reports = index_pipelines(
-        place,
+        workspace,
         client,
         [name for name in pipelines if name not in errors],
         withheld=withheld.append,
@@ -283,11 +173,11 @@ def _run_once(
     if stop.is_set():
         return stop.status
     if errors:
-        return PIPELINE_FAILED
+        return ExitStatus.PIPELINE_FAILED
     if withheld:
-        return DELETIONS_WITHHELD
+        return ExitStatus.DELETIONS_WITHHELD
     is_short = any(report.failed or report.unlisted for report in reports.values())
-    return SOME_FAILED if is_short else 0
+    return ExitStatus.SOME_FAILED if is_short else 0
 
 
 def _sync_the_folder(
@@ -312,25 +202,6 @@ def _sync_the_folder(
             except SyncFailedError as error:
                 errors[name] = error
     return errors
-
-
-def index_sync(place: Workspace, client: ManagedSyncClient, store: QdrantVectorStore) -> IndexSync:
-    """Returns the ``IndexSync`` of a workspace."""
-    from managed_sync.indexing import IndexSync
-    from managed_sync.langchain import LangChainTarget
-
-    return IndexSync(client, LangChainTarget(store), place.ledger)
-
-
-def _warn_of_size(store: QdrantVectorStore) -> None:
-    chunks = store.client.count(store.collection_name).count
-    if chunks > COMFORTABLE_CHUNKS:
-        progress_output.print(
-            f"The index has {chunks:,} chunks. The local index is designed for up to "
-            f"{COMFORTABLE_CHUNKS:,}: above that it stays exact, but gets slow. Use IndexSync with "
-            f"a Qdrant server or PostgreSQL instead.",
-            style="yellow",
-        )
 
 
 def _seconds(pause: str) -> float:

@@ -26,25 +26,25 @@ __all__ = ["enable", "pull", "status"]
 def enable(
     integration: IntegrationArgument,
     sync_type: SyncTypeArgument,
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     frequency: Annotated[
         str | None, typer.Option(help="The interval between syncs from now on: 1m, 15m, 1h, 1d.")
     ] = None,
 ) -> None:
     """Enable a pipeline, or sync an enabled one now, and wait until the sync ends."""
-    place = Workspace(workspace)
-    with place.connect() as client:
+    workspace = Workspace(root)
+    with workspace.connect() as client:
         client.enable_sync(integration, sync_type, frequency)
         with progress_display() as progress:
             done = wait_for_sync(progress, client, integration, sync_type)
-    place.remember(PipelineRef(integration, sync_type))
+    workspace.remember(PipelineRef(integration, sync_type))
     output.print(f"{integration} {sync_type}: {done.record_count} records.")
     for warning in done.warnings:
         output.print(f"Warning: {warning}", markup=False)
 
 
 def status(
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     integration: OptionalIntegration = None,
     sync_type: OptionalSyncType = None,
 ) -> None:
@@ -52,14 +52,14 @@ def status(
     from managed_sync.cli.index_report import failure_line
     from managed_sync.indexing import Ledger, Pipeline
 
-    place = Workspace(workspace)
+    workspace = Workspace(root)
     table = plain_table(
         "pipeline", "state", "synced (UTC)", "records", "indexed", "chunks", "failed"
     )
     notes: list[str] = []
     has_folders = False
-    with place.connect() as client, Ledger(place.ledger) as ledger:
-        for name in chosen_pipelines(place, integration, sync_type):
+    with workspace.connect() as client, Ledger(workspace.ledger) as ledger:
+        for name in chosen_pipelines(workspace, integration, sync_type):
             state = client.get_sync_status(*name)
             indexed = ledger.of(Pipeline(client.project_id, *name))
             records, chunks = indexed.counts()
@@ -87,14 +87,14 @@ def status(
 def pull(
     integration: IntegrationArgument,
     sync_type: SyncTypeArgument,
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     limit: Annotated[int | None, typer.Option(help="Stop after this many records.", min=1)] = None,
     json_lines: Annotated[
         bool, typer.Option("--json", help="Print whole records as JSON Lines.")
     ] = False,
 ) -> None:
     """List a pipeline's records as the Sync API returns them."""
-    with Workspace(workspace).connect() as client:
+    with Workspace(root).connect() as client:
         count = 0
         for record in client.iter_records(integration, sync_type):
             if count == limit:

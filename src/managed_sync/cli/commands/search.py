@@ -37,7 +37,7 @@ _EXCERPT_LENGTH = 300
 def search(
     question: Annotated[str, typer.Argument(help="The words to search for.")],
     subject: SubjectOption,
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     passages: Annotated[
         int, typer.Option("--passages", "-k", help="The number of passages.", min=1)
     ] = 6,
@@ -47,12 +47,12 @@ def search(
 
     if not question.strip():
         raise ConfigurationError("question must be a few words to search for, got an empty text.")
-    here = Workspace(workspace)
-    if not here.ledger.exists():
+    workspace = Workspace(root)
+    if not workspace.ledger.exists():
         raise ConfigurationError("Nothing is indexed yet. Run `managed-sync index` first.")
-    with here.connect() as client, open_index(here) as store:
+    with workspace.connect() as client, open_index(workspace) as store:
         retriever = PermissionAwareRetriever(
-            vectorstore=store, checker=here.checker(client), k=passages
+            vectorstore=store, checker=workspace.checker(client), k=passages
         )
         documents, report = retriever.retrieve_with_report(question, subject=subject)
         for rank, document in enumerate(documents, start=1):
@@ -69,14 +69,14 @@ def check(
         typer.Argument(help="Object ids, or ids in the source, such as /Plan/a.pdf."),
     ],
     subject: SubjectOption,
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     relation: RelationOption = Relation.VIEWER,
 ) -> None:
     """Check whether a user may read objects. Exits with status 1 unless all are allowed."""
-    here = Workspace(workspace)
-    with here.connect() as client:
-        object_ids = [resolve_object(client, here.pipelines, name) for name in objects]
-        allowed = here.checker(client, relation.value).allowed(subject, object_ids)
+    workspace = Workspace(root)
+    with workspace.connect() as client:
+        object_ids = [resolve_object(client, workspace.pipelines, name) for name in objects]
+        allowed = workspace.checker(client, relation.value).allowed(subject, object_ids)
     for name, object_id in zip(objects, object_ids, strict=True):
         decision = "allowed" if object_id in allowed else "not allowed"
         output.print(f"{decision:<12} {name}", markup=False)
@@ -92,19 +92,19 @@ def explain(
         ),
     ],
     subject: SubjectOption,
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     relation: RelationOption = Relation.VIEWER,
 ) -> None:
     """Explain why a user may or may not read an object: the path through groups and folders."""
     from managed_sync.access import explain as in_words
 
-    here = Workspace(workspace)
-    with here.connect() as client:
-        object_id = resolve_object(client, here.pipelines, name)
-        said = in_words(
+    workspace = Workspace(root)
+    with workspace.connect() as client:
+        object_id = resolve_object(client, workspace.pipelines, name)
+        explanation = in_words(
             client, subject, object_id, relation=relation.value, name=object_names(client)
         )
-    output.print(said, markup=False)
+    output.print(explanation, markup=False)
 
 
 def excerpt(document: Document, length: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["serve", "token"]
 
-ConfigOption = Annotated[
+ConfigOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--config",
@@ -29,7 +29,7 @@ ConfigOption = Annotated[
 
 
 def serve(
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -57,16 +57,16 @@ def serve(
             )
         _serve_as_configured(config)
         return
-    place = Workspace(workspace)
+    workspace = Workspace(root)
     set_up_logging("text")
-    logging.getLogger("managed_sync.server.http.middleware").setLevel(logging.WARNING)
-    with place.server(port, folder) as server, place.announce(server.base_url):
+    logging.getLogger("managed_sync.server.requests").setLevel(logging.WARNING)
+    with workspace.server(port, folder) as server, workspace.announce(server.base_url):
         if folder is not None:
             # Only now that it can be served: otherwise the other commands would fail, too.
-            place.serve_from(folder)
-        output.print(f"Serving {place.source_folder} at {server.base_url}", soft_wrap=True)
+            workspace.serve_from(folder)
+        output.print(f"Serving {workspace.source_folder} at {server.base_url}", soft_wrap=True)
         output.print("\nFor your own programs:", soft_wrap=True)
-        key_file = place.server_state / "signing-key.pem"
+        key_file = workspace.server_state / "signing-key.pem"
         for name, value in {
             "BASE_URL": server.base_url,
             "PROJECT_ID": LOCAL_PROJECT,
@@ -80,7 +80,7 @@ def serve(
 
 def token(
     user: Annotated[str, typer.Option(help="The connected user that the token is for.")],
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     config: ConfigOption = None,
     project: Annotated[
         str | None, typer.Option(help="The project; required if the file has several.")
@@ -98,7 +98,7 @@ def token(
     from managed_sync.server.auth.tokens import sign_token
 
     if config is None:
-        keys, project_id = Workspace(workspace).server_state, project or LOCAL_PROJECT
+        keys, project_id = Workspace(root).server_state, project or LOCAL_PROJECT
     else:
         settings = _settings(config)
         project_id = _project(settings, project)

@@ -23,7 +23,7 @@ from managed_sync.server.auth.signing_key import (
 
 __all__ = ["KeyRing"]
 
-_log = get_logger("managed_sync.server")
+_logger = get_logger("managed_sync.server")
 
 _LOOK_SECONDS = 1.0
 
@@ -85,9 +85,9 @@ class KeyRing:
                     keys.append(read_public_key(self._folder / name))
                 except ConfigurationError as error:
                     # This key is ignored; the others must still be reloaded.
-                    _log.error("%s", error)
+                    _logger.error("%s", error)
         except OSError as error:
-            _log.error("The keys in %s cannot be read: %s", self._folder, error.strerror)
+            _logger.error("The keys in %s cannot be read: %s", self._folder, error.strerror)
             return
         self._keys, self._seen = keys, seen
-        _log.info("The keys in %s changed; there are %d now", self._folder, len(keys))
+        _logger.info("The keys in %s changed; there are %d now", self._folder, len(keys))

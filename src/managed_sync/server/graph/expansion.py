@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from managed_sync.models import RelationshipNode
 from managed_sync.server.domain import RelationTuple
@@ -30,8 +30,8 @@ _MAX_GROUP_PATH = 16
 _MAX_GROUPS_OF_NODE = 16
 _MAX_SUBJECTS = 100
 
-_Via = Literal["self", "implied", "parent", "member"]
-_Holders = Mapping[tuple[str, str], Sequence[str]]
+_Via: TypeAlias = Literal["self", "implied", "parent", "member"]
+_Holders: TypeAlias = Mapping[tuple[str, str], Sequence[str]]
 
 
 class GraphReader(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends, Path
 from fastapi.routing import APIRoute
@@ -96,10 +96,10 @@ def _project_caller(request: Request, project_id: Annotated[str, Path(alias="pro
     return caller
 
 
-Caller = Annotated[Scope, Depends(_caller)]
+Caller: TypeAlias = Annotated[Scope, Depends(_caller)]
 """The verified connected user, as a parameter of a route."""
 
-ProjectCaller = Annotated[Scope, Depends(_project_caller)]
+ProjectCaller: TypeAlias = Annotated[Scope, Depends(_project_caller)]
 """The verified connected user of a route whose path names the project."""
 
 

@@ -16,7 +16,7 @@ from managed_sync.server.http.problems import problem_response
 
 __all__ = ["RequestMiddleware"]
 
-_log = get_logger("managed_sync.server.http.middleware")
+_logger = get_logger("managed_sync.server.requests")
 
 _HEADER = "x-request-id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -83,7 +83,7 @@ class RequestMiddleware:
                     await self._app(inner, receive, send_with_id)
             except Exception as error:
                 silent = _without_message(error)
-                _log.error(
+                _logger.error(
                     "A request failed: %s",
                     type(error).__name__,
                     exc_info=(type(silent), silent, error.__traceback__),
@@ -110,7 +110,7 @@ class RequestMiddleware:
             seconds=seconds,
         )
         caller = scope.get("state", {}).get("caller")
-        _log.info(
+        _logger.info(
             "%s %s %s",
             method,
             # As the client sent it: encoded characters, line breaks among them, stay encoded.

@@ -27,17 +27,22 @@ from managed_sync.server.troubles import (
 )
 
 __all__ = [
+    "PROBLEM_MEDIA_TYPE",
     "PROBLEM_SCHEMA",
+    "RETRY_LATER",
     "ProblemError",
     "documented",
     "install_problem_handlers",
+    "problem_details",
     "problem_response",
 ]
 
-_log = get_logger("managed_sync.server")
+_logger = get_logger("managed_sync.server")
 
 # Seconds until a client may retry after a failure of unknown duration.
-_COME_AGAIN = {"Retry-After": "5"}
+RETRY_LATER = {"Retry-After": "5"}
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 # Errors whose message is the detail of a problem.
 _STATUSES: Mapping[type[Exception], HTTPStatus] = {
@@ -80,20 +85,22 @@ class ProblemError(Exception):
         self.headers = headers
 
 
+def problem_details(status: int, detail: str) -> dict[str, object]:
+    """Returns the body of the response for an error."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+
+
 def problem_response(
     status: int, detail: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     """Returns the response for an error."""
     return JSONResponse(
-        {
-            "type": "about:blank",
-            "title": HTTPStatus(status).phrase,
-            "status": status,
-            "detail": detail,
-        },
-        status_code=status,
-        headers=headers,
-        media_type="application/problem+json",
+        problem_details(status, detail), status, headers, media_type=PROBLEM_MEDIA_TYPE
     )
 
 
@@ -120,19 +127,19 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(PermissionEngineError)
     async def on_engine_error(_request: Request, error: PermissionEngineError) -> JSONResponse:
-        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error), _COME_AGAIN)
+        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error), RETRY_LATER)
 
     @app.exception_handler(TroubleError)
     async def on_trouble(_request: Request, trouble: TroubleError) -> JSONResponse:
-        _log.error("%s", trouble)
-        return problem_response(trouble.status, str(trouble), _COME_AGAIN)
+        _logger.error("%s", trouble)
+        return problem_response(trouble.status, str(trouble), RETRY_LATER)
 
     @app.exception_handler(DBAPIError)
     async def on_database_error(request: Request, error: DBAPIError) -> JSONResponse:
         trouble = database_trouble(error)
         if trouble is None:
             raise error
-        _log.error("The database failed: %s", error.orig)
+        _logger.error("The database failed: %s", error.orig)
         return await on_trouble(request, trouble)
 
     @app.exception_handler(OSError)
@@ -170,7 +177,7 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     return {
         status.value: {
             "description": status.phrase,
-            "content": {"application/problem+json": {"schema": schema}},
+            "content": {PROBLEM_MEDIA_TYPE: {"schema": schema}},
         }
         for status in statuses
     }

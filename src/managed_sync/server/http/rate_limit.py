@@ -11,7 +11,7 @@ from managed_sync.server.domain import Scope
 
 __all__ = ["RateLimit"]
 
-_MOST_USERS = 10_000
+_MAX_USERS = 10_000
 
 
 class RateLimit:
@@ -38,7 +38,7 @@ class RateLimit:
         left = min(self._burst, left + (now - since) * self._per_second)
         admitted = left >= 1
         self._buckets[scope] = (left - admitted, now)
-        if len(self._buckets) > _MOST_USERS:
+        if len(self._buckets) > _MAX_USERS:
             # The least recent user has the fullest bucket, and a new bucket is full.
             self._buckets.popitem(last=False)
         return 0 if admitted else max(1, ceil((1 - left) / self._per_second))

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import TypeVar
 
-from managed_sync.server.http.problems import ProblemError
+from managed_sync.server.http.problems import RETRY_LATER, ProblemError
 
 __all__ = ["Workers"]
 
@@ -46,7 +46,7 @@ class Workers:
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"Too many requests of this kind are waiting, the first of them for "
                 f"{self._wait_seconds:g} s. Try again later.",
-                headers={"Retry-After": "5"},
+                headers=RETRY_LATER,
             ) from None
         try:
             running = asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -19,6 +19,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from managed_sync.server.config import Limits
+from managed_sync.server.http.problems import PROBLEM_MEDIA_TYPE, problem_details
 from managed_sync.server.http.strangers import Strangers
 
 __all__ = ["connection_class"]
@@ -89,14 +90,9 @@ def connection_class(limits: Limits) -> type[H11Protocol]:
         def send_400_response(self, msg: str) -> None:
             """Sends problem details for malformed HTTP, as for all other errors."""
             status = HTTPStatus.BAD_REQUEST
-            problem: dict[str, Any] = {
-                "type": "about:blank",
-                "title": status.phrase,
-                "status": status.value,
-                "detail": msg,
-            }
+            problem = problem_details(status, msg)
             headers = [
-                (b"content-type", b"application/problem+json"),
+                (b"content-type", PROBLEM_MEDIA_TYPE.encode()),
                 (b"connection", b"close"),
             ]
             head = h11.Response(

@@ -21,7 +21,7 @@ from managed_sync.server.runtime.listener import listen, url_of
 
 __all__ = ["Server"]
 
-_log = get_logger("managed_sync.server")
+_logger = get_logger("managed_sync.server")
 
 _START_SECONDS = 30
 _STOP_SECONDS = 10
@@ -121,7 +121,7 @@ class Server:
             listener.close()
             raise
         self._base_url = url_of(listener)
-        _log.info("Serving %s at %s", ", ".join(self._config.projects), self._base_url)
+        _logger.info("Serving %s at %s", ", ".join(self._config.projects), self._base_url)
 
     def stop(self) -> None:
         """Stops the server; a running sync is abandoned and repeated at the next start."""
@@ -149,7 +149,7 @@ class Server:
                 while thread is not None and thread.is_alive() and not terminated.wait(0.2):
                     pass
             except KeyboardInterrupt:
-                _log.info("Interrupted")
+                _logger.info("Interrupted")
             finally:
                 self.stop()
 

@@ -42,7 +42,7 @@ _FILE: int = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(o
 # Errors of opening when a link, a file instead of a folder, or a socket is in the path.
 _IN_THE_WAY = {errno.ELOOP, errno.ENOTDIR, errno.EMLINK, errno.ENXIO}
 # The limit of the operating systems: each step of a longer path would cost a call.
-_LONGEST = 4096
+_MAX_PATH_LENGTH = 4096
 _JUNCTION: int = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)
 
 
@@ -85,7 +85,7 @@ class Place(NamedTuple):
         parts = PurePosixPath(self.location).parts
         if ".." in parts or self.location.startswith("/"):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.location)
-        if len(self.location) > _LONGEST:
+        if len(self.location) > _MAX_PATH_LENGTH:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), self.location)
         return parts
 

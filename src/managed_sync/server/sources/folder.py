@@ -20,7 +20,7 @@ from managed_sync.server.sources.permissions_file import Permissions, parse_perm
 
 __all__ = ["FolderSource", "Moment", "MovingError"]
 
-_log = get_logger("managed_sync.server")
+_logger = get_logger("managed_sync.server")
 
 _FILES = "files"
 _LOCK = "permissions.yaml.lock"
@@ -77,7 +77,7 @@ class FolderSource:
         except PermissionsFileError as error:
             if not synced_before:
                 raise
-            _log.error("%s What was synced before stays in force.", error)
+            _logger.error("%s What was synced before stays in force.", error)
 
     def permissions(self) -> Permissions:
         """Returns the content of ``permissions.yaml`` now.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from managed_sync.server.domain import KnownContent, is_version
 
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 # For each folder or file that was read, the names in it and the identity of each entry.
-Seen = Mapping[str, Mapping[str, str]]
+Seen: TypeAlias = Mapping[str, Mapping[str, str]]
 
 LAST_CHANGE = "."
 """The key, instead of a name, for the time at which entries last came or went."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from sqlalchemy import JSON, Connection, Select, Table, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 __all__ = ["Insert", "rows_of", "upsert"]
 
-Insert = sqlite.Insert | postgresql.Insert
+Insert: TypeAlias = sqlite.Insert | postgresql.Insert
 
 
 def upsert(connection: Connection, table: Table) -> Insert:

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from threading import Event, Lock
 from time import monotonic
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from sqlalchemy.exc import DBAPIError
 
@@ -43,12 +43,12 @@ from managed_sync.server.troubles import (
 
 __all__ = ["Pipelines", "SyncResult", "UnknownPipelineError"]
 
-_log = get_logger("managed_sync.server")
+_logger = get_logger("managed_sync.server")
 
 _THREADS = 4
 _STOP_SECONDS = 5
 
-SyncResult = Literal["done", "failed", "abandoned"]
+SyncResult: TypeAlias = Literal["done", "failed", "abandoned"]
 
 
 class UnknownPipelineError(LookupError):
@@ -121,7 +121,7 @@ class Pipelines:
         with self._lock:
             running = list(self._running)
         if wait(running, _STOP_SECONDS).not_done:
-            _log.warning("A sync does not end; it is abandoned and publishes nothing")
+            _logger.warning("A sync does not end; it is abandoned and publishes nothing")
 
     def enable(
         self,
@@ -171,7 +171,7 @@ class Pipelines:
                 delete_pipeline(connection, pipeline)
         except PermissionEngineError as error:
             # The pipeline is deleted. Until the engine knows that, it answers no question.
-            _log.error("A pipeline was deleted, but: %s", error)
+            _logger.error("A pipeline was deleted, but: %s", error)
         self._timetable.remove(pipeline.id)
 
     def of(self, scope: Scope) -> list[tuple[StoredPipeline, SyncStatus]]:
@@ -301,20 +301,20 @@ class Pipelines:
             result = "done"
         except _StoppedError:
             result = "abandoned"
-            _log.info("A sync was abandoned because the server stops")
+            _logger.info("A sync was abandoned because the server stops")
         except PipelineGoneError:
             result = "abandoned"
-            _log.info("A sync was abandoned because its pipeline was disabled or deleted")
+            _logger.info("A sync was abandoned because its pipeline was disabled or deleted")
         except StateInUseError as error:
             # The state belongs to another server now, so nothing is written.
-            _log.error("A sync failed: %s", error)
+            _logger.error("A sync failed: %s", error)
             with self._lock:
                 self._unsaved_failures[pipeline_id] = str(error)
         except (SourceError, PermissionEngineError, TroubleError) as error:
-            _log.error("A sync failed: %s", error)
+            _logger.error("A sync failed: %s", error)
             self._fail(pipeline_id, str(error))
-        except Exception as error:  # noqa: BLE001 - a pipeline must not end in silence
-            _log.exception("A sync failed")
+        except Exception as error:
+            _logger.exception("A sync failed")
             self._fail(pipeline_id, _reason(error))
         if self._note_end is not None:
             self._note_end(result, monotonic() - begin)
@@ -328,7 +328,7 @@ class Pipelines:
             if pipeline is None:
                 raise PipelineGoneError
             save_started(connection, pipeline_id)
-        _log.info("Sync of %s begins", pipeline.name)
+        _logger.info("Sync of %s begins", pipeline.name)
         synchronize(
             self._database,
             self._engine,
@@ -339,18 +339,18 @@ class Pipelines:
             contents=self._contents,
             wait=self._stopping.wait,
         )
-        _log.info("Sync of %s is done", pipeline.name)
+        _logger.info("Sync of %s is done", pipeline.name)
 
     def _fail(self, pipeline_id: int, message: str) -> None:
         try:
             with self._database.writing() as connection:
                 save_failure(connection, pipeline_id, message)
-        except Exception:  # noqa: BLE001 - the other pipelines must go on
+        except Exception:
             # status() reports it from here. If the server stops too, the pipeline is still marked
             # as syncing, and the next start repeats the sync.
             with self._lock:
                 self._unsaved_failures[pipeline_id] = message
-            _log.exception("The failure of a sync could not be saved")
+            _logger.exception("The failure of a sync could not be saved")
 
     def _keep_going(self) -> None:
         if self._stopping.is_set():

@@ -18,9 +18,9 @@ from managed_sync.server.domain import InvalidParameterError
 
 __all__ = ["Timetable", "parse_frequency"]
 
-_log = get_logger("managed_sync.server")
+_logger = get_logger("managed_sync.server")
 
-_LONGEST_WAIT = min(TIMEOUT_MAX, 86_400.0)
+_MAX_WAIT_SECONDS = min(TIMEOUT_MAX, 86_400.0)
 _STOP_SECONDS = 5.0
 _FREQUENCY = re.compile(r"([1-9][0-9]{0,3})([mhd])")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -107,8 +107,8 @@ class Timetable:
         for entry in due:
             try:
                 self._call(entry)
-            except Exception:  # noqa: BLE001 - other entries continue, and this one repeats
-                _log.exception("A scheduled call failed")
+            except Exception:
+                _logger.exception("A scheduled call failed")
 
     def _take_due(self) -> list[int]:
         now = self._clock()
@@ -122,7 +122,7 @@ class Timetable:
         while True:
             with self._changed:
                 while not self._stopped and (pause := self._pause()) > 0:
-                    self._changed.wait(min(pause, _LONGEST_WAIT))
+                    self._changed.wait(min(pause, _MAX_WAIT_SECONDS))
                 if self._stopped:
                     return
             self.call_due()

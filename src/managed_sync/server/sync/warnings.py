@@ -6,7 +6,7 @@ from managed_sync.logs import get_logger
 
 __all__ = ["SyncWarnings"]
 
-_log = get_logger("managed_sync.server")
+_logger = get_logger("managed_sync.server")
 
 _MAX_WARNINGS = 100
 
@@ -22,7 +22,7 @@ class SyncWarnings:
         """Adds a warning, and logs it."""
         # A warning may quote any name; one that cannot be encoded must not stop the sync.
         sentence = sentence.encode(errors="backslashreplace").decode()
-        _log.warning("%s", sentence)
+        _logger.warning("%s", sentence)
         if len(self._sentences) < _MAX_WARNINGS:
             self._sentences.append(sentence)
         else:

@@ -39,7 +39,7 @@ from managed_sync.server.graph.spicedb.schema import PERMISSIONS, ScopedNames
 
 __all__ = ["SpiceDBGraph"]
 
-_log = get_logger("managed_sync.server")
+_logger = get_logger("managed_sync.server")
 
 # Enough calls to isolate one undecided query among a thousand by halving.
 _MAX_CALLS = 24
@@ -180,7 +180,7 @@ class SpiceDBGraph:
                     continue
             left += len(undecided)
         if left:
-            _log.warning(
+            _logger.warning(
                 "SpiceDB left %d of %d queries undecided, so they are not allowed. The cause is a "
                 "cycle of groups, or a folder deeper than it follows.",
                 left,

@@ -35,7 +35,7 @@ from managed_sync.server.storage.records import objects_by_id
 __all__ = ["hosted_permission_routes"]
 
 _ROLES = {"can_read": "viewer", "can_write": "editor", "is_owner": "owner"}
-_MOST = 1_000
+_MAX_RESULTS = 1_000
 # Expanding takes no user. This name contains a blank, so no user can have it.
 _NOBODY = "user: nobody"
 
@@ -189,13 +189,13 @@ def hosted_permission_routes(
         if object_id is None:
             return HostedUsers(users=[])
         with engine.graph(caller) as graph:
-            return HostedUsers(users=graph.list_users(relation, object_id)[:_MOST])
+            return HostedUsers(users=graph.list_users(relation, object_id)[:_MAX_RESULTS])
 
     @router.post("/list-objects", operation_id="listHostedObjects")
     def list_objects(
         caller: Caller, identifier: SyncId, body: Annotated[HostedListObjects, Body()]
     ) -> HostedObjects:
-        return HostedObjects(objects=accessible(caller, identifier, body)[:_MOST])
+        return HostedObjects(objects=accessible(caller, identifier, body)[:_MAX_RESULTS])
 
     @router.post(
         "/streamed-list-objects",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from fastapi.routing import APIRoute
@@ -41,7 +41,7 @@ from managed_sync.server.sync.runner import Pipelines
 
 __all__ = ["SyncId", "hosted_sync_routes", "require_sync"]
 
-SyncId = Annotated[str, Path(alias="syncId", description="The id of a pipeline.")]
+SyncId: TypeAlias = Annotated[str, Path(alias="syncId", description="The id of a pipeline.")]
 
 
 def hosted_sync_routes(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from fastapi import Path, Query
 from pydantic import Field
 
 __all__ = ["Integration", "Name", "RecordId", "SyncType"]
 
-Name = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+Name: TypeAlias = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 """A string without NUL, which PostgreSQL does not accept."""
 
-Integration = Annotated[str, Query(description="Integration identifier, such as googleDrive.")]
-SyncType = Annotated[
+Integration: TypeAlias = Annotated[
+    str, Query(description="Integration identifier, such as googleDrive.")
+]
+SyncType: TypeAlias = Annotated[
     str, Query(alias="syncType", description="The pipeline's type: files, contacts, deals, …")
 ]
-RecordId = Annotated[str, Path(alias="recordId", description="The id of a synced record.")]
+RecordId: TypeAlias = Annotated[
+    str, Path(alias="recordId", description="The id of a synced record.")
+]
