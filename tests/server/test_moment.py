@@ -618,7 +618,7 @@ class TestGoneMount:
             folder.sync()
         (folder.files / "zz").rename(tmp_path / "zz")
         (folder.files / "zz").mkdir()
-        with pytest.raises(SourceError, match="/zz is empty and no mount any more"):
+        with pytest.raises(SourceError, match="/zz is empty and no longer a mount point"):
             folder.sync()
         assert "/zz/last.md" in folder.published()
         (folder.files / "zz").rmdir()

@@ -54,7 +54,7 @@ def test_failures_are_listed_tried_again_and_dismissed(folder: Path) -> None:
     for command in ("dismiss", "retry"):
         unknown = run(folder, "failures", command, "drive", "files", "--record", "nonsense")
         assert unknown.returncode == 2
-        assert "'nonsense' is put aside" in " ".join(unknown.stderr.split())
+        assert "no failed record with the id 'nonsense'" in " ".join(unknown.stderr.split())
 
     assert (indexed.returncode, tried.returncode) == (3, 3)
     assert "1 skipped" in indexed.stdout
