@@ -29,7 +29,7 @@ from managed_sync.server.graph.engine import Publication
 from managed_sync.server.graph.schema import GraphQuery
 from managed_sync.server.graph.sql import SqlEngine
 from managed_sync.server.sources import file_tree
-from managed_sync.server.sources.descent import Place
+from managed_sync.server.sources.descent import TreePath
 from managed_sync.server.sources.folder import FolderSource, Moment
 from managed_sync.server.sources.model import Seen
 from managed_sync.server.storage import database as database_module
@@ -284,7 +284,7 @@ def scheduled_folders(monkeypatch: pytest.MonkeyPatch) -> list[History]:
     current: list[History] = []
     entries = file_tree._entries
 
-    def read(folder: Place) -> Any:
+    def read(folder: TreePath) -> Any:
         current[0].pass_time()
         found = entries(folder)
         current[0].pass_time()

@@ -100,9 +100,9 @@ def command_line(workspace: Path, arguments: str) -> str:
     if shutil.which(program) is None:
         program = _relative(Path(sys.argv[0]))
     default = workspace == Path(".managed-sync").absolute()
-    place = "" if default else f" --workspace {_relative(workspace)}"
+    option = "" if default else f" --workspace {_relative(workspace)}"
     command, _, rest = arguments.partition(" ")
-    return f"  {program} {command}{place} {rest}".rstrip()
+    return f"  {program} {command}{option} {rest}".rstrip()
 
 
 def _relative(path: Path) -> str:

@@ -103,7 +103,7 @@ class ServerConfig(_Config):
         state: The folder for the server's database, contents and keys. Created if it is missing.
         database: The URL of a PostgreSQL database. If left out, a file in the state folder.
         spicedb: The SpiceDB that evaluates the permissions. If left out, the database does.
-        content: The place that the content of files is read from: the ``source``, as it is now,
+        content: The origin of the content of files: the ``source``, as it is now,
             or copies in the state folder (``blobs``), as they were at the last sync.
         host: The address to listen on.
         port: The port; 0 takes a free one.

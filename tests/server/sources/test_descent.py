@@ -217,4 +217,4 @@ def test_nothing_stays_open(system: System, root: Path) -> None:
 
 def test_a_path_that_is_longer_than_systems_allow_is_not_descended(root: Path) -> None:
     with pytest.raises(OSError, match="too long"):
-        descent.read_folder(descent.Place(root, "/".join(["d"] * 3000)))
+        descent.read_folder(descent.TreePath(root, "/".join(["d"] * 3000)))

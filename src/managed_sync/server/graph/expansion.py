@@ -78,14 +78,14 @@ class _Expansion:
     def tree(self) -> RelationshipNode:
         # The nearest containers explain their groups first; the tree is built from the farthest.
         nodes = {
-            object_id: self._own(object_id, "parent" if place else "self")
-            for place, object_id in enumerate(self._chain)
+            object_id: self._own(object_id, "parent" if depth else "self")
+            for depth, object_id in enumerate(self._chain)
         }
         outward = defaultdict(list)
-        for place, object_id in enumerate(self._chain[1:]):
+        for depth, object_id in enumerate(self._chain[1:]):
             inner = self._inner[object_id]
             # If containers are left out, the deciding one becomes a child of the last one shown.
-            outward[inner if inner in nodes else self._chain[place]].append(object_id)
+            outward[inner if inner in nodes else self._chain[depth]].append(object_id)
         for object_id in reversed(self._chain):
             outer = [nodes[one] for one in outward[object_id]]
             nodes[object_id] = nodes[object_id].model_copy(
@@ -99,9 +99,9 @@ class _Expansion:
     def _own(self, object_id: str, via: _Via) -> RelationshipNode:
         """Returns the node of an object itself, without its containers."""
         node: RelationshipNode | None = None
-        for place, relation in reversed(list(enumerate(self._relations))):
+        for rank, relation in reversed(list(enumerate(self._relations))):
             below = () if node is None else (node,)
-            node = self._level(object_id, relation, "implied" if place else via, below)
+            node = self._level(object_id, relation, "implied" if rank else via, below)
         return node or RelationshipNode(object=object_id, relation=self._query.relation, via=via)
 
     def _level(
@@ -167,7 +167,7 @@ class _Expansion:
         holders = defaultdict(list)
         for edge in self._reader.holders(objects, relations):
             holders[edge.object, edge.relation].append(edge.subject)
-        return {place: sorted(subjects) for place, subjects in holders.items()}
+        return {key: sorted(subjects) for key, subjects in holders.items()}
 
 
 def _steps(start: str, edges: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -41,24 +41,24 @@ class GrantIndex:
     def __init__(self, edges: Iterable[RelationTuple]) -> None:
         self._parents = defaultdict[str, list[str]](list)
         self._held = defaultdict[str, list[tuple[str, str]]](list)
-        for place, relation, subject in edges:
+        for object_id, relation, subject in edges:
             if relation == PARENT:
-                self._parents[place].append(subject)
+                self._parents[object_id].append(subject)
             else:
-                self._held[place].append((relation, subject))
+                self._held[object_id].append((relation, subject))
 
     def allowed(
-        self, places: Iterable[str], relations: Collection[str], holders: Collection[str]
+        self, object_ids: Iterable[str], relations: Collection[str], holders: Collection[str]
     ) -> set[str]:
         """Returns the objects on which, or above which, a holder has one of the relations."""
         granted: set[str] = set()
         refused: set[str] = set()
-        for place in places:
-            reached, pending = {place}, [place]
+        for object_id in object_ids:
+            reached, pending = {object_id}, [object_id]
             while pending:
                 current = pending.pop()
                 if current in granted or self._is_held(current, relations, holders):
-                    granted |= {place, current}
+                    granted |= {object_id, current}
                     break
                 # An object that was refused has no grant above it, either.
                 above = self._parents.get(current, ())
@@ -67,10 +67,12 @@ class GrantIndex:
                 pending.extend(further)
             else:
                 refused |= reached
-        return granted.intersection(places)
+        return granted.intersection(object_ids)
 
-    def _is_held(self, place: str, relations: Collection[str], holders: Collection[str]) -> bool:
+    def _is_held(
+        self, object_id: str, relations: Collection[str], holders: Collection[str]
+    ) -> bool:
         return any(
             relation in relations and subject in holders
-            for relation, subject in self._held.get(place, ())
+            for relation, subject in self._held.get(object_id, ())
         )

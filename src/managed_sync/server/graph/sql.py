@@ -54,29 +54,29 @@ SELECT edge.object, edge.relation, edge.subject FROM climbed CROSS JOIN relation
 WHERE edge.scope_id = :scope AND edge.subject = climbed.name AND edge.relation = 'member'
 """
 
-_PLACES = """
-WITH RECURSIVE places(object) AS (
+_ANCESTORS = """
+WITH RECURSIVE ancestors(object) AS (
     SELECT value FROM {objects}
     UNION
-    SELECT edge.subject FROM places CROSS JOIN relations AS edge
-    WHERE edge.scope_id = :scope AND edge.object = places.object AND edge.relation = 'parent'
+    SELECT edge.subject FROM ancestors CROSS JOIN relations AS edge
+    WHERE edge.scope_id = :scope AND edge.object = ancestors.object AND edge.relation = 'parent'
 )
 """
 
 # Reads the rows of each object, which lie together. The concatenation keeps SQLite from looking up
 # every group of the subject instead: for a user in many groups, that is the product of both.
 _GRANTS = f"""
-{_PLACES}
-SELECT held.object, held.relation, held.subject FROM places CROSS JOIN relations AS held
-WHERE held.scope_id = :scope AND held.object = places.object
+{_ANCESTORS}
+SELECT held.object, held.relation, held.subject FROM ancestors CROSS JOIN relations AS held
+WHERE held.scope_id = :scope AND held.object = ancestors.object
     AND (held.relation = 'parent'
         OR held.subject || '' IN (SELECT value FROM {{holders}}))
 """  # noqa: S608 - put together from constants
 
 _CONTAINERS = f"""
-{_PLACES}
-SELECT edge.object, edge.relation, edge.subject FROM places CROSS JOIN relations AS edge
-WHERE edge.scope_id = :scope AND edge.object = places.object AND edge.relation = 'parent'
+{_ANCESTORS}
+SELECT edge.object, edge.relation, edge.subject FROM ancestors CROSS JOIN relations AS edge
+WHERE edge.scope_id = :scope AND edge.object = ancestors.object AND edge.relation = 'parent'
 """  # noqa: S608 - put together from constants
 
 _HOLDERS = """
@@ -86,10 +86,10 @@ WHERE scope_id = :scope AND object IN (SELECT value FROM {objects})
 """
 
 _LIST_USERS = f"""
-{_PLACES},
+{_ANCESTORS},
 granted(subject) AS (
-    SELECT held.subject FROM places CROSS JOIN relations AS held
-    WHERE held.scope_id = :scope AND held.object = places.object
+    SELECT held.subject FROM ancestors CROSS JOIN relations AS held
+    WHERE held.scope_id = :scope AND held.object = ancestors.object
         AND held.relation IN (SELECT value FROM {{relations}})
     UNION
     SELECT edge.subject FROM granted CROSS JOIN relations AS edge
@@ -178,8 +178,10 @@ class SqlGraph:
             objects[query.subject, query.relation].append(query.object)
         allowed = {
             GraphQuery(subject, relation, object_id)
-            for (subject, relation), places in objects.items()
-            for object_id in grants.allowed(places, implying_relations(relation), holders[subject])
+            for (subject, relation), object_ids in objects.items()
+            for object_id in grants.allowed(
+                object_ids, implying_relations(relation), holders[subject]
+            )
         }
         return [query in allowed for query in queries]
 

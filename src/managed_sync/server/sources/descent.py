@@ -22,8 +22,8 @@ from typing import BinaryIO, NamedTuple
 __all__ = [
     "Folder",
     "FolderEntry",
-    "Place",
     "ReplacedError",
+    "TreePath",
     "is_link",
     "is_same",
     "open_file",
@@ -49,11 +49,11 @@ _JUNCTION: int = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)
 class ReplacedError(FileNotFoundError):
     """The file or folder at a path was replaced by something else."""
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(errno.ENOENT, "It was replaced while it was read", str(place.path))
+    def __init__(self, tree_path: TreePath) -> None:
+        super().__init__(errno.ENOENT, "It was replaced while it was read", str(tree_path.path))
 
 
-class Place(NamedTuple):
+class TreePath(NamedTuple):
     """A path below a root folder.
 
     Attributes:
@@ -89,9 +89,9 @@ class Place(NamedTuple):
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), self.location)
         return parts
 
-    def child(self, name: str) -> Place:
+    def child(self, name: str) -> TreePath:
         """Returns the path of an entry of this folder."""
-        return Place(self.root, name if self.location == "." else f"{self.location}/{name}")
+        return TreePath(self.root, name if self.location == "." else f"{self.location}/{name}")
 
 
 class FolderEntry(NamedTuple):
@@ -135,7 +135,7 @@ def is_link(status: os.stat_result) -> bool:
     return stat.S_ISLNK(status.st_mode) or getattr(status, "st_reparse_tag", 0) == _JUNCTION
 
 
-def read_folder(place: Place) -> Folder:
+def read_folder(tree_path: TreePath) -> Folder:
     """Reads a folder.
 
     Raises:
@@ -143,74 +143,74 @@ def read_folder(place: Place) -> Folder:
         OSError: The folder cannot be read.
     """
     if not _HAS_STEPS:
-        return _read_compared(place)
-    with _opened_folder(place, place.parts) as descriptor:
+        return _read_compared(tree_path)
+    with _opened_folder(tree_path, tree_path.parts) as descriptor:
         status = os.fstat(descriptor)
         with os.scandir(descriptor) as found:
             entries = [_entry(one, one.name, descriptor) for one in found]
     return Folder(status, _sorted(entries))
 
 
-def status_of(place: Place) -> os.stat_result:
+def status_of(tree_path: TreePath) -> os.stat_result:
     """Returns the status of a file or folder, without following a link.
 
     Raises:
         ReplacedError: A link is in the path.
         OSError: The status cannot be read.
     """
-    *above, name = place.parts or (".",)
+    *above, name = tree_path.parts or (".",)
     if not _HAS_STEPS:
-        _require_no_link(place)
-        return os.lstat(place.path)
-    with _opened_folder(place, above) as descriptor:
+        _require_no_link(tree_path)
+        return os.lstat(tree_path.path)
+    with _opened_folder(tree_path, above) as descriptor:
         return os.stat(name, dir_fd=descriptor, follow_symlinks=False)
 
 
-def open_file(place: Place) -> BinaryIO:
+def open_file(tree_path: TreePath) -> BinaryIO:
     """Opens a file for reading.
 
     Raises:
         ReplacedError: It is not a file, or a link is in the path.
         OSError: The file cannot be opened.
     """
-    *above, name = place.parts or (".",)
+    *above, name = tree_path.parts or (".",)
     if not _HAS_STEPS:
-        _require_no_link(place)
-        return _stream(place, _step(place, place.path, _FILE), compared=True)
-    with _opened_folder(place, above) as descriptor:
-        return _stream(place, _step(place, name, _FILE, descriptor))
+        _require_no_link(tree_path)
+        return _stream(tree_path, _step(tree_path, tree_path.path, _FILE), compared=True)
+    with _opened_folder(tree_path, above) as descriptor:
+        return _stream(tree_path, _step(tree_path, name, _FILE, descriptor))
 
 
 @contextmanager
-def _opened_folder(place: Place, steps: tuple[str, ...] | list[str]) -> Iterator[int]:
-    descriptor = os.open(place.root, _FOLDER)
+def _opened_folder(tree_path: TreePath, steps: tuple[str, ...] | list[str]) -> Iterator[int]:
+    descriptor = os.open(tree_path.root, _FOLDER)
     try:
         for name in steps:
-            above, descriptor = descriptor, _step(place, name, _FOLDER | _NO_FOLLOW, descriptor)
+            above, descriptor = descriptor, _step(tree_path, name, _FOLDER | _NO_FOLLOW, descriptor)
             os.close(above)
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _step(place: Place, name: str | Path, flags: int, above: int | None = None) -> int:
+def _step(tree_path: TreePath, name: str | Path, flags: int, above: int | None = None) -> int:
     try:
         return os.open(name, flags, dir_fd=above)
     except OSError as error:
         if error.errno in _IN_THE_WAY:
-            raise ReplacedError(place) from None
+            raise ReplacedError(tree_path) from None
         raise
 
 
-def _stream(place: Place, descriptor: int, *, compared: bool = False) -> BinaryIO:
+def _stream(tree_path: TreePath, descriptor: int, *, compared: bool = False) -> BinaryIO:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise ReplacedError(place)
+            raise ReplacedError(tree_path)
         if compared:
-            _require_no_link(place)
-            if not is_same(os.lstat(place.path), status):
-                raise ReplacedError(place)
+            _require_no_link(tree_path)
+            if not is_same(os.lstat(tree_path.path), status):
+                raise ReplacedError(tree_path)
     except BaseException:
         os.close(descriptor)
         raise
@@ -230,18 +230,18 @@ def _sorted(entries: list[FolderEntry]) -> list[FolderEntry]:
     return sorted(entries, key=lambda entry: entry.name)
 
 
-def _read_compared(place: Place) -> Folder:
-    _require_no_link(place)
-    status = os.lstat(place.path)
-    with os.scandir(place.path) as found:
-        entries = [_entry(one, place.path / one.name) for one in found]
-    _require_no_link(place)
-    if not is_same(os.lstat(place.path), status):
-        raise ReplacedError(place)
+def _read_compared(tree_path: TreePath) -> Folder:
+    _require_no_link(tree_path)
+    status = os.lstat(tree_path.path)
+    with os.scandir(tree_path.path) as found:
+        entries = [_entry(one, tree_path.path / one.name) for one in found]
+    _require_no_link(tree_path)
+    if not is_same(os.lstat(tree_path.path), status):
+        raise ReplacedError(tree_path)
     return Folder(status, _sorted(entries))
 
 
-def _require_no_link(place: Place) -> None:
-    root = os.path.realpath(place.root)
-    if os.path.realpath(place.path) != os.path.join(root, *place.parts):  # noqa: PTH118
-        raise ReplacedError(place)
+def _require_no_link(tree_path: TreePath) -> None:
+    root = os.path.realpath(tree_path.root)
+    if os.path.realpath(tree_path.path) != os.path.join(root, *tree_path.parts):  # noqa: PTH118
+        raise ReplacedError(tree_path)

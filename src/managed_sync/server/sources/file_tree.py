@@ -25,8 +25,8 @@ from managed_sync.server.domain import KnownContent, OpenFile, source_id_at
 from managed_sync.server.sources.descent import (
     Folder,
     FolderEntry,
-    Place,
     ReplacedError,
+    TreePath,
     is_link,
     is_same,
     open_file,
@@ -69,18 +69,18 @@ class FileTree:
             SourceError: The folder is missing or cannot be read, so that its content is unknown; or
                 reading fails in a way that is not the fault of one file.
         """
-        place = Place(self._root, ".")
+        tree_path = TreePath(self._root, ".")
         listing.keep_going()
         try:
-            status, entries, names = _read(place)
+            status, entries, names = _read(tree_path)
         except OSError as error:
             raise SourceError(
                 f"Cannot read the folder {self._root}: {error.strerror}. Put it back, or correct "
                 "its access rights; what was synced before is kept."
             ) from None
-        listing.seen[place.location] = names
-        yield self._folder_item("/", None, place, status)
-        yield from self._below(_Level("/", place, iter(entries), names), listing)
+        listing.seen[tree_path.location] = names
+        yield self._folder_item("/", None, tree_path, status)
+        yield from self._below(_Level("/", tree_path, iter(entries), names), listing)
 
     def look_again(
         self, folders: Iterable[str], keep_going: Callable[[], None]
@@ -90,7 +90,7 @@ class FileTree:
         for folder in folders:
             keep_going()
             try:
-                _, _, seen[folder] = _read(Place(self._root, folder))
+                _, _, seen[folder] = _read(TreePath(self._root, folder))
             except OSError:
                 continue
         return seen
@@ -102,7 +102,7 @@ class FileTree:
             TroubleError: The file may exist, but the server cannot read it at the moment.
         """
         try:
-            stream = open_file(Place(self._root, location))
+            stream = open_file(TreePath(self._root, location))
         except OSError as error:
             if not concerns_one_file(error):
                 raise system_trouble(error, "Cannot read the file") from error
@@ -128,17 +128,17 @@ class FileTree:
             if problem := _name_problem(entry.name, source_id in level.listed):
                 listing.warn(f"files: {source_id!r} is left out: {problem}.")
                 continue
-            place = level.place.child(entry.name)
+            tree_path = level.tree_path.child(entry.name)
             try:
-                item = self._item(source_id, level.source_id, place, entry, listing)
-                below = self._open_level(source_id, place, entry, listing, item)
+                item = self._item(source_id, level.source_id, tree_path, entry, listing)
+                below = self._open_level(source_id, tree_path, entry, listing, item)
             except FileNotFoundError:
                 # The second look must not expect it, since it was not listed.
                 level.names.pop(entry.name, None)
                 continue
             except OSError as error:
                 if not concerns_one_file(error) and not isinstance(error, BlockingIOError):
-                    raise _unreadable(place.path, error) from None
+                    raise _unreadable(tree_path.path, error) from None
                 listing.warn(
                     f"files: {source_id} cannot be read ({error.strerror}); what was synced from "
                     "it before is kept. Correct its access rights."
@@ -155,7 +155,7 @@ class FileTree:
     def _open_level(
         self,
         source_id: str,
-        place: Place,
+        tree_path: TreePath,
         entry: FolderEntry,
         listing: ListingContext,
         item: SourceItem | None,
@@ -163,28 +163,33 @@ class FileTree:
         if item is None or not item.container:
             return None
         listing.keep_going()
-        status, entries, names = _read(place)
+        status, entries, names = _read(tree_path)
         if not is_same(status, entry.status()):
-            raise ReplacedError(place)
-        listing.seen[place.location] = names
-        return _Level(source_id, place, iter(entries), names)
+            raise ReplacedError(tree_path)
+        listing.seen[tree_path.location] = names
+        return _Level(source_id, tree_path, iter(entries), names)
 
     def _item(
-        self, source_id: str, parent: str, place: Place, entry: FolderEntry, listing: ListingContext
+        self,
+        source_id: str,
+        parent: str,
+        tree_path: TreePath,
+        entry: FolderEntry,
+        listing: ListingContext,
     ) -> SourceItem | None:
         status = entry.status()
         if is_link(status):
-            return self._link_item(source_id, parent, place, listing)
+            return self._link_item(source_id, parent, tree_path, listing)
         if stat.S_ISDIR(status.st_mode):
-            return self._folder_item(source_id, parent, place, status)
+            return self._folder_item(source_id, parent, tree_path, status)
         if not stat.S_ISREG(status.st_mode):
             return None
-        return self._file_item(source_id, parent, place, status, listing)
+        return self._file_item(source_id, parent, tree_path, status, listing)
 
     def _link_item(
-        self, source_id: str, parent: str, place: Place, listing: ListingContext
+        self, source_id: str, parent: str, tree_path: TreePath, listing: ListingContext
     ) -> SourceItem | None:
-        target = self._target(place)
+        target = self._target(tree_path)
         if target is None:
             listing.warn(
                 f"files: {source_id} is left out: it is a link that leaves the folder; "
@@ -210,7 +215,7 @@ class FileTree:
         return replace(item, link_to=source_id_at(target.location))
 
     def _folder_item(
-        self, source_id: str, parent: str | None, place: Place, status: os.stat_result
+        self, source_id: str, parent: str | None, tree_path: TreePath, status: os.stat_result
     ) -> SourceItem:
         data = self._data(source_id, DIRECTORY, status)
         return SourceItem(
@@ -219,15 +224,15 @@ class FileTree:
             parent=parent,
             container=True,
             updated_at=_modified(status),
-            version=f"{MOUNT if _is_mount(place) else ''}{status.st_ino}/",
-            location=place.location,
+            version=f"{MOUNT if _is_mount(tree_path) else ''}{status.st_ino}/",
+            location=tree_path.location,
         )
 
     def _file_item(
         self,
         source_id: str,
         parent: str,
-        place: Place,
+        tree_path: TreePath,
         status: os.stat_result,
         listing: ListingContext,
     ) -> SourceItem:
@@ -236,9 +241,9 @@ class FileTree:
             found = status
             # The status of the open file counts: a file that changes meanwhile is read again next
             # time.
-            status, digest = _digest(place, listing)
+            status, digest = _digest(tree_path, listing)
             if not is_same(status, found):
-                raise ReplacedError(place)
+                raise ReplacedError(tree_path)
             known = KnownContent(file_version(status), digest)
         data = self._data(source_id, media_type_of(source_id), status)
         return SourceItem(
@@ -248,10 +253,10 @@ class FileTree:
             updated_at=_modified(status),
             version=known.version,
             digest=known.digest,
-            location=place.location,
+            location=tree_path.location,
         )
 
-    def _target(self, link: Place) -> Place | None:
+    def _target(self, link: TreePath) -> TreePath | None:
         """Returns the target of a link; ``None`` if the target is not listed itself."""
         root = self._root.resolve()
         target = Path(os.path.realpath(link.path))
@@ -259,7 +264,7 @@ class FileTree:
             return None
         way = target.relative_to(root)
         # A link must not reveal a file that is hidden by its name.
-        return None if any(map(_is_hidden, way.parts)) else Place(self._root, way.as_posix())
+        return None if any(map(_is_hidden, way.parts)) else TreePath(self._root, way.as_posix())
 
     def _data(self, source_id: str, media_type: str, status: os.stat_result) -> dict[str, object]:
         # If the system does not store the time of creation, the last change is the closest.
@@ -285,7 +290,7 @@ class _Level:
     """
 
     source_id: str
-    place: Place
+    tree_path: TreePath
     entries: Iterator[FolderEntry]
     names: dict[str, str]
     listed: set[str] = field(default_factory=set)
@@ -296,21 +301,21 @@ def _unreadable(path: Path, error: OSError) -> SourceError:
     return SourceError(str(system_trouble(error, f"Cannot read {path}")))
 
 
-def _entries(place: Place) -> Folder:
-    return read_folder(place)
+def _entries(tree_path: TreePath) -> Folder:
+    return read_folder(tree_path)
 
 
-def _is_mount(place: Place) -> bool:
-    return place.path.is_mount()
+def _is_mount(tree_path: TreePath) -> bool:
+    return tree_path.path.is_mount()
 
 
 def _is_hidden(name: str) -> bool:
     return name.startswith((".", "~$"))
 
 
-def _read(place: Place) -> tuple[os.stat_result, list[FolderEntry], dict[str, str]]:
+def _read(tree_path: TreePath) -> tuple[os.stat_result, list[FolderEntry], dict[str, str]]:
     """Returns a folder's status and entries, and the names that a second look must find."""
-    status, entries = _entries(place)
+    status, entries = _entries(tree_path)
     names = {entry.name: entry.identity for entry in entries if not _is_hidden(entry.name)}
     # The status from before: a change while the folder is read counts as one after it.
     return status, entries, {**names, LAST_CHANGE: str(status.st_mtime_ns)}
@@ -331,9 +336,9 @@ def file_version(status: os.stat_result) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
 
 
-def _digest(place: Place, listing: ListingContext) -> tuple[os.stat_result, str]:
+def _digest(tree_path: TreePath, listing: ListingContext) -> tuple[os.stat_result, str]:
     digest = hashlib.sha256()
-    with open_file(place) as stream, ExitStack() as stack:
+    with open_file(tree_path) as stream, ExitStack() as stack:
         status = os.fstat(stream.fileno())
         draft = stack.enter_context(listing.contents.draft()) if listing.contents else None
         while block := stream.read(_BLOCK):

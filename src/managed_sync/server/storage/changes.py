@@ -45,10 +45,10 @@ def change_page(
         InvalidParameterError: The cursor belongs to another pipeline, or to this one before it was
             deleted and enabled again.
     """
-    place = (0, "") if cursor is None else _place(cursor, pipeline)
+    position = (0, "") if cursor is None else _position(cursor, pipeline)
     order = tuple_(records.c.changed, records.c.source_id)
     own = records.c.pipeline_id == pipeline.id
-    pending = (own, order > place)
+    pending = (own, order > position)
     count = select(func.count()).select_from(records)
     rows = connection.execute(
         records_with_names()
@@ -57,12 +57,12 @@ def change_page(
         .limit(size)
     ).all()
     if rows:
-        place = (rows[-1].changed, rows[-1].source_id)
+        position = (rows[-1].changed, rows[-1].source_id)
     return RecordChangePage(
         records=tuple(stored_record(row) for row in rows),
         total=connection.execute(count.where(own)).scalar_one(),
         remaining=connection.execute(count.where(*pending)).scalar_one() - len(rows),
-        cursor=_write(place, pipeline),
+        cursor=_write(position, pipeline),
     )
 
 
@@ -77,12 +77,12 @@ def latest_cursor(connection: Connection, pipeline: StoredPipeline) -> str:
     return _write((0, "") if row is None else (row.changed, row.source_id), pipeline)
 
 
-def _write(place: tuple[int, str], pipeline: StoredPipeline) -> str:
+def _write(position: tuple[int, str], pipeline: StoredPipeline) -> str:
     # A pipeline that was deleted and enabled again counts its changes from the start.
-    return write_cursor(pipeline.id, pipeline.created_at.isoformat(), *place)
+    return write_cursor(pipeline.id, pipeline.created_at.isoformat(), *position)
 
 
-def _place(cursor: str, pipeline: StoredPipeline) -> tuple[int, str]:
+def _position(cursor: str, pipeline: StoredPipeline) -> tuple[int, str]:
     number, created_at, changed, source_id = read_cursor(cursor, int, str, int, str)
     if (number, created_at) != (pipeline.id, pipeline.created_at.isoformat()):
         raise InvalidCursorError

@@ -88,7 +88,7 @@ def record_page(connection: Connection, pipeline: StoredPipeline, cursor: str | 
         .limit(PAGE_SIZE + 1)
     )
     if cursor is not None:
-        statement = statement.where(records.c.source_id > _place(cursor, pipeline))
+        statement = statement.where(records.c.source_id > _last_source_id(cursor, pipeline))
     rows = connection.execute(statement).all()
     page = [_record(row) for row in rows[:PAGE_SIZE]]
     more = len(rows) > PAGE_SIZE
@@ -108,7 +108,7 @@ def records_with_names() -> Select[Any]:
     ).join(pipelines, pipelines.c.id == records.c.pipeline_id)
 
 
-def _place(cursor: str, pipeline: StoredPipeline) -> str:
+def _last_source_id(cursor: str, pipeline: StoredPipeline) -> str:
     integration, sync_type, source_id = read_cursor(cursor, str, str, str)
     if (integration, sync_type) != pipeline.name:
         raise InvalidCursorError

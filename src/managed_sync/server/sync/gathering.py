@@ -91,10 +91,10 @@ class Gathering:
                     self._links[item.source_id] = item.link_to
                 if item.version is not None and item.digest is not None:
                     contents[item.source_id] = KnownContent(item.version, item.digest)
-            for place in batch:
-                self._sighting.note(place)
-                if isinstance(place, UnreadableItem):
-                    self._staging.keep_records(self.pipeline, place.source_id)
+            for listed in batch:
+                self._sighting.note(listed)
+                if isinstance(listed, UnreadableItem):
+                    self._staging.keep_records(self.pipeline, listed.source_id)
             progress(len(self._sighting))
         self._seen = listing.seen
         self._require_some_of_what_was()
@@ -178,23 +178,23 @@ class Gathering:
                     "read, so nobody may read the link; copy the file instead."
                 )
 
-    def places(self, *, all_of_them: bool) -> dict[str, tuple[str, str]]:
+    def object_changes(self, *, all_of_them: bool) -> dict[str, tuple[str, str]]:
         """Returns the published and the new object of each moved record, by path.
 
         Args:
             all_of_them: Whether to include the records that were not moved.
         """
         known = self._sighting.known
-        places = {
+        changes = {
             new: (known[old].object, self._objects[new]) for old, new in self._sighting.moves()
         }
         if all_of_them:
             for source_id, item in known.items():
                 if source_id in self._objects:
-                    places.setdefault(source_id, (item.object, self._objects[source_id]))
+                    changes.setdefault(source_id, (item.object, self._objects[source_id]))
         return {
-            f"{self._sync_type}: {place}": objects
-            for place, objects in places.items()
+            f"{self._sync_type}: {source_id}": objects
+            for source_id, objects in changes.items()
             if not objects[1].startswith("folder:")
         }
 

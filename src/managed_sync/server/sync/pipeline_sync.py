@@ -210,16 +210,16 @@ class _Sync:
             one.stage_permissions(moment.permissions, compiler)
             one.close_links(lambda: Readers(staging.relations()))
         has_changed = any(_differs(one.pipeline, moment) for one in gathered)
-        places = {
-            place: objects
+        changes = {
+            path: objects
             for one in gathered
-            for place, objects in one.places(all_of_them=has_changed).items()
+            for path, objects in one.object_changes(all_of_them=has_changed).items()
         }
-        if not places and not left_alone:
+        if not changes and not left_alone:
             return
         before, after = Readers(staging.published_relations()), Readers(staging.relations())
         _keep_safe(staging, left_alone, groups_with_new_members(before, after), warnings)
-        opened = openings(before, after, places)
+        opened = openings(before, after, changes)
         require_confirmation(opened, moment.permissions)
         if opened and not moment.ends_whole:
             raise PermissionsFileError(

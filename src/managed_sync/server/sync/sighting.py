@@ -63,14 +63,14 @@ class Sighting:
 
     def lost_mounts(self) -> Iterator[str]:
         """Yields the folders that were mount points, and are plain and empty now."""
-        for place, item in self.known.items():
-            now = self._versions.get(place, MOUNT)
+        for source_id, item in self.known.items():
+            now = self._versions.get(source_id, MOUNT)
             if (
                 (item.version or "").startswith(MOUNT)
                 and not now.startswith(MOUNT)
-                and not any(one.startswith(f"{place.rstrip('/')}/") for one in self._versions)
+                and not any(one.startswith(f"{source_id.rstrip('/')}/") for one in self._versions)
             ):
-                yield place
+                yield source_id
 
     def moves(self) -> Iterator[tuple[str, str]]:
         """Yields the old and the new source id of each item that may have been moved.
@@ -102,11 +102,11 @@ class Sighting:
         """Returns why the item of an entry was not listed, and the remedy."""
         if source_id in self._versions:
             return "is a file, not a folder", "remove the '/' at the end of the path"
-        for place in self._unreadable:
-            if source_id.startswith(f"{place}/"):
+        for unreadable in self._unreadable:
+            if source_id.startswith(f"{unreadable}/"):
                 return (
-                    f"cannot be seen, because {place} cannot be read",
-                    f"correct the access rights of {place}",
+                    f"cannot be seen, because {unreadable} cannot be read",
+                    f"correct the access rights of {unreadable}",
                 )
         similar = [one for one in self._versions if _plain(one) == _plain(source_id)]
         return (
@@ -122,19 +122,19 @@ def _marks(version: str, digest: str | None) -> tuple[str, ...]:
 
 def something_moved(first: Seen, second: Seen) -> bool:
     """Returns whether the second look found an item under another path than the first."""
-    before, now = _places(first), _places(second)
+    before, now = _paths(first), _paths(second)
     return any(
-        identity in before and not places <= before[identity] for identity, places in now.items()
+        identity in before and not paths <= before[identity] for identity, paths in now.items()
     )
 
 
-def _places(seen: Seen) -> dict[str, set[tuple[str, str]]]:
-    places: dict[str, set[tuple[str, str]]] = {}
+def _paths(seen: Seen) -> dict[str, set[tuple[str, str]]]:
+    paths: dict[str, set[tuple[str, str]]] = {}
     for folder, names in seen.items():
         for name, identity in names.items():
             if name != LAST_CHANGE:
-                places.setdefault(identity, set()).add((folder, name))
-    return places
+                paths.setdefault(identity, set()).add((folder, name))
+    return paths
 
 
 def _plain(name: str) -> str:

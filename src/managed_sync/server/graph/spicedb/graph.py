@@ -264,12 +264,12 @@ def _edges(
 ) -> Iterator[RelationTuple]:
     """Yields the tuples in a tree: the grants, and the container of each object."""
     expanded = tree.expanded_object
-    place = names.name(expanded.object_type, expanded.object_id)
-    if place != inner:
-        yield RelationTuple(inner, PARENT, place)
+    object_id = names.name(expanded.object_type, expanded.object_id)
+    if object_id != inner:
+        yield RelationTuple(inner, PARENT, object_id)
     if tree.HasField("leaf") and tree.expanded_relation in (*ROLES, MEMBER):
         for subject in tree.leaf.subjects:
             holder = names.name(subject.object.object_type, subject.object.object_id)
-            yield RelationTuple(place, tree.expanded_relation, holder)
+            yield RelationTuple(object_id, tree.expanded_relation, holder)
     for child in tree.intermediate.children:
-        yield from _edges(child, names, place)
+        yield from _edges(child, names, object_id)

@@ -39,9 +39,9 @@ def _definition(kind: str) -> str:
         f"relation {relation}: " + " | ".join(sorted({_SUBJECTS.get(one, one) for one in subjects}))
         for relation, subjects in relations.items()
     ]
-    for place, role in enumerate(ROLES):
+    for rank, role in enumerate(ROLES):
         if role in relations:
-            enough = (*ROLES[place::-1], f"{PARENT}->{PERMISSIONS[role]}")
+            enough = (*ROLES[rank::-1], f"{PARENT}->{PERMISSIONS[role]}")
             lines.append(f"permission {PERMISSIONS[role]} = {' + '.join(enough)}")
     body = "".join(f"\n    {line}" for line in lines)
     return f"definition {kind} {{{body}\n}}"
