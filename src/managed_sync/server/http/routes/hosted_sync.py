@@ -204,7 +204,8 @@ def _frequency(configuration: Mapping[str, Any] | None) -> str | None:
             f"configuration must contain only 'frequency', such as 15m, got {names}, too."
         )
     if frequency is not None and not isinstance(frequency, str):
-        raise InvalidParameterError(f"frequency must be a string such as '15m', got {frequency!r}.")
+        kind = type(frequency).__name__
+        raise InvalidParameterError(f"frequency must be a string such as '15m', got a {kind}.")
     return frequency
 
 
