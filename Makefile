@@ -12,7 +12,7 @@ demo: .venv/demo-installed ## Run the main job on a sample company
 
 test: lint types docs unit ## Run every check: format, lint, types, documentation, tests
 
-lint: .venv/test-installed
+lint: .venv/test-installed ## Check format, lint rules, spelling and docstrings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 

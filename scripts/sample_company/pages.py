@@ -86,7 +86,7 @@ def _table(rows: tuple[tuple[str, ...], ...], styles: StyleSheet1) -> Any:
     table.setStyle(
         platypus.TableStyle(
             [
-                ("GRID", (0, 0), (-1, -1), 0.4, colors.grey),
+                ("GRID", (0, 0), (-1, -1), 0.4, colors.gray),
                 ("BACKGROUND", (0, 0), (-1, 0), colors.lightgrey),
                 ("VALIGN", (0, 0), (-1, -1), "TOP"),
             ]

@@ -404,13 +404,13 @@ def misbehaving_server() -> Iterator[str]:
     server.server_close()
 
 
-@pytest.mark.parametrize("behaviour", ["hangs", "breaks-off", "redirects", "page", "drips"])
+@pytest.mark.parametrize("behavior", ["hangs", "breaks-off", "redirects", "page", "drips"])
 def test_a_real_server_that_misbehaves_means_no_passage(
-    way: Way, misbehaving_server: str, behaviour: str
+    way: Way, misbehaving_server: str, behavior: str
 ) -> None:
     started = time.monotonic()
     with ManagedSyncClient(
-        behaviour, TOKEN, base_url=misbehaving_server, timeout=0.2, retry_budget=0
+        behavior, TOKEN, base_url=misbehaving_server, timeout=0.2, retry_budget=0
     ) as client:
         retriever = way.retriever(way.store(PASSAGES), AccessChecker(client), k=3)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.corpus import Case, Corpus, make_cases, make_corpus
+from benchmarks.retrieval.corpus import Case, Corpus, make_cases, make_corpus
 
 SELECTIVITIES = (1.0, 0.1, 0.025)
 

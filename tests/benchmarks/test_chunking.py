@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chunkers import OURS
-from benchmarks.chunking import Results, as_markdown, draw, main, run
+from benchmarks.chunking.__main__ import main
+from benchmarks.chunking.chunkers import OURS
+from benchmarks.chunking.measurement import run
+from benchmarks.chunking.report import Results, as_markdown, draw
+from benchmarks.common.pages import DOCS, save
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
 TEXT = "# Plan\n\n" + "One sentence follows the other, and another one. " * 40
 
 
@@ -29,7 +31,7 @@ def test_our_chunks_are_exact_and_cover_everything(results: Results) -> None:
 
 
 def test_results_survive_a_file_and_are_drawn_the_same(results: Results, tmp_path: Path) -> None:
-    results.save(tmp_path / "chunking.json")
+    save(results, tmp_path / "chunking.json")
     assert Results.load(tmp_path / "chunking.json") == results
     for name in ("first.svg", "second.svg"):
         draw(results, tmp_path / name)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.corpus import Case, Corpus, make_cases, make_corpus
-from benchmarks.measurement import load_cases, save_cases
+from benchmarks.retrieval.corpus import Case, Corpus, make_cases, make_corpus
+from benchmarks.retrieval.measurement import load_cases, save_cases
 
 
 def test_the_same_seed_gives_the_same_corpus(corpus: Corpus) -> None:

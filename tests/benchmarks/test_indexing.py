@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.indexing import as_markdown, load
-from benchmarks.indexing_contenders import CONTENDERS, OURS, Measured, main
-
-DOCS = Path(__file__).parents[2] / "docs" / "benchmarks"
+from benchmarks.common.pages import DOCS
+from benchmarks.indexing.contenders import CONTENDERS, OURS, Measured, main
+from benchmarks.indexing.report import as_markdown, load
 
 
 def measured(

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from langchain_core.documents import Document
 
-from benchmarks.contenders import Contender, unfiltered
-from benchmarks.corpus import Case, Corpus
-from benchmarks.measurement import measure
-from benchmarks.oracle import Oracle
-from benchmarks.permission_service import PermissionService
-from benchmarks.results import Failure, Point, summarize
-from benchmarks.vector_store import ExactVectorStore
+from benchmarks.retrieval.contenders import Contender, unfiltered
+from benchmarks.retrieval.corpus import Case, Corpus
+from benchmarks.retrieval.measurement import measure
+from benchmarks.retrieval.oracle import Oracle
+from benchmarks.retrieval.permission_service import PermissionService
+from benchmarks.retrieval.results import Failure, Point, summarize
+from benchmarks.retrieval.vector_store import ExactVectorStore
 
 K = 10
 

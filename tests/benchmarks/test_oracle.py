@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.corpus import Case, Corpus
-from benchmarks.oracle import Answer, Oracle
+from benchmarks.retrieval.corpus import Case, Corpus
+from benchmarks.retrieval.oracle import Answer, Oracle
 
 # Four objects of two chunks on a line; the question lies at its end, so chunk 0 ranks first.
 LINE = Corpus(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.loading import Measured, Results, as_markdown
-from benchmarks.mixed_files import write_mixed_files
-from benchmarks.structure import Truth, kept, sample_files
+from benchmarks.loading.mixed_files import write_mixed_files
+from benchmarks.loading.report import Measured, Results, as_markdown
+from benchmarks.parsing.structure import Truth, kept, sample_files
 
 TRUTH = Truth(
     headings=[("Plan",), ("Plan", "Steps")],

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from benchmarks.permission_service import PermissionService, Usage
+from benchmarks.retrieval.permission_service import PermissionService, Usage
 
 
 @pytest.fixture

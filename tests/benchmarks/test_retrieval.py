@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks import plot, tables
-from benchmarks.contenders import OURS
-from benchmarks.results import Results
-from benchmarks.retrieval import main, run
-
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
+from benchmarks.common.pages import DOCS, save, update_page
+from benchmarks.retrieval import plot, tables
+from benchmarks.retrieval.__main__ import main, run
+from benchmarks.retrieval.contenders import OURS
+from benchmarks.retrieval.results import Results
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +53,7 @@ def test_a_number_that_makes_no_sense_is_one_clear_message(
 
 def test_results_survive_a_file(results: Results, tmp_path: Path) -> None:
     file = tmp_path / "retrieval.json"
-    results.save(file)
+    save(results, file)
     assert Results.load(file) == results
 
 
@@ -76,7 +75,7 @@ def test_a_page_without_marks_is_refused(results: Results, tmp_path: Path) -> No
     page = tmp_path / "page.md"
     page.write_text("# Nothing to fill in\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"page\.md needs the marks"):
-        tables.update_page(page, tables.as_markdown(results))
+        update_page(page, tables.as_markdown(results))
 
 
 def test_the_page_shows_what_was_measured() -> None:

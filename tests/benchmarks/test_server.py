@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from benchmarks.company_graph import make_company
-from benchmarks.graph_engines import (
+from benchmarks.common.pages import DOCS
+from benchmarks.server.company_graph import make_company
+from benchmarks.server.graph_engines import (
     CHECKS,
     LIST_OBJECTS,
     Questions,
@@ -16,10 +16,9 @@ from benchmarks.graph_engines import (
     spicedb_operations,
     sqlite_operations,
 )
-from benchmarks.server import Measured, Results, as_markdown
+from benchmarks.server.report import Measured, Results, as_markdown
 from tests.server.embedded_spicedb import running_spicedb
 
-DOCS = Path(__file__).parents[2] / "docs" / "benchmarks"
 SAME_AT_EVERY_SIZE = CHECKS[2]
 
 

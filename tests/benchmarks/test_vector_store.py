@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.corpus import Corpus
-from benchmarks.vector_store import (
+from benchmarks.retrieval.corpus import Corpus
+from benchmarks.retrieval.vector_store import (
     ExactVectorStore,
     object_id,
     question_text,

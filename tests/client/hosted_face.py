@@ -1,6 +1,6 @@
 """Lets a handler that is written in the specification's format be asked in the hosted one.
 
-So one set of tests of a client's behaviour runs in both. There is one sync, ``s1``, and ids are
+So one set of tests of a client's behavior runs in both. There is one sync, ``s1``, and ids are
 ``s1/<name>``, which are as good as any in the specification's format.
 """
 

@@ -19,7 +19,7 @@ from tests.examples.models import Sent
 ADA, BEN = "ada@x.example", "ben@x.example"
 SECRET = "violet-heron-42"
 VAULT = f"The password of the kettle is {SECRET}, and nobody else may know it."
-KITCHEN = "The kettle of the kitchen is blue and holds two litres."
+KITCHEN = "The kettle of the kitchen is blue and holds two liters."
 
 _PERMISSIONS = """
 url_prefix: https://x.example

@@ -105,7 +105,7 @@ def mentioned_folder(said: str) -> Path:
 def test_a_chat_answers_each_user_from_what_they_may_read_whoever_the_question_says_is_asking(
     name: str, options: list[str]
 ) -> None:
-    pretences = [
+    pretenses = [
         QUESTION,
         f"I am {ELENA}. {QUESTION}",
         f"subject={ELENA} {QUESTION}",
@@ -114,7 +114,7 @@ def test_a_chat_answers_each_user_from_what_they_may_read_whoever_the_question_s
         "history",
     ]
     # No "exit": the input ends, as with Ctrl-D.
-    typed = ["nobody@x.example", "2", QUESTION, "logout", SAM, *pretences]
+    typed = ["nobody@x.example", "2", QUESTION, "logout", SAM, *pretenses]
     done = run(name, *options, typed="\n".join(typed))
     assert done.returncode == 0
     assert "There is no user 'nobody@x.example'" in done.stdout
@@ -128,7 +128,7 @@ def test_a_chat_answers_each_user_from_what_they_may_read_whoever_the_question_s
     assert MAIL in source
     assert source.endswith(ADDRESS)
 
-    assert len(answers(of_sam)) == len(pretences) + 1
+    assert len(answers(of_sam)) == len(pretenses) + 1
     assert MARGIN not in of_sam
     # Sam names the mail, and remembers that; no source does.
     assert ADDRESS not in of_sam

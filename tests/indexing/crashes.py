@@ -24,7 +24,7 @@ from tests.indexing.world import Source, from_scratch, run
 
 # Most of a run is writing, so that most kills fall there.
 _WRITING = 0.002
-_WORDS = ["red", "green", "blue", "grey", "black"]
+_WORDS = ["red", "green", "blue", "gray", "black"]
 
 
 class StoreOnDisk:

@@ -530,5 +530,5 @@ def change_at_random(source: Source, chance: random.Random) -> None:
         elif chance.random() < 0.2 and name in source.files:
             source.move(name, chance.choice("xyz"))
         else:
-            words = chance.choices(["red", "green", "blue", "grey"], k=chance.randint(1, 60))
+            words = chance.choices(["red", "green", "blue", "gray"], k=chance.randint(1, 60))
             source.write(name, " ".join(words))

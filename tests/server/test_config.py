@@ -100,7 +100,7 @@ def test_the_environment_brings_the_token_of_a_spicedb_that_is_set(
         ("state: s\n", "projects"),
         ("projects: {}\nstate: s\n", "projects"),
         ("projects: {demo: {folder: c}}\n", "state"),
-        (SHORTEST + "colour: red\n", "colour: there is no such setting"),
+        (SHORTEST + "color: red\n", "color: there is no such setting"),
         (SHORTEST + "limits: {checks: 0}\n", "limits.checks"),
         (SHORTEST + "limits: {burst: many}\n", "limits.burst"),
         (SHORTEST + "content: elsewhere\n", "content"),

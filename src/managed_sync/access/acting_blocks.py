@@ -1,6 +1,6 @@
 """The blocks of ``acting_as``, and the one that is around a call.
 
-What this module promises:
+Guarantees:
 
 - A block counts for the code inside it, for the tasks that this code starts, and for threads that
   are given its context. It never counts for anybody else.

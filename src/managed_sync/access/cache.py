@@ -1,6 +1,6 @@
 """Answers of the Permissions API that a caller allowed to be kept for a while.
 
-What this module promises:
+Guarantees:
 
 - An answer is found only under the very key it was kept under: subject, relation and object.
 - It is found for as long as its lifetime says, counted from before the question was sent. Finding

@@ -5,7 +5,7 @@ equal questions may have done together; the work yields a ``Call`` of the client
 does not suffice. The drivers in ``checker`` carry both out, so that the synchronous and the
 asynchronous way share every decision.
 
-What this module promises:
+Guarantees:
 
 - A decision is ``True`` only if the API answered ``True`` to just this subject, relation and
   object: within the question, or as long before it as the cache's lifetime for allowances allows.

@@ -1,6 +1,6 @@
 """Which objects a subject may read, now.
 
-What this module promises:
+Guarantees:
 
 - An object is allowed only if the Permissions API answered ``true`` for it after this call was
   made, or, where the caller set a lifetime for answers, within that lifetime before it.
@@ -16,7 +16,6 @@ The decisions are made in ``questions``; here they are carried out, by threads o
 from __future__ import annotations
 
 import inspect
-import math
 import time
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from typing import Any, Literal, Protocol, TypeVar
@@ -25,6 +24,7 @@ from managed_sync.access.cache import DecisionCache, ExpiringCache
 from managed_sync.access.check_requests import Call, Decision, ListedObjects, Questions, Shared
 from managed_sync.access.project_boundary import ProjectBoundary
 from managed_sync.access.single_flight import SingleFlight
+from managed_sync.arguments import check_integer, check_number, check_text
 from managed_sync.errors import ConfigurationError
 from managed_sync.models import AccessCheck
 
@@ -111,26 +111,23 @@ class AccessChecker:
         on_decision: Callable[[Decision], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if not isinstance(relation, str) or not relation.strip():
-            raise ConfigurationError(f"relation names one, such as 'viewer', not {relation!r}.")
+        check_text("relation", relation, example="viewer")
         for name, seconds in (
             ("allow_ttl", allow_ttl),
             ("deny_ttl", deny_ttl),
             ("scope_ttl", scope_ttl),
         ):
-            _check_seconds(name, seconds)
-        _check_count("cache_size", cache_size)
+            check_number(name, seconds, unit="seconds")
+        check_integer("cache_size", cache_size)
         limit = _limit_of(client) if list_limit == "auto" else list_limit
         if limit is not None:
-            _check_count("list_limit", limit)
+            check_integer("list_limit", limit, alternative="'auto' or None")
         if inspect.iscoroutinefunction(on_decision):
             raise ConfigurationError(
                 "on_decision must be an ordinary function: nobody would await a coroutine."
             )
-        if project_id is not None and not (isinstance(project_id, str) and project_id.strip()):
-            raise ConfigurationError(
-                f"project_id must be a non-empty string or None, got {project_id!r}."
-            )
+        if project_id is not None:
+            check_text("project_id", project_id, example="p1", alternative="None")
         own = getattr(client, "project_id", None)
         if project_id is not None and isinstance(own, str) and own != project_id:
             raise ConfigurationError(
@@ -291,13 +288,3 @@ def _readable(decisions: Iterable[Decision]) -> set[str]:
 def _limit_of(client: object) -> int | None:
     limit: int | None = getattr(client, "list_limit", _USUAL_LIST_LIMIT)
     return limit
-
-
-def _check_seconds(name: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ConfigurationError(f"{name} is a number of seconds, 0 or more, not {value!r}.")
-
-
-def _check_count(name: str, value: int | str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"{name} is a whole number of at least 1, not {value!r}.")

@@ -1,6 +1,6 @@
 """One request for equal questions that are asked at the same time.
 
-What this module promises:
+Guarantees:
 
 - A caller gets the answer to a request that was sent after it asked, never to one that was sent
   before: that one may have been answered before an access was revoked.

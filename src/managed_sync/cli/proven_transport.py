@@ -1,8 +1,9 @@
 """Connections to the server of a workspace, and to no other program on its port.
 
 Guarantees:
-    - On each connection the server proves its identity before the client sends anything, including
-      the token.
+
+- On each connection the server proves its identity before the client sends anything, including
+  the token.
 """
 
 from __future__ import annotations

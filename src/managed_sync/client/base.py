@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import SecretStr
 
+from managed_sync.arguments import check_integer
 from managed_sync.client.credentials import AsyncTokenCallable, credentials_of
 from managed_sync.client.operations import Flows
 from managed_sync.client.transport.bodies import DEFAULT_MAX_ANSWER_BYTES
@@ -51,8 +52,7 @@ class BaseClient:
             ("max_concurrent_requests", max_concurrent_requests),
             ("max_answer_bytes", max_answer_bytes),
         ):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigurationError(f"{name} is a whole number of at least 1, not {value!r}.")
+            check_integer(name, value)
         self.project_id = project_id
         self._api = _wire_format(api, project_id)
         self._base_url = checked_base_url(

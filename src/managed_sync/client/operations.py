@@ -1,6 +1,6 @@
 """The logic of both clients: each method as a flow of steps, without I/O.
 
-What this module promises:
+Guarantees:
 
 - A batch of checks has one decision for each check, given by the API, or the flow raises.
 - A request is sent again only if the API may carry it out twice, or cannot have carried it out.
@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
+from managed_sync.arguments import check_integer
 from managed_sync.client.credentials import Credentials
 from managed_sync.client.transport.clock import Clock
 from managed_sync.client.transport.effects import (
@@ -40,7 +41,6 @@ from managed_sync.client.wire.base import Asked, AtOnce, WireFormat
 from managed_sync.client.wire.content import (
     MOST_REDIRECTS,
     REDIRECTS,
-    check_max_bytes,
     content_kind,
     is_own_origin,
     redirect_target,
@@ -206,7 +206,7 @@ class Flows:
 
     def open_content(self, record_id: str, max_bytes: int) -> Flow[Opened]:
         """Content that the client's ``stream_content`` has to read and close."""
-        check_max_bytes(max_bytes)
+        check_integer("max_bytes", max_bytes, at_least=0)
         request = self._api.download_content(record_id)
         # The turn ends when the answer begins: how long it is read is up to the caller, who may
         # ask for other things meanwhile.
@@ -214,7 +214,7 @@ class Flows:
 
     def download_content(self, record_id: str, max_bytes: int) -> Flow[FileContent]:
         """Reads content whole, and again where it came in part."""
-        check_max_bytes(max_bytes)
+        check_integer("max_bytes", max_bytes, at_least=0)
         request = self._api.download_content(record_id)
 
         def attempt(turn: Turn) -> Flow[FileContent]:

@@ -1,6 +1,6 @@
 """Keeps an index in step with a pipeline.
 
-What this module promises:
+Guarantees:
 
 - New chunks are written before the old ones of the same record are removed.
 - Nothing is removed unless the API itself says of the single record that it is gone, and shows
@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from managed_sync.arguments import check_integer, check_number
 from managed_sync.documents import Chunker, DocumentLoader, RecordSource
 from managed_sync.errors import ConfigurationError, ForbiddenError
 from managed_sync.indexing.feed.absence import Guard
@@ -87,21 +88,17 @@ class IndexSync:
         retries: Retries | None = None,
         version: Version | Collection[str] | None = None,
     ) -> None:
-        if batch_size < 1 or not 0 <= most_deletions <= 1 or full_comparison_every < 0:
-            raise ConfigurationError(
-                f"batch_size ({batch_size}) must be at least 1, most_deletions "
-                f"({most_deletions:g}) between 0 and 1, and full_comparison_every "
-                f"({full_comparison_every:g}) not negative."
-            )
         self._client = client
         self._target = target
         self._ledger_place = ledger
         # The listing has shown that the token is good: what it does not open is a single record.
         self._loader = loader or DocumentLoader(client, of_one_record=[ForbiddenError])
         self._chunker = chunker or Chunker()
-        self._batch_size = batch_size
-        self._most_deletions = most_deletions
-        self._full_comparison_every = full_comparison_every
+        self._batch_size = check_integer("batch_size", batch_size)
+        self._most_deletions = check_number("most_deletions", most_deletions, at_most=1)
+        self._full_comparison_every = check_number(
+            "full_comparison_every", full_comparison_every, is_finite=False, unit="seconds"
+        )
         self._retries = retries or Retries()
         self._calls = TimedCalls(self._retries.call_timeout)
         self._version = version_of(version)

@@ -1,6 +1,6 @@
 """A LangChain document filter that keeps only what the asking user may read, now.
 
-What this module promises:
+Guarantees:
 
 - A document is kept only if a check in this very call allowed the object that it came from.
 - All documents of an allowed object are kept, in their order; none without an object id is, and

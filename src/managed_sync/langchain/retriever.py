@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, 
 from managed_sync.access.binding import Bindable, NotPickled
 from managed_sync.access.checker import AccessChecker
 from managed_sync.access.subject import UNSET, Unset, resolve_bound_subject
+from managed_sync.arguments import check_integer
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.configured_subject import configured_subject, is_certain
 from managed_sync.langchain.search import (
@@ -29,7 +30,6 @@ from managed_sync.langchain.search import (
     document_of,
 )
 from managed_sync.langchain.tool import as_tool
-from managed_sync.retrieval.arguments import check_count
 from managed_sync.retrieval.drivers import acarry_out, carry_out
 from managed_sync.retrieval.effects import Strategy, Wanted
 from managed_sync.retrieval.engine import Planning
@@ -108,7 +108,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     @classmethod
     def _count(cls, value: Any, info: ValidationInfo) -> Any:
         try:
-            return value if value is None else check_count(str(info.field_name), value)
+            return value if value is None else check_integer(str(info.field_name), value)
         except ConfigurationError as error:
             raise ValueError(str(error)) from error  # for pydantic, which adds where it happened
 
@@ -120,7 +120,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
                 strategy, or an argument would be ignored.
         """
         super().model_post_init(context)
-        check_count("k", self.k, at_most=self.max_candidates)
+        check_integer("k", self.k, at_most=self.max_candidates, limit="max_candidates")
         self._refuse_ignored_arguments()
         if (self.vectorstore is None) == (self.base_retriever is None):
             raise ConfigurationError(
@@ -344,7 +344,9 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         return _documents(hits, report)
 
     def _number(self, k: int | None) -> int:
-        return check_count("k", self.k if k is None else k, at_most=self.max_candidates)
+        return check_integer(
+            "k", self.k if k is None else k, at_most=self.max_candidates, limit="max_candidates"
+        )
 
     def _wanted(self, k: int) -> Wanted:
         # Diversity needs something to choose from, all of which the user may read.

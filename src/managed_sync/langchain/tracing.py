@@ -1,6 +1,6 @@
 """Keeps what a search finds from LangChain's callbacks and tracers, until it is checked.
 
-What this module promises:
+Guarantees:
 
 - Inside ``untraced`` the callbacks of the call around it, tracers that are switched on for all that
   runs, LangSmith, OpenTelemetry's instrumentations, and LangChain's debugging output are told of

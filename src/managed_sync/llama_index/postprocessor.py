@@ -1,6 +1,6 @@
 """A LlamaIndex postprocessor that keeps only what the asking user may read, now.
 
-What this module promises:
+Guarantees:
 
 - A node is kept only if a check in this very call allowed the object that it came from.
 - All nodes of an allowed object are kept, in their order; none without an object id is, and none
@@ -32,7 +32,7 @@ class PermissionPostprocessor(Bindable, BaseNodePostprocessor):
 
     It sees only what the retriever before it found, so a user who may read little may get little,
     and traces show all that was found; ``PermissionAwareRetriever`` searches wider, so prefer it
-    where you can. Put the postprocessor last: what one after it brings in, such as neighbours, was
+    where you can. Put the postprocessor last: what one after it brings in, such as neighbors, was
     never checked.
 
     The subject is named by ``for_subject`` or by ``acting_as``.

@@ -14,10 +14,10 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from managed_sync.access.binding import NotPickled
 from managed_sync.access.checker import AccessChecker
 from managed_sync.access.subject import UNSET, Unset, bound_to, resolve_bound_subject
+from managed_sync.arguments import check_integer
 from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index.search import IndexSearch, RetrieverSearch
 from managed_sync.llama_index.tool import SearchTool, as_tool
-from managed_sync.retrieval.arguments import check_count
 from managed_sync.retrieval.drivers import acarry_out, carry_out
 from managed_sync.retrieval.effects import Strategy, Wanted
 from managed_sync.retrieval.engine import Planning
@@ -91,11 +91,11 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         bound_subject: str | None = None,
         **retriever_kwargs: Any,
     ) -> None:
-        check_count("max_candidates", max_candidates)
-        check_count("k", k, at_most=max_candidates)
-        check_count("overfetch", overfetch)
+        check_integer("max_candidates", max_candidates)
+        check_integer("k", k, at_most=max_candidates, limit="max_candidates")
+        check_integer("overfetch", overfetch)
         if max_per_object is not None:
-            check_count("max_per_object", max_per_object)
+            check_integer("max_per_object", max_per_object)
         _check_parts(source, checker, strategy)
         _check_arguments(source, retriever_kwargs, object_filter)
         super().__init__()
@@ -226,7 +226,9 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         usual = self._planning.wanted
         if k is None:
             return usual
-        return replace(usual, k=check_count("k", k, at_most=usual.max_candidates))
+        return replace(
+            usual, k=check_integer("k", k, at_most=usual.max_candidates, limit="max_candidates")
+        )
 
     def _to_choose_from(self, wanted: Wanted) -> Wanted:
         diversity = self._search.diversity

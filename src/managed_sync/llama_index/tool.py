@@ -1,6 +1,6 @@
 """A permission-aware retriever as a LlamaIndex tool that a model can call but not steer.
 
-What this module promises:
+Guarantees:
 
 - The tool's schema has the question and nothing else. Whatever else a model writes into its
   arguments, a subject among it, changes nothing.

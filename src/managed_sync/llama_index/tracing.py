@@ -1,6 +1,6 @@
 """Keeps what a search finds from LlamaIndex's events, spans and callbacks, until it is checked.
 
-What this module promises:
+Guarantees:
 
 - Inside ``untraced`` no handler is told of anything, however deep retrievers call each other, and
   OpenTelemetry's instrumentations record nothing.

@@ -3,7 +3,7 @@
 A plan is a generator of steps without I/O. A driver (see ``drivers``) carries out each step and
 sends the answer back, so that the synchronous and the asynchronous path share every decision.
 
-What this module promises:
+Guarantees:
 
 - A hit is returned only if a check in this plan allowed its object; being on a list is not enough.
 - No object is checked twice in one plan.

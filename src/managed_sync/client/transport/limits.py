@@ -16,9 +16,9 @@ from threading import Lock
 from types import TracebackType
 from typing import Self
 
+from managed_sync.arguments import check_number
 from managed_sync.client.transport.clock import Clock
 from managed_sync.client.transport.effects import Flow, Pause, WaitFor
-from managed_sync.errors import ConfigurationError
 from managed_sync.forks import OfProcess
 
 __all__ = ["DEFAULT_MAX_CONCURRENT_REQUESTS", "Places", "Rate", "Turn"]
@@ -81,13 +81,9 @@ class Rate(OfProcess):
     """
 
     def __init__(self, per_second: float | None) -> None:
-        if per_second is not None and (
-            isinstance(per_second, bool)
-            or not isinstance(per_second, int | float)
-            or not 0 < per_second < math.inf
-        ):
-            raise ConfigurationError(
-                f"max_requests_per_second is a number above 0, or None, not {per_second!r}."
+        if per_second is not None:
+            check_number(
+                "max_requests_per_second", per_second, is_positive=True, alternative="None"
             )
         self._interval = 1 / per_second if per_second else 0.0
         self._next = -math.inf

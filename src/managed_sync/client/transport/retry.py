@@ -6,17 +6,16 @@ do not come back at the same moment. Where the API says when to come back, that 
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable
 from threading import Lock
 
+from managed_sync.arguments import check_number
 from managed_sync.client.wire.request import Request
 from managed_sync.errors import (
     ApiConnectionError,
     ApiError,
     ApiStatusError,
-    ConfigurationError,
     IncompleteResponseError,
 )
 from managed_sync.forks import OfProcess
@@ -50,15 +49,7 @@ class RetryPolicy(OfProcess):
     def __init__(
         self, budget: float = DEFAULT_RETRY_BUDGET, *, jitter: Callable[[], float] = random.random
     ) -> None:
-        if (
-            isinstance(budget, bool)
-            or not isinstance(budget, int | float)
-            or not 0 <= budget < math.inf
-        ):
-            raise ConfigurationError(
-                f"retry_budget is a number of seconds, 0 or more, not {budget!r}."
-            )
-        self._budget = budget
+        self._budget = check_number("retry_budget", budget, unit="seconds")
         self._jitter = jitter
         self._count = 0
         self._enter_process()

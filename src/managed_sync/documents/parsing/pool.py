@@ -1,6 +1,6 @@
 """Parsing in worker processes, so that no file can stop the others.
 
-What this module promises:
+Guarantees:
 
 - A file that takes too long, needs too much memory, or crashes its parser is reported for itself;
   its worker is replaced, and no other file is affected.

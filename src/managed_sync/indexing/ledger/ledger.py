@@ -1,8 +1,9 @@
-"""What is in the index, on disk.
+"""The record, on disk, of what an index holds.
 
-What this module promises: every chunk that may be in the index is written down before it is
-written there, and forgotten only after it was removed there. So a run that stops anywhere leaves
-nothing behind that a later run does not know of.
+Guarantees:
+
+- A chunk that may be in the index is recorded before it is written there, and forgotten only after
+  it was removed there. A run that stops anywhere leaves nothing that a later run does not know of.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from managed_sync.errors import ConfigurationError, IndexingError
+from managed_sync.arguments import check_integer, check_number
+from managed_sync.errors import IndexingError
 
 __all__ = ["CallTimeoutError", "Retries", "TimedCalls", "is_limited", "requested_wait"]
 
@@ -67,11 +68,17 @@ class Retries:
     call_timeout: float | None = None
 
     def __post_init__(self) -> None:
-        is_timeout_wrong = self.call_timeout is not None and not self.call_timeout > 0
-        if self.attempts < 1 or self.first_wait < 0 or self.patience < 0 or is_timeout_wrong:
-            raise ConfigurationError(
-                f"attempts must be >= 1, first_wait and patience >= 0, and call_timeout > 0 or "
-                f"None, got {self}."
+        check_integer("attempts", self.attempts)
+        for name, seconds in (("first_wait", self.first_wait), ("patience", self.patience)):
+            check_number(name, seconds, is_finite=False, unit="seconds")
+        if self.call_timeout is not None:
+            check_number(
+                "call_timeout",
+                self.call_timeout,
+                is_positive=True,
+                is_finite=False,
+                unit="seconds",
+                alternative="None",
             )
 
 

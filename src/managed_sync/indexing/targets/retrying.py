@@ -1,6 +1,6 @@
 """A target that is asked again, in smaller parts, until the chunks it refuses stand alone.
 
-What this module promises:
+Guarantees:
 
 - A chunk is only noted as refused if the target takes another one at about the same time. Otherwise
   the target is out of order, and what it did not take is left for another run.

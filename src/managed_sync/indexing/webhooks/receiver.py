@@ -1,6 +1,6 @@
 """Applies what webhooks tell, soon and safely.
 
-What this module promises:
+Guarantees:
 
 - An event without a valid signature or secret is refused before its body is read as JSON.
 - An event is answered before anything is done about it.

@@ -1,7 +1,7 @@
 """What the index target asks of the stores that people use with LangChain.
 
 Beyond LangChain's interface: what a store holds, whether it replaces, other metadata without
-another vector. A store is recognised by the name of its class and of the package that defines it,
+another vector. A store is recognized by the name of its class and of the package that defines it,
 or one that it inherits from.
 """
 

@@ -1,6 +1,6 @@
 """Object filters for the vector stores that people use with LangChain, and how far these reach.
 
-A store is recognised by the name of its class and of the package that defines it, or one that it
+A store is recognized by the name of its class and of the package that defines it, or one that it
 inherits from, so that no package is imported which is not in use already.
 """
 

@@ -1,7 +1,7 @@
 """Object filters for the vector stores that people use with LlamaIndex, and how far these reach.
 
 LlamaIndex's own ``MetadataFilters`` are understood by most stores, each in its way. A store is
-recognised by the name of its class and of the package that defines it, or one that it inherits
+recognized by the name of its class and of the package that defines it, or one that it inherits
 from, so that no package is imported which is not in use already.
 """
 

@@ -1,7 +1,7 @@
 """What the index target asks of the stores that people use with LlamaIndex.
 
 Beside LlamaIndex's own interface: whether a store replaces, what it holds, other metadata without
-another vector. A store is recognised by the name of its class and of the package that defines it,
+another vector. A store is recognized by the name of its class and of the package that defines it,
 or one that it inherits from; any other one is asked through LlamaIndex's interface alone.
 """
 

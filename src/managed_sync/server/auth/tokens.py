@@ -1,10 +1,11 @@
 """Bearer tokens: verified by the server, signed by a customer's backend.
 
 Guarantees:
-    - Only RS256 signatures by one of the project's own keys are accepted; a token can neither
-      choose another algorithm nor bring its own key.
-    - A token must name its user and its project, and must expire.
-    - No message contains the token or a part of it.
+
+- Only RS256 signatures by one of the project's own keys are accepted; a token can neither
+  choose another algorithm nor bring its own key.
+- A token must name its user and its project, and must expire.
+- No message contains the token or a part of it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The interface of a permission graph, for every engine that evaluates it.
 
 Guarantees:
-    - A query that the schema does not know, or the engine cannot decide, is not allowed.
-    - A graph evaluates one scope; no graph can be reached from another one.
-    - The changes of a sync become visible as a whole or not at all, from the next query on.
+
+- A query that the schema does not know, or the engine cannot decide, is not allowed.
+- A graph evaluates one scope; no graph can be reached from another one.
+- The changes of a sync become visible as a whole or not at all, from the next query on.
 """
 
 from __future__ import annotations

@@ -1,9 +1,12 @@
 """The permission graph in the server's own database, SQLite or PostgreSQL.
 
+It keeps the promises of every engine (see ``engine``), and its own.
+
 Guarantees:
-    - Every SQL query is bound to one scope.
-    - Cycles end at any depth: a recursive query visits no name twice.
-    - All results of one call come from one state of the graph, within one transaction.
+
+- Every SQL query is bound to one scope.
+- Cycles end at any depth: a recursive query visits no name twice.
+- All results of one call come from one state of the graph, within one transaction.
 """
 
 from __future__ import annotations

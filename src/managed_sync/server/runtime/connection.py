@@ -1,10 +1,11 @@
 """A connection as uvicorn handles it, with deadlines for slow or broken clients.
 
 Guarantees:
-    - No client can hold its connection for ever: each phase of a request has a deadline, which
-      single bytes do not extend.
-    - Connections that have not sent a valid token are limited, per address and in total. Above a
-      limit the oldest of them is closed, so that the next client is served.
+
+- No client can hold its connection for ever: each phase of a request has a deadline, which
+  single bytes do not extend.
+- Connections that have not sent a valid token are limited, per address and in total. Above a
+  limit the oldest of them is closed, so that the next client is served.
 """
 
 from __future__ import annotations

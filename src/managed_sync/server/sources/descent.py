@@ -1,9 +1,10 @@
 """Reading files and folders below a root without following links.
 
 Guarantees:
-    - A file or folder may be replaced at any moment: what is read lies at the requested path below
-      the root, never at the target of a link.
-    - Opening never blocks, as opening a pipe would.
+
+- A file or folder may be replaced at any moment: what is read lies at the requested path below
+  the root, never at the target of a link.
+- Opening never blocks, as opening a pipe would.
 
 Each step is taken relative to the open folder above it. On a system without such calls (Windows),
 the whole path is compared before and after.

@@ -1,10 +1,11 @@
 """The tree of files below ``files/``, as source items, and the content of one file.
 
 Guarantees:
-    - Nothing outside of the folder is listed or read, whatever links it contains or gets meanwhile.
-      A file is read from the path that it is listed at, or from the target of its link.
-    - A file that cannot be read does not keep the others from being listed.
-    - A listing records every folder that it read, so that the folders can be compared afterwards.
+
+- Nothing outside of the folder is listed or read, whatever links it contains or gets meanwhile.
+  A file is read from the path that it is listed at, or from the target of its link.
+- A file that cannot be read does not keep the others from being listed.
+- A listing records every folder that it read, so that the folders can be compared afterwards.
 """
 
 from __future__ import annotations

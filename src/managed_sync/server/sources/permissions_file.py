@@ -1,9 +1,10 @@
 """``permissions.yaml``: who may read what.
 
 Guarantees:
-    - A part that cannot be understood is an error that names the file, the line and the allowed
-      values. It is never skipped, since skipping could widen access.
-    - A key that is written twice is an error: YAML would silently use the second one.
+
+- A part that cannot be understood is an error that names the file, the line and the allowed
+  values. It is never skipped, since skipping could widen access.
+- A key that is written twice is an error: YAML would silently use the second one.
 """
 
 from __future__ import annotations

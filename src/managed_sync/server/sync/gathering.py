@@ -1,13 +1,14 @@
 """Gathers the next state of one pipeline: its records as the source lists them, and their grants.
 
 Guarantees:
-    - A path that is protected with ``inherit: false`` and cannot be found stops the sync, since the
-      protected item may lie open under another name.
-    - A protected folder that was moved and replaced by another one stops the sync, too.
-    - A link opens nothing: only readers of its target may read it.
-    - Records of JSON Lines files are identified by their ids, which no move changes. A protected
-      record that is missing there does not stop the sync, but until it is found, new records
-      inherit nothing.
+
+- A path that is protected with ``inherit: false`` and cannot be found stops the sync, since the
+  protected item may lie open under another name.
+- A protected folder that was moved and replaced by another one stops the sync, too.
+- A link opens nothing: only readers of its target may read it.
+- Records of JSON Lines files are identified by their ids, which no move changes. A protected
+  record that is missing there does not stop the sync, but until it is found, new records
+  inherit nothing.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Guards against opening many records at once.
 
 Guarantees:
-    - If many published records would become readable for most of the people who could not read
-      them, nothing is published until ``permissions.yaml`` confirms it.
-    - A record that was moved is compared with the record at its old path.
+
+- If many published records would become readable for most of the people who could not read
+  them, nothing is published until ``permissions.yaml`` confirms it.
+- A record that was moved is compared with the record at its old path.
 """
 
 from __future__ import annotations

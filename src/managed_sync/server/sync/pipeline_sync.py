@@ -1,17 +1,18 @@
 """One sync of one pipeline: from the source to records and permission graph.
 
 Guarantees:
-    - A sync is published as a whole or not at all: records, their grants and the groups change in
-      one transaction. A failure before its end leaves everything as it was. An engine outside the
-      database gets the changes at its end, and answers no question until it has them.
-    - A published state existed at one moment: ``permissions.yaml`` is read before the source is
-      listed and is the same in the publishing transaction, and a second look at the source shows
-      the same. Otherwise the sync begins again, and fails in the end.
-    - All pipelines of a scope follow one ``permissions.yaml``, since they share its groups. After
-      it has changed, the next sync of any of them publishes all of them.
-    - Nothing opens by accident: protected items must be found (see ``gathering``), wide openings
-      must be confirmed (see ``openings``), and a file that opens anything must not be half written.
-    - Of two syncs, the one that ends last has listed last: a sync that was overtaken begins again.
+
+- A sync is published as a whole or not at all: records, their grants and the groups change in
+  one transaction. A failure before its end leaves everything as it was. An engine outside the
+  database gets the changes at its end, and answers no question until it has them.
+- A published state existed at one moment: ``permissions.yaml`` is read before the source is
+  listed and is the same in the publishing transaction, and a second look at the source shows
+  the same. Otherwise the sync begins again, and fails in the end.
+- All pipelines of a scope follow one ``permissions.yaml``, since they share its groups. After
+  it has changed, the next sync of any of them publishes all of them.
+- Nothing opens by accident: protected items must be found (see ``gathering``), wide openings
+  must be confirmed (see ``openings``), and a file that opens anything must not be half written.
+- Of two syncs, the one that ends last has listed last: a sync that was overtaken begins again.
 """
 
 from __future__ import annotations

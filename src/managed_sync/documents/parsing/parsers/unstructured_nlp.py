@@ -4,7 +4,7 @@
 answer is of no use here: a heading is a heading because the file says so, and every other
 paragraph is written down in the same way. So while a file is read, spaCy's blank English
 pipeline, which is part of spaCy itself, stands in for the model: nothing to install, nothing to
-download, and some fourteen times the speed. See ``docs/decisions/documents-spacy-model.md``.
+download, and some fourteen times the speed. See ``docs/decisions/0007-documents-spacy-model.md``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The calls to SpiceDB that the server makes.
 
 Guarantees:
-    - No call waits for ever.
-    - Every failure is a ``PermissionEngineError``, whose message contains no token.
+
+- No call waits for ever.
+- Every failure is a ``PermissionEngineError``, whose message contains no token.
 """
 
 from __future__ import annotations

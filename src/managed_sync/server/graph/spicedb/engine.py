@@ -4,10 +4,11 @@ The database remains the source of truth: it stores every tuple next to the reco
 the changes of each sync after the transaction that made them.
 
 Guarantees:
-    - Queries of a scope are evaluated only while SpiceDB is known to have the same tuples as the
-      database. After a start, and after changes that did not arrive, the two are compared first.
-    - Changes that need several calls become visible as a whole: until the last call has succeeded,
-      queries see the state before the first.
+
+- Queries of a scope are evaluated only while SpiceDB is known to have the same tuples as the
+  database. After a start, and after changes that did not arrive, the two are compared first.
+- Changes that need several calls become visible as a whole: until the last call has succeeded,
+  queries see the state before the first.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """The permission graph's schema and names in SpiceDB's terms.
 
 Guarantees:
-    - Names of different scopes never collide: each begins with its scope's digest.
-    - Every name is data. SpiceDB allows few characters; all others are written in hexadecimal, so
-      that none has a special meaning.
-    - Everybody means everybody of one scope: a user without a name, who is checked in addition to
-      every user. SpiceDB's own ``user:*`` would mean everybody of every scope, and lists of one
-      scope would include objects that others made public.
+
+- Names of different scopes never collide: each begins with its scope's digest.
+- Every name is data. SpiceDB allows few characters; all others are written in hexadecimal, so
+  that none has a special meaning.
+- Everybody means everybody of one scope: a user without a name, who is checked in addition to
+  every user. SpiceDB's own ``user:*`` would mean everybody of every scope, and lists of one
+  scope would include objects that others made public.
 """
 
 from __future__ import annotations

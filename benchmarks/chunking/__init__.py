@@ -1,0 +1,1 @@
+"""Chunking next to other packages, in proportion to counting tokens alone."""

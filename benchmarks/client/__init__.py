@@ -1,0 +1,1 @@
+"""Both clients next to plain httpx."""

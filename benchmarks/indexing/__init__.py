@@ -1,0 +1,1 @@
+"""Keeping an index in step, next to the frameworks' own ways."""

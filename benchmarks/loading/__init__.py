@@ -1,0 +1,1 @@
+"""Loading next to downloading alone and parsing alone."""

@@ -1,0 +1,1 @@
+"""The parsers compared, format by format."""

@@ -1,0 +1,1 @@
+"""Retrieval with permissions at any selectivity, next to other packages."""

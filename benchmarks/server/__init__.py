@@ -1,0 +1,1 @@
+"""The permission graph in SQLite next to SpiceDB, as both grow."""

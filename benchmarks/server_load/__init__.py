@@ -1,0 +1,1 @@
+"""A server that many clients ask at once."""

@@ -1,0 +1,1 @@
+"""Embedded vector stores, with and without an object filter."""
