@@ -10,7 +10,7 @@ Guarantees:
   the same. Otherwise the sync begins again, and fails in the end.
 - All pipelines of a scope follow one ``permissions.yaml``, since they share its groups. After
   it has changed, the next sync of any of them publishes all of them.
-- Nothing opens by accident: protected items must be found (see ``gathering``), wide openings
+- Nothing opens by accident: protected items must be found (see ``snapshot``), wide openings
   must be confirmed (see ``openings``), and a file that opens anything must not be half written.
 - Of two syncs, the one that ends last has listed last: a sync that was overtaken begins again.
 """
@@ -38,7 +38,6 @@ from managed_sync.server.storage.pipelines import (
     save_success,
 )
 from managed_sync.server.storage.records import known_contents, known_items
-from managed_sync.server.sync.gathering import Gathering
 from managed_sync.server.sync.grant_compiler import GrantCompiler
 from managed_sync.server.sync.openings import (
     Readers,
@@ -46,6 +45,7 @@ from managed_sync.server.sync.openings import (
     openings,
     require_confirmation,
 )
+from managed_sync.server.sync.snapshot import PipelineSnapshot
 from managed_sync.server.sync.staging import Staging, staging_tables
 from managed_sync.server.sync.warnings import SyncWarnings
 
@@ -148,78 +148,82 @@ class _Sync:
         with self._database.connect() as connection, staging_tables(connection):
             staging = Staging(connection, self._pipeline.scope_id)
             with connection.begin():
-                gathered, left_alone = self._gather(connection, staging, moment, strict=strict)
-                self._stage_permissions(staging, moment, gathered, left_alone)
-            self._publish(connection, staging, moment, gathered, left_alone)
+                snapshots, unlisted = self._list(connection, staging, moment, strict=strict)
+                self._stage_permissions(staging, moment, snapshots, unlisted)
+            self._publish(connection, staging, moment, snapshots, unlisted)
 
-    def _gather(
+    def _list(
         self, connection: Connection, staging: Staging, moment: Moment, *, strict: bool
-    ) -> tuple[list[Gathering], list[StoredPipeline]]:
+    ) -> tuple[list[PipelineSnapshot], list[StoredPipeline]]:
         """Lists this pipeline, and those that still follow an older ``permissions.yaml``."""
-        gathered, left_alone = [], []
+        snapshots, unlisted = [], []
         for pipeline in self._concerned(moment):
             is_own = pipeline.id == self._pipeline.id
-            one = self._gathering(pipeline, staging)
+            snapshot = self._snapshot(pipeline, staging)
             listing = ListingContext(
-                self._known[pipeline.id], one.warnings.add, self._keep_going, self._contents
+                self._known[pipeline.id], snapshot.warnings.add, self._keep_going, self._contents
             )
             try:
-                one.stage_records(
+                snapshot.stage_records(
                     listing, self._known[pipeline.id], self._progress if is_own else _ignore
                 )
             except SourceError as error:
                 if is_own or isinstance(error, PermissionsFileError):
                     raise
                 staging.drop(pipeline)
-                left_alone.append(pipeline)
+                unlisted.append(pipeline)
                 continue
             if pipeline.status is SyncState.DISABLED:
                 staging.drop_new_records(pipeline)
-            gathered.append(one)
-        for one in gathered:
-            one.require_unmoved(self._keep_going, strict=strict)
-        return gathered, left_alone
+            snapshots.append(snapshot)
+        for snapshot in snapshots:
+            snapshot.require_unmoved(self._keep_going, strict=strict)
+        return snapshots, unlisted
 
     def _concerned(self, moment: Moment) -> list[StoredPipeline]:
         with self._database.reading() as connection:
             found = pipelines_of_scope(connection, self._pipeline.scope)
-        own = [one for one in found if one.id == self._pipeline.id]
-        others = [one for one in found if one.id != self._pipeline.id and _differs(one, moment)]
+        own = [pipeline for pipeline in found if pipeline.id == self._pipeline.id]
+        others = [
+            pipeline
+            for pipeline in found
+            if pipeline.id != self._pipeline.id and _differs(pipeline, moment)
+        ]
         if not own:
             raise PipelineGoneError
         return [*own, *others]
 
-    def _gathering(self, pipeline: StoredPipeline, staging: Staging) -> Gathering:
+    def _snapshot(self, pipeline: StoredPipeline, staging: Staging) -> PipelineSnapshot:
         with self._database.reading() as connection:
             known = known_items(connection, pipeline)
             if pipeline.id not in self._known:
                 self._known[pipeline.id] = known_contents(connection, pipeline)
-        return Gathering(self._source, pipeline, staging, known)
+        return PipelineSnapshot(self._source, pipeline, staging, known)
 
     def _stage_permissions(
         self,
         staging: Staging,
         moment: Moment,
-        gathered: Sequence[Gathering],
-        left_alone: Sequence[StoredPipeline],
+        snapshots: Sequence[PipelineSnapshot],
+        unlisted: Sequence[StoredPipeline],
     ) -> None:
-        warnings = gathered[0].warnings
+        warnings = snapshots[0].warnings
         groups = GrantCompiler(moment.permissions, warnings.add)
         staging.add_relations(None, list(groups.members()))
-        for one in gathered:
-            compiler = GrantCompiler(moment.permissions, one.warnings.add)
-            one.stage_permissions(moment.permissions, compiler)
-            one.close_links(lambda: Readers(staging.relations()))
-        has_changed = any(_differs(one.pipeline, moment) for one in gathered)
+        for snapshot in snapshots:
+            compiler = GrantCompiler(moment.permissions, snapshot.warnings.add)
+            snapshot.stage_permissions(moment.permissions, compiler)
+            snapshot.close_links(lambda: Readers(staging.relations()))
+        has_changed = any(_differs(snapshot.pipeline, moment) for snapshot in snapshots)
         changes = {
             path: objects
-            for one in gathered
-            for path, objects in one.object_changes(all_of_them=has_changed).items()
+            for snapshot in snapshots
+            for path, objects in snapshot.object_changes(all_of_them=has_changed).items()
         }
-        if not changes and not left_alone:
+        if not changes and not unlisted:
             return
         before, after = Readers(staging.published_relations()), Readers(staging.relations())
-        _keep_safe(staging, left_alone, groups_with_new_members(before, after), warnings)
+        _keep_safe(staging, unlisted, groups_with_new_members(before, after), warnings)
         opened = openings(before, after, changes)
         require_confirmation(opened, moment.permissions)
         if opened and not moment.ends_whole:
@@ -228,7 +232,7 @@ class _Sync:
                 f"it would open {opened[0].path}. Nothing was published; what was synced before "
                 "stays in force. End the last line of the file."
             )
-        if has_changed and (opened or any(one.has_newcomers() for one in gathered)):
+        if has_changed and (opened or any(snapshot.has_new_items() for snapshot in snapshots)):
             self._wait(self._source.seconds_to_settle(moment))
 
     def _publish(
@@ -236,8 +240,8 @@ class _Sync:
         connection: Connection,
         staging: Staging,
         moment: Moment,
-        gathered: Sequence[Gathering],
-        left_alone: Sequence[StoredPipeline],
+        snapshots: Sequence[PipelineSnapshot],
+        unlisted: Sequence[StoredPipeline],
     ) -> None:
         self._keep_going()
         with (
@@ -246,25 +250,28 @@ class _Sync:
         ):
             if pipeline_at_work(connection, self._pipeline.id) is None:
                 raise PipelineGoneError
-            pipelines = [*(one.pipeline for one in gathered), *left_alone]
-            current = {one.id: one for one in pipelines_of_scope(connection, self._pipeline.scope)}
+            pipelines = [*(snapshot.pipeline for snapshot in snapshots), *unlisted]
+            current = {
+                pipeline.id: pipeline
+                for pipeline in pipelines_of_scope(connection, self._pipeline.scope)
+            }
             self._require_unchanged(moment, pipelines, current)
             publication.stage(lambda: staging.relation_changes(pipelines))
             staging.publish_relations(pipelines)
-            for one in gathered:
-                if current[one.pipeline.id].status is SyncState.DISABLED:
-                    save_permissions(connection, one.pipeline.id, moment.digest)
+            for snapshot in snapshots:
+                if current[snapshot.pipeline.id].status is SyncState.DISABLED:
+                    save_permissions(connection, snapshot.pipeline.id, moment.digest)
                     continue
-                version = one.pipeline.version + 1
-                staging.publish_records(one.pipeline, version)
+                version = snapshot.pipeline.version + 1
+                staging.publish_records(snapshot.pipeline, version)
                 save_success(
                     connection,
-                    one.pipeline.id,
+                    snapshot.pipeline.id,
                     version=version,
                     permissions=moment.digest,
-                    record_count=staging.count_records(one.pipeline),
-                    warnings=one.warnings.sentences(),
-                    status=self._status_after(current[one.pipeline.id]),
+                    record_count=staging.count_records(snapshot.pipeline),
+                    warnings=snapshot.warnings.sentences(),
+                    status=self._status_after(current[snapshot.pipeline.id]),
                 )
 
     def _require_unchanged(
@@ -275,18 +282,20 @@ class _Sync:
     ) -> None:
         if self._source.moment().mark != moment.mark:
             raise MovingError("permissions.yaml was changed during each attempt to sync.")
-        gathered = {one.id: one for one in pipelines}
-        for one in gathered.values():
-            now = current.get(one.id)
+        listed = {pipeline.id: pipeline for pipeline in pipelines}
+        for pipeline in listed.values():
+            now = current.get(pipeline.id)
             # A disabled pipeline keeps its records, so it must not have changed since the listing.
             if now is None or (now.version, now.status is SyncState.DISABLED) != (
-                one.version,
-                one.status is SyncState.DISABLED,
+                pipeline.version,
+                pipeline.status is SyncState.DISABLED,
             ):
-                raise MovingError(f"Another sync of {one.name} came in between each time.")
+                raise MovingError(
+                    f"Another sync of {pipeline.name} was published during each attempt."
+                )
         for now in current.values():
-            if now.id not in gathered and _differs(now, moment):
-                raise MovingError(f"A sync of {now.name} came in between each time.")
+            if now.id not in listed and _differs(now, moment):
+                raise MovingError(f"A sync of {now.name} was published during each attempt.")
 
     def _status_after(self, pipeline: StoredPipeline) -> SyncState:
         is_own = pipeline.id == self._pipeline.id
@@ -301,12 +310,12 @@ def _differs(pipeline: StoredPipeline, moment: Moment) -> bool:
 
 def _keep_safe(
     staging: Staging,
-    left_alone: Sequence[StoredPipeline],
+    unlisted: Sequence[StoredPipeline],
     groups: Sequence[str],
     warnings: SyncWarnings,
 ) -> None:
     """Keeps the grants of pipelines that cannot be listed, except to groups with new members."""
-    for pipeline in left_alone:
+    for pipeline in unlisted:
         staging.keep_relations(pipeline, except_to=groups)
         warnings.add(
             f"{pipeline.name} cannot be listed, so its records keep their permissions; grants to "

@@ -1,4 +1,4 @@
-"""Gathers the next state of one pipeline: its records as the source lists them, and their grants.
+"""The next state of one pipeline: its records as the source lists them, and their grants.
 
 Guarantees:
 
@@ -27,18 +27,18 @@ from managed_sync.server.sources.permissions_file import Entry, Permissions
 from managed_sync.server.storage.pipelines import StoredPipeline
 from managed_sync.server.storage.records import KnownItem
 from managed_sync.server.sync.grant_compiler import GrantCompiler
+from managed_sync.server.sync.listed_items import ListedItems, any_moved
 from managed_sync.server.sync.openings import Readers
-from managed_sync.server.sync.sighting import Sighting, something_moved
 from managed_sync.server.sync.staging import Staging
 from managed_sync.server.sync.warnings import SyncWarnings
 
-__all__ = ["Gathering"]
+__all__ = ["PipelineSnapshot"]
 
 _BATCH = 500
 _MAX_NAMED = 3
 
 
-class Gathering:
+class PipelineSnapshot:
     """One pipeline's part of a sync.
 
     Args:
@@ -59,7 +59,7 @@ class Gathering:
         self.warnings = SyncWarnings()
         self._source = source
         self._staging = staging
-        self._sighting = Sighting(known)
+        self._listed = ListedItems(known)
         self._sync_type = pipeline.name.sync_type
         self._has_containers = source.has_containers(pipeline.name)
         self._root = container_id(pipeline.scope, pipeline.name)
@@ -93,10 +93,10 @@ class Gathering:
                 if item.version is not None and item.digest is not None:
                     contents[item.source_id] = KnownContent(item.version, item.digest)
             for listed in batch:
-                self._sighting.note(listed)
+                self._listed.add(listed)
                 if isinstance(listed, UnreadableItem):
                     self._staging.keep_records(self.pipeline, listed.source_id)
-            progress(len(self._sighting))
+            progress(len(self._listed))
         self._seen = listing.seen
         self._require_some_of_what_was()
 
@@ -113,7 +113,7 @@ class Gathering:
         again = self._source.look_again(self.pipeline.name, self._seen, keep_going)
         if again == self._seen:
             return
-        if strict or self._sighting.lacks_anything() or something_moved(self._seen, again):
+        if strict or self._listed.has_missing_items() or any_moved(self._seen, again):
             raise MovingError(
                 f"The source of {self.pipeline.name} was changed during each attempt to list it. "
                 "Sync when it is quieter."
@@ -132,7 +132,7 @@ class Gathering:
         missing = [
             source_id
             for source_id, entry in entries.items()
-            if not entry.inherit and not self._sighting.shows(source_id, entry)
+            if not entry.inherit and not self._listed.covers(source_id, entry)
         ]
         if self._has_containers:
             self._require_protected(entries, missing)
@@ -164,7 +164,7 @@ class Gathering:
         links = [(link, self._objects[link], target) for link, target in self._links.items()]
         links += [
             (link, item.object, item.link_to)
-            for link, item in self._sighting.known.items()
+            for link, item in self._listed.known.items()
             if item.link_to is not None and link not in self._objects
         ]
         if not links:
@@ -185,9 +185,9 @@ class Gathering:
         Args:
             all_of_them: Whether to include the records that were not moved.
         """
-        known = self._sighting.known
+        known = self._listed.known
         changes = {
-            new: (known[old].object, self._objects[new]) for old, new in self._sighting.moves()
+            new: (known[old].object, self._objects[new]) for old, new in self._listed.moves()
         }
         if all_of_them:
             for source_id, item in known.items():
@@ -199,9 +199,9 @@ class Gathering:
             if not objects[1].startswith("folder:")
         }
 
-    def has_newcomers(self) -> bool:
+    def has_new_items(self) -> bool:
         """Returns whether the listing has items that the last sync did not have."""
-        return bool(self._sighting.newcomers())
+        return bool(self._listed.new_source_ids())
 
     def _require_some_of_what_was(self) -> None:
         """Raises an error if the source may be empty by mistake.
@@ -209,15 +209,15 @@ class Gathering:
         Raises:
             SourceError: The source is empty: a mount may be missing, or a file half written.
         """
-        kept = f"The {len(self._sighting.known):,} records are kept. If they are gone,"
-        for source_id in self._sighting.lost_mounts():
+        kept = f"The {len(self._listed.known):,} records are kept. If they are gone,"
+        for source_id in self._listed.lost_mounts():
             raise SourceError(
                 f"The folder {source_id} is empty and no longer a mount point. Mount it again. "
                 f"{kept} remove the folder."
             )
-        if not self._sighting.is_empty():
+        if not self._listed.is_empty():
             return
-        if self._has_containers and self._sighting.has_another_root():
+        if self._has_containers and self._listed.has_new_root():
             raise SourceError(
                 f"The folder of {self.pipeline.name} is empty and not the same folder as before: "
                 f"is a mount missing? {kept} put a file into the folder, or delete the pipeline."
@@ -230,10 +230,10 @@ class Gathering:
 
     def _keep_closed(self, entries: Mapping[str, Entry]) -> list[str]:
         """Closes new records and keeps closed ones closed, since one may be the missing record."""
-        before = self._sighting.known
+        before = self._listed.known
         closed = [
             source_id
-            for source_id in self._sighting
+            for source_id in self._listed
             if source_id not in entries and (source_id not in before or before[source_id].closed)
         ]
         for source_id in closed:
@@ -243,12 +243,12 @@ class Gathering:
     def _require_protected(self, entries: Mapping[str, Entry], missing: Sequence[str]) -> None:
         problems = [
             f"line {entries[source_id].line}: {self._sync_type}: {entries[source_id].path} is "
-            f"protected by 'inherit: false' and {'; '.join(self._sighting.why_missing(source_id))}"
+            f"protected by 'inherit: false' and {'; '.join(self._listed.why_missing(source_id))}"
             for source_id in missing
         ]
-        for old, new in self._sighting.moves():
+        for old, new in self._listed.moves():
             entry = entries.get(old)
-            replaced = old in self._sighting and self._sighting.known[old].closed
+            replaced = old in self._listed and self._listed.known[old].closed
             if replaced and entry is not None and not entry.inherit and new not in entries:
                 problems.append(
                     f"line {entry.line}: {self._sync_type}: what was protected at {entry.path} is "
@@ -302,7 +302,7 @@ class Gathering:
             if entry.inherit
             else "new records inherit nothing, since one may be the record that this entry protects"
         )
-        problem, _ = self._sighting.why_missing(source_id)
+        problem, _ = self._listed.why_missing(source_id)
         self.warnings.add(
             f"permissions.yaml: {self._sync_type}: {entry.path} (line {entry.line}) {problem}, "
             f"so {consequence}; correct the path or remove the entry."

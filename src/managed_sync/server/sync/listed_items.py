@@ -10,10 +10,10 @@ from managed_sync.server.sources.model import LAST_CHANGE, Seen, SourceItem, Unr
 from managed_sync.server.sources.permissions_file import Entry
 from managed_sync.server.storage.records import KnownItem
 
-__all__ = ["Sighting", "something_moved"]
+__all__ = ["ListedItems", "any_moved"]
 
 
-class Sighting:
+class ListedItems:
     """The items of one listing.
 
     Args:
@@ -35,7 +35,7 @@ class Sighting:
     def __iter__(self) -> Iterator[str]:
         return iter(self._versions)
 
-    def note(self, item: SourceItem | UnreadableItem) -> None:
+    def add(self, item: SourceItem | UnreadableItem) -> None:
         """Adds an item of the listing."""
         if isinstance(item, UnreadableItem):
             self._unreadable.add(item.source_id)
@@ -43,11 +43,11 @@ class Sighting:
             self._versions[item.source_id] = item.version or ""
             self._digests[item.source_id] = item.digest
 
-    def newcomers(self) -> set[str]:
+    def new_source_ids(self) -> set[str]:
         """Returns the source ids that the last sync did not have."""
         return self._versions.keys() - self.known.keys()
 
-    def lacks_anything(self) -> bool:
+    def has_missing_items(self) -> bool:
         """Returns whether an item is missing that the last sync had."""
         return not self.known.keys() <= self._versions.keys()
 
@@ -56,7 +56,7 @@ class Sighting:
         nothing = not self._versions.keys() - {"/"} and not self._unreadable
         return nothing and len(self.known) > 1
 
-    def has_another_root(self) -> bool:
+    def has_new_root(self) -> bool:
         """Returns whether the root folder was replaced by another one."""
         root = self.known.get("/")
         return root is not None and root.version not in {None, self._versions.get("/")}
@@ -91,7 +91,7 @@ class Sighting:
                 for new in dict.fromkeys(found):
                     yield old, new
 
-    def shows(self, source_id: str, entry: Entry) -> bool:
+    def covers(self, source_id: str, entry: Entry) -> bool:
         """Returns whether the item of an entry of ``permissions.yaml`` was listed."""
         if source_id == "/" or source_id in self._unreadable:
             return True
@@ -120,7 +120,7 @@ def _marks(version: str, digest: str | None) -> tuple[str, ...]:
     return (version,) if digest is None else (version, f"digest {digest}")
 
 
-def something_moved(first: Seen, second: Seen) -> bool:
+def any_moved(first: Seen, second: Seen) -> bool:
     """Returns whether the second look found an item under another path than the first."""
     before, now = _paths(first), _paths(second)
     return any(
