@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from dockerfile_parse import DockerfileParser
-from managed_sync.server.config_file import DATABASE_VARIABLE
+from managed_sync.server.config import DATABASE_VARIABLE
 
 from managed_sync.cli.app import app
 from managed_sync.server import read_config
