@@ -50,14 +50,15 @@ def change_page(
     own = records.c.pipeline_id == pipeline.id
     pending = (own, order > position)
     count = select(func.count()).select_from(records)
-    rows = connection.execute(
+    statement = (
         records_with_names()
         .where(*pending)
         .order_by(records.c.changed, records.c.source_id)
         .limit(size)
-    ).all()
+    )
+    rows = connection.execute(statement).mappings().all()
     if rows:
-        position = (rows[-1].changed, rows[-1].source_id)
+        position = (rows[-1]["changed"], rows[-1]["source_id"])
     return RecordChangePage(
         records=tuple(stored_record(row) for row in rows),
         total=connection.execute(count.where(own)).scalar_one(),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, select, update
 
 from managed_sync.models import SyncState
 from managed_sync.server.domain import PipelineName, RelationChanges, RelationTuple, Scope
@@ -91,31 +91,26 @@ def find_pipeline(
     connection: Connection, scope: Scope, name: PipelineName
 ) -> StoredPipeline | None:
     """Returns a pipeline by its name; ``None`` if it is not enabled."""
-    row = connection.execute(
-        _pipelines().where(
-            scopes.c.project_id == scope.project_id,
-            scopes.c.user_id == scope.user_id,
-            pipelines.c.integration == name.integration,
-            pipelines.c.sync_type == name.sync_type,
-        )
-    ).one_or_none()
-    return None if row is None else _pipeline(row)
+    return _one(
+        connection,
+        scopes.c.project_id == scope.project_id,
+        scopes.c.user_id == scope.user_id,
+        pipelines.c.integration == name.integration,
+        pipelines.c.sync_type == name.sync_type,
+    )
 
 
 def pipeline_at_work(connection: Connection, pipeline_id: int) -> StoredPipeline | None:
     """Returns a pipeline by its number; ``None`` if it was deleted or disabled."""
-    row = connection.execute(
-        _pipelines().where(
-            pipelines.c.id == pipeline_id, pipelines.c.status != SyncState.DISABLED.value
-        )
-    ).one_or_none()
-    return None if row is None else _pipeline(row)
+    return _one(
+        connection, pipelines.c.id == pipeline_id, pipelines.c.status != SyncState.DISABLED.value
+    )
 
 
 def pipelines_of_project(connection: Connection, project_id: str) -> list[StoredPipeline]:
     """Returns the pipelines of all users of a project."""
     rows = connection.execute(_pipelines().where(scopes.c.project_id == project_id))
-    return [_pipeline(row) for row in rows]
+    return [_pipeline(row) for row in rows.mappings()]
 
 
 def pipelines_of_scope(connection: Connection, scope: Scope) -> list[StoredPipeline]:
@@ -125,7 +120,7 @@ def pipelines_of_scope(connection: Connection, scope: Scope) -> list[StoredPipel
         .where(scopes.c.project_id == scope.project_id, scopes.c.user_id == scope.user_id)
         .order_by(pipelines.c.id)
     )
-    return [_pipeline(row) for row in rows]
+    return [_pipeline(row) for row in rows.mappings()]
 
 
 def disable_pipeline(connection: Connection, pipeline: StoredPipeline) -> None:
@@ -224,8 +219,12 @@ def _pipelines() -> Select[tuple[object, ...]]:
     )
 
 
-def _pipeline(row: Row[tuple[object, ...]]) -> StoredPipeline:
-    values = row._mapping
+def _one(connection: Connection, *conditions: ColumnElement[bool]) -> StoredPipeline | None:
+    row = connection.execute(_pipelines().where(*conditions)).mappings().one_or_none()
+    return None if row is None else _pipeline(row)
+
+
+def _pipeline(values: RowMapping) -> StoredPipeline:
     last_synced_at = values["last_synced_at"]
     return StoredPipeline(
         id=values["id"],

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, RowMapping, Select, select
 
 from managed_sync.identifiers import ObjectId
 from managed_sync.models import RecordPage, SyncedRecord
@@ -89,7 +89,7 @@ def record_page(connection: Connection, pipeline: StoredPipeline, cursor: str | 
     )
     if cursor is not None:
         statement = statement.where(records.c.source_id > _last_source_id(cursor, pipeline))
-    rows = connection.execute(statement).all()
+    rows = connection.execute(statement).mappings().all()
     page = [_record(row) for row in rows[:PAGE_SIZE]]
     more = len(rows) > PAGE_SIZE
     return RecordPage(
@@ -124,16 +124,15 @@ def find_record(
     )
     if pipeline_id is not None:
         statement = statement.where(records.c.pipeline_id == pipeline_id)
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(statement).mappings().one_or_none()
     return None if row is None else stored_record(row)
 
 
-def stored_record(row: Row[Any]) -> StoredRecord:
+def stored_record(values: RowMapping) -> StoredRecord:
     """Returns a row of the table as a record."""
-    values = row._mapping
     has_content = values["digest"] is not None
     return StoredRecord(
-        _record(row),
+        _record(values),
         object=values["object"],
         container=values["location"] is not None and not has_content,
         location=values["location"] if has_content else None,
@@ -226,8 +225,7 @@ def all_digests(connection: Connection) -> set[str]:
     return set(rows.scalars())
 
 
-def _record(row: Row[Any]) -> SyncedRecord:
-    values = row._mapping
+def _record(values: RowMapping) -> SyncedRecord:
     return SyncedRecord(
         id=values["id"],
         integration=values["integration"],
