@@ -26,7 +26,7 @@ from benchmarks.server.graph_engines import (
 )
 from benchmarks.server.report import SPICEDB, TOO_LONG, Measured, Results
 from managed_sync.server.graph.engine import PermissionEngineError
-from tests.server.embedded_spicedb import running_spicedb
+from tests.support.spicedb import running_spicedb
 
 __all__ = ["SPICEDB_MINUTES", "run"]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from benchmarks.common.memory import peak_bytes
 from benchmarks.stores.engines import OPEN
 from benchmarks.stores.report import CASES, CHUNKS_PER_OBJECT, DIMENSIONS, Measured
-from managed_sync.langchain.stores.object_filters import object_filter_for
+from managed_sync.langchain.stores import object_filter_for
 from managed_sync.retrieval.object_filter import CustomObjectFilter
 
 __all__ = ["fill", "measure", "search"]

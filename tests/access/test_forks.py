@@ -7,7 +7,7 @@ from threading import Event, Thread
 
 from managed_sync.access.cache import ExpiringCache
 from managed_sync.access.single_flight import SingleFlight
-from tests.forked import in_child, needs_fork
+from tests.support.forks import in_child, needs_fork
 
 pytestmark = needs_fork
 

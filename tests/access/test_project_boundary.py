@@ -16,8 +16,8 @@ from managed_sync.errors import ConfigurationError
 from managed_sync.langchain import PermissionAwareRetriever, PermissionFilter
 from managed_sync.llama_index import PermissionPostprocessor
 from managed_sync.retrieval.effects import Strategy
-from tests.adversarial.world import STRATEGIES
-from tests.stores.chunks import HashEmbeddings
+from tests.support.frameworks import STRATEGIES
+from tests.support.hash_embeddings import HashEmbeddings
 
 USER = "ann@x.example"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from managed_sync.retrieval.effects import Strategy
-from tests.adversarial.world import STRATEGIES, WAYS, Way
+from tests.support.frameworks import STRATEGIES, WAYS, Way
 
 
 @pytest.fixture(params=WAYS, ids=str)

@@ -26,8 +26,9 @@ from langsmith import traceable
 
 from managed_sync.langchain import PermissionAwareRetriever, PermissionFilter
 from managed_sync.retrieval.effects import Strategy
-from tests.adversarial.watched import PASSAGES, checker
-from tests.adversarial.world import ALICE, STRATEGIES, LangChain, RankedStore, Ranking
+from tests.adversarial.canary_passages import PASSAGES, checker
+from tests.support.frameworks import ALICE, STRATEGIES, LangChain
+from tests.support.passages import RankedStore, Ranking
 
 DOCUMENTS = [passage.document for passage in PASSAGES]
 

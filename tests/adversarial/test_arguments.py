@@ -17,16 +17,9 @@ from managed_sync.errors import ConfigurationError
 from managed_sync.langchain import PermissionAwareRetriever as LangChainRetriever
 from managed_sync.llama_index import PermissionAwareRetriever as LlamaIndexRetriever
 from managed_sync.retrieval import CustomObjectFilter
-from tests.adversarial.world import (
-    ALICE,
-    QUESTION,
-    LangChain,
-    LlamaIndex,
-    Service,
-    Way,
-    files,
-    passages_of,
-)
+from tests.support.frameworks import ALICE, QUESTION, LangChain, LlamaIndex, Way
+from tests.support.passages import files, passages_of
+from tests.support.permission_service import FakePermissionService
 
 NUMBERS = list(range(20))
 PASSAGES = passages_of(*files(*NUMBERS))
@@ -35,7 +28,7 @@ IMPOSSIBLE: list[Any] = [0, -1, -5, True, False, 2.0, 2.5, "4", [3], 10_001, 10*
 
 @pytest.fixture
 def checker() -> AccessChecker:
-    return AccessChecker(Service(alice=files(*NUMBERS)))
+    return AccessChecker(FakePermissionService(alice=files(*NUMBERS)))
 
 
 Ask = Callable[[Any, Any], Any]
@@ -69,7 +62,7 @@ WAYS_TO_ASK = [
 def test_an_impossible_number_is_refused_before_anything_is_searched_or_asked(
     framework: Way, ask: Ask
 ) -> None:
-    service = Service(alice=files(*NUMBERS))
+    service = FakePermissionService(alice=files(*NUMBERS))
     retriever = framework.retriever(framework.store(PASSAGES), AccessChecker(service), k=3)
 
     for k in IMPOSSIBLE:
@@ -195,7 +188,7 @@ class TestLlamaIndex:
     def test_parts_of_another_kind(self, checker: AccessChecker) -> None:
         index: Any = LlamaIndex(asynchronous=False).store(PASSAGES)
         prefilter: Any = "prefilter"
-        client: Any = Service()
+        client: Any = FakePermissionService()
 
         with pytest.raises(ConfigurationError, match="source must be"):
             LlamaIndexRetriever(index.vector_store, checker=checker)

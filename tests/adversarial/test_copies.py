@@ -15,18 +15,9 @@ from managed_sync import AccessChecker, ManagedSyncClient, acting_as
 from managed_sync.errors import ConfigurationError, MissingSubjectError
 from managed_sync.langchain import PermissionFilter
 from managed_sync.llama_index import PermissionPostprocessor
-from tests.adversarial.world import (
-    ALICE,
-    BOB,
-    QUESTION,
-    TOKEN,
-    LangChain,
-    LlamaIndex,
-    Service,
-    files,
-    http_client,
-    passages_of,
-)
+from tests.support.frameworks import ALICE, BOB, QUESTION, LangChain, LlamaIndex
+from tests.support.passages import files, passages_of
+from tests.support.permission_service import TOKEN, FakePermissionService, http_client
 
 PASSAGES = passages_of(*files(*range(6)))
 
@@ -58,7 +49,7 @@ of_each_model = pytest.mark.parametrize("make", MODELS)
 
 @pytest.fixture
 def checker() -> AccessChecker:
-    return AccessChecker(Service(alice=files(1, 2), bob=files(3)))
+    return AccessChecker(FakePermissionService(alice=files(1, 2), bob=files(3)))
 
 
 def found(made: Any) -> list[Any]:
@@ -143,7 +134,7 @@ def test_a_models_binding_cannot_be_changed_or_lost(
 def test_a_changed_copy_uses_all_that_was_changed(checker: AccessChecker) -> None:
     bound = langchain_retriever(checker).for_subject(ALICE)
     others = LangChain(asynchronous=False).store(passages_of("file:2"))
-    nobodys = AccessChecker(Service())
+    nobodys = AccessChecker(FakePermissionService())
 
     assert found(bound.model_copy(update={"k": 1})) == files(1)
     assert found(bound.model_copy(update={"vectorstore": others})) == files(2)
@@ -167,7 +158,7 @@ def test_pickling_is_refused_and_says_why(
 
 def test_no_copy_shares_more_than_the_checker_of_a_real_client() -> None:
     client: ManagedSyncClient
-    with http_client(Service(alice=files(1, 2), bob=files(3))) as client:
+    with http_client(FakePermissionService(alice=files(1, 2), bob=files(3))) as client:
         for make in ALL:
             bound = make(AccessChecker(client)).for_subject(ALICE)
             assert found(copy.deepcopy(bound)) == files(1, 2)

@@ -36,7 +36,7 @@ from managed_sync.server.storage import database as database_module
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import enable_pipeline, find_pipeline
 from managed_sync.server.sync.pipeline_sync import synchronize
-from tests.adversarial.histories import USERS, State, Writer
+from tests.adversarial.company_histories import USERS, State, Writer
 
 HISTORIES = int(os.environ.get("MANAGED_SYNC_HISTORIES", "300"))
 PARTS = 4

@@ -18,13 +18,13 @@ from langgraph.graph import START, StateGraph
 
 from managed_sync.errors import AccessCheckError
 from managed_sync.langchain import PermissionAwareRetriever
-from tests.adversarial.langchain_retrievers import RETRIEVERS, ensemble
-from tests.adversarial.watched import (
+from tests.adversarial.canary_passages import (
     PASSAGES,
     assert_shows_only_what_was_returned,
     broken_checker,
 )
-from tests.adversarial.world import ALICE, QUESTION, LangChain
+from tests.adversarial.langchain_retrievers import RETRIEVERS, ensemble
+from tests.support.frameworks import ALICE, QUESTION, LangChain
 
 
 class Tracer(BaseTracer):

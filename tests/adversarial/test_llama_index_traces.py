@@ -26,6 +26,12 @@ from llama_index_instrumentation.dispatcher import Dispatcher
 from managed_sync import acting_as
 from managed_sync.errors import AccessCheckError
 from managed_sync.llama_index import PermissionAwareRetriever
+from tests.adversarial.canary_passages import (
+    FINE,
+    assert_shows_only_what_was_returned,
+    broken_checker,
+    checker,
+)
 from tests.adversarial.llama_index_retrievers import (
     RETRIEVERS,
     ListOfNodes,
@@ -33,13 +39,7 @@ from tests.adversarial.llama_index_retrievers import (
     fused,
     over_another,
 )
-from tests.adversarial.watched import (
-    FINE,
-    assert_shows_only_what_was_returned,
-    broken_checker,
-    checker,
-)
-from tests.adversarial.world import ALICE, QUESTION
+from tests.support.frameworks import ALICE, QUESTION
 
 
 class Recorder:

@@ -25,8 +25,10 @@ import pytest
 from managed_sync import IndexSync, ManagedSyncClient
 from managed_sync.documents import Chunk, Chunker
 from managed_sync.errors import DeletionsWithheldError, ManagedSyncError
-from tests.client.both import BASE_URL, FakeClock
-from tests.indexing.world import AT_ONCE, AbleTarget, Source, from_scratch
+from tests.support.clients import BASE_URL, FakeClock
+from tests.support.index_target import AbleTarget
+from tests.support.indexing import AT_ONCE, from_scratch
+from tests.support.record_source import ChangingSource
 
 CASES = int(os.environ.get("MANAGED_SYNC_CASES", "60"))
 FILES: dict[str, Any] = {"integration": "box", "sync_type": "files"}
@@ -37,7 +39,7 @@ PAGE = 5
 class LyingApi:
     """The specification's wire format over a source, as the lies have it."""
 
-    source: Source
+    source: ChangingSource
     chance: random.Random
     lies: frozenset[str] = frozenset()
     hidden: set[str] = field(default_factory=set)
@@ -140,7 +142,7 @@ LIES = (
 PLAUSIBLE = {"records flicker", "another user"}
 
 
-def change(source: Source, chance: random.Random) -> None:
+def change(source: ChangingSource, chance: random.Random) -> None:
     """Adds, edits and removes some records; never so many that a run has to ask."""
     for _ in range(chance.randrange(4)):
         name = f"r{chance.randrange(40):02}"
@@ -153,7 +155,7 @@ def change(source: Source, chance: random.Random) -> None:
 def run_case(seed: int, folder: Path) -> None:
     chance = random.Random(seed)
     size = chance.choice([1, 3, 8, 24])
-    source = Source(**{f"r{number:02}": f"Text {number}." for number in range(size)})
+    source = ChangingSource(**{f"r{number:02}": f"Text {number}." for number in range(size)})
     api, target = LyingApi(source, chance), AbleTarget()
     others = another_pipeline()
     target.chunks |= others
@@ -241,7 +243,7 @@ def test_no_record_is_lost_and_the_truth_ends_in_a_fresh_index(tmp_path: Path, p
 def test_an_api_that_lies_about_everything_deletes_nothing(
     tmp_path: Path, lie: str, whole: bool
 ) -> None:
-    source = Source(**{f"r{number:02}": f"Text {number}." for number in range(30)})
+    source = ChangingSource(**{f"r{number:02}": f"Text {number}." for number in range(30)})
     api, target = LyingApi(source, random.Random(1)), AbleTarget()
     with ManagedSyncClient(
         "p1",

@@ -17,9 +17,10 @@ import pytest
 from managed_sync.documents import Chunk
 from managed_sync.errors import IndexingError, ManagedSyncError
 from managed_sync.indexing import IndexSync, Retries
-from tests.indexing.crashes import change
-from tests.indexing.lying import Liar, LyingIndex, vector_of
-from tests.indexing.world import Source, from_scratch, syncing
+from tests.support.indexing import from_scratch, syncing
+from tests.support.lying_index import Liar, LyingIndex, vector_of
+from tests.support.record_source import ChangingSource
+from tests.support.source_changes import change
 
 CASES = min(int(os.environ.get("MANAGED_SYNC_CASES", "60")), 2_000)
 SHARDS = 4
@@ -44,7 +45,7 @@ def test_a_store_and_a_model_that_lie_end_in_a_fresh_index(tmp_path: Path, shard
 
 
 def lie_and_repair(folder: Path, chance: random.Random) -> None:
-    source = Source(**{f"r{n}": f"Text {n}. " * chance.randint(1, 12) for n in range(8)})
+    source = ChangingSource(**{f"r{n}": f"Text {n}. " * chance.randint(1, 12) for n in range(8)})
     index = LyingIndex(Liar(chance), relabels=chance.random() < 0.7)
     others = add_another_pipeline(index)
     ledger = folder / "ledger.db"

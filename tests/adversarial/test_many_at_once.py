@@ -13,18 +13,9 @@ import pytest
 
 from managed_sync import AccessChecker, acting_as
 from managed_sync.retrieval.effects import Strategy
-from tests.adversarial.world import (
-    QUESTION,
-    Found,
-    LangChain,
-    LlamaIndex,
-    Ranking,
-    Service,
-    Way,
-    files,
-    http_client,
-    passages_of,
-)
+from tests.support.frameworks import QUESTION, Found, LangChain, LlamaIndex, Way
+from tests.support.passages import Ranking, files, passages_of
+from tests.support.permission_service import FakePermissionService, http_client
 
 PASSAGES = passages_of(*files(*range(60)))
 # Users who may read much, little, and nothing; some names differ in case or form only.
@@ -53,8 +44,8 @@ BEST = {user: best_of(user) for user in USERS}
 
 
 @pytest.fixture
-def service() -> Service:
-    service = Service()
+def service() -> FakePermissionService:
+    service = FakePermissionService()
     service.grants = {user: readable_by(user) for user in USERS}
     service.before = lambda _: time.sleep(random.random() / 2000)
     return service
@@ -75,7 +66,7 @@ def is_own(found: Found, user: str) -> bool:
 @lifetimes
 @frameworks
 def test_64_threads_do_not_cross(
-    framework: type[Way], service: Service, strategy: Strategy, ttl: int
+    framework: type[Way], service: FakePermissionService, strategy: Strategy, ttl: int
 ) -> None:
     way = framework(asynchronous=False)
     retriever = shared_retriever(way, service, strategy, ttl)
@@ -94,7 +85,7 @@ def test_64_threads_do_not_cross(
 @lifetimes
 @frameworks
 def test_500_tasks_do_not_cross(
-    framework: type[Way], service: Service, strategy: Strategy, ttl: int
+    framework: type[Way], service: FakePermissionService, strategy: Strategy, ttl: int
 ) -> None:
     way = framework(asynchronous=True)
     retriever = shared_retriever(way, service, strategy, ttl)
@@ -112,7 +103,7 @@ def test_500_tasks_do_not_cross(
 @lifetimes
 @frameworks
 def test_acting_as_and_bound_copies_do_not_cross(
-    framework: type[Way], service: Service, ttl: int
+    framework: type[Way], service: FakePermissionService, ttl: int
 ) -> None:
     way = framework(asynchronous=True)
     retriever = shared_retriever(way, service, "auto", ttl)
@@ -137,7 +128,7 @@ def test_acting_as_and_bound_copies_do_not_cross(
 @lifetimes
 @frameworks
 def test_threads_and_tasks_together_do_not_cross_over_a_real_client_and_store(
-    framework: type[Way], service: Service, ttl: int
+    framework: type[Way], service: FakePermissionService, ttl: int
 ) -> None:
     way = framework(asynchronous=True)
     with http_client(service) as client:
@@ -158,7 +149,7 @@ def test_threads_and_tasks_together_do_not_cross_over_a_real_client_and_store(
 
 @frameworks
 def test_with_revocations_meanwhile_nobody_gets_what_was_never_theirs(
-    framework: type[Way], service: Service, strategy: Strategy
+    framework: type[Way], service: FakePermissionService, strategy: Strategy
 ) -> None:
     way = framework(asynchronous=True)
     retriever = shared_retriever(way, service, strategy, ttl=0)

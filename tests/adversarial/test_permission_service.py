@@ -15,16 +15,9 @@ import pytest
 from managed_sync import AccessChecker, ManagedSyncClient
 from managed_sync.errors import AccessCheckError
 from managed_sync.retrieval.effects import Strategy
-from tests.adversarial.world import (
-    ALICE,
-    TOKEN,
-    Answer,
-    Service,
-    Way,
-    files,
-    http_client,
-    passages_of,
-)
+from tests.support.frameworks import ALICE, Way
+from tests.support.passages import files, passages_of
+from tests.support.permission_service import TOKEN, Answer, FakePermissionService, http_client
 
 PASSAGES = passages_of(*files(*range(60)))
 FAR_AWAY = files(40, 50, 59)
@@ -121,7 +114,7 @@ def kinds_of(faults: dict[str, Answer]) -> pytest.MarkDecorator:
 
 
 def test_an_honest_service_is_believed(way: Way, strategy: Strategy) -> None:
-    service = Service(alice=FAR_AWAY)
+    service = FakePermissionService(alice=FAR_AWAY)
     with http_client(service) as client:
         checker = AccessChecker(client, list_limit=None)
         retriever = way.retriever(way.store(PASSAGES), checker, k=3, strategy=strategy)
@@ -135,7 +128,7 @@ def test_an_honest_service_is_believed(way: Way, strategy: Strategy) -> None:
 
 @kinds_of(NO_DECISIONS)
 def test_no_clear_decision_means_no_passage(way: Way, strategy: Strategy, fault: Answer) -> None:
-    with http_client(Service(alice=FAR_AWAY), checks=fault) as client:
+    with http_client(FakePermissionService(alice=FAR_AWAY), checks=fault) as client:
         retriever = way.retriever(
             way.store(PASSAGES), AccessChecker(client), k=3, strategy=strategy
         )
@@ -150,7 +143,7 @@ def test_no_clear_decision_means_no_passage(way: Way, strategy: Strategy, fault:
 
 @kinds_of(NO_LIST)
 def test_no_clear_list_means_no_passage_where_only_a_list_will_do(way: Way, fault: Answer) -> None:
-    with http_client(Service(alice=FAR_AWAY), lists=fault) as client:
+    with http_client(FakePermissionService(alice=FAR_AWAY), lists=fault) as client:
         retriever = way.retriever(
             way.store(PASSAGES), AccessChecker(client), k=3, strategy="pre_filter"
         )
@@ -165,7 +158,7 @@ def test_no_clear_list_means_no_passage_where_only_a_list_will_do(way: Way, faul
 def test_without_a_clear_list_checking_goes_on(
     way: Way, fault: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    service = Service(alice=FAR_AWAY)
+    service = FakePermissionService(alice=FAR_AWAY)
     with http_client(service, lists=fault) as client:
         checker = AccessChecker(client, list_limit=None)
         found = way.ask(way.retriever(way.store(PASSAGES), checker, k=3))
@@ -183,7 +176,7 @@ def test_without_a_clear_list_checking_goes_on(
 def test_an_empty_answer_is_no_list_and_is_logged(
     way: Way, strategy: Strategy, fault: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with http_client(Service(alice=FAR_AWAY), lists=fault) as client:
+    with http_client(FakePermissionService(alice=FAR_AWAY), lists=fault) as client:
         checker = AccessChecker(client, list_limit=None)
         found = way.ask(way.retriever(way.store(PASSAGES), checker, k=3, strategy=strategy))
 
@@ -199,7 +192,7 @@ def test_an_empty_answer_is_no_list_and_is_logged(
 def test_what_was_allowed_before_a_failure_is_not_handed_out(
     way: Way, failing_request: int
 ) -> None:
-    service = Service(alice=files(0, 20, 59))
+    service = FakePermissionService(alice=files(0, 20, 59))
 
     def fail_later(honest: httpx.Response) -> httpx.Response:
         return httpx.Response(500) if len(service.requests) >= failing_request else honest
@@ -222,7 +215,7 @@ def test_a_failed_check_is_not_kept(way: Way, fault: Answer) -> None:
     def fail_once(honest: httpx.Response) -> httpx.Response:
         return faults.pop()(honest) if faults else honest
 
-    with http_client(Service(alice=files(1, 2)), checks=fail_once) as client:
+    with http_client(FakePermissionService(alice=files(1, 2)), checks=fail_once) as client:
         checker = AccessChecker(client, allow_ttl=60, deny_ttl=60)
         retriever = way.retriever(way.store(PASSAGES[:6]), checker, k=6)
         with pytest.raises(AccessCheckError):
@@ -276,7 +269,9 @@ class TestTheOrderOfAnswers:
     def test_an_answer_belongs_to_the_check_at_its_place(self, way: Way) -> None:
         answers = [True, False, False, True, False]
 
-        with http_client(Service(), checks=with_decisions(lambda _: answers)) as client:
+        with http_client(
+            FakePermissionService(), checks=with_decisions(lambda _: answers)
+        ) as client:
             retriever = way.retriever(way.store(PASSAGES[:5]), AccessChecker(client), k=5)
 
             assert way.ask(retriever).object_ids == files(0, 3)
@@ -287,7 +282,7 @@ class TestListsThatLie:
         self, way: Way, strategy: Strategy, listed: list[Any], **checker_settings: Any
     ) -> tuple[list[Any], bool]:
         with http_client(
-            Service(alice=FAR_AWAY), lists=instead(json={"objects": listed})
+            FakePermissionService(alice=FAR_AWAY), lists=instead(json={"objects": listed})
         ) as client:
             checker = AccessChecker(client, **checker_settings)
             retriever = way.retriever(way.store(PASSAGES), checker, k=3, strategy=strategy)

@@ -23,20 +23,11 @@ from hypothesis import strategies as st
 
 from managed_sync import AccessCheck, AccessChecker
 from managed_sync.errors import ManagedSyncError
-from managed_sync.llama_index.stores.object_filters import metadata_filters
+from managed_sync.llama_index.stores import metadata_filters
 from managed_sync.retrieval import CustomObjectFilter
 from managed_sync.retrieval.effects import Strategy
-from tests.adversarial.world import (
-    STRATEGIES,
-    WAYS,
-    Found,
-    LangChain,
-    Passage,
-    RankedStore,
-    RankedVectorStore,
-    Ranking,
-    Way,
-)
+from tests.support.frameworks import STRATEGIES, WAYS, Found, LangChain, Way
+from tests.support.passages import Passage, RankedStore, RankedVectorStore, Ranking
 
 USERS = [f"u{n}@x.example" for n in range(3)]
 GROUPS = [f"group:{n}" for n in range(4)]

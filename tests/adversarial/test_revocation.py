@@ -9,7 +9,9 @@ import pytest
 
 from managed_sync import AccessChecker
 from managed_sync.retrieval.effects import Strategy
-from tests.adversarial.world import ALICE, Passage, Ranking, Service, Way, files, passages_of
+from tests.support.frameworks import ALICE, Way
+from tests.support.passages import Passage, Ranking, files, passages_of
+from tests.support.permission_service import FakePermissionService
 
 READABLE = files(3, 30, 45, 59)
 
@@ -26,8 +28,8 @@ class Telling(Ranking):
 
 
 @pytest.fixture
-def service() -> Service:
-    return Service(alice=READABLE)
+def service() -> FakePermissionService:
+    return FakePermissionService(alice=READABLE)
 
 
 @pytest.fixture
@@ -35,16 +37,20 @@ def ranking() -> Telling:
     return Telling(passages_of(*files(*range(60))))
 
 
-def revoke(service: Service, *object_ids: str) -> None:
+def revoke(service: FakePermissionService, *object_ids: str) -> None:
     service.grants[ALICE] -= set(object_ids)
 
 
-def grant(service: Service, *object_ids: str) -> None:
+def grant(service: FakePermissionService, *object_ids: str) -> None:
     service.grants[ALICE] |= set(object_ids)
 
 
 def retriever_over(
-    way: Way, ranking: Ranking, service: Service, strategy: Strategy, **checker_settings: Any
+    way: Way,
+    ranking: Ranking,
+    service: FakePermissionService,
+    strategy: Strategy,
+    **checker_settings: Any,
 ) -> Any:
     checker = AccessChecker(service, **checker_settings)
     return way.retriever(way.store_over(ranking), checker, k=3, strategy=strategy)
@@ -52,7 +58,7 @@ def retriever_over(
 
 class TestARevocation:
     def test_between_search_and_check_holds(
-        self, way: Way, strategy: Strategy, ranking: Telling, service: Service
+        self, way: Way, strategy: Strategy, ranking: Telling, service: FakePermissionService
     ) -> None:
         ranking.after = lambda: revoke(service, "file:3")
 
@@ -62,7 +68,7 @@ class TestARevocation:
 
     @pytest.mark.parametrize("strategy", ["auto", "pre_filter"])
     def test_between_list_and_check_holds(
-        self, way: Way, strategy: Strategy, ranking: Telling, service: Service
+        self, way: Way, strategy: Strategy, ranking: Telling, service: FakePermissionService
     ) -> None:
         def after_the_list(method: str) -> None:
             if method == "list_objects":
@@ -76,14 +82,14 @@ class TestARevocation:
         assert found.object_ids == files(3, 59)
 
     def test_of_everything_between_search_and_check_leaves_nothing(
-        self, way: Way, strategy: Strategy, ranking: Telling, service: Service
+        self, way: Way, strategy: Strategy, ranking: Telling, service: FakePermissionService
     ) -> None:
         ranking.after = lambda: revoke(service, *READABLE)
 
         assert way.ask(retriever_over(way, ranking, service, strategy)).object_ids == []
 
     def test_between_two_checks_holds_for_all_that_are_checked_later(
-        self, way: Way, ranking: Telling, service: Service
+        self, way: Way, ranking: Telling, service: FakePermissionService
     ) -> None:
         service.after = lambda _: revoke(service, "file:30", "file:59")
 
@@ -93,7 +99,7 @@ class TestARevocation:
         assert found.object_ids == files(3, 45)
 
     def test_after_a_check_holds_from_the_next_question(
-        self, way: Way, strategy: Strategy, ranking: Telling, service: Service
+        self, way: Way, strategy: Strategy, ranking: Telling, service: FakePermissionService
     ) -> None:
         retriever = retriever_over(way, ranking, service, strategy)
         service.after = lambda method: (
@@ -107,7 +113,7 @@ class TestARevocation:
         assert second.object_ids == files(30, 45, 59)
 
     def test_holds_though_a_kept_list_says_otherwise(
-        self, way: Way, ranking: Telling, service: Service
+        self, way: Way, ranking: Telling, service: FakePermissionService
     ) -> None:
         for strategy in ("auto", "pre_filter"):
             service.grants[ALICE] = set(READABLE)
@@ -122,7 +128,7 @@ class TestARevocation:
             assert "list_objects" not in service.requests
 
     def test_goes_unnoticed_for_as_long_as_the_caller_allowed_and_no_longer(
-        self, way: Way, strategy: Strategy, ranking: Telling, service: Service
+        self, way: Way, strategy: Strategy, ranking: Telling, service: FakePermissionService
     ) -> None:
         now = 100.0
         retriever = retriever_over(way, ranking, service, strategy, allow_ttl=10, clock=lambda: now)
@@ -135,7 +141,7 @@ class TestARevocation:
         assert way.ask(retriever).object_ids == []
 
     def test_while_a_slow_check_is_answered_is_not_kept_for_longer(
-        self, way: Way, service: Service
+        self, way: Way, service: FakePermissionService
     ) -> None:
         now = 100.0
 
@@ -155,7 +161,7 @@ class TestARevocation:
         assert way.ask(retriever).object_ids == []
 
     def test_of_a_denial_that_was_kept_is_no_allowance(
-        self, way: Way, strategy: Strategy, ranking: Telling, service: Service
+        self, way: Way, strategy: Strategy, ranking: Telling, service: FakePermissionService
     ) -> None:
         retriever = retriever_over(way, ranking, service, strategy, deny_ttl=60)
         assert way.ask(retriever).object_ids == READABLE[:3]
@@ -166,7 +172,7 @@ class TestARevocation:
 
 class TestAGrant:
     def test_between_search_and_check_is_used(
-        self, way: Way, ranking: Telling, service: Service
+        self, way: Way, ranking: Telling, service: FakePermissionService
     ) -> None:
         for strategy in ("auto", "post_filter"):
             service.grants[ALICE] = set(READABLE)
@@ -177,7 +183,7 @@ class TestAGrant:
             assert found.object_ids == files(0, 3, 30)
 
     def test_between_list_and_check_is_found_by_the_next_question(
-        self, way: Way, ranking: Telling, service: Service
+        self, way: Way, ranking: Telling, service: FakePermissionService
     ) -> None:
         service.after = lambda method: (
             grant(service, "file:0") if method == "list_objects" else None
@@ -188,7 +194,7 @@ class TestAGrant:
         assert way.ask(retriever).object_ids == files(0, 3, 30)
 
     def test_between_two_checks_gives_nothing_that_was_denied_before(
-        self, way: Way, ranking: Telling, service: Service
+        self, way: Way, ranking: Telling, service: FakePermissionService
     ) -> None:
         service.after = lambda _: grant(service, "file:0", "file:40")
 
@@ -197,7 +203,7 @@ class TestAGrant:
         assert found.object_ids == files(3, 30, 40)
 
     def test_to_another_user_changes_nothing(
-        self, way: Way, strategy: Strategy, ranking: Telling, service: Service
+        self, way: Way, strategy: Strategy, ranking: Telling, service: FakePermissionService
     ) -> None:
         ranking.after = lambda: service.grants.update({"bob@x.example": set(files(0, 1, 2))})
 

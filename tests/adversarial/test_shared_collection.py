@@ -17,9 +17,10 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from managed_sync import AccessCheck, AccessChecker, IndexSync, SyncedRecord
 from managed_sync.langchain import LangChainTarget, PermissionAwareRetriever
 from managed_sync.retrieval.effects import Strategy
-from tests.adversarial.world import STRATEGIES
-from tests.indexing.world import AT_ONCE, Source
-from tests.stores.chunks import HashEmbeddings
+from tests.support.frameworks import STRATEGIES
+from tests.support.hash_embeddings import HashEmbeddings
+from tests.support.indexing import AT_ONCE
+from tests.support.record_source import ChangingSource
 
 PROJECTS = ("north", "south")
 INTEGRATIONS = ("box", "drive")
@@ -35,7 +36,7 @@ class Pipeline(NamedTuple):
 PIPELINES = [Pipeline(project, name) for project in PROJECTS for name in INTEGRATIONS]
 
 
-class PipelineSource(Source):
+class PipelineSource(ChangingSource):
     """The files of one pipeline, whose ids other pipelines have too."""
 
     def __init__(self, pipeline: Pipeline) -> None:

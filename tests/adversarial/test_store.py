@@ -13,16 +13,9 @@ from managed_sync import AccessChecker
 from managed_sync.errors import AccessCheckError, InvalidIdentifierError
 from managed_sync.retrieval import CustomObjectFilter
 from managed_sync.retrieval.effects import Strategy
-from tests.adversarial.world import (
-    LangChain,
-    Passage,
-    Ranking,
-    Service,
-    Way,
-    files,
-    http_client,
-    passages_of,
-)
+from tests.support.frameworks import LangChain, Way
+from tests.support.passages import Passage, Ranking, files, passages_of
+from tests.support.permission_service import FakePermissionService, http_client
 
 IsWanted = Callable[[Passage], bool]
 READABLE = files(3, 30, 45, 59)
@@ -30,12 +23,12 @@ WITHHELD_TEXTS = {f"passage {n}" for n in range(60) if f"file:{n}" not in READAB
 
 
 @pytest.fixture
-def service() -> Service:
-    return Service(alice=READABLE)
+def service() -> FakePermissionService:
+    return FakePermissionService(alice=READABLE)
 
 
 def retriever_over(
-    way: Way, ranking: Ranking, service: Service, strategy: Strategy, **settings: Any
+    way: Way, ranking: Ranking, service: FakePermissionService, strategy: Strategy, **settings: Any
 ) -> Any:
     checker = AccessChecker(service, list_limit=None)
     return way.retriever(
@@ -45,7 +38,7 @@ def retriever_over(
 
 class TestIds:
     def test_passages_without_ids_of_their_own_are_all_returned(
-        self, way: Way, service: Service, strategy: Strategy
+        self, way: Way, service: FakePermissionService, strategy: Strategy
     ) -> None:
         ranking = Ranking([Passage(f"passage {n}", "file:3", score=1 - n / 10) for n in range(3)])
 
@@ -55,7 +48,7 @@ class TestIds:
 
     @pytest.mark.parametrize("chunk_id", [7, 7.5, True, ["c"], {"c": 1}])
     def test_ids_of_passages_that_are_no_strings_do_no_harm(
-        self, service: Service, strategy: Strategy, chunk_id: Any
+        self, service: FakePermissionService, strategy: Strategy, chunk_id: Any
     ) -> None:
         way = LangChain(asynchronous=False)
         ranking = Ranking(
@@ -78,7 +71,7 @@ class TestIds:
     def test_an_object_id_that_is_no_string_is_nobodys(
         self, way: Way, strategy: Strategy, object_id: Any
     ) -> None:
-        service = Service(alice=[*READABLE, "None", "3", "True"])
+        service = FakePermissionService(alice=[*READABLE, "None", "3", "True"])
         ranking = Ranking(
             [Passage("passage", object_id, "chunk-0", 1.0), *passages_of(*files(*range(60)))[1:]]
         )
@@ -96,7 +89,7 @@ class TestIds:
         ],
     )
     def test_an_object_id_that_looks_like_a_readable_one_is_not_it(
-        self, way: Way, service: Service, strategy: Strategy, object_id: str
+        self, way: Way, service: FakePermissionService, strategy: Strategy, object_id: str
     ) -> None:
         ranking = Ranking([Passage("passage", object_id, "chunk", 1.0)])
 
@@ -106,7 +99,7 @@ class TestIds:
         self, way: Way, strategy: Strategy
     ) -> None:
         broken = "file:\ud800"
-        service = Service(alice=READABLE)
+        service = FakePermissionService(alice=READABLE)
         ranking = Ranking(passages_of(broken, *READABLE))
 
         with http_client(service) as client:
@@ -120,14 +113,14 @@ class TestAnotherProject:
     PASSAGES = passages_of("file:of-another-project", *READABLE)
 
     def test_its_passages_are_not_returned(
-        self, way: Way, service: Service, strategy: Strategy
+        self, way: Way, service: FakePermissionService, strategy: Strategy
     ) -> None:
         found = way.ask(retriever_over(way, Ranking(self.PASSAGES), service, strategy, k=9))
 
         assert found.object_ids == READABLE
 
     def test_a_service_that_refuses_to_decide_on_them_decides_on_nothing(self, way: Way) -> None:
-        service = Service(alice=READABLE)
+        service = FakePermissionService(alice=READABLE)
 
         def refuse(_: str) -> None:
             raise InvalidIdentifierError("There is no such object in this project.")
@@ -139,7 +132,7 @@ class TestAnotherProject:
 
 class TestDuplicates:
     def test_a_passage_that_comes_twice_is_returned_once(
-        self, way: Way, service: Service, strategy: Strategy
+        self, way: Way, service: FakePermissionService, strategy: Strategy
     ) -> None:
         passages = passages_of(*files(*range(60)))
         ranking = Ranking([passage for passage in passages for _ in range(3)])
@@ -149,7 +142,7 @@ class TestDuplicates:
         assert found.object_ids == READABLE
 
     def test_a_forbidden_passage_does_not_hide_an_allowed_one_of_the_same_id(
-        self, service: Service, strategy: Strategy
+        self, service: FakePermissionService, strategy: Strategy
     ) -> None:
         # Ids such as "0", "1", … are common; LlamaIndex makes them unique itself.
         way = LangChain(asynchronous=False)
@@ -162,7 +155,7 @@ class TestDuplicates:
         assert found.texts == ["allowed"]
 
     def test_an_allowed_passage_does_not_open_a_forbidden_one_of_the_same_id(
-        self, way: Way, service: Service, strategy: Strategy
+        self, way: Way, service: FakePermissionService, strategy: Strategy
     ) -> None:
         ranking = Ranking(
             [Passage("allowed", "file:3", "0", 0.9), Passage("forbidden", "file:1", "0", 0.8)]
@@ -249,7 +242,11 @@ MISBEHAVIOURS = [
 @pytest.mark.parametrize("kind", MISBEHAVIOURS)
 @pytest.mark.parametrize("overfetch", [1, 5])
 def test_whatever_a_store_does_only_allowed_passages_come_back(
-    way: Way, service: Service, strategy: Strategy, kind: type[Ranking], overfetch: int
+    way: Way,
+    service: FakePermissionService,
+    strategy: Strategy,
+    kind: type[Ranking],
+    overfetch: int,
 ) -> None:
     ranking = kind(passages_of(*files(*range(60))))
 
@@ -263,7 +260,7 @@ def test_whatever_a_store_does_only_allowed_passages_come_back(
 
 
 def test_a_store_that_gives_too_many_loses_nothing(
-    way: Way, service: Service, strategy: Strategy
+    way: Way, service: FakePermissionService, strategy: Strategy
 ) -> None:
     ranking = TooMany(passages_of(*files(*range(60))))
 
@@ -272,7 +269,7 @@ def test_a_store_that_gives_too_many_loses_nothing(
 
 @pytest.mark.parametrize("kind", [IgnoringFilters, WithOneMore])
 def test_a_store_that_goes_outside_its_filter_is_named(
-    way: Way, service: Service, kind: type[Ranking], caplog: pytest.LogCaptureFixture
+    way: Way, service: FakePermissionService, kind: type[Ranking], caplog: pytest.LogCaptureFixture
 ) -> None:
     ranking = kind(passages_of(*files(*range(60))))
 
@@ -288,7 +285,7 @@ def test_a_store_that_goes_outside_its_filter_is_named(
 
 @pytest.mark.parametrize("kind", [Ranking, IgnoringFilters])
 def test_a_kept_list_and_a_filter_that_is_not_exact_come_to_an_end(
-    service: Service, kind: type[Ranking]
+    service: FakePermissionService, kind: type[Ranking]
 ) -> None:
     way = LangChain(asynchronous=False)
     by_object = CustomObjectFilter(
@@ -322,7 +319,7 @@ class FailingLater(Ranking):
 
 
 def test_a_store_that_fails_in_the_second_search_gives_nothing_and_is_asked_anew_next_time(
-    way: Way, service: Service, strategy: Strategy
+    way: Way, service: FakePermissionService, strategy: Strategy
 ) -> None:
     ranking = FailingLater(passages_of(*files(*range(60))))
     ranking.fails_at = 1 if strategy == "pre_filter" else 2
@@ -338,7 +335,7 @@ def test_a_store_that_fails_in_the_second_search_gives_nothing_and_is_asked_anew
 @pytest.mark.parametrize("k", [1, 2, 4])
 @pytest.mark.parametrize("strategy", ["auto", "pre_filter"])
 def test_a_list_that_is_searched_in_parts_gives_the_best_of_all_parts(
-    service: Service, strategy: Strategy, falling: bool, k: int
+    service: FakePermissionService, strategy: Strategy, falling: bool, k: int
 ) -> None:
     way = LangChain(asynchronous=False)
     passages = [
@@ -363,7 +360,7 @@ def test_a_list_that_is_searched_in_parts_gives_the_best_of_all_parts(
 
 def test_what_one_part_of_a_list_has_left_is_not_passed_over_for_another_part() -> None:
     way = LangChain(asynchronous=False)
-    service = Service(alice=files(1, 2, 3))
+    service = FakePermissionService(alice=files(1, 2, 3))
     # The two best of the first part are of one object, and hide its third.
     passages = passages_of(*files(1, 1, 2, 3))
     by_object = CustomObjectFilter(

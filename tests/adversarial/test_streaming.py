@@ -17,8 +17,10 @@ from langgraph.graph import END, START, StateGraph
 from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import ConfigurationError, MissingSubjectError
 from managed_sync.langchain import PermissionAwareRetriever
-from tests.adversarial.world import ALICE, BOB, LangChain, Service, files, passages_of
-from tests.examples.web import served
+from tests.support.asgi_server import served
+from tests.support.frameworks import ALICE, BOB, LangChain
+from tests.support.passages import files, passages_of
+from tests.support.permission_service import FakePermissionService
 
 ALICES, BOBS = files(1, 2), files(3)
 
@@ -30,7 +32,7 @@ class State(TypedDict):
 @pytest.fixture
 def retriever() -> PermissionAwareRetriever:
     way = LangChain(asynchronous=False)
-    checker = AccessChecker(Service(alice=ALICES, bob=BOBS))
+    checker = AccessChecker(FakePermissionService(alice=ALICES, bob=BOBS))
     return way.retriever(way.store(passages_of(*files(*range(6)))), checker, k=2)
 
 

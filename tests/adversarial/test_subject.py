@@ -11,17 +11,9 @@ import pytest
 from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import ConfigurationError, InvalidIdentifierError, MissingSubjectError
 from managed_sync.retrieval.effects import Strategy
-from tests.adversarial.world import (
-    ALICE,
-    BOB,
-    QUESTION,
-    LangChain,
-    Service,
-    Way,
-    files,
-    http_client,
-    passages_of,
-)
+from tests.support.frameworks import ALICE, BOB, QUESTION, LangChain, Way
+from tests.support.passages import files, passages_of
+from tests.support.permission_service import FakePermissionService, http_client
 
 PASSAGES = passages_of(*files(*range(20)))
 MISSING: list[Any] = [None, "", " ", "\t\n", "\u00a0", "\u2003"]
@@ -53,7 +45,7 @@ def by_acting_as(way: Way, retriever: Any, subject: Any) -> None:
 WAYS_TO_SAY = [by_argument, by_binding, by_acting_as]
 
 
-def over_service(way: Way, service: Service, **settings: Any) -> Any:
+def over_service(way: Way, service: FakePermissionService, **settings: Any) -> Any:
     return way.retriever(way.store(PASSAGES), AccessChecker(service), **{"k": 3, **settings})
 
 
@@ -61,7 +53,7 @@ def over_service(way: Way, service: Service, **settings: Any) -> Any:
 def test_a_missing_subject_raises_before_anything_is_searched_or_asked(
     way: Way, strategy: Strategy, subject: Any
 ) -> None:
-    service = Service(alice=files(1), bob=files(2))
+    service = FakePermissionService(alice=files(1), bob=files(2))
     retriever = over_service(way, service, strategy=strategy)
 
     for say in WAYS_TO_SAY:
@@ -75,7 +67,7 @@ def test_a_missing_subject_raises_before_anything_is_searched_or_asked(
 def test_a_malformed_subject_raises_before_anything_is_searched_or_asked(
     way: Way, subject: Any
 ) -> None:
-    service = Service(alice=files(1), bob=files(2))
+    service = FakePermissionService(alice=files(1), bob=files(2))
     retriever = over_service(way, service)
 
     for say in WAYS_TO_SAY:
@@ -92,12 +84,12 @@ def test_a_malformed_subject_raises_before_anything_is_searched_or_asked(
 def test_a_retriever_cannot_be_made_for_a_malformed_subject(way: Way, subject: Any) -> None:
     # LangChain's models refuse another type with an error of their own, which is a ValueError.
     with pytest.raises((MissingSubjectError, ValueError)):
-        over_service(way, Service(alice=files(1)), bound_subject=subject)
+        over_service(way, FakePermissionService(alice=files(1)), bound_subject=subject)
 
 
 @pytest.mark.parametrize("subject", [*MISSING, *MALFORMED], ids=repr)
 def test_a_malformed_subject_in_the_config_raises_too(subject: Any) -> None:
-    retriever = over_service(LangChain(asynchronous=False), Service(alice=files(1)))
+    retriever = over_service(LangChain(asynchronous=False), FakePermissionService(alice=files(1)))
     config: Any = {"configurable": {"subject": subject}}
 
     with acting_as(BOB):
@@ -108,7 +100,7 @@ def test_a_malformed_subject_in_the_config_raises_too(subject: Any) -> None:
 
 
 def test_nobody_at_all_raises(way: Way, strategy: Strategy) -> None:
-    service = Service(alice=files(1))
+    service = FakePermissionService(alice=files(1))
     retriever = over_service(way, service, strategy=strategy)
 
     with pytest.raises(MissingSubjectError):
@@ -121,7 +113,7 @@ def test_nobody_at_all_raises(way: Way, strategy: Strategy) -> None:
 
 @pytest.mark.parametrize("said", [f" {ALICE}", f"{ALICE} ", f"\t{ALICE}\n", f"\u00a0{ALICE}"])
 def test_blanks_around_a_subject_do_not_make_another_one(way: Way, said: str) -> None:
-    service = Service(alice=files(1, 2))
+    service = FakePermissionService(alice=files(1, 2))
 
     assert way.ask(over_service(way, service), said).object_ids == files(1, 2)
     assert set(service.asked_for) == {ALICE}
@@ -146,7 +138,7 @@ LOOK_ALIKES = [
 def test_a_look_alike_is_asked_about_as_itself_and_shares_no_kept_answer(
     way: Way, strategy: Strategy, look_alike: str, ttl: int
 ) -> None:
-    service = Service(alice=files(1, 2))
+    service = FakePermissionService(alice=files(1, 2))
     checker = AccessChecker(service, allow_ttl=ttl, deny_ttl=ttl, scope_ttl=ttl)
     retriever = way.retriever(way.store(PASSAGES), checker, k=3, strategy=strategy)
 
@@ -161,7 +153,7 @@ def test_a_look_alike_is_asked_about_as_itself_and_shares_no_kept_answer(
 def test_a_name_is_not_normalised_on_its_way_to_the_service(way: Way, ttl: int) -> None:
     composed = "ren\u00e9@x.example"
     decomposed = unicodedata.normalize("NFD", composed)
-    service = Service(rené=files(1))
+    service = FakePermissionService(rené=files(1))
     service.grants[composed] = {"file:1"}
     service.grants[decomposed] = {"file:2"}
 
@@ -177,7 +169,7 @@ def test_a_name_is_not_normalised_on_its_way_to_the_service(way: Way, ttl: int) 
 def test_a_bound_retriever_takes_a_look_alike_for_another_subject(
     way: Way, look_alike: str
 ) -> None:
-    bound = over_service(way, Service(alice=files(1))).for_subject(ALICE)
+    bound = over_service(way, FakePermissionService(alice=files(1))).for_subject(ALICE)
 
     with pytest.raises(ConfigurationError):
         way.ask(bound, look_alike)

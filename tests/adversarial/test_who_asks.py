@@ -31,7 +31,9 @@ import pytest
 from managed_sync import AccessChecker, acting_as
 from managed_sync.access.subject import resolve_subject
 from managed_sync.errors import ManagedSyncError
-from tests.adversarial.world import QUESTION, LangChain, LlamaIndex, Service, files, passages_of
+from tests.support.frameworks import QUESTION, LangChain, LlamaIndex
+from tests.support.passages import files, passages_of
+from tests.support.permission_service import FakePermissionService
 
 USERS = ["u0@x.example", "u1@x.example", "u2@x.example"]
 PLAYS = int(os.environ.get("MANAGED_SYNC_CASES", "10000")) // 25
@@ -82,7 +84,7 @@ BLOCKS: list[Callable[[str], AbstractContextManager[Any]]] = [
 @cache
 def retrievers() -> tuple[Any, Any]:
     """One of each framework, over a passage of each user's own."""
-    service = Service(u0=files(0), u1=files(1), u2=files(2))
+    service = FakePermissionService(u0=files(0), u1=files(1), u2=files(2))
     passages = passages_of(*files(0, 1, 2))
     made = [
         way.retriever(way.store(passages), AccessChecker(service), k=3)

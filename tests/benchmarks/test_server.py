@@ -17,7 +17,7 @@ from benchmarks.server.graph_engines import (
     sqlite_operations,
 )
 from benchmarks.server.report import Measured, Results, as_markdown
-from tests.server.embedded_spicedb import running_spicedb
+from tests.support.spicedb import running_spicedb
 
 SAME_AT_EVERY_SIZE = CHECKS[2]
 

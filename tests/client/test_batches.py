@@ -13,7 +13,7 @@ import pytest
 
 from managed_sync import AccessCheck, AsyncManagedSyncClient, ManagedSyncClient
 from managed_sync.errors import AccessCheckError
-from tests.client.both import ClientOf
+from tests.support.clients import ClientOf
 
 
 @pytest.fixture(params=["projects", "hosted"])

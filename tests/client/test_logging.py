@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
-from tests.client.api import OPERATIONS, answer
-from tests.client.both import TOKEN
+from tests.client.operations import OPERATIONS, answer
+from tests.support.clients import TOKEN
 
 
 @pytest.mark.parametrize("call", OPERATIONS)

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from managed_sync import AccessCheck, AsyncManagedSyncClient, ManagedSyncClient
 from managed_sync.errors import AccessCheckError, ApiError, ManagedSyncError
-from tests.client.api import OPERATIONS
-from tests.client.both import FakeClock
+from tests.client.operations import OPERATIONS
+from tests.support.clients import FakeClock
 
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from managed_sync.errors import ManagedSyncError, NotFoundError
-from tests.client.both import ClientOf, Driven
+from tests.support.clients import ClientOf, Driven
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1MSJ9.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
 SIGNATURE = TOKEN.rpartition(".")[2]

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from managed_sync.errors import SyncFailedError
-from tests.client.both import ClientOf
+from tests.support.clients import ClientOf
 
 
 def status_body(state: str, **more: Any) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def test_a_disabled_sync_is_not_waited_for_and_the_error_says_how_to_start_it(
 def test_pauses_grow_to_some_seconds_and_end_with_the_timeout(client_of: ClientOf) -> None:
     client = client_of.answering(json=status_body("SYNCING", recordCount=1234))
 
-    with pytest.raises(SyncFailedError, match=r"1,234 records so far\. It goes on"):
+    with pytest.raises(SyncFailedError, match=r"1,234 records so far\. It is still running"):
         client.wait_until_idle("box", "files", timeout=60)
 
     waits = client.clock.waits

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
-from tests.client.both import ClientOf
+from tests.support.clients import ClientOf
 
 
 @pytest.fixture(params=[ManagedSyncClient, AsyncManagedSyncClient], ids=["sync", "async"])

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from managed_sync import AccessChecker, ManagedSyncClient
 from managed_sync.errors import AccessCheckError, ResponseFormatError
-from tests.client.both import ClientOf
 from tests.contract.cases import ALICE, ONE, OTHER_SYNC, SYNC, THREE, TWO, asked, check
+from tests.support.clients import ClientOf
 
 FIRST, SECOND = check(f"file:{SYNC}/{ONE}"), check(f"file:{SYNC}/{TWO}")
 BOTH = (FIRST.object, SECOND.object)

@@ -15,8 +15,8 @@ from managed_sync.errors import (
     IncompleteResponseError,
     ResponseFormatError,
 )
-from tests.client.both import ClientOf
 from tests.contract.cases import ALICE, ONE, SYNC, TWO, listed
+from tests.support.clients import ClientOf
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 

@@ -20,8 +20,8 @@ from managed_sync.errors import (
     RateLimitError,
     ServerError,
 )
-from tests.client.both import BASE_URL, TOKEN, ClientOf, Driven
 from tests.contract.cases import AT_ONCE, CASES, Case, Exchange
+from tests.support.clients import BASE_URL, TOKEN, ClientOf, Driven
 
 OPERATIONS = {
     "enable_sync",

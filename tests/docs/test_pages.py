@@ -13,8 +13,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from scripts.write_command_reference import PAGE, command_reference
-from tests.conftest import Company
-from tests.stores.postgres import running_postgres
+from tests.support.postgres import running_postgres
+from tests.support.sample_company import Company
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"

@@ -17,7 +17,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
-from tests.documents import files
+from tests.documents import sample_files
 
 HEBREW = "הרובוט עוצר כשאדם נכנס לאזור העבודה."
 ARABIC = "يتوقف الروبوت عندما يدخل شخص إلى منطقة العمل."
@@ -50,16 +50,28 @@ def all_hard_files() -> list[HardFile]:
     no_text = "no text in it"
     password = "protected with a password"
     return [
-        HardFile("scan.pdf", files.PDF, scanned_pdf(), reason=f"{no_text}.*scan"),
-        HardFile("secret.pdf", files.PDF, files.make_pdf(password="s3cret"), reason=password),
-        HardFile("secret.docx", files.DOCX, encrypted_docx(), reason=password),
-        HardFile("long.pdf", files.PDF, files.make_pdf(pages=300), text="# Inspection part 300"),
-        HardFile("drawing.pdf", files.PDF, drawing_pdf(lines=200_000), text="A map of the site"),
-        HardFile("cjk.pdf", files.PDF, chinese_pdf(), text=CHINESE),
-        HardFile("bomb.docx", files.DOCX, docx_bomb(), reason="times its size"),
-        HardFile("empty.docx", files.DOCX, docx_of(""), reason=no_text),
-        HardFile("hebrew.docx", files.DOCX, docx_of(HEBREW), text=HEBREW),
-        HardFile("cjk.docx", files.DOCX, docx_of(f"{JAPANESE}{KOREAN}"), text=JAPANESE),
+        HardFile("scan.pdf", sample_files.PDF, scanned_pdf(), reason=f"{no_text}.*scan"),
+        HardFile(
+            "secret.pdf",
+            sample_files.PDF,
+            sample_files.make_pdf(password="s3cret"),
+            reason=password,
+        ),
+        HardFile("secret.docx", sample_files.DOCX, encrypted_docx(), reason=password),
+        HardFile(
+            "long.pdf",
+            sample_files.PDF,
+            sample_files.make_pdf(pages=300),
+            text="# Inspection part 300",
+        ),
+        HardFile(
+            "drawing.pdf", sample_files.PDF, drawing_pdf(lines=200_000), text="A map of the site"
+        ),
+        HardFile("cjk.pdf", sample_files.PDF, chinese_pdf(), text=CHINESE),
+        HardFile("bomb.docx", sample_files.DOCX, docx_bomb(), reason="times its size"),
+        HardFile("empty.docx", sample_files.DOCX, docx_of(""), reason=no_text),
+        HardFile("hebrew.docx", sample_files.DOCX, docx_of(HEBREW), text=HEBREW),
+        HardFile("cjk.docx", sample_files.DOCX, docx_of(f"{JAPANESE}{KOREAN}"), text=JAPANESE),
         HardFile("deep.html", "text/html", deep_html(), text="Deep down."),
         HardFile("scripts.html", "text/html", page(words).encode(), text=words),
         HardFile("utf16.html", "text/html", page(words).encode("utf-16"), text=words),
@@ -72,11 +84,13 @@ def all_hard_files() -> list[HardFile]:
         ),
         HardFile("empty.txt", "text/plain", b"", reason="is empty"),
         HardFile("blank.html", "text/html", b"<html><body> </body></html>", reason=no_text),
-        HardFile("lie.docx", files.DOCX, files.make_pdf(), text="# Inspection part 1"),
-        HardFile("lie.pdf", files.PDF, b"just words", reason="is said to be PDF"),
-        HardFile("page.doc", files.DOCX, page("Offer").encode(), text="# Offer"),
-        HardFile("lie.txt", "text/plain", files.make_docx(), text="# Travel policy"),
-        HardFile("photo.txt", "text/plain", files.PNG, reason="image/png"),
+        HardFile(
+            "lie.docx", sample_files.DOCX, sample_files.make_pdf(), text="# Inspection part 1"
+        ),
+        HardFile("lie.pdf", sample_files.PDF, b"just words", reason="is declared as PDF"),
+        HardFile("page.doc", sample_files.DOCX, page("Offer").encode(), text="# Offer"),
+        HardFile("lie.txt", "text/plain", sample_files.make_docx(), text="# Travel policy"),
+        HardFile("photo.txt", "text/plain", sample_files.PNG, reason="image/png"),
         HardFile("noise.txt", "text/plain", bytes(range(1, 32)) * 20, reason="its bytes are not"),
         HardFile(
             "note.rtf", RTF, rb"{\rtf1\ansi Robots stop.\par Doors open.}", text="Robots stop."
@@ -84,7 +98,7 @@ def all_hard_files() -> list[HardFile]:
         HardFile(
             "Google document",
             "application/vnd.google-apps.document",
-            files.make_docx(),
+            sample_files.make_docx(),
             text="# Travel policy",
         ),
         HardFile(
@@ -102,7 +116,7 @@ def all_hard_files() -> list[HardFile]:
         HardFile(
             "Google slides",
             "application/vnd.google-apps.presentation",
-            files.make_pptx(),
+            sample_files.make_pptx(),
             text="# Goals",
         ),
     ]
@@ -151,7 +165,9 @@ def docx_of(text: str) -> bytes:
 
 def encrypted_docx() -> bytes:
     encrypted = io.BytesIO()
-    msoffcrypto.format.ooxml.OOXMLFile(io.BytesIO(files.make_docx())).encrypt("s3cret", encrypted)
+    msoffcrypto.format.ooxml.OOXMLFile(io.BytesIO(sample_files.make_docx())).encrypt(
+        "s3cret", encrypted
+    )
     return encrypted.getvalue()
 
 

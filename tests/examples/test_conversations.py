@@ -28,7 +28,7 @@ from examples.shared.terminal import Conversation, run
 from managed_sync import AccessCheck, AccessChecker, ManagedSyncError
 from managed_sync.langchain import PermissionAwareRetriever as LangChainRetriever
 from managed_sync.llama_index import PermissionAwareRetriever as LlamaIndexRetriever
-from tests.examples.models import Parrot, Sent
+from tests.examples.recording_models import Parrot, Sent
 
 PASSAGES = {
     "ada@x.example": "The password of the kettle is under the kettle.",

@@ -21,9 +21,9 @@ from examples.fastapi_service.conversation import Conversation
 from examples.shared.serving import address_of, listen
 from examples.shared.tokens import Issuer
 from managed_sync.errors import PortInUseError
-from tests.examples.conftest import ADA, BEN, SECRET, VAULT, Office
-from tests.examples.models import Parrot, Sent
-from tests.examples.web import served
+from tests.examples.office import ADA, BEN, SECRET, VAULT, Office
+from tests.examples.recording_models import Parrot, Sent
+from tests.support.asgi_server import served
 
 QUESTION = "What is the password of the kettle?"
 PASSWORDS = {ADA: "of Ada", BEN: "of Ben"}

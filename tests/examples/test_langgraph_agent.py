@@ -13,8 +13,8 @@ from examples.langgraph_agent.agent import Agent
 from examples.langgraph_agent.extractive_model import ExtractiveModel
 from examples.shared.chat_model import ChatModelError
 from managed_sync.errors import AccessCheckError
-from tests.examples.conftest import ADA, BEN, KITCHEN, SECRET, VAULT, Office
-from tests.examples.models import Parrot, Scripted, Sent, call
+from tests.examples.office import ADA, BEN, KITCHEN, SECRET, VAULT, Office
+from tests.examples.recording_models import Parrot, Scripted, Sent, call
 
 QUESTION = "What is the password of the kettle?"
 

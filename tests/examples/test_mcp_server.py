@@ -18,8 +18,8 @@ from examples.mcp_server.ask import ask
 from examples.mcp_server.server import create_app
 from examples.shared.serving import listen
 from examples.shared.tokens import Issuer
-from tests.examples.conftest import ADA, BEN, SECRET, Office
-from tests.examples.web import served
+from tests.examples.office import ADA, BEN, SECRET, Office
+from tests.support.asgi_server import served
 
 QUESTION = "What is the password of the kettle?"
 ISSUER = "https://login.x.example"

@@ -18,8 +18,8 @@ import pytest
 from examples.langchain_chatbot.__main__ import main as langchain_chatbot
 from examples.llama_index_chat.__main__ import main as llama_index_chat
 from examples.shared.terminal import exit_status
-from tests.examples.conftest import ADA, BEN, SECRET, Office
-from tests.stores.postgres import running_postgres
+from tests.examples.office import ADA, BEN, SECRET, Office
+from tests.support.postgres import running_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"

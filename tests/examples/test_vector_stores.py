@@ -13,8 +13,8 @@ from examples.shared.company import update_index
 from examples.vector_stores.__main__ import store_named
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain import LangChainTarget, PermissionAwareRetriever
-from tests.examples.conftest import ADA, BEN, SECRET, Office
-from tests.stores.postgres import running_postgres
+from tests.examples.office import ADA, BEN, SECRET, Office
+from tests.support.postgres import running_postgres
 
 QUESTION = "What is the password of the kettle?"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.stores.postgres import running_postgres
+from tests.support.postgres import running_postgres
 
 
 @pytest.fixture(scope="session")

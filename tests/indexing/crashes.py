@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from managed_sync.documents import Chunk
-from tests.indexing.world import Source, from_scratch, run
+from tests.support.indexing import from_scratch, run
+from tests.support.record_source import ChangingSource
+from tests.support.source_changes import change, random_text
 
 # Most of a run is writing, so that most kills fall there.
 _WRITING = 0.002
-_WORDS = ["red", "green", "blue", "gray", "black"]
 
 
 class StoreOnDisk:
@@ -74,42 +75,10 @@ class RelabelingStoreOnDisk(StoreOnDisk):
                 database.execute("UPDATE chunks SET metadata = ? WHERE id = ?", row)
 
 
-def change(source: Source, chance: random.Random) -> None:
-    """Adds, edits, deletes, renames and moves."""
-    for _ in range(chance.randint(1, 8)):
-        # What changed last changes soonest again: a run that was killed has hardly begun with it.
-        by_age = sorted(source.files, key=lambda name: source.files[name].changed_at)
-        names = by_age[-10:] if chance.random() < 0.7 else by_age
-        match chance.choice(["add", "edit", "edit", "delete", "rename", "move"]):
-            case "add":
-                source.write(f"r{source.clock:05}", _text(chance))
-            case "edit" if names:
-                source.write(name := chance.choice(names), _edited(source, name, chance))
-            case "delete" if len(by_age) > 40:
-                del source.files[chance.choice(names)]
-            case "rename" if names:
-                old = chance.choice(names)
-                source.files[f"r{source.clock:05}-new"] = source.files.pop(old)
-                source.touch(f"r{source.clock:05}-new")
-            case "move" if names:
-                source.move(chance.choice(names), chance.choice("abc"))
-
-
-def _text(chance: random.Random) -> str:
-    paragraphs = (chance.choices(_WORDS, k=chance.randint(1, 18)) for _ in range(6))
-    return "\n\n".join(" ".join(words) for words in paragraphs)
-
-
-def _edited(source: Source, name: str, chance: random.Random) -> str:
-    paragraphs = source.files[name].text.split("\n\n")
-    paragraphs[chance.randrange(len(paragraphs))] = " ".join(chance.choices(_WORDS, k=12))
-    return "\n\n".join(paragraphs)
-
-
 def moments(folder: Path, *, kills: int, seed: int, seconds: float) -> Iterator[str]:
     """Kills so many runs; yields what was found wrong, and nothing if all is well."""
     chance = random.Random(seed)
-    source = Source(**{f"r{number:05}": _text(chance) for number in range(50)})
+    source = ChangingSource(**{f"r{number:05}": random_text(chance) for number in range(50)})
     store = (RelabelingStoreOnDisk if seed % 2 else StoreOnDisk)(folder / "index.db")
     ledger = folder / "ledger.db"
     deadline = time.monotonic() + seconds
@@ -134,7 +103,7 @@ def moments(folder: Path, *, kills: int, seed: int, seconds: float) -> Iterator[
             leftover.unlink()
 
 
-def _run_and_kill(source: Source, store: StoreOnDisk, ledger: Path, after: float) -> bool:
+def _run_and_kill(source: ChangingSource, store: StoreOnDisk, ledger: Path, after: float) -> bool:
     """One run in a process that is killed; whether it was killed before its end."""
     child = os.fork()
     if not child:

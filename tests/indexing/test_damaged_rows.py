@@ -26,7 +26,8 @@ from qdrant_client.models import Distance, PointStruct, VectorParams
 from managed_sync.indexing import IndexTarget
 from managed_sync.langchain import LangChainTarget
 from managed_sync.llama_index import LlamaIndexTarget
-from tests.indexing.world import Source, syncing
+from tests.support.indexing import syncing
+from tests.support.record_source import ChangingSource
 
 FILES: Any = {"integration": "box", "sync_type": "files"}
 MODEL = DeterministicFakeEmbedding(size=8)
@@ -157,7 +158,10 @@ DAMAGED = [
 def test_a_damaged_row_is_seen_and_written_again(
     make: Callable[[], Store], damage: Callable[[Any], None], way: str, tmp_path: Path
 ) -> None:
-    store, source = make(), Source(**{f"f{number}": f"Text {number}." for number in range(5)})
+    store, source = (
+        make(),
+        ChangingSource(**{f"f{number}": f"Text {number}." for number in range(5)}),
+    )
     sync = syncing(source, store.target, tmp_path / "ledger.db")
     sync.run(**FILES)
     damage(store.behind)
@@ -198,7 +202,7 @@ def test_a_damaged_row_of_others_is_left_alone(
     tmp_path: Path,
 ) -> None:
     store = make()
-    sync = syncing(Source(a="One."), store.target, tmp_path / "ledger.db")
+    sync = syncing(ChangingSource(a="One."), store.target, tmp_path / "ledger.db")
     sync.run(**FILES)
     add(store.behind)
 

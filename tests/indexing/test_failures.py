@@ -15,7 +15,9 @@ from managed_sync.errors import ForbiddenError, IndexingError
 from managed_sync.indexing import IndexProgress, Ledger, Pipeline
 from managed_sync.indexing.ledger.model import Outcome
 from managed_sync.models import FileContent, MalformedRecord
-from tests.indexing.world import Page, ResumableSource, Source, Target, from_scratch, run, syncing
+from tests.support.index_target import Target
+from tests.support.indexing import from_scratch, run, syncing
+from tests.support.record_source import ChangingSource, Page, ResumableSource
 
 BOX = Pipeline("p1", "box", "files")
 FILES: dict[str, Any] = {"integration": "box", "sync_type": "files"}
@@ -26,7 +28,7 @@ class TestPutAside:
     def test_failures_are_listed_tried_again_and_forgotten_when_they_work(
         self, ledger: Path
     ) -> None:
-        source, target = Source(a="One.", b=BROKEN), Target()
+        source, target = ChangingSource(a="One.", b=BROKEN), Target()
         run(source, target, ledger)
         sync = syncing(source, target, ledger)
         assert [each.record_id for each in sync.failures(**FILES)] == ["b"]
@@ -37,7 +39,7 @@ class TestPutAside:
         assert (report.added, report.failed, sync.failures(**FILES)) == (1, (), [])
 
     def test_to_retry_does_not_wait_and_touches_no_other_record(self, ledger: Path) -> None:
-        source, target = Source(a="One.", b=BROKEN, c=BROKEN), Target()
+        source, target = ChangingSource(a="One.", b=BROKEN, c=BROKEN), Target()
         for _ in range(3):
             run(source, target, ledger)
         source.downloads.clear()
@@ -50,7 +52,7 @@ class TestPutAside:
     def test_what_is_dismissed_is_neither_tried_nor_reported_until_it_changes(
         self, ledger: Path
     ) -> None:
-        source, target = Source(a="One.", b=BROKEN), Target()
+        source, target = ChangingSource(a="One.", b=BROKEN), Target()
         run(source, target, ledger)
         sync = syncing(source, target, ledger)
 
@@ -62,7 +64,7 @@ class TestPutAside:
         assert run(source, target, ledger).added == 1
 
     def test_all_can_be_dismissed_and_one_taken_up_again(self, ledger: Path) -> None:
-        source, target = Source(a=BROKEN, b=BROKEN), Target()
+        source, target = ChangingSource(a=BROKEN, b=BROKEN), Target()
         run(source, target, ledger)
         sync = syncing(source, target, ledger)
 
@@ -73,7 +75,7 @@ class TestPutAside:
     def test_a_file_that_the_token_does_not_open_holds_up_no_other(
         self, ledger: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        source, target = Source(a="One.", b="Two."), Target()
+        source, target = ChangingSource(a="One.", b="Two."), Target()
         download = source.download_content
 
         def refused(record_id: str, *, max_bytes: int = 0) -> FileContent:
@@ -141,7 +143,7 @@ class TestMalformedRecords:
 class TestSkipped:
     @pytest.mark.parametrize("text", ["", "  \n "])
     def test_what_has_no_text_is_skipped_and_not_read_again(self, ledger: Path, text: str) -> None:
-        source, target = Source(a="One.", b=text), Target()
+        source, target = ChangingSource(a="One.", b=text), Target()
         first = run(source, target, ledger)
         source.downloads.clear()
 
@@ -156,7 +158,7 @@ class TestSkipped:
     def test_a_picture_is_skipped_and_its_former_text_is_not_found_any_more(
         self, ledger: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        source, target = Source(a="One."), Target()
+        source, target = ChangingSource(a="One."), Target()
         run(source, target, ledger)
         source.write("a", "changed")
         picture = FileContent(data=b"\x89PNG\r\n\x1a\n" + b"0" * 50, content_type="image/png")
@@ -171,7 +173,7 @@ class TestSkipped:
 def test_a_callback_that_fails_is_logged_once_and_the_run_goes_on(
     ledger: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    source, target = Source(a="One.", b="Two."), Target()
+    source, target = ChangingSource(a="One.", b="Two."), Target()
     calls: list[IndexProgress] = []
 
     def broken(progress: IndexProgress) -> None:
@@ -183,7 +185,7 @@ def test_a_callback_that_fails_is_logged_once_and_the_run_goes_on(
 
 
 def test_a_lock_that_cannot_be_opened_is_an_error_of_this_package(ledger: Path) -> None:
-    source, target = Source(a="One."), Target()
+    source, target = ChangingSource(a="One."), Target()
     run(source, target, ledger)
     (lock,) = ledger.parent.glob("*-lock-*")
     lock.unlink()
@@ -225,7 +227,7 @@ class TestClocks:
 
 def test_a_ledger_from_before_users_were_noted_is_brought_along(tmp_path: Path) -> None:
     place = tmp_path / "ledger.db"
-    source, target = Source(a="One.", b=BROKEN), Target()
+    source, target = ChangingSource(a="One.", b=BROKEN), Target()
     run(source, target, place)
     database = sqlite3.connect(place)
     database.execute("ALTER TABLE managed_sync_pipelines DROP COLUMN connected_user")
@@ -241,7 +243,7 @@ def test_a_ledger_from_before_users_were_noted_is_brought_along(tmp_path: Path) 
 
 
 def test_records_whose_ids_no_database_takes_hold_up_no_other(any_ledger: str) -> None:
-    source, target = Source(a="One."), Target()
+    source, target = ChangingSource(a="One."), Target()
     run(source, target, any_ledger)
     source.write("a", "Changed.")
     sync = syncing(source, target, any_ledger)
@@ -252,9 +254,9 @@ def test_records_whose_ids_no_database_takes_hold_up_no_other(any_ledger: str) -
     assert run(source, target, any_ledger).failed == ()
 
 
-@pytest.mark.parametrize("kind", [Source, ResumableSource])
+@pytest.mark.parametrize("kind", [ChangingSource, ResumableSource])
 def test_a_listed_record_whose_id_no_database_takes_is_put_aside(
-    kind: type[Source], any_ledger: str
+    kind: type[ChangingSource], any_ledger: str
 ) -> None:
     source, target = kind(a="One."), Target()
     source.write("nul \0", "Two.")
@@ -270,7 +272,7 @@ def test_a_lost_connection_to_the_ledger_is_an_error_and_the_next_run_goes_on(
     postgres: str, tmp_path: Path
 ) -> None:
     place = f"postgresql+psycopg://postgres@{postgres}/postgres"
-    source, target = Source(a="One.", b="Two."), CuttingTarget(place)
+    source, target = ChangingSource(a="One.", b="Two."), CuttingTarget(place)
 
     with pytest.raises(IndexingError, match="was lost"):
         run(source, target, place)

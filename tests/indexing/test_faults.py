@@ -15,9 +15,11 @@ import pytest
 from managed_sync import IndexSync, ManagedSyncClient
 from managed_sync.documents import Chunk, Chunker
 from managed_sync.errors import ManagedSyncError
-from tests.client.both import BASE_URL, FakeClock
-from tests.indexing.crashes import change
-from tests.indexing.world import AT_ONCE, AbleTarget, Source, from_scratch
+from tests.support.clients import BASE_URL, FakeClock
+from tests.support.index_target import AbleTarget
+from tests.support.indexing import AT_ONCE, from_scratch
+from tests.support.record_source import ChangingSource
+from tests.support.source_changes import change
 
 PAGE = 7
 
@@ -25,7 +27,7 @@ PAGE = 7
 class FaultyApi:
     """The specification's wire format over a source, of whose answers a fifth are faults."""
 
-    def __init__(self, source: Source, chance: random.Random) -> None:
+    def __init__(self, source: ChangingSource, chance: random.Random) -> None:
         self.source = source
         self.chance = chance
         self.share = 0.2
@@ -102,7 +104,7 @@ def test_nothing_is_lost_nothing_is_there_twice_and_no_chunk_is_stale(
     tmp_path: Path, seed: int
 ) -> None:
     chance = random.Random(seed)
-    source = Source(**{f"r{number:02}": f"Text {number}. " * 9 for number in range(30)})
+    source = ChangingSource(**{f"r{number:02}": f"Text {number}. " * 9 for number in range(30)})
     api, target = FaultyApi(source, chance), FaultyTarget()
     target.chance = chance
     with ManagedSyncClient(

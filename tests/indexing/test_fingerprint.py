@@ -15,13 +15,15 @@ from llama_index.core.embeddings import MockEmbedding
 from pydantic import PrivateAttr
 
 from managed_sync.documents import Chunker, DocumentLoader, UnstructuredParser, record_text
-from managed_sync.documents.chunking import chunk_ids
+from managed_sync.documents.chunking import chunk_metadata
 from managed_sync.errors import SettingsChangedError
 from managed_sync.indexing.fingerprint import differences, fingerprint, model_settings, with_vector
 from managed_sync.indexing.ledger.ledger import Ledger
 from managed_sync.indexing.ledger.model import Pipeline
 from managed_sync.langchain import LangChainTarget
-from tests.indexing.world import AbleTarget, Source, Target, from_scratch, run, syncing
+from tests.support.index_target import AbleTarget, Target
+from tests.support.indexing import from_scratch, run, syncing
+from tests.support.record_source import ChangingSource
 
 
 def other_parser(data: bytes, *, content_type: str, filename: str = "") -> str:
@@ -33,7 +35,7 @@ class OtherModel(Target):
 
 
 def test_another_chunk_size_is_refused_with_both_ways_out(ledger: Path) -> None:
-    source, target = Source(a="word " * 60), Target()
+    source, target = ChangingSource(a="word " * 60), Target()
     run(source, target, ledger)
     sync = syncing(source, target, ledger, chunker=Chunker(40, 0))
 
@@ -49,7 +51,7 @@ def test_another_chunk_size_is_refused_with_both_ways_out(ledger: Path) -> None:
 def test_a_rebuild_makes_what_an_index_from_scratch_would_hold(
     ledger: Path, tmp_path: Path
 ) -> None:
-    source, target = Source(a="word " * 60, b="One."), Target()
+    source, target = ChangingSource(a="word " * 60, b="One."), Target()
     syncing(source, target, ledger, chunker=Chunker(40, 0)).run(
         integration="box", sync_type="files"
     )
@@ -64,7 +66,7 @@ def test_a_rebuild_makes_what_an_index_from_scratch_would_hold(
 def test_a_rebuild_that_stops_anywhere_is_finished_by_an_ordinary_run(
     ledger: Path, tmp_path: Path
 ) -> None:
-    source = Source(**{f"r{number:03}": f"Text {number}. " * 5 for number in range(250)})
+    source = ChangingSource(**{f"r{number:03}": f"Text {number}. " * 5 for number in range(250)})
     target = Target()
     syncing(source, target, ledger, chunker=Chunker(30, 0)).run(
         integration="box", sync_type="files"
@@ -83,16 +85,16 @@ def test_a_rebuild_that_stops_anywhere_is_finished_by_an_ordinary_run(
 @pytest.mark.parametrize(
     "other",
     [
-        {"loader": DocumentLoader(Source(), parser=other_parser)},
-        {"loader": DocumentLoader(Source(), parser="kreuzberg")},
-        {"loader": DocumentLoader(Source(), parser="unstructured")},
-        {"loader": DocumentLoader(Source(), templates={"deals": record_text})},
+        {"loader": DocumentLoader(ChangingSource(), parser=other_parser)},
+        {"loader": DocumentLoader(ChangingSource(), parser="kreuzberg")},
+        {"loader": DocumentLoader(ChangingSource(), parser="unstructured")},
+        {"loader": DocumentLoader(ChangingSource(), templates={"deals": record_text})},
         {"chunker": Chunker(20, 5)},
         {"chunker": Chunker(20, 0, "o200k_base")},
     ],
 )
 def test_parser_overlap_and_encoding_count(ledger: Path, other: dict[str, Any]) -> None:
-    source, target = Source(a="One."), Target()
+    source, target = ChangingSource(a="One."), Target()
     run(source, target, ledger)
 
     with pytest.raises(SettingsChangedError, match=next(iter(other)).replace("loader", "parser")):
@@ -100,7 +102,7 @@ def test_parser_overlap_and_encoding_count(ledger: Path, other: dict[str, Any]) 
 
 
 def test_the_embedding_model_counts(ledger: Path) -> None:
-    source = Source(a="One.")
+    source = ChangingSource(a="One.")
     run(source, Target(), ledger)
 
     with pytest.raises(SettingsChangedError, match=r"the embedding was .* and is another model"):
@@ -108,7 +110,7 @@ def test_the_embedding_model_counts(ledger: Path) -> None:
 
 
 def test_what_does_not_change_the_index_does_not_count(ledger: Path) -> None:
-    source, target = Source(a="One."), Target()
+    source, target = ChangingSource(a="One."), Target()
     run(source, target, ledger)
     loader = DocumentLoader(source, max_bytes=7_000_000, downloads=9, keep_order=False)
 
@@ -122,7 +124,9 @@ def test_what_does_not_change_the_index_does_not_count(ledger: Path) -> None:
 def test_the_way_to_read_pdf_counts() -> None:
     said = {
         fingerprint(
-            loader=DocumentLoader(Source(), parser=parser), chunker=Chunker(), target=Target()
+            loader=DocumentLoader(ChangingSource(), parser=parser),
+            chunker=Chunker(),
+            target=Target(),
         )
         for parser in (
             UnstructuredParser(),
@@ -135,7 +139,7 @@ def test_the_way_to_read_pdf_counts() -> None:
 
 
 def test_what_changed_is_said_in_words_and_without_internals(ledger: Path) -> None:
-    source, target = Source(a="One."), Target()
+    source, target = ChangingSource(a="One."), Target()
     run(source, target, ledger)
     with pytest.raises(SettingsChangedError) as refused:
         syncing(source, target, ledger, chunker=Chunker(512, 64)).run(
@@ -157,7 +161,7 @@ def test_a_model_behind_a_cache_or_a_path_counts(ledger: Path) -> None:
             model, InMemoryByteStore(), namespace="same", key_encoder="sha256"
         )
 
-    source, store = Source(a="One."), InMemoryVectorStore(cached("/models/1"))
+    source, store = ChangingSource(a="One."), InMemoryVectorStore(cached("/models/1"))
     syncing(source, LangChainTarget(store), ledger).run(integration="box", sync_type="files")
     store.embedding = cached("/models/2")
 
@@ -183,7 +187,7 @@ def test_another_model_behind_a_cache_that_answers_for_it_is_noticed(ledger: Pat
             Model(shift), kept, namespace="same", key_encoder="sha256"
         )
 
-    source, store = Source(a="One."), InMemoryVectorStore(cached(1.0))
+    source, store = ChangingSource(a="One."), InMemoryVectorStore(cached(1.0))
     syncing(source, LangChainTarget(store), ledger).run(integration="box", sync_type="files")
     store.embedding = cached(-90.0)
 
@@ -221,7 +225,7 @@ def test_a_model_is_described_without_its_secrets() -> None:
         api_key: str = "s3cret"
 
     target = LangChainTarget(InMemoryVectorStore(Embeddings(size=8)))
-    said = fingerprint(loader=DocumentLoader(Source()), chunker=Chunker(), target=target)
+    said = fingerprint(loader=DocumentLoader(ChangingSource()), chunker=Chunker(), target=target)
 
     assert "Embeddings(model=large, size=8)" in said
     assert "s3cret" not in said
@@ -229,11 +233,11 @@ def test_a_model_is_described_without_its_secrets() -> None:
 
 
 def indexed_by_record_alone(
-    source: Source, target: Target, ledger: Path, monkeypatch: pytest.MonkeyPatch
+    source: ChangingSource, target: Target, ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Indexes with chunk ids that do not name the project and the pipeline."""
     with monkeypatch.context() as before:
-        before.setattr(chunk_ids, "_PIPELINE", ())
+        before.setattr(chunk_metadata, "_PIPELINE", ())
         run(source, target, ledger)
     with Ledger(ledger) as place:
         noted = place.of(Pipeline("p1", "box", "files"))
@@ -245,7 +249,7 @@ def indexed_by_record_alone(
 def test_an_index_whose_chunk_ids_name_no_pipeline_is_refused_and_replaced_by_a_rebuild(
     ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source, target = Source(a="One. " * 30, b="Two."), AbleTarget()
+    source, target = ChangingSource(a="One. " * 30, b="Two."), AbleTarget()
     indexed_by_record_alone(source, target, ledger, monkeypatch)
     before = target.contents()
 
@@ -267,7 +271,7 @@ def test_an_index_whose_chunk_ids_name_no_pipeline_is_refused_and_replaced_by_a_
 def test_a_rebuild_writes_all_new_chunks_of_a_record_before_it_removes_an_old_one(
     ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source, target = Source(a="One. " * 30), Target()
+    source, target = ChangingSource(a="One. " * 30), Target()
     indexed_by_record_alone(source, target, ledger, monkeypatch)
     before = target.texts()
     target.refuses = lambda text: "One." in text
@@ -279,7 +283,7 @@ def test_a_rebuild_writes_all_new_chunks_of_a_record_before_it_removes_an_old_on
 
 
 def test_a_ledger_that_never_noted_its_settings_is_refused_too(ledger: Path) -> None:
-    source, target = Source(a="One."), Target()
+    source, target = ChangingSource(a="One."), Target()
     run(source, target, ledger)
     with Ledger(ledger) as place:
         place.of(Pipeline("p1", "box", "files")).set_notes(settings=None)

@@ -20,8 +20,9 @@ from managed_sync.indexing import (
     WebhookReceiver,
 )
 from managed_sync.indexing.ledger.model import Pipeline
-from tests.contract.hosted_service import Content, HostedService, Sync
-from tests.indexing.world import AbleTarget, Target, syncing
+from tests.support.hosted_service import Content, HostedService, Sync
+from tests.support.index_target import AbleTarget, Target
+from tests.support.indexing import syncing
 
 FILES = Pipeline("p1", "googleDrive", "files")
 PAGE = 3

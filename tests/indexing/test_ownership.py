@@ -16,13 +16,15 @@ import pytest
 from managed_sync import SyncedRecord
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing import StoredChunk
-from tests.indexing.world import AbleTarget, Source, syncing
+from tests.support.index_target import AbleTarget
+from tests.support.indexing import syncing
+from tests.support.record_source import ChangingSource
 
 BOX: Any = {"integration": "box", "sync_type": "files"}
 DRIVE: Any = {"integration": "drive", "sync_type": "files"}
 
 
-class ForeignSource(Source):
+class ForeignSource(ChangingSource):
     """Lists a record of another pipeline after its own."""
 
     foreign: str = ""
@@ -46,8 +48,10 @@ class CarelessTarget(AbleTarget):
         return super().read([*self.chunks] if "ids" in self.lies else chunk_ids, vectors=vectors)
 
 
-def drive_records(count: int) -> Source:
-    return Source(**{f"d{number:02}": f"Text {number} of Drive." for number in range(count)})
+def drive_records(count: int) -> ChangingSource:
+    return ChangingSource(
+        **{f"d{number:02}": f"Text {number} of Drive." for number in range(count)}
+    )
 
 
 ACTIONS: dict[str, Callable[..., object]] = {
@@ -96,7 +100,9 @@ class TestAnotherPipeline:
     def test_stays_though_the_store_answers_with_its_chunks(
         self, target: CarelessTarget, tmp_path: Path, act: Callable[..., object], lies: set[str]
     ) -> None:
-        sync = syncing(Source(a="One.", b="Two.", c="Three."), target, tmp_path / "ledger.db")
+        sync = syncing(
+            ChangingSource(a="One.", b="Two.", c="Three."), target, tmp_path / "ledger.db"
+        )
         sync.run(**BOX)
         before = target.contents()
 
@@ -108,7 +114,7 @@ class TestAnotherPipeline:
     def test_stays_though_the_metadata_cannot_be_read_back(
         self, target: CarelessTarget, tmp_path: Path, act: Callable[..., object]
     ) -> None:
-        sync = syncing(Source(a="One."), target, tmp_path / "ledger.db")
+        sync = syncing(ChangingSource(a="One."), target, tmp_path / "ledger.db")
         sync.run(**BOX)
         before = target.contents()
 
@@ -128,8 +134,8 @@ class TestAnotherConnectedUser:
     ) -> None:
         target = AbleTarget()
         texts = {f"a{number:02}": f"Text {number} of Ann." for number in range(count)}
-        ann = Source(**texts)
-        bob = Source(**{f"b{number:02}": f"Text {number} of Bob." for number in range(25)})
+        ann = ChangingSource(**texts)
+        bob = ChangingSource(**{f"b{number:02}": f"Text {number} of Bob." for number in range(25)})
         syncs = [
             syncing(ann, target, tmp_path / "ann.db"),
             syncing(bob, target, tmp_path / "bob.db"),
@@ -153,8 +159,8 @@ class TestAnotherConnectedUser:
 
     def test_what_one_is_told_of_another_ones_record_removes_nothing(self, tmp_path: Path) -> None:
         target = AbleTarget()
-        syncing(Source(a="One.", b="Two."), target, tmp_path / "ann.db").run(**BOX)
-        bob = syncing(Source(c="Three."), target, tmp_path / "bob.db")
+        syncing(ChangingSource(a="One.", b="Two."), target, tmp_path / "ann.db").run(**BOX)
+        bob = syncing(ChangingSource(c="Three."), target, tmp_path / "bob.db")
         bob.run(**BOX)
 
         report = bob.apply(["a", "b"], **BOX)
@@ -163,8 +169,8 @@ class TestAnotherConnectedUser:
 
     def test_a_rebuild_does_not_take_the_others_for_its_own(self, tmp_path: Path) -> None:
         target = AbleTarget()
-        syncing(Source(a="One.", b="Two."), target, tmp_path / "ann.db").run(**BOX)
-        bob = syncing(Source(c="Three."), target, tmp_path / "bob.db")
+        syncing(ChangingSource(a="One.", b="Two."), target, tmp_path / "ann.db").run(**BOX)
+        bob = syncing(ChangingSource(c="Three."), target, tmp_path / "bob.db")
         bob.run(**BOX)
 
         for _ in range(2):
@@ -176,8 +182,8 @@ class TestAnotherConnectedUser:
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         target = AbleTarget()
-        syncing(Source(a="One.", b="Two."), target, tmp_path / "lost.db").run(**BOX)
-        sync = syncing(Source(b="Two."), target, tmp_path / "new.db")
+        syncing(ChangingSource(a="One.", b="Two."), target, tmp_path / "lost.db").run(**BOX)
+        sync = syncing(ChangingSource(b="Two."), target, tmp_path / "new.db")
 
         sync.run(**BOX)
         assert "one collection for each ledger" in caplog.text
@@ -189,6 +195,6 @@ class TestAnotherConnectedUser:
         assert sync.verify(**BOX).agrees
 
     def test_unknown_chunks_are_removed_by_a_repair_only(self, tmp_path: Path) -> None:
-        sync = syncing(Source(a="One."), AbleTarget(), tmp_path / "ledger.db")
+        sync = syncing(ChangingSource(a="One."), AbleTarget(), tmp_path / "ledger.db")
         with pytest.raises(ConfigurationError, match="repair=True"):
             sync.verify(**BOX, remove_unknown=True)

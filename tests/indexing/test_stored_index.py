@@ -12,19 +12,20 @@ import pytest
 from managed_sync.documents import Chunk
 from managed_sync.errors import IndexingError, SettingsChangedError
 from managed_sync.indexing import IndexSync, VerificationReport
-from tests.indexing.lying import Liar, LyingIndex
-from tests.indexing.world import Source, from_scratch, syncing
+from tests.support.indexing import from_scratch, syncing
+from tests.support.lying_index import Liar, LyingIndex
+from tests.support.record_source import ChangingSource
 
 NAMES: Any = {"integration": "box", "sync_type": "files"}
 
 
 @pytest.fixture
-def source() -> Source:
-    return Source(**{f"r{number:02}": f"Text {number}. " * 9 for number in range(12)})
+def source() -> ChangingSource:
+    return ChangingSource(**{f"r{number:02}": f"Text {number}. " * 9 for number in range(12)})
 
 
 @pytest.fixture
-def index(source: Source, ledger: Path) -> LyingIndex:
+def index(source: ChangingSource, ledger: Path) -> LyingIndex:
     """An honest one that holds the source."""
     made = LyingIndex(Liar(random.Random(1), share=0.0))
     run(source, made, ledger)
@@ -32,19 +33,21 @@ def index(source: Source, ledger: Path) -> LyingIndex:
     return made
 
 
-def run(source: Source, index: LyingIndex, ledger: Path, **options: Any) -> Any:
+def run(source: ChangingSource, index: LyingIndex, ledger: Path, **options: Any) -> Any:
     return sync_of(source, index, ledger).run(**NAMES, **options)
 
 
-def sync_of(source: Source, index: LyingIndex, ledger: Path) -> IndexSync:
+def sync_of(source: ChangingSource, index: LyingIndex, ledger: Path) -> IndexSync:
     return syncing(source, index, ledger)
 
 
-def verify(source: Source, index: LyingIndex, ledger: Path, **options: Any) -> VerificationReport:
+def verify(
+    source: ChangingSource, index: LyingIndex, ledger: Path, **options: Any
+) -> VerificationReport:
     return sync_of(source, index, ledger).verify(**NAMES, **options)
 
 
-def is_fresh(index: LyingIndex, source: Source, folder: Path) -> bool:
+def is_fresh(index: LyingIndex, source: ChangingSource, folder: Path) -> bool:
     fresh = from_scratch(source, folder)
     expected = sorted((key, text, dict(metadata)) for key, (text, metadata) in fresh.items())
     return index.contents() == expected
@@ -78,7 +81,7 @@ FAULTS = [lose_a_row, double_a_row, take_back_metadata, garble_a_text, add_a_str
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_verification_finds_and_repairs_it(
-    source: Source, index: LyingIndex, ledger: Path, tmp_path: Path, fault: Any
+    source: ChangingSource, index: LyingIndex, ledger: Path, tmp_path: Path, fault: Any
 ) -> None:
     fault(index)
 
@@ -101,7 +104,7 @@ def test_verification_finds_and_repairs_it(
 
 @pytest.mark.parametrize("fault", [lose_a_row, double_a_row, add_a_stray])
 def test_an_ordinary_run_notices_another_number_of_chunks(
-    source: Source, index: LyingIndex, ledger: Path, tmp_path: Path, fault: Any
+    source: ChangingSource, index: LyingIndex, ledger: Path, tmp_path: Path, fault: Any
 ) -> None:
     fault(index)
 
@@ -113,7 +116,7 @@ def test_an_ordinary_run_notices_another_number_of_chunks(
 
 
 def test_an_ordinary_run_notices_a_store_restored_from_before_a_rename(
-    source: Source, index: LyingIndex, ledger: Path, tmp_path: Path
+    source: ChangingSource, index: LyingIndex, ledger: Path, tmp_path: Path
 ) -> None:
     before = index.backup()
     for name in source.files:
@@ -129,7 +132,7 @@ def test_an_ordinary_run_notices_a_store_restored_from_before_a_rename(
 
 
 def test_an_older_ledger_is_brought_up_to_what_the_index_holds(
-    source: Source, index: LyingIndex, ledger: Path, tmp_path: Path
+    source: ChangingSource, index: LyingIndex, ledger: Path, tmp_path: Path
 ) -> None:
     copy(ledger, tmp_path / "backup.db")
     source.write("new", "A new text.")
@@ -145,7 +148,7 @@ def test_an_older_ledger_is_brought_up_to_what_the_index_holds(
 
 
 def test_without_its_ledger_an_index_is_taken_over_as_far_as_the_api_lists_it(
-    source: Source, index: LyingIndex, tmp_path: Path
+    source: ChangingSource, index: LyingIndex, tmp_path: Path
 ) -> None:
     gone = {chunk.chunk_id for chunk, _ in index.rows if chunk.object_id == "file:r00"}
     del source.files["r00"]
@@ -164,7 +167,7 @@ def test_without_its_ledger_an_index_is_taken_over_as_far_as_the_api_lists_it(
 def test_where_much_is_missing_the_run_says_what_to_do_and_changes_nothing(
     ledger: Path, tmp_path: Path
 ) -> None:
-    source = Source(**{f"r{number:02}": f"Text {number}." for number in range(60)})
+    source = ChangingSource(**{f"r{number:02}": f"Text {number}." for number in range(60)})
     index = LyingIndex(Liar(random.Random(1), share=0.0))
     run(source, index, ledger)
     del index.rows[20:]
@@ -178,7 +181,7 @@ def test_where_much_is_missing_the_run_says_what_to_do_and_changes_nothing(
 
 
 def test_vectors_of_another_model_are_found_by_verification(
-    source: Source, index: LyingIndex, ledger: Path
+    source: ChangingSource, index: LyingIndex, ledger: Path
 ) -> None:
     assert verify(source, index, ledger).wrong_vectors == 0
     index.rows = [(chunk, [1.0, 0.0, 0.0, 0.0]) for chunk, _ in index.rows]
@@ -188,7 +191,7 @@ def test_vectors_of_another_model_are_found_by_verification(
 
 class TestOneThatCannotBeDeleted:
     def test_it_stays_in_the_ledger_and_is_tried_again_while_the_rest_goes_on(
-        self, source: Source, index: LyingIndex, ledger: Path, tmp_path: Path
+        self, source: ChangingSource, index: LyingIndex, ledger: Path, tmp_path: Path
     ) -> None:
         locked = next(chunk.chunk_id for chunk, _ in index.rows if chunk.object_id == "file:r03")
         unlocked = index.delete
@@ -218,7 +221,7 @@ class TestOneThatCannotBeDeleted:
         assert is_fresh(index, source, tmp_path)
 
     def test_a_record_that_is_gone_is_tried_again_until_it_is_removed(
-        self, source: Source, index: LyingIndex, ledger: Path, tmp_path: Path
+        self, source: ChangingSource, index: LyingIndex, ledger: Path, tmp_path: Path
     ) -> None:
         unlocked = index.delete
 
@@ -241,7 +244,7 @@ class TestOneThatCannotBeDeleted:
         assert is_fresh(index, source, tmp_path)
 
     def test_a_record_that_comes_back_before_it_was_forgotten_is_written_again(
-        self, source: Source, index: LyingIndex, ledger: Path, tmp_path: Path
+        self, source: ChangingSource, index: LyingIndex, ledger: Path, tmp_path: Path
     ) -> None:
         file = source.files.pop("r03")
         unlocked = index.delete
@@ -265,7 +268,7 @@ class TestManyThatAreRefused:
     def test_sixty_in_a_row_keep_nothing_else_from_the_index(self, ledger: Path) -> None:
         bad = {f"a{number:02}": f"poison {number}" for number in range(60)}
         good = {f"b{number:02}": f"Good {number}." for number in range(60)}
-        source, index = Source(**bad, **good), LyingIndex(Liar(random.Random(1), share=0.0))
+        source, index = ChangingSource(**bad, **good), LyingIndex(Liar(random.Random(1), share=0.0))
         index.poison = lambda text: "poison" in text
 
         report = run(source, index, ledger)
@@ -279,7 +282,10 @@ class TestManyThatAreRefused:
     def test_an_index_that_takes_nothing_is_out_of_order_and_no_record_is_blamed(
         self, ledger: Path, tmp_path: Path
     ) -> None:
-        source, index = Source(a="One.", b="Two."), LyingIndex(Liar(random.Random(1), share=0.0))
+        source, index = (
+            ChangingSource(a="One.", b="Two."),
+            LyingIndex(Liar(random.Random(1), share=0.0)),
+        )
         index.poison = lambda text: True
 
         with pytest.raises(IndexingError, match="could not be written to"):
@@ -291,7 +297,7 @@ class TestManyThatAreRefused:
         assert is_fresh(index, source, tmp_path)
 
     def test_an_index_that_takes_few_at_once_gets_few_at_once(self, ledger: Path) -> None:
-        source = Source(**{f"r{number:02}": f"Text {number}." for number in range(64)})
+        source = ChangingSource(**{f"r{number:02}": f"Text {number}." for number in range(64)})
         index = LyingIndex(Liar(random.Random(1), share=0.0))
         sizes, write = [], index.write
 
@@ -311,7 +317,7 @@ class TestManyThatAreRefused:
 
 class TestTheEmbeddingModel:
     def test_another_model_of_the_same_name_is_noticed(
-        self, source: Source, index: LyingIndex, ledger: Path
+        self, source: ChangingSource, index: LyingIndex, ledger: Path
     ) -> None:
         index.model.vectors = lambda texts: [[1.0, 2.0, 3.0, 4.0] for _ in texts]  # type: ignore[method-assign]
 
@@ -319,7 +325,7 @@ class TestTheEmbeddingModel:
             run(source, index, ledger)
 
     def test_a_model_that_differs_by_a_hair_is_the_same(
-        self, source: Source, index: LyingIndex, ledger: Path
+        self, source: ChangingSource, index: LyingIndex, ledger: Path
     ) -> None:
         real = index.model.vectors
         index.model.vectors = lambda texts: [  # type: ignore[method-assign]
@@ -329,7 +335,7 @@ class TestTheEmbeddingModel:
         assert run(source, index, ledger).unchanged == 12
 
     def test_a_model_that_is_away_stops_no_run_that_needs_it_not(
-        self, source: Source, index: LyingIndex, ledger: Path
+        self, source: ChangingSource, index: LyingIndex, ledger: Path
     ) -> None:
         def fail(_: Any) -> Any:
             raise ConnectionError("away")

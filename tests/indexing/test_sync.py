@@ -21,11 +21,13 @@ from managed_sync.errors import (
     ManagedSyncError,
 )
 from managed_sync.indexing import IndexProgress
-from tests.indexing.world import AbleTarget, Source, Target, from_scratch, run, syncing
+from tests.support.index_target import AbleTarget, Target
+from tests.support.indexing import from_scratch, run, syncing
+from tests.support.record_source import ChangingSource
 
 
 def test_the_first_run_indexes_everything_and_the_next_one_nothing(any_ledger: str) -> None:
-    source, target = Source(a="One.", b="Two."), Target()
+    source, target = ChangingSource(a="One.", b="Two."), Target()
 
     first = run(source, target, any_ledger)
     second = run(source, target, any_ledger)
@@ -37,7 +39,7 @@ def test_the_first_run_indexes_everything_and_the_next_one_nothing(any_ledger: s
 
 
 def test_what_changed_is_indexed_again_and_its_old_chunks_are_gone(any_ledger: str) -> None:
-    source, target = Source(a="Old words here.", b="Two."), Target()
+    source, target = ChangingSource(a="Old words here.", b="Two."), Target()
     run(source, target, any_ledger)
     source.write("a", "New words.")
 
@@ -49,7 +51,7 @@ def test_what_changed_is_indexed_again_and_its_old_chunks_are_gone(any_ledger: s
 
 
 def test_what_is_gone_from_the_source_is_gone_from_the_index(any_ledger: str) -> None:
-    source, target = Source(a="One.", b="Two."), Target()
+    source, target = ChangingSource(a="One.", b="Two."), Target()
     run(source, target, any_ledger)
     del source.files["b"]
 
@@ -58,7 +60,7 @@ def test_what_is_gone_from_the_source_is_gone_from_the_index(any_ledger: str) ->
 
 
 def test_a_listing_that_breaks_off_removes_nothing(ledger: Path) -> None:
-    source, target = Source(a="One.", b="Two."), Target()
+    source, target = ChangingSource(a="One.", b="Two."), Target()
     run(source, target, ledger)
     source.breaks_after = 1
 
@@ -69,7 +71,7 @@ def test_a_listing_that_breaks_off_removes_nothing(ledger: Path) -> None:
 
 
 def test_a_record_that_is_listed_twice_is_indexed_once(ledger: Path) -> None:
-    source, target = Source(a="One.", b="Two."), Target()
+    source, target = ChangingSource(a="One.", b="Two."), Target()
     once = source.iter_records
     source.iter_records = lambda *names: [*once(*names), *once(*names)]  # type: ignore[method-assign, assignment]
 
@@ -79,7 +81,7 @@ def test_a_record_that_is_listed_twice_is_indexed_once(ledger: Path) -> None:
 
 
 def test_what_waits_to_be_tried_again_is_not_counted_as_unchanged(ledger: Path) -> None:
-    source, target = Source(a="One.", b="%PDF-1.7 broken"), Target()
+    source, target = ChangingSource(a="One.", b="%PDF-1.7 broken"), Target()
     run(source, target, ledger)
     run(source, target, ledger)
 
@@ -93,20 +95,20 @@ def test_what_waits_to_be_tried_again_is_not_counted_as_unchanged(ledger: Path) 
 class TestRecordsOfOneObject:
     """Such as attachments, whose access is that of the page that they hang on."""
 
-    def run(self, source: Source, target: Target, ledger: Path) -> IndexReport:
+    def run(self, source: ChangingSource, target: Target, ledger: Path) -> IndexReport:
         loader = DocumentLoader(source, object_id=lambda record: "page:1")
         sync = syncing(source, target, ledger, loader=loader)
         return sync.run(integration="box", sync_type="files")
 
     def test_equal_texts_are_both_in_the_index(self, ledger: Path) -> None:
-        source, target = Source(a="The same.", b="The same."), Target()
+        source, target = ChangingSource(a="The same.", b="The same."), Target()
 
         self.run(source, target, ledger)
 
         assert [each.metadata["record_id"] for each in target.chunks.values()] == ["a", "b"]
 
     def test_one_that_goes_leaves_the_other_where_it_is(self, ledger: Path) -> None:
-        source, target = Source(a="The same.", b="The same."), Target()
+        source, target = ChangingSource(a="The same.", b="The same."), Target()
         self.run(source, target, ledger)
         del source.files["a"]
 
@@ -114,7 +116,7 @@ class TestRecordsOfOneObject:
         assert [each.metadata["record_id"] for each in target.chunks.values()] == ["b"]
 
     def test_an_edit_that_makes_them_equal_or_different_touches_one(self, ledger: Path) -> None:
-        source, target = Source(a="The same.", b="Another."), Target()
+        source, target = ChangingSource(a="The same.", b="Another."), Target()
         self.run(source, target, ledger)
         for text in ("The same.", "Another."):
             source.write("b", text)
@@ -123,7 +125,7 @@ class TestRecordsOfOneObject:
         assert target.texts() == {("page:1", "The same."), ("page:1", "Another.")}
 
     def test_ids_do_not_depend_on_the_order_of_runs(self, ledger: Path, tmp_path: Path) -> None:
-        source, target = Source(b="The same."), Target()
+        source, target = ChangingSource(b="The same."), Target()
         self.run(source, target, ledger)
         source.write("a", "The same.")
         self.run(source, target, ledger)
@@ -135,7 +137,10 @@ class TestRecordsOfOneObject:
 
 class TestOnlyWhatChanged:
     def test_chunks_with_the_same_text_are_not_embedded_again(self, ledger: Path) -> None:
-        source, target = Source(a="# One\n\nFirst part.\n\n# Two\n\nSecond part."), AbleTarget()
+        source, target = (
+            ChangingSource(a="# One\n\nFirst part.\n\n# Two\n\nSecond part."),
+            AbleTarget(),
+        )
         source.files["a"].text = f"{'word ' * 18}\n\n# Two\n\n{'part ' * 15}"
         run(source, target, ledger)
         target.embedded.clear()
@@ -147,7 +152,7 @@ class TestOnlyWhatChanged:
         assert all("ward" in text for text in target.embedded)
 
     def test_what_is_reused_has_the_metadata_of_today(self, ledger: Path, tmp_path: Path) -> None:
-        source, target = Source(a=f"{'word ' * 18}\n\n{'part ' * 18}"), AbleTarget()
+        source, target = ChangingSource(a=f"{'word ' * 18}\n\n{'part ' * 18}"), AbleTarget()
         run(source, target, ledger)
         source.write("a", f"{'longer ' * 30}\n\n{'part ' * 18}")
         run(source, target, ledger)
@@ -156,7 +161,7 @@ class TestOnlyWhatChanged:
         assert target.contents() == from_scratch(source, tmp_path)
 
     def test_a_move_updates_the_container_without_embedding(self, ledger: Path) -> None:
-        source, target = Source(a="One."), AbleTarget()
+        source, target = ChangingSource(a="One."), AbleTarget()
         run(source, target, ledger)
         target.embedded.clear()
         source.move("a", "elsewhere")
@@ -170,7 +175,7 @@ class TestOnlyWhatChanged:
     def test_an_index_that_cannot_change_metadata_embeds_a_moved_record_again(
         self, ledger: Path
     ) -> None:
-        source, target = Source(a="One."), Target()
+        source, target = ChangingSource(a="One."), Target()
         run(source, target, ledger)
         source.move("a", "elsewhere")
         run(source, target, ledger)
@@ -183,7 +188,7 @@ class TestOnlyWhatChanged:
     def test_a_change_of_permissions_alone_touches_nothing(
         self, ledger: Path, target: Target
     ) -> None:
-        source = Source(a="One.")
+        source = ChangingSource(a="One.")
         run(source, target, ledger)
         before = target.calls
         source.files["a"].viewers = ("carol@harbor.example",)
@@ -195,7 +200,7 @@ class TestOnlyWhatChanged:
     def test_a_file_without_a_date_is_downloaded_and_compared_by_its_content(
         self, ledger: Path
     ) -> None:
-        source, target = Source(a="One.", b="Two."), Target()
+        source, target = ChangingSource(a="One.", b="Two."), Target()
         source.says_when = False
         run(source, target, ledger)
         source.files["b"].text = "Two, changed."
@@ -209,7 +214,7 @@ class TestOnlyWhatChanged:
 
 class TestRecordsThatCannotBeRead:
     def test_they_keep_their_old_chunks_and_are_tried_again(self, ledger: Path) -> None:
-        source, target = Source(a="One.", b="Two."), Target()
+        source, target = ChangingSource(a="One.", b="Two."), Target()
         run(source, target, ledger)
         source.write("a", "%PDF-1.7 broken")
         source.write("b", "Two, changed.")
@@ -225,7 +230,7 @@ class TestRecordsThatCannotBeRead:
         assert target.texts() == {("file:a", "Mended."), ("file:b", "Two, changed.")}
 
     def test_they_are_not_tried_at_every_run_but_reported_at_every_run(self, ledger: Path) -> None:
-        source, target = Source(a="%PDF-1.7 broken"), Target()
+        source, target = ChangingSource(a="%PDF-1.7 broken"), Target()
 
         reports = [run(source, target, ledger) for _ in range(5)]
 
@@ -237,7 +242,7 @@ class TestRecordsThatCannotBeRead:
         assert run(source, target, ledger).added == 1
 
     def test_one_that_became_empty_is_not_found_any_more(self, ledger: Path) -> None:
-        source, target = Source(a="One.", b="Two."), Target()
+        source, target = ChangingSource(a="One.", b="Two."), Target()
         run(source, target, ledger)
         source.write("a", " \n")
 
@@ -248,8 +253,8 @@ class TestRecordsThatCannotBeRead:
 
 
 class TestDeletions:
-    def full(self, ledger: Path, count: int = 60) -> tuple[Source, Target]:
-        source = Source(**{f"r{number:02}": f"Text {number}." for number in range(count)})
+    def full(self, ledger: Path, count: int = 60) -> tuple[ChangingSource, Target]:
+        source = ChangingSource(**{f"r{number:02}": f"Text {number}." for number in range(count)})
         target = Target()
         run(source, target, ledger)
         return source, target
@@ -295,13 +300,13 @@ class TestDeletions:
         self, ledger: Path, wrong: dict[str, Any]
     ) -> None:
         with pytest.raises(ConfigurationError, match=next(iter(wrong))):
-            syncing(Source(), Target(), ledger, **wrong)
+            syncing(ChangingSource(), Target(), ledger, **wrong)
 
 
 class TestTheIndexFails:
     def test_one_chunk_that_it_does_not_take_does_not_lose_the_rest(self, ledger: Path) -> None:
         texts = {f"r{number:03}": f"Text {number}." for number in range(300)}
-        source, target = Source(**{**texts, "r100": "A poisonous text."}), Target()
+        source, target = ChangingSource(**{**texts, "r100": "A poisonous text."}), Target()
         target.refuses = lambda text: "poison" in text
 
         report = run(source, target, ledger)
@@ -314,7 +319,7 @@ class TestTheIndexFails:
         self, ledger: Path, tmp_path: Path
     ) -> None:
         text = "\n\n".join(f"# Part {word}\n\n{word * 14}" for word in ("one ", "bad ", "two "))
-        source, target = Source(a=text), Target()
+        source, target = ChangingSource(a=text), Target()
         target.refuses = lambda text: "bad" in text
 
         assert len(run(source, target, ledger).failed) == 1
@@ -327,7 +332,7 @@ class TestTheIndexFails:
         assert target.contents() == from_scratch(source, tmp_path)
 
     def test_the_old_chunks_stay_until_the_new_ones_are_written(self, ledger: Path) -> None:
-        source, target = Source(a="Old."), Target()
+        source, target = ChangingSource(a="Old."), Target()
         run(source, target, ledger)
         source.write("a", "New and poisonous.")
         target.refuses = lambda text: "poison" in text
@@ -343,7 +348,7 @@ class TestTheIndexFails:
     ) -> None:
         texts = {f"r{number:03}": f"Text {number}." for number in range(50)}
         poison = {f"a{number}": f"A poisonous text {number}." for number in range(12)}
-        source, target = Source(**texts, **poison), Target()
+        source, target = ChangingSource(**texts, **poison), Target()
         target.refuses = lambda text: "poison" in text
 
         for _ in range(5):
@@ -356,7 +361,7 @@ class TestTheIndexFails:
     def test_a_target_that_is_down_stops_the_run_soon_and_loses_nothing(
         self, ledger: Path, tmp_path: Path
     ) -> None:
-        source = Source(**{f"r{number:03}": f"Text {number}." for number in range(500)})
+        source = ChangingSource(**{f"r{number:03}": f"Text {number}." for number in range(500)})
         target = Target(dies_at=1)
 
         with pytest.raises(IndexingError, match="disk full"):
@@ -370,7 +375,7 @@ class TestTheIndexFails:
     def test_an_index_that_is_not_the_one_the_ledger_tells_of_is_noticed(
         self, ledger: Path
     ) -> None:
-        source = Source(a="One.")
+        source = ChangingSource(a="One.")
         run(source, AbleTarget(), ledger)
         emptied = AbleTarget()
 
@@ -382,7 +387,7 @@ class TestTheIndexFails:
 
 class TestDryRun:
     def test_it_says_what_would_change_and_changes_nothing(self, ledger: Path) -> None:
-        source, target = Source(a="One.", b="Two.", c="Three."), Target()
+        source, target = ChangingSource(a="One.", b="Two.", c="Three."), Target()
         run(source, target, ledger)
         source.write("b", "Two, changed.")
         source.write("d", "Four.")
@@ -403,7 +408,7 @@ class TestDryRun:
         assert (report.added, report.updated, report.deleted) == (1, 1, 1)
 
     def test_before_a_rebuild_everything_would_be_updated(self, ledger: Path) -> None:
-        source, target = Source(a="One.", b="Two."), Target()
+        source, target = ChangingSource(a="One.", b="Two."), Target()
         run(source, target, ledger)
 
         assert run(source, target, ledger, dry_run=True, rebuild=True).updated == 2
@@ -411,7 +416,7 @@ class TestDryRun:
 
 class TestProgress:
     def test_it_tells_how_far_it_is(self, ledger: Path) -> None:
-        source = Source(**{f"r{number:04}": f"Text {number}." for number in range(600)})
+        source = ChangingSource(**{f"r{number:04}": f"Text {number}." for number in range(600)})
         told: list[IndexProgress] = []
 
         run(source, Target(), ledger, on_progress=told.append)
@@ -426,7 +431,7 @@ class TestProgress:
     def test_a_run_that_is_told_to_stop_ends_early_says_so_and_is_finished_by_the_next(
         self, ledger: Path, tmp_path: Path
     ) -> None:
-        source = Source(**{f"r{number:03}": f"Text {number}." for number in range(400)})
+        source = ChangingSource(**{f"r{number:03}": f"Text {number}." for number in range(400)})
         stop = threading.Event()
 
         class Stopping(Target):
@@ -452,7 +457,7 @@ class TestProgress:
         assert target.contents() == from_scratch(source, tmp_path)
 
     def test_it_can_be_awaited(self, ledger: Path) -> None:
-        source, target = Source(a="One."), Target()
+        source, target = ChangingSource(a="One."), Target()
 
         report: IndexReport = asyncio.run(
             syncing(source, target, ledger).arun(integration="box", sync_type="files")
@@ -461,7 +466,7 @@ class TestProgress:
         assert report.added == 1
 
     def test_cancelling_it_ends_it_in_order(self, ledger: Path, tmp_path: Path) -> None:
-        source = Source(**{f"r{number:03}": f"Text {number}." for number in range(300)})
+        source = ChangingSource(**{f"r{number:03}": f"Text {number}." for number in range(300)})
         target = Target()
 
         async def cancelled() -> None:
@@ -492,7 +497,7 @@ class TestProgress:
 
 
 def test_pipelines_in_one_ledger_do_not_touch_each_other(any_ledger: str) -> None:
-    box, drive, target = Source(a="One."), Source(b="Two."), Target()
+    box, drive, target = ChangingSource(a="One."), ChangingSource(b="Two."), Target()
     run(box, target, any_ledger)
     syncing(drive, target, any_ledger).run(integration="drive", sync_type="files")
 
@@ -506,7 +511,7 @@ def test_a_run_that_stops_anywhere_is_finished_by_the_next_one(
     tmp_path: Path, seed: int, kind: type[Target]
 ) -> None:
     chance = random.Random(seed)
-    source, target = Source(), kind()
+    source, target = ChangingSource(), kind()
     ledger = tmp_path / "ledger.db"
     for _ in range(10):
         change_at_random(source, chance)
@@ -522,7 +527,7 @@ def test_a_run_that_stops_anywhere_is_finished_by_the_next_one(
     assert target.contents() == from_scratch(source, tmp_path)
 
 
-def change_at_random(source: Source, chance: random.Random) -> None:
+def change_at_random(source: ChangingSource, chance: random.Random) -> None:
     for _ in range(3):
         name = chance.choice("abcdef")
         if chance.random() < 0.3:

@@ -11,26 +11,30 @@ import pytest
 from managed_sync.documents import Chunk
 from managed_sync.errors import IndexingError
 from managed_sync.indexing import VerificationReport
-from tests.indexing.world import AbleTarget, Source, Target, from_scratch, run, syncing
+from tests.support.index_target import AbleTarget, Target
+from tests.support.indexing import from_scratch, run, syncing
+from tests.support.record_source import ChangingSource
 
 
-def verify(source: Source, target: Target, ledger: Path, **options: Any) -> VerificationReport:
+def verify(
+    source: ChangingSource, target: Target, ledger: Path, **options: Any
+) -> VerificationReport:
     return syncing(source, target, ledger).verify(integration="box", sync_type="files", **options)
 
 
 @pytest.fixture
-def source() -> Source:
-    return Source(a="word " * 40, b="Two.", c="Three.")
+def source() -> ChangingSource:
+    return ChangingSource(a="word " * 40, b="Two.", c="Three.")
 
 
 @pytest.fixture
-def target(source: Source, ledger: Path) -> AbleTarget:
+def target(source: ChangingSource, ledger: Path) -> AbleTarget:
     target = AbleTarget()
     run(source, target, ledger)
     return target
 
 
-def test_what_agrees_is_said_to(source: Source, target: AbleTarget, ledger: Path) -> None:
+def test_what_agrees_is_said_to(source: ChangingSource, target: AbleTarget, ledger: Path) -> None:
     report = verify(source, target, ledger)
 
     assert report.agrees
@@ -39,7 +43,7 @@ def test_what_agrees_is_said_to(source: Source, target: AbleTarget, ledger: Path
 
 
 def test_chunks_that_are_missing_are_written_again_and_only_those(
-    source: Source, target: AbleTarget, ledger: Path, tmp_path: Path
+    source: ChangingSource, target: AbleTarget, ledger: Path, tmp_path: Path
 ) -> None:
     lost = next(key for key, chunk in target.chunks.items() if chunk.object_id == "file:a")
     del target.chunks[lost]
@@ -55,7 +59,7 @@ def test_chunks_that_are_missing_are_written_again_and_only_those(
 
 
 def test_chunks_that_nobody_knows_of_are_removed_if_so_told_and_those_of_others_stay(
-    source: Source, target: AbleTarget, ledger: Path
+    source: ChangingSource, target: AbleTarget, ledger: Path
 ) -> None:
     names = {"project_id": "p1", "integration": "box", "sync_type": "files"}
     stray = Chunk("stray", {"object_id": "file:x", "chunk_id": "stray", **names})
@@ -72,7 +76,7 @@ def test_chunks_that_nobody_knows_of_are_removed_if_so_told_and_those_of_others_
 
 
 def test_what_differs_from_the_source_is_counted_and_brought_up_to_date(
-    source: Source, target: AbleTarget, ledger: Path, tmp_path: Path
+    source: ChangingSource, target: AbleTarget, ledger: Path, tmp_path: Path
 ) -> None:
     source.write("b", "Two, changed.")
     source.write("d", "Four.")
@@ -87,7 +91,7 @@ def test_what_differs_from_the_source_is_counted_and_brought_up_to_date(
 
 
 def test_what_a_stopped_run_left_in_between_is_counted(
-    source: Source, target: AbleTarget, ledger: Path
+    source: ChangingSource, target: AbleTarget, ledger: Path
 ) -> None:
     for number in range(8):
         source.write(f"n{number}", f"New {number}.")
@@ -104,7 +108,7 @@ def test_what_a_stopped_run_left_in_between_is_counted(
 def test_a_store_that_cannot_say_what_it_holds_is_not_taken_for_good_or_bad(
     ledger: Path,
 ) -> None:
-    source, target = Source(a="One."), Target()
+    source, target = ChangingSource(a="One."), Target()
     run(source, target, ledger)
 
     report = verify(source, target, ledger)

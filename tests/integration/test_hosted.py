@@ -32,9 +32,9 @@ from managed_sync.cli.app import app
 from managed_sync.errors import AccessCheckError
 from managed_sync.sample_company import copy_company
 from managed_sync.server import EmbeddedServer
-from tests.conftest import Company
-from tests.integration.test_no_leaks import QUESTIONS, K, langchain_engine
-from tests.oracle import Oracle
+from tests.integration.engines import QUESTIONS, K, langchain_engine
+from tests.support.company_oracle import Oracle
+from tests.support.sample_company import Company
 
 FILES = ("googleDrive", "files")
 CONTACTS = ("salesforce", "contacts")

@@ -9,7 +9,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 
 from managed_sync import AccessChecker, IndexSync
 from managed_sync.langchain import BundledEmbeddings, LangChainTarget, PermissionAwareRetriever
-from tests.conftest import Company
+from tests.support.sample_company import Company
 
 QUESTION = "What retention payment is proposed for Bram de Wit?"
 PROPOSAL = "Compensation proposal 2026.pptx"

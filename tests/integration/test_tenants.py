@@ -22,9 +22,8 @@ from managed_sync import llama_index as li
 from managed_sync.errors import ConfigurationError
 from managed_sync.retrieval.effects import Strategy
 from tests.integration.tenants import PIPELINES, TICKETS, USERS, Tenants, clients, text_of
-from tests.stores.chunks import DIMENSIONS, HashEmbeddings
-from tests.stores.postgres import running_postgres
-from tests.stores.test_llama_index_filters import HashEmbedding
+from tests.support.hash_embeddings import DIMENSIONS, HashEmbedding, HashEmbeddings
+from tests.support.postgres import running_postgres
 
 STRATEGIES: tuple[Strategy, ...] = ("auto", "post_filter", "pre_filter")
 QUESTION = "What is the budget?"

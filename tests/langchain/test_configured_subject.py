@@ -25,7 +25,9 @@ from langchain_core.tools import create_retriever_tool
 from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import ConfigurationError, MissingSubjectError
 from managed_sync.langchain import PermissionAwareRetriever
-from tests.adversarial.world import ALICE, BOB, LangChain, Service, files, passages_of
+from tests.support.frameworks import ALICE, BOB, LangChain
+from tests.support.passages import files, passages_of
+from tests.support.permission_service import FakePermissionService
 
 
 class KeepsAll(BaseDocumentCompressor):
@@ -36,7 +38,7 @@ class KeepsAll(BaseDocumentCompressor):
 @pytest.fixture
 def retriever() -> PermissionAwareRetriever:
     way = LangChain(asynchronous=False)
-    checker = AccessChecker(Service(alice=files(1, 2), bob=files(3)))
+    checker = AccessChecker(FakePermissionService(alice=files(1, 2), bob=files(3)))
     return way.retriever(way.store(passages_of(*files(*range(6)))), checker, k=2)
 
 

@@ -21,19 +21,19 @@ from managed_sync.errors import (
     NotFoundError,
 )
 from managed_sync.langchain import BundledEmbeddings, ManagedSyncLoader, ManagedSyncSplitter
-from tests.fake_source import FakeSource
+from tests.support.record_source import RecordSource, folder_of
 
 PLAN = "# Plan\n\nWhy.\n\n## Steps\n\n" + "Do one thing after the other. " * 40
 
 
-def loader(source: FakeSource, *, raise_on_failure: bool = False) -> ManagedSyncLoader:
+def loader(source: RecordSource, *, raise_on_failure: bool = False) -> ManagedSyncLoader:
     return ManagedSyncLoader(
         source, integration="box", sync_type="files", raise_on_failure=raise_on_failure
     )
 
 
 def test_every_record_but_folders_becomes_a_document_with_scalar_metadata() -> None:
-    documents = loader(FakeSource(a="# A\n\ntext", b="# B\n\ntext")).load()
+    documents = loader(folder_of(a="# A\n\ntext", b="# B\n\ntext")).load()
 
     assert [document.metadata["object_id"] for document in documents] == ["file:a", "file:b"]
     metadata = documents[0].metadata
@@ -55,7 +55,7 @@ def test_every_record_but_folders_becomes_a_document_with_scalar_metadata() -> N
 
 def test_the_asynchronous_way_loads_the_same() -> None:
     async def load() -> list[Document]:
-        return [document async for document in loader(FakeSource(a="Alpha", b="Beta")).alazy_load()]
+        return [document async for document in loader(folder_of(a="Alpha", b="Beta")).alazy_load()]
 
     assert [document.page_content for document in asyncio.run(load())] == ["Alpha\n", "Beta\n"]
 
@@ -63,7 +63,7 @@ def test_the_asynchronous_way_loads_the_same() -> None:
 def test_a_record_that_cannot_be_read_is_kept_with_its_reason_and_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    failing = loader(FakeSource(a="Alpha", gone=None, b="Beta"))
+    failing = loader(folder_of(a="Alpha", gone=None, b="Beta"))
 
     with caplog.at_level(logging.WARNING, "managed_sync"):
         documents = failing.load()
@@ -75,12 +75,12 @@ def test_a_record_that_cannot_be_read_is_kept_with_its_reason_and_logged(
 
 def test_it_raises_instead_when_asked_to() -> None:
     with pytest.raises(NotFoundError):
-        loader(FakeSource(a="Alpha", gone=None), raise_on_failure=True).load()
+        loader(folder_of(a="Alpha", gone=None), raise_on_failure=True).load()
 
 
 def test_chunks_carry_the_object_id_their_place_and_their_own_id() -> None:
     splitter = ManagedSyncSplitter(chunk_size=64, chunk_overlap=8)
-    document = loader(FakeSource(a=PLAN)).load()[0]
+    document = loader(folder_of(a=PLAN)).load()[0]
 
     chunks = splitter.transform_documents([document])
 
@@ -98,7 +98,7 @@ def test_chunks_carry_the_object_id_their_place_and_their_own_id() -> None:
 
 def test_it_is_what_load_and_split_takes() -> None:
     splitter = ManagedSyncSplitter(chunk_size=64, chunk_overlap=8)
-    documents = loader(FakeSource(a=PLAN)).load()
+    documents = loader(folder_of(a=PLAN)).load()
 
     assert splitter.split_documents(documents) == splitter.transform_documents(documents)
     assert asyncio.run(splitter.atransform_documents(documents)) == splitter.split_documents(
@@ -112,7 +112,7 @@ def test_a_document_without_an_object_id_is_refused() -> None:
 
 
 def test_the_heading_comes_first_in_what_is_embedded_if_wanted() -> None:
-    documents = loader(FakeSource(a=PLAN)).load()
+    documents = loader(folder_of(a=PLAN)).load()
     plain = ManagedSyncSplitter(64, 8).transform_documents(documents)
     prefixed = ManagedSyncSplitter(64, 8, heading_prefix=True).transform_documents(documents)
 
@@ -125,7 +125,7 @@ def test_the_heading_comes_first_in_what_is_embedded_if_wanted() -> None:
 
 
 def test_any_other_splitter_can_cut_and_its_chunks_get_ids_and_their_place() -> None:
-    document = loader(FakeSource(a=PLAN)).load()[0]
+    document = loader(folder_of(a=PLAN)).load()[0]
     theirs = RecursiveCharacterTextSplitter(chunk_size=100, chunk_overlap=20)
 
     chunks = ManagedSyncSplitter(splitter=theirs).transform_documents([document])
@@ -200,7 +200,7 @@ def test_sizes_that_make_no_sense_are_refused() -> None:
 
 
 def test_documents_survive_pickling_and_langchains_own_index() -> None:
-    documents = loader(FakeSource(a=PLAN, b="Beta")).load()
+    documents = loader(folder_of(a=PLAN, b="Beta")).load()
     assert pickle.loads(pickle.dumps(documents)) == documents  # noqa: S301 - its own bytes
 
     store = InMemoryVectorStore(BundledEmbeddings())
@@ -221,7 +221,7 @@ def test_langchains_own_index_takes_the_loader_and_removes_what_the_source_lost(
 
     def bring_up_to_date(**files: str) -> tuple[int, int, int]:
         result = index(
-            loader(FakeSource(**files)),
+            loader(folder_of(**files)),
             manager,
             store,
             cleanup="full",
@@ -241,7 +241,7 @@ def test_langchains_asynchronous_index_takes_the_loader_too() -> None:
         manager = InMemoryRecordManager("box/files")
         await manager.acreate_schema()
         result = await aindex(
-            loader(FakeSource(a="Alpha", b="Beta")),
+            loader(folder_of(a="Alpha", b="Beta")),
             manager,
             InMemoryVectorStore(BundledEmbeddings()),
             cleanup="full",
@@ -255,11 +255,11 @@ def test_langchains_asynchronous_index_takes_the_loader_too() -> None:
 
 def test_options_reach_the_loader() -> None:
     mine = ManagedSyncLoader(
-        FakeSource(a="Alpha"),
+        folder_of(a="Alpha"),
         integration="box",
         sync_type="files",
         parser=lambda data, *, content_type, filename: "mine",
     )
     assert [document.page_content for document in mine.load()] == ["mine"]
     with pytest.raises(ConfigurationError, match="nothing"):
-        ManagedSyncLoader(FakeSource(), integration="box", sync_type="files", parser="nothing")  # type: ignore[arg-type]
+        ManagedSyncLoader(folder_of(), integration="box", sync_type="files", parser="nothing")  # type: ignore[arg-type]

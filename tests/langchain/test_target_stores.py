@@ -26,7 +26,7 @@ from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing import InspectableTarget, RelabelingTarget
 from managed_sync.indexing.targets.vectors import similarity
 from managed_sync.langchain import LangChainTarget
-from tests.stores.postgres import running_postgres
+from tests.support.postgres import running_postgres
 
 IDS = [f"00000000-0000-0000-0000-00000000000{number}" for number in range(5)]
 NAMES = {"project_id": "p1", "integration": "box", "sync_type": "files"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -30,38 +30,37 @@ from managed_sync.errors import (
     NotFoundError,
 )
 from managed_sync.llama_index import BundledEmbedding, ManagedSyncNodeParser, ManagedSyncReader
-from managed_sync.models import FileContent, SyncedRecord
-from tests.fake_source import FakeSource
+from tests.support.record_source import AsyncRecordSource, RecordSource, folder_of
 
 # Sentences that stand twice, so that searching for their text would find the wrong place.
 PLAN = "# Plan\n\nWhy.\n\n## Steps\n\n" + "Do one thing after the other. " * 40
 
 
-def reader(source: FakeSource, *, raise_on_failure: bool = False) -> ManagedSyncReader:
+def reader(source: RecordSource, *, raise_on_failure: bool = False) -> ManagedSyncReader:
     return ManagedSyncReader(
         source, integration="box", sync_type="files", raise_on_failure=raise_on_failure
     )
 
 
 def test_every_record_but_folders_becomes_a_document_under_its_object_id() -> None:
-    documents = reader(FakeSource(a="# A\n\ntext", b="Beta")).load_data()
+    documents = reader(folder_of(a="# A\n\ntext", b="Beta")).load_data()
 
     assert [document.id_ for document in documents] == ["file:a", "file:b"]
     assert documents[0].metadata["container_id"] == "folder:folder"
-    assert asyncio.run(reader(FakeSource(a="Alpha")).aload_data())[0].text == "Alpha\n"
+    assert asyncio.run(reader(folder_of(a="Alpha")).aload_data())[0].text == "Alpha\n"
 
 
 def test_failures_are_kept_or_raised() -> None:
-    failing = reader(FakeSource(a="Alpha", gone=None))
+    failing = reader(folder_of(a="Alpha", gone=None))
 
     assert [document.text for document in failing.load_data()] == ["Alpha\n"]
     assert [failure.record_id for failure in failing.failures] == ["gone"]
     with pytest.raises(NotFoundError):
-        reader(FakeSource(gone=None), raise_on_failure=True).load_data()
+        reader(folder_of(gone=None), raise_on_failure=True).load_data()
 
 
 def test_serializing_a_reader_says_what_it_reads_and_not_with_which_credentials() -> None:
-    serialized = reader(FakeSource()).to_dict()
+    serialized = reader(folder_of()).to_dict()
 
     assert serialized["class_name"] == "ManagedSyncReader"
     assert serialized["integration"] == "box"
@@ -69,7 +68,7 @@ def test_serializing_a_reader_says_what_it_reads_and_not_with_which_credentials(
 
 
 def test_nodes_know_their_place_their_source_and_their_neighbours() -> None:
-    documents = reader(FakeSource(a=PLAN)).load_data()
+    documents = reader(folder_of(a=PLAN)).load_data()
     nodes = ManagedSyncNodeParser(chunk_size=64, chunk_overlap=8).get_nodes_from_documents(
         documents
     )
@@ -87,7 +86,7 @@ def test_nodes_know_their_place_their_source_and_their_neighbours() -> None:
 def test_a_node_carries_no_tables_but_its_own() -> None:
     sentences = "Do one thing after the other. " * 40
     page = f"# Places\n\n{sentences}\n\n# Limits\n\n{sentences}\n\n| City |\n| --- |\n| Oslo |\n"
-    (document,) = reader(FakeSource(a=page)).load_data()
+    (document,) = reader(folder_of(a=page)).load_data()
     nodes = ManagedSyncNodeParser().get_nodes_from_documents([document])
     assert ["tables_html" in node.metadata for node in nodes] == [False, True]
     assert "tables_html" in document.metadata
@@ -97,7 +96,7 @@ def test_a_node_carries_no_tables_but_its_own() -> None:
 
 
 def test_ids_reach_neither_the_embedded_text_nor_the_models() -> None:
-    nodes = ManagedSyncNodeParser().get_nodes_from_documents(reader(FakeSource(a=PLAN)).load_data())
+    nodes = ManagedSyncNodeParser().get_nodes_from_documents(reader(folder_of(a=PLAN)).load_data())
 
     for mode in (MetadataMode.EMBED, MetadataMode.LLM):
         content = nodes[0].get_content(mode)
@@ -107,7 +106,7 @@ def test_ids_reach_neither_the_embedded_text_nor_the_models() -> None:
 
 
 def test_the_heading_is_embedded_if_wanted() -> None:
-    documents = reader(FakeSource(a=PLAN)).load_data()
+    documents = reader(folder_of(a=PLAN)).load_data()
     for wanted in (False, True):
         parser = ManagedSyncNodeParser(chunk_size=64, chunk_overlap=8, heading_prefix=wanted)
         node = parser.get_nodes_from_documents(documents)[-1]
@@ -117,7 +116,7 @@ def test_the_heading_is_embedded_if_wanted() -> None:
 
 
 def test_any_other_parser_can_cut_and_its_nodes_get_ids_and_their_place() -> None:
-    documents = reader(FakeSource(a=PLAN)).load_data()
+    documents = reader(folder_of(a=PLAN)).load_data()
     theirs = SentenceSplitter(chunk_size=60, chunk_overlap=10)
     nodes = ManagedSyncNodeParser(splitter=theirs).get_nodes_from_documents(documents)
 
@@ -160,7 +159,7 @@ def test_a_parser_cannot_give_a_node_to_another_object() -> None:
 
 
 def test_a_pipelines_cache_is_used_again_and_knows_parsers_apart() -> None:
-    documents = reader(FakeSource(a=PLAN)).load_data()
+    documents = reader(folder_of(a=PLAN)).load_data()
     cache = IngestionCache()
 
     def run(parser: ManagedSyncNodeParser) -> list[str]:
@@ -186,14 +185,14 @@ def test_a_pipeline_with_a_docstore_renews_the_nodes_of_a_changed_document_only(
     pipeline = IngestionPipeline(
         transformations=[ManagedSyncNodeParser()], docstore=SimpleDocumentStore()
     )
-    pipeline.run(documents=reader(FakeSource(a=PLAN, b="Beta")).load_data())
-    again = pipeline.run(documents=reader(FakeSource(a=PLAN, b="Gamma")).load_data())
+    pipeline.run(documents=reader(folder_of(a=PLAN, b="Beta")).load_data())
+    again = pipeline.run(documents=reader(folder_of(a=PLAN, b="Gamma")).load_data())
     assert {node.metadata["object_id"] for node in again} == {"file:b"}
 
 
 def test_a_parser_survives_pickling_as_a_pipeline_with_workers_needs() -> None:
     parser = ManagedSyncNodeParser(chunk_size=64, chunk_overlap=8)
-    documents = reader(FakeSource(a=PLAN)).load_data()
+    documents = reader(folder_of(a=PLAN)).load_data()
     nodes = pickle.loads(pickle.dumps(parser)).get_nodes_from_documents(documents)  # noqa: S301
     assert nodes == parser.get_nodes_from_documents(documents)
 
@@ -203,7 +202,7 @@ def test_it_works_in_an_ingestion_pipeline_with_a_docstore() -> None:
         transformations=[ManagedSyncNodeParser(), BundledEmbedding()],
         docstore=SimpleDocumentStore(),
     )
-    documents = reader(FakeSource(a=PLAN, b="Beta")).load_data()
+    documents = reader(folder_of(a=PLAN, b="Beta")).load_data()
 
     first, again = pipeline.run(documents=documents), pipeline.run(documents=documents)
 
@@ -222,49 +221,14 @@ def test_sizes_that_make_no_sense_are_refused() -> None:
         ManagedSyncNodeParser(chunk_size=10, chunk_overlap=10)
 
 
-class Company(FakeSource):
-    """A source that can also be asked for one record and for who may read it."""
-
-    def get_record(self, record_id: str) -> SyncedRecord:
-        for record in self.iter_records("box", "files"):
-            if record.id == record_id:
-                return record
-        raise NotFoundError(f"There is no record {record_id}.", status=404)
-
-    def list_users(self, object_id: str, relation: str) -> list[str]:
-        return [f"{relation} of {object_id}"]
-
-
-class AsyncCompany:
-    """The same, with methods that are awaited."""
-
-    project_id = "p1"
-
-    def __init__(self, company: Company) -> None:
-        self.company = company
-
-    async def iter_records(self, integration: str, sync_type: str) -> AsyncIterator[SyncedRecord]:
-        for record in self.company.iter_records(integration, sync_type):
-            yield record
-
-    async def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
-        return self.company.download_content(record_id)
-
-    async def get_record(self, record_id: str) -> SyncedRecord:
-        return self.company.get_record(record_id)
-
-    async def list_users(self, object_id: str, relation: str) -> list[str]:
-        return self.company.list_users(object_id, relation)
-
-
-def reader_of(client: Company | AsyncCompany, **options: Any) -> ManagedSyncReader:
+def reader_of(client: RecordSource | AsyncRecordSource, **options: Any) -> ManagedSyncReader:
     return ManagedSyncReader(client, integration="box", sync_type="files", **options)
 
 
 @pytest.mark.parametrize("awaited", [False, True])
 def test_records_are_its_resources(awaited: bool) -> None:
-    company = Company(a="Alpha", gone=None, b="Beta")
-    reader = reader_of(AsyncCompany(company) if awaited else company)
+    company = folder_of(a="Alpha", gone=None, b="Beta")
+    reader = reader_of(AsyncRecordSource(company) if awaited else company)
 
     async def ask() -> None:
         assert await reader.alist_resources() == ["a", "gone", "b"]
@@ -287,7 +251,7 @@ def test_records_are_its_resources(awaited: bool) -> None:
 
 
 def test_the_synchronous_resource_methods_say_the_same() -> None:
-    reader = reader_of(Company(a="Alpha", gone=None, b="Beta"))
+    reader = reader_of(folder_of(a="Alpha", gone=None, b="Beta"))
 
     assert reader.list_resources() == ["a", "gone", "b"]
     assert reader.get_resource_info("a") == reader.list_resources_with_info()["a"]
@@ -299,11 +263,11 @@ def test_the_synchronous_resource_methods_say_the_same() -> None:
 
 def test_a_missing_resource_raises_when_asked_to() -> None:
     with pytest.raises(NotFoundError):
-        reader_of(Company(), raise_on_failure=True).load_resource("nowhere")
+        reader_of(folder_of(), raise_on_failure=True).load_resource("nowhere")
 
 
 def test_an_asynchronous_client_is_refused_where_nothing_is_awaited() -> None:
-    reader = reader_of(AsyncCompany(Company(a="Alpha")))
+    reader = reader_of(AsyncRecordSource(folder_of(a="Alpha")))
 
     assert asyncio.run(reader.aload_data())[0].text == "Alpha\n"
     for method in (reader.load_data, reader.list_resources):
@@ -312,7 +276,7 @@ def test_an_asynchronous_client_is_refused_where_nothing_is_awaited() -> None:
 
 
 def test_options_reach_the_loader_and_a_reader_is_made_again_from_what_was_serialized() -> None:
-    company = Company(a="Alpha")
+    company = folder_of(a="Alpha")
     reader = reader_of(company, parser=lambda data, *, content_type, filename: "mine")
 
     assert [one.text for one in reader.load_data()] == ["mine"]
@@ -334,12 +298,12 @@ def test_a_pipeline_reads_its_documents_from_the_reader_and_caches_what_it_made(
             cache=cache,
         )
 
-    first = pipeline(reader_of(Company(a=PLAN, b="Beta")))
+    first = pipeline(reader_of(folder_of(a=PLAN, b="Beta")))
     nodes = first.run()
     assert {node.metadata["object_id"] for node in nodes} == {"file:a", "file:b"}
     assert first.run() == []
 
-    first.readers = [ReaderConfig(reader=reader_of(Company(a=PLAN, b="Gamma")))]
+    first.readers = [ReaderConfig(reader=reader_of(folder_of(a=PLAN, b="Gamma")))]
     assert {node.metadata["object_id"] for node in first.run()} == {"file:b"}
-    fresh = pipeline(reader_of(Company(a=PLAN, b="Beta")))
+    fresh = pipeline(reader_of(folder_of(a=PLAN, b="Beta")))
     assert [node.node_id for node in fresh.run()] == [node.node_id for node in nodes]

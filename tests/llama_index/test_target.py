@@ -21,7 +21,8 @@ from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.vectors import similarity
 from managed_sync.llama_index import LlamaIndexTarget
-from tests.indexing.world import AT_ONCE, Source
+from tests.support.indexing import AT_ONCE
+from tests.support.record_source import ChangingSource
 
 IDS = [f"00000000-0000-0000-0000-00000000000{n}" for n in range(5)]
 NAMES = {"project_id": "p1", "integration": "box", "sync_type": "files"}
@@ -160,7 +161,7 @@ def test_verification_reads_what_the_store_holds(
     store: BasePydanticVectorStore, model: Model, tmp_path: Path
 ) -> None:
     target = LlamaIndexTarget(store, model)
-    source = Source(a="One.", b="Two.")
+    source = ChangingSource(a="One.", b="Two.")
     sync = IndexSync(source, target, tmp_path / "ledger.db", retries=AT_ONCE)
     sync.run(integration="box", sync_type="files")
 
@@ -243,7 +244,7 @@ class TestAnUnknownStore:
         self, model: Model, keeps_both: bool, tmp_path: Path
     ) -> None:
         target = LlamaIndexTarget(UnknownStore(keeps_both=keeps_both, rows=[]), model)
-        sync = IndexSync(Source(a="One."), target, tmp_path / "ledger.db", retries=AT_ONCE)
+        sync = IndexSync(ChangingSource(a="One."), target, tmp_path / "ledger.db", retries=AT_ONCE)
         sync.run(integration="box", sync_type="files")
 
         found = sync.verify(integration="box", sync_type="files")
@@ -286,7 +287,7 @@ def test_a_vector_store_with_a_model_is_enough(
     store: BasePydanticVectorStore, model: Model, tmp_path: Path
 ) -> None:
     target = LlamaIndexTarget(store, model)
-    source = Source(a="One.", b="Two.")
+    source = ChangingSource(a="One.", b="Two.")
     sync = IndexSync(source, target, tmp_path / "ledger.db", retries=AT_ONCE)
     assert sync.run(integration="box", sync_type="files").added == 2
     source.move("a", "elsewhere")
@@ -301,7 +302,7 @@ def test_a_vector_store_with_a_model_is_enough(
 def test_a_store_without_a_model_and_an_index_with_two_are_refused(
     index: VectorStoreIndex, store: BasePydanticVectorStore, model: Model
 ) -> None:
-    with pytest.raises(ConfigurationError, match="needs an embed_model"):
+    with pytest.raises(ConfigurationError, match="embed_model is required"):
         LlamaIndexTarget(store)
     with pytest.raises(ConfigurationError, match="leave embed_model out"):
         LlamaIndexTarget(index, model)

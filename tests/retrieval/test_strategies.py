@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,14 +16,22 @@ from hypothesis import strategies as st
 
 from managed_sync import AccessCheck, AccessChecker, RetrievalReport
 from managed_sync.access.checker import ListedObjects
+from managed_sync.effects import arun, run
 from managed_sync.errors import AccessCheckError
 from managed_sync.retrieval import Doubt
-from managed_sync.retrieval.cost_model import Experience
-from managed_sync.retrieval.drivers import acarry_out, carry_out
-from managed_sync.retrieval.effects import Inspect, Reach, Search, Strategy, Wanted
+from managed_sync.retrieval.effects import (
+    Inspect,
+    Reach,
+    RetrievalEffects,
+    RetrievalSpec,
+    Search,
+    Strategy,
+)
 from managed_sync.retrieval.ranking import Hit
-from managed_sync.retrieval.strategies import retrieval_plan
+from managed_sync.retrieval.state import RetrieverStats, SubjectStats
+from managed_sync.retrieval.strategies import Retrieval
 
+ALICE = "a@x.example"
 STRATEGIES: list[Strategy] = ["auto", "post_filter", "pre_filter"]
 
 
@@ -85,12 +94,12 @@ class Store:
     def search_kwargs(self, object_ids: Sequence[str]) -> dict[str, Any]:
         return {"objects": object_ids}
 
-    def run(self, step: Search) -> Sequence[Hit] | None:
+    def search(self, step: Search) -> Sequence[Hit] | None:
         self.searches.append(step)
         return [self.scored(hit, step) for hit in self.found(step)]
 
-    async def arun(self, step: Search) -> Sequence[Hit] | None:
-        return self.run(step)
+    async def asearch(self, step: Search) -> Sequence[Hit] | None:
+        return self.search(step)
 
     def reach(self, step: Inspect) -> Reach:
         among = self.hits
@@ -117,6 +126,16 @@ class Store:
         return hit
 
 
+def effects_of(checker: AccessChecker, store: Store) -> RetrievalEffects:
+    return RetrievalEffects(
+        store.search,
+        store.reach,
+        partial(checker.decide, ALICE),
+        partial(checker.list_objects, ALICE),
+        partial(checker.kept_list, ALICE),
+    )
+
+
 def ranked(object_ids: Sequence[str | None]) -> list[Hit]:
     return [
         Hit(object_id or None, (f"chunk-{position}",), position, 1 - position / 1e6)
@@ -137,28 +156,38 @@ def retrieve(
     service: Service,
     strategy: Strategy = "post_filter",
     *,
-    wanted: Wanted | None = None,
+    wanted: RetrievalSpec | None = None,
     asynchronously: bool = False,
     list_limit: int | None = None,
     known_list_size: int | None = None,
     object_count: int | None = None,
 ) -> tuple[list[int], RetrievalReport]:
-    experience = Experience()
-    experience.of("").list_size = known_list_size
-    experience.object_count = object_count or len({hit.object_id for hit in store.hits})
+    stats = RetrieverStats()
+    stats.of(ALICE).list_size = known_list_size
+    stats.object_count = object_count or len({hit.object_id for hit in store.hits})
     checker = AccessChecker(service, list_limit=list_limit)
-    plan = retrieval_plan(
-        strategy,
-        replace(wanted or Wanted(3), trusts_lists=checker.lists_are_proven),
-        object_filter=store,
-        experience=experience,
-    )
+    spec = replace(wanted or RetrievalSpec(3), trusts_lists=checker.lists_are_proven)
     if asynchronously:
-        hits, report = asyncio.run(
-            acarry_out(plan, subject="a@x.example", checker=checker, searcher=store)
+        effects = RetrievalEffects(
+            store.asearch,
+            lambda step: asyncio.to_thread(store.reach, step),
+            partial(checker.adecide, ALICE),
+            partial(checker.alist_objects, ALICE),
+            partial(checker.kept_list, ALICE),
         )
     else:
-        hits, report = carry_out(plan, subject="a@x.example", checker=checker, searcher=store)
+        effects = effects_of(checker, store)
+    retrieval = Retrieval(
+        ALICE,
+        spec,
+        effects,
+        checker.boundary(),
+        object_filter=store,
+        stats=stats,
+        past=stats.of(ALICE),
+    )
+    program = retrieval.by(strategy)
+    hits, report = asyncio.run(arun(program)) if asynchronously else run(program)
     return [hit.passage for hit in hits], report
 
 
@@ -184,7 +213,9 @@ class TestPostFilter:
     def test_unless_fewer_are_wanted(self) -> None:
         store = Store(spread(10, chunks_each=3))
 
-        found, report = retrieve(store, Service(*files(4, 5)), wanted=Wanted(3, max_per_object=1))
+        found, report = retrieve(
+            store, Service(*files(4, 5)), wanted=RetrievalSpec(3, max_per_object=1)
+        )
 
         assert found == [4, 5]
         assert report.complete
@@ -216,7 +247,7 @@ class TestPostFilter:
 
     def test_reaching_the_bound_is_reported(self) -> None:
         found, report = retrieve(
-            Store(spread(1000)), Service(*files(999)), wanted=Wanted(3, max_candidates=100)
+            Store(spread(1000)), Service(*files(999)), wanted=RetrievalSpec(3, max_candidates=100)
         )
 
         assert (found, report.complete, report.withheld) == ([], False, 100)
@@ -233,7 +264,7 @@ class TestAtTheBound:
     """Many chunks of few objects cost few checks, and can stand in front of everything else."""
 
     HITS = ranked(["file:0"] * 200 + [f"file:{number}" for number in range(1, 60)])
-    WANTED = Wanted(3, max_candidates=100)
+    WANTED = RetrievalSpec(3, max_candidates=100)
 
     @pytest.mark.parametrize("asynchronously", [False, True])
     @pytest.mark.parametrize("list_limit", [None, 1000])
@@ -288,7 +319,7 @@ class TestPreFilter:
                 return listed
 
         found, report = retrieve(
-            Store(spread(10)), Revoking(*files(1, 2, 3, 4)), "pre_filter", wanted=Wanted(3)
+            Store(spread(10)), Revoking(*files(1, 2, 3, 4)), "pre_filter", wanted=RetrievalSpec(3)
         )
 
         assert found == [2, 3, 4]
@@ -298,7 +329,7 @@ class TestPreFilter:
         store = Store(spread(100), max_objects=7)
         service = Service(*files(*range(50, 100)))
 
-        found, report = retrieve(store, service, "pre_filter", wanted=Wanted(20))
+        found, report = retrieve(store, service, "pre_filter", wanted=RetrievalSpec(20))
 
         assert found == list(range(50, 70))
         assert report.complete
@@ -355,7 +386,9 @@ class TestPreFilter:
     def test_where_the_search_does_not_reach_the_filter_may(self) -> None:
         store = Store(spread(300), kind="approximate", furthest=40)
 
-        found, report = retrieve(store, Service(*files(5, 20, 39, 60)), "auto", wanted=Wanted(4))
+        found, report = retrieve(
+            store, Service(*files(5, 20, 39, 60)), "auto", wanted=RetrievalSpec(4)
+        )
 
         assert found == [5, 20, 39, 60]
         assert report.listed == 4
@@ -381,16 +414,18 @@ class TestAuto:
     @pytest.mark.parametrize("whole", [True, False])
     def test_it_begins_with_a_list_that_was_kept_where_little_is_allowed(self, whole: bool) -> None:
         store, service = Store(spread(1000)), Service(*files(5, 300, 900))
-        experience = Experience()
-        experience.of("").share = 0.01
         kept = ListedObjects(frozenset(files(5, 300, 900)), whole=whole)
-        plan = retrieval_plan(
-            "auto", Wanted(3), object_filter=store, experience=experience, kept_list=kept
+        checker = AccessChecker(service)
+        retrieval = Retrieval(
+            ALICE,
+            RetrievalSpec(3),
+            replace(effects_of(checker, store), kept_list=lambda: kept),
+            checker.boundary(),
+            object_filter=store,
+            past=SubjectStats(share=0.01),
         )
 
-        hits, report = carry_out(
-            plan, subject="a@x.example", checker=AccessChecker(service), searcher=store
-        )
+        hits, report = run(retrieval.by("auto"))
 
         assert [hit.passage for hit in hits] == [5, 300, 900]
         assert (report.listed, service.listed) == (3, 0)
@@ -401,7 +436,7 @@ class TestAuto:
     def test_it_stays_with_checking_where_much_is_allowed(self) -> None:
         service = Service(*files(*range(0, 1000, 2)))
 
-        found, report = retrieve(Store(spread(1000)), service, "auto", wanted=Wanted(10))
+        found, report = retrieve(Store(spread(1000)), service, "auto", wanted=RetrievalSpec(10))
 
         assert found == list(range(0, 20, 2))
         assert (report.strategy, report.listed, report.round_trips) == ("post_filter", None, 1)
@@ -425,7 +460,7 @@ class TestAuto:
         service = Service(*files(*range(30, 10_000)))
 
         found, report = retrieve(
-            Store(spread(10_000)), service, "auto", wanted=Wanted(5), known_list_size=9_970
+            Store(spread(10_000)), service, "auto", wanted=RetrievalSpec(5), known_list_size=9_970
         )
 
         assert found == [30, 31, 32, 33, 34]
@@ -439,7 +474,7 @@ class TestAuto:
             Store(hits, "approximate", furthest=5),
             service,
             "auto",
-            wanted=Wanted(2, overfetch=1),
+            wanted=RetrievalSpec(2, overfetch=1),
             list_limit=2,
         )
 
@@ -447,10 +482,11 @@ class TestAuto:
 
     def test_without_a_filter_it_only_checks(self) -> None:
         store, service = Store(spread(1000)), Service(*files(999))
-        plan = retrieval_plan("auto", Wanted(3))
+        checker = AccessChecker(service)
+        effects = effects_of(checker, store)
 
-        hits, report = carry_out(
-            plan, subject="a@x.example", checker=AccessChecker(service), searcher=store
+        hits, report = run(
+            Retrieval(ALICE, RetrievalSpec(3), effects, checker.boundary()).by("auto")
         )
 
         assert [hit.passage for hit in hits] == [999]
@@ -529,7 +565,7 @@ def test_the_result_is_the_best_of_what_may_be_read_or_says_that_it_may_not_be(
         store,
         service,
         strategy,
-        wanted=Wanted(k, overfetch, max_candidates, max_per_object),
+        wanted=RetrievalSpec(k, overfetch, max_candidates, max_per_object),
         asynchronously=asynchronously,
         # A server that stops at a deadline cuts its list off below the limit.
         list_limit=1000 if is_cut_silently else list_cap,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracle import Oracle, reference_of
+from tests.support.company_oracle import Oracle, reference_of
 
 PERMISSIONS = """
 organization: Small

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from managed_sync.sample_company import company_folder
-from tests.oracle import Oracle
+from tests.support.company_oracle import Oracle
 
 COMPANY = company_folder()
 PERMISSIONS: dict[str, Any] = yaml.safe_load((COMPANY / "permissions.yaml").read_text("utf-8"))

@@ -8,7 +8,7 @@ import pytest
 
 from managed_sync.errors import MissingExtraError
 from managed_sync.sample_company import Question, company_folder, questions
-from tests.oracle import Oracle, reference_of
+from tests.support.company_oracle import Oracle, reference_of
 
 ORACLE = Oracle(company_folder())
 NAMES = ("elena", "carol", "priya", "tomas", "maria", "kenji", "lukas", "sam")

@@ -17,8 +17,8 @@ from managed_sync.server.auth.signing_key import load_or_create_signing_key
 from managed_sync.server.graph.spicedb.engine import SpiceDBEngine
 from managed_sync.server.runtime import app
 from tests.server.company import CONTACTS, FILES, Caller, Company, harbor, token
-from tests.server.embedded_spicedb import running_spicedb
-from tests.stores.postgres import debian_programs, running_postgres
+from tests.support.postgres import debian_programs, running_postgres
+from tests.support.spicedb import running_spicedb
 
 Connect = Callable[..., Caller]
 Configured = Callable[..., Caller]

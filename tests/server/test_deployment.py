@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 from dockerfile_parse import DockerfileParser
-from managed_sync.server.config import DATABASE_VARIABLE
 
 from managed_sync.cli.app import app
 from managed_sync.server import read_config
+from managed_sync.server.config import DATABASE_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 INSTRUCTIONS = {

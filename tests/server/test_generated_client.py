@@ -13,7 +13,7 @@ import pytest
 
 from managed_sync.server import EmbeddedServer
 from tests.server.company import FILES, Caller, token
-from tests.server.documents import SPECIFICATION
+from tests.server.openapi_documents import SPECIFICATION
 
 PROGRAM = Path(sys.executable).parent / "openapi-python-client"
 PACKAGE = "generated_managed_sync"

@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 
 from managed_sync.server import EmbeddedServer
 from tests.server.company import FILES, Caller, token
-from tests.server.documents import (
+from tests.server.openapi_documents import (
     Document,
     operations,
     specification,

@@ -11,7 +11,7 @@ import pytest
 
 from managed_sync.server import ServerConfig, create_app
 from tests.server.company import Company
-from tests.server.documents import Document, operations, resolved, specification
+from tests.server.openapi_documents import Document, operations, resolved, specification
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from managed_sync.server.graph.spicedb.engine import SpiceDBEngine
 from managed_sync.server.runtime import app
 from managed_sync.server.storage.database import Database
 from tests.server.company import CONTACTS, FILES, Caller, Company
-from tests.server.embedded_spicedb import running_spicedb
+from tests.support.spicedb import running_spicedb
 
 MARIA = "maria@harbor.example"
 CAROL = "carol@harbor.example"

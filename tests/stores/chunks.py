@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 
 import numpy as np
 from langchain_core.documents import Document
-from langchain_core.embeddings import Embeddings
-from numpy.typing import NDArray
 
-DIMENSIONS = 16
+from tests.support.hash_embeddings import hash_vector
+
 CHUNKS_PER_OBJECT = 10
 
 # Ids as nobody would choose them: each of these breaks a filter that is put together carelessly.
@@ -39,24 +37,6 @@ ODD_OBJECTS = [
 OBJECTS = ODD_OBJECTS + [f"file:{number}" for number in range(40 - len(ODD_OBJECTS))]
 
 
-class HashEmbeddings(Embeddings):
-    """Unit vectors that depend on nothing but the text."""
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        return [self.embed_query(text) for text in texts]
-
-    def embed_query(self, text: str) -> list[float]:
-        vector: list[float] = _vector(text).tolist()
-        return vector
-
-
-def _vector(text: str) -> NDArray[np.float64]:
-    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
-    vector = np.random.default_rng(seed).normal(size=DIMENSIONS)
-    unit: NDArray[np.float64] = vector / np.linalg.norm(vector)
-    return unit
-
-
 def _chunk(object_id: str, index: int) -> Document:
     text = f"Chunk {index} of {object_id}"
     chunk_id = str(uuid.uuid5(uuid.NAMESPACE_URL, text))
@@ -69,12 +49,12 @@ IDS = [str(chunk.id) for chunk in CHUNKS]
 TEXTS = [chunk.page_content for chunk in CHUNKS]
 METADATA = [chunk.metadata for chunk in CHUNKS]
 OBJECT_OF = {str(chunk.id): str(chunk.metadata["object_id"]) for chunk in CHUNKS}
-_VECTORS = np.stack([_vector(text) for text in TEXTS])
+_VECTORS = np.stack([hash_vector(text) for text in TEXTS])
 
 
 def ranking(query: str) -> list[str]:
     """The ids of all chunks, the nearest first. On unit vectors all usual distances agree."""
-    return [IDS[row] for row in np.argsort(-(_VECTORS @ _vector(query)))]
+    return [IDS[row] for row in np.argsort(-(_VECTORS @ hash_vector(query)))]
 
 
 def ranking_within(query: str, object_ids: set[str]) -> list[str]:

@@ -8,7 +8,8 @@ from langchain_core.documents import Document
 from langchain_core.vectorstores import InMemoryVectorStore
 
 from managed_sync.retrieval.object_filter import CustomObjectFilter, ObjectFilter
-from tests.stores.chunks import CHUNKS, OBJECTS, HashEmbeddings, ranking_within
+from tests.stores.chunks import CHUNKS, OBJECTS, ranking_within
+from tests.support.hash_embeddings import HashEmbeddings
 
 
 def by_metadata(object_ids: Sequence[str]) -> dict[str, object]:

@@ -8,10 +8,11 @@ import pytest
 from langchain_core.documents import Document
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 
-from managed_sync.langchain.stores.object_filters import chunk_count, object_filter_for
+from managed_sync.langchain.stores import chunk_count, object_filter_for
 from managed_sync.retrieval.object_filter import ObjectFilter
-from tests.stores.chunks import CHUNKS, IDS, OBJECT_OF, OBJECTS, ODD_OBJECTS, HashEmbeddings
-from tests.stores.conftest import FilledStore
+from tests.stores.chunks import CHUNKS, IDS, OBJECT_OF, OBJECTS, ODD_OBJECTS
+from tests.stores.filled_stores import FilledStore
+from tests.support.hash_embeddings import HashEmbeddings
 
 QUESTIONS = ["What did we decide?", "Who signed?", "When?"]
 SETS = {

@@ -8,37 +8,17 @@ from typing import Any
 
 import pytest
 from llama_index.core import VectorStoreIndex
-from llama_index.core.embeddings import BaseEmbedding
 from llama_index.core.schema import TextNode
 from llama_index.core.storage import StorageContext
 from llama_index.core.vector_stores import SimpleVectorStore
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
-from managed_sync.llama_index.stores.object_filters import chunk_count, object_filter_for
+from managed_sync.llama_index.stores import chunk_count, object_filter_for
 from managed_sync.retrieval.object_filter import ObjectFilter
-from tests.stores.chunks import (
-    CHUNKS,
-    OBJECT_OF,
-    OBJECTS,
-    ODD_OBJECTS,
-    HashEmbeddings,
-    ranking_within,
-)
+from tests.stores.chunks import CHUNKS, OBJECT_OF, OBJECTS, ODD_OBJECTS, ranking_within
+from tests.support.hash_embeddings import HashEmbedding
 
 QUESTION = "Who signed?"
-
-
-class HashEmbedding(BaseEmbedding):
-    """The same vectors as in LangChain's tests."""
-
-    def _get_text_embedding(self, text: str) -> list[float]:
-        return HashEmbeddings().embed_query(text)
-
-    def _get_query_embedding(self, query: str) -> list[float]:
-        return self._get_text_embedding(query)
-
-    async def _aget_query_embedding(self, query: str) -> list[float]:
-        return self._get_text_embedding(query)
 
 
 def simple(_: Path) -> BasePydanticVectorStore:

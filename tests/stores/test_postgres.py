@@ -7,9 +7,10 @@ import asyncio
 import pytest
 from langchain_core.vectorstores import VectorStore
 
-from managed_sync.langchain.stores.object_filters import object_filter_for
-from tests.stores.chunks import OBJECTS, HashEmbeddings, ranking_within
-from tests.stores.conftest import ALWAYS_BY_INDEX, Place, pgvector_hnsw, pgvector_store
+from managed_sync.langchain.stores import object_filter_for
+from tests.stores.chunks import OBJECTS, ranking_within
+from tests.stores.filled_stores import ALWAYS_BY_INDEX, Place, pgvector_hnsw, pgvector_store
+from tests.support.hash_embeddings import HashEmbeddings
 
 QUESTION = "Who signed?"
 

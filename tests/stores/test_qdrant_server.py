@@ -14,10 +14,9 @@ from llama_index.core import VectorStoreIndex
 from llama_index.vector_stores.qdrant import QdrantVectorStore as LlamaIndexQdrant
 from qdrant_client import QdrantClient
 
-from managed_sync.langchain.stores import object_filters as langchain_filters
-from managed_sync.llama_index.stores import object_filters as llama_index_filters
-from tests.stores.chunks import HashEmbeddings
-from tests.stores.test_llama_index_filters import HashEmbedding
+from managed_sync.langchain import stores as langchain_stores
+from managed_sync.llama_index import stores as llama_index_stores
+from tests.support.hash_embeddings import HashEmbedding, HashEmbeddings
 
 IDS = ["file:it's", "file:日本語"]
 
@@ -81,7 +80,7 @@ def test_langchain_asks_for_an_exhaustive_search_among_the_objects(
         metadata_payload_key="meta",
         validate_collection_config=False,
     )
-    object_filter = langchain_filters.object_filter_for(vectorstore)
+    object_filter = langchain_stores.object_filter_for(vectorstore)
     assert object_filter is not None
     vectorstore.similarity_search("Who?", **object_filter.search_kwargs(IDS))
     [search] = server.searches
@@ -94,7 +93,7 @@ def test_llama_index_asks_for_an_exhaustive_search_among_the_objects(
 ) -> None:
     store = LlamaIndexQdrant("chunks", client=client)
     index = VectorStoreIndex.from_vector_store(store, embed_model=HashEmbedding())
-    object_filter = llama_index_filters.object_filter_for(index)
+    object_filter = llama_index_stores.object_filter_for(index)
     assert object_filter is not None
     index.as_retriever(**object_filter.search_kwargs(IDS)).retrieve("Who?")
     [search] = server.searches

@@ -14,8 +14,9 @@ from langchain_core.vectorstores import VectorStore
 from managed_sync import AccessCheck, AccessChecker
 from managed_sync.langchain import PermissionAwareRetriever
 from managed_sync.retrieval.effects import Strategy
-from tests.stores.chunks import METADATA, HashEmbeddings
-from tests.stores.conftest import FilledStore
+from tests.stores.chunks import METADATA
+from tests.stores.filled_stores import FilledStore
+from tests.support.hash_embeddings import HashEmbeddings
 
 K = 6
 OBJECTS = sorted({metadata["object_id"] for metadata in METADATA})

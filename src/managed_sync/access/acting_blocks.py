@@ -8,11 +8,12 @@ Guarantees:
   the next request of a connection in the context of the one before.
 - A block that is entered in a generator counts only for what the generator itself calls. Whoever
   reads from the generator never gets its identity, and neither does another generator.
-- Where that cannot be told, ``surrounding_block`` raises.
+- If that is not certain, ``surrounding_block`` raises.
 
-A context variable carries the block along. Alone it would say too much: a generator runs in the
-context of its reader, so the variable of a block around a ``yield`` stays set while the reader goes
-on. So a block also knows the frame whose code it surrounds, and the call stack must agree.
+A context variable carries the block along. The variable alone is not enough: a generator runs in
+the context of its reader, so the variable of a block around a ``yield`` stays set while the reader
+continues. A block therefore also knows the frame whose code it surrounds, and the call stack must
+agree.
 """
 
 from __future__ import annotations
@@ -97,16 +98,16 @@ class Block:
 
     @property
     def is_open(self) -> bool:
-        """Whether the block has not ended."""
+        """``True`` until the block has ended."""
         return self.frame is not None
 
     @property
     def has_ended_well(self) -> bool:
-        """Whether the block has ended, and is left only to what was started inside it."""
+        """``True`` if the block has ended and is left only to code that was started inside it."""
         return not self.is_open and not self._is_stranded
 
     def counts_elsewhere(self) -> bool:
-        """Whether code that the block's frame does not call can be inside the block.
+        """Returns whether code that the block's frame does not call can be inside the block.
 
         Such code runs in a task or thread that was started inside, or in the body of a context
         manager that entered the block.
@@ -167,7 +168,7 @@ def named_around() -> set[str]:
 
 
 def _surrounded(frame: FrameType) -> FrameType:
-    """The frame whose code a block surrounds: past context managers that enter it for their own."""
+    """Returns the frame whose code a block surrounds, past context managers that enter it."""
     while (caller := frame.f_back) is not None and (
         _is_contextlib(frame)
         or frame.f_code.co_name in ("__enter__", "__aenter__")
@@ -185,7 +186,7 @@ def _generator_below(frame: FrameType) -> FrameType | None:
 
 
 def _innermost(current: Block | None, frame: FrameType) -> Block | None:
-    """The innermost open block of the frames on this call stack, as far as it is certain."""
+    """Returns the innermost open block of this call stack, as far as it is certain."""
     if not _open:
         return None
     for caller in _stack(frame):
@@ -196,7 +197,7 @@ def _innermost(current: Block | None, frame: FrameType) -> Block | None:
 
 
 def _is_left_open(current: Block | None, frame: FrameType) -> bool:
-    """Whether a generator on this call stack is inside a block that the context does not have."""
+    """Returns whether a generator on this call stack is in a block that the context lacks."""
     around = list(_and_outer(current))
     return bool(_left_open) and any(
         block not in around for caller in _stack(frame) for block in _left_open.get(caller, ())
@@ -231,9 +232,9 @@ def _and_outer(block: Block | None) -> Iterator[Block]:
 
 
 def _left_to(block: Block | None) -> Block | None:
-    """What is set where a block has ended: the block around it, or nothing.
+    """Returns the block that counts once this one has ended: the block around it, or none.
 
-    A stranded block stays set if another one is around it. Its code may be what goes on, and is not
-    to go on as somebody else.
+    A stranded block stays set if another one is around it. Its code may still be running, and must
+    not continue as somebody else.
     """
     return block if any(not each._is_stranded for each in _and_outer(block)) else None

@@ -1,7 +1,10 @@
-"""What is bound to one subject stays bound, in every copy.
+"""Binding to one subject.
 
-A copy shares the checker and the store with its original: they hold connections and credentials,
-which are neither copied nor pickled.
+Guarantees:
+
+- A retriever, filter or tool that is bound to a subject stays bound to it, in every copy.
+- A copy shares the checker and the store with its original: they hold connections and credentials,
+  which are neither copied nor pickled.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ __all__ = ["Bindable", "NotPickled", "Shared"]
 
 
 class Shared:
-    """An object whose deep copies share the checker and the store that it holds."""
+    """An object whose deep copies share its checker and its store."""
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         return copy.copy(self)
@@ -45,7 +48,7 @@ class Bindable(Shared, BaseModel):
         return None if value is None else bound_to(value, None)
 
     def for_subject(self, subject: str) -> Self:
-        """Returns the same for one user only, for code that cannot name the user itself.
+        """Returns a copy bound to one user, for code that cannot name the user itself.
 
         Raises:
             MissingSubjectError: ``subject`` is empty.
@@ -61,5 +64,5 @@ class Bindable(Shared, BaseModel):
         return super().model_copy(update=changes)
 
     def copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:  # type: ignore[override]
-        """Does what ``model_copy`` does; pydantic's older name for it."""
+        """Returns ``model_copy(...)``, of which this is pydantic's older name."""
         return self.model_copy(update=update, deep=deep)

@@ -119,12 +119,12 @@ class DecisionCache:
         self, *, allow_ttl: float, deny_ttl: float, size: int, clock: Callable[[], float]
     ) -> None:
         self._ttl = {True: allow_ttl, False: deny_ttl}
-        self._is_on = allow_ttl > 0 or deny_ttl > 0
+        self.is_on = allow_ttl > 0 or deny_ttl > 0
         self._cache = ExpiringCache[tuple[str, str, str], bool](size, clock)
 
     def find(self, subject: str, relation: str, object_ids: Iterable[str]) -> dict[str, bool]:
         """The decisions that are known, by object id."""
-        if not self._is_on:
+        if not self.is_on:
             return {}
         found = {
             object_id: self._cache.find((subject, relation, object_id)) for object_id in object_ids
@@ -135,7 +135,7 @@ class DecisionCache:
         self, subject: str, relation: str, decisions: Mapping[str, bool], *, asked_at: float
     ) -> None:
         """Keeps decisions by object id, as of the time before they were asked for."""
-        if not self._is_on:
+        if not self.is_on:
             return
         for object_id, allowed in decisions.items():
             self._cache.keep(

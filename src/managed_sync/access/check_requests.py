@@ -1,49 +1,54 @@
-"""The checker's questions to the Permissions API and what becomes of the answers, without I/O.
+"""The checker's requests to the Permissions API, as programs of effects.
 
-A question is a generator in two layers: the outer one yields a ``Shared`` piece of work, which
-equal questions may have done together; the work yields a ``Call`` of the client where the cache
-does not suffice. The drivers in ``checker`` carry both out, so that the synchronous and the
-asynchronous way share every decision.
+A request is a program. It has its client call made through ``share``, which may let equal requests
+that are made at the same time share one call. ``AccessChecker`` runs it, synchronously or
+asynchronously, so that both ways share every decision.
 
 Guarantees:
 
 - A decision is ``True`` only if the API answered ``True`` to just this subject, relation and
-  object: within the question, or as long before it as the cache's lifetime for allowances allows.
+  object: within the request, or before it by no more than the cache's lifetime for allowances.
 - Every error, and every answer of another form than asked for, raises ``AccessCheckError``; none of
-  the decisions of that question is handed out.
+  the decisions of that request is handed out.
 - ``on_decision`` has seen a decision before the caller sees it; an error in it withholds them all.
 - A list as long as a server would cut it is never called whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from managed_sync.access.cache import DecisionCache, ExpiringCache
+from managed_sync.effects import Program, perform
 from managed_sync.errors import AccessCheckError, InvalidIdentifierError
 from managed_sync.identifiers import normalize_subject
 from managed_sync.models import AccessCheck
 
 __all__ = [
-    "Call",
+    "CheckClient",
+    "CheckRequests",
     "Decision",
     "ListedObjects",
-    "Questions",
-    "Shared",
+    "Share",
     "can_be_asked_about",
+    "object_id_of",
 ]
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether a subject may read an object.
+    """A decision whether a subject may read an object.
 
     Attributes:
-        from_cache: Whether the answer is one that was kept, and not asked for now.
+        subject: The subject.
+        relation: The relation that means "may read".
+        object_id: The object.
+        allowed: Whether the subject has the relation to the object.
+        from_cache: Whether the decision was kept from an earlier request.
     """
 
     subject: str
@@ -55,13 +60,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class ListedObjects:
-    """The objects that a subject may read, as a list says; each is still to be checked.
+    """The objects that a subject may read according to a list; each is still to be checked.
 
     Attributes:
+        object_ids: Their ids.
         whole: ``False`` when the list may have been cut off at the server's limit, or its answer
-            says so itself. ``True`` is no proof: a server that stops at a deadline does not say so.
+            states that it lacks some. ``True`` is no proof: a server that stops at a deadline gives
+            no sign of it.
         proven: Whether nothing can be missing: the server never cuts lists off, which
-            ``list_limit=None`` states, and the list was made for this question.
+            ``list_limit=None`` states, and the list was made for this request.
     """
 
     object_ids: frozenset[str]
@@ -69,41 +76,48 @@ class ListedObjects:
     proven: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Step of the work: call this method of the client."""
+class CheckClient(Protocol):
+    """The client of a checker, synchronous or asynchronous."""
 
-    method: str
-    arguments: tuple[Any, ...]
-
-
-Work: TypeAlias = Generator[Call, Any, Any]
+    def batch_check_access(
+        self, checks: Sequence[AccessCheck]
+    ) -> list[bool] | Awaitable[list[bool]]:
+        """Decides each check, in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """Step of a question: do this work, once for all who ask for an equal key meanwhile."""
+@runtime_checkable
+class ListClient(Protocol):
+    """A client that lists objects too."""
 
-    key: Hashable
-    work: Callable[[], Work]
+    def list_objects(self, subject: str, relation: str, /) -> list[str] | Awaitable[list[str]]:
+        """Returns the ids of the objects to which a subject has a relation."""
 
 
-class Questions:
-    """What can be asked about one relation.
+class Share(Protocol):
+    """Runs a program, once for all who share an equal key meanwhile."""
+
+    def __call__(self, key: Hashable, program: Program[R], /) -> R | Awaitable[R]:
+        """Returns the program's result."""
+
+
+class CheckRequests:
+    """The requests about one relation.
 
     Args:
+        client: Asks the API; for lists, it has ``list_objects`` too.
         relation: The relation that means "may read".
-        decisions: Where decisions are kept.
-        scopes: Where lists are kept, by subject.
+        decisions: Keeps decisions.
+        scopes: Keeps lists, by subject.
         scope_ttl: Seconds for which a list is kept.
-        list_limit: Where the server cuts lists off; ``None`` if it does not.
-        lists_are_proven: Whether somebody vouches for it that nothing else makes a list end early.
-        on_decision: Is told of each decision.
+        list_limit: The length at which the server cuts lists off; ``None`` if it does not.
+        lists_are_proven: Whether somebody vouches that nothing else makes a list end early.
+        on_decision: Called with each decision.
         clock: Seconds that only ever grow; the clock of both caches.
     """
 
     def __init__(
         self,
+        client: CheckClient,
         relation: str,
         *,
         decisions: DecisionCache,
@@ -114,110 +128,108 @@ class Questions:
         on_decision: Callable[[Decision], None] | None,
         clock: Callable[[], float],
     ) -> None:
+        self._client = client
         self.relation = relation
         self._decisions = decisions
         self._scopes = scopes
         self._scope_ttl = scope_ttl
-        self.list_limit = list_limit
+        self._list_limit = list_limit
         self.lists_are_proven = lists_are_proven
         self._on_decision = on_decision
         self._clock = clock
 
     def decide(
-        self, subject: str, object_ids: Iterable[str]
-    ) -> Generator[Shared, dict[str, Decision], tuple[Decision, ...]]:
-        """Question: which of these objects may the subject read?"""
+        self, subject: str, object_ids: Iterable[str], share: Share
+    ) -> Program[tuple[Decision, ...]]:
+        """Decides which of these objects the subject may read."""
         name = normalize_subject(subject)
-        distinct = _distinct(object_ids)
-        decided = self._remembered(name, distinct)
-        missing = tuple(object_id for object_id in distinct if object_id not in decided)
+        if isinstance(object_ids, str):
+            raise InvalidIdentifierError(f"Pass a list of object ids, [{object_ids!r}], not one.")
+        # Anything that is no id has no decision and so is not allowed.
+        distinct = tuple(dict.fromkeys(filter(can_be_asked_about, object_ids)))
+        decisions = self._kept(name, distinct) if self._decisions.is_on else {}
+        missing = tuple(object_id for object_id in distinct if object_id not in decisions)
         if missing:
             key = ("decide", name, self.relation, frozenset(missing))
-            with _failing_closed(missing):
-                decided |= yield Shared(key, partial(self._check, name, missing))
-        decisions = tuple(decided[object_id] for object_id in distinct)
+            try:
+                decisions |= yield from perform(share, key, self._check(name, missing))
+            except Exception as error:  # noqa: BLE001 - fails closed
+                raise _failed_closed(error, missing) from _cause(error)
+        decided = tuple(decisions[object_id] for object_id in distinct)
         if self._on_decision is not None:
-            for decision in decisions:
+            for decision in decided:
                 self._on_decision(decision)
-        return decisions
+        return decided
 
-    def list_objects(self, subject: str) -> Generator[Shared, ListedObjects, ListedObjects]:
-        """Question: which objects may the subject read?"""
+    def list_objects(self, subject: str, share: Share) -> Program[ListedObjects]:
+        """Lists the objects that the subject may read."""
         name = normalize_subject(subject)
         kept = self.kept_list(name)
         if kept is not None:
             return kept
-        with _failing_closed():
-            listed = yield Shared(("list", name, self.relation), partial(self._list, name))
-        return listed
+        try:
+            key = ("list", name, self.relation)
+            return (yield from perform(share, key, self._list(name)))
+        except Exception as error:  # noqa: BLE001 - fails closed
+            raise _failed_closed(error) from _cause(error)
 
     def kept_list(self, subject: str) -> ListedObjects | None:
-        """The list that ``list_objects`` would answer with unasked.
+        """Returns the list that ``list_objects`` would return without a request.
 
         It is not proven: the subject may have been given more since it was made.
         """
+        if not self._scope_ttl:
+            return None
         kept = self._scopes.find(normalize_subject(subject))
         return None if kept is None else replace(kept, proven=False)
 
-    def _check(
-        self, name: str, object_ids: Sequence[str]
-    ) -> Generator[Call, Any, dict[str, Decision]]:
-        # Whoever waited for an equal question may find its answers kept.
-        decided = self._remembered(name, object_ids)
-        missing = [object_id for object_id in object_ids if object_id not in decided]
+    def _check(self, name: str, object_ids: Sequence[str]) -> Program[dict[str, Decision]]:
+        # Whoever waited for an equal request may find its decisions kept.
+        decisions = self._kept(name, object_ids) if self._decisions.is_on else {}
+        missing = [object_id for object_id in object_ids if object_id not in decisions]
         if not missing:
-            return decided
+            return decisions
         asked_at = self._clock()
-        with _failing_closed(missing):
-            checks = [
-                AccessCheck(subject=name, relation=self.relation, object=object_id)
-                for object_id in missing
-            ]
-            answers = _one_boolean_each((yield Call("batch_check_access", (checks,))), len(missing))
-        allowed = dict(zip(missing, answers, strict=True))
-        self._decisions.keep(name, self.relation, allowed, asked_at=asked_at)
-        return decided | self._as_decisions(name, allowed, from_cache=False)
+        checks = [
+            AccessCheck(subject=name, relation=self.relation, object=object_id)
+            for object_id in missing
+        ]
+        answer = yield from perform(self._client.batch_check_access, checks)
+        allowed = _one_boolean_each(answer, len(missing))
+        for object_id, is_allowed in zip(missing, allowed, strict=True):
+            decisions[object_id] = Decision(name, self.relation, object_id, is_allowed, False)
+        if self._decisions.is_on:
+            kept = dict(zip(missing, allowed, strict=True))
+            self._decisions.keep(name, self.relation, kept, asked_at=asked_at)
+        return decisions
 
-    def _list(self, name: str) -> Generator[Call, Any, ListedObjects]:
+    def _list(self, name: str) -> Program[ListedObjects]:
         kept = self.kept_list(name)
         if kept is not None:
             return kept
         asked_at = self._clock()
-        with _failing_closed():
-            answer = yield Call("list_objects", (name, self.relation))
-            object_ids = _object_ids(answer)
-        cut = (
-            self.list_limit is not None
-            and len(object_ids) >= self.list_limit
-            and len(object_ids) % self.list_limit == 0
+        if not isinstance(self._client, ListClient):
+            raise AccessCheckError("The client has no list_objects().")
+        answer = yield from perform(self._client.list_objects, name, self.relation)
+        object_ids = _object_ids(answer)
+        limit = self._list_limit
+        is_cut = limit is not None and len(object_ids) >= limit and len(object_ids) % limit == 0
+        # Clients may state that a list is not whole; of other clients only the limit is known.
+        states_whole = getattr(answer, "is_whole", True) is True
+        listed = ListedObjects(
+            frozenset(object_ids),
+            whole=states_whole and not is_cut,
+            proven=states_whole and self.lists_are_proven,
         )
-        # Clients may say of a list that it is not whole; of other clients only the limit is known.
-        says_whole = getattr(answer, "is_whole", True) is True
-        whole = says_whole and not cut
-        proven = says_whole and self.lists_are_proven
-        listed = ListedObjects(frozenset(object_ids), whole=whole, proven=proven)
         weight = max(1, len(object_ids))
         self._scopes.keep(name, listed, since=asked_at, lifetime=self._scope_ttl, weight=weight)
         return listed
 
-    def _remembered(self, name: str, object_ids: Iterable[str]) -> dict[str, Decision]:
-        allowed = self._decisions.find(name, self.relation, object_ids)
-        return self._as_decisions(name, allowed, from_cache=True)
-
-    def _as_decisions(
-        self, name: str, allowed: dict[str, bool], *, from_cache: bool
-    ) -> dict[str, Decision]:
+    def _kept(self, name: str, object_ids: Iterable[str]) -> dict[str, Decision]:
         return {
-            object_id: Decision(name, self.relation, object_id, answer, from_cache)
-            for object_id, answer in allowed.items()
+            object_id: Decision(name, self.relation, object_id, allowed, from_cache=True)
+            for object_id, allowed in self._decisions.find(name, self.relation, object_ids).items()
         }
-
-
-def _distinct(object_ids: Iterable[str]) -> tuple[str, ...]:
-    """The ids that can be asked about; what is not one has no decision and so is not allowed."""
-    if isinstance(object_ids, str):
-        raise InvalidIdentifierError(f"Pass a list of object ids, [{object_ids!r}], not one.")
-    return tuple(dict.fromkeys(filter(can_be_asked_about, object_ids)))
 
 
 def can_be_asked_about(object_id: Any) -> bool:
@@ -227,9 +239,15 @@ def can_be_asked_about(object_id: Any) -> bool:
     try:
         object_id.encode()
     except UnicodeEncodeError:
-        # One broken id in a store must not make the questions about all others fail.
+        # One broken id in a store must not make the checks of all others fail.
         return False
     return True
+
+
+def object_id_of(metadata: Mapping[str, Any]) -> str | None:
+    """Returns the id of the object that a chunk came from; ``None`` if it cannot be checked."""
+    object_id = metadata.get("object_id")
+    return object_id if can_be_asked_about(object_id) else None
 
 
 def _one_boolean_each(answer: Any, count: int) -> Sequence[bool]:
@@ -257,16 +275,16 @@ def _kind(answer: Any) -> str:
     return f"a value of type {type(answer).__name__}"
 
 
-@contextmanager
-def _failing_closed(undecided: Sequence[str] = ()) -> Iterator[None]:
-    """Makes every error an ``AccessCheckError``, and one of its own for each who shared work."""
-    try:
-        yield
-    except AccessCheckError as error:
-        raise AccessCheckError(str(error), undecided=undecided) from (error.__cause__ or error)
-    except Exception as error:
-        what = f"{len(undecided)} access checks have" if undecided else "The list of objects has"
-        raise AccessCheckError(
-            f"{what} no trustworthy answer: {str(error) or type(error).__name__}",
-            undecided=undecided,
-        ) from error
+def _failed_closed(error: Exception, undecided: Sequence[str] = ()) -> AccessCheckError:
+    """Returns an ``AccessCheckError`` for any error: one for each caller who shared a request."""
+    if isinstance(error, AccessCheckError):
+        return AccessCheckError(str(error), undecided=undecided)
+    subject = f"{len(undecided)} access checks have" if undecided else "The list of objects has"
+    return AccessCheckError(
+        f"{subject} no trustworthy answer: {str(error) or type(error).__name__}",
+        undecided=undecided,
+    )
+
+
+def _cause(error: Exception) -> BaseException:
+    return error.__cause__ or error if isinstance(error, AccessCheckError) else error

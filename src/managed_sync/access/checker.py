@@ -1,30 +1,31 @@
-"""Which objects a subject may read, now.
+"""Decides which objects a subject may read, now.
 
 Guarantees:
 
 - An object is allowed only if the Permissions API answered ``true`` for it after this call was
-  made, or, where the caller set a lifetime for answers, within that lifetime before it.
-- Every error, and every answer that is not one boolean for each question, raises
+  made, or, where the caller set a lifetime for decisions, within that lifetime before it.
+- Every error, and every answer that is not one boolean for each check, raises
   ``AccessCheckError``; nothing is allowed on the side.
 - Each distinct object is asked about once a call.
-- What callers share while they ask at the same time is never the answer to another subject,
-  relation or object.
+- Callers who ask at the same time never share a decision about another subject, relation or object.
 
-The decisions are made in ``questions``; here they are carried out, by threads or by tasks.
+The decisions are made by the programs of ``check_requests``; a checker runs them.
 """
 
 from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
-from typing import Any, Literal, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
+from typing import Literal, Protocol, TypeVar
 
 from managed_sync.access.cache import DecisionCache, ExpiringCache
-from managed_sync.access.check_requests import Call, Decision, ListedObjects, Questions, Shared
+from managed_sync.access.check_requests import CheckRequests, Decision, ListedObjects
 from managed_sync.access.project_boundary import ProjectBoundary
 from managed_sync.access.single_flight import SingleFlight
 from managed_sync.arguments import check_integer, check_number, check_text
+from managed_sync.effects import Program, arun, run
 from managed_sync.errors import ConfigurationError
 from managed_sync.models import AccessCheck
 
@@ -38,19 +39,23 @@ __all__ = [
 
 _USUAL_LIST_LIMIT = 1000
 
-Step = TypeVar("Step")
-Answer = TypeVar("Answer")
+_IS_ASYNCHRONOUS = (
+    "The client is asynchronous: await aallowed(), adecide() or alist_objects(), or give the "
+    "checker a ManagedSyncClient."
+)
+
+R = TypeVar("R")
 
 
 class BatchCheckClient(Protocol):
-    """What the checker needs of a client; for ``AccessChecker.list_objects``, that method too."""
+    """A client for a checker; for ``AccessChecker.list_objects`` it needs that method too."""
 
     def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
         """Decides each check, in order."""
 
 
 class AsyncBatchCheckClient(Protocol):
-    """Like ``BatchCheckClient``, with methods that are awaited."""
+    """An asynchronous client for a checker, like ``BatchCheckClient``."""
 
     async def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
         """Decides each check, in order."""
@@ -139,7 +144,8 @@ class AccessChecker:
         self._client = client
         self._is_asynchronous = inspect.iscoroutinefunction(client.batch_check_access)
         self._flights = SingleFlight()
-        self._questions = Questions(
+        self._requests = CheckRequests(
+            client,
             relation,
             decisions=DecisionCache(
                 allow_ttl=allow_ttl, deny_ttl=deny_ttl, size=cache_size, clock=clock
@@ -155,7 +161,7 @@ class AccessChecker:
     @property
     def relation(self) -> str:
         """The relation that means "may read"."""
-        return self._questions.relation
+        return self._requests.relation
 
     @property
     def project_id(self) -> str | None:
@@ -169,7 +175,7 @@ class AccessChecker:
     @property
     def lists_are_proven(self) -> bool:
         """Whether a list that was just made is known to lack nothing; see ``list_limit``."""
-        return self._questions.lists_are_proven
+        return self._requests.lists_are_proven
 
     @property
     def can_list(self) -> bool:
@@ -177,9 +183,9 @@ class AccessChecker:
         return hasattr(self._client, "list_objects")
 
     def allowed(self, subject: str, object_ids: Iterable[str]) -> set[str]:
-        """The objects among ``object_ids`` that ``subject`` may read.
+        """Returns the objects among ``object_ids`` that ``subject`` may read.
 
-        What is not an id, as ``None`` or an empty text, is not asked about and not allowed.
+        A value that is no id, such as ``None`` or an empty text, is not checked and not allowed.
 
         Raises:
             AccessCheckError: Some object has no trustworthy decision.
@@ -193,92 +199,45 @@ class AccessChecker:
         return _readable(await self.adecide(subject, object_ids))
 
     def decide(self, subject: str, object_ids: Iterable[str]) -> tuple[Decision, ...]:
-        """One decision for each distinct id, in their order; raises what ``allowed`` raises."""
-        return self._carry_out(self._questions.decide(subject, object_ids))
+        """Returns a decision for each distinct id, in order; raises what ``allowed`` raises."""
+        if self._is_asynchronous:
+            raise ConfigurationError(_IS_ASYNCHRONOUS)
+        return run(self._requests.decide(subject, object_ids, self._share))
 
     async def adecide(self, subject: str, object_ids: Iterable[str]) -> tuple[Decision, ...]:
         """Like ``decide``, without blocking the event loop."""
-        return await self._acarry_out(self._questions.decide(subject, object_ids))
+        return await arun(self._requests.decide(subject, object_ids, self._ashare))
 
     def list_objects(self, subject: str) -> ListedObjects:
-        """The objects that ``subject`` may read, as far as the server lists them.
+        """Returns the objects that ``subject`` may read, as far as the server lists them.
 
-        A list saves searching in vain; it decides nothing. What is found with it is to be checked
-        with ``allowed``.
+        A list saves searching in vain; it decides nothing. Check what is found with it with
+        ``allowed``.
 
         Raises:
             AccessCheckError: There is no trustworthy list.
             InvalidIdentifierError: ``subject`` is not one.
             ConfigurationError: The client is asynchronous.
         """
-        return self._carry_out(self._questions.list_objects(subject))
+        if self._is_asynchronous:
+            raise ConfigurationError(_IS_ASYNCHRONOUS)
+        return run(self._requests.list_objects(subject, self._share))
 
     async def alist_objects(self, subject: str) -> ListedObjects:
         """Like ``list_objects``, without blocking the event loop."""
-        return await self._acarry_out(self._questions.list_objects(subject))
+        return await arun(self._requests.list_objects(subject, self._ashare))
 
     def kept_list(self, subject: str) -> ListedObjects | None:
-        """What ``list_objects`` would answer without asking, by ``scope_ttl``; never blocks."""
-        return self._questions.kept_list(subject)
+        """Returns the list kept by ``scope_ttl``, if there is one; never blocks."""
+        return self._requests.kept_list(subject)
 
-    def _carry_out(self, question: Generator[Shared, Any, Answer]) -> Answer:
+    def _share(self, key: Hashable, program: Program[R]) -> R:
+        return self._flights.run(key, partial(run, program))
+
+    async def _ashare(self, key: Hashable, program: Program[R]) -> R:
         if self._is_asynchronous:
-            raise ConfigurationError(
-                "The client is asynchronous: await aallowed(), adecide() or alist_objects(), or "
-                "give the checker a ManagedSyncClient."
-            )
-        return _drive(question, self._share)
-
-    async def _acarry_out(self, question: Generator[Shared, Any, Answer]) -> Answer:
-        return await _adrive(question, self._ashare)
-
-    def _share(self, step: Shared) -> Any:
-        return self._flights.run(step.key, lambda: _drive(step.work(), self._call))
-
-    async def _ashare(self, step: Shared) -> Any:
-        if self._is_asynchronous:
-            return await self._flights.arun(step.key, lambda: _adrive(step.work(), self._acall))
-        return await self._flights.arun_in_thread(step.key, lambda: _drive(step.work(), self._call))
-
-    def _call(self, call: Call) -> Any:
-        return getattr(self._client, call.method)(*call.arguments)
-
-    async def _acall(self, call: Call) -> Any:
-        return await self._call(call)
-
-
-def _drive(steps: Generator[Step, Any, Answer], carry_out: Callable[[Step], Any]) -> Answer:
-    """Carries out each step and sends its answer, or throws its error, back."""
-    try:
-        step = next(steps)
-        while True:
-            try:
-                answer = carry_out(step)
-            except Exception as error:  # noqa: BLE001 - the question raises it
-                step = steps.throw(error)
-            else:
-                step = steps.send(answer)
-    except StopIteration as stop:
-        result: Answer = stop.value
-        return result
-
-
-async def _adrive(
-    steps: Generator[Step, Any, Answer], carry_out: Callable[[Step], Awaitable[Any]]
-) -> Answer:
-    """Like ``_drive``, awaiting each step."""
-    try:
-        step = next(steps)
-        while True:
-            try:
-                answer = await carry_out(step)
-            except Exception as error:  # noqa: BLE001 - the question raises it
-                step = steps.throw(error)
-            else:
-                step = steps.send(answer)
-    except StopIteration as stop:
-        result: Answer = stop.value
-        return result
+            return await self._flights.arun(key, partial(arun, program))
+        return await self._flights.arun_in_thread(key, partial(run, program))
 
 
 def _readable(decisions: Iterable[Decision]) -> set[str]:

@@ -1,24 +1,24 @@
-"""Why a subject may or may not read an object: the relationship tree, in words."""
+"""Explains why a subject may or may not read an object: the relationship tree, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from managed_sync.identifiers import address_key, normalize_subject
+from managed_sync.identifiers import EVERYBODY, address_key, bare_user, normalize_subject
 from managed_sync.models import RelationshipNode
 
 __all__ = ["ExpandClient", "explain", "in_words"]
 
-# As the two formats of the API name it.
-_EVERYBODY = frozenset({"*", "user:*"})
+# The names of everybody in the two formats of the API.
+_EVERYBODY = frozenset({"*", EVERYBODY})
 
 
 class ExpandClient(Protocol):
-    """What an explanation needs of a client."""
+    """A client that can expand relations."""
 
     def expand(self, subject: str, relation: str, object_id: str) -> RelationshipNode:
-        """How a subject comes to have a relation to an object."""
+        """Returns how a subject comes to have a relation to an object."""
 
 
 def explain(
@@ -29,16 +29,17 @@ def explain(
     relation: str = "viewer",
     name: Callable[[str], str] = str,
 ) -> str:
-    """Says why a subject may or may not read an object: the way through groups and folders.
+    """Explains why a subject may or may not read an object: the path through groups and folders.
 
-    It names other users and groups, so it is for administrators and logs, not for the subject.
+    The explanation names other users and groups, so it is for administrators and logs, not for the
+    subject.
 
     Args:
         client: A ``ManagedSyncClient``, or anything with its ``expand``.
         subject: Such as ``"alice@example.com"``.
         object_id: Such as ``"file:3f2a"``.
-        relation: What is to be explained: viewer, editor or owner.
-        name: Gives an object id the name that a person knows it by.
+        relation: The relation to explain: viewer, editor or owner.
+        name: Turns an object id into the name that people use.
 
     Raises:
         ApiError: The API does not answer.
@@ -49,12 +50,12 @@ def explain(
 
 
 def in_words(tree: RelationshipNode, subject: str, name: Callable[[str], str] = str) -> str:
-    """Says what a tree from ``expand`` means for its subject.
+    """Explains a tree from ``expand`` for its subject.
 
     Args:
         tree: The tree.
         subject: The subject it was expanded for.
-        name: Gives an object id the name that a person knows it by.
+        name: Turns an object id into the name that people use.
 
     Examples:
         >>> owner = RelationshipNode(
@@ -88,7 +89,7 @@ def in_words(tree: RelationshipNode, subject: str, name: Callable[[str], str] = 
 
 
 def _granted(node: RelationshipNode, subject: str, name: Callable[[str], str]) -> Iterator[str]:
-    """The steps of the deciding path, from the object to the subject."""
+    """Yields the steps of the deciding path, from the object to the subject."""
     asked = node.relation
     while True:
         deciding = next((child for child in node.children if child.granted), None)
@@ -107,8 +108,8 @@ def _granted(node: RelationshipNode, subject: str, name: Callable[[str], str]) -
 
 
 def _is_direct(node: RelationshipNode, subject: str) -> bool:
-    bare = address_key(subject.removeprefix("user:"))
-    return any(address_key(holder.removeprefix("user:")) == bare for holder in node.subjects)
+    key = address_key(bare_user(subject))
+    return any(address_key(bare_user(holder)) == key for holder in node.subjects)
 
 
 def _is_public(node: RelationshipNode) -> bool:
@@ -122,7 +123,7 @@ def _implying(node: RelationshipNode, asked: str) -> str:
 
 
 def _places(node: RelationshipNode) -> Iterator[RelationshipNode]:
-    """The object and what it inherits from, each with the nodes of its own below it."""
+    """Yields the object and those that it inherits from, each with its own nodes below it."""
     yield node
     for child in node.children:
         if child.via == "parent":

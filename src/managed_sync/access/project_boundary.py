@@ -12,28 +12,25 @@ Guarantees:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, field
 
 from managed_sync.errors import ConfigurationError
-from managed_sync.retrieval.ranking import Hit
 
 __all__ = ["ProjectBoundary"]
 
 
+@dataclass(slots=True)
 class ProjectBoundary:
     """Tells the chunks of one project from those of others, throughout one retrieval.
 
-    Args:
+    Attributes:
         project_id: The checker's project; ``None`` if it knows none.
         is_strict: Whether a chunk must name its project.
     """
 
-    def __init__(self, project_id: str | None, *, is_strict: bool) -> None:
-        self._project_id = project_id
-        self._is_strict = is_strict
-        self._named: set[str] = set()
+    project_id: str | None
+    is_strict: bool
+    _named: set[str] = field(default_factory=set)
 
     def is_inside(self, project_id: object) -> bool:
         """Returns whether a chunk whose metadata has this ``project_id`` is of the project.
@@ -42,9 +39,9 @@ class ProjectBoundary:
             ConfigurationError: The checker knows no project, and chunks of two were found.
         """
         if project_id is None or project_id == "":
-            return not self._is_strict
-        if self._project_id is not None:
-            return project_id == self._project_id
+            return not self.is_strict
+        if self.project_id is not None:
+            return project_id == self.project_id
         self._named.add(str(project_id))
         if len(self._named) > 1:
             raise ConfigurationError(
@@ -52,13 +49,3 @@ class ProjectBoundary:
                 "their object ids could be equal. Pass AccessChecker(..., project_id=...)."
             )
         return True
-
-    def mark(self, hits: Sequence[Hit]) -> list[Hit]:
-        """Returns the hits of one search, those of other projects marked as foreign."""
-        return [
-            hit if self.is_inside(hit.project_id) else replace(hit, is_foreign=True) for hit in hits
-        ]
-
-    def inside(self, chunks: Iterable[tuple[Mapping[str, Any], Any]]) -> list[Any]:
-        """Returns what stands beside the metadata of the project's chunks."""
-        return [chunk for metadata, chunk in chunks if self.is_inside(metadata.get("project_id"))]

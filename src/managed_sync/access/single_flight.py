@@ -1,11 +1,11 @@
-"""One request for equal questions that are asked at the same time.
+"""One request for equal requests that are made at the same time.
 
 Guarantees:
 
 - A caller gets the answer to a request that was sent after it asked, never to one that was sent
   before: that one may have been answered before an access was revoked.
-- For each question at most one request is under way. Whoever asks meanwhile waits for it to end
-  and then shares the next one, so that callers who ask at the same time send two at most.
+- For each key at most one request is under way. A caller who comes meanwhile waits for it to end
+  and then shares the next one, so that callers who come at the same time send two at most.
 - A request that fails fails for all who share it, and is not remembered.
 - A caller that stops waiting does not stop the request for the others. Where the request itself is
   broken off, as by Ctrl-C, those who share it send another one.
@@ -30,13 +30,13 @@ __all__ = ["SingleFlight"]
 
 V = TypeVar("V")
 
-_MOST_THREADS = 32
+_MAX_THREADS = 32
 
 
 class SingleFlight(OfProcess):
     """Lets concurrent callers share requests; see the module for what that never means.
 
-    Safe to share between threads and tasks. A request must not ask its own question again.
+    Safe to share between threads and tasks. A request must not wait for its own key.
 
     Examples:
         >>> SingleFlight().run("question", lambda: "answer")
@@ -50,17 +50,18 @@ class SingleFlight(OfProcess):
         self._lock = Lock()
         self._flights: dict[Hashable, _Flight] = {}
         # The event loop's own pool would not do: it may be full of threads that wait for flights.
-        self._pool = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="managed-sync-checks")
+        self._pool = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="managed-sync-checks")
 
     def run(self, key: Hashable, send: Callable[[], V]) -> V:
-        """The answer to ``send()``, called here or for another caller that asks the same.
+        """Returns the result of ``send()``, called here or for another caller of an equal key.
 
         Raises:
-            Exception: Whatever ``send`` raises.
+            Exception: The error that ``send`` raised.
         """
         for flight, is_mine in self._flights_for(key):
             if is_mine:
-                self._fly(key, flight, send)
+                with self._flying(key, flight):
+                    flight.answer = send()
             flight.landed.result()
         answer: V = flight.outcome()
         return answer
@@ -68,19 +69,23 @@ class SingleFlight(OfProcess):
     async def arun_in_thread(self, key: Hashable, send: Callable[[], V]) -> V:
         """Like ``run``, and shared with its callers, without blocking the event loop."""
 
+        def fly(flight: _Flight) -> None:
+            with self._flying(key, flight):
+                flight.answer = send()
+
         def start(flight: _Flight) -> None:
-            self._pool.submit(copy_context().run, self._fly, key, flight, send)
+            self._pool.submit(copy_context().run, fly, flight)
 
         answer: V = await self._outcome(key, start)
         return answer
 
     async def arun(self, key: Hashable, send: Callable[[], Awaitable[V]]) -> V:
-        """The answer to ``await send()``, called here or for another task that asks the same.
+        """Returns the result of ``await send()``, called here or for another task of an equal key.
 
         Tasks of different event loops do not share: a request ends with its loop.
 
         Raises:
-            Exception: Whatever ``send`` raises.
+            Exception: The error that ``send`` raised.
         """
         own_key = (asyncio.get_running_loop(), key)
 
@@ -106,10 +111,6 @@ class SingleFlight(OfProcess):
             await asyncio.wrap_future(flight.landed)
         return flight.outcome()
 
-    def _fly(self, key: Hashable, flight: _Flight, send: Callable[[], Any]) -> None:
-        with self._flying(key, flight):
-            flight.answer = send()
-
     async def _afly(
         self, key: Hashable, flight: _Flight, send: Callable[[], Awaitable[Any]]
     ) -> None:
@@ -118,7 +119,7 @@ class SingleFlight(OfProcess):
             flight.answer = await send()
 
     def _flights_for(self, key: Hashable) -> Iterator[tuple[_Flight, bool]]:
-        """The flights to wait for, and whether it is the caller who has to start each one.
+        """Yields the flights to wait for, and whether it is the caller who has to start each one.
 
         The last one is the one whose outcome is the caller's: it was sent after the caller came.
         """
@@ -138,7 +139,7 @@ class SingleFlight(OfProcess):
             was_sent_later = True
 
     def _current_flight(self, key: Hashable) -> tuple[_Flight, bool]:
-        """The flight there is, or a new one."""
+        """Returns the flight under way, or a new one, and whether it is new."""
         flight = self._flights.get(key)
         if flight is not None:
             return flight, False
@@ -168,7 +169,7 @@ class SingleFlight(OfProcess):
 
 
 class _Flight:
-    """One request: not yet sent, sent, and once ``landed``, with an answer or an error."""
+    """A request: not yet sent, sent, and once ``landed``, with an answer or an error."""
 
     __slots__ = ("answer", "error", "is_sent", "landed", "next", "task", "traceback")
 

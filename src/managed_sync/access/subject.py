@@ -1,7 +1,10 @@
-"""For whom to retrieve.
+"""Resolves the subject of a retrieval.
 
-The subject comes from code only: ``for_subject``, an argument, a framework's config, or
-``acting_as``. It is never read from a question, a document, or what a model wrote.
+Guarantees:
+
+- The subject comes from code only: ``for_subject``, an argument, a framework's config, or
+  ``acting_as``. It is never read from a question, a document, or the output of a model.
+- Without a subject, or with an empty one, a retrieval raises.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ _GROUP: Final = "group:"
 
 
 class Unset:
-    """The type of ``UNSET``: nothing was said, which is not the same as saying ``None``."""
+    """The type of ``UNSET``: no argument was passed, which is not the same as ``None``."""
 
     def __repr__(self) -> str:
         return "UNSET"
@@ -44,14 +47,14 @@ UNSET: Final = Unset()
 
 
 def acting_as(subject: str) -> ActingAs:
-    """Makes ``subject`` the one for whom everything inside retrieves, as a ``with`` block.
+    """Makes everything inside a ``with`` block retrieve for ``subject``.
 
     The block counts for the code inside it, for the tasks that are started inside, and for threads
-    that are given the context, as LangChain's and asyncio's are. Elsewhere a retrieval raises.
+    that are given the context, such as LangChain's and asyncio's. Elsewhere a retrieval raises.
 
     A generator that yields inside the block keeps its subject to itself: its own calls retrieve for
-    it, and its reader's do not. Tasks and threads that such a generator starts have no subject; use
-    ``for_subject`` or a config for them.
+    that subject, and its reader's do not. Tasks and threads that such a generator starts have no
+    subject; use ``for_subject`` or a config for them.
 
     Raises:
         MissingSubjectError: ``subject`` is ``None`` or blank.
@@ -156,7 +159,7 @@ def resolve_subject(*candidates: object) -> str:
 
 def resolve_bound_subject(
     bound: str | None,
-    said: object = UNSET,
+    argument: object = UNSET,
     configured: object = UNSET,
     *,
     is_certain: bool = True,
@@ -167,7 +170,7 @@ def resolve_bound_subject(
 
     Args:
         bound: The only subject that the retriever retrieves for, if it is bound.
-        said: The argument of the call.
+        argument: The argument of the call.
         configured: The subject of the running config. A config and ``acting_as`` both surround a
             call, and nothing tells which of them is nearer, so they must not differ.
         is_certain: Whether the running config is the one that the call was made with. If not, the
@@ -179,9 +182,9 @@ def resolve_bound_subject(
         ConfigurationError: The subjects contradict each other, or it is unclear which counts.
     """
     if bound is not None:
-        return _agreed(_checked(bound), said, configured)
-    if not isinstance(said, Unset) or isinstance(configured, Unset):
-        return resolve_subject(said)
+        return _reconcile_subject(_checked(bound), argument, configured)
+    if not isinstance(argument, Unset) or isinstance(configured, Unset):
+        return resolve_subject(argument)
     subject = _checked(configured)
     if named_around() - {subject}:
         raise ConfigurationError(
@@ -206,10 +209,10 @@ def bound_to(subject: str, bound: str | None) -> str:
         ConfigurationError: The retriever is bound to another subject.
     """
     checked = _checked(subject)
-    return checked if bound is None else _agreed(_checked(bound), checked)
+    return checked if bound is None else _reconcile_subject(_checked(bound), checked)
 
 
-def _agreed(bound: str, *others: object) -> str:
+def _reconcile_subject(bound: str, *others: object) -> str:
     for other in others:
         if not isinstance(other, Unset) and _checked(other) != bound:
             raise ConfigurationError(

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from managed_sync.client.transport.httpx_adapter import pool_limits
+from managed_sync.client.transport.connections import pool_limits
 from managed_sync.client.transport.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
 
 __all__ = ["ProvenTransport"]

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from managed_sync.documents.chunking.chunk_ids import CHUNK_ID_SCHEME
+from managed_sync.documents.chunking.chunk_metadata import CHUNK_ID_SCHEME
 from managed_sync.indexing.targets.vectors import Vector, similarity
 
 __all__ = [

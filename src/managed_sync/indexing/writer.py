@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from managed_sync.documents import Chunk, SourceDocument
-from managed_sync.documents.chunking.tokenizer import utf8
+from managed_sync.documents.model import utf8
 from managed_sync.indexing.diff import Change, Work, change_for, unchanged
 from managed_sync.indexing.ledger.ledger import PipelineLedger
 from managed_sync.indexing.ledger.model import Entry, Outcome

@@ -1,9 +1,9 @@
-"""The subject that LangChain's running config names, and how far it can be relied on.
+"""The subject in LangChain's config, and whether it is certain to be the caller's.
 
-A config reaches a retriever as an argument, or by the context of the chain or graph around it.
+A config reaches a retriever as an argument, or through the context of the chain or graph around it.
 Some of LangChain's components, such as ``ContextualCompressionRetriever`` and ``MergerRetriever``,
-call a retriever with their callbacks alone. Whatever subject their own config names is lost, and
-the config of a graph further out would take its place.
+call a retriever with their callbacks only. The subject in their own config is lost then, and the
+config of an outer graph would take its place.
 """
 
 from __future__ import annotations
@@ -14,26 +14,23 @@ from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_core.runnables.config import var_child_runnable_config
 
-from managed_sync.access.subject import UNSET
+from managed_sync.access.subject import UNSET, Unset
 
-__all__ = ["configured_subject", "is_certain"]
-
-
-def configured_subject(config: RunnableConfig | None = None) -> object:
-    """Returns the subject of a call's config or of the one that is running, or ``UNSET``."""
-    subject: object = ensure_config(config).get("configurable", {}).get("subject", UNSET)
-    return subject
+__all__ = ["configured_subject"]
 
 
-def is_certain(config: RunnableConfig | None) -> bool:
-    """Whether the caller is known to run under the config that ``configured_subject`` reads.
+def configured_subject(config: RunnableConfig | None = None) -> tuple[object, bool]:
+    """Returns the subject that a config names, and whether it is certain to be the caller's.
 
-    It is not where another run than the running config's passes on callbacks and no more.
+    The config is the call's, or else the running one; without a subject, the result is ``UNSET``.
+    The subject is not certain if the caller's run is another one than the running config's, and
+    passes on its callbacks only.
     """
-    if config is None or config.get("configurable") is not None:
-        return True
+    subject: object = ensure_config(config).get("configurable", {}).get("subject", UNSET)
+    if isinstance(subject, Unset) or config is None or config.get("configurable") is not None:
+        return subject, True
     caller = _run_of(config)
-    return caller is None or caller == _run_of(var_child_runnable_config.get())
+    return subject, caller is None or caller == _run_of(var_child_runnable_config.get())
 
 
 def _run_of(config: RunnableConfig | None) -> UUID | None:

@@ -3,14 +3,15 @@
 Guarantees:
 
 - A document is kept only if a check in this very call allowed the object that it came from.
-- All documents of an allowed object are kept, in their order; none without an object id is, and
-  none of another project.
-- Without a subject nothing is kept or lost silently: the call raises.
+- All documents of an allowed object are kept, in their order. A document without an object id, or
+  of another project, is never kept.
+- Without a subject the call raises; it never returns an empty result instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
@@ -18,6 +19,7 @@ from pydantic import ConfigDict, Field
 
 from managed_sync.access.binding import Bindable, NotPickled
 from managed_sync.access.checker import AccessChecker
+from managed_sync.access.passages import areadable_passages, readable_passages
 from managed_sync.access.subject import resolve_bound_subject
 from managed_sync.langchain.configured_subject import configured_subject
 
@@ -27,19 +29,20 @@ __all__ = ["PermissionFilter"]
 class PermissionFilter(NotPickled, Bindable, BaseDocumentCompressor):
     """Drops the documents that a user may not read, for ``ContextualCompressionRetriever``.
 
-    It sees only what the retriever before it found, so a user who may read little may get little,
-    and traces show all that was found. ``PermissionAwareRetriever`` searches wider and shows only
-    what it returns; prefer it where you can. Put the filter last: what a step after it brings in
-    was never checked.
+    The filter sees only the hits of the retriever before it. So a user who may read little may get
+    few documents, and traces show all hits. ``PermissionAwareRetriever`` searches further and
+    traces only the documents that it returns; prefer it where you can. Put the filter last:
+    documents that a later step adds are not checked.
 
-    The subject is named by ``for_subject``, by ``acting_as``, or by the config of the chain or
-    graph around the filter. LangChain hides two configs from a filter: the one that is given to
-    ``ContextualCompressionRetriever`` itself, and those of a ``batch``. A subject that they name is
-    lost, and inside a chain for another user that user's permissions count. Use ``for_subject``.
+    The subject comes from ``for_subject``, from ``acting_as``, or from the config of the chain or
+    graph around the filter. LangChain hides two configs from a filter: the one passed to
+    ``ContextualCompressionRetriever`` itself, and those of a ``batch``. The filter cannot see a
+    subject in these; inside a chain for another user, that user's permissions count instead. Use
+    ``for_subject`` there.
 
     Args:
-        checker: Decides who may read what.
-        bound_subject: The one user this filter is for; ``for_subject`` sets it.
+        checker: The access checker.
+        bound_subject: The only user this filter is for; ``for_subject`` sets it.
 
     Raises:
         MissingSubjectError: There is no subject, or an empty one.
@@ -65,38 +68,21 @@ class PermissionFilter(NotPickled, Bindable, BaseDocumentCompressor):
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks = None
     ) -> list[Document]:
-        """The documents that the subject may read, in their order."""
-        own = self._own(documents)
-        return _of_objects(self.checker.allowed(self._subject(), _object_ids(own)), own)
+        """Returns the documents that the subject may read, in their order."""
+        return readable_passages(self.checker, self._subject(), _with_metadata(documents))
 
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks = None
     ) -> list[Document]:
         """Like ``compress_documents``, without blocking the event loop."""
-        own = self._own(documents)
-        return _of_objects(await self.checker.aallowed(self._subject(), _object_ids(own)), own)
-
-    def _own(self, documents: Iterable[Document]) -> list[Document]:
-        """Returns the documents of the checker's project."""
-        return self.checker.boundary().inside((one.metadata, one) for one in documents)
+        passages = _with_metadata(documents)
+        return await areadable_passages(self.checker, self._subject(), passages)
 
     def _subject(self) -> str:
-        # The config of the retriever around the filter never arrives here; see the class.
-        return resolve_bound_subject(self.bound_subject, configured=configured_subject())
+        # LangChain does not pass on the config of the retriever around the filter; see the class.
+        configured, _ = configured_subject()
+        return resolve_bound_subject(self.bound_subject, configured=configured)
 
 
-def _object_ids(documents: Iterable[Document]) -> list[str]:
-    return [object_id for document in documents if (object_id := _object_id(document))]
-
-
-def _object_id(document: Document) -> str | None:
-    object_id = document.metadata.get("object_id")
-    return object_id if isinstance(object_id, str) else None
-
-
-def _of_objects(allowed: set[str], documents: Iterable[Document]) -> list[Document]:
-    return [
-        document
-        for document in documents
-        if (object_id := _object_id(document)) and object_id in allowed
-    ]
+def _with_metadata(documents: Iterable[Document]) -> Iterator[tuple[dict[str, Any], Document]]:
+    return ((document.metadata, document) for document in documents)

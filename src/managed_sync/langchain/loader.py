@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Unpack
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator
+from typing import TypeVar, Unpack
 
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
@@ -22,6 +22,8 @@ from managed_sync.langchain.conversion import to_langchain
 from managed_sync.models import SyncedRecord
 
 __all__ = ["ManagedSyncLoader"]
+
+_Job = TypeVar("_Job")
 
 
 class ManagedSyncLoader(BaseLoader):
@@ -101,5 +103,15 @@ class ManagedSyncLoader(BaseLoader):
             yield to_langchain(document)
 
     def load_records(self, records: Iterable[SyncedRecord]) -> Iterator[Loaded]:
-        """Loads some records only, as ``IndexSync`` does with those that changed."""
+        """Loads some records."""
         return self._loader.load_records(records)
+
+    def load_jobs(
+        self, jobs: Iterable[tuple[SyncedRecord, _Job]]
+    ) -> Generator[tuple[Loaded, _Job]]:
+        """Loads some records, each with a value that comes back, as ``IndexSync`` does."""
+        return self._loader.load_jobs(jobs)
+
+    def title(self, record: SyncedRecord) -> str:
+        """Returns a record's title, as in the metadata of its document."""
+        return self._loader.title(record)

@@ -1,4 +1,4 @@
-"""How a LangChain vector store, or another retriever, is searched for a retrieval plan.
+"""Searches of a LangChain vector store, or of another retriever, for a retrieval plan.
 
 Searches are not traced: callbacks and tracers would see what is withheld later.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.callbacks import (
@@ -19,19 +20,25 @@ from langchain_core.vectorstores import VectorStore
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.vectors import Vector, checked_question
-from managed_sync.langchain.stores.object_filters import Found, KnownStore, known_store
+from managed_sync.langchain.stores.base import Found
+from managed_sync.langchain.stores.registry import adapter_of
 from managed_sync.langchain.tracing import untraced, untraced_run
+from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit, hit_of
+from managed_sync.stores.base import FilterableSearch
 
 __all__ = ["RetrieverSearch", "StoreQuestion", "StoreSearch", "document_of"]
 
 
-class StoreSearch:
-    """Searches a vector store, all of it or some objects only."""
+class StoreSearch(FilterableSearch):
+    """Searches a vector store, all of it or some objects only.
 
-    widens = True
+    Attributes:
+        by_vector: The store's adapter, if a search by the question's vector is the same as one by
+            its text.
+    """
 
     def __init__(
         self,
@@ -40,7 +47,6 @@ class StoreSearch:
         search_kwargs: Mapping[str, Any],
         object_filter: ObjectFilter | None,
     ) -> None:
-        self.store = store
         self.with_threshold = search_type == "similarity_score_threshold"
         if self.with_threshold and "score_threshold" not in search_kwargs:
             raise ConfigurationError(
@@ -50,103 +56,66 @@ class StoreSearch:
         left_out = {"k", "fetch_k", "lambda_mult"} if search_type == "mmr" else {"k"}
         if self.with_threshold:
             left_out.add("score_threshold")
+        own = {key: value for key, value in search_kwargs.items() if key not in left_out}
+        adapter = adapter_of(store)
+        super().__init__(adapter, own, object_filter)
+        self.store = store
         self.threshold = search_kwargs.get("score_threshold")
-        self._own = {key: value for key, value in search_kwargs.items() if key not in left_out}
-        self._known = known_store(store)
-        self._custom = object_filter
-        self.object_filter = object_filter or self._known
-        # The caller's own filter would be lost where both use the same argument of the store. Of a
-        # custom filter that is seen only once it is used.
-        arguments = self._known.arguments if self._known and not object_filter else ()
-        self.can_filter = self._own.keys().isdisjoint(arguments)
         self.name = type(store).__name__
+        self.diversity = _diversity(search_kwargs) if search_type == "mmr" else None
+        is_the_same = adapter.is_original and adapter.is_dense and store.embeddings is not None
+        self.by_vector = adapter if is_the_same else None
 
     def asked(self, query: str) -> StoreQuestion:
-        """A question that is put to this store."""
+        """Returns a question to this store."""
         return StoreQuestion(self, query)
-
-    def arguments(self, step: Search) -> dict[str, Any] | None:
-        """The arguments of one search; ``None`` if it cannot be confined to the step's objects."""
-        own = self._known.completed(self._own) if self._known else self._own
-        confined: dict[str, Any] = {}
-        if step.objects is not None and self.object_filter is not None:
-            confined = self.object_filter.search_kwargs(step.objects)
-            if not own.keys().isdisjoint(confined):
-                return None
-        return {**own, **confined, "k": step.limit}
-
-    def reach(self, step: Inspect) -> Reach:
-        """How far searches reach."""
-        reach = self._known.reach(step, self._own) if self._known else Reach()
-        if self._custom is None:
-            return reach
-        harmless = self._known.harmless if self._known else ()
-        exact = self._custom.exact and self._own.keys() <= set(harmless)
-        # Whoever made the filter says how it searches; of the rest, the store is known or not.
-        return Reach(exact or (reach.exhaustive and step.objects is None), reach.chunks)
-
-    @property
-    def by_vector(self) -> KnownStore | None:
-        """The store, if a search by the question's vector is the same as one by its text."""
-        known = self._known
-        is_the_same = known and known.is_original and known.is_dense
-        return known if is_the_same and self.store.embeddings is not None else None
-
-    def as_relevant(self, found: Found) -> Found:
-        """The hits as LangChain's search with relevance scores gives them, if that is wanted."""
-        if not self.with_threshold:
-            return found
-        relevance = self.store._select_relevance_score_fn()
-        scored = [(document, relevance(float(score or 0.0))) for document, score in found]
-        least = self.threshold
-        return [pair for pair in scored if least is None or pair[1] >= least]
 
     @property
     def has_scores(self) -> bool:
-        """Whether the store has a search that returns scores."""
+        """Returns whether the store has a search that returns scores."""
         kind = type(self.store)
         return kind.similarity_search_with_score is not VectorStore.similarity_search_with_score
 
     @property
     def has_async_scores(self) -> bool:
-        """Whether the store has one that is awaited."""
+        """Returns whether the store has an asynchronous search that returns scores."""
         kind, base = type(self.store), VectorStore.asimilarity_search_with_score
         return self.has_scores or kind.asimilarity_search_with_score is not base
 
+    def as_relevant(self, found: Found) -> Found:
+        """Returns the hits as LangChain's search with relevance scores does."""
+        relevance = self.store._select_relevance_score_fn()
+        scored = [(document, relevance(float(score or 0.0))) for document, score in found]
+        least = self.threshold
+        return [pair for pair in scored if least is None or pair[1] >= least]
 
+
+@dataclass(slots=True, eq=False, repr=False)
 class StoreQuestion:
     """One question to a store, which is embedded once, however often it is searched for."""
 
-    def __init__(self, search: StoreSearch, query: str) -> None:
-        self._search = search
-        self._store = search.store
-        self._query = query
-        self._vector: Vector | None = None
+    _search: StoreSearch
+    _query: str
+    _vector: Vector | None = None
 
-    def run(self, step: Search) -> list[Hit] | None:
+    def search(self, step: Search) -> list[Hit] | None:
         """Returns the hits of one search, best first."""
-        kwargs = self._search.arguments(step)
-        if kwargs is None:
+        arguments = self._search.arguments(step)
+        if arguments is None:
             return None
         with untraced():
-            return _hits(self._found(kwargs))
+            return _hits(self._found({**arguments, "k": step.limit}))
 
-    async def arun(self, step: Search) -> list[Hit] | None:
-        """Like ``run``, without blocking the event loop."""
-        kwargs = self._search.arguments(step)
-        if kwargs is None:
+    async def asearch(self, step: Search) -> list[Hit] | None:
+        """Like ``search``, without blocking the event loop."""
+        arguments = self._search.arguments(step)
+        if arguments is None:
             return None
         with untraced():
-            return _hits(await self._afound(kwargs))
+            return _hits(await self._afound({**arguments, "k": step.limit}))
 
-    def reach(self, step: Inspect) -> Reach:
-        """Returns how far searches reach."""
-        return self._search.reach(step)
-
-    def diverse(self, hits: Sequence[Hit], k: int, lambda_mult: float) -> list[Hit]:
+    def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> list[Hit]:
         """Returns the ``k`` hits that are near the question and unlike each other, by MMR.
-
-        They are chosen among what the user may read, so that what is withheld has no influence.
 
         Raises:
             ConfigurationError: The store does not say how it embeds.
@@ -155,59 +124,63 @@ class StoreQuestion:
             return list(hits)
         with untraced():
             vectors = self._embeddings().embed_documents(_texts(hits))
-            return _by_mmr(self._embedded(), vectors, hits, k, lambda_mult)
+            return _by_mmr(self._embedded(), vectors, hits, k, diversity)
 
-    async def adiverse(self, hits: Sequence[Hit], k: int, lambda_mult: float) -> list[Hit]:
+    async def adiverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> list[Hit]:
         """Like ``diverse``, without blocking the event loop."""
         if len(hits) <= 1:
             return list(hits)
         with untraced():
             vectors = await self._embeddings().aembed_documents(_texts(hits))
             query = await self._aembedded()
-            return await asyncio.to_thread(_by_mmr, query, vectors, hits, k, lambda_mult)
+            return await asyncio.to_thread(_by_mmr, query, vectors, hits, k, diversity)
 
-    def _found(self, kwargs: dict[str, Any]) -> Found:
-        search, store, query = self._search, self._store, self._query
-        if known := search.by_vector:
-            return search.as_relevant(known.search_by_vector(self._embedded(), **kwargs))
+    def _found(self, arguments: dict[str, Any]) -> Found:
+        search, store, query = self._search, self._search.store, self._query
+        if adapter := search.by_vector:
+            found = adapter.search_by_vector(self._embedded(), **arguments)
+            return search.as_relevant(found) if search.with_threshold else found
         if search.with_threshold:
             return store.similarity_search_with_relevance_scores(
-                query, score_threshold=search.threshold, **kwargs
+                query, score_threshold=search.threshold, **arguments
             )
         if search.has_scores:
-            return store.similarity_search_with_score(query, **kwargs)
-        return [(document, None) for document in store.similarity_search(query, **kwargs)]
+            return store.similarity_search_with_score(query, **arguments)
+        return [(document, None) for document in store.similarity_search(query, **arguments)]
 
-    async def _afound(self, kwargs: dict[str, Any]) -> Found:
-        search, store, query = self._search, self._store, self._query
-        if known := search.by_vector:
-            vector = await self._aembedded()
-            return search.as_relevant(await known.asearch_by_vector(vector, **kwargs))
+    async def _afound(self, arguments: dict[str, Any]) -> Found:
+        search, store, query = self._search, self._search.store, self._query
+        if adapter := search.by_vector:
+            found = await adapter.asearch_by_vector(await self._aembedded(), **arguments)
+            return search.as_relevant(found) if search.with_threshold else found
         if search.with_threshold:
             return await store.asimilarity_search_with_relevance_scores(
-                query, score_threshold=search.threshold, **kwargs
+                query, score_threshold=search.threshold, **arguments
             )
         if search.has_async_scores:
-            return await store.asimilarity_search_with_score(query, **kwargs)
-        return [(document, None) for document in await store.asimilarity_search(query, **kwargs)]
+            return await store.asimilarity_search_with_score(query, **arguments)
+        documents = await store.asimilarity_search(query, **arguments)
+        return [(document, None) for document in documents]
 
     def _embedded(self) -> Vector:
         if self._vector is None:
-            self._vector = checked_question(self._embeddings().embed_query(self._query))
+            embeddings: Any = self._search.store.embeddings
+            self._vector = checked_question(embeddings.embed_query(self._query))
         return self._vector
 
     async def _aembedded(self) -> Vector:
         if self._vector is None:
-            vector = await self._embeddings().aembed_query(self._query)
-            self._vector = checked_question(vector)
+            embeddings: Any = self._search.store.embeddings
+            self._vector = checked_question(await embeddings.aembed_query(self._query))
         return self._vector
 
     def _embeddings(self) -> Any:
-        if self._store.embeddings is None:
+        embeddings = self._search.store.embeddings
+        if embeddings is None:
             raise ConfigurationError(
                 "search_type='mmr' needs the store's embeddings, and this store does not have them."
             )
-        return self._store.embeddings
+        return embeddings
 
 
 class RetrieverSearch:
@@ -218,31 +191,36 @@ class RetrieverSearch:
 
     object_filter: ObjectFilter | None = None
     can_filter = False
+    diversity: Diversity | None = None
 
     def __init__(self, retriever: BaseRetriever) -> None:
         self._retriever = retriever
-        self.widens = isinstance(getattr(retriever, "k", None), int)
+        self.can_return_more = isinstance(getattr(retriever, "k", None), int)
         self.name = type(retriever).__name__
 
     def asked(self, query: str) -> RetrieverQuestion:
-        """A question that is put to this retriever."""
+        """Returns a question to this retriever."""
         return RetrieverQuestion(self, query)
 
+    def reach(self, step: Inspect) -> Reach:
+        """Returns that nothing is known."""
+        return Reach()
+
     def asked_for(self, limit: int) -> BaseRetriever:
-        """The retriever, asked for as much if it can be."""
-        if not self.widens:
+        """Returns the retriever, asked for as much if it can be."""
+        if not self.can_return_more:
             return self._retriever
         return self._retriever.model_copy(update={"k": limit})
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class RetrieverQuestion:
     """One question to another retriever."""
 
-    def __init__(self, search: RetrieverSearch, query: str) -> None:
-        self._search = search
-        self._query = query
+    _search: RetrieverSearch
+    _query: str
 
-    def run(self, step: Search) -> list[Hit]:
+    def search(self, step: Search) -> list[Hit]:
         """Returns the hits of one search, best first."""
         run = untraced_run(CallbackManagerForRetrieverRun)
         retriever = self._search.asked_for(step.limit)
@@ -251,8 +229,8 @@ class RetrieverQuestion:
             found = list(retriever._get_relevant_documents(self._query, **_managed(retriever, run)))
             return _hits([(document, None) for document in found])
 
-    async def arun(self, step: Search) -> list[Hit]:
-        """Like ``run``, without blocking the event loop."""
+    async def asearch(self, step: Search) -> list[Hit]:
+        """Like ``search``, without blocking the event loop."""
         run = untraced_run(AsyncCallbackManagerForRetrieverRun)
         retriever = self._search.asked_for(step.limit)
         with untraced():
@@ -260,13 +238,17 @@ class RetrieverQuestion:
             found = list(await ask(self._query, **_managed(retriever, run)))
             return _hits([(document, None) for document in found])
 
-    def reach(self, step: Inspect) -> Reach:
-        """Returns that nothing is known."""
-        return Reach()
+    def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
+        """Returns the hits as they are: the other retriever chooses by MMR itself."""
+        return hits
+
+    async def adiverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
+        """Returns the hits as they are."""
+        return hits
 
 
 def _managed(retriever: BaseRetriever, run: object) -> dict[str, Any]:
-    """The run's manager as an argument, for retrievers that take it: older ones do not."""
+    """Returns the run's manager as an argument for retrievers that take it; older ones do not."""
     return {"run_manager": run} if retriever._new_arg_supported else {}
 
 
@@ -301,12 +283,22 @@ def _by_mmr(
     vectors: list[list[float]],
     hits: Sequence[Hit],
     k: int,
-    lambda_mult: float,
+    diversity: Diversity,
 ) -> list[Hit]:
     import numpy as np  # noqa: PLC0415 - comes with the stores that need it
     from langchain_core.vectorstores.utils import (  # noqa: PLC0415
         maximal_marginal_relevance,
     )
 
-    chosen = maximal_marginal_relevance(np.array(query), vectors, lambda_mult=lambda_mult, k=k)
-    return [hits[place] for place in chosen]
+    chosen = maximal_marginal_relevance(
+        np.array(query), vectors, lambda_mult=diversity.relevance, k=k
+    )
+    return [hits[number] for number in chosen]
+
+
+def _diversity(search_kwargs: Mapping[str, Any]) -> Diversity:
+    """Returns the settings of MMR, with LangChain's defaults."""
+    relevance = search_kwargs.get("lambda_mult")
+    return Diversity(
+        0.5 if relevance is None else float(relevance), pool=search_kwargs.get("fetch_k") or 20
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_core.documents import BaseDocumentTransformer, Document
 
-from managed_sync.documents import Chunk, Chunker
+from managed_sync.documents import Chunk, Chunker, SplitPiece
 from managed_sync.langchain.conversion import from_langchain, to_langchain
 
 __all__ = ["ManagedSyncSplitter"]
@@ -76,10 +76,10 @@ class ManagedSyncSplitter(BaseDocumentTransformer):
         if self._splitter is None:
             return self._chunker.split(source)
         pieces = self._splitter.transform_documents([document])
-        return self._chunker.attribute(
+        return self._chunker.from_splits(
             source,
             (
-                (piece.page_content, piece.metadata, piece.metadata.get("start_index"))
+                SplitPiece(piece.page_content, piece.metadata, piece.metadata.get("start_index"))
                 for piece in pieces
             ),
         )

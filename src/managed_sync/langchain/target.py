@@ -13,8 +13,8 @@ from managed_sync.indexing.fingerprint import model_behind_caches, model_setting
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.indexing.targets.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.langchain.conversion import to_langchain
+from managed_sync.langchain.stores import adapter_of
 from managed_sync.langchain.stores.kept_vectors import embedding_model, keeps_model, writing_with
-from managed_sync.langchain.stores.known_stores import stored_chunks
 
 __all__ = ["LangChainTarget"]
 
@@ -22,8 +22,8 @@ __all__ = ["LangChainTarget"]
 class LangChainTarget:
     """A vector store as the target of an index.
 
-    In Qdrant, Chroma, FAISS, PostgreSQL, LanceDB and LangChain's in-memory store, metadata that
-    changes is written without embedding the text again.
+    In Qdrant, Chroma, FAISS, PostgreSQL, LanceDB and LangChain's in-memory store, new metadata is
+    written without embedding the text again.
 
     Guarantees:
 
@@ -37,25 +37,26 @@ class LangChainTarget:
 
     def __init__(self, vectorstore: VectorStore) -> None:
         self._store = vectorstore
-        self._chunks = stored_chunks(vectorstore)
+        self._adapter = adapter_of(vectorstore)
+        self._adapter.refuse_unless_writable()
 
     @property
     def fingerprint(self) -> str:
-        """The embedding model, as far as it can be told."""
+        """Returns a description of the embedding model, as far as it can be described."""
         return model_settings(embedding_model(self._store))
 
     @property
     def can_embed(self) -> bool:
-        """Whether the store takes vectors; one that embeds on its server does not."""
+        """Returns whether the store takes vectors. A store that embeds on its server does not."""
         return keeps_model(self._store)
 
     @property
     def can_relabel(self) -> bool:
-        """Whether metadata can be changed without embedding."""
-        return self._chunks.can_relabel
+        """Returns whether metadata can be changed without embedding."""
+        return self._adapter.can_update_metadata
 
     def embedded_text(self, chunk: Chunk) -> str:
-        """LangChain's stores embed the text alone."""
+        """Returns the text that goes into the vector: LangChain's stores embed the text alone."""
         return chunk.text
 
     def embed(self, chunks: Sequence[Chunk], *, cached: bool = True) -> list[Vector]:
@@ -80,11 +81,11 @@ class LangChainTarget:
             IndexingError: A vector does not fit the store, or it did not confirm every chunk.
             ConfigurationError: The store would replace chunks of another collection.
         """
-        raise_for_dimensions(vectors, self._chunks.dimensions())
-        documents = self._chunks.writable([to_langchain(chunk) for chunk in chunks], vectors[0])
+        raise_for_dimensions(vectors, self._adapter.dimensions())
+        documents = self._adapter.prepared([to_langchain(chunk) for chunk in chunks], vectors[0])
         texts = [document.page_content for document in documents]
         with writing_with(self._store, dict(zip(texts, vectors, strict=True))):
-            self._chunks.write(documents, present, self._add)
+            self._adapter.write(documents, present, self._add)
 
     def upsert(self, chunks: Sequence[Chunk], *, present: Set[str] = frozenset()) -> None:
         """Embeds and writes chunks; one whose id is there already is replaced.
@@ -96,40 +97,40 @@ class LangChainTarget:
         if self.can_embed:
             self.write(chunks, self.embed(chunks), present)
         else:
-            self._chunks.write([to_langchain(chunk) for chunk in chunks], present, self._add)
+            self._adapter.write([to_langchain(chunk) for chunk in chunks], present, self._add)
 
     def relabel(self, chunks: Sequence[Chunk]) -> None:
         """Writes the metadata of chunks that are there."""
-        self._chunks.relabel([to_langchain(chunk) for chunk in chunks])
+        self._adapter.update_metadata([to_langchain(chunk) for chunk in chunks])
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
         """Removes chunks; one that is not there is no error.
 
         Raises:
-            IndexingError: The store says that it did not.
+            IndexingError: The store reports that it did not remove them.
         """
-        deletable = self._chunks.deletable(chunk_ids)
-        options = self._chunks.delete_options
+        deletable = self._adapter.deletable(chunk_ids)
+        options = self._adapter.delete_options
         if deletable and self._store.delete(deletable, **options) is False:
             raise IndexingError(f"The vector store did not delete {len(deletable)} chunks.")
 
     def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
-        """Those of some chunks that the store holds; ``None`` if it cannot say."""
-        return self._chunks.held(chunk_ids)
+        """Returns those chunks that the store holds; ``None`` if it cannot say."""
+        return self._adapter.existing_ids(chunk_ids)
 
     def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
-        """All chunks that have this metadata; ``None`` if the store cannot say."""
-        return self._chunks.ids(metadata)
+        """Returns all chunks that have this metadata; ``None`` if the store cannot say."""
+        return self._adapter.chunk_ids(metadata)
 
     def read(
         self, chunk_ids: Sequence[str], *, vectors: bool = False
     ) -> Sequence[StoredChunk] | None:
-        """What the store holds under some ids; ``None`` if it cannot say."""
-        return self._chunks.read(chunk_ids, vectors=vectors)
+        """Returns the stored chunks with these ids; ``None`` if the store cannot say."""
+        return self._adapter.read(chunk_ids, vectors=vectors)
 
     def count(self, metadata: Mapping[str, str]) -> int | None:
-        """How many chunks have this metadata; ``None`` if the store cannot say."""
-        return self._chunks.count(metadata)
+        """Counts the chunks that have this metadata; ``None`` if the store cannot say."""
+        return self._adapter.count(metadata)
 
     def _add(self, documents: Sequence[Document]) -> None:
         ids = [str(document.id) for document in documents]
@@ -138,15 +139,15 @@ class LangChainTarget:
             return
         self._remove_copies(sorted(set(confirmed or ()) - set(ids)), set(ids))
         raise IndexingError(
-            f"The vector store confirmed {len(confirmed or ())} of {len(ids)} chunks, or gave them "
-            f"other ids than it was told; use one that keeps the ids it is given."
+            f"The vector store confirmed {len(confirmed or ())} of {len(ids)} chunks, or changed "
+            f"their ids. Use a store that keeps the ids that it is given."
         )
 
     def _remove_copies(self, others: Sequence[str], ids: Set[str]) -> None:
-        """Removes chunks that were written under other ids, where they would stay for good.
+        """Removes chunks that were written under other ids, under which nobody would remove them.
 
-        A store may confirm the ids of any chunks: only one whose metadata names a chunk of this
-        write is a copy of it.
+        A store may confirm any ids. Only a chunk whose metadata names a chunk of this write is a
+        copy of it.
         """
         if not others:
             return
@@ -157,4 +158,4 @@ class LangChainTarget:
         named = {str(one.id): one.metadata.get("chunk_id") for one in found}
         copies = [key for key in others if named.get(key) in ids]
         if copies:
-            self._store.delete(copies, **self._chunks.delete_options)
+            self._store.delete(copies, **self._adapter.delete_options)

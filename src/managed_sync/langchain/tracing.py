@@ -1,13 +1,13 @@
-"""Keeps what a search finds from LangChain's callbacks and tracers, until it is checked.
+"""Hides the results of a search from LangChain's callbacks and tracers until they are checked.
 
 Guarantees:
 
 - Inside ``untraced`` the callbacks of the call around it, tracers that are switched on for all that
-  runs, LangSmith, OpenTelemetry's instrumentations, and LangChain's debugging output are told of
-  nothing, however deep runnables call each other.
-- The rest of the context is what it was: the config's other values, and variables of one's own.
-- Other threads and tasks are traced in full at the same time, and so is what comes after.
-- Tasks, and threads that are given the context, are silent as well where ``untraced`` starts them.
+  runs, LangSmith, OpenTelemetry's instrumentations, and LangChain's debugging output see nothing,
+  however deep runnables call each other.
+- The rest of the context stays as it is: the config's other values, and the caller's variables.
+- Other threads and tasks are traced in full at the same time, and so is everything afterwards.
+- Tasks that are started inside, and threads that get the context, are silent as well.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tracers.stdout import ConsoleCallbackHandler
 
-from managed_sync.retrieval.instrumentation import uninstrumented
+from managed_sync.retrieval.instrumentation import suppression
 
 __all__ = ["untraced", "untraced_run"]
 
@@ -60,7 +60,7 @@ _SILENT = (_SilentConsole(), _SilentStdOut())
 
 @contextmanager
 def untraced() -> Iterator[None]:
-    """Runs what is inside without telling anybody, in this context only."""
+    """Runs the code inside without calling any handler, in this context only."""
     # These import all of LangSmith's client, which LangChain also leaves to the first run.
     from langchain_core.tracers.context import (  # noqa: PLC0415
         _configure_hooks,
@@ -68,24 +68,26 @@ def untraced() -> Iterator[None]:
     )
     from langsmith import tracing_context  # noqa: PLC0415
 
-    # What runs inside may dispatch events of its own, for which it needs a run around it.
+    # Code inside may dispatch events of its own, for which it needs a run around it.
     callbacks = CallbackManager([*_SILENT], [*_SILENT], parent_run_id=uuid.uuid4())
     around: RunnableConfig = var_child_runnable_config.get() or {}
+    silenced: list[tuple[ContextVar[Any], Any]] = [
+        (var_child_runnable_config, {**around, "callbacks": callbacks}),
+        (tracing_v2_callback_var, None),
+    ]
+    # Where a variable of the environment asks for a handler, LangChain makes one if there is none.
+    silenced += [
+        (variable, _SILENT[0] if environment_variable else None)
+        for variable, _, _, environment_variable in _configure_hooks
+    ]
     with ExitStack() as stack:
-        _set(stack, var_child_runnable_config, {**around, "callbacks": callbacks})
-        _set(stack, tracing_v2_callback_var, None)
-        for variable, _, _, environment_variable in _configure_hooks:
-            # Where a variable of the environment asks for a handler, one is made unless there is.
-            _set(stack, variable, _SILENT[0] if environment_variable else None)
+        for variable, value in silenced:
+            stack.callback(variable.reset, variable.set(value))
         stack.enter_context(tracing_context(enabled=False))
-        stack.enter_context(uninstrumented())
+        stack.enter_context(suppression()())
         yield
 
 
 def untraced_run(kind: type[Run]) -> Run:
-    """The run of a retriever that hands on callbacks which tell nobody."""
+    """Returns the run of a retriever, with callbacks that call no handler."""
     return kind(run_id=uuid.uuid4(), handlers=[], inheritable_handlers=[*_SILENT])
-
-
-def _set(stack: ExitStack, variable: ContextVar[Any], value: Any) -> None:
-    stack.callback(variable.reset, variable.set(value))

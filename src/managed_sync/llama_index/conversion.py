@@ -12,7 +12,7 @@ from llama_index.core.schema import (
 )
 
 from managed_sync.documents import Chunk, SourceDocument
-from managed_sync.documents.chunking.html_tables import without_tables
+from managed_sync.documents.chunking.chunk_metadata import without_tables
 
 __all__ = ["from_llama_index", "to_document", "to_node", "without_reference"]
 

@@ -10,8 +10,8 @@ from llama_index.core.schema import BaseNode, Document, TextNode, TransformCompo
 from llama_index.core.utils import get_tqdm_iterable
 from pydantic import PrivateAttr, SerializeAsAny
 
-from managed_sync.documents import Chunk, Chunker
-from managed_sync.documents.chunking.html_tables import without_tables
+from managed_sync.documents import Chunk, Chunker, SplitPiece
+from managed_sync.documents.chunking.chunk_metadata import without_tables
 from managed_sync.llama_index.conversion import from_llama_index, to_node
 
 __all__ = ["ManagedSyncNodeParser"]
@@ -73,10 +73,10 @@ class ManagedSyncNodeParser(NodeParser):
         source = from_llama_index(document)
         if self.splitter is None:
             return self._chunker.split(source)
-        return self._chunker.attribute(
+        return self._chunker.from_splits(
             source,
             (
-                (node.get_content(), node.metadata, getattr(node, "start_char_idx", None))
+                SplitPiece(node.get_content(), node.metadata, getattr(node, "start_char_idx", None))
                 for node in self.splitter([document])
             ),
         )

@@ -3,15 +3,15 @@
 Guarantees:
 
 - A node is kept only if a check in this very call allowed the object that it came from.
-- All nodes of an allowed object are kept, in their order; none without an object id is, and none
-  of another project.
-- A node that is kept leads to no other: what an ``IndexNode`` stands for is taken off it.
-- Without a subject nothing is kept or lost silently: the call raises.
+- All nodes of an allowed object are kept, in their order. A node without an object id, or of
+  another project, is never kept.
+- A kept node leads to no other: the object that an ``IndexNode`` refers to is removed from it.
+- Without a subject the call raises; it never returns an empty result instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
@@ -20,6 +20,7 @@ from pydantic import PrivateAttr
 
 from managed_sync.access.binding import Bindable
 from managed_sync.access.checker import AccessChecker
+from managed_sync.access.passages import areadable_passages, readable_passages
 from managed_sync.access.subject import resolve_bound_subject
 from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index.conversion import without_reference
@@ -30,17 +31,17 @@ __all__ = ["PermissionPostprocessor"]
 class PermissionPostprocessor(Bindable, BaseNodePostprocessor):
     """Drops the nodes that a user may not read, for query and chat engines.
 
-    It sees only what the retriever before it found, so a user who may read little may get little,
-    and traces show all that was found; ``PermissionAwareRetriever`` searches wider, so prefer it
-    where you can. Put the postprocessor last: what one after it brings in, such as neighbors, was
-    never checked.
+    It sees only the hits of the retriever before it. So a user who may read little may get few
+    nodes, and traces show all hits. ``PermissionAwareRetriever`` searches further; prefer it where
+    you can. Put the postprocessor last: nodes that a later one adds, such as neighbors, are not
+    checked.
 
-    The subject is named by ``for_subject`` or by ``acting_as``.
+    The subject comes from ``for_subject`` or ``acting_as``.
 
     Args:
-        checker: Decides who may read what. It holds credentials, so it is not serialized:
-            ``from_dict`` takes it anew, as ``checker=``.
-        bound_subject: The one user this postprocessor is for; ``for_subject`` sets it.
+        checker: The access checker. It holds credentials, so it is not serialized: pass it to
+            ``from_dict`` as ``checker=``.
+        bound_subject: The only user this postprocessor is for; ``for_subject`` sets it.
 
     Raises:
         MissingSubjectError: There is no subject, or an empty one.
@@ -67,12 +68,12 @@ class PermissionPostprocessor(Bindable, BaseNodePostprocessor):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which LlamaIndex serializes this postprocessor."""
+        """Returns the name under which LlamaIndex serializes this postprocessor."""
         return "PermissionPostprocessor"
 
     @property
     def checker(self) -> AccessChecker:
-        """Decides who may read what.
+        """Returns the access checker.
 
         Raises:
             ConfigurationError: This is an unpickled copy, which has none.
@@ -88,37 +89,20 @@ class PermissionPostprocessor(Bindable, BaseNodePostprocessor):
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         subject = resolve_bound_subject(self.bound_subject)
-        own = self._own(nodes)
-        return _of_objects(self.checker.allowed(subject, _object_ids(own)), own)
+        return readable_passages(self.checker, subject, _with_metadata(nodes))
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         subject = resolve_bound_subject(self.bound_subject)
-        own = self._own(nodes)
-        return _of_objects(await self.checker.aallowed(subject, _object_ids(own)), own)
-
-    def _own(self, nodes: Iterable[NodeWithScore]) -> list[NodeWithScore]:
-        """Returns the nodes of the checker's project."""
-        return self.checker.boundary().inside((one.node.metadata, one) for one in nodes)
+        return await areadable_passages(self.checker, subject, _with_metadata(nodes))
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
         return {**state, "__pydantic_private__": {"_checker": None}}
 
 
-def _object_ids(nodes: Iterable[NodeWithScore]) -> list[str]:
-    return [object_id for scored in nodes if (object_id := _object_id(scored))]
-
-
-def _object_id(scored: NodeWithScore) -> str | None:
-    object_id = scored.node.metadata.get("object_id")
-    return object_id if isinstance(object_id, str) else None
-
-
-def _of_objects(allowed: set[str], nodes: Iterable[NodeWithScore]) -> list[NodeWithScore]:
-    return [
-        without_reference(scored)
-        for scored in nodes
-        if (object_id := _object_id(scored)) and object_id in allowed
-    ]
+def _with_metadata(
+    nodes: Iterable[NodeWithScore],
+) -> Iterator[tuple[dict[str, Any], NodeWithScore]]:
+    return ((scored.node.metadata, without_reference(scored)) for scored in nodes)

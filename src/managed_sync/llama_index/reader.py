@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 from llama_index.core.readers.base import BasePydanticReader, ResourcesReaderMixin
 from llama_index.core.schema import Document
@@ -20,9 +20,8 @@ from managed_sync.documents import (
     adocuments_only,
     documents_only,
 )
-from managed_sync.documents.loading.listed_records import ListedRecords
 from managed_sync.documents.loading.results import note_failure
-from managed_sync.documents.loading.source import is_asynchronous
+from managed_sync.documents.loading.source import ListedRecords, is_asynchronous
 from managed_sync.errors import ConfigurationError, NotFoundError
 from managed_sync.identifiers import object_id_for
 from managed_sync.llama_index.conversion import to_document
@@ -30,6 +29,8 @@ from managed_sync.logs import get_logger
 from managed_sync.models import SyncedRecord
 
 __all__ = ["ManagedSyncReader"]
+
+_Job = TypeVar("_Job")
 
 _logger = get_logger(__name__)
 
@@ -134,8 +135,18 @@ class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
         return list(await self.alazy_load_data())
 
     def load_records(self, records: Iterable[SyncedRecord]) -> Iterator[Loaded]:
-        """Loads some records only, as ``IndexSync`` does with those that changed."""
+        """Loads some records."""
         return self._loader.load_records(records)
+
+    def load_jobs(
+        self, jobs: Iterable[tuple[SyncedRecord, _Job]]
+    ) -> Generator[tuple[Loaded, _Job]]:
+        """Loads some records, each with a value that comes back, as ``IndexSync`` does."""
+        return self._loader.load_jobs(jobs)
+
+    def title(self, record: SyncedRecord) -> str:
+        """Returns a record's title, as in the metadata of its document."""
+        return self._loader.title(record)
 
     def list_resources(self, *_: Any, **__: Any) -> list[str]:
         """The ids of all records that are not folders."""
@@ -246,7 +257,7 @@ class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
         self._failures.append(LoadFailure(resource_id, object_id, resource_id, str(error), error))
 
     def _described(
-        self, records: Iterable[SyncedRecord], listed: ListedRecords
+        self, records: Iterable[SyncedRecord], listed: ListedRecords[SyncedRecord]
     ) -> dict[str, dict[str, Any]]:
         self._failures = []
         for failure in listed.failures():

@@ -1,4 +1,4 @@
-"""How a LlamaIndex index, or another retriever, is searched for a retrieval plan.
+"""Searches of a LlamaIndex index, or of another retriever, for a retrieval plan.
 
 Searches are not traced: events and spans would show what is withheld later.
 """
@@ -7,74 +7,38 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.indices.base import BaseIndex
 from llama_index.core.indices.query.embedding_utils import get_top_k_mmr_embeddings
-from llama_index.core.indices.vector_store import VectorStoreIndex
 from llama_index.core.indices.vector_store.retrievers import VectorIndexRetriever
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import VectorStoreQueryMode
 
 from managed_sync.indexing.targets.vectors import Vector, checked_question
 from managed_sync.llama_index.conversion import without_reference
-from managed_sync.llama_index.stores.object_filters import KnownStore, known_store
+from managed_sync.llama_index.stores.registry import adapter_of
 from managed_sync.llama_index.tracing import untraced
+from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit, hit_of
+from managed_sync.stores.base import FilterableSearch
 
 __all__ = ["IndexSearch", "Question", "RetrieverSearch"]
 
 _DEFAULT = VectorStoreQueryMode.DEFAULT
 
 
-@dataclass(frozen=True, slots=True)
-class Diversity:
-    """How MMR is to choose among the nodes that a user may read, as LlamaIndex's stores do.
-
-    Attributes:
-        threshold: From 0, as unlike each other as possible, to 1, as near the question.
-        factor: It chooses among so many times the wanted number of nodes,
-        pool: or among so many.
-    """
-
-    threshold: float = 0.5
-    factor: float = 4.0
-    pool: int | None = None
-
-    def candidates(self, k: int) -> int:
-        """Returns among how many nodes to choose ``k``."""
-        return max(k, self.pool or math.ceil(k * self.factor))
-
-    @classmethod
-    def taken_from(cls, own: dict[str, Any]) -> Diversity:
-        """Takes the settings of MMR out of the caller's arguments."""
-        kwargs = dict(own.pop("vector_store_kwargs", None) or {})
-        names = {
-            "threshold": "mmr_threshold",
-            "factor": "mmr_prefetch_factor",
-            "pool": "mmr_prefetch_k",
-        }
-        given = {name: kwargs.pop(key, None) for name, key in names.items()}
-        if kwargs:
-            own["vector_store_kwargs"] = kwargs
-        return cls(**{name: value for name, value in given.items() if value is not None})
-
-
-class IndexSearch:
+class IndexSearch(FilterableSearch):
     """Searches an index, all of it or some objects only.
 
     Attributes:
-        diversity: How MMR chooses, if the caller asked for it. It chooses once it is known which
-            nodes the user may read, so that the others have no influence.
+        diversity: The settings of MMR, if the caller asked for it.
+        gives_ids: Whether the store returns nodes under the ids that it keeps them by.
     """
-
-    widens = True
 
     def __init__(
         self,
@@ -82,49 +46,30 @@ class IndexSearch:
         retriever_kwargs: Mapping[str, Any],
         object_filter: ObjectFilter | None,
     ) -> None:
-        self._index = index
-        self._own = dict(retriever_kwargs)
+        own = dict(retriever_kwargs)
         self.diversity: Diversity | None = None
-        if self._own.get("vector_store_query_mode") == VectorStoreQueryMode.MMR:
-            del self._own["vector_store_query_mode"]
-            self.diversity = Diversity.taken_from(self._own)
-        self._known = known_store(getattr(index, "vector_store", None))
-        self._custom = object_filter
-        self.object_filter = object_filter or self._known
-        # The caller's own filters would be lost where both use the same argument. Of a custom
-        # filter that is seen only once it is used.
-        arguments = self._known.arguments if self._known and not object_filter else ()
-        self.can_filter = self._own.keys().isdisjoint(arguments)
+        if own.get("vector_store_query_mode") == VectorStoreQueryMode.MMR:
+            del own["vector_store_query_mode"]
+            self.diversity = _diversity(own)
+        store = getattr(index, "vector_store", None)
+        super().__init__(adapter_of(store, index), own, object_filter)
+        self._index = index
         self.name = type(getattr(index, "vector_store", index)).__name__
-        self.gives_ids = self._known is not None
+        self.gives_ids = self._adapter.is_known
 
     def asked(self, query: QueryBundle) -> Question:
-        """A question that is put to this index."""
+        """Returns a question to this index."""
         return Question(self, query)
 
     def retriever(self, step: Search) -> BaseRetriever | None:
-        """A retriever for one search; ``None`` if it cannot be confined to the step's objects."""
-        confined: dict[str, Any] = {}
-        if step.objects is not None and self.object_filter is not None:
-            confined = self.object_filter.search_kwargs(step.objects)
-            if not self._own.keys().isdisjoint(confined):
-                return None
-        kwargs = {**self._own, **confined, "similarity_top_k": step.limit}
-        return self._index.as_retriever(**kwargs)
-
-    def reach(self, step: Inspect) -> Reach:
-        """How far searches reach."""
-        is_plain = type(self._index) is VectorStoreIndex
-        reach = self._known.reach(step, self._own) if self._known and is_plain else Reach()
-        if self._custom is None:
-            return reach
-        harmless = self._known.harmless if self._known else ()
-        exact = self._custom.exact and self._own.keys() <= set(harmless)
-        # Whoever made the filter says how it searches; of the rest, the store is known or not.
-        return Reach(exact or (reach.exhaustive and step.objects is None), reach.chunks)
+        """Returns a retriever for one search; ``None`` if it cannot be confined as wanted."""
+        arguments = self.arguments(step)
+        if arguments is None:
+            return None
+        return self._index.as_retriever(**arguments, similarity_top_k=step.limit)
 
     def embed_model(self, retriever: BaseRetriever | None = None) -> Any:
-        """What embeds questions and nodes."""
+        """Returns the model that embeds questions and nodes."""
         return getattr(retriever or self._index, "_embed_model", None)
 
 
@@ -139,28 +84,28 @@ class RetrieverSearch:
 
     def __init__(self, retriever: BaseRetriever) -> None:
         self._retriever = retriever
-        self.widens = isinstance(getattr(retriever, "similarity_top_k", None), int)
+        self.can_return_more = isinstance(getattr(retriever, "similarity_top_k", None), int)
         self.name = type(retriever).__name__
         self.diversity: Diversity | None = None
-        self._known: KnownStore | None = None
+        self._adapter = adapter_of(None)
         if type(retriever) is VectorIndexRetriever:
-            self._known = known_store(retriever._vector_store)
+            self._adapter = adapter_of(retriever._vector_store)
             if retriever._vector_store_query_mode == VectorStoreQueryMode.MMR:
                 own = {"vector_store_kwargs": retriever._kwargs}
-                self.diversity = Diversity.taken_from(own)
+                self.diversity = _diversity(own)
                 ranking = copy.copy(retriever)
                 ranking._vector_store_query_mode = _DEFAULT
                 ranking._kwargs = own.get("vector_store_kwargs", {})
                 self._retriever = ranking
-        self.gives_ids = self._known is not None
+        self.gives_ids = self._adapter.is_known
 
     def asked(self, query: QueryBundle) -> Question:
-        """A question that is put to this retriever."""
+        """Returns a question to this retriever."""
         return Question(self, query)
 
     def retriever(self, step: Search) -> BaseRetriever:
-        """The retriever, asked for as much if it can be."""
-        if not self.widens:
+        """Returns the retriever, asked for as much if it can be."""
+        if not self.can_return_more:
             return self._retriever
         # A copy, since others may be searching with it at the same time.
         asked: Any = copy.copy(self._retriever)
@@ -169,15 +114,15 @@ class RetrieverSearch:
         return retriever
 
     def reach(self, step: Inspect) -> Reach:
-        """How far searches reach."""
+        """Returns how far searches reach."""
         retriever: Any = self._retriever
-        if self._known is None or retriever._vector_store_query_mode != _DEFAULT:
+        if not self._adapter.is_known or retriever._vector_store_query_mode != _DEFAULT:
             return Reach()
         own = {"vector_store_kwargs": retriever._kwargs} if retriever._kwargs else {}
-        return self._known.reach(step, own)
+        return self._adapter.reach(step, own)
 
     def embed_model(self, retriever: BaseRetriever | None = None) -> Any:
-        """What embeds questions and nodes."""
+        """Returns the model that embeds questions and nodes."""
         return getattr(retriever or self._retriever, "_embed_model", None)
 
 
@@ -189,14 +134,14 @@ class Question:
         # A copy, which keeps the embedding for the next search.
         self._query = copy.copy(query)
 
-    def run(self, step: Search) -> list[Hit] | None:
+    def search(self, step: Search) -> list[Hit] | None:
         """Returns the hits of one search, best first."""
         with untraced():
             retriever = self._search.retriever(step)
             return None if retriever is None else self._found(retriever)
 
-    async def arun(self, step: Search) -> list[Hit] | None:
-        """Like ``run``, without blocking the event loop."""
+    async def asearch(self, step: Search) -> list[Hit] | None:
+        """Like ``search``, without blocking the event loop."""
         with untraced():
             retriever = self._search.retriever(step)
             if retriever is None:
@@ -213,24 +158,20 @@ class Question:
             self._embedded(retriever)
         return self._hits(retriever._retrieve(self._query))
 
-    def reach(self, step: Inspect) -> Reach:
-        """Returns how far searches reach."""
-        return self._search.reach(step)
-
-    def diverse(self, hits: Sequence[Hit], k: int) -> list[Hit]:
+    def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> list[Hit]:
         """Returns the ``k`` hits that are near the question and unlike each other, by MMR."""
-        diversity, model = self._search.diversity, self._search.embed_model()
-        if diversity is None or len(hits) <= 1:
+        if len(hits) <= 1:
             return list(hits)
+        model = self._search.embed_model()
         with untraced():
             vectors = model.get_text_embedding_batch(_texts(hits))
             return _by_mmr(self._embedded(), vectors, hits, k, diversity)
 
-    async def adiverse(self, hits: Sequence[Hit], k: int) -> list[Hit]:
+    async def adiverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> list[Hit]:
         """Like ``diverse``, without blocking the event loop."""
-        diversity, model = self._search.diversity, self._search.embed_model()
-        if diversity is None or len(hits) <= 1:
+        if len(hits) <= 1:
             return list(hits)
+        model = self._search.embed_model()
         with untraced():
             query = await self._aembedded()
             vectors = await model.aget_text_embedding_batch(_texts(hits))
@@ -287,6 +228,20 @@ def _by_mmr(
     diversity: Diversity,
 ) -> list[Hit]:
     _, chosen = get_top_k_mmr_embeddings(
-        query, vectors, similarity_top_k=k, mmr_threshold=diversity.threshold
+        query, vectors, similarity_top_k=k, mmr_threshold=diversity.relevance
     )
-    return [hits[place] for place in chosen]
+    return [hits[number] for number in chosen]
+
+
+def _diversity(own: dict[str, Any]) -> Diversity:
+    """Takes the settings of MMR out of the caller's arguments; the defaults are LlamaIndex's."""
+    kwargs = dict(own.pop("vector_store_kwargs", None) or {})
+    names = {
+        "relevance": "mmr_threshold",
+        "factor": "mmr_prefetch_factor",
+        "pool": "mmr_prefetch_k",
+    }
+    given = {name: kwargs.pop(key, None) for name, key in names.items()}
+    if kwargs:
+        own["vector_store_kwargs"] = kwargs
+    return Diversity(**{name: value for name, value in given.items() if value is not None})

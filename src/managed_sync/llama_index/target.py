@@ -15,7 +15,7 @@ from managed_sync.indexing.fingerprint import model_settings
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.indexing.targets.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.llama_index.conversion import to_node
-from managed_sync.llama_index.stores.stored_nodes import stored_nodes
+from managed_sync.llama_index.stores import adapter_of
 
 if TYPE_CHECKING:
     from llama_index.core.embeddings import BaseEmbedding
@@ -26,8 +26,8 @@ __all__ = ["LlamaIndexTarget"]
 class LlamaIndexTarget:
     """An index as the target.
 
-    In Qdrant, Chroma and LlamaIndex's simple store, metadata that changes is written without
-    embedding again, unless it is the title or the heading: those go into the vector.
+    In Qdrant, Chroma and LlamaIndex's simple store, new metadata is written without embedding
+    again, except for the title and the heading, which go into the vector.
 
     Guarantees:
 
@@ -37,10 +37,10 @@ class LlamaIndexTarget:
 
     Args:
         index: A ``VectorStoreIndex``, or a vector store.
-        embed_model: With a vector store: what embeds. An index has its own.
+        embed_model: The embedding model for a vector store. An index has its own.
 
     Raises:
-        ConfigurationError: There is a vector store and nothing to embed with, or the reverse.
+        ConfigurationError: A vector store has no ``embed_model``, or an index has one.
     """
 
     def __init__(
@@ -50,31 +50,31 @@ class LlamaIndexTarget:
     ) -> None:
         if isinstance(index, BasePydanticVectorStore):
             if embed_model is None:
-                raise ConfigurationError("A vector store needs an embed_model to embed with.")
+                raise ConfigurationError("embed_model is required with a vector store.")
             storage = StorageContext.from_defaults(vector_store=index)
             index = VectorStoreIndex([], storage_context=storage, embed_model=embed_model)
         elif embed_model is not None:
-            raise ConfigurationError("An index has an embedding model; leave embed_model out.")
+            raise ConfigurationError("An index has its own embedding model; leave embed_model out.")
         self._index = index
-        self._nodes = stored_nodes(index)
+        self._adapter = adapter_of(index.vector_store, index)
 
     @property
     def fingerprint(self) -> str:
-        """The embedding model, as far as it can be told."""
+        """Returns a description of the embedding model, as far as it can be described."""
         return model_settings(self._index._embed_model)
 
     @property
     def can_relabel(self) -> bool:
-        """Whether metadata can be changed without embedding."""
-        return self._nodes.can_relabel
+        """Returns whether metadata can be changed without embedding."""
+        return self._adapter.can_update_metadata
 
     def embedded_text(self, chunk: Chunk) -> str:
-        """LlamaIndex embeds the title and the heading with the text."""
+        """Returns the text that goes into the vector: title and heading, and the chunk's text."""
         return to_node(chunk, heading_prefix=True).get_content(metadata_mode=MetadataMode.EMBED)
 
     @property
     def can_embed(self) -> bool:
-        """LlamaIndex's stores take vectors."""
+        """Returns ``True``: LlamaIndex's stores take vectors."""
         return True
 
     def embed(self, chunks: Sequence[Chunk], *, cached: bool = True) -> list[Vector]:
@@ -99,11 +99,11 @@ class LlamaIndexTarget:
         Raises:
             IndexingError: A vector does not fit the store.
         """
-        raise_for_dimensions(vectors, self._nodes.dimensions())
+        raise_for_dimensions(vectors, self._adapter.dimensions())
         nodes = [to_node(chunk, heading_prefix=True) for chunk in chunks]
         for node, vector in zip(nodes, vectors, strict=True):
             node.embedding = vector
-        self._nodes.write(nodes, present)
+        self._adapter.write(nodes, present)
 
     def upsert(self, chunks: Sequence[Chunk], *, present: Set[str] = frozenset()) -> None:
         """Embeds and writes chunks; those whose ids are in ``present`` are replaced.
@@ -115,26 +115,26 @@ class LlamaIndexTarget:
 
     def relabel(self, chunks: Sequence[Chunk]) -> None:
         """Writes the metadata of chunks that are there."""
-        self._nodes.relabel([to_node(chunk, heading_prefix=True) for chunk in chunks])
+        self._adapter.update_metadata([to_node(chunk, heading_prefix=True) for chunk in chunks])
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
         """Removes chunks; one that is not there is no error."""
-        self._nodes.delete(chunk_ids)
+        self._adapter.delete(chunk_ids)
 
     def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
-        """Those of some chunks that the store holds; ``None`` if it cannot say."""
-        return self._nodes.held(chunk_ids)
+        """Returns those chunks that the store holds; ``None`` if it cannot say."""
+        return self._adapter.existing_ids(chunk_ids)
 
     def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
-        """All chunks that have this metadata; ``None`` if the store cannot say."""
-        return self._nodes.ids(metadata)
+        """Returns all chunks that have this metadata; ``None`` if the store cannot say."""
+        return self._adapter.chunk_ids(metadata)
 
     def read(
         self, chunk_ids: Sequence[str], *, vectors: bool = False
     ) -> Sequence[StoredChunk] | None:
-        """What the store holds under some ids; ``None`` if it cannot say."""
-        return self._nodes.read(chunk_ids, vectors=vectors)
+        """Returns the stored chunks with these ids; ``None`` if the store cannot say."""
+        return self._adapter.read(chunk_ids, vectors=vectors)
 
     def count(self, metadata: Mapping[str, str]) -> int | None:
-        """How many chunks have this metadata; ``None`` if the store cannot say."""
-        return self._nodes.count(metadata)
+        """Counts the chunks that have this metadata; ``None`` if the store cannot say."""
+        return self._adapter.count(metadata)

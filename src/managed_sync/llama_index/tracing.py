@@ -1,15 +1,17 @@
-"""Keeps what a search finds from LlamaIndex's events, spans and callbacks, until it is checked.
+"""Hides the results of a search from LlamaIndex's events, spans and callbacks.
+
+They stay hidden until they are checked.
 
 Guarantees:
 
-- Inside ``untraced`` no handler is told of anything, however deep retrievers call each other, and
+- Inside ``untraced`` no handler is called, however deep retrievers call each other, and
   OpenTelemetry's instrumentations record nothing.
-- Other threads and tasks are traced in full at the same time, and so is what comes after.
-- Tasks, and threads that are given the context, are silent as well where ``untraced`` starts them.
+- Other threads and tasks are traced in full at the same time, and so is everything afterwards.
+- Tasks that are started inside, and threads that get the context, are silent as well.
 
-LlamaIndex can switch tracing off only for a whole process. So its ways to handlers, all of them
-methods of its dispatcher and of its callback manager, are given a switch that holds for a context;
-they do what they always did where it is not set.
+LlamaIndex can switch tracing off only for a whole process. So each method of its dispatcher and its
+callback manager that calls handlers gets a switch that holds for one context. Where the switch is
+off, the method works as before.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Any
 from llama_index.core.callbacks import CallbackManager
 from llama_index_instrumentation.dispatcher import Dispatcher
 
-from managed_sync.retrieval.instrumentation import uninstrumented
+from managed_sync.retrieval.instrumentation import suppression
 
 __all__ = ["untraced"]
 
@@ -33,15 +35,15 @@ _is_untraced: ContextVar[bool] = ContextVar("managed_sync_untraced", default=Fal
 
 @contextmanager
 def untraced() -> Iterator[None]:
-    """Runs what is inside without telling LlamaIndex's handlers, in this context only."""
+    """Runs the code inside without calling LlamaIndex's handlers, in this context only."""
     _install_switches()
     token = _is_untraced.set(True)
     try:
-        with uninstrumented():
+        with suppression()():
             yield
     except Exception as error:
-        # A callback manager marks an error that it has told its handlers of, so that those around
-        # it do not repeat it. Here no handler has heard of it yet.
+        # A callback manager marks an error that its handlers have seen, so that those around it do
+        # not repeat it. Here no handler has seen it yet.
         vars(error).pop("event_added", None)
         raise
     finally:
@@ -62,8 +64,8 @@ def _id_of_event(
     return event_id or str(uuid.uuid4())
 
 
-# The ways to handlers, and what is done instead where nothing is to be traced.
-_WAYS: list[tuple[type, str, Callable[..., Any]]] = [
+# The methods that call handlers, and their replacements where nothing is traced.
+_METHODS: list[tuple[type, str, Callable[..., Any]]] = [
     (Dispatcher, "event", _nothing),
     (Dispatcher, "aevent", _nothing_to_await),
     (Dispatcher, "span_enter", _nothing),
@@ -78,8 +80,8 @@ _SWITCHED = "__managed_sync_switched__"
 
 
 def _install_switches() -> None:
-    """Installs them where they are missing: somebody may have put the original methods back."""
-    for owner, name, instead in _WAYS:
+    """Installs missing switches: other code may have put the original methods back."""
+    for owner, name, instead in _METHODS:
         # Early versions of the dispatcher have no "aevent".
         method = getattr(owner, name, None)
         if method is not None and not hasattr(method, _SWITCHED):

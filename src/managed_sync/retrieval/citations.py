@@ -1,4 +1,4 @@
-"""How a passage is named to people and models: where it stands, and its number."""
+"""Citations: names passages for people and models by number and position."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["numbered", "place"]
 
 
 def place(metadata: Mapping[str, Any]) -> str:
-    """Returns where a passage stands: title, page and heading, as far as they are known.
+    """Returns a passage's position: title, page and heading, as far as they are known.
 
-    It is one line: a file's name cannot look like a passage of its own.
+    The position is one line: a file's name cannot look like a passage of its own.
 
     Examples:
         >>> place({"title": "Plan.pdf", "page": 2, "heading": "Costs > Travel"})
@@ -26,7 +26,7 @@ def place(metadata: Mapping[str, Any]) -> str:
 
 
 def numbered(passages: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
-    """Passages under their number and place, for a model to read and to cite.
+    """Returns passages under their number and position, for a model to read and to cite.
 
     Args:
         passages: Texts with their metadata.

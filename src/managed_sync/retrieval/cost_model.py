@@ -1,21 +1,15 @@
-"""What the next step of a retrieval would cost, in ids that move: checked, or listed.
+"""Estimates of what a retrieval would cost next, in ids that are checked or listed.
 
-Estimates only: a wrong one costs time and never changes what is returned.
+A wrong estimate costs time; it never changes the result.
 """
 
 from __future__ import annotations
 
 import math
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 
-from managed_sync.forks import OfProcess
-
 __all__ = [
-    "Experience",
     "Sample",
-    "SubjectExperience",
     "further_checks",
     "is_uncertain",
     "list_cost",
@@ -35,12 +29,12 @@ _DEFAULT_OBJECT_COUNT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What was seen of a subject's permissions in one retrieval.
+    """A sample of a subject's permissions, as one retrieval saw them.
 
     Attributes:
         checked: Objects that were checked.
         allowed: Those among them that the subject may read.
-        hits_per_object: How many hits of the ranking an object has, on average.
+        hits_per_object: The average number of hits of one object in the ranking.
         found: Hits that may be returned.
     """
 
@@ -51,20 +45,20 @@ class Sample:
 
 
 def further_checks(sample: Sample, k: int, round_trips: int) -> int:
-    """How many more objects to check, in the store's order, until ``k`` hits are likely allowed."""
+    """Returns the number of objects to check next, until ``k`` hits are likely to be allowed."""
     margin = _FIRST_MARGIN if round_trips <= 1 else _NEXT_MARGIN
     return _checks_for(sample, k, margin / _share(max(sample.allowed, _UNSEEN), sample))
 
 
 def list_cost(sample: Sample, known_size: int | None, object_count: int | None) -> float:
-    """How many ids listing what the subject may read would bring."""
+    """Returns the length that a list of the objects the subject may read is likely to have."""
     if known_size is not None:
         return known_size
     return _share(max(sample.allowed, _UNSEEN), sample) * (object_count or _DEFAULT_OBJECT_COUNT)
 
 
 def is_uncertain(sample: Sample, k: int, object_count: int | None) -> bool:
-    """Whether a list that nobody has seen yet would be cheaper, were a little less allowed.
+    """Returns whether a list not seen yet would be cheaper if a little less were allowed.
 
     "A little less" is a standard deviation of the count, which is its square root.
     """
@@ -80,48 +74,3 @@ def _share(allowed: float, sample: Sample) -> float:
 def _checks_for(sample: Sample, k: int, checks_per_allowed: float) -> int:
     missing_objects = (k - sample.found) / max(sample.hits_per_object, 1.0)
     return max(1, math.ceil(missing_objects * checks_per_allowed))
-
-
-@dataclass(slots=True)
-class SubjectExperience:
-    """What earlier questions of one subject showed; it holds sizes, and no permissions.
-
-    Attributes:
-        list_size: How long the subject's list was when it was last asked for.
-        share: Which share of the objects was allowed that were checked last.
-    """
-
-    list_size: int | None = None
-    share: float | None = None
-
-
-class Experience(OfProcess):
-    """What earlier questions showed of a store and its subjects, to steer the next one's costs.
-
-    Safe between threads. At most ``capacity`` subjects are remembered.
-
-    Attributes:
-        hits_per_object: How many of the best hits an object had, when it was last seen.
-        object_count: About how many objects the store holds, once it was asked.
-        is_small: Whether it holds few chunks.
-    """
-
-    def __init__(self, capacity: int = 10_000) -> None:
-        self.hits_per_object = 1.0
-        self.object_count: int | None = None
-        self.is_small = False
-        self._capacity = capacity
-        self._enter_process()
-
-    def _begin(self) -> None:
-        self._subjects: OrderedDict[str, SubjectExperience] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def of(self, subject: str) -> SubjectExperience:
-        """What is known of a subject; the one that was asked for longest ago makes room."""
-        with self._lock:
-            known = self._subjects.setdefault(subject, SubjectExperience())
-            self._subjects.move_to_end(subject)
-            if len(self._subjects) > self._capacity:
-                self._subjects.popitem(last=False)
-            return known

@@ -1,25 +1,21 @@
-"""What a retrieval plan asks of its driver, and what it is to bring."""
+"""The effects of a retrieval: searches, checks and lists; and the specification of its result."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from managed_sync.access.check_requests import Decision, ListedObjects
 from managed_sync.retrieval.ranking import Hit
-from managed_sync.retrieval.report import RetrievalReport
 
 __all__ = [
-    "Check",
     "Inspect",
-    "ListObjects",
-    "Outcome",
-    "Plan",
     "Reach",
+    "RetrievalEffects",
+    "RetrievalSpec",
     "Search",
-    "Step",
     "Strategy",
-    "Wanted",
 ]
 
 Strategy: TypeAlias = Literal["auto", "post_filter", "pre_filter"]
@@ -27,9 +23,11 @@ Strategy: TypeAlias = Literal["auto", "post_filter", "pre_filter"]
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Step: the best ``limit`` hits of the store, among all or those of some objects only.
+    """A search for the best hits of the store, among all or those of some objects only.
 
-    Answered by hits, or by ``None`` if the store cannot be searched among some objects only.
+    Attributes:
+        limit: The number of hits.
+        objects: The objects, or ``None`` for all.
     """
 
     limit: int
@@ -38,7 +36,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Inspect:
-    """Step: how far searches reach, among all or those of some objects; answered by a ``Reach``.
+    """A question how far searches reach, among all or those of some objects only.
 
     Attributes:
         objects: The objects, or ``None`` for all.
@@ -51,12 +49,12 @@ class Inspect:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far the searches of a store reach. The default is a store about which nothing is known.
+    """The reach of a store's searches. The default is a store about which nothing is known.
 
     Attributes:
         exhaustive: Whether a search is known to compare the question with every chunk, so that its
             order is exact and a result shorter than asked for is all there is.
-        chunks: How many chunks there are at most, if the store can count them.
+        chunks: The largest number of chunks there can be, if the store can count them.
     """
 
     exhaustive: bool = False
@@ -64,44 +62,43 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """Step: which of these objects the subject may read; answered by one ``Decision`` each."""
-
-    object_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ListObjects:
-    """Step: all objects that the subject may read; answered by ``ListedObjects``.
-
-    If there is no trustworthy list, ``AccessCheckError`` is thrown into the plan.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a retrieval is to bring.
+class RetrievalSpec:
+    """The specification of a retrieval's result.
 
     Attributes:
-        k: Passages.
+        k: The number of passages.
         overfetch: The first search asks for ``k`` times this many hits.
         max_candidates: No search asks for more hits than this.
-        max_per_object: Passages of one object at most.
-        widens: Whether a search that asks for more can bring more.
+        max_per_object: The largest number of passages of one object.
+        can_return_more: Whether a search that asks for more can return more.
         trusts_lists: Whether lists are known to lack nothing.
-        certain: Whether to go by nothing that may lack something, such as other lists.
+        certain: Whether to rely on nothing that may lack something, such as other lists.
     """
 
     k: int
     overfetch: int = 5
     max_candidates: int = 10_000
     max_per_object: int | None = None
-    widens: bool = True
+    can_return_more: bool = True
     trusts_lists: bool = False
     certain: bool = False
 
 
-Step: TypeAlias = Search | Inspect | Check | ListObjects
-# The allowed hits, and a report that the driver completes.
-Outcome: TypeAlias = tuple[Sequence[Hit], RetrievalReport]
-Plan: TypeAlias = Generator[Step, Any, Outcome]
+@dataclass(frozen=True, slots=True)
+class RetrievalEffects:
+    """The effects of one retrieval for one subject; each returns its result or an awaitable of it.
+
+    Attributes:
+        search: Returns the hits of one search, best first; ``None`` if the store cannot be
+            confined to the objects of the search.
+        inspect: Returns the reach of searches.
+        decide: Returns one decision for each object.
+        list_objects: Returns the objects that the subject may read.
+        kept_list: Returns the list if it was kept from an earlier retrieval; it never blocks.
+    """
+
+    search: Callable[[Search], Sequence[Hit] | Awaitable[Sequence[Hit] | None] | None]
+    inspect: Callable[[Inspect], Reach | Awaitable[Reach]]
+    decide: Callable[[Sequence[str]], Sequence[Decision] | Awaitable[Sequence[Decision]]]
+    list_objects: Callable[[], ListedObjects | Awaitable[ListedObjects]]
+    kept_list: Callable[[], ListedObjects | None]

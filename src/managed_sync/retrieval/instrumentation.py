@@ -1,4 +1,4 @@
-"""Keeps what a search finds from OpenTelemetry's instrumentations, until it is checked.
+"""Hides the results of a search from OpenTelemetry's instrumentations until they are checked.
 
 These reach into frameworks, models' clients and stores' clients, past what a framework offers.
 """
@@ -9,21 +9,20 @@ import functools
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-__all__ = ["uninstrumented"]
-
-
-def uninstrumented() -> AbstractContextManager[None]:
-    """Where instrumentations that OpenTelemetry knows of record nothing, in this context only."""
-    return _suppression()()
+__all__ = ["suppression"]
 
 
 @functools.cache
-def _suppression() -> Callable[[], AbstractContextManager[None]]:
+def suppression() -> Callable[[], AbstractContextManager[None]]:
+    """Returns OpenTelemetry's context manager that stops its instrumentations in one context.
+
+    Without OpenTelemetry's instrumentation package there are none, and it does nothing.
+    """
     try:
         from opentelemetry.instrumentation.utils import (  # noqa: PLC0415
             suppress_instrumentation,
         )
-    except ImportError:  # Whatever instruments something brings this package.
+    except ImportError:  # Every instrumentation depends on this package.
         return nullcontext
-    suppression: Callable[[], AbstractContextManager[None]] = suppress_instrumentation
-    return suppression
+    suppress: Callable[[], AbstractContextManager[None]] = suppress_instrumentation
+    return suppress

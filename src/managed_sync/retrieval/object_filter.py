@@ -1,4 +1,4 @@
-"""What a vector store must say about itself so that a search can be confined to some objects.
+"""The interface of a filter that confines a vector store's search to some objects.
 
 An object filter narrows a search; it grants nothing. Whatever the store returns is checked again,
 so a filter that is ignored, wrong or out of date costs time and never shows a passage.
@@ -12,29 +12,29 @@ from typing import Any, Protocol, runtime_checkable
 
 __all__ = ["CustomObjectFilter", "ObjectFilter", "ids_for_one_search"]
 
-# No object has this id, so it stands where a store would read an empty list as "no filter".
+# No object has this id; it replaces an empty list, which a store would read as "no filter".
 _NO_OBJECT = ""
 
 
 @runtime_checkable
 class ObjectFilter(Protocol):
-    """How to search one vector store among the chunks of given objects only."""
+    """A filter of one vector store on the objects of its chunks."""
 
     @property
     def max_objects(self) -> int | None:
-        """How many object ids fit into one search; ``None``: no limit is known."""
+        """The number of object ids that fit into one search; ``None`` if no limit is known."""
 
     @property
     def exact(self) -> bool:
-        """Whether fewer hits than asked for prove that the store holds no more of the objects.
+        """``True`` if fewer hits than asked for prove that the store holds no more of the objects.
 
-        ``True`` only where the store filters before it searches, and searches exhaustively.
+        That takes a store that filters before it searches, and searches exhaustively.
         """
 
     def search_kwargs(self, object_ids: Sequence[str], /) -> dict[str, Any]:
-        """Keyword arguments that confine the store's search to these objects.
+        """Returns keyword arguments that confine the store's search to these objects.
 
-        How many hits are wanted is passed beside them. No ids means no hits, never all of them.
+        The number of hits is passed separately. No ids means no hits, never all of them.
         """
 
 
@@ -43,11 +43,11 @@ class CustomObjectFilter:
     """An object filter for a store that this package does not know.
 
     Args:
-        search_kwargs: From object ids to keyword arguments of the store's search.
-        max_objects: How many object ids fit into one search; ``None``: any number.
+        search_kwargs: Turns object ids into keyword arguments of the store's search.
+        max_objects: The number of object ids that fit into one search; ``None`` for any number.
         exact: Whether the store filters first and then searches exhaustively, and searches
-            exhaustively without the filter too. If in doubt, leave it: no result is then called
-            complete.
+            exhaustively without the filter too. If in doubt, leave it ``False``: no result is
+            called complete then.
 
     Examples:
         >>> by_object = CustomObjectFilter(lambda ids: {"expr": f"object_id in {list(ids)}"})
@@ -61,7 +61,7 @@ class CustomObjectFilter:
 
 
 def ids_for_one_search(object_ids: Sequence[str], max_objects: int | None) -> list[str]:
-    """What to put into a store's filter: distinct ids, and never an empty list.
+    """Returns the ids for a store's filter: distinct, and never an empty list.
 
     Raises:
         ValueError: There are more ids than fit into one search.
@@ -69,7 +69,6 @@ def ids_for_one_search(object_ids: Sequence[str], max_objects: int | None) -> li
     distinct = list(dict.fromkeys(object_ids))
     if max_objects is not None and len(distinct) > max_objects:
         raise ValueError(
-            f"{len(distinct)} object ids do not fit into one search; this store takes at most "
-            f"{max_objects} at a time."
+            f"One search of this store takes at most {max_objects} object ids, got {len(distinct)}."
         )
     return distinct or [_NO_OBJECT]

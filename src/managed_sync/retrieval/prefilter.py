@@ -1,122 +1,120 @@
-"""Looking among the objects of a list, with the store's own filter.
+"""Searches among the objects of a list, with the store's own filter.
 
-Being on the list grants nothing: what comes back is checked like everything else.
+Guarantees:
+
+- Being on the list grants nothing: every hit is checked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
-from managed_sync.retrieval.effects import Inspect, Reach, Search, Step
+from managed_sync.effects import Program
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit, distinct
 from managed_sync.retrieval.report import Doubt
-from managed_sync.retrieval.state import Progress, Sight
+from managed_sync.retrieval.state import RetrievalState, Sight
 
 __all__ = ["search_among"]
 
 
 def search_among(
-    progress: Progress,
+    state: RetrievalState,
     object_ids: frozenset[str],
     object_filter: ObjectFilter | None,
-    beside: tuple[str, ...] = (),
-) -> Generator[Step, Any, bool]:
-    """Searches among these objects, checks what comes back, and goes on until it is enough.
+    also_check: tuple[str, ...] = (),
+) -> Program[bool]:
+    """Searches among these objects and checks the hits, until there are enough.
 
     Returns ``False`` if the store cannot be searched among them; nothing has changed then.
 
     Args:
-        progress: What is known so far, and what this adds to.
+        state: The state of the retrieval, which this adds to.
         object_ids: The objects of the list.
-        object_filter: How many of them the store's own filter takes at once, and how surely.
-        beside: Objects to check along with the first ones.
+        object_filter: The store's own filter, which limits how many objects fit into one search.
+        also_check: Objects to check together with the first ones.
     """
-    known = progress.allowed_in_sight()
-    candidates = [one for one in sorted(object_ids) if progress.decisions.get(one, True)]
+    known = state.allowed_in_sight()
+    candidates = [one for one in sorted(object_ids) if state.decisions.get(one, True)]
     parts = list(_parts(candidates, object_filter))
-    limit = min(progress.wanted.k, progress.wanted.max_candidates)
+    limit = min(state.spec.k, state.spec.max_candidates)
     before: int | None = None
     if not parts:
-        progress.strategy = "pre_filter"
-        progress.see(Sight(known, limit, exhausted=True, exact=True, everything=True))
-    # What is known so far may lie behind what is not, so one search is needed in any case.
-    while parts and (before is None or not progress.finished()):
-        found = yield from _search_parts(progress, parts, limit)
+        state.strategy = "pre_filter"
+        state.see(Sight(known, limit, reached_end=True, exact=True, everything=True))
+    # A hit not seen yet may be better than those known, so one search is needed in any case.
+    while parts and (before is None or not state.finished()):
+        found = yield from _search_parts(state, parts, limit)
         if found is None:
             return False
-        progress.strategy = "pre_filter"
+        state.strategy = "pre_filter"
         rankings, short, cut = found
-        if progress.scores.higher_is_better is None and sum(map(bool, [known, *rankings])) > 1:
+        if state.scores.higher_is_better is None and sum(map(bool, [known, *rankings])) > 1:
             # Parts of one hit each do not show which of them is better.
-            glance: Sequence[Hit] = yield Search(progress.wanted.k * progress.wanted.overfetch)
-            progress.searches += 1
-            progress.scores.learn(glance)
-        if not progress.scores.can_order(rankings):
-            progress.doubts.add(Doubt.SCORES)
-        if progress.scores.can_order([known, *rankings]):
-            together = progress.scores.merged([known, *rankings])
+            glance = yield from state.search(state.spec.k * state.spec.overfetch)
+            state.scores.learn(glance or [])
+        if not state.scores.can_order(rankings):
+            state.doubts.add(Doubt.SCORES)
+        if state.scores.can_order([known, *rankings]):
+            together = state.scores.merged([known, *rankings])
         else:
             # The store's order among these objects counts for more than its order among all.
-            together = [*progress.scores.merged(rankings), *known]
+            together = [*state.scores.merged(rankings), *known]
         # Behind the last hit of a part that has more, another part's hits may not be the best.
         last = next((n for n, hit in enumerate(together, 1) if id(hit) in cut), len(together))
-        progress.see(Sight(distinct(together[:last]), limit))
-        yield from progress.check(tuple(dict.fromkeys((*progress.undecided(), *beside))))
-        beside = ()
-        if short or progress.has_enough():
-            yield from _inspect(progress, parts, short=short)
-        # A store that filters after searching may hold more than it brings; one that brings
-        # nothing new for a wider search has no way to bring it.
-        stuck = short and not progress.sight.exhausted and len(progress.sight.hits) == before
-        if progress.filter_ignored or stuck or limit >= progress.wanted.max_candidates:
+        state.see(Sight(distinct(together[:last]), limit))
+        yield from state.check(tuple(dict.fromkeys((*state.undecided(), *also_check))))
+        also_check = ()
+        if short or state.has_enough():
+            yield from _inspect(state, parts, short=short)
+        # A store that filters after searching may hold more than it returns; one that returns
+        # nothing new for a wider search has no way to return it.
+        stuck = short and not state.sight.reached_end and len(state.sight.hits) == before
+        if state.filter_ignored or stuck or limit >= state.spec.max_candidates:
             break
-        before = len(progress.sight.hits)
-        limit = min(4 * limit, progress.wanted.max_candidates)
+        before = len(state.sight.hits)
+        limit = min(4 * limit, state.spec.max_candidates)
     return True
 
 
 def _search_parts(
-    progress: Progress, parts: Sequence[tuple[str, ...]], limit: int
-) -> Generator[Step, Any, tuple[list[list[Hit]], bool, set[int]] | None]:
-    """The hits of each part, whether all parts came back short, and the last hits of the others."""
+    state: RetrievalState, parts: Sequence[tuple[str, ...]], limit: int
+) -> Program[tuple[list[list[Hit]], bool, set[int]] | None]:
+    """Returns the hits of each part, whether all were short, and the last hits of the others."""
     rankings: list[list[Hit]] = []
     cut: set[int] = set()
     short = True
     for part in parts:
-        found: Sequence[Hit] | None = yield Search(limit, part)
+        found = yield from state.search(limit, part)
         if found is None:
             return None
-        progress.searches += 1
-        progress.scores.learn(found)
+        state.scores.learn(found)
         if len(found) >= limit:
             short = False
             cut.add(id(found[-1]))
         inside = set(part)
-        # Other projects may have objects of the same ids.
         kept = [hit for hit in found if hit.is_foreign or hit.object_id in inside]
-        progress.filter_ignored = progress.filter_ignored or len(kept) < len(found)
+        state.filter_ignored = state.filter_ignored or len(kept) < len(found)
         rankings.append(kept)
     return rankings, short, cut
 
 
 def _inspect(
-    progress: Progress, parts: Sequence[tuple[str, ...]], *, short: bool
-) -> Generator[Step, Any, None]:
+    state: RetrievalState, parts: Sequence[tuple[str, ...]], *, short: bool
+) -> Program[None]:
     """Finds out whether the hits in sight are in exact order, and all that these objects have."""
     chunks = 0
     for part in parts:
-        reach: Reach = yield Inspect(part, count=short)
+        reach = yield from state.inspect(part, count=short)
         if reach.exhaustive:
-            progress.see(replace(progress.sight, exhausted=short, exact=True, everything=short))
+            state.see(replace(state.sight, reached_end=short, exact=True, everything=short))
             return
         if not short or reach.chunks is None:
             return
         chunks += reach.chunks
-    if len(progress.sight.hits) >= chunks:
-        progress.see(replace(progress.sight, exhausted=True, everything=True))
+    if len(state.sight.hits) >= chunks:
+        state.see(replace(state.sight, reached_end=True, everything=True))
 
 
 def _parts(

@@ -1,4 +1,4 @@
-"""Search results as the plan sees them: hits in the store's order, and what their scores tell."""
+"""Search results: hits in the store's order, and what their scores reveal."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import heapq
 import json
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise, zip_longest
 from typing import Any
 
-from managed_sync.access.check_requests import can_be_asked_about
+from managed_sync.access.check_requests import object_id_of
 
 __all__ = ["Hit", "Scores", "distinct", "hit_of", "is_continued"]
+
+# Stores compute with 32 bits, and not always in the same order.
+_equal = partial(math.isclose, rel_tol=1e-4, abs_tol=1e-6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +24,11 @@ class Hit:
     """One search result.
 
     Attributes:
-        object_id: The source object it came from; ``None`` if the store does not say, or says
-            something that cannot be asked about.
-        identities: What tells this passage from others; two hits that share one are the same.
+        object_id: The source object it came from; ``None`` if its metadata name none that can be
+            checked, or if it is foreign.
+        identities: The passage's identities; two hits that share one are the same passage.
         passage: The framework's own document or node.
-        score: The store's score, whatever it measures; only its order counts.
+        score: The store's score; only its order counts.
         project_id: The project that its metadata name, if they do.
         is_foreign: Whether that is another project than the checker's.
     """
@@ -36,11 +40,6 @@ class Hit:
     project_id: object = None
     is_foreign: bool = False
 
-    @property
-    def own_object(self) -> str | None:
-        """The object to ask about; ``None`` for a hit of another project."""
-        return None if self.is_foreign else self.object_id
-
 
 def hit_of(
     passage: Any,
@@ -50,11 +49,11 @@ def hit_of(
     store_id: str | None,
     score: object,
 ) -> Hit:
-    """Makes a hit of a passage.
+    """Returns the hit for a passage.
 
-    A passage is told from others by the store's id, or by its chunk id and text, or where it has
-    neither by its text and metadata. In each case its project and object are a part of that: where
-    ids clash, one object's passage hides no other's.
+    A passage is identified by the store's id, or by its chunk id and text, or if it has neither by
+    its text and metadata. Its project and object are always part of its identity: if ids clash, one
+    object's passage hides no other's.
 
     Args:
         passage: The framework's own document or node.
@@ -63,15 +62,14 @@ def hit_of(
         store_id: The id under which the store keeps it, if the store gives one.
         score: The store's score.
     """
-    named = metadata.get("object_id")
-    object_id = named if can_be_asked_about(named) else None
+    object_id = object_id_of(metadata)
     project_id = metadata.get("project_id")
     source = (str(project_id), object_id)
     identities: list[Hashable] = []
     if store_id is not None:
         identities.append(("id", source, store_id))
     if isinstance(chunk_id := metadata.get("chunk_id"), str):
-        # Chunk ids of other makers may name a page or a section, and several chunks share them.
+        # Chunk ids of other tools may name a page or a section, which several chunks share.
         identities.append(("chunk", source, chunk_id, text))
     if not identities:
         identities.append(("text", source, text, _described(metadata)))
@@ -79,7 +77,7 @@ def hit_of(
 
 
 def _described(metadata: Mapping[str, Any]) -> Hashable:
-    """Metadata as text; those that cannot be written as JSON are told apart as objects."""
+    """Returns metadata as text; metadata that JSON cannot express is compared by identity."""
     try:
         return json.dumps(dict(metadata), sort_keys=True, default=repr)
     except (TypeError, ValueError, RecursionError):
@@ -87,7 +85,7 @@ def _described(metadata: Mapping[str, Any]) -> Hashable:
 
 
 def _number(score: object) -> float | None:
-    """A score, if it is a number: one odd hit must not cost the others."""
+    """Returns a score if it is a number: one odd hit must not cost the others."""
     try:
         return None if score is None else float(score)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -105,8 +103,9 @@ def distinct(hits: Iterable[Hit]) -> list[Hit]:
     return kept
 
 
+@dataclass(slots=True)
 class Scores:
-    """What the scores of several searches tell about the order of their hits.
+    """The knowledge that the scores of several searches give about the order of their hits.
 
     Attributes:
         higher_is_better: Which scores are better, as far as a search has shown it.
@@ -114,13 +113,12 @@ class Scores:
             differ for the same passage in two searches, as those of a rank fusion do.
     """
 
-    def __init__(self) -> None:
-        self.higher_is_better: bool | None = None
-        self.comparable = True
-        self._known: dict[Hashable, float] = {}
+    higher_is_better: bool | None = None
+    comparable: bool = True
+    _known: dict[Hashable, float] = field(default_factory=dict)
 
     def learn(self, ranking: Sequence[Hit]) -> None:
-        """Takes in the scores of one search, best hit first."""
+        """Learns from the scores of one search, best hit first."""
         scores = [hit.score for hit in ranking if hit.score is not None]
         if len(scores) < len(ranking) or not all(map(math.isfinite, scores)):
             self.comparable = False
@@ -143,7 +141,7 @@ class Scores:
     def merged(self, rankings: Sequence[Sequence[Hit]]) -> list[Hit]:
         """Returns one ranking out of several that each have their best hit first.
 
-        Hits of equal score keep the order of the rankings. Where scores tell nothing, the first
+        Hits of equal score keep the order of the rankings. If scores reveal nothing, the first
         hits of all rankings come first, then the second ones, and so on.
         """
         filled = [ranking for ranking in rankings if ranking]
@@ -157,14 +155,9 @@ class Scores:
 
 
 def is_continued(before: Sequence[Hit], after: Sequence[Hit]) -> bool:
-    """Returns whether a wider search begins with what a narrower one brought; ties may turn."""
+    """Returns whether a wider search begins with the hits of a narrower one; ties may turn."""
     return len(before) <= len(after) and all(
         not set(old.identities).isdisjoint(new.identities)
         or (old.score is not None and new.score is not None and _equal(old.score, new.score))
         for old, new in zip(before, after, strict=False)
     )
-
-
-def _equal(one: float, other: float) -> bool:
-    # Stores compute with 32 bits, and not always in the same order.
-    return math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-6)

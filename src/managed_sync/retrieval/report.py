@@ -1,4 +1,4 @@
-"""What a retrieval did, for logs, tests and curious users."""
+"""The report of a retrieval, for logs, tests and curious users."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class Doubt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RetrievalReport:
-    """How one retrieval came to its result.
+    """A report on how one retrieval came to its result.
 
     Attributes:
-        strategy: How the result came about in the end: ``"post_filter"`` or ``"pre_filter"``.
+        strategy: The strategy that led to the result: ``"post_filter"`` or ``"pre_filter"``.
         rounds: Searches sent to the store.
-        round_trips: Times the permission service was waited for.
-        candidates: Hits that were looked at, best first, until there was enough.
+        round_trips: The number of times the permission service was waited for.
+        candidates: Hits that were looked at, best first, until there were enough.
         objects: Distinct objects that were decided on, each once.
         checks: Decisions asked of the permission service for that.
         cache_hits: Decisions that the checker had kept from an earlier question.
-        listed: How many objects the subject's list held; ``None`` if it was not asked for.
+        listed: The length of the subject's list of objects; ``None`` if it was not asked for.
         returned: Passages returned.
         withheld: Hits among the candidates that the subject may not read.
         unidentified: Hits without a usable object id; they cannot be checked, so they are never
@@ -41,14 +41,14 @@ class RetrievalReport:
         foreign: Hits of other projects that share the store; they are neither checked nor
             returned.
         complete: Whether the result is known to be the best there is: the search is known to be
-            exhaustive or brought everything the store holds, and nothing readable can be missing.
+            exhaustive or returned everything the store holds, and nothing readable can be missing.
         doubts: The reasons why it is not known; empty if ``complete``.
         scores: The store's score of each passage returned, in their order; ``None`` where it gave
             none. Some stores measure similarity, others distance.
-        filter_ignored: Whether the store brought hits that its filter should have kept out.
-        subject: For whom it was.
-        search_seconds: Time spent in the store.
-        check_seconds: Time spent in permission checks.
+        filter_ignored: Whether the store returned hits that its filter should have kept out.
+        subject: The user that the retrieval was for.
+        search_seconds: Seconds spent in the store.
+        check_seconds: Seconds spent in permission checks.
     """
 
     strategy: str

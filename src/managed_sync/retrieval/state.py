@@ -1,58 +1,131 @@
-"""What one retrieval has seen and decided so far, and what that amounts to."""
+"""The state of one retrieval: the hits in sight, the decisions on them, and the report.
+
+Guarantees:
+
+- A hit is settled only if a check of this retrieval allowed its object, and no undecided hit of a
+  better rank could come before it.
+- A decision that is not exactly true allows nothing.
+- Hits of other projects are neither checked nor returned.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Generator, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import TypeAlias
 
-from managed_sync.access.check_requests import Decision
+from managed_sync.access.check_requests import ListedObjects
+from managed_sync.access.project_boundary import ProjectBoundary
+from managed_sync.effects import Program, perform
+from managed_sync.forks import OfProcess
 from managed_sync.retrieval.cost_model import Sample
-from managed_sync.retrieval.effects import Check, Outcome, Step, Strategy, Wanted
+from managed_sync.retrieval.effects import (
+    Inspect,
+    Reach,
+    RetrievalEffects,
+    RetrievalSpec,
+    Search,
+    Strategy,
+)
 from managed_sync.retrieval.ranking import Hit, Scores, distinct
 from managed_sync.retrieval.report import Doubt, RetrievalReport
 
-__all__ = ["Progress", "Sight"]
+__all__ = ["Outcome", "RetrievalState", "RetrieverStats", "Sight", "SubjectStats"]
+
+Outcome: TypeAlias = tuple[Sequence[Hit], RetrievalReport]
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What the latest search, or several together, brought.
+    """The result of the latest search, or of several together.
 
     Attributes:
         hits: Distinct hits, best first.
-        limit: How many hits were asked for.
-        exhausted: Whether a wider search would bring no more.
+        limit: The number of hits that were asked for.
+        reached_end: Whether a wider search would return no more.
         exact: Whether the order is known to be the exact one.
         everything: Whether these are known to be all hits that there are.
     """
 
     hits: Sequence[Hit] = ()
     limit: int = 0
-    exhausted: bool = False
+    reached_end: bool = False
     exact: bool = False
     everything: bool = False
 
 
-@dataclass
-class Progress:
-    """The ranking that is in sight, the decisions on it, and how far the search has come.
+@dataclass(slots=True)
+class SubjectStats:
+    """Sizes seen in earlier retrievals for one subject; it holds no permissions.
 
     Attributes:
-        wanted: What the retrieval is to bring.
-        strategy: What the latest search was part of.
-        sight: What is in sight.
-        decisions: Which of the objects that were checked may be read.
+        list_size: The length of the subject's list when it was last asked for.
+        share: The share of objects that was allowed among those checked last.
+    """
+
+    list_size: int | None = None
+    share: float | None = None
+
+
+class RetrieverStats(OfProcess):
+    """Sizes seen in earlier retrievals from one store, to steer the costs of the next one.
+
+    Safe between threads. It remembers at most ``capacity`` subjects.
+
+    Attributes:
+        hits_per_object: How many of the best hits an object had, when it was last seen.
+        object_count: The approximate number of objects in the store, once it was asked.
+        is_small: Whether the store holds few chunks.
+    """
+
+    def __init__(self, capacity: int = 10_000) -> None:
+        self.hits_per_object = 1.0
+        self.object_count: int | None = None
+        self.is_small = False
+        self._capacity = capacity
+        self._enter_process()
+
+    def _begin(self) -> None:
+        self._subjects: OrderedDict[str, SubjectStats] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, subject: str) -> SubjectStats:
+        """Returns a subject's stats; the subject asked for longest ago makes room."""
+        with self._lock:
+            stats = self._subjects.setdefault(subject, SubjectStats())
+            self._subjects.move_to_end(subject)
+            if len(self._subjects) > self._capacity:
+                self._subjects.popitem(last=False)
+            return stats
+
+
+@dataclass
+class RetrievalState:
+    """The ranking in sight, the decisions on it, and how far the search has come.
+
+    Attributes:
+        subject: The user that the retrieval is for.
+        spec: The specification of its result.
+        effects: Its searches, checks and lists.
+        boundary: Tells the hits of the checker's project from others.
+        strategy: The strategy of the latest search.
+        sight: The hits in sight.
+        decisions: Whether the subject may read the objects that were checked.
         scores: What the store's scores tell.
-        searches: How many there were.
-        round_trips: To the permission service.
-        listed: How long the list of what may be read is, where one was used.
-        filter_ignored: Whether the store brought what its filter rules out.
+        searches: The number of searches.
+        round_trips: The number of times the permission service was waited for.
+        listed: The length of the list of readable objects, where one was used.
+        filter_ignored: Whether the store returned hits that its filter rules out.
         doubts: Reasons, found on the way, for which a better result may have been missed.
     """
 
-    wanted: Wanted
+    subject: str
+    spec: RetrievalSpec
+    effects: RetrievalEffects
+    boundary: ProjectBoundary
     strategy: Strategy = "post_filter"
     sight: Sight = field(default_factory=Sight)
     decisions: dict[str, bool] = field(default_factory=dict)
@@ -62,95 +135,170 @@ class Progress:
     listed: int | None = None
     filter_ignored: bool = False
     doubts: set[Doubt] = field(default_factory=set)
+    _checks: int = 0
+    _cache_hits: int = 0
+    _search_seconds: float = 0.0
+    _check_seconds: float = 0.0
     _kept_denials: set[str] = field(default_factory=set)
     _seen: dict[Hashable, str | None] = field(default_factory=dict)
     _foreign: set[Hashable] = field(default_factory=set)
 
+    def search(
+        self, limit: int, objects: tuple[str, ...] | None = None
+    ) -> Program[list[Hit] | None]:
+        """Searches the store; returns ``None`` if it cannot be searched among some objects only.
+
+        Raises:
+            ConfigurationError: The checker knows no project, and chunks of several were found.
+        """
+        began = perf_counter()
+        found = yield from perform(self.effects.search, Search(limit, objects))
+        self._search_seconds += perf_counter() - began
+        if found is None:
+            return None
+        self.searches += 1
+        is_inside = self.boundary.is_inside
+        return [
+            hit if is_inside(hit.project_id) else replace(hit, object_id=None, is_foreign=True)
+            for hit in found
+        ]
+
+    def inspect(self, objects: tuple[str, ...] | None = None, *, count: bool) -> Program[Reach]:
+        """Asks the store how far its searches reach."""
+        began = perf_counter()
+        reach = yield from perform(self.effects.inspect, Inspect(objects, count))
+        self._search_seconds += perf_counter() - began
+        return reach
+
+    def check(self, object_ids: tuple[str, ...]) -> Program[None]:
+        """Checks these objects, none of which was checked before."""
+        if not object_ids:
+            return
+        began = perf_counter()
+        decisions = yield from perform(self.effects.decide, object_ids)
+        self._check_seconds += perf_counter() - began
+        self.round_trips += 1
+        self.decisions |= dict.fromkeys(object_ids, False)
+        for decision in decisions:
+            # A decision that is not exactly true allows nothing.
+            self.decisions[decision.object_id] = decision.allowed is True
+            if not decision.from_cache:
+                self._checks += 1
+                continue
+            self._cache_hits += 1
+            if not decision.allowed:
+                self._kept_denials.add(decision.object_id)
+
+    def list_objects(self) -> Program[ListedObjects]:
+        """Asks for the list of objects that the subject may read.
+
+        Raises:
+            AccessCheckError: There is no trustworthy list.
+        """
+        began = perf_counter()
+        try:
+            return (yield from perform(self.effects.list_objects))
+        finally:
+            self.round_trips += 1
+            self._check_seconds += perf_counter() - began
+
     def see(self, sight: Sight) -> None:
-        """Takes this to be what is in sight, in place of what was."""
+        """Puts these hits in sight, in place of those before."""
         self.sight = sight
-        self._seen |= {hit.identities[0]: hit.object_id for hit in sight.hits if not hit.is_foreign}
-        self._foreign |= {hit.identities[0] for hit in sight.hits if hit.is_foreign}
+        for hit in sight.hits:
+            if hit.is_foreign:
+                self._foreign.add(hit.identities[0])
+            else:
+                self._seen[hit.identities[0]] = hit.object_id
 
     def see_merged(self, *rankings: Sequence[Hit]) -> None:
-        """Adds hits of other rankings to what is in sight."""
+        """Adds hits of other rankings to those in sight."""
         hits = distinct(self.scores.merged(rankings))
-        self.see(Sight(hits, self.sight.limit, self.sight.exhausted))
-
-    def check(self, object_ids: tuple[str, ...]) -> Generator[Step, Any, None]:
-        """Checks these objects, none of which was checked before."""
-        if object_ids:
-            decisions: Iterable[Decision] = yield Check(object_ids)
-            self.round_trips += 1
-            self.decisions |= dict.fromkeys(object_ids, False)
-            for decision in decisions:
-                # An answer that is not exactly true allows nothing.
-                self.decisions[decision.object_id] = decision.allowed is True
-                if decision.from_cache and not decision.allowed:
-                    self._kept_denials.add(decision.object_id)
+        self.see(Sight(hits, self.sight.limit, self.sight.reached_end))
 
     def allowed_in_sight(self) -> list[Hit]:
-        """The hits in sight whose objects were allowed, settled or not."""
-        return [hit for hit in self.sight.hits if self._is_allowed(hit)]
+        """Returns the hits in sight whose objects were allowed, settled or not."""
+        return [
+            hit
+            for hit in self.sight.hits
+            if hit.object_id is not None and self.decisions.get(hit.object_id, False)
+        ]
 
     def undecided(self) -> tuple[str, ...]:
-        """Objects in sight that were not checked, best first."""
-        objects = dict.fromkeys(hit.own_object for hit in self.sight.hits if hit.own_object)
+        """Returns the objects in sight that were not checked, best first."""
+        objects = dict.fromkeys(hit.object_id for hit in self.sight.hits if hit.object_id)
         return tuple(object_id for object_id in objects if object_id not in self.decisions)
 
-    def settled(self) -> list[Hit]:
-        """The allowed hits that no undecided hit goes before, ``k`` at most."""
-        return self._settle()[0]
+    def settle(self) -> tuple[list[Hit], Sequence[Hit]]:
+        """Returns the settled hits, and all hits that were passed on the way to the last one.
+
+        Settled are the allowed hits that no undecided hit goes before, ``k`` at most.
+        """
+        allowed: list[Hit] = []
+        taken: Counter[str] = Counter()
+        for position, hit in enumerate(self.sight.hits):
+            if len(allowed) == self.spec.k:
+                return allowed, self.sight.hits[:position]
+            if hit.object_id is None:
+                continue
+            decision = self.decisions.get(hit.object_id)
+            if decision is None:
+                return allowed, self.sight.hits[:position]
+            if decision and taken[hit.object_id] != self.spec.max_per_object:
+                taken[hit.object_id] += 1
+                allowed.append(hit)
+        return allowed, self.sight.hits
 
     def has_enough(self) -> bool:
-        """Whether ``k`` hits are settled."""
-        return len(self.settled()) >= self.wanted.k
+        """Returns whether ``k`` hits are settled."""
+        return len(self.settle()[0]) >= self.spec.k
 
     def finished(self) -> bool:
-        """Whether there are enough hits, or no more to be had."""
+        """Returns whether there are enough hits, or no more to be had."""
         if self.has_enough():
             return True
-        return (self.sight.exhausted or self.at_bound) and not self.undecided()
+        return (self.sight.reached_end or self.at_bound) and not self.undecided()
 
     @property
     def at_bound(self) -> bool:
         """Whether there may be more, and no wider search is allowed."""
-        return self.sight.limit >= self.wanted.max_candidates and not self.sight.exhausted
+        return self.sight.limit >= self.spec.max_candidates and not self.sight.reached_end
 
     def is_certain(self) -> bool:
-        """Whether what is settled is known to be the best of the hits that there are."""
-        return not self._doubts_of_sight()
+        """Returns whether the settled hits are known to be the best of all that there are."""
+        return not self._doubts_of_sight(*self.settle())
 
     def sample(self) -> Sample:
-        """What was seen, for estimates."""
-        found = self.settled()
+        """Returns what was seen, for estimates."""
         return Sample(
             checked=len(self.decisions),
             allowed=sum(self.decisions.values()),
             hits_per_object=self.hits_per_object(),
-            found=len(found),
+            found=len(self.settle()[0]),
         )
 
     def hits_per_object(self) -> float:
-        """How many of the hits in sight came from one object, on average."""
-        objects = [hit.own_object for hit in self.sight.hits if hit.own_object]
+        """Returns how many of the hits in sight came from one object, on average."""
+        objects = [hit.object_id for hit in self.sight.hits if hit.object_id]
         return len(objects) / max(len(set(objects)), 1)
 
     def outcome(self) -> Outcome:
-        """The result, and a report that the driver completes."""
-        found = self.settled()
+        """Returns the settled hits, and a report on how the retrieval came to them."""
+        found, passed = self.settle()
         decided = [
             self.decisions[object_id]
             for object_id in self._seen.values()
             if object_id in self.decisions
         ]
-        doubts = self.doubts | self._doubts_of_sight()
+        doubts = self.doubts | self._doubts_of_sight(found, passed)
         return tuple(found), RetrievalReport(
             strategy=self.strategy,
             rounds=self.searches,
             round_trips=self.round_trips,
             candidates=len(decided),
             objects=len(self.decisions),
+            checks=self._checks,
+            cache_hits=self._cache_hits,
             listed=self.listed,
             returned=len(found),
             withheld=decided.count(False),
@@ -160,12 +308,14 @@ class Progress:
             doubts=tuple(doubt for doubt in Doubt if doubt in doubts),
             filter_ignored=self.filter_ignored,
             scores=tuple(hit.score for hit in found),
+            subject=self.subject,
+            search_seconds=self._search_seconds,
+            check_seconds=self._check_seconds,
         )
 
-    def _doubts_of_sight(self) -> set[Doubt]:
+    def _doubts_of_sight(self, settled: Sequence[Hit], passed: Sequence[Hit]) -> set[Doubt]:
         doubts: set[Doubt] = set()
-        settled, passed = self._settle()
-        sight, is_short = self.sight, len(settled) < self.wanted.k
+        sight, is_short = self.sight, len(settled) < self.spec.k
         if is_short and (self.at_bound or self.undecided()):
             doubts.add(Doubt.BOUND)
         elif not (sight.everything or (sight.exact and not is_short)):
@@ -179,23 +329,3 @@ class Progress:
         if not self._kept_denials.isdisjoint(objects if among_all else self.decisions):
             doubts.add(Doubt.KEPT)
         return doubts
-
-    def _settle(self) -> tuple[list[Hit], Sequence[Hit]]:
-        """The settled hits, and all hits that were passed on the way to the last of them."""
-        allowed: list[Hit] = []
-        taken: Counter[str] = Counter()
-        for place, hit in enumerate(self.sight.hits):
-            if len(allowed) == self.wanted.k:
-                return allowed, self.sight.hits[:place]
-            if hit.own_object is None:
-                continue
-            decision = self.decisions.get(hit.own_object)
-            if decision is None:
-                return allowed, self.sight.hits[:place]
-            if decision and taken[hit.own_object] != self.wanted.max_per_object:
-                taken[hit.own_object] += 1
-                allowed.append(hit)
-        return allowed, self.sight.hits
-
-    def _is_allowed(self, hit: Hit) -> bool:
-        return hit.own_object is not None and self.decisions.get(hit.own_object, False)

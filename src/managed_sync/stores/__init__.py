@@ -1,1 +1,1 @@
-"""What the vector stores offer, shared by both frameworks."""
+"""Shared parts of both frameworks' store adapters and searches."""

@@ -1,4 +1,4 @@
-"""What both frameworks' targets ask of a collection of Chroma beyond what the frameworks offer."""
+"""A collection of Chroma, for the adapters of both frameworks."""
 
 from __future__ import annotations
 
@@ -6,48 +6,66 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from managed_sync.indexing.targets.base import StoredChunk
+from managed_sync.stores.base import OBJECT_ID, StoreAdapter
 
 __all__ = ["ChromaCollection"]
 
 
-class ChromaCollection:
-    """A collection.
+class ChromaCollection(StoreAdapter):
+    """A collection, which both frameworks' stores keep under the same name.
 
-    Args:
-        collection: Of ``chromadb``.
+    Chroma searches approximately.
     """
 
-    def __init__(self, collection: Any) -> None:
-        self._collection = collection
+    can_update_metadata = True
+    replaces_by_id = True
 
-    def held(self, ids: Sequence[str]) -> set[str]:
-        """Those of some chunks that are there."""
-        return set(self._collection.get(ids=list(ids), include=[])["ids"])
+    @property
+    def _collection(self) -> Any:
+        return self._store._collection
+
+    def chunk_count(self, object_ids: list[str] | None = None) -> int:
+        """Returns the number of chunks, of all objects or of these."""
+        if object_ids is None:
+            return int(self._collection.count())
+        found = self._collection.get(where={OBJECT_ID: {"$in": object_ids}}, include=[])
+        return len(found["ids"])
+
+    def dimensions(self) -> int | None:
+        """Returns the length of the vectors, if it was known when the collection was opened.
+
+        Chroma itself refuses vectors of another length, before it changes anything.
+        """
+        return getattr(getattr(self._collection, "_model", None), "dimension", None)
 
     def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
-        """What is there under some ids."""
+        """Returns the stored chunks with these ids."""
         parts = ["documents", "metadatas", *(["embeddings"] if vectors else [])]
         found = self._collection.get(ids=list(ids), include=parts)
         kept = [list(map(float, one)) for one in found["embeddings"]] if vectors else None
         return [
-            StoredChunk(key, text or "", metadata or {}, kept[place] if kept else None)
-            for place, (key, text, metadata) in enumerate(
+            StoredChunk(key, text or "", metadata or {}, kept[row] if kept else None)
+            for row, (key, text, metadata) in enumerate(
                 zip(found["ids"], found["documents"], found["metadatas"], strict=True)
             )
         ]
 
-    def dimensions(self) -> int | None:
-        """How long the vectors are, if that was known when the collection was opened.
+    def existing_ids(self, ids: Sequence[str]) -> set[str]:
+        """Returns the ids that are in the collection."""
+        return set(self._collection.get(ids=list(ids), include=[])["ids"])
 
-        Vectors of another length are refused by Chroma anyway, before it changes anything.
-        """
-        return getattr(getattr(self._collection, "_model", None), "dimension", None)
+    def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
+        """Returns the ids of the chunks with this metadata."""
+        where = {"$and": [{key: value} for key, value in metadata.items()]}
+        yield from self._collection.get(where=where, include=[])["ids"]
 
-    def set_metadata(self, metadata: Mapping[str, Mapping[str, Any]]) -> None:
+    def _set_metadata(self, metadata: Mapping[str, Mapping[str, Any]]) -> None:
         """Replaces the metadata of chunks, by their ids."""
         self._collection.update(ids=list(metadata), metadatas=self._with_removals(metadata))
 
-    def replace(self, chunks: Mapping[str, tuple[str, Sequence[float], Mapping[str, Any]]]) -> None:
+    def _replace(
+        self, chunks: Mapping[str, tuple[str, Sequence[float], Mapping[str, Any]]]
+    ) -> None:
         """Replaces chunks, by their ids, with a text, a vector and metadata."""
         if not chunks:
             return
@@ -60,15 +78,10 @@ class ChromaCollection:
         )
 
     def _with_removals(self, metadata: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """The metadata of chunks, with what removes all else that they have."""
+        """Returns the metadata of chunks, with ``None`` for every other key that they have."""
         found = self._collection.get(ids=list(metadata), include=["metadatas"])
         before = dict(zip(found["ids"], found["metadatas"], strict=True))
-        # Chroma keeps keys that it is not told of, and removes those that are None.
+        # Chroma keeps the keys that an update does not name, and removes those that are None.
         return [
             {**dict.fromkeys(before.get(key) or ()), **values} for key, values in metadata.items()
         ]
-
-    def ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
-        """The chunks that have this metadata."""
-        where = {"$and": [{key: value} for key, value in metadata.items()]}
-        yield from self._collection.get(where=where, include=[])["ids"]

@@ -15,7 +15,7 @@ from managed_sync.cli.signals import StopRequest
 from managed_sync.cli.vector_index import open_index
 from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ConfigurationError
-from tests.cli.commands.test_index import run
+from tests.cli.commands.in_process import run
 
 
 @pytest.fixture

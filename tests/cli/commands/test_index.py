@@ -11,38 +11,19 @@ import time
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from qdrant_client import QdrantClient
 from rich.console import Console
-from typer.testing import CliRunner
 
-from managed_sync.cli.app import app
 from managed_sync.cli.index_progress import index_progress
 from managed_sync.cli.signals import stop_on_signal
 from managed_sync.cli.workspace import PipelineRef, Workspace
-from managed_sync.errors import ManagedSyncError
 from managed_sync.indexing import IndexProgress
+from tests.cli.commands.in_process import Said, run
 
 PROGRAM = Path(sys.executable).parent / "managed-sync"
-
-
-class Said(NamedTuple):
-    """What a command exits with and says."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def run(folder: Path, *arguments: str) -> Said:
-    """A command in this process, since starting one takes longer than what it does."""
-    result = CliRunner().invoke(app, [*arguments, "--workspace", str(folder / ".managed-sync")])
-    if isinstance(result.exception, ManagedSyncError):
-        return Said(1, result.stdout, str(result.exception))
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return Said(result.exit_code, result.stdout, result.stderr)
 
 
 def reported(result: Said) -> dict[str, Any]:

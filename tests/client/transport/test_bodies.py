@@ -19,8 +19,8 @@ from managed_sync.errors import (
     IncompleteResponseError,
     ResponseFormatError,
 )
-from tests.client.both import ClientOf
 from tests.client.raw_server import Connection, RawServer, json_answer
+from tests.support.clients import ClientOf
 
 LIMIT = 1_000_000
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -80,7 +80,7 @@ def test_a_compressed_bomb_ends_at_the_limit(client_of: ClientOf, encoding: byte
 
 
 def test_of_a_bomb_no_more_than_the_limit_is_unpacked() -> None:
-    decoder = Decoder(Request("GET", "/x"), {"content-encoding": "gzip"})
+    decoder = Decoder(Request("GET", "/x"), "gzip")
 
     assert len(decoder.decode(gzip.compress(b"0" * 50_000_000), 100)) == 101
 
@@ -132,7 +132,7 @@ def test_a_packed_body_that_breaks_off_is_not_whole(client_of: ClientOf) -> None
 
 def test_an_answer_that_comes_drop_by_drop_ends_in_time() -> None:
     request = Request("GET", "/x")
-    body = Body(request, Decoder(request, {}), max_bytes=LIMIT, now=0.0)
+    body = Body(request, None, max_bytes=LIMIT, now=0.0)
     body.take(b"[", now=299.0)
 
     with pytest.raises(ApiTimeoutError, match="within 300 s"):

@@ -9,8 +9,8 @@ import pytest
 
 from managed_sync import AccessCheck
 from managed_sync.errors import ApiConnectionError
-from tests.client.both import ClientOf, Driven
 from tests.client.raw_server import Connection, RawServer, json_answer
+from tests.support.clients import ClientOf, Driven
 
 CHECKS = [AccessCheck(subject="a@x.example", relation="viewer", object="file:1")]
 STATUS = json_answer(

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
-from managed_sync.client.transport.effects import Flow, Together
-from managed_sync.client.transport.limits import Places
+from managed_sync.client.transport.limits import FairSemaphore
+from managed_sync.effects import Program, arun, run
 from managed_sync.errors import ApiError, ConfigurationError
-from tests.client.api import CHECKS, OPERATIONS, answer
-from tests.client.both import ClientOf
+from tests.client.operations import CHECKS, OPERATIONS, answer
+from tests.support.clients import ClientOf
 
 
 class UnderWay:
@@ -138,17 +138,17 @@ class TestAtOnce:
         client = client_of(
             answer, max_concurrent_requests=1, max_concurrent_checks=1, check_batch_size=1
         )
-        flows = client.client._flows
+        operations, sender = client.client._operations, client.client._sender
 
-        def batches() -> Flow[Any]:
-            return (yield Together([flows.batch_check_access(CHECKS) for _ in range(3)]))
+        def batches() -> Program[list[list[bool]]]:
+            return sender.gather([operations.batch_check_access(CHECKS) for _ in range(3)])
 
-        def batches_of_batches() -> Flow[Any]:
-            return (yield Together([batches() for _ in range(3)]))
+        def batches_of_batches() -> Program[list[list[list[bool]]]]:
+            return sender.gather([batches() for _ in range(3)])
 
-        carried_out = client._called(client.client._driver.run)
+        result = client._called(arun if client_of.is_asynchronous else run)(batches_of_batches())
 
-        assert carried_out(batches_of_batches()) == [[[True] * len(CHECKS)] * 3] * 3
+        assert result == [[[True] * len(CHECKS)] * 3] * 3
 
     def test_a_redirect_needs_no_second_place(self, client_of: ClientOf) -> None:
         def handler(request: httpx.Request) -> httpx.Response:
@@ -305,17 +305,17 @@ def test_a_limit_that_makes_no_sense_is_refused_by_name(client_of: ClientOf, wro
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(1, 3), st.lists(st.integers(0, 5), max_size=40))
-def test_places_are_never_too_many_never_lost_and_given_in_order(
+def test_permits_are_never_too_many_never_lost_and_given_in_order(
     count: int, moves: list[int]
 ) -> None:
-    places = Places(count)
+    semaphore = FairSemaphore(count)
     taken: list[Future[None]] = []
     for move in moves:
-        # Half of the moves take a place; the others leave one, given or still waited for.
+        # Half of the moves acquire a permit; the others release one, given or still waited for.
         if move % 2 == 0:
-            taken.append(places.take())
+            taken.append(semaphore.acquire())
         elif taken:
-            places.leave(taken.pop(move % len(taken)))
-        given_places = [place.done() for place in taken]
-        assert sum(given_places) == min(count, len(taken))
-        assert given_places == sorted(given_places, reverse=True)
+            semaphore.release(taken.pop(move % len(taken)))
+        held = [permit.done() for permit in taken]
+        assert sum(held) == min(count, len(taken))
+        assert held == sorted(held, reverse=True)

@@ -8,8 +8,8 @@ import pytest
 from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
 from managed_sync.client.transport.proxies import is_this_machine
 from managed_sync.errors import ConfigurationError
-from tests.client.both import ClientOf
 from tests.client.raw_server import Connection, RawServer, json_answer
+from tests.support.clients import ClientOf
 
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE")
 

@@ -21,7 +21,7 @@ from managed_sync.errors import (
     RateLimitError,
     ServerError,
 )
-from tests.client.both import TOKEN, ClientOf, Driven
+from tests.support.clients import TOKEN, ClientOf, Driven
 
 IDLE = {"integration": "box", "syncType": "files", "status": "IDLE"}
 

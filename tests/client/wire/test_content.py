@@ -19,7 +19,7 @@ from managed_sync.errors import (
     NotFoundError,
     ResponseFormatError,
 )
-from tests.client.both import TOKEN, ClientOf, Driven, FakeClock
+from tests.support.clients import TOKEN, ClientOf, Driven, FakeClock
 
 OWN = "/base/projects/p1/sync/records/r1/content"
 

@@ -12,7 +12,7 @@ import pytest
 
 from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
 from managed_sync.errors import ApiError, ResponseFormatError, ServerError
-from tests.client.both import ClientOf, FakeClock
+from tests.support.clients import ClientOf, FakeClock
 
 
 @pytest.fixture(params=["projects", "hosted"])

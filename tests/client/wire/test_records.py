@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from managed_sync.errors import MalformedRecordsError, NotFoundError, ResponseFormatError
-from tests.client.both import ClientOf
+from tests.support.clients import ClientOf
 
 GOOD: dict[str, Any] = {"id": "good", "integration": "box", "syncType": "files", "data": {}}
 

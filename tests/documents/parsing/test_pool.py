@@ -21,7 +21,7 @@ from managed_sync.documents.parsing.base import Parser
 from managed_sync.documents.parsing.pool import ParsingPool
 from managed_sync.errors import EmptyContentError, MissingExtraError, ParsingError
 from tests.documents.misbehaving_parsers import by_instruction, process_id, trees_alive
-from tests.forked import in_child, needs_fork
+from tests.support.forks import in_child, needs_fork
 
 GIB = 1024**3
 
@@ -179,7 +179,7 @@ SCRIPT = """
     import os
     from managed_sync.documents import DocumentLoader
     from tests.documents.misbehaving_parsers import process_id
-    from tests.documents.loading.test_loader import client_of
+    from tests.documents.text_files import client_of
 
     def mine(data, *, content_type, filename):
         return f"process {os.getpid()}"
@@ -207,7 +207,7 @@ def test_a_script_without_a_main_guard_runs_once_and_keeps_its_own_parser(tmp_pa
 STUCK = """
     from managed_sync.documents import DocumentLoader
     from tests.documents.misbehaving_parsers import by_instruction
-    from tests.documents.loading.test_loader import client_of
+    from tests.documents.text_files import client_of
     print("begins", flush=True)
     list(DocumentLoader(client_of(r1="hang"), parser=by_instruction).load("x", "files"))
 """

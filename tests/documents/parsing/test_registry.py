@@ -13,7 +13,7 @@ from managed_sync.documents import KreuzbergParser, Parser, UnstructuredParser, 
 from managed_sync.documents.parsing import markdown_writer as markdown
 from managed_sync.documents.parsing.parsers.unstructured import to_markdown
 from managed_sync.errors import EmptyContentError, MissingExtraError, ParsingError
-from tests.documents import files
+from tests.documents import sample_files
 
 
 def lines_of(text: str) -> list[str]:
@@ -21,7 +21,7 @@ def lines_of(text: str) -> list[str]:
 
 
 def test_a_word_file_keeps_heading_levels_lists_and_tables() -> None:
-    text = parse(files.make_docx(), content_type=files.DOCX, filename="policy.docx")
+    text = parse(sample_files.make_docx(), content_type=sample_files.DOCX, filename="policy.docx")
     assert lines_of(text) == [
         "# Travel policy",
         "Everybody travels by train where a train goes.",
@@ -38,19 +38,21 @@ def test_a_word_file_keeps_heading_levels_lists_and_tables() -> None:
 
 @pytest.mark.parametrize("laid_out_by_word", [True, False])
 def test_the_pages_of_a_word_file_are_told_apart(laid_out_by_word: bool) -> None:
-    text = parse(files.make_docx_of_two_pages(laid_out_by_word), content_type=files.DOCX)
+    text = parse(
+        sample_files.make_docx_of_two_pages(laid_out_by_word), content_type=sample_files.DOCX
+    )
     assert [lines_of(page) for page in text.split("\f")] == [["First page."], ["Second page."]]
 
 
 def test_a_presentation_has_a_page_and_a_heading_for_each_slide_and_its_notes() -> None:
-    text = parse(files.make_pptx(), content_type=files.PPTX)
+    text = parse(sample_files.make_pptx(), content_type=sample_files.PPTX)
     first, second = text.split("\f")
     assert lines_of(first) == ["# Goals", "Grow in Europe", "Hire"]
     assert lines_of(second) == ["# Risks", "Chips are scarce", "Notes: Mention the supplier."]
 
 
 def test_a_workbook_has_a_page_and_a_heading_for_each_sheet() -> None:
-    text = parse(files.make_xlsx(), content_type=files.XLSX)
+    text = parse(sample_files.make_xlsx(), content_type=sample_files.XLSX)
     budget, plan = text.split("\f")
     assert lines_of(budget) == [
         "# Budget",
@@ -62,7 +64,7 @@ def test_a_workbook_has_a_page_and_a_heading_for_each_sheet() -> None:
 
 
 def test_a_web_page_keeps_headings_lists_numbers_tables_and_code() -> None:
-    text = parse(files.HTML.encode(), content_type="text/html; charset=utf-8")
+    text = parse(sample_files.HTML.encode(), content_type="text/html; charset=utf-8")
     assert lines_of(text) == [
         "# Safety",
         "Robots stop when a person enters the cell.",
@@ -83,7 +85,7 @@ def test_a_web_page_keeps_headings_lists_numbers_tables_and_code() -> None:
 
 
 def test_a_markdown_file_keeps_its_structure_and_its_front_matter_as_text() -> None:
-    text = parse(files.MARKDOWN.encode(), content_type="text/markdown")
+    text = parse(sample_files.MARKDOWN.encode(), content_type="text/markdown")
     assert lines_of(text) == [
         "owner: Maria",
         "# Handbook",
@@ -114,7 +116,7 @@ def test_a_table_of_values_is_a_table_whatever_separates_them(separator: str) ->
 
 
 def test_an_email_begins_with_its_headers_and_names_its_attachments() -> None:
-    text = parse(files.make_eml(), content_type="message/rfc822")
+    text = parse(sample_files.make_eml(), content_type="message/rfc822")
     assert lines_of(text) == [
         "# Grüße aus Hamburg",
         "From: Maria Lopez <maria@harbor.example>",
@@ -138,7 +140,7 @@ def test_code_is_one_fenced_block() -> None:
 
 
 def test_a_pdf_keeps_pages_headings_and_every_word() -> None:
-    text = parse(files.make_pdf(), content_type=files.PDF)
+    text = parse(sample_files.make_pdf(), content_type=sample_files.PDF)
     first, second = text.split("\f")
     assert lines_of(first)[0] == "# Inspection part 1"
     assert lines_of(second)[0] == "# Inspection part 2"
@@ -149,13 +151,13 @@ def test_a_pdf_keeps_pages_headings_and_every_word() -> None:
 @pytest.mark.parametrize(
     ("data", "name"),
     [
-        (files.make_docx(), "a.docx"),
-        (files.make_pptx(), "a.pptx"),
-        (files.make_xlsx(), "a.xlsx"),
-        (files.make_pdf(), "a.pdf"),
-        (files.make_eml(), "a.eml"),
-        (files.HTML.encode(), "a.html"),
-        (files.MARKDOWN.encode(), "a.md"),
+        (sample_files.make_docx(), "a.docx"),
+        (sample_files.make_pptx(), "a.pptx"),
+        (sample_files.make_xlsx(), "a.xlsx"),
+        (sample_files.make_pdf(), "a.pdf"),
+        (sample_files.make_eml(), "a.eml"),
+        (sample_files.HTML.encode(), "a.html"),
+        (sample_files.MARKDOWN.encode(), "a.md"),
         (b"a,b\n1,2\n", "a.csv"),
     ],
 )
@@ -163,27 +165,27 @@ def test_without_a_content_type_the_bytes_and_the_name_tell_the_format(
     data: bytes, name: str
 ) -> None:
     declared = {
-        "a.docx": files.DOCX,
-        "a.pptx": files.PPTX,
-        "a.xlsx": files.XLSX,
-        "a.pdf": files.PDF,
+        "a.docx": sample_files.DOCX,
+        "a.pptx": sample_files.PPTX,
+        "a.xlsx": sample_files.XLSX,
+        "a.pdf": sample_files.PDF,
         "a.eml": "message/rfc822",
         "a.html": "text/html",
         "a.md": "text/markdown",
         "a.csv": "text/csv",
     }[name]
     expected = parse(data, content_type=declared)
-    assert parse(data, content_type=files.UNKNOWN, filename=name) == expected
+    assert parse(data, content_type=sample_files.UNKNOWN, filename=name) == expected
 
 
 def test_a_type_that_lies_does_not_hide_what_the_bytes_are() -> None:
-    text = parse(files.make_pdf(), content_type=files.DOCX, filename="report.docx")
+    text = parse(sample_files.make_pdf(), content_type=sample_files.DOCX, filename="report.docx")
     assert "# Inspection part 1" in text
 
 
 def test_text_that_is_said_to_be_a_pdf_is_refused_with_its_name() -> None:
-    with pytest.raises(ParsingError, match=r"report\.pdf is said to be PDF"):
-        parse(b"just words", content_type=files.PDF, filename="report.pdf")
+    with pytest.raises(ParsingError, match=r"report\.pdf is declared as PDF"):
+        parse(b"just words", content_type=sample_files.PDF, filename="report.pdf")
 
 
 def test_random_bytes_that_are_said_to_be_text_are_refused() -> None:
@@ -194,8 +196,8 @@ def test_random_bytes_that_are_said_to_be_text_are_refused() -> None:
 @pytest.mark.parametrize(
     ("data", "content_type", "reason"),
     [
-        (files.PNG, "image/png", "no text can be read from image/png"),
-        (files.PNG, files.UNKNOWN, "no text can be read from image/png"),
+        (sample_files.PNG, "image/png", "no text can be read from image/png"),
+        (sample_files.PNG, sample_files.UNKNOWN, "no text can be read from image/png"),
         (b"abc", "video/mp4", "no text can be read from video/mp4"),
     ],
 )
@@ -222,7 +224,7 @@ def test_a_word_file_that_unpacks_to_too_much_is_not_unpacked() -> None:
             for _ in range(1025):
                 entry.write(bytes(1024 * 1024))
     with pytest.raises(ParsingError, match="more than 1 GiB"):
-        parse(buffer.getvalue(), content_type=files.DOCX)
+        parse(buffer.getvalue(), content_type=sample_files.DOCX)
 
 
 @pytest.mark.parametrize("data", [b"", b" \n\t ", b"\0\0"])
@@ -234,7 +236,7 @@ def test_a_file_without_content_is_empty(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "content_type"),
     [
-        (files.make_pdf_without_text(), files.PDF),
+        (sample_files.make_pdf_without_text(), sample_files.PDF),
         (b"<html><body><script>x</script></body></html>", "text/html"),
         (b"\xef\xbb\xbf  ", "text/plain"),
     ],
@@ -247,11 +249,11 @@ def test_a_file_with_bytes_but_no_text_is_empty_too(data: bytes, content_type: s
 @pytest.mark.parametrize(
     ("data", "content_type"),
     [
-        (files.make_docx()[:3000], files.DOCX),
-        (files.make_pptx()[:-100], files.PPTX),
-        (files.make_xlsx()[:2000], files.XLSX),
-        (b"%PDF-1.7\nbroken", files.PDF),
-        (files.make_pdf()[:700], files.PDF),
+        (sample_files.make_docx()[:3000], sample_files.DOCX),
+        (sample_files.make_pptx()[:-100], sample_files.PPTX),
+        (sample_files.make_xlsx()[:2000], sample_files.XLSX),
+        (b"%PDF-1.7\nbroken", sample_files.PDF),
+        (sample_files.make_pdf()[:700], sample_files.PDF),
     ],
 )
 def test_a_damaged_file_gives_one_line_that_names_it(data: bytes, content_type: str) -> None:
@@ -263,19 +265,23 @@ def test_a_damaged_file_gives_one_line_that_names_it(data: bytes, content_type: 
 def test_a_word_file_with_a_broken_part_inside_is_reported() -> None:
     buffer = io.BytesIO()
     with (
-        zipfile.ZipFile(io.BytesIO(files.make_docx())) as whole,
+        zipfile.ZipFile(io.BytesIO(sample_files.make_docx())) as whole,
         zipfile.ZipFile(buffer, "w") as broken,
     ):
         for entry in whole.infolist():
             data = whole.read(entry)
             broken.writestr(entry, data[:200] if entry.filename == "word/document.xml" else data)
     with pytest.raises(ParsingError, match=r"a\.docx could not be read"):
-        parse(buffer.getvalue(), content_type=files.DOCX, filename="a.docx")
+        parse(buffer.getvalue(), content_type=sample_files.DOCX, filename="a.docx")
 
 
 def test_a_pdf_with_a_password_says_so() -> None:
     with pytest.raises(ParsingError, match="protected with a password"):
-        parse(files.make_pdf(password="s3cret"), content_type=files.PDF, filename="a.pdf")
+        parse(
+            sample_files.make_pdf(password="s3cret"),
+            content_type=sample_files.PDF,
+            filename="a.pdf",
+        )
 
 
 def test_an_office_file_with_a_password_says_so() -> None:
@@ -283,7 +289,7 @@ def test_an_office_file_with_a_password_says_so() -> None:
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512) + "EncryptedPackage".encode("utf-16-le")
     )
     with pytest.raises(ParsingError, match="protected with a password"):
-        parse(encrypted, content_type=files.DOCX, filename="a.docx")
+        parse(encrypted, content_type=sample_files.DOCX, filename="a.docx")
 
 
 @pytest.mark.parametrize(
@@ -323,19 +329,19 @@ def test_a_missing_library_is_named_with_the_extra_that_brings_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "kreuzberg", None)
     with pytest.raises(MissingExtraError, match=r"managed-sync\[parsers\]"):
-        parse(files.make_pdf(), content_type=files.PDF, filename="a.pdf")
+        parse(sample_files.make_pdf(), content_type=sample_files.PDF, filename="a.pdf")
     monkeypatch.setitem(sys.modules, "unstructured.partition.docx", None)
     with pytest.raises(MissingExtraError, match=r"managed-sync\[unstructured\]"):
-        parse(files.make_docx(), content_type=files.DOCX, filename="a.docx")
+        parse(sample_files.make_docx(), content_type=sample_files.DOCX, filename="a.docx")
 
 
 def test_the_libraries_are_quiet(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        parse(files.make_docx(), content_type=files.DOCX)
-        parse(files.make_xlsx(), content_type=files.XLSX)
-        parse(files.make_pdf(), content_type=files.PDF)
+        parse(sample_files.make_docx(), content_type=sample_files.DOCX)
+        parse(sample_files.make_xlsx(), content_type=sample_files.XLSX)
+        parse(sample_files.make_pdf(), content_type=sample_files.PDF)
     assert capfd.readouterr() == ("", "")
     assert [record for record in caplog.records if record.name.startswith("unstructured")] == []
 
@@ -344,13 +350,17 @@ def test_the_libraries_are_quiet(
 @pytest.mark.parametrize(
     ("data", "content_type", "headings"),
     [
-        (files.make_docx(), files.DOCX, ["# Travel policy", "## Hotels", "### Limits"]),
-        (files.make_pptx(), files.PPTX, ["# Goals", "# Risks"]),
-        (files.make_xlsx(), files.XLSX, ["# Budget", "# Plan"]),
-        (files.make_pdf(), files.PDF, ["# Inspection part 1", "# Inspection part 2"]),
-        (files.HTML.encode(), "text/html", ["# Safety", "## Checks"]),
-        (files.MARKDOWN.encode(), "text/markdown", ["# Handbook", "## Steps"]),
-        (files.make_eml(), "message/rfc822", ["# Grüße aus Hamburg"]),
+        (
+            sample_files.make_docx(),
+            sample_files.DOCX,
+            ["# Travel policy", "## Hotels", "### Limits"],
+        ),
+        (sample_files.make_pptx(), sample_files.PPTX, ["# Goals", "# Risks"]),
+        (sample_files.make_xlsx(), sample_files.XLSX, ["# Budget", "# Plan"]),
+        (sample_files.make_pdf(), sample_files.PDF, ["# Inspection part 1", "# Inspection part 2"]),
+        (sample_files.HTML.encode(), "text/html", ["# Safety", "## Checks"]),
+        (sample_files.MARKDOWN.encode(), "text/markdown", ["# Handbook", "## Steps"]),
+        (sample_files.make_eml(), "message/rfc822", ["# Grüße aus Hamburg"]),
     ],
 )
 def test_every_parser_reads_every_format(
@@ -400,4 +410,4 @@ def test_a_page_break_at_the_end_begins_no_page() -> None:
 def test_the_layout_models_of_unstructured_are_asked_for_by_name() -> None:
     parser = UnstructuredParser(pdf_strategy="hi_res")
     with pytest.raises(MissingExtraError, match=r"managed-sync\[unstructured-pdf\]"):
-        parser(files.make_pdf(), content_type=files.PDF, filename="a.pdf")
+        parser(sample_files.make_pdf(), content_type=sample_files.PDF, filename="a.pdf")

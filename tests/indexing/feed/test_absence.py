@@ -19,12 +19,14 @@ from managed_sync.errors import (
     ServerError,
 )
 from managed_sync.models import SyncState, SyncStatus
-from tests.indexing.world import ResumableSource, Source, Target, run, syncing
+from tests.support.index_target import Target
+from tests.support.indexing import run, syncing
+from tests.support.record_source import ChangingSource, ResumableSource
 
 FILES: dict[str, Any] = {"integration": "box", "sync_type": "files"}
 
 
-class CountingSource(Source):
+class CountingSource(ChangingSource):
     """One whose API counts its records.
 
     Attributes:
@@ -70,7 +72,9 @@ def texts(count: int) -> dict[str, str]:
     return {f"r{number:02}": f"Text {number}." for number in range(count)}
 
 
-def apply(source: Source, target: Target, ledger: Path, *ids: str, **options: Any) -> IndexReport:
+def apply(
+    source: ChangingSource, target: Target, ledger: Path, *ids: str, **options: Any
+) -> IndexReport:
     return syncing(source, target, ledger).apply(ids, **FILES, **options)
 
 
@@ -215,7 +219,7 @@ class TestListings:
 
 class TestSingleRecords:
     def test_the_guard_of_runs_holds_for_them(self, ledger: Path) -> None:
-        source, target = Source(**texts(60)), Target()
+        source, target = ChangingSource(**texts(60)), Target()
         run(source, target, ledger)
         gone = sorted(source.files)[:25]
         for name in gone:
@@ -227,7 +231,7 @@ class TestSingleRecords:
         assert apply(source, target, ledger, *gone, allow_deletions=True).deleted == 25
 
     def test_one_that_is_expected_stays_until_it_is_asked_for_again(self, ledger: Path) -> None:
-        source, target = Source(a="One.", b="Two."), Target()
+        source, target = ChangingSource(a="One.", b="Two."), Target()
         run(source, target, ledger)
         del source.files["a"]
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from managed_sync.errors import ApiConnectionError
-from tests.indexing.world import ResumableSource, Source, Target, run, syncing
+from tests.support.index_target import Target
+from tests.support.indexing import run, syncing
+from tests.support.record_source import ChangingSource, ResumableSource
 
 
 def test_the_next_run_goes_on_from_the_kept_cursor(any_ledger: str) -> None:
@@ -103,7 +105,7 @@ def test_a_rebuild_lists_everything(ledger: Path) -> None:
 
 
 def test_a_source_without_cursors_is_compared_as_a_whole(ledger: Path) -> None:
-    source, target = Source(a="One."), Target()
+    source, target = ChangingSource(a="One."), Target()
     run(source, target, ledger)
     del source.files["a"]
 

@@ -11,7 +11,9 @@ import pytest
 from managed_sync import SyncedRecord
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.feed.versions import record_version, version_of
-from tests.indexing.world import Source, Target, run, syncing
+from tests.support.index_target import Target
+from tests.support.indexing import run, syncing
+from tests.support.record_source import ChangingSource
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -77,7 +79,7 @@ def test_a_single_string_is_refused_since_it_is_a_collection_of_letters() -> Non
 
 
 def test_a_function_can_say_what_the_version_is(ledger: Path) -> None:
-    source, target = Source(a="One."), Target()
+    source, target = ChangingSource(a="One."), Target()
     sync = syncing(source, target, ledger, version=lambda each: str(each.data["parentId"]))
     sync.run(integration="box", sync_type="files")
     source.write("a", "One, changed.")
@@ -91,8 +93,8 @@ def test_a_function_can_say_what_the_version_is(ledger: Path) -> None:
 
 
 class TestAgain:
-    def indexed(self, ledger: Path) -> tuple[Source, Target]:
-        source, target = Source(a="One.", b="Two.", c="Three."), Target()
+    def indexed(self, ledger: Path) -> tuple[ChangingSource, Target]:
+        source, target = ChangingSource(a="One.", b="Two.", c="Three."), Target()
         source.files["c"].parent = "other"
         run(source, target, ledger)
         for name in "abc":

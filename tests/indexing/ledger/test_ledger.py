@@ -19,7 +19,9 @@ from managed_sync.errors import ConfigurationError, IndexingError, MissingExtraE
 from managed_sync.indexing import Ledger, Pipeline
 from managed_sync.indexing.ledger.ledger import PipelineLedger
 from managed_sync.indexing.ledger.model import Entry, Outcome, State
-from tests.indexing.world import Source, Target, run
+from tests.support.index_target import Target
+from tests.support.indexing import run
+from tests.support.record_source import ChangingSource
 
 BOX = Pipeline("p1", "box", "files")
 
@@ -273,7 +275,7 @@ def test_a_file_that_is_no_ledger_is_named(tmp_path: Path) -> None:
     ledger.write_bytes(b"something else entirely" * 100)
 
     with pytest.raises(IndexingError, match=r"ledger\.db"):
-        run(Source(), Target(), ledger)
+        run(ChangingSource(), Target(), ledger)
 
 
 def test_tables_of_others_in_the_same_database_stay(any_ledger: str) -> None:

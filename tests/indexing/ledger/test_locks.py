@@ -19,8 +19,10 @@ from managed_sync.documents import Chunk
 from managed_sync.errors import IndexingError, IndexLockedError
 from managed_sync.indexing import Ledger, Pipeline
 from managed_sync.indexing.ledger.locks import locked
-from tests.forked import in_child, needs_fork
-from tests.indexing.world import Source, Target, run, syncing
+from tests.support.forks import in_child, needs_fork
+from tests.support.index_target import Target
+from tests.support.indexing import run, syncing
+from tests.support.record_source import ChangingSource
 
 BOX = Pipeline("p1", "box", "files")
 
@@ -49,12 +51,12 @@ def test_the_second_run_says_who_holds_the_lock_and_goes_on_when_that_one_was_ki
     holder = holder_process(any_ledger)
     try:
         with pytest.raises(IndexLockedError, match=f"by process {holder.pid} on .* since 20"):
-            run(Source(a="One."), Target(), any_ledger)
+            run(ChangingSource(a="One."), Target(), any_ledger)
     finally:
         holder.send_signal(signal.SIGKILL)
         holder.communicate(timeout=30)
 
-    assert run(Source(a="One."), Target(), any_ledger, wait=5).added == 1
+    assert run(ChangingSource(a="One."), Target(), any_ledger, wait=5).added == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork a process")
@@ -75,7 +77,7 @@ def test_a_child_that_a_killed_process_left_behind_does_not_keep_the_lock(tmp_pa
     )
     subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
 
-    assert run(Source(a="One."), Target(), place).added == 1
+    assert run(ChangingSource(a="One."), Target(), place).added == 1
 
 
 def test_two_threads_are_kept_apart_and_the_second_can_wait(any_ledger: str) -> None:
@@ -117,7 +119,7 @@ def test_a_wait_ends_when_it_is_told_to_stop(any_ledger: str) -> None:
 
 def test_a_dry_run_needs_no_lock(any_ledger: str) -> None:
     with Ledger(any_ledger) as ledger, locked(ledger.of(BOX)):
-        assert run(Source(a="One."), Target(), any_ledger, dry_run=True).added == 1
+        assert run(ChangingSource(a="One."), Target(), any_ledger, dry_run=True).added == 1
 
 
 @needs_fork
@@ -183,7 +185,7 @@ class Disconnecting(Target):
                     )
                 )
             engine.dispose()
-            assert run(Source(a="One.", b="Two.", c="Three."), self, self.place).complete
+            assert run(ChangingSource(a="One.", b="Two.", c="Three."), self, self.place).complete
             self.lost.append(str(sorted(self.texts())))
 
 
@@ -192,10 +194,12 @@ def test_a_run_that_lost_its_lock_with_the_connection_writes_nothing_more(
     postgres_ledger: str, at: int
 ) -> None:
     target = Disconnecting(postgres_ledger, at=at)
-    sync = syncing(Source(a="One.", b="Two.", c="Three."), target, postgres_ledger, batch_size=1)
+    sync = syncing(
+        ChangingSource(a="One.", b="Two.", c="Three."), target, postgres_ledger, batch_size=1
+    )
     with pytest.raises(IndexingError, match="lost, and with it the lock"):
         sync.run(integration="box", sync_type="files")
 
     assert len(target.lost) == 2
     assert target.lost[1] == str(sorted(target.texts())), "as the other run left it"
-    assert run(Source(a="One.", b="Two.", c="Three."), target, postgres_ledger).complete
+    assert run(ChangingSource(a="One.", b="Two.", c="Three."), target, postgres_ledger).complete

@@ -15,8 +15,10 @@ from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing import Retries
 from managed_sync.indexing.targets.patience import TimedCalls, is_limited, requested_wait
-from tests.indexing.lying import Liar, LimitedError, LyingIndex
-from tests.indexing.world import Source, Target, from_scratch, syncing
+from tests.support.index_target import Target
+from tests.support.indexing import from_scratch, syncing
+from tests.support.lying_index import Liar, LimitedError, LyingIndex
+from tests.support.record_source import ChangingSource
 
 NAMES: Any = {"integration": "box", "sync_type": "files"}
 
@@ -118,8 +120,8 @@ def limited(times: int) -> tuple[LyingIndex, list[int]]:
     return index, calls
 
 
-def a_source(count: int = 30) -> Source:
-    return Source(**{f"r{number:02}": f"Text {number}." for number in range(count)})
+def a_source(count: int = 30) -> ChangingSource:
+    return ChangingSource(**{f"r{number:02}": f"Text {number}." for number in range(count)})
 
 
 def test_a_limited_model_is_waited_for_and_no_record_is_blamed(ledger: Path) -> None:

@@ -33,8 +33,10 @@ from managed_sync.indexing.webhooks.asgi import WebhookApp, webhook_router
 from managed_sync.indexing.webhooks.receiver import WebhookReceiver
 from managed_sync.indexing.webhooks.verifiers import SharedSecret, SignedBody, Verifier
 from managed_sync.models import SyncedRecord
-from tests.forked import in_child, needs_fork
-from tests.indexing.world import Source, Target, from_scratch, run, syncing
+from tests.support.forks import in_child, needs_fork
+from tests.support.index_target import Target
+from tests.support.indexing import from_scratch, run, syncing
+from tests.support.record_source import ChangingSource
 
 SECRET = "a secret of some length"
 TRUSTED = {"x-webhook-secret": SECRET}
@@ -51,7 +53,7 @@ def signature(body: bytes, secret: str = SECRET) -> str:
 
 @contextmanager
 def receiving(
-    source: Source, target: Target, ledger: Path, quiet: float = 0.02, **options: Any
+    source: ChangingSource, target: Target, ledger: Path, quiet: float = 0.02, **options: Any
 ) -> Iterator[WebhookReceiver]:
     options = {"verify": SharedSecret(SECRET), **options}
     receiver = WebhookReceiver(
@@ -130,7 +132,7 @@ class TestWhoMaySend:
         assert "'short'" not in str(caught.value)
 
     def test_what_is_refused_changes_nothing(self, ledger: Path) -> None:
-        source, target = Source(a="One."), Target()
+        source, target = ChangingSource(a="One."), Target()
         with receiving(source, target, ledger) as receiver:
             answer = receiver.receive({}, event("sync_complete"))
 
@@ -143,7 +145,7 @@ class TestWhatIsDone:
     def test_a_new_a_changed_and_a_deleted_record_are_applied_one_by_one(
         self, ledger: Path
     ) -> None:
-        source, target = Source(a="One.", b="Two."), Target()
+        source, target = ChangingSource(a="One.", b="Two."), Target()
         run(source, target, ledger)
         source.write("a", "One, changed.")
         source.write("c", "Three.")
@@ -159,7 +161,7 @@ class TestWhatIsDone:
         assert target.texts() == {("file:a", "One, changed."), ("file:c", "Three.")}
 
     def test_a_deletion_that_the_api_does_not_confirm_deletes_nothing(self, ledger: Path) -> None:
-        source, target = Source(a="One."), Target()
+        source, target = ChangingSource(a="One."), Target()
         run(source, target, ledger)
         with receiving(source, target, ledger) as receiver:
             receiver.receive(TRUSTED, event("record_deleted", "a"))
@@ -168,7 +170,7 @@ class TestWhatIsDone:
         assert target.texts() == {("file:a", "One.")}
 
     def test_a_completed_sync_brings_the_whole_pipeline_up_to_date(self, ledger: Path) -> None:
-        source, target = Source(a="One.", b="Two."), Target()
+        source, target = ChangingSource(a="One.", b="Two."), Target()
         with receiving(source, target, ledger) as receiver:
             receiver.receive(TRUSTED, event("sync_complete"))
             assert receiver.wait_until_idle()
@@ -176,7 +178,7 @@ class TestWhatIsDone:
         assert len(target.chunks) == 2
 
     def test_many_events_are_applied_together_and_each_record_once(self, ledger: Path) -> None:
-        source, target = Source(a="One.", b="Two."), Target()
+        source, target = ChangingSource(a="One.", b="Two."), Target()
         reports: list[IndexReport] = []
         with receiving(
             source, target, ledger, 0.2, on_report=lambda *said: reports.append(said[-1])
@@ -194,7 +196,7 @@ class TestWhatIsDone:
         self, ledger: Path, tmp_path: Path, seed: int
     ) -> None:
         chance = random.Random(seed)
-        source, target = Source(), Target()
+        source, target = ChangingSource(), Target()
         late: list[bytes] = []
         with receiving(source, target, ledger, 0.0) as receiver:
             for _ in range(30):
@@ -215,7 +217,7 @@ class TestWhatIsDone:
         assert target.contents() == from_scratch(source, tmp_path)
 
     def test_what_fails_is_tried_again(self, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        source, target = Source(a="One."), Target()
+        source, target = ChangingSource(a="One."), Target()
         reads, get_record = [], source.get_record
 
         def flaky(record_id: str) -> SyncedRecord:
@@ -236,7 +238,7 @@ class TestWhatIsDone:
     def test_an_error_in_the_source_is_logged_and_changes_nothing(
         self, ledger: Path, caplog: pytest.LogCaptureFixture, kind: str
     ) -> None:
-        source, target = Source(a="One."), Target()
+        source, target = ChangingSource(a="One."), Target()
         with receiving(source, target, ledger) as receiver:
             answer = receiver.receive(TRUSTED, event(kind, "a"))
             assert receiver.wait_until_idle()
@@ -260,13 +262,13 @@ class TestWhatIsDone:
     def test_what_is_no_event_of_ours_is_refused(
         self, ledger: Path, body: bytes, status: int
     ) -> None:
-        with receiving(Source(), Target(), ledger) as receiver:
+        with receiving(ChangingSource(), Target(), ledger) as receiver:
             assert receiver.receive(TRUSTED, body).status == status
 
     def test_a_record_of_another_pipeline_of_the_project_is_left_alone(
         self, ledger: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        source, target = Source(a="One."), Target()
+        source, target = ChangingSource(a="One."), Target()
         foreign = SyncedRecord(id="a", integration="drive", sync_type="files")
         monkeypatch.setattr(source, "get_record", lambda record_id: foreign)
         with receiving(source, target, ledger) as receiver:
@@ -290,7 +292,7 @@ class TestOneThatFails:
     def test_one_odd_event_holds_up_no_other(
         self, ledger: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
     ) -> None:
-        source, target = Source(a="One.", b="Two."), Target()
+        source, target = ChangingSource(a="One.", b="Two."), Target()
         run(source, target, ledger)
         source.write("b", "Two, changed.")
         get_record = source.get_record
@@ -322,7 +324,7 @@ class TestOneThatFails:
     def test_one_that_fails_as_if_all_would_holds_up_no_other(
         self, ledger: Path, monkeypatch: pytest.MonkeyPatch, of: str, error: Exception
     ) -> None:
-        source, target = Source(), Target()
+        source, target = ChangingSource(), Target()
         run(source, target, ledger)
         names = ["odd", "a", "b", "c"]
         for name in names:
@@ -354,7 +356,7 @@ class TestOneThatFails:
     def test_a_callback_that_fails_is_logged_and_later_events_are_applied(
         self, ledger: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        source, target = Source(a="One."), Target()
+        source, target = ChangingSource(a="One."), Target()
 
         def report(*_: object) -> None:
             raise RuntimeError("the metrics are down")
@@ -372,7 +374,7 @@ class TestOneThatFails:
     def test_a_gateway_that_answers_404_to_everything_deletes_nothing(
         self, ledger: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        source, target = Source(a="One.", b="Two."), Target()
+        source, target = ChangingSource(a="One.", b="Two."), Target()
         run(source, target, ledger)
         asked = threading.Event()
 
@@ -393,7 +395,7 @@ class TestOneThatFails:
     def test_a_record_that_an_event_says_is_there_is_looked_for_twice(
         self, ledger: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        source, target = Source(a="One.", b="Two."), Target()
+        source, target = ChangingSource(a="One.", b="Two."), Target()
         run(source, target, ledger)
         source.write("c", "Three.")
         get_record, asked = source.get_record, []
@@ -415,7 +417,7 @@ class TestOneThatFails:
         self, ledger: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         source, target = (
-            Source(**{f"r{number:02}": f"Text {number}." for number in range(40)}),
+            ChangingSource(**{f"r{number:02}": f"Text {number}." for number in range(40)}),
             Target(),
         )
         run(source, target, ledger)
@@ -439,7 +441,7 @@ class TestOneThatFails:
     def test_single_events_are_applied_while_runs_fail(
         self, ledger: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        source, target = Source(a="One."), Target()
+        source, target = ChangingSource(a="One."), Target()
         run(source, target, ledger)
         source.write("a", "One, changed.")
         failed = threading.Event()
@@ -465,13 +467,13 @@ class TestOneThatFails:
         assert ("file:a", "One, changed.") in target.texts()
 
     def test_a_receiver_that_is_closed_asks_for_the_event_later(self, ledger: Path) -> None:
-        with receiving(Source(), Target(), ledger) as receiver:
+        with receiving(ChangingSource(), Target(), ledger) as receiver:
             pass
 
         assert receiver.receive(TRUSTED, event("record_updated", "a")).status == 503
 
     def test_an_id_may_be_a_number(self, ledger: Path) -> None:
-        source, target = Source(**{"7": "Seven."}), Target()
+        source, target = ChangingSource(**{"7": "Seven."}), Target()
         body = json.dumps({"event": "record_created", "sync": "files", "data": {"id": 7}}).encode()
         with receiving(source, target, ledger) as receiver:
             assert receiver.receive(TRUSTED, body).status == 202
@@ -487,7 +489,7 @@ class TestOverHttp:
     ) -> Iterator[tuple[Any, WebhookReceiver, Target]]:
         target = Target()
         verify: Verifier = SignedBody(SECRET)
-        with receiving(Source(a="One."), target, ledger, verify=verify) as receiver:
+        with receiving(ChangingSource(a="One."), target, ledger, verify=verify) as receiver:
             app: Any = WebhookApp(receiver)
             if request.param == "fastapi":
                 app = FastAPI()
@@ -538,7 +540,7 @@ class TestOverHttp:
             async def send(message: Any) -> None:
                 sent.append(message["type"])
 
-            with receiving(Source(), Target(), ledger) as receiver:
+            with receiving(ChangingSource(), Target(), ledger) as receiver:
                 await WebhookApp(receiver)({"type": "lifespan"}, receive, send)
             return sent
 

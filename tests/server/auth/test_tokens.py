@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from managed_sync.server import EmbeddedServer
 from tests.server.company import FILES, Caller, private_key, token
-from tests.server.documents import operations
+from tests.server.openapi_documents import operations
 
 OPERATIONS = [
     ("POST", "sync/enable"),

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 
 from managed_sync.server.graph.engine import PermissionEngineError, PermissionGraph
 from managed_sync.server.graph.schema import GraphQuery
-from tests.server.graph.conftest import Edge, MakeGraph
-from tests.server.graph.naive import (
+from tests.server.graph.graphs import Edge, MakeGraph
+from tests.server.graph.naive_graph import (
     CONTENT,
     EVERYBODY,
     FOLDERS,

@@ -6,7 +6,7 @@ import pytest
 
 from managed_sync.server.graph.engine import PermissionGraph
 from managed_sync.server.graph.schema import SCHEMA, GraphQuery
-from tests.server.graph.conftest import Edge, MakeGraph
+from tests.server.graph.graphs import Edge, MakeGraph
 
 MARIA = "user:maria@x"
 DAN = "user:dan@x"

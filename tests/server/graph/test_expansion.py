@@ -6,7 +6,7 @@ import pytest
 
 from managed_sync.models import RelationshipNode
 from managed_sync.server.graph.schema import GraphQuery
-from tests.server.graph.conftest import Edge, MakeGraph
+from tests.server.graph.graphs import Edge, MakeGraph
 
 MARIA = "user:maria@x"
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, event
 from managed_sync.server.graph.schema import GraphQuery
 from managed_sync.server.graph.sql import SqlGraph
 from managed_sync.server.storage.database import Database
-from tests.server.graph.conftest import Edge, MakeGraph
+from tests.server.graph.graphs import Edge, MakeGraph
 
 MARIA = "user:maria@x"
 

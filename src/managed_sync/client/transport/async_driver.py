@@ -1,63 +1,53 @@
-"""Carries out flows for the asynchronous client: awaiting, and in tasks where it is at once."""
+"""Performs the effects of the asynchronous client: awaiting, and in tasks for what is gathered."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from concurrent.futures import Future
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx
 from pydantic import SecretStr
 
 from managed_sync.client.credentials import Credentials
+from managed_sync.client.listing import Listing
 from managed_sync.client.transport.bodies import Body
 from managed_sync.client.transport.clock import Clock
-from managed_sync.client.transport.connections import ConnectionWatch
-from managed_sync.client.transport.effects import (
-    Authorize,
-    Begin,
-    Drain,
-    Emit,
-    Finish,
-    Flow,
-    Open,
-    Opened,
-    Pause,
-    Send,
-    Step,
-    Together,
-    WaitFor,
-)
+from managed_sync.client.transport.connections import ConnectionWatch, ProcessConnections
+from managed_sync.client.transport.effects import StreamedResponse
 from managed_sync.client.transport.httpx_adapter import (
     HTTP_ERRORS,
     READ_OF_ERRORS,
-    answer_to,
     araw_parts,
     decoder_of,
     failure_of,
+    headers_of,
     http_request,
     is_content,
-    opened_answer,
+    open_request,
+    streamed_response,
 )
-from managed_sync.client.transport.process_connections import ProcessConnections
 from managed_sync.client.wire.content import ContentCheck
-from managed_sync.client.wire.request import Answer
+from managed_sync.client.wire.request import Request, Response
+from managed_sync.effects import AsyncBackground, Program, agather, arun
 
-__all__ = ["TaskDriver"]
+__all__ = ["AsyncDriver"]
 
-T = TypeVar("T")
+R = TypeVar("R")
+Item = TypeVar("Item")
 
 
-class TaskDriver:
-    """Does what the steps of flows say.
+class AsyncDriver:
+    """Performs effects without blocking the event loop.
 
     Args:
-        connections: What requests are sent with.
-        base_url: Where the API is.
-        credentials: Where tokens come from.
-        clock: How to wait.
-        max_answer_bytes: How large an answer that is read whole may be.
+        connections: The connections that requests are sent on.
+        base_url: The API's URL.
+        credentials: The source of tokens.
+        clock: The clock by which pauses and deadlines are kept.
+        max_answer_bytes: The limit for a response that is read whole.
     """
 
     def __init__(
@@ -71,164 +61,98 @@ class TaskDriver:
     ) -> None:
         self._connections = connections
         self._base_url = base_url
-        self._credentials = credentials
         self._clock = clock
         self._max_answer_bytes = max_answer_bytes
+        self.authorize = credentials.aget
+        self.pause = clock.asleep
 
-    async def run(self, flow: Flow[T]) -> T:
-        """Carries out a flow until it ends."""
-        answer: Any = None
-        failure: Exception | None = None
-        try:
-            while True:
-                try:
-                    step = flow.send(answer) if failure is None else flow.throw(failure)
-                except StopIteration as stop:
-                    result: T = stop.value
-                    return result
-                answer = failure = None
-                try:
-                    answer = await self._carry_out(step)
-                except Exception as error:  # noqa: BLE001 - the flow raises it
-                    failure = error
-        finally:
-            failure = None
-            flow.close()
+    async def iterate(self, listing: Listing[Item]) -> AsyncGenerator[Item, None]:
+        """Yields the items of a listing, and reads its next page meanwhile."""
+        async with AsyncBackground() as background:
+            while (items := await arun(listing.read(background.begin))) is not None:
+                for item in items:
+                    yield item
 
-    async def iterate(self, flow: Flow[None]) -> AsyncGenerator[Any, None]:
-        """Like ``run``, for a flow that emits records and has another one in the background."""
-        answer: Any = None
-        failure: Exception | None = None
-        background: asyncio.Task[Any] | None = None
-        try:
-            while True:
-                try:
-                    step = flow.send(answer) if failure is None else flow.throw(failure)
-                except StopIteration:
-                    return
-                answer = failure = None
-                if isinstance(step, Emit):
-                    for record in step.records:
-                        yield record
-                    continue
-                try:
-                    if isinstance(step, Begin):
-                        answer = background = asyncio.create_task(self.run(step.flow))
-                    else:
-                        answer = await self._carry_out(step)
-                except Exception as error:  # noqa: BLE001 - the flow raises it
-                    failure = error
-        finally:
-            failure = None
-            flow.close()
-            if background is not None:
-                await _end([background])
-
-    async def _carry_out(self, step: Step) -> Any:
-        answer: Any = None
-        match step:
-            case Send():
-                answer = await self._send(step)
-            case Authorize():
-                answer = await self._credentials.aget(step.rejected)
-            case Pause():
-                await self._clock.asleep(step.seconds)
-            case WaitFor():
-                await asyncio.wrap_future(step.place)
-            case Together():
-                answer = await self._together(step)
-            case Open():
-                answer = await self._open(step)
-            case Drain():
-                answer = await self._drain(step)
-            case Finish():
-                answer = await step.begun
-            case Begin() | Emit():
-                raise TypeError(f"Only a listing has a step {type(step).__name__}.")
-        return answer
-
-    async def _send(self, step: Send) -> Answer:
+    async def send(self, request: Request, token: SecretStr) -> Response:
+        """Sends a request and reads the whole response."""
         watch, http = ConnectionWatch(), self._connections.get()
+        now = self._clock.monotonic
         try:
             response = await http.send(
-                http_request(http, self._base_url, step, watch.anote),
+                http_request(http, self._base_url, request, token, watch.anote),
                 auth=None,
                 follow_redirects=False,
                 stream=True,
             )
             async with aclosing(response):
-                return answer_to(step, response, await self._whole(step, response))
+                headers = headers_of(response)
+                decoder = decoder_of(request, response)
+                body = Body(request, decoder, max_bytes=self._max_answer_bytes, now=now())
+                async for part in araw_parts(response):
+                    body.take(part, now=now())
+                return Response(response.status_code, headers, body.whole(), token)
         except HTTP_ERRORS as error:
-            failure = failure_of(step.request, error, step.token, watch)
+            failure = failure_of(request, error, token, watch)
         raise failure
 
-    async def _whole(self, step: Send, response: httpx.Response) -> bytes:
-        now = self._clock.monotonic
-        decoder = decoder_of(step.request, response)
-        body = Body(step.request, decoder, max_bytes=self._max_answer_bytes, now=now())
-        async for part in araw_parts(response):
-            body.take(part, now=now())
-        return body.whole()
-
-    async def _open(self, step: Open) -> Opened:
+    async def open(self, request: Request, url: str, token: SecretStr | None) -> StreamedResponse:
+        """Sends a request and leaves the body of a success unread."""
         watch, http = ConnectionWatch(), self._connections.get()
         try:
             response = await http.send(
-                http_request(http, self._base_url, step, watch.anote),
+                open_request(http, request, url, token, watch.anote),
                 auth=None,
                 follow_redirects=False,
                 stream=True,
             )
             if is_content(response):
-                return opened_answer(step, response, None)
+                return streamed_response(request, response, b"", token)
             async with aclosing(response):
-                body, decoder = b"", decoder_of(step.request, response)
+                body, decoder = b"", decoder_of(request, response)
                 async for part in araw_parts(response):
-                    body += decoder.decode(part, READ_OF_ERRORS - len(body))
+                    room = READ_OF_ERRORS - len(body)
+                    body += part if decoder is None else decoder.decode(part, room)
                     if len(body) >= READ_OF_ERRORS:
                         break
-            return opened_answer(step, response, body)
+            return streamed_response(request, response, body, token)
         except HTTP_ERRORS as error:
-            failure = failure_of(step.request, error, step.token or SecretStr(""), watch)
+            failure = failure_of(request, error, token or SecretStr(""), watch)
         raise failure
 
-    async def _drain(self, step: Drain) -> bytes:
-        async with aclosing(step.opened.response):
-            check = ContentCheck(step.record_id, step.opened, step.max_bytes)
-            return b"".join([part async for part in self.parts(step.opened, check)])
+    async def read_body(self, response: StreamedResponse, record_id: str, max_bytes: int) -> bytes:
+        """Reads the content in a streamed response and closes it."""
+        async with aclosing(response.stream):
+            check = ContentCheck(record_id, response, max_bytes)
+            return b"".join([part async for part in self.parts(response, check)])
 
-    async def parts(self, opened: Opened, check: ContentCheck) -> AsyncIterator[bytes]:
-        """The content of an opened answer, counted and checked."""
-        response: httpx.Response = opened.response
-        decoder = decoder_of(opened.request, response)
+    async def parts(self, streamed: StreamedResponse, check: ContentCheck) -> AsyncIterator[bytes]:
+        """Yields the content of a streamed response, counted and checked."""
+        response: httpx.Response = streamed.stream
+        decoder = decoder_of(streamed.request, response)
         parts = araw_parts(response)
         while True:
             began = self._clock.monotonic()
             try:
                 part = await anext(parts, None)
             except HTTP_ERRORS as error:
-                failure = failure_of(opened.request, error, opened.token)
+                failure = failure_of(streamed.request, error, streamed.token)
                 failure.is_of_one_record = True
                 break
             if part is None:
                 check.end(response.num_bytes_downloaded)
-                decoder.end()
+                if decoder is not None:
+                    decoder.end()
                 return
-            part = decoder.decode(part, check.room)
+            if decoder is not None:
+                part = decoder.decode(part, check.room)
             check.take(part, waited=self._clock.monotonic() - began)
             yield part
         raise failure
 
-    async def _together(self, step: Together) -> list[Any]:
-        running = [asyncio.create_task(self.run(flow)) for flow in step.flows]
-        try:
-            return [await each for each in running]
-        finally:
-            await _end(running)
+    async def wait_for(self, permit: Future[None]) -> None:
+        """Waits until a permit is given."""
+        await asyncio.wrap_future(permit)
 
-
-async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Ends tasks that nobody waits for any more; their outcome is nobody's."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    async def gather(self, programs: Sequence[Program[R]]) -> list[R]:
+        """Runs programs in tasks and returns their results in order."""
+        return await agather(programs)

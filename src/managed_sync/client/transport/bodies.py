@@ -1,4 +1,4 @@
-"""Bodies of answers, read part by part, so that none fills the memory.
+"""Bodies of responses, read part by part, so that none fills the memory.
 
 An encoded body is decoded here and not by httpx, which makes as much of a part as is in it: of a
 few kilobytes of compressed zeros, gigabytes.
@@ -7,7 +7,6 @@ few kilobytes of compressed zeros, gigabytes.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 
 from managed_sync.client.wire.request import Request
 from managed_sync.errors import ApiTimeoutError, IncompleteResponseError, ResponseFormatError
@@ -22,30 +21,28 @@ _GZIP = zlib.MAX_WBITS | 16
 
 
 class Decoder:
-    """Undoes the encoding of one body.
+    """A decoder of one encoded body.
 
     Args:
-        request: What the body answers, for messages.
-        headers: The answer's, by their names in lower case.
+        request: The request, for messages.
+        encoding: The encoding, in lower case.
 
     Raises:
         ResponseFormatError: The encoding is none that was asked for.
     """
 
-    def __init__(self, request: Request, headers: Mapping[str, str]) -> None:
+    def __init__(self, request: Request, encoding: str) -> None:
         self._request = request
-        self._encoding = headers.get("content-encoding", "").strip().lower() or "identity"
+        self._encoding = encoding
         self._is_begun = False
-        match self._encoding:
-            case "identity":
-                self._inflate = None
+        match encoding:
             case "gzip" | "x-gzip":
                 self._inflate = zlib.decompressobj(_GZIP)
             case "deflate":
                 self._inflate = zlib.decompressobj()
             case _:
                 raise ResponseFormatError(
-                    f"{request} was answered with the encoding {self._encoding[:40]!r}; the API "
+                    f"{request} was answered with the encoding {encoding[:40]!r}; the API "
                     f"must use one of those that the request accepts."
                 )
 
@@ -55,8 +52,6 @@ class Decoder:
         Raises:
             ResponseFormatError: The part is damaged.
         """
-        if self._inflate is None:
-            return part
         try:
             return self._inflated(part, limit + 1)
         except zlib.error as error:
@@ -71,13 +66,12 @@ class Decoder:
         Raises:
             IncompleteResponseError: The encoded body breaks off.
         """
-        if self._inflate is not None and self._is_begun and not self._inflate.eof:
+        if self._is_begun and not self._inflate.eof:
             raise IncompleteResponseError(
                 f"{self._request} was answered with a body that breaks off. Try again."
             )
 
     def _inflated(self, part: bytes, most: int) -> bytes:
-        assert self._inflate is not None  # noqa: S101 - callers look first
         first, self._is_begun = not self._is_begun, self._is_begun or bool(part)
         try:
             return self._inflate.decompress(part, most)
@@ -90,53 +84,54 @@ class Decoder:
 
 
 class Body:
-    """The body of an answer that is read whole.
+    """The body of a response that is read whole.
 
     Args:
-        request: What it answers, for messages.
-        decoder: Undoes its encoding.
-        max_bytes: How large it may be.
-        now: The time in seconds that only ever grow.
+        request: The request, for messages.
+        decoder: Decodes the body, if it is encoded.
+        max_bytes: The largest size that is read.
+        now: The time, in seconds that only ever grow.
     """
 
-    def __init__(self, request: Request, decoder: Decoder, *, max_bytes: int, now: float) -> None:
+    def __init__(
+        self, request: Request, decoder: Decoder | None, *, max_bytes: int, now: float
+    ) -> None:
         self._request = request
+        self._decoder = decoder
         self._max_bytes = max_bytes
         self._deadline = now + _LONGEST_SECONDS
-        self._decoder = decoder
         self._parts: list[bytes] = []
         self._size = 0
 
     def take(self, part: bytes, *, now: float) -> None:
-        """Adds a part as it came.
+        """Adds a part in the form in which it came.
 
         Raises:
             ResponseFormatError: The body is too large or damaged.
-            ApiTimeoutError: It takes too long.
+            ApiTimeoutError: The body takes too long.
         """
         if now > self._deadline:
             raise ApiTimeoutError(
                 f"{self._request} was not answered whole within {_LONGEST_SECONDS:g} s; the API "
                 f"sends too slowly."
             )
-        decoded = self._decoder.decode(part, self._max_bytes - self._size)
-        self._size += len(decoded)
-        self._refuse_over_limit(self._size)
-        self._parts.append(decoded)
-
-    def whole(self) -> bytes:
-        """Returns the whole body.
-
-        Raises:
-            IncompleteResponseError: It breaks off.
-        """
-        self._decoder.end()
-        return b"".join(self._parts)
-
-    def _refuse_over_limit(self, size: int) -> None:
-        if size > self._max_bytes:
+        if self._decoder is not None:
+            part = self._decoder.decode(part, self._max_bytes - self._size)
+        self._size += len(part)
+        if self._size > self._max_bytes:
             raise ResponseFormatError(
                 f"{self._request} was answered with more than {self._max_bytes:,} bytes, which is "
                 f"the limit for an answer; pass a larger max_answer_bytes if the API's answers "
                 f"are that large."
             )
+        self._parts.append(part)
+
+    def whole(self) -> bytes:
+        """Returns the whole body.
+
+        Raises:
+            IncompleteResponseError: The encoded body breaks off.
+        """
+        if self._decoder is not None:
+            self._decoder.end()
+        return b"".join(self._parts)

@@ -1,9 +1,9 @@
-"""Where the client's time comes from, so that tests of waiting take no time."""
+"""The client's time, in one place, so that tests of waiting take no time."""
 
 from __future__ import annotations
 
 import asyncio
-import time
+import time as system_time
 from typing import Protocol
 
 __all__ = ["Clock", "SystemClock"]
@@ -13,10 +13,10 @@ class Clock(Protocol):
     """Tells the time and waits."""
 
     def time(self) -> float:
-        """Seconds since 1970, as in the expiry of a token."""
+        """Returns the seconds since 1970, as in the expiry of a token."""
 
     def monotonic(self) -> float:
-        """Seconds that only ever grow."""
+        """Returns seconds that only ever grow."""
 
     def sleep(self, seconds: float) -> None:
         """Waits, in a synchronous client."""
@@ -28,17 +28,12 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own time."""
 
-    def time(self) -> float:
-        """Seconds since 1970."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds that only ever grow."""
-        return time.monotonic()
+    time = staticmethod(system_time.time)
+    monotonic = staticmethod(system_time.monotonic)
 
     def sleep(self, seconds: float) -> None:
         """Blocks the thread."""
-        time.sleep(seconds)
+        system_time.sleep(seconds)
 
     async def asleep(self, seconds: float) -> None:
         """Lets other tasks run meanwhile."""

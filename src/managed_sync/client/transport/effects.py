@@ -1,133 +1,61 @@
-"""What a flow asks its client to do, since a flow does no I/O itself.
+"""The effects of a client's programs: the methods of its driver.
 
-A flow is a generator that yields steps and receives their answers, or their errors. It returns what
-the client's method returns.
+``ThreadDriver`` has them as ordinary functions that block, ``AsyncDriver`` as coroutine functions.
+Programs perform them without knowing which driver they have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Awaitable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pydantic import SecretStr
 
-from managed_sync.client.wire.request import Answer, Request
-from managed_sync.models import RecordPage, SyncedRecord
+from managed_sync.client.wire.request import Request, Response
+from managed_sync.effects import Program
 
-__all__ = [
-    "Authorize",
-    "Begin",
-    "Drain",
-    "Emit",
-    "Finish",
-    "Flow",
-    "Open",
-    "Opened",
-    "Pause",
-    "Send",
-    "Step",
-    "Together",
-    "WaitFor",
-]
+__all__ = ["Driver", "StreamedResponse"]
 
-T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Authorize:
-    """Get a token; its answer is a ``SecretStr``.
-
-    ``rejected`` is a token that the API did not accept, and that should be replaced.
-    """
-
-    rejected: SecretStr | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a request and read its answer whole; its answer is an ``Answer``."""
-
-    request: Request
-    token: SecretStr
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """Send a request and leave the body of a success unread; its answer is an ``Opened``.
-
-    Without a token, nothing that belongs to the API is sent: ``url`` is on a host of others.
-    """
-
-    request: Request
-    url: str
-    token: SecretStr | None
-
-
-@dataclass(frozen=True, slots=True)
-class Opened(Answer):
-    """An answer whose body is still to be read from ``response``, if it is a success."""
+class StreamedResponse(Response):
+    """A response whose body, if it is a success, is still to be read from ``stream``."""
 
     request: Request = field(kw_only=True)
-    response: Any = field(kw_only=True, repr=False)
+    stream: Any = field(kw_only=True, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Drain:
-    """Read the content in an opened answer and close it; its answer is the ``bytes``."""
+class Driver(Protocol):
+    """Performs the effects of one client."""
 
-    opened: Opened
-    record_id: str
-    max_bytes: int
+    def authorize(self, rejected: SecretStr | None = None) -> SecretStr | Awaitable[SecretStr]:
+        """Returns a token, in place of ``rejected`` if the API did not accept that one."""
 
+    def send(self, request: Request, token: SecretStr) -> Response | Awaitable[Response]:
+        """Sends a request and reads the whole response."""
 
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Wait; its answer is ``None``."""
+    def open(
+        self, request: Request, url: str, token: SecretStr | None
+    ) -> StreamedResponse | Awaitable[StreamedResponse]:
+        """Sends a request and leaves the body of a success unread.
 
-    seconds: float
+        Without a token nothing that belongs to the API is sent: ``url`` is on another host.
+        """
 
+    def read_body(
+        self, response: StreamedResponse, record_id: str, max_bytes: int
+    ) -> bytes | Awaitable[bytes]:
+        """Reads the content in a streamed response and closes it."""
 
-@dataclass(frozen=True, slots=True)
-class WaitFor:
-    """Wait until a place is given; its answer is ``None``."""
+    def pause(self, seconds: float) -> Awaitable[None] | None:
+        """Waits."""
 
-    place: Future[None]
+    def wait_for(self, permit: Future[None]) -> Awaitable[None] | None:
+        """Waits until a permit is given."""
 
-
-@dataclass(frozen=True, slots=True)
-class Together:
-    """Carry out some flows at the same time; its answer is the list of what they return.
-
-    The first one, in their order, that fails is the step's error; the others are abandoned.
-    """
-
-    flows: Sequence[Flow[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """Carry out a flow in the background; its answer is what to ``Finish``."""
-
-    flow: Flow[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """Wait for a flow that was begun; its answer is what that flow returns."""
-
-    begun: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Emit:
-    """Hand records to the caller, and go on when they are consumed."""
-
-    records: Sequence[SyncedRecord] | Sequence[RecordPage]
-
-
-Step: TypeAlias = (
-    Authorize | Send | Open | Drain | Pause | WaitFor | Together | Begin | Finish | Emit
-)
-Flow: TypeAlias = Generator[Step, Any, T]
+    def gather(self, programs: Sequence[Program[R]]) -> list[R] | Awaitable[list[R]]:
+        """Runs programs at the same time and returns their results in order."""

@@ -1,36 +1,37 @@
-"""How many requests are under way at once, and how many are sent in a second.
+"""Limits: how many requests run at once, and how many are sent in a second.
 
-Whoever wants to send takes a place, and leaves it when the answer was read. Places are given in the
-order in which they were asked for, to threads and to tasks of any event loop alike. Neither taking
-nor leaving one blocks: what a flow has to wait for is a step. A place is held for one request only,
-and never while something else of the client is waited for, so that nobody waits for himself.
+Guarantees:
+
+- Permits are given in the order in which they were asked for, to threads and to tasks of any event
+  loop alike. Neither taking nor returning one blocks: a program waits for it as an effect.
+- A slot is held for exactly one request and never while waiting for another operation of the same
+  client, so a client cannot deadlock on itself.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from threading import Lock
-from types import TracebackType
-from typing import Self
 
 from managed_sync.arguments import check_number
-from managed_sync.client.transport.clock import Clock
-from managed_sync.client.transport.effects import Flow, Pause, WaitFor
+from managed_sync.client.transport.effects import Driver
+from managed_sync.effects import Program, perform
 from managed_sync.forks import OfProcess
 
-__all__ = ["DEFAULT_MAX_CONCURRENT_REQUESTS", "Places", "Rate", "Turn"]
+__all__ = ["DEFAULT_MAX_CONCURRENT_REQUESTS", "FairSemaphore", "Rate", "RequestSlot"]
 
 DEFAULT_MAX_CONCURRENT_REQUESTS = 16
 
 
-class Places(OfProcess):
-    """A fixed number of places, first come, first served.
+class FairSemaphore(OfProcess):
+    """A fixed number of permits, first come, first served.
 
     Args:
-        count: How many there are.
+        count: The number of permits.
     """
 
     def __init__(self, count: int) -> None:
@@ -42,20 +43,20 @@ class Places(OfProcess):
         self._waiting: deque[Future[None]] = deque()
         self._lock = Lock()
 
-    def take(self) -> Future[None]:
-        """A place, which is the taker's once it is done; it must be left in any case."""
-        place: Future[None] = Future()
+    def acquire(self) -> Future[None]:
+        """Returns a permit, which is the caller's once it is done; release it in any case."""
+        permit: Future[None] = Future()
         with self._lock:
             if self._free:
                 self._free -= 1
-                place.set_result(None)
+                permit.set_result(None)
             else:
-                self._waiting.append(place)
-        return place
+                self._waiting.append(permit)
+        return permit
 
-    def leave(self, place: Future[None]) -> None:
-        """Gives a place to whoever waits longest, or gives up waiting for it."""
-        if place.cancel():
+    def release(self, permit: Future[None]) -> None:
+        """Passes a permit on to the one who has waited longest, or stops waiting for it."""
+        if permit.cancel():
             return
         heir: Future[None] | None = None
         with self._lock:
@@ -74,10 +75,10 @@ class Rate(OfProcess):
     """Spreads requests evenly over time. Safe to share between threads.
 
     Args:
-        per_second: How many there may be in a second; ``None`` for any number.
+        per_second: The most requests in a second; ``None`` for any number.
 
     Raises:
-        ConfigurationError: It is not a number above 0.
+        ConfigurationError: ``per_second`` is not a number above 0.
     """
 
     def __init__(self, per_second: float | None) -> None:
@@ -85,6 +86,7 @@ class Rate(OfProcess):
             check_number(
                 "max_requests_per_second", per_second, is_positive=True, alternative="None"
             )
+        self.is_limited = per_second is not None
         self._interval = 1 / per_second if per_second else 0.0
         self._next = -math.inf
         self._enter_process()
@@ -93,62 +95,55 @@ class Rate(OfProcess):
         self._lock = Lock()
 
     def next_wait(self, now: float) -> float:
-        """Seconds until it is the turn of one more request, which is counted as sent then."""
-        if not self._interval:
-            return 0.0
+        """Returns the seconds until one more request may be sent, and counts it as sent then."""
         with self._lock:
             moment = max(now, self._next)
             self._next = moment + self._interval
         return moment - now
 
 
-class Turn:
-    """The places of one operation while its requests are sent, one after another.
+@dataclass(slots=True)
+class RequestSlot:
+    """The permits of one operation while its requests are sent, one after another.
 
-    A context manager, so that places are left however its flow ends; it may be entered again for
-    another attempt.
+    Release it however its program ends; it may be acquired again for another attempt.
 
     Args:
-        places: The limits that it counts for, in an order that is the same for all.
-        rate: How many requests may be sent in a second.
-        clock: The time.
+        semaphores: The limits that it counts for, in an order that is the same for all.
+        rate: The limit of requests in a second.
+        monotonic: The time, in seconds that only ever grow.
+        driver: Performs the waiting.
     """
 
-    def __init__(self, places: Sequence[Places], rate: Rate, clock: Clock) -> None:
-        self._places = places
-        self._rate = rate
-        self._clock = clock
-        self._taken: list[tuple[Places, Future[None]]] = []
-        self._began: float | None = None
+    semaphores: Sequence[FairSemaphore]
+    rate: Rate
+    monotonic: Callable[[], float]
+    driver: Driver
+    _permits: list[tuple[FairSemaphore, Future[None]]] = field(default_factory=list)
+    _began: float | None = None
 
     @property
     def spent(self) -> float:
         """Seconds since the first request could be sent."""
-        return 0.0 if self._began is None else self._clock.monotonic() - self._began
+        return 0.0 if self._began is None else self.monotonic() - self._began
 
-    def wait(self) -> Flow[None]:
+    def acquire(self) -> Program[None]:
         """Ends when a request may be sent."""
-        if not self._taken:
-            for places in self._places:
-                place = places.take()
-                self._taken.append((places, place))
-                if not place.done():
-                    yield WaitFor(place)
-        seconds = self._rate.next_wait(self._clock.monotonic())
-        if seconds:
-            yield Pause(seconds)
+        if not self._permits:
+            for semaphore in self.semaphores:
+                permit = semaphore.acquire()
+                self._permits.append((semaphore, permit))
+                if not permit.done():
+                    yield from perform(self.driver.wait_for, permit)
+        if self.rate.is_limited:
+            seconds = self.rate.next_wait(self.monotonic())
+            if seconds:
+                yield from perform(self.driver.pause, seconds)
         if self._began is None:
-            self._began = self._clock.monotonic()
+            self._began = self.monotonic()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        while self._taken:
-            places, place = self._taken.pop()
-            places.leave(place)
+    def release(self) -> None:
+        """Gives all permits back."""
+        while self._permits:
+            semaphore, permit = self._permits.pop()
+            semaphore.release(permit)

@@ -49,7 +49,7 @@ def is_this_machine(host: str) -> bool:
 
 @contextmanager
 def environment_errors() -> Iterator[None]:
-    """Raises what httpx raises about the environment as an error that names the variables.
+    """Turns httpx's errors about the environment into one that names the variables.
 
     Raises:
         ConfigurationError: A proxy or a certificate cannot be used.

@@ -1,7 +1,7 @@
-"""When a request is sent again, and after how long.
+"""Decides which requests are sent again, and after how long.
 
 Waits double from half a second up to eight, and each is cut by a random part, so that many clients
-do not come back at the same moment. Where the API says when to come back, that is when.
+do not come back at the same moment. An API that names a moment in ``Retry-After`` is obeyed.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ DEFAULT_RETRY_BUDGET = 60.0
 
 _logger = get_logger("managed_sync.client")
 
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 8.0
-_MOST_KEPT_CONNECTIONS = 3
+_MAX_KEPT_CONNECTIONS = 3
 # The API is well then, and other records wait, perhaps many of the same host.
-_MOST_FOR_A_DEAD_HOST = 4
+_MAX_FOR_A_DEAD_HOST = 4
 
 
 class RetryPolicy(OfProcess):
-    """Decides about the retries of one client, and counts them. Safe to share between threads.
+    """A policy of retries for one client, which also counts them. Safe to share between threads.
 
     Args:
         budget: Seconds from the first sending after which no retry begins; 0 means no retries.
@@ -59,30 +59,30 @@ class RetryPolicy(OfProcess):
 
     @property
     def count(self) -> int:
-        """The retries so far."""
+        """The number of retries so far."""
         with self._lock:
             return self._count
 
     def next_wait(
         self, request: Request, error: ApiError, *, retries: int, spent: float
     ) -> float | None:
-        """Seconds to wait before the next retry, which is counted and logged; ``None`` for none.
+        """Returns the seconds before the next retry, which is counted and logged, or ``None``.
 
         Args:
-            request: What failed.
-            error: How it failed.
-            retries: How many retries it has had.
+            request: The request that failed.
+            error: The error.
+            retries: The number of retries it has had.
             spent: Seconds since it was first sent.
         """
         asked = error.retry_after if isinstance(error, ApiStatusError) else None
         if not _is_worth_retrying(error):
             return None
-        if retries >= _MOST_FOR_A_DEAD_HOST and _is_host_of_content_dead(error):
+        if retries >= _MAX_FOR_A_DEAD_HOST and _is_host_of_content_dead(error):
             return None
         if not request.is_repeatable and not _was_not_carried_out(error):
             return None
-        if _was_closed_meanwhile(error) and retries < _MOST_KEPT_CONNECTIONS:
-            # No retry in the sense of the budget: the API itself was not asked yet.
+        if _was_closed_meanwhile(error) and retries < _MAX_KEPT_CONNECTIONS:
+            # No retry by the budget: the API itself was not asked yet.
             self._note(request, error, retries, 0.0)
             return 0.0
         # 2.0 ** 1024 overflows; the longest wait is reached long before.
@@ -97,7 +97,7 @@ class RetryPolicy(OfProcess):
     def _note(self, request: Request, error: ApiError, retries: int, wait: float) -> None:
         with self._lock:
             self._count += 1
-        # Neither the API's words nor the library's: they may hold what was sent.
+        # Neither the API's words nor the library's: they may repeat what was sent.
         _logger.warning(
             "%s failed (%s); retry %d follows in %.1f s", request, _kind(error), retries + 1, wait
         )
@@ -107,12 +107,12 @@ def _is_worth_retrying(error: ApiError) -> bool:
     if isinstance(error, ApiConnectionError):
         return not error.is_lasting
     if isinstance(error, ApiStatusError):
-        return error.status in _PASSING
+        return error.status in _TRANSIENT
     return isinstance(error, IncompleteResponseError)
 
 
 def _was_not_carried_out(error: ApiError) -> bool:
-    """Whether it is certain that the request had no effect."""
+    """Returns whether it is certain that the request had no effect."""
     if isinstance(error, ApiConnectionError):
         return error.nothing_sent
     return error.status == 429 or (

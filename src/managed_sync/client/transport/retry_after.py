@@ -1,4 +1,4 @@
-"""Reads the header with which an API says when to come back."""
+"""Reads ``Retry-After``, the header in which an API asks for a pause."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ __all__ = ["seconds_until"]
 
 
 def seconds_until(retry_after: str | None, date: str | None) -> float | None:
-    """Reads ``Retry-After``, as seconds or as a date; ``None`` if there is none to be read.
+    """Returns the seconds that ``Retry-After`` asks for; ``None`` if it cannot be read.
 
-    A date is compared with the answer's own ``Date`` where there is one, since the clocks of a
+    A date is compared with the response's own ``Date`` where there is one, since the clocks of a
     client and a server differ.
     """
     text = (retry_after or "").strip()

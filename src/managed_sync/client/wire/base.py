@@ -1,17 +1,17 @@
-"""What a wire format has to offer: every operation of a client, without I/O.
+"""The interface of a wire format: every operation of a client, as a program.
 
-Where one request is enough, a format builds an ``Operation``. Where a request depends on the answer
-to another one, it gives an *exchange*: a generator that yields operations and receives what they
-bring. When anything is sent, and how often, is not its business.
+A format builds an ``Operation`` for each request and has the client's sender call it. It decides
+which requests an operation takes, also where one depends on the response to another; the sender
+decides when and how often a request is sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeVar
+from collections.abc import Hashable, Sequence
+from typing import Protocol, TypeVar
 
 from managed_sync.client.wire.request import Operation, Request
+from managed_sync.effects import Program
 from managed_sync.models import (
     AccessCheck,
     RecordPage,
@@ -20,27 +20,26 @@ from managed_sync.models import (
     SyncStatus,
 )
 
-__all__ = ["Asked", "AtOnce", "Exchange", "WireFormat"]
+__all__ = ["Caller", "WireFormat"]
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class AtOnce:
-    """In an exchange: carry out some exchanges at the same time; its answer is their results."""
-
-    exchanges: Sequence[Exchange[Any]]
+R = TypeVar("R")
 
 
-Exchange: TypeAlias = Generator[Operation[Any] | AtOnce, Any, T]
-Asked: TypeAlias = Operation[T] | Exchange[T]
+class Caller(Protocol):
+    """Calls operations for a wire format."""
+
+    def call(self, operation: Operation[R]) -> Program[R]:
+        """Sends an operation's request and reads the response."""
+
+    def gather(self, programs: Sequence[Program[R]]) -> Program[list[R]]:
+        """Runs programs at the same time and returns their results in order."""
 
 
 class WireFormat(Protocol):
-    """One way to ask for what a client offers; each method is named after the client's.
+    """A way to ask for what a client offers; each method is named after the client's.
 
     Attributes:
-        default_base_url: Where the API is, unless the caller says otherwise.
+        default_base_url: The URL of the API, unless the caller names another one.
         list_limit: The length at which ``list_objects`` is cut off; ``None`` if there is none.
     """
 
@@ -52,22 +51,22 @@ class WireFormat(Protocol):
 
     def enable_sync(  # noqa: D102
         self, integration: str, sync_type: str, frequency: str | None
-    ) -> Asked[SyncStatus]: ...
+    ) -> Program[SyncStatus]: ...
 
-    def get_sync_status(self, integration: str, sync_type: str) -> Asked[SyncStatus]: ...  # noqa: D102
+    def get_sync_status(self, integration: str, sync_type: str) -> Program[SyncStatus]: ...  # noqa: D102
 
     def list_records(  # noqa: D102
         self, integration: str, sync_type: str, cursor: str | None
-    ) -> Asked[RecordPage]: ...
+    ) -> Program[RecordPage]: ...
 
-    def get_record(self, record_id: str) -> Asked[SyncedRecord]: ...  # noqa: D102
+    def get_record(self, record_id: str) -> Program[SyncedRecord]: ...  # noqa: D102
 
     def download_content(self, record_id: str) -> Request: ...  # noqa: D102
 
-    def check_access(self, check: AccessCheck) -> Asked[bool]: ...  # noqa: D102
+    def check_access(self, check: AccessCheck) -> Program[bool]: ...  # noqa: D102
 
     def batch_of(self, check: AccessCheck) -> Hashable | None:
-        """What checks must have in common to be sent in one batch.
+        """Returns what checks must have in common to be sent in one batch.
 
         ``None`` for an object that no request can ask about: the API has nothing of that name, so
         nobody has access to it.
@@ -75,11 +74,11 @@ class WireFormat(Protocol):
 
     def batch_check_access(self, checks: Sequence[AccessCheck]) -> Operation[list[bool]]: ...  # noqa: D102
 
-    def list_users(self, object_id: str, relation: str) -> Asked[list[str]]: ...  # noqa: D102
+    def list_users(self, object_id: str, relation: str) -> Program[list[str]]: ...  # noqa: D102
 
     def list_objects(  # noqa: D102
         self, subject: str, relation: str, object_type: str | None
-    ) -> Asked[list[str]]: ...
+    ) -> Program[list[str]]: ...
 
-    def expand(self, check: AccessCheck) -> Asked[RelationshipNode]:
-        """A tree whose root has ``granted=None`` where the answer does not decide the check."""
+    def expand(self, check: AccessCheck) -> Program[RelationshipNode]:
+        """Returns a tree, whose root has ``granted=None`` where it does not decide the check."""

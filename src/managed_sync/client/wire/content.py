@@ -8,7 +8,7 @@ from email.message import Message
 from email.utils import collapse_rfc2231_value
 from urllib.parse import urljoin, urlsplit
 
-from managed_sync.client.wire.request import Answer, Request
+from managed_sync.client.wire.request import Request, Response
 from managed_sync.errors import (
     ApiTimeoutError,
     ContentTooLargeError,
@@ -78,21 +78,21 @@ class ContentCheck:
 
     Args:
         record_id: The record, for messages.
-        answer: The answer, whose headers say what to expect.
+        response: The response, whose headers say what to expect.
         max_bytes: The limit.
 
     Raises:
         ContentTooLargeError: The announced size is over the limit; nothing needs to be read.
     """
 
-    def __init__(self, record_id: str, answer: Answer, max_bytes: int) -> None:
+    def __init__(self, record_id: str, response: Response, max_bytes: int) -> None:
         self._record_id = record_id
-        self._answer = answer
+        self._response = response
         self._max_bytes = max_bytes
         self._count = 0
         self._waited = 0.0
-        self._announced = _announced_length(answer.headers)
-        self._is_encoded = answer.headers.get("content-encoding", "identity") != "identity"
+        self._announced = _announced_length(response.headers)
+        self._is_encoded = response.headers.get("content-encoding", "identity") != "identity"
         self.size = None if self._is_encoded else self._announced
         if self.size is not None:
             self._refuse_over_limit(self.size)
@@ -131,8 +131,8 @@ class ContentCheck:
             raise IncompleteResponseError(
                 f"The content of record {self._record_id} is not whole: {received:,} of "
                 f"{self._announced:,} bytes came. Try again.",
-                status=self._answer.status,
-                request_id=self._answer.request_id,
+                status=self._response.status,
+                request_id=self._response.request_id,
             )
 
     def _refuse_over_limit(self, size: int) -> None:
@@ -140,8 +140,8 @@ class ContentCheck:
             raise ContentTooLargeError(
                 f"The content of record {self._record_id} is larger than the limit of "
                 f"{self._max_bytes:,} bytes; pass a larger max_bytes to read it.",
-                status=self._answer.status,
-                request_id=self._answer.request_id,
+                status=self._response.status,
+                request_id=self._response.request_id,
             )
 
 
@@ -167,7 +167,7 @@ def _filename(message: Message) -> str | None:
         return None
 
 
-def redirect_target(request: Request, answer: Answer, base_url: str, current_url: str) -> str:
+def redirect_target(request: Request, response: Response, base_url: str, current_url: str) -> str:
     """Where a redirect of content leads, if it may be followed: to https, or to the same host.
 
     A redirect from https to http is refused on the same host too.
@@ -177,7 +177,7 @@ def redirect_target(request: Request, answer: Answer, base_url: str, current_url
             address of a stored file is often a secret in itself.
     """
     try:
-        url = urljoin(current_url, answer.headers["location"])
+        url = urljoin(current_url, response.headers["location"])
         target, own = urlsplit(url), urlsplit(base_url)
         host = target.hostname
         _ = target.port
@@ -186,16 +186,16 @@ def redirect_target(request: Request, answer: Answer, base_url: str, current_url
     if not host:
         raise ResponseFormatError(
             f"{request} was answered with a redirect that leads nowhere.",
-            status=answer.status,
-            request_id=answer.request_id,
+            status=response.status,
+            request_id=response.request_id,
         )
     if target.scheme == "https" or (target.scheme == own.scheme and host == own.hostname):
         return url
     raise ResponseFormatError(
         f"{request} was answered with a redirect to {target.scheme}://{host}, which is not "
         f"followed: content comes over https, or from the API's own host.",
-        status=answer.status,
-        request_id=answer.request_id,
+        status=response.status,
+        request_id=response.request_id,
     )
 
 

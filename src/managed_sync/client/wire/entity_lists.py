@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from managed_sync.client.wire.request import Answer, parse_json
+from managed_sync.client.wire.request import Response, parse_json
 from managed_sync.errors import IncompleteResponseError, ResponseFormatError
+from managed_sync.identifiers import ObjectId, bare_user
 
 __all__ = ["NameList", "NamePage", "parse_objects", "parse_subjects"]
 
@@ -65,52 +66,51 @@ class NamePage:
         return not self.is_cut and self.next_cursor is None and self.total <= len(names)
 
 
-def parse_objects(answer: Answer) -> NamePage:
+def parse_objects(response: Response) -> NamePage:
     """Reads a list of objects.
 
     Raises:
         ResponseFormatError: It, or an entry, cannot be read; the message names the keys found.
         IncompleteResponseError: A line is not whole, or the API broke the list off.
     """
-    return _parse(answer, ("objects", "resources"), ("object", "resource"))
+    return _parse(response, ("objects", "resources"), ("object", "resource"))
 
 
-def parse_subjects(answer: Answer) -> NamePage:
+def parse_subjects(response: Response) -> NamePage:
     """Reads a list of subjects; users are named without their type.
 
     Raises:
         ResponseFormatError: It, or an entry, cannot be read; the message names the keys found.
         IncompleteResponseError: A line is not whole, or the API broke the list off.
     """
-    page = _parse(answer, ("subjects", "users"), ("subject", "user", "object"))
-    names = [name if name == "user:*" else name.removeprefix("user:") for name in page.names]
-    return replace(page, names=names)
+    page = _parse(response, ("subjects", "users"), ("subject", "user", "object"))
+    return replace(page, names=[bare_user(name) for name in page.names])
 
 
-def _parse(answer: Answer, list_keys: Sequence[str], wrappers: Sequence[str]) -> NamePage:
-    if not _is_in_lines(answer):
-        document = parse_json(answer)
+def _parse(response: Response, list_keys: Sequence[str], wrappers: Sequence[str]) -> NamePage:
+    if not _is_in_lines(response):
+        document = parse_json(response)
         names = [_name(item, wrappers) for item in _items(document, list_keys)]
         return _continued(names, document)
     names = []
-    for line in _lines(answer):
+    for line in _lines(response):
         entry = line.get("result", line) if isinstance(line, dict) else line
         _refuse_errors(line)
         names.append(_name(entry, wrappers))
     return NamePage(names)
 
 
-def _is_in_lines(answer: Answer) -> bool:
-    kind = answer.headers.get("content-type", "")
+def _is_in_lines(response: Response) -> bool:
+    kind = response.headers.get("content-type", "")
     if "ndjson" in kind or "jsonl" in kind:
         return True
     # Not every server names the form; a first line that is whole by itself, and another one, do.
-    first, _, rest = answer.content.strip().partition(b"\n")
+    first, _, rest = response.content.strip().partition(b"\n")
     return bool(rest) and _json_or_none(first) is not None
 
 
-def _lines(answer: Answer) -> Iterator[Any]:
-    lines = [line for line in answer.content.split(b"\n") if line.strip()]
+def _lines(response: Response) -> Iterator[Any]:
+    lines = [line for line in response.content.split(b"\n") if line.strip()]
     for number, line in enumerate(lines, start=1):
         value = _json_or_none(line)
         if value is None:
@@ -185,9 +185,9 @@ def _name(item: Any, wrappers: Sequence[str]) -> str:
 def _typed_name(entry: dict[str, Any]) -> str | None:
     match entry:
         case {"type": str(kind), "id": str(name)} if kind and name:
-            return _with_relation(f"{kind}:{name}", entry.get("relation"))
+            return _with_relation(str(ObjectId(kind, name)), entry.get("relation"))
         case {"objectType": str(kind), "objectId": str(name)} if kind and name:
-            return f"{kind}:{name}"
+            return str(ObjectId(kind, name))
         case {"wildcard": {"type": str(kind)}} if kind:
             return f"{kind}:*"
         case _:

@@ -7,20 +7,21 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from managed_sync.client.wire.base import Exchange
+from managed_sync.client.wire.base import Caller
 from managed_sync.client.wire.batch_results import read_decision, read_decisions
 from managed_sync.client.wire.entity_lists import NameList, NamePage, parse_objects, parse_subjects
 from managed_sync.client.wire.expand_trees import parse_tree
 from managed_sync.client.wire.pagination import PageWalk
 from managed_sync.client.wire.records import parse_each, parse_page, parse_record
 from managed_sync.client.wire.request import (
-    Answer,
     Operation,
     Request,
+    Response,
     parse_json,
     parse_model,
     path_segment,
 )
+from managed_sync.effects import Program
 from managed_sync.errors import InvalidIdentifierError, ResponseFormatError
 from managed_sync.identifiers import ObjectId
 from managed_sync.logs import get_logger
@@ -52,52 +53,54 @@ class ProjectsApi:
     # The specification says nothing of one, and servers have one without saying so.
     list_limit = 1000
 
-    def __init__(self, project_id: str) -> None:
+    def __init__(self, project_id: str, caller: Caller) -> None:
+        self._caller = caller
         self._root = f"/projects/{path_segment(project_id, 'project id')}"
 
     def enable_sync(
         self, integration: str, sync_type: str, frequency: str | None
-    ) -> Operation[SyncStatus]:
+    ) -> Program[SyncStatus]:
         """``enableSync``."""
         body = {"integration": integration, "syncType": sync_type}
         if frequency is not None:
             body["frequency"] = frequency
         request = Request("POST", f"{self._root}/sync/enable", body=body, is_repeatable=False)
-        return Operation(request, lambda answer: _model(SyncStatus, answer))
+        return self._caller.call(Operation(request, lambda response: _model(SyncStatus, response)))
 
-    def get_sync_status(self, integration: str, sync_type: str) -> Operation[SyncStatus]:
+    def get_sync_status(self, integration: str, sync_type: str) -> Program[SyncStatus]:
         """``getSyncStatus``."""
         params = {"integration": integration, "syncType": sync_type}
         request = Request("GET", f"{self._root}/sync/status", params)
-        return Operation(request, lambda answer: _model(SyncStatus, answer))
+        return self._caller.call(Operation(request, lambda response: _model(SyncStatus, response)))
 
     def list_records(
         self, integration: str, sync_type: str, cursor: str | None
-    ) -> Operation[RecordPage]:
+    ) -> Program[RecordPage]:
         """``pullSyncedRecords``."""
         params = {"integration": integration, "syncType": sync_type}
         if cursor is not None:
             params["cursor"] = cursor
         request = Request("GET", f"{self._root}/sync/records", params)
-        return Operation(request, _record_page)
+        return self._caller.call(Operation(request, _record_page))
 
-    def get_record(self, record_id: str) -> Operation[SyncedRecord]:
+    def get_record(self, record_id: str) -> Program[SyncedRecord]:
         """``getSyncedRecord``."""
         request = Request("GET", self._record_path(record_id))
-        return Operation(request, lambda answer: parse_record(parse_json(answer)))
+        operation = Operation(request, lambda response: parse_record(parse_json(response)))
+        return self._caller.call(operation)
 
     def download_content(self, record_id: str) -> Request:
         """``downloadContent``: only the request, since its answer is streamed."""
         return Request("GET", f"{self._record_path(record_id)}/content")
 
-    def check_access(self, check: AccessCheck) -> Operation[bool]:
+    def check_access(self, check: AccessCheck) -> Program[bool]:
         """``checkAccess``."""
         asked = check.model_dump(by_alias=True)
 
-        def parse(answer: Answer) -> bool:
-            return read_decision(parse_json(answer), "allowed", asked=asked, key_of=_key_of)
+        def parse(response: Response) -> bool:
+            return read_decision(parse_json(response), "allowed", asked=asked, key_of=_key_of)
 
-        return self._post("/permissions/check-access", asked, parse)
+        return self._caller.call(self._post("/permissions/check-access", asked, parse))
 
     def batch_of(self, check: AccessCheck) -> str:
         """All checks may share a batch."""
@@ -106,9 +109,9 @@ class ProjectsApi:
     def batch_check_access(self, checks: Sequence[AccessCheck]) -> Operation[list[bool]]:
         """``batchCheckAccess``; the answer is read only if it decides each check."""
 
-        def parse(answer: Answer) -> list[bool]:
+        def parse(response: Response) -> list[bool]:
             return read_decisions(
-                _model(_Decisions, answer).results,
+                _model(_Decisions, response).results,
                 objects=[check.object for check in checks],
                 keys=[(check.subject, check.relation, check.object) for check in checks],
                 key_of=_key_of,
@@ -118,14 +121,14 @@ class ProjectsApi:
         body = {"checks": [check.model_dump(by_alias=True) for check in checks]}
         return self._post("/permissions/batch-check-access", body, parse)
 
-    def list_users(self, object_id: str, relation: str) -> Exchange[list[str]]:
+    def list_users(self, object_id: str, relation: str) -> Program[list[str]]:
         """``listUsers``."""
         body = {"object": object_id, "relation": relation}
         return self._listed("subjects", "/permissions/list-users", body, parse_subjects)
 
     def list_objects(
         self, subject: str, relation: str, object_type: str | None
-    ) -> Exchange[list[str]]:
+    ) -> Program[list[str]]:
         """``listObjects``; the specification has no object type, so the answer is filtered too."""
         body = {"subject": subject, "relation": relation}
         if object_type is not None:
@@ -135,19 +138,24 @@ class ProjectsApi:
         wanted = (str(each) for each in objects if object_type in {None, each.type})
         return NameList(wanted, is_whole=names.is_whole)
 
-    def expand(self, check: AccessCheck) -> Operation[RelationshipNode]:
+    def expand(self, check: AccessCheck) -> Program[RelationshipNode]:
         """``expandRelationships``; without a body, a check has to say what is granted."""
 
-        def parse(answer: Answer) -> RelationshipNode:
-            if _says_nothing(answer):
+        def parse(response: Response) -> RelationshipNode:
+            if _says_nothing(response):
                 return RelationshipNode(object=check.object, relation=check.relation, granted=None)
-            return parse_tree(answer, check)
+            return parse_tree(response, check)
 
-        return self._post("/permissions/expand", check.model_dump(by_alias=True), parse)
+        operation = self._post("/permissions/expand", check.model_dump(by_alias=True), parse)
+        return self._caller.call(operation)
 
     def _listed(
-        self, listing: str, path: str, body: Mapping[str, str], parse: Callable[[Answer], NamePage]
-    ) -> Exchange[NameList]:
+        self,
+        listing: str,
+        path: str,
+        body: Mapping[str, str],
+        parse: Callable[[Response], NamePage],
+    ) -> Program[NameList]:
         """A list, and the rest of it where the API gives it in parts.
 
         The specification knows no parts. If an API has them, its cursor goes back to it; if it
@@ -155,9 +163,9 @@ class ProjectsApi:
         no body at all too, which names nobody and nothing, and is no proof that there is nothing.
         """
 
-        def read(answer: Answer) -> NamePage:
-            if not _says_nothing(answer):
-                return parse(answer)
+        def read(response: Response) -> NamePage:
+            if not _says_nothing(response):
+                return parse(response)
             # It may also be that something on the way swallowed the body.
             _logger.warning("The list of %s came without a body: nobody and nothing.", listing)
             return NamePage([], is_cut=True)
@@ -168,7 +176,9 @@ class ProjectsApi:
         continuation: dict[str, str] = {}
         while more:
             with walk.naming_the_page():
-                page: NamePage = yield self._post(path, {**body, **continuation}, read)
+                page = yield from self._caller.call(
+                    self._post(path, {**body, **continuation}, read)
+                )
             names += page.names
             more = walk.follow(page.next_cursor, items=page.names)
             continuation = {page.cursor_field: page.next_cursor} if page.next_cursor else {}
@@ -177,22 +187,24 @@ class ProjectsApi:
     def _record_path(self, record_id: str) -> str:
         return f"{self._root}/sync/records/{path_segment(record_id, 'record id')}"
 
-    def _post(self, path: str, body: dict[str, Any], parse: Callable[[Answer], T]) -> Operation[T]:
+    def _post(
+        self, path: str, body: dict[str, Any], parse: Callable[[Response], T]
+    ) -> Operation[T]:
         return Operation(Request("POST", f"{self._root}{path}", body=body), parse)
 
 
-def _says_nothing(answer: Answer) -> bool:
+def _says_nothing(response: Response) -> bool:
     """Whether there is no body, and none was meant to be there."""
-    return not answer.content and "json" not in answer.headers.get("content-type", "")
+    return not response.content and "json" not in response.headers.get("content-type", "")
 
 
-def _record_page(answer: Answer) -> RecordPage:
+def _record_page(response: Response) -> RecordPage:
     # In one step, twice as fast as in two; where that fails, the two steps say what is wrong with
     # which record, or read the encodings that it does not know.
     try:
-        return RecordPage.model_validate_json(answer.content)
+        return RecordPage.model_validate_json(response.content)
     except ValidationError:
-        document = parse_page(answer, "records")
+        document = parse_page(response, "records")
     listed = document.get("records") if isinstance(document, dict) else None
     if not isinstance(listed, list):
         return parse_model(RecordPage, document)
@@ -201,8 +213,8 @@ def _record_page(answer: Answer) -> RecordPage:
     return page.model_copy(update={"records": read, "malformed": malformed})
 
 
-def _model(model: type[Model], answer: Answer) -> Model:
-    return parse_model(model, parse_json(answer))
+def _model(model: type[Model], response: Response) -> Model:
+    return parse_model(model, parse_json(response))
 
 
 def _key_of(request: Mapping[str, Any]) -> tuple[str, str, str]:

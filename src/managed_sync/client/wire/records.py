@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from managed_sync.client.wire import json_parts
-from managed_sync.client.wire.request import Answer, UnreadableJsonError, parse_json, parse_model
+from managed_sync.client.wire.request import Response, UnreadableJsonError, parse_json, parse_model
 from managed_sync.errors import ResponseFormatError
 from managed_sync.models import MalformedRecord, SyncedRecord
 
@@ -33,21 +33,21 @@ class Unreadable(dict[str, Any]):
         self.reason = reason
 
 
-def parse_page(answer: Answer, listed: str) -> Any:
+def parse_page(response: Response, listed: str) -> Any:
     """Reads a page as JSON; what cannot be read of one record leaves the others alone.
 
     Args:
-        answer: The API's answer.
+        response: The API's response.
         listed: The name of the field with the records.
 
     Raises:
         ResponseFormatError: The page cannot be read.
     """
     try:
-        return parse_json(answer)
+        return parse_json(response)
     except UnreadableJsonError as error:
         unreadable = error
-    text = answer.content.decode(json.detect_encoding(answer.content), "surrogatepass")
+    text = response.content.decode(json.detect_encoding(response.content), "surrogatepass")
     try:
         fields = json_parts.members(text)
         records = [_read(part) for part in json_parts.items(fields.pop(listed, "[]"))]

@@ -32,9 +32,9 @@ from managed_sync.errors import (
 )
 
 __all__ = [
-    "Answer",
     "Operation",
     "Request",
+    "Response",
     "UnreadableJsonError",
     "in_batches",
     "parse_json",
@@ -91,7 +91,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """One whole HTTP response; header names are in lower case.
 
     ``token`` is what was sent with the request: what is quoted of the answer must not repeat it.
@@ -119,66 +119,68 @@ class Operation(Generic[T]):
     """A request, and how to read the answer to it."""
 
     request: Request
-    parse: Callable[[Answer], T]
+    parse: Callable[[Response], T]
 
-    def read(self, answer: Answer) -> T:
+    def read(self, response: Response) -> T:
         """Reads an answer.
 
         Raises:
             ApiStatusError: The answer has an error status.
             ResponseFormatError: The answer cannot be understood.
         """
-        raise_for_status(self.request, answer)
+        raise_for_status(self.request, response)
         try:
-            return self.parse(answer)
+            return self.parse(response)
         except ApiError as error:
-            error.status = answer.status
-            error.request_id = answer.request_id
-            error.excerpt = answer.excerpt
+            error.status = response.status
+            error.request_id = response.request_id
+            error.excerpt = response.excerpt
             raise
 
 
-def raise_for_status(request: Request, answer: Answer) -> None:
+def raise_for_status(request: Request, response: Response) -> None:
     """Raises the error that belongs to the answer's status; does nothing for a success."""
-    if 200 <= answer.status < 300:
+    if 200 <= response.status < 300:
         return
-    if answer.status < 400:
+    if response.status < 400:
         raise ResponseFormatError(
-            f"{request} was answered with a redirect ({answer.status}), which the API does not "
+            f"{request} was answered with a redirect ({response.status}), which the API does not "
             f"use: check the base URL.",
-            status=answer.status,
-            request_id=answer.request_id,
-            excerpt=answer.excerpt,
+            status=response.status,
+            request_id=response.request_id,
+            excerpt=response.excerpt,
         )
-    error, remedy = _ERRORS.get(answer.status, (BadRequestError, "The API refused the request."))
-    if answer.status >= 500:
+    error, remedy = _ERRORS.get(response.status, (BadRequestError, "The API refused the request."))
+    if response.status >= 500:
         error, remedy = ServerError, "The API failed; try again, and look at its log."
-    said = _detail(answer)
+    said = _detail(response)
     raised = error(
-        f"{request} was answered with {answer.status}{f' ({said})' if said else ''}. {remedy}",
-        status=answer.status,
-        request_id=answer.request_id,
-        excerpt=answer.excerpt,
-        retry_after=seconds_until(answer.headers.get("retry-after"), answer.headers.get("date")),
+        f"{request} was answered with {response.status}{f' ({said})' if said else ''}. {remedy}",
+        status=response.status,
+        request_id=response.request_id,
+        excerpt=response.excerpt,
+        retry_after=seconds_until(
+            response.headers.get("retry-after"), response.headers.get("date")
+        ),
     )
     if isinstance(raised, NotFoundError):
-        raised.is_from_api = isinstance(_document(answer), dict)
+        raised.is_from_api = isinstance(_document(response), dict)
     raise raised
 
 
-def raise_for_content(request: Request, answer: Answer) -> None:
+def raise_for_content(request: Request, response: Response) -> None:
     """Does the same for an answer that should be a file's content, and as a whole.
 
     Raises:
         IncompleteResponseError: It is a part, which nobody asked for.
     """
-    raise_for_status(request, answer)
-    if answer.status == _PARTIAL_CONTENT:
+    raise_for_status(request, response)
+    if response.status == _PARTIAL_CONTENT:
         raise IncompleteResponseError(
             f"{request} was answered with a part of the content ({_PARTIAL_CONTENT}), though all "
             f"of it was asked for. Try again.",
-            status=answer.status,
-            request_id=answer.request_id,
+            status=response.status,
+            request_id=response.request_id,
         )
 
 
@@ -192,20 +194,20 @@ def without_token(text: str, token: SecretStr) -> str:
     return re.sub("|".join(re.escape(secret) for secret in reversed(secrets)), "[token]", text)
 
 
-def _detail(answer: Answer) -> str:
+def _detail(response: Response) -> str:
     """What the server says of an error: the detail of a problem document, or the text's start."""
-    document = _document(answer)
+    document = _document(response)
     if document is None:
-        return answer.excerpt.rstrip(".")
+        return response.excerpt.rstrip(".")
     known = document if isinstance(document, dict) else {}
     text = str(known.get("detail") or known.get("message") or known.get("title") or "")
-    return _shortened(text, answer.token).rstrip(".")
+    return _shortened(text, response.token).rstrip(".")
 
 
-def _document(answer: Answer) -> Any:
+def _document(response: Response) -> Any:
     """The body as JSON; ``None`` if it is none."""
     try:
-        return json.loads(answer.content)
+        return json.loads(response.content)
     except (ValueError, RecursionError):
         return None
 
@@ -215,7 +217,7 @@ def _shortened(text: str, token: SecretStr) -> str:
     return " ".join(without_token(text, token).split())[:_EXCERPT_LENGTH]
 
 
-def parse_json(answer: Answer) -> Any:
+def parse_json(response: Response) -> Any:
     """Reads a JSON body.
 
     Raises:
@@ -224,18 +226,18 @@ def parse_json(answer: Answer) -> Any:
         ResponseFormatError: The body is not JSON.
     """
     try:
-        return json.loads(answer.content)
+        return json.loads(response.content)
     except RecursionError:
         raise UnreadableJsonError("The API's answer is nested too deeply to be read.") from None
     except (json.JSONDecodeError, UnicodeDecodeError):
-        kind = answer.headers.get("content-type", "no content type")[:_EXCERPT_LENGTH]
+        kind = response.headers.get("content-type", "no content type")[:_EXCERPT_LENGTH]
         if "json" in kind:
             raise IncompleteResponseError(
-                f"The API answered with {len(answer.content)} bytes that are not whole JSON: "
+                f"The API answered with {len(response.content)} bytes that are not whole JSON: "
                 f"the answer broke off on its way, or the API does not write JSON. Try again."
             ) from None
         raise ResponseFormatError(
-            f"The API answered with {len(answer.content)} bytes of {kind} where JSON belongs: "
+            f"The API answered with {len(response.content)} bytes of {kind} where JSON belongs: "
             f"check that the base URL is the Sync API's."
         ) from None
     except ValueError:

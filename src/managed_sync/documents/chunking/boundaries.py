@@ -1,20 +1,19 @@
-"""Where a text is cut: along sections first, then at blocks, sentences and words."""
+"""Finds the boundaries of chunks: at sections first, then at blocks, sentences and words."""
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from managed_sync.documents.chunking.outline import Outline, Section
 from managed_sync.documents.chunking.token_counts import EncodedText
 
-__all__ = ["Cutter", "Passage"]
+__all__ = ["BoundaryFinder", "Passage"]
 
 # A section below this part of the chunk size does not get a chunk of its own.
 _TINY = 1 / 8
-# A better place to cut is taken if at least this part of the chunk is then full.
+# A boundary of a better kind is taken if at least this part of the chunk is then full.
 _WELL_FILLED = 1 / 2
 _SPACE = re.compile(r"\s")
 _NOT_SPACE = re.compile(r"\S")
@@ -28,7 +27,7 @@ class Passage(NamedTuple):
     Attributes:
         start: Its first character.
         end: The character after its last one.
-        tokens: How many tokens it has.
+        tokens: The number of its tokens.
         heading: The headings above it.
         page: The page it begins on; 0 in a text without pages.
     """
@@ -40,41 +39,42 @@ class Passage(NamedTuple):
     page: int
 
 
-class Cutter:
-    """Cuts one text. The text is encoded once; after that only places are looked up.
+class BoundaryFinder:
+    """Finds the passages of one text, which is encoded only once.
 
     Args:
         text: The text.
-        structure: Where it may be cut.
+        outline: Its sections, blocks and sentences.
         encoded: Its tokens.
-        size: Tokens in a passage at most.
-        overlap: Tokens that a passage repeats of the one before it, at most.
+        size: Maximum number of tokens in a passage.
+        overlap: Maximum number of tokens that a passage repeats of the one before it.
     """
 
     def __init__(
-        self, text: str, structure: Outline, encoded: EncodedText, size: int, overlap: int
+        self, text: str, outline: Outline, encoded: EncodedText, size: int, overlap: int
     ) -> None:
         self._text = text
-        self._structure = structure
+        self._outline = outline
         self._encoded = encoded
         self._size = size
         self._overlap = overlap
 
     def passages(self) -> Iterator[Passage]:
-        """The passages, in order."""
+        """Yields the passages, in order."""
+        page_at = self._outline.page_at
         for start, end, heading, total in self._spans():
             if total <= self._size:
                 first = self._after_space(start, end)
                 stop = self._before_space(first, end)
                 tokens = self._encoded.count(first, stop) if first < stop else 0
                 if 0 < tokens <= self._size:
-                    yield Passage(first, stop, tokens, heading, self._page_at(first))
+                    yield Passage(first, stop, tokens, heading, page_at(first))
                     continue
-            yield from self._cut(start, end, heading)
+            yield from self._split(start, end, heading)
 
     def _spans(self) -> Iterator[tuple[int, int, str, int]]:
-        """Sections, tiny ones together with those that follow, and about how many tokens."""
-        sections = self._structure.sections
+        """Yields sections, tiny ones joined with the next, with an estimate of their tokens."""
+        sections = self._outline.sections
         totals = [self._encoded.before(section.start) for section in sections]
         totals.append(self._encoded.before(len(self._text)))
         index = 0
@@ -94,30 +94,30 @@ class Cutter:
         return (
             # Text below a higher heading has nothing to do with the first one.
             following.level >= first.level > 0
-            and self._page_at(first.start) == self._page_at(following.start)
+            and self._outline.page_at(first.start) == self._outline.page_at(following.start)
         )
 
-    def _cut(self, start: int, end: int, heading: str) -> Iterator[Passage]:
-        """Cuts one span: each chunk begins where the last ended, less the overlap."""
+    def _split(self, start: int, end: int, heading: str) -> Iterator[Passage]:
+        """Splits one span: each passage begins where the last one ended, less the overlap."""
         total = self._encoded.before(end)
         end = self._before_space(start, end)
         start = fresh = self._after_space(start, end)
         while fresh < end:
-            cut = self._cut_after(start, fresh, end, total)
-            if cut is None:
-                # The next word does not fit beside the overlap.
+            found = self._stop_after(start, fresh, end, total)
+            if found is None:
+                # The next word does not fit together with the overlap.
                 start = fresh
                 continue
-            stop, tokens = cut
-            yield Passage(start, stop, tokens, heading, self._page_at(start))
+            stop, tokens = found
+            yield Passage(start, stop, tokens, heading, self._outline.page_at(start))
             fresh = self._after_space(stop, end)
             start = self._overlap_start(start, stop, fresh) if fresh < end else fresh
 
-    def _cut_after(self, start: int, fresh: int, end: int, total: int) -> tuple[int, int] | None:
-        """Where the chunk from ``start`` stops, beyond ``fresh``, and its number of tokens.
+    def _stop_after(self, start: int, fresh: int, end: int, total: int) -> tuple[int, int] | None:
+        """Returns the end of the passage from ``start``, beyond ``fresh``, and its tokens.
 
-        ``total`` is how many tokens there are before the end of the span.
-        ``None`` if there is an overlap and not even one whole word fits after it.
+        ``total`` is the number of tokens before the end of the span. The result is ``None`` if
+        there is an overlap and not even one whole word fits after it.
         """
         before = self._encoded.before(start)
         budget = self._size
@@ -129,17 +129,17 @@ class Cutter:
                 far = before + budget + self._size
                 stop = end if limit == end else self._best_stop(start, fresh, limit, far)
             if stop is None and start == fresh:
-                return self._cut_first_word(fresh, limit)
+                return self._stop_in_first_word(fresh, limit)
             if stop is None:
                 return None
             stop = self._before_space(start, stop)
             tokens = self._encoded.count(start, stop)
             if tokens <= self._size:
                 return stop, tokens
-            # On its own a text may have a few tokens more than within its surroundings.
+            # A text alone may have a few tokens more than within its surroundings.
             budget -= max(1, tokens - self._size)
             if budget < 1:
-                return self._cut_first_word(fresh, fresh) if start == fresh else None
+                return self._stop_in_first_word(fresh, fresh) if start == fresh else None
 
     def _best_stop(self, start: int, fresh: int, limit: int, far: int) -> int | None:
         if whole := self._whole_block(limit, fresh, far):
@@ -147,7 +147,7 @@ class Cutter:
                 return whole[0]
             return whole[1] if start == fresh else None
         filled = max(fresh, start + int((limit - start) * _WELL_FILLED))
-        block = self._structure.last_block(filled + 1, limit + 1)
+        block = self._outline.last_block(filled + 1, limit + 1)
         if block is not None:
             return block
         stop = self._sentence_or_word(fresh, filled, limit)
@@ -155,33 +155,33 @@ class Cutter:
             return whole[1]
         return stop
 
-    def _whole_block(self, place: int, low: int, far: int) -> tuple[int, int] | None:
-        """The table or code block around a place, if it has not been cut and fits into a chunk.
+    def _whole_block(self, offset: int, low: int, far: int) -> tuple[int, int] | None:
+        """Returns the table or code block around an offset, if it is whole and fits into a chunk.
 
         ``far`` is a number of tokens before which every such block ends.
         """
-        if not self._structure.is_in_block(place):
+        if not self._outline.is_in_block(offset):
             return None
-        whole = self._structure.whole_block(place, low, self._encoded.end_of(far))
+        whole = self._outline.whole_block(offset, low, self._encoded.end_of(far))
         return whole if whole and self._encoded.count(*whole) <= self._size else None
 
     def _sentence_or_word(self, fresh: int, filled: int, limit: int) -> int | None:
-        if places := self._structure.sentences(filled + 1, limit + 1):
-            return places[-1]
+        if sentences := self._outline.sentences(filled + 1, limit + 1):
+            return sentences[-1]
         if limit > fresh and (self._text[limit].isspace() or self._text[limit - 1].isspace()):
             return limit
         words = self._text[fresh:limit].rsplit(None, 1)
         return limit - len(words[1]) if len(words) == 2 else None
 
-    def _cut_first_word(self, start: int, limit: int) -> tuple[int, int]:
-        """Ends a chunk with its first word, whole if it fits, and else inside it."""
+    def _stop_in_first_word(self, start: int, limit: int) -> tuple[int, int]:
+        """Returns the end of the first word if it fits, and otherwise an offset inside it."""
         far = self._encoded.end_of(self._encoded.before(start) + 2 * self._size)
         if space := _SPACE.search(self._text, start, far):
             tokens = self._encoded.count(start, space.start())
             if tokens <= self._size:
                 return space.start(), tokens
         stop = max(limit, start + 1)
-        # Scripts without spaces have punctuation to cut at.
+        # Scripts without spaces have punctuation to split at.
         mark = max(self._text.rfind(mark, start, stop) for mark in _CJK_STOPS)
         if mark > start + (stop - start) * _WELL_FILLED:
             stop = mark + 1
@@ -192,14 +192,14 @@ class Cutter:
         return stop, tokens
 
     def _overlap_start(self, start: int, stop: int, fresh: int) -> int:
-        """Where the next chunk begins: at a sentence, or a word, that the overlap has room for."""
+        """Returns the start of the next passage: a sentence or word that the overlap can hold."""
         if self._overlap == 0:
             return fresh
         reached = self._encoded.end_of(self._encoded.before(stop) - self._overlap)
         earliest = max(reached, start + 1)
-        for places in (self._structure.sentences, self._structure.blocks):
-            for place in places(earliest, stop):
-                first = self._after_space(place, stop)
+        for starts in (self._outline.sentences, self._outline.blocks):
+            for offset in starts(earliest, stop):
+                first = self._after_space(offset, stop)
                 if first < stop and self._encoded.count(first, stop) <= self._overlap:
                     return first
         while word := _WORD_START.search(self._text, earliest, stop):
@@ -207,10 +207,6 @@ class Cutter:
                 return word.start()
             earliest = word.start() + 1
         return fresh
-
-    def _page_at(self, offset: int) -> int:
-        pages = self._structure.pages
-        return bisect_right(pages, offset) + 1 if pages else 0
 
     def _after_space(self, start: int, end: int) -> int:
         if start < end and not self._text[start].isspace():

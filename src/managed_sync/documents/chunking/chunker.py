@@ -1,27 +1,26 @@
-"""Cutting a document's text into passages of a bounded number of tokens.
+"""Splits a document's text into passages of a bounded number of tokens.
 
 Guarantees:
 
-- ``document.text[start_char:end_char] == chunk.text``, exactly;
-- every character but white space is in some chunk;
-- no chunk has more than ``chunk_size`` tokens, and no word is cut that is not longer than that;
-- a table or code block that fits into a chunk stands whole in one;
-- the same text in the same record gives the same ``chunk_id`` in every process, and an edit
-  changes no chunk of another section.
+- ``document.text[start_char:end_char] == chunk.text``, exactly.
+- Every character but white space is in some chunk.
+- No chunk has more than ``chunk_size`` tokens, and a word is split only if it is longer than that.
+- A table or code block that fits into a chunk is not split.
+- The same text in the same record gives the same ``chunk_id`` in every process, and an edit changes
+  no chunk of another section.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from managed_sync.documents.chunking.boundaries import Cutter
-from managed_sync.documents.chunking.chunk_ids import ChunkIds
-from managed_sync.documents.chunking.external import Piece, attributed
-from managed_sync.documents.chunking.html_tables import small_tables_html, without_tables
+from managed_sync.documents.chunking.boundaries import BoundaryFinder
+from managed_sync.documents.chunking.chunk_metadata import ChunkBuilder
+from managed_sync.documents.chunking.external import SplitPiece, chunks_of_splits
 from managed_sync.documents.chunking.outline import Outline
 from managed_sync.documents.chunking.token_counts import EncodedText
 from managed_sync.documents.chunking.tokenizer import Tokenizer
-from managed_sync.documents.model import Chunk, Scalar, SourceDocument
+from managed_sync.documents.model import Chunk, SourceDocument
 from managed_sync.errors import ConfigurationError
 
 __all__ = ["Chunker"]
@@ -30,17 +29,17 @@ __all__ = ["Chunker"]
 class Chunker:
     r"""Splits documents along headings, then paragraphs, then sentences, then words.
 
-    A heading begins a chunk; a section of a line or two shares one with the section that
-    follows below or beside it, on the same page, and the chunk then bears the first one's heading.
-    A chunk repeats whole sentences, or at least words, of the one before it in the same section.
+    A heading begins a chunk. A section of a line or two shares a chunk with the section that
+    follows below or beside it on the same page; the chunk then has the heading of the first one.
+    A chunk repeats whole sentences, or at least words, of the chunk before it in the same section.
 
     Args:
-        chunk_size: Tokens in a chunk at most. 512 fits every common embedding model.
-        chunk_overlap: Tokens that a chunk repeats of the one before it, at most.
-        encoding: The tiktoken encoding that says what a token is.
+        chunk_size: Maximum number of tokens in a chunk. 512 fits every common embedding model.
+        chunk_overlap: Maximum number of tokens that a chunk repeats of the one before it.
+        encoding: The tiktoken encoding that counts the tokens.
 
     Raises:
-        ConfigurationError: A size makes no sense, or the encoding cannot be had.
+        ConfigurationError: A size is out of range, or the encoding is not available.
 
     Examples:
         >>> document = SourceDocument("# Plan\n\nWe build it.", {"object_id": "file:1"})
@@ -52,11 +51,11 @@ class Chunker:
         self, chunk_size: int = 512, chunk_overlap: int = 64, encoding: str = "cl100k_base"
     ) -> None:
         if chunk_size < 1:
-            raise ConfigurationError(f"chunk_size is {chunk_size}; it must be at least 1.")
+            raise ConfigurationError(f"chunk_size must be an integer >= 1, got {chunk_size}.")
         if not 0 <= chunk_overlap < chunk_size:
             raise ConfigurationError(
-                f"chunk_overlap is {chunk_overlap}; it must be at least 0 and less than "
-                f"chunk_size, which is {chunk_size}."
+                f"chunk_overlap must be an integer from 0 to below chunk_size, which is "
+                f"{chunk_size}, got {chunk_overlap}."
             )
         self._size = chunk_size
         self._overlap = chunk_overlap
@@ -65,41 +64,28 @@ class Chunker:
 
     @property
     def fingerprint(self) -> str:
-        """What decides where texts are cut; an index notices when it changes."""
+        """The settings that decide the chunks; an index notices when they change."""
         return f"Chunker({self._size} tokens of {self._encoding}, overlap {self._overlap})"
 
     def split(self, document: SourceDocument) -> list[Chunk]:
-        """The document's chunks, in order; none for a text of white space only.
+        """Returns the document's chunks, in order; none for a text of white space only.
 
         A single character that takes more tokens than ``chunk_size`` still becomes a chunk.
         """
-        has_tables = "tables_html" in document.metadata
-        # Checked once more, since metadata can be changed; that holds for all chunks.
-        document = SourceDocument(document.text, without_tables(document.metadata))
+        builder = ChunkBuilder(document)
         text = document.text
-        structure = Outline(text)
-        encoded = EncodedText(text, self._tokenizer)
-        cutter = Cutter(text, structure, encoded, self._size, self._overlap)
-        ids = ChunkIds(document.metadata)
-        chunks: list[Chunk] = []
-        for start, end, tokens, heading, page in cutter.passages():
-            content = text[start:end]
-            place: dict[str, Scalar] = {
-                "chunk_id": ids.of(content),
-                "chunk_index": len(chunks),
-                "start_char": start,
-                "end_char": end,
-                "token_count": tokens,
-            }
-            if heading:
-                place["heading"] = heading
-            if page:
-                place["page"] = page
-            if has_tables and (tables := small_tables_html(content)):
-                place["tables_html"] = tables
-            chunks.append(Chunk.of(document, content, place))
-        return chunks
+        finder = BoundaryFinder(
+            text, Outline(text), EncodedText(text, self._tokenizer), self._size, self._overlap
+        )
+        return [
+            builder.build(text[start:end], tokens, start=start, heading=heading, page=page)
+            for start, end, tokens, heading, page in finder.passages()
+        ]
 
-    def attribute(self, document: SourceDocument, pieces: Iterable[Piece]) -> list[Chunk]:
-        """What another splitter cut out of the document, as chunks; see ``attribution``."""
-        return attributed(document, pieces, self._tokenizer)
+    def from_splits(self, document: SourceDocument, splits: Iterable[SplitPiece]) -> list[Chunk]:
+        """Turns the output of another splitter into chunks; see ``chunks_of_splits``.
+
+        Raises:
+            DocumentError: A split names another object, or has metadata that is not a scalar.
+        """
+        return chunks_of_splits(document, splits, self._tokenizer)

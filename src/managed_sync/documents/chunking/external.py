@@ -1,80 +1,83 @@
-"""Making chunks of what any other splitter cut: with ids, and their place where it can be found."""
+"""Turns the output of third-party splitters into chunks, with ids and, if found, offsets."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from managed_sync.documents.chunking.chunk_ids import ChunkIds
-from managed_sync.documents.chunking.html_tables import small_tables_html, without_tables
+from managed_sync.documents.chunking.chunk_metadata import ChunkBuilder
 from managed_sync.documents.chunking.outline import Outline
 from managed_sync.documents.chunking.tokenizer import Tokenizer
-from managed_sync.documents.model import Chunk, Metadata, Scalar, SourceDocument
+from managed_sync.documents.model import Chunk, Metadata, SourceDocument
 from managed_sync.errors import DocumentError
 
-__all__ = ["Piece", "attributed"]
-
-# A text, metadata of its own, and where it begins, if the splitter says so.
-Piece = tuple[str, Metadata, int | None]
+__all__ = ["SplitPiece", "chunks_of_splits"]
 
 
-def attributed(
-    document: SourceDocument, pieces: Iterable[Piece], tokenizer: Tokenizer
+class SplitPiece(NamedTuple):
+    """A text that another splitter made out of a document.
+
+    Attributes:
+        text: The text.
+        metadata: Metadata that the splitter gave it.
+        start: Its first character in the document, if the splitter says so.
+    """
+
+    text: str
+    metadata: Metadata
+    start: int | None = None
+
+
+def chunks_of_splits(
+    document: SourceDocument, splits: Iterable[SplitPiece], tokenizer: Tokenizer
 ) -> list[Chunk]:
-    """The pieces of a document as chunks of it; pieces of white space only are left out.
+    """Turns the splits of a document into chunks; those of white space only are left out.
 
-    A piece that stands in the document word for word gets its offsets, heading and page; one that
+    A split that occurs in the document word for word gets offsets, heading and page. A split that
     the splitter has changed is a chunk without them.
 
     Args:
-        document: What was split.
-        pieces: What it was split into.
-        tokenizer: What counts the tokens.
+        document: The document.
+        splits: The output of the splitter, in order.
+        tokenizer: Counts the tokens.
 
     Raises:
-        DocumentError: A piece says that it is of another object, or has metadata that no store
-            takes.
+        DocumentError: A split names another object, or has metadata that is not a scalar.
     """
-    ids = ChunkIds(document.metadata)
-    structure = Outline(document.text)
-    starts = [section.start for section in structure.sections]
+    builder = ChunkBuilder(document)
+    outline = Outline(document.text)
     chunks: list[Chunk] = []
-    has_tables = "tables_html" in document.metadata
-    at = 0
-    for text, own, stated in pieces:
+    search_from = 0
+    for text, metadata, stated in splits:
         if not text.strip():
             continue
-        if own.get("object_id", document.object_id) != document.object_id:
+        if metadata.get("object_id", document.object_id) != document.object_id:
             raise DocumentError(
-                f"The splitter made a chunk of {own['object_id']!r} out of {document.object_id}. "
-                "Chunks must keep the 'object_id' of the document they are cut from."
+                f"A chunk must keep the 'object_id' of its document, {document.object_id}; the "
+                f"splitter made one of {metadata['object_id']!r}."
             )
-        place: dict[str, Scalar] = {
-            "chunk_id": ids.of(text),
-            "chunk_index": len(chunks),
-            "token_count": tokenizer.count(text),
-        }
-        start = _found(document.text, text, stated, at)
-        if start >= 0:
-            at = start + 1
-            place |= {"start_char": start, "end_char": start + len(text)}
-            section = structure.sections[bisect_right(starts, start) - 1]
-            if section.path:
-                place["heading"] = section.heading
-            if structure.pages:
-                place["page"] = bisect_right(structure.pages, start) + 1
-        inherited = without_tables({**document.metadata, **own})
-        for name in ("start_char", "end_char"):
-            inherited.pop(name, None)
-        if has_tables and (tables := small_tables_html(text)):
-            place["tables_html"] = tables
-        chunks.append(Chunk(text, {**inherited, **place}))
+        tokens = tokenizer.count(text)
+        start = _position(document.text, text, stated, search_from)
+        if start < 0:
+            chunks.append(builder.build(text, tokens, inherited=metadata))
+            continue
+        search_from = start + 1
+        chunks.append(
+            builder.build(
+                text,
+                tokens,
+                start=start,
+                heading=outline.section_at(start).heading,
+                page=outline.page_at(start),
+                inherited=metadata,
+            )
+        )
     return chunks
 
 
-def _found(text: str, piece: str, stated: int | None, at: int) -> int:
-    """Where a piece stands: where the splitter says, else after the last one, else anywhere."""
-    if stated is not None and stated >= 0 and text.startswith(piece, stated):
+def _position(text: str, split: str, stated: int | None, search_from: int) -> int:
+    """Returns the stated position if it is right, else the next one, else any; -1 for none."""
+    if stated is not None and stated >= 0 and text.startswith(split, stated):
         return stated
-    start = text.find(piece, at)
-    return start if start >= 0 else text.find(piece)
+    start = text.find(split, search_from)
+    return start if start >= 0 else text.find(split)

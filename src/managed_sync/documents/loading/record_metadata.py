@@ -1,4 +1,4 @@
-"""What is known of a record before its content is read: its title, its type, its metadata."""
+"""Describes a record before its content is read: its title, its types, and its metadata."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
-from managed_sync.documents.chunking.tokenizer import storable
-from managed_sync.documents.loading.record_templates import record_title
-from managed_sync.documents.model import Scalar
+from managed_sync.documents.loading.record_templates import template_title
+from managed_sync.documents.model import Scalar, storable
 from managed_sync.identifiers import ObjectId, object_id_for, object_type_for
 from managed_sync.models import FileContent, SyncedRecord
 
-__all__ = ["Templates", "filename", "has_content", "metadata", "mime_type", "object_id", "title"]
+__all__ = [
+    "Templates",
+    "filename",
+    "has_content",
+    "metadata",
+    "mime_type",
+    "object_id",
+    "record_title",
+]
 
 Templates: TypeAlias = Mapping[str, Callable[[SyncedRecord], str]]
 
@@ -20,45 +27,55 @@ _UNKNOWN_TYPE = "application/octet-stream"
 
 
 def has_content(record: SyncedRecord) -> bool:
-    """Whether the record is a file, whose text is in its content and not in its fields."""
+    """Tells whether the record is a file, whose text is in its content and not in its fields."""
     return object_type_for(record.sync_type) == "file" and not record.is_folder
 
 
 def object_id(record: SyncedRecord) -> str:
-    """What the Permissions API calls the record's object."""
+    """Returns the id under which the Permissions API knows the record's object."""
     if record.is_folder:
         return str(ObjectId("folder", record.id))
     return object_id_for(record.sync_type, record.id)
 
 
 def filename(record: SyncedRecord) -> str:
-    """The name of a file or folder."""
+    """Returns the name of a file or folder; empty if neither its data nor its path has one."""
     return str(record.data.get("name") or PurePosixPath(record.source_id).name)
 
 
-def title(record: SyncedRecord, templates: Templates | None = None) -> str:
-    """Returns what people call a record: in its text, its metadata and every report."""
-    if has_content(record):
-        return filename(record) or record.id
-    return record_title(record, templates)
+def record_title(record: SyncedRecord, templates: Templates | None = None) -> str:
+    """Returns the title of a record: the same in text, metadata, reports and citations.
+
+    A file is called by its name. Any other record has the title of its template, which is also the
+    first heading of its text.
+
+    Args:
+        record: The record.
+        templates: Templates by sync type that replace this package's. A template that is a function
+            without a method ``title`` leaves the title to this package's template.
+
+    Examples:
+        >>> data = {"firstName": "Ada", "lastName": "Byron"}
+        >>> record_title(SyncedRecord(id="1", integration="x", sync_type="contacts", data=data))
+        'Ada Byron'
+        >>> record_title(SyncedRecord(id="1", integration="x", sync_type="files", source_id="/a"))
+        'a'
+    """
+    title = filename(record) if has_content(record) else template_title(record, templates)
+    return storable(title or record.id)
 
 
 def mime_type(record: SyncedRecord, file: FileContent) -> str:
-    """The type the server sent, unless it sent none; then the type the record states."""
+    """Returns the type that the server sent or, without one, the type that the record states."""
     if file.content_type and file.content_type != _UNKNOWN_TYPE:
         return file.content_type
     return str(record.data.get("mimeType") or _UNKNOWN_TYPE)
 
 
 def metadata(
-    record: SyncedRecord,
-    *,
-    object_id: str,
-    project_id: str,
-    mime_type: str,
-    templates: Templates | None = None,
+    record: SyncedRecord, *, object_id: str, project_id: str, mime_type: str, title: str
 ) -> dict[str, Scalar]:
-    """The metadata of the record's document; what is not known is left out."""
+    """Returns the metadata of the record's document; absent values are left out."""
     parent = record.data.get("parentId")
     url = record.data.get("url")
     values = {
@@ -68,14 +85,16 @@ def metadata(
         "integration": record.integration,
         "sync_type": record.sync_type,
         "project_id": project_id,
-        "container_id": f"folder:{parent}" if isinstance(parent, str) and parent else None,
-        "title": title(record, templates),
+        "container_id": str(ObjectId("folder", parent))
+        if parent and isinstance(parent, str)
+        else "",
+        "title": title,
         "url": url if isinstance(url, str) else None,
         "mime_type": mime_type,
         "updated_at": record.updated_at.isoformat() if record.updated_at else None,
     }
-    # NUL or half a character, as some sources have them, are more than many stores take. An object
-    # id is never changed, since it would be another object's.
+    # Some sources have NUL or half a character in names. An object id is never changed, because it
+    # would be the id of another object.
     return {
         name: value if name == "object_id" else storable(value)
         for name, value in values.items()

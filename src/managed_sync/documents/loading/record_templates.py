@@ -1,4 +1,4 @@
-"""Contacts, companies, deals, tickets, and records of any other kind, as text worth reading."""
+"""Writes contacts, companies, deals, tickets and any other records as text worth reading."""
 
 from __future__ import annotations
 
@@ -9,36 +9,40 @@ from datetime import datetime
 from typing import Any
 
 from managed_sync.documents.parsing import markdown_writer as markdown
+from managed_sync.logs import get_logger
 from managed_sync.models import SyncedRecord
 
-__all__ = ["TEMPLATES", "RecordTemplate", "record_text", "record_title"]
+__all__ = ["TEMPLATES", "RecordTemplate", "record_text", "template_title"]
 
-# Not the calendar module's, whose names change with the machine's language.
+_logger = get_logger(__name__)
+
+# The names of the calendar module change with the machine's language.
 _MONTHS = [
     *["January", "February", "March", "April", "May", "June"],
     *["July", "August", "September", "October", "November", "December"],
 ]
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?\Z")
 _WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_|-")
-_DEEPEST = 20
+_MAX_DEPTH = 20
 
 _TITLES = ("name", "subject", "title", "displayName", "email", "domain")
 
 
 @dataclass(frozen=True)
 class RecordTemplate:
-    """How records of one kind are written down.
+    """A template that writes records of one kind as Markdown.
 
-    Amounts come with their currency, dates in words, comments with author and date, and fields
-    that no template names follow those that it names; nested values are indented lines.
+    Amounts get their currency, dates are written in words, comments with author and date. Fields
+    that the template does not name follow those that it names; nested values are indented lines.
 
     Args:
         first: The fields that come first, in this order.
-        titles: The fields that the record may be called by, the first that is there.
-        names: Fields that make up a name together, before any title.
+        titles: The fields that can be the title; the first one that has a value is used.
+        names: Fields that form the title together, such as first and last name. They take
+            precedence over ``titles``.
         long_texts: Fields with a heading of their own at the end: a text, or a list of comments.
         hidden: Fields that mean nothing to a reader.
-        labels: What fields are called, where their own name in words is not good enough.
+        labels: Labels of fields whose own name in words is not good enough.
         amounts: Fields that hold an amount of the record's ``currency``.
 
     Examples:
@@ -61,20 +65,23 @@ class RecordTemplate:
     amounts: tuple[str, ...] = ("amount",)
 
     def __call__(self, record: SyncedRecord) -> str:
-        """The record as Markdown: its title as heading, a line for each field, its long texts."""
+        """Returns the record as Markdown: a heading, a line for each field, and the long texts."""
         data = record.data
-        elsewhere = {*self.hidden, *self.long_texts, "currency", "customFields", *self._shown(data)}
+        not_listed = {*self.hidden, *self.long_texts, "currency", "customFields"}
+        not_listed.update(self._title_fields(data))
         keys = [*(key for key in self.first if key in data)]
         keys += [key for key in data if key not in keys]
         lines = [
             line
             for key in keys
-            if key not in elsewhere
+            if key not in not_listed
             for line in self._field(key, data[key], data)
         ]
         custom = data.get("customFields")
         if isinstance(custom, Mapping):
-            lines += [line for key, value in custom.items() for line in _lines(_own(key), value)]
+            lines += [
+                line for key, value in custom.items() for line in _lines(_custom_label(key), value)
+            ]
         blocks = [
             markdown.heading(self.title(record), 1),
             markdown.paragraph("\n".join(lines)),
@@ -84,12 +91,12 @@ class RecordTemplate:
         return markdown.join_blocks(blocks) + "\n"
 
     def title(self, record: SyncedRecord) -> str:
-        """What a person would call the record."""
-        shown = (record.data[key] for key in self._shown(record.data))
-        return " ".join(" ".join(map(str, shown)).split()) or record.source_id or record.id
+        """Returns the name that a person would use for the record."""
+        parts = (record.data[key] for key in self._title_fields(record.data))
+        return " ".join(" ".join(map(str, parts)).split()) or record.source_id or record.id
 
-    def _shown(self, data: Mapping[str, Any]) -> list[str]:
-        """The fields that the title is made of."""
+    def _title_fields(self, data: Mapping[str, Any]) -> list[str]:
+        """Returns the fields that form the title."""
         if names := [key for key in self.names if data.get(key)]:
             return names
         for key in self.titles:
@@ -127,46 +134,43 @@ TEMPLATES: Mapping[str, RecordTemplate] = {
 _LABELS = {"id": "ID", "url": "URL"}
 
 
-def record_title(
-    record: SyncedRecord,
-    templates: Mapping[str, Callable[[SyncedRecord], str]] | None = None,
+def template_title(
+    record: SyncedRecord, templates: Mapping[str, Callable[[SyncedRecord], str]] | None
 ) -> str:
-    """Returns the title of a record, as its text has it for a heading.
+    """Returns the title that the template of the record's sync type gives it.
 
-    Args:
-        record: The record.
-        templates: Templates by sync type that replace this package's. A function that is no
-            ``RecordTemplate`` has no title, so that of this package's template is taken.
-
-    Examples:
-        >>> data = {"firstName": "Ada", "lastName": "Byron"}
-        >>> record_title(SyncedRecord(id="1", integration="x", sync_type="contacts", data=data))
-        'Ada Byron'
+    ``record_title`` is the title of any record, also of a file.
     """
-    own = (templates or {}).get(record.sync_type)
-    template = TEMPLATES.get(record.sync_type, DEFAULT_TEMPLATE)
-    return (own if isinstance(own, RecordTemplate) else template).title(record)
+    title = getattr((templates or {}).get(record.sync_type), "title", None)
+    if callable(title):
+        try:
+            return str(title(record))
+        except Exception as error:  # noqa: BLE001 - a caller's function may raise anything
+            _logger.debug(
+                "The template for %s has no title: %s", record.sync_type, type(error).__name__
+            )
+    return TEMPLATES.get(record.sync_type, DEFAULT_TEMPLATE).title(record)
 
 
 def record_text(
     record: SyncedRecord,
     templates: Mapping[str, Callable[[SyncedRecord], str]] | None = None,
 ) -> str:
-    """The record as Markdown, by the template of its sync type.
+    """Returns a record as Markdown, by the template of its sync type.
 
     Args:
-        record: What to write down.
+        record: The record.
         templates: Templates by sync type that replace this package's: a ``RecordTemplate``, or
-            anything that makes text of a record.
+            any function that turns a record into text.
     """
-    own = (templates or {}).get(record.sync_type)
-    if own is not None:
-        return own(record)
-    return TEMPLATES.get(record.sync_type, DEFAULT_TEMPLATE)(record)
+    template = (templates or {}).get(record.sync_type)
+    if template is None:
+        template = TEMPLATES.get(record.sync_type, DEFAULT_TEMPLATE)
+    return template(record)
 
 
 def _long_text(label: str, value: Any) -> Iterator[str]:
-    """A text under a heading of its own; a list of comments with author and date each."""
+    """Yields a text under its own heading; for a list of comments, each with author and date."""
     if not _is_present(value):
         return
     yield markdown.heading(label, 2)
@@ -184,13 +188,13 @@ def _long_text(label: str, value: Any) -> Iterator[str]:
 
 
 def _lines(label: str, value: Any, depth: int = 0) -> Iterator[str]:
-    """A field as one line, or as a line and indented ones for what is nested in it."""
+    """Yields a field as one line, followed by indented lines for nested values."""
     if not _is_present(value):
         return
     indent = "  " * depth
     if not isinstance(value, Mapping | list | tuple):
         yield f"{indent}{label}: {_scalar(value)}"
-    elif depth >= _DEEPEST:
+    elif depth >= _MAX_DEPTH:
         yield f"{indent}{label}: …"
     elif isinstance(value, Mapping):
         yield f"{indent}{label}:"
@@ -212,14 +216,14 @@ def _is_present(value: Any) -> bool:
     return value is not None and value not in ("", [], {}, ())
 
 
-def _own(key: object) -> str:
-    """A custom field's name: as its owner wrote it, unless it is written as programs do."""
+def _custom_label(key: object) -> str:
+    """Returns the name of a custom field, in words if it is a programmer's name."""
     name = str(key)
     return name if " " in name or name[:1].isupper() else _label(name)
 
 
 def _label(key: str) -> str:
-    """A field's name as words: ``closeDate`` gives ``Close date``."""
+    """Returns a field's name in words: ``closeDate`` gives ``Close date``."""
     if key in _LABELS:
         return _LABELS[key]
     words = " ".join(_WORD_STARTS.sub(" ", key).split())
@@ -240,7 +244,7 @@ def _number(value: float) -> str:
 
 
 def _date(text: str) -> str:
-    """``2026-11-02T09:30:00Z`` gives ``2 November 2026, 09:30 UTC``."""
+    """Writes ``2026-11-02T09:30:00Z`` as ``2 November 2026, 09:30 UTC``."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

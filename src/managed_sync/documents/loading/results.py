@@ -1,30 +1,45 @@
-"""What a load gives for each record: a document, or the reason why there is none."""
+"""The results of a load: a document or a failure for each record, and the progress."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+import warnings
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from typing import TypeAlias
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from managed_sync.documents.model import SourceDocument
 from managed_sync.errors import ManagedSyncError
 from managed_sync.logs import get_logger
+from managed_sync.models import SyncedRecord
 
-__all__ = ["LoadFailure", "Loaded", "adocuments_only", "documents_only", "note_failure"]
+__all__ = [
+    "LoadFailure",
+    "LoadProgress",
+    "Loaded",
+    "ProgressReporter",
+    "RecordLoader",
+    "adocuments_only",
+    "documents_only",
+    "load_jobs",
+    "note_failure",
+]
 
 _logger = get_logger(__name__)
+
+_Job = TypeVar("_Job")
 
 
 @dataclass(frozen=True)
 class LoadFailure:
     """A record that did not become a document.
 
-    Of one that is malformed in the listing, ``object_id`` is empty, and ``record_id`` too if that
-    cannot be read.
+    ``object_id`` is empty for a record that is malformed in the listing, and ``record_id`` too if
+    the id cannot be read.
 
     Attributes:
-        reason: One sentence that names the record's file and says what is wrong.
+        reason: One sentence that names the record and the cause.
         error: The error itself, with the library's error as its cause.
     """
 
@@ -38,36 +53,77 @@ class LoadFailure:
 Loaded: TypeAlias = SourceDocument | LoadFailure
 
 
+class RecordLoader(Protocol):
+    """An object that turns records into documents, such as the loaders of both frameworks."""
+
+    def load_records(self, records: Iterable[SyncedRecord]) -> Iterator[Loaded]:
+        """Yields a document or a failure for each record that is not a folder."""
+
+
+def load_jobs(
+    loader: RecordLoader, jobs: Iterable[tuple[SyncedRecord, _Job]]
+) -> Generator[tuple[Loaded, _Job]]:
+    """Loads records; each result comes with the value that was passed with its record.
+
+    The loaders of this package carry the value along. For any other loader, also for a subclass
+    that overrides only ``load_records``, results are matched with records by their ids.
+
+    Args:
+        loader: The loader.
+        jobs: Records, each with any value.
+    """
+    if _carries_jobs(loader):
+        yield from loader.load_jobs(jobs)  # type: ignore[attr-defined]  # checked by name
+        return
+    waiting: dict[str, _Job] = {}
+
+    def records() -> Iterator[SyncedRecord]:
+        for record, job in jobs:
+            waiting[record.id] = job
+            yield record
+
+    for loaded in loader.load_records(records()):
+        yield loaded, waiting.pop(loaded.record_id)
+
+
+def _carries_jobs(loader: object) -> bool:
+    """Tells whether the class that defines ``load_records`` defines ``load_jobs``, too."""
+    for kind in type(loader).__mro__:
+        if "load_records" in vars(kind):
+            return "load_jobs" in vars(kind)
+    return False
+
+
 def documents_only(
     loaded: Generator[Loaded], *, failures: list[LoadFailure], raise_on_failure: bool
 ) -> Generator[SourceDocument]:
-    """The documents among what was loaded; what failed is logged and added to ``failures``.
+    """Yields the documents; logs each failure and adds it to ``failures``.
 
     Raises:
-        ManagedSyncError: Something failed, and ``raise_on_failure`` is set.
+        ManagedSyncError: A record failed, and ``raise_on_failure`` is set.
     """
     with closing(loaded):
-        for one in loaded:
-            if isinstance(one, SourceDocument):
-                yield one
+        for result in loaded:
+            if isinstance(result, SourceDocument):
+                yield result
             else:
-                note_failure(one, failures, raise_on_failure=raise_on_failure)
+                note_failure(result, failures, raise_on_failure=raise_on_failure)
 
 
 async def adocuments_only(
     loaded: AsyncGenerator[Loaded], *, failures: list[LoadFailure], raise_on_failure: bool
 ) -> AsyncGenerator[SourceDocument]:
-    """The same, asynchronously.
+    """Does the same asynchronously.
 
     Raises:
-        ManagedSyncError: Something failed, and ``raise_on_failure`` is set.
+        ManagedSyncError: A record failed, and ``raise_on_failure`` is set.
     """
     async with aclosing(loaded):
-        async for one in loaded:
-            if isinstance(one, SourceDocument):
-                yield one
+        async for result in loaded:
+            if isinstance(result, SourceDocument):
+                yield result
             else:
-                note_failure(one, failures, raise_on_failure=raise_on_failure)
+                note_failure(result, failures, raise_on_failure=raise_on_failure)
 
 
 def note_failure(
@@ -82,3 +138,79 @@ def note_failure(
         raise failure.error
     _logger.warning("Not loaded: %s", failure.reason)
     failures.append(failure)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProgress:
+    """The progress of a load.
+
+    Attributes:
+        loaded: Records that became documents.
+        failed: Records that could not be read.
+        total: All records of the pipeline, folders included, if the API states their number.
+    """
+
+    loaded: int = 0
+    failed: int = 0
+    total: int | None = None
+
+    @property
+    def done(self) -> int:
+        """The number of records that were loaded or failed."""
+        return self.loaded + self.failed
+
+
+class ProgressReporter:
+    """A counter of results that reports the progress to a callback and a progress bar.
+
+    Args:
+        total: The number of records, if it is known.
+        on_progress: Called after each record.
+        show: Whether to draw a bar, on the terminal or in a notebook.
+    """
+
+    def __init__(
+        self,
+        total: int | None,
+        *,
+        on_progress: Callable[[LoadProgress], None] | None,
+        show: bool,
+    ) -> None:
+        self._progress = LoadProgress(total=total)
+        self._on_progress = on_progress
+        self._bar = _bar(total) if show else None
+
+    def counted(self, loaded: Loaded) -> Loaded:
+        """Counts a result, and returns it."""
+        failed = isinstance(loaded, LoadFailure)
+        before = self._progress
+        self._progress = LoadProgress(
+            before.loaded + (not failed), before.failed + failed, before.total
+        )
+        if self._bar is not None:
+            if failed:
+                self._bar.set_postfix_str(f"{self._progress.failed} failed", refresh=False)
+            self._bar.update()
+        if self._on_progress is not None:
+            self._on_progress(self._progress)
+        return loaded
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _bar(total: int | None) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a notebook has no widgets, so that text is drawn
+        from tqdm.auto import tqdm  # noqa: PLC0415 - imported only for a bar
+
+        return tqdm(total=total, desc="Loading", unit=" records", dynamic_ncols=True)

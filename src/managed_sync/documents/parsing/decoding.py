@@ -1,4 +1,4 @@
-"""Bytes to text, whatever the encoding."""
+"""Decodes bytes into text, in any encoding."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 
 
 def decode(data: bytes, *, name: str) -> str:
-    """The text that the bytes spell.
+    """Returns the text of some bytes.
 
-    A byte order mark decides, then UTF-8, then what the file says of itself, then statistics;
-    what cannot be known is read as Windows-1252, as browsers do.
+    The encoding is that of a byte order mark, or UTF-8, or the one that the file declares, or the
+    one that statistics suggest; without any of these, Windows-1252, as in browsers.
 
     Raises:
         ParsingError: The bytes are not text in any encoding.
@@ -33,13 +33,13 @@ def decode(data: bytes, *, name: str) -> str:
     for mark, marked in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return data.decode(marked, errors="replace")
-    # Whoever wrote UTF-8's mark meant UTF-8, if the rest bears it out.
+    # The mark of UTF-8 is not proof: the rest decides.
     data = data.removeprefix(codecs.BOM_UTF8)
     sample = data[:_SAMPLE]
-    if utf16 := _utf16_without_mark(sample):
+    if b"\0" in sample and (utf16 := _utf16_without_mark(sample)):
         return data.decode(utf16, errors="replace")
     if len(sample.translate(None, _CONTROLS.replace(b"\0", b""))) < 0.9 * len(sample):
-        raise ParsingError(f"{name} is said to be text, but its bytes are not.")
+        raise ParsingError(f"{name} is declared as text, but its bytes are not.")
     try:
         # Halves of surrogate pairs are not UTF-8, but some programs write them; they go later.
         return data.decode("utf-8", errors="surrogatepass")
@@ -48,7 +48,7 @@ def decode(data: bytes, *, name: str) -> str:
 
 
 def _utf16_without_mark(sample: bytes) -> str | None:
-    """UTF-16 of text that is mostly Latin has a NUL in every second byte."""
+    """Returns the kind of UTF-16: in mostly Latin text, every second byte is NUL."""
     pairs = len(sample) // 2
     if pairs < 2:
         return None

@@ -1,7 +1,7 @@
-"""What kind of file some bytes are: by their content type, the bytes themselves, and the name.
+"""Detects the type of a file by its content type, its bytes, and its name.
 
-The content type is trusted first, except where the bytes plainly contradict it: a PDF that is
-said to be a Word file is read as a PDF. ``application/octet-stream`` means "unknown".
+The content type comes first, unless the bytes plainly contradict it: a PDF with the content type of
+a Word file is read as a PDF. ``application/octet-stream`` means "unknown".
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import PurePosixPath
 
 from managed_sync.errors import NotTextError, ParsingError
 
-__all__ = ["FileType", "contradicts", "detect_file_type", "display_name"]
+__all__ = ["FileType", "contradicts", "detect_file_type", "display_name", "media_type_of"]
 
 
 class FileType(StrEnum):
-    """The kinds of file that text can be read from."""
+    """The types of files that text can be read from."""
 
     PDF = "pdf"
     DOCX = "docx"
@@ -71,6 +71,11 @@ _BY_CONTENT_TYPE = {
     "text/css": FileType.CODE,
     "text/javascript": FileType.CODE,
 }
+_MEDIA_TYPES: dict[FileType, str] = {
+    kind: media_type
+    for media_type, kind in reversed(_BY_CONTENT_TYPE.items())
+    if kind is not FileType.CODE
+}
 _CODE_SUFFIX = re.compile(
     "bash|c|cc|cpp|cs|css|go|h|hpp|ini|java|js|json|jsonl|jsx|kt|php|ps1|py|rb|rs|sh|sql|swift"
     "|toml|ts|tsx|xml|yaml|yml"
@@ -85,7 +90,7 @@ _BY_SUFFIX = {
     "rst": FileType.TEXT,
     "text": FileType.TEXT,
 }
-# What servers say when they do not know. "ms-excel" is what Windows calls a CSV file.
+# Servers send these without knowing the type. Windows calls a CSV file "ms-excel".
 _UNKNOWN = {"", "application/octet-stream", "binary/octet-stream", "application/vnd.ms-excel"}
 _ARCHIVE_FOLDERS = {"word": FileType.DOCX, "ppt": FileType.PPTX, "xl": FileType.XLSX}
 _ARCHIVES = {
@@ -93,10 +98,10 @@ _ARCHIVES = {
     *(FileType.ODT, FileType.ODS, FileType.ODP, FileType.EPUB),
 }
 _BINARY = {FileType.PDF, FileType.RTF, *_ARCHIVES}
-# What may stand where a file's content belongs: a login page, or an error.
+# The types of login pages and errors, which some servers send in place of a file's content.
 _INSTEAD = {"text/html", "application/json", "application/problem+json"}
 _NEVER_INSTEAD = {*_BINARY, FileType.TEXT, FileType.MARKDOWN, FileType.CSV}
-# Google's own formats have no bytes; what arrives is an export, and its bytes say of which kind.
+# Google's own formats have no bytes: the content is an export, and its bytes decide the type.
 _GOOGLE = "application/vnd.google-apps."
 _HTML_START = re.compile(
     rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.I | re.S
@@ -122,15 +127,20 @@ _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 
 
 def display_name(filename: str, content_type: str) -> str:
-    """How messages call a file: by its name, or by its type where it has none."""
+    """Returns the name of a file for messages: its own, or one made of its type."""
     return filename or f"A file of type {content_type or 'unknown'}"
 
 
-def contradicts(delivered: str, declared: str, filename: str) -> bool:
-    """Whether a file of the declared type cannot have come as the delivered one.
+def media_type_of(kind: FileType) -> str:
+    """Returns the content type of a binary format or of HTML."""
+    return _MEDIA_TYPES[kind]
 
-    That is so for web pages and JSON where a PDF, an Office file or a plain text belongs. Formats
-    without bytes of their own, such as Google's, are exported as anything.
+
+def contradicts(delivered: str, declared: str, filename: str) -> bool:
+    """Tells whether a file of the declared type cannot be delivered as the other type.
+
+    A PDF, an Office file or a plain text cannot be a web page or JSON. Formats without bytes of
+    their own, such as Google's, are exported as any type.
     """
     media_type = declared.partition(";")[0].strip().lower()
     if media_type in _UNKNOWN or media_type.startswith(_GOOGLE):
@@ -139,11 +149,11 @@ def contradicts(delivered: str, declared: str, filename: str) -> bool:
 
 
 def detect_file_type(data: bytes, *, content_type: str, filename: str) -> FileType:
-    """The kind of file, for choosing a parser.
+    """Returns the type of a file, to choose a parser by.
 
     Raises:
-        ParsingError: Nobody reads text from such a file, it is encrypted, or it unpacks to more
-            than a machine should be asked to hold.
+        ParsingError: The type has no text, the file is encrypted, or it unpacks to more than
+            1 GiB or more than 100 times its size.
     """
     name = display_name(filename, content_type)
     media_type = content_type.partition(";")[0].strip().lower()
@@ -154,12 +164,12 @@ def detect_file_type(data: bytes, *, content_type: str, filename: str) -> FileTy
         # Some programs write a few bytes of their own before it.
         return declared
     if declared in {*_BINARY, FileType.TEXT, None} and _is_html(data):
-        # A page that is called a Word file, or the export of a document.
+        # A web page with the type of a Word file, or the export of a document.
         return FileType.HTML
     if declared in _BINARY:
         raise ParsingError(
-            f"{name} is said to be {declared.upper()}, but its bytes are not: the file is damaged "
-            "or has the wrong type."
+            f"{name} is declared as {declared.upper()}, but its bytes are not: the file is damaged "
+            f"or has the wrong type."
         )
     if declared is None:
         raise _no_text(name, media_type)
@@ -176,16 +186,16 @@ def _declared_type(media_type: str, filename: str) -> FileType | None:
     if media_type in _UNKNOWN or media_type.startswith(_GOOGLE):
         return by_name or FileType.TEXT
     if media_type.startswith("text/"):
-        # "text/plain" is true of every text file; the name says which kind.
+        # "text/plain" is right for every text file; the name tells its type.
         return by_name if by_name and by_name not in _BINARY else FileType.TEXT
     return None
 
 
 def _type_of_bytes(data: bytes, name: str) -> FileType | None:
-    """The type that the first bytes leave no doubt about.
+    """Returns the type if the first bytes leave no doubt about it.
 
     Raises:
-        ParsingError: They belong to a file without text in it, or to an encrypted one.
+        ParsingError: The file is encrypted, or of a type without text.
     """
     if data[:64].lstrip(b"\xef\xbb\xbf\0 \t\r\n").startswith(b"%PDF-"):
         return FileType.PDF
@@ -220,8 +230,8 @@ def _type_of_archive(data: bytes, name: str) -> FileType:
         raise ParsingError(f"{name} would unpack to more than 1 GiB and is not read.")
     if unpacked > max(_HARMLESS, _MAX_RATIO * len(data)):
         raise ParsingError(
-            f"{name} would unpack to {unpacked // len(data)} times its size, as only files made to "
-            "do harm do, and is not read."
+            f"{name} would unpack to {unpacked // len(data)} times its size, as only malicious "
+            f"files do, and is not read."
         )
     if (stated := _BY_CONTENT_TYPE.get(media_type)) in _ARCHIVES:
         return stated
@@ -240,7 +250,7 @@ def _no_text(name: str, media_type: str) -> ParsingError:
 
 
 def _stated_media_type(archive: zipfile.ZipFile) -> str:
-    """What OpenDocument files and EPUB books say of themselves."""
+    """Returns the type that OpenDocument files and EPUB books state in themselves."""
     try:
         with archive.open("mimetype") as file:
             return file.read(200).decode("ascii", "replace").strip()

@@ -1,7 +1,7 @@
-r"""Writing Markdown: the one form in which every document's text is kept.
+r"""Writes Markdown, the form of every document's text.
 
-A heading, a code fence and a page break mean something to the chunker, so text that only looks
-like one is escaped (``\#``), and a form feed that is not a page break becomes a line break.
+The chunker reads headings, code fences and page breaks, so text that only looks like one is escaped
+(``\#``), and a form feed that is not a page break becomes a line break.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ __all__ = [
     "escape",
     "heading",
     "join_blocks",
+    "join_pages",
     "list_item",
     "outside_code",
     "paragraph",
@@ -37,12 +38,12 @@ _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")
 
 
 def clean(text: str) -> str:
-    """Text without characters that stores refuse, and with one kind of line ending."""
+    """Removes characters that stores refuse, and makes all line endings the same."""
     return _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\v", "\n"))
 
 
 def escape(text: str) -> str:
-    r"""Text in which no line is a heading, opens a code block, or starts a page.
+    r"""Escapes text so that no line is a heading, opens a code block, or starts a page.
 
     Examples:
         >>> escape("# 3 of 4")
@@ -56,18 +57,18 @@ def _one_line(text: str) -> str:
 
 
 def heading(text: str, level: int) -> str:
-    """A heading of a level from 1 to 6; deeper ones become 6. Blank text gives nothing."""
+    """Writes a heading; levels are limited to 6, and a blank one is an empty string."""
     title = _one_line(text)
     return f"{'#' * min(max(level, 1), 6)} {title}" if title else ""
 
 
 def paragraph(text: str) -> str:
-    """A paragraph, its line breaks kept."""
+    """Writes a paragraph, with its line breaks."""
     return escape(text).strip("\n").rstrip()
 
 
 def list_item(text: str, depth: int = 0) -> str:
-    """One item of a list; an item that has a number of its own keeps it."""
+    """Writes one item of a list; an item that begins with a number keeps it."""
     item = _one_line(text)
     if not item:
         return ""
@@ -76,7 +77,7 @@ def list_item(text: str, depth: int = 0) -> str:
 
 
 def code_block(text: str, language: str = "") -> str:
-    """Code in a fence that is longer than any in it."""
+    """Writes code in a fence that is longer than any fence in the code."""
     code = clean(text).replace(PAGE_BREAK, "\n").strip("\n")
     if not code.strip():
         return ""
@@ -85,7 +86,7 @@ def code_block(text: str, language: str = "") -> str:
 
 
 def table(rows: Iterable[Sequence[str]]) -> str:
-    """A table whose first row is its header; rows of unequal length are filled up.
+    """Writes a table whose first row is its header; shorter rows are filled up.
 
     Examples:
         >>> print(table([["Name", "Pay"], ["Ann", "10"]]))
@@ -104,17 +105,19 @@ def table(rows: Iterable[Sequence[str]]) -> str:
 
 
 def outside_code(change: Callable[[str], str], text: str) -> str:
-    """Markdown with its text changed, and its code blocks as they are."""
+    """Changes the text of Markdown, except in code blocks."""
+    if "```" not in text and "~~~" not in text:
+        return change(text)
     return "\n".join(part if is_code else change(part) for part, is_code in _parts(text))
 
 
 def without_code(text: str) -> str:
-    """Markdown without its code blocks."""
+    """Removes the code blocks of Markdown."""
     return "\n".join(part for part, is_code in _parts(text) if not is_code)
 
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:
-    """The text in parts that are code blocks or not; line breaks between them are left out."""
+    """Splits the text into code blocks and others, without the line breaks between them."""
     lines: list[str] = []
     fence = ""
     for line in text.split("\n"):
@@ -135,12 +138,12 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def deeper(text: str) -> str:
-    """Markdown with its headings one level lower."""
+    """Lowers the headings of Markdown by one level."""
     return outside_code(lambda part: _HEADING_MARK.sub(r"#\1 ", part), text)
 
 
 def join_blocks(blocks: Iterable[str]) -> str:
-    """Blocks with a blank line between them; the items of a list stay together."""
+    """Joins blocks with a blank line between them; the items of a list stay together."""
     parts: list[str] = []
     for block in blocks:
         if not block:
@@ -150,6 +153,11 @@ def join_blocks(blocks: Iterable[str]) -> str:
             parts.append("\n" if together else "\n\n")
         parts.append(block)
     return _BLANK_LINES.sub("\n\n", "".join(parts))
+
+
+def join_pages(pages: Iterable[str]) -> str:
+    """Joins pages with a page break between them."""
+    return f"\n\n{PAGE_BREAK}".join(page.strip("\n") for page in pages)
 
 
 def _is_item(block: str) -> bool:

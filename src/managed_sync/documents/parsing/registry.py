@@ -1,4 +1,4 @@
-"""From the bytes of a file to Markdown text, whatever the format: which reader reads what."""
+"""Chooses the parser for each file type, and parses any file into Markdown text."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from managed_sync.documents.parsing.base import Parser
 from managed_sync.documents.parsing.decoding import decode
 from managed_sync.documents.parsing.file_types import FileType, detect_file_type, display_name
 from managed_sync.documents.parsing.markdown_writer import clean
-from managed_sync.documents.parsing.parsers import kreuzberg as kreuzberg_parser
-from managed_sync.documents.parsing.parsers import text as plain_parser
-from managed_sync.documents.parsing.parsers import unstructured as unstructured_parser
+from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
+from managed_sync.documents.parsing.parsers import text as text_parsers
 from managed_sync.documents.parsing.parsers.email import parse_email
-from managed_sync.documents.parsing.parsers.html_text import bare_text
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
-from managed_sync.documents.parsing.parsers.unstructured_pdf import PdfStrategy, parse_pdf
 from managed_sync.errors import ConfigurationError, DocumentError, EmptyContentError
 
 __all__ = [
@@ -30,7 +27,7 @@ __all__ = [
 
 ParserChoice: TypeAlias = Parser | Literal["unstructured", "kreuzberg"]
 
-# What is text already is read in time that grows with its size only: a second for some megabytes.
+# Text formats are parsed in time proportional to their size: some megabytes in a second.
 _QUICK_BYTES = 512 * 1024
 _QUICK = {FileType.TEXT, FileType.CODE, FileType.CSV}
 
@@ -43,61 +40,57 @@ class _TextReader(Protocol):
     def __call__(self, text: str, *, name: str) -> str: ...
 
 
-def _read_markdown(text: str, *, name: str) -> str:
-    return parse_markdown(text)
-
-
 _KREUZBERG: Mapping[FileType, _BytesReader] = {
-    FileType.PDF: kreuzberg_parser.parse_pdf,
-    FileType.DOCX: partial(kreuzberg_parser.parse_document, kind=FileType.DOCX),
-    FileType.PPTX: partial(kreuzberg_parser.parse_slides, kind=FileType.PPTX),
-    FileType.XLSX: partial(kreuzberg_parser.parse_workbook, kind=FileType.XLSX),
-    FileType.RTF: partial(kreuzberg_parser.parse_document, kind=FileType.RTF),
-    FileType.ODT: partial(kreuzberg_parser.parse_document, kind=FileType.ODT),
-    FileType.ODS: partial(kreuzberg_parser.parse_workbook, kind=FileType.ODS),
-    FileType.ODP: partial(kreuzberg_parser.parse_slides, kind=FileType.ODP),
-    FileType.EPUB: partial(kreuzberg_parser.parse_document, kind=FileType.EPUB),
+    FileType.PDF: kreuzberg.parse_pdf,
+    FileType.DOCX: partial(kreuzberg.parse_document, kind=FileType.DOCX),
+    FileType.PPTX: partial(kreuzberg.parse_slides, kind=FileType.PPTX),
+    FileType.XLSX: partial(kreuzberg.parse_workbook, kind=FileType.XLSX),
+    FileType.RTF: partial(kreuzberg.parse_document, kind=FileType.RTF),
+    FileType.ODT: partial(kreuzberg.parse_document, kind=FileType.ODT),
+    FileType.ODS: partial(kreuzberg.parse_workbook, kind=FileType.ODS),
+    FileType.ODP: partial(kreuzberg.parse_slides, kind=FileType.ODP),
+    FileType.EPUB: partial(kreuzberg.parse_document, kind=FileType.EPUB),
 }
 _UNSTRUCTURED: Mapping[FileType, _BytesReader] = {
-    FileType.DOCX: unstructured_parser.parse_docx,
-    FileType.PPTX: unstructured_parser.parse_pptx,
-    FileType.XLSX: unstructured_parser.parse_xlsx,
+    FileType.DOCX: unstructured.parse_docx,
+    FileType.PPTX: unstructured.parse_pptx,
+    FileType.XLSX: unstructured.parse_xlsx,
 }
 
 
 class FileParser:
-    """Reads each format with the reader that keeps most of it; see ``docs/benchmarks/parsing.md``.
+    """A parser that reads each format with the library that keeps most of it.
 
     Word and PowerPoint are read with ``unstructured``; Excel, PDF, web pages, OpenDocument, RTF
     and EPUB with ``kreuzberg``; e-mail, CSV, Markdown, code and plain text by this package itself.
-    Subclasses read some formats with other readers.
+    ``docs/benchmarks/parsing.md`` compares them. Subclasses use other libraries for some formats.
     """
 
     _readers: Mapping[FileType, _BytesReader] = {
         **_KREUZBERG,
-        # kreuzberg loses the lists of the one and the notes of the other.
-        FileType.DOCX: unstructured_parser.parse_docx,
-        FileType.PPTX: unstructured_parser.parse_pptx,
+        # kreuzberg loses the lists of Word files and the notes of slides.
+        FileType.DOCX: unstructured.parse_docx,
+        FileType.PPTX: unstructured.parse_pptx,
     }
-    _html: _TextReader = staticmethod(kreuzberg_parser.parse_html)
-    _markdown: _TextReader = staticmethod(_read_markdown)
+    _html: _TextReader = staticmethod(kreuzberg.parse_html)
+    _markdown: _TextReader = staticmethod(parse_markdown)
 
     def __call__(
         self, data: bytes, *, content_type: str = "application/octet-stream", filename: str = ""
     ) -> str:
-        """The text of a file as Markdown; see :func:`parse`."""
+        """Returns the text of a file as Markdown; see :func:`parse`."""
         name = display_name(filename, content_type)
         if not data.strip(b"\0 \t\r\n"):
             raise EmptyContentError(f"{name} is empty.")
         kind = detect_file_type(data, content_type=content_type, filename=filename)
         text = clean(self._read(kind, data, name=name, filename=filename)).strip(" \t\n")
         if not text.strip():
-            scanned = " It seems to be a scan: only pictures." if kind is FileType.PDF else ""
+            scanned = " It seems to be a scan, with pictures only." if kind is FileType.PDF else ""
             raise EmptyContentError(f"{name} has no text in it.{scanned}")
         return text + "\n"
 
     def is_quick(self, data: bytes, *, content_type: str, filename: str) -> bool:
-        """Whether the file costs so little that sending it to another process is not worth it."""
+        """Tells whether parsing the file costs less than sending it to another process."""
         if len(data) > _QUICK_BYTES:
             return False
         try:
@@ -118,19 +111,19 @@ class FileParser:
     def _read_text(self, kind: FileType, text: str, *, name: str, filename: str) -> str:
         match kind:
             case FileType.HTML:
-                # Parsers give up on tags that are nested a thousand deep, and say nothing.
-                return self._html(text, name=name).strip() or bare_text(text)
+                # Parsers return nothing for tags that are nested a thousand levels deep.
+                return self._html(text, name=name).strip() or text_parsers.bare_text(text)
             case FileType.MARKDOWN:
                 return self._markdown(text, name=name)
             case FileType.CSV:
-                return plain_parser.parse_csv(text)
+                return text_parsers.parse_csv(text)
             case FileType.CODE:
-                return plain_parser.parse_code(text, filename=filename)
-        return plain_parser.parse_text(text)
+                return text_parsers.parse_code(text, filename=filename)
+        return text_parsers.parse_text(text)
 
 
 class KreuzbergParser(FileParser):
-    r"""Reads whatever ``kreuzberg`` reads with it: the fastest choice.
+    r"""A parser that reads every format with ``kreuzberg`` if possible: the fastest choice.
 
     Examples:
         >>> KreuzbergParser()(b"<h1>Hi</h1>", content_type="text/html")
@@ -141,15 +134,16 @@ class KreuzbergParser(FileParser):
 
 
 class UnstructuredParser(FileParser):
-    """Reads whatever ``unstructured`` reads by itself with it.
+    """A parser that reads Office files, web pages and Markdown with ``unstructured``.
 
-    Its PDF part needs PyTorch, so PDF is read with ``kreuzberg`` unless a strategy is named.
+    PDF is read with ``kreuzberg`` unless you name a strategy, since ``unstructured`` needs PyTorch
+    for it.
 
     Args:
-        pdf_strategy: How ``unstructured`` reads PDF: ``"fast"``, ``"hi_res"`` (finds the layout
-            with a model), ``"ocr_only"`` (reads scans with Tesseract) or ``"auto"``. Needs the
-            extra ``unstructured-pdf``; models are downloaded by ``unstructured`` itself.
-        languages: The languages of scans, as Tesseract calls them.
+        pdf_strategy: The strategy of ``unstructured`` for PDF: ``"fast"``, ``"hi_res"`` (finds the
+            layout with a model), ``"ocr_only"`` (reads scans with Tesseract) or ``"auto"``. It
+            needs the extra ``unstructured-pdf``, and ``unstructured`` downloads the models.
+        languages: The languages of scans, in the codes of Tesseract.
 
     Examples:
         ```python
@@ -157,23 +151,26 @@ class UnstructuredParser(FileParser):
         ```
     """
 
-    _html = staticmethod(unstructured_parser.parse_html)
-    _markdown = staticmethod(unstructured_parser.parse_markdown)
+    _html = staticmethod(unstructured.parse_html)
+    _markdown = staticmethod(unstructured.parse_markdown)
 
     def __init__(
-        self, *, pdf_strategy: PdfStrategy | None = None, languages: tuple[str, ...] = ("eng",)
+        self,
+        *,
+        pdf_strategy: unstructured.PdfStrategy | None = None,
+        languages: tuple[str, ...] = ("eng",),
     ) -> None:
         self._readers = {**_KREUZBERG, **_UNSTRUCTURED}
         self._settings = ""
         if pdf_strategy:
             self._settings = f"pdf_strategy={pdf_strategy}, languages={'+'.join(languages)}"
             self._readers[FileType.PDF] = partial(
-                parse_pdf, strategy=pdf_strategy, languages=languages
+                unstructured.parse_pdf, strategy=pdf_strategy, languages=languages
             )
 
     @property
     def fingerprint(self) -> str:
-        """What decides the text; an index notices when it changes."""
+        """The settings that decide the text; an index notices when they change."""
         return f"UnstructuredParser({self._settings})"
 
 
@@ -183,13 +180,13 @@ _DEFAULT = FileParser()
 def parse(
     data: bytes, *, content_type: str = "application/octet-stream", filename: str = ""
 ) -> str:
-    r"""The text of a file as Markdown, with ``"\f"`` where a page, slide or sheet begins.
+    r"""Returns the text of a file as Markdown, with ``"\f"`` between pages, slides or sheets.
 
-    Each format is read by the reader that suits it; see :class:`FileParser`. Nothing is
-    downloaded, and no error of a library gets out.
+    Each format is read with the library that suits it; see :class:`FileParser`. Nothing is
+    downloaded, and every error of a library becomes one of this package.
 
     Raises:
-        EmptyContentError: There are no bytes, or no text in them (a scanned PDF, for instance).
+        EmptyContentError: There are no bytes, or no text in them, as in a scanned PDF.
         ParsingError: The file is damaged, encrypted, or of a type without text.
         MissingExtraError: The library that reads this format is not installed.
 
@@ -201,7 +198,7 @@ def parse(
 
 
 def chosen_parser(choice: ParserChoice | None) -> Parser:
-    """The parser that a name, a parser, or ``None`` stands for.
+    """Returns the parser for a name, for a parser of the caller, or for ``None``.
 
     Raises:
         ConfigurationError: There is no parser of that name.
@@ -215,5 +212,5 @@ def chosen_parser(choice: ParserChoice | None) -> Parser:
     if choice == "unstructured":
         return UnstructuredParser()
     raise ConfigurationError(
-        f"There is no parser {choice!r}; use 'unstructured', 'kreuzberg', or a parser of your own."
+        f"parser must be 'unstructured', 'kreuzberg', or a parser of your own, got {choice!r}."
     )

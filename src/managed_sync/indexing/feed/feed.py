@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from managed_sync.documents import RecordSource
-from managed_sync.documents.chunking.tokenizer import storable
 from managed_sync.documents.loading.source import StatusSource
+from managed_sync.documents.model import storable
 from managed_sync.errors import (
     ApiError,
     ConfigurationError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from managed_sync.documents.chunking.tokenizer import storable
+from managed_sync.documents.model import storable
 from managed_sync.errors import (
     ApiTimeoutError,
     BadRequestError,

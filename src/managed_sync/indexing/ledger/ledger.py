@@ -18,7 +18,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, and_, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from managed_sync.documents.chunking.tokenizer import storable
+from managed_sync.documents.model import storable
 from managed_sync.indexing.ledger.database import LedgerDatabase
 from managed_sync.indexing.ledger.model import (
     Entry,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, and_, bindparam, func, literal, null, select
 
-from managed_sync.documents.loading.record_metadata import title as title_of
+from managed_sync.documents.loading.record_metadata import record_title as title_of
 from managed_sync.indexing.feed.selection import Selection
 from managed_sync.indexing.feed.versions import Version, may_differ_unseen
 from managed_sync.indexing.ledger.ledger import PipelineLedger

@@ -1,21 +1,25 @@
-"""What the index target asks of a table of LanceDB beyond what LangChain offers.
+"""The adapter of LangChain's ``LanceDB``.
 
 Metadata is a column whose fields are those of the first chunks that were written. A chunk that
 lacks one of them makes filtered searches of the whole table fail, and one that has another is
-refused; so the table is made with all fields that chunks have, and every chunk is written with all
+refused. So the table is made with all fields that chunks have, and every chunk is written with all
 of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from langchain_core.documents import Document
 
+from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.base import StoredChunk
+from managed_sync.indexing.targets.vectors import Vector
+from managed_sync.langchain.stores.base import Add, Found, LangChainAdapter
+from managed_sync.stores.base import OBJECT_ID
 
-__all__ = ["LanceTable"]
+__all__ = ["LanceAdapter"]
 
 _TEXTS = (
     "object_id",
@@ -36,32 +40,88 @@ _NUMBERS = ("chunk_index", "start_char", "end_char", "token_count", "page")
 _METADATA = "metadata"
 
 
-class LanceTable:
-    """The table of a store, which may not be there yet.
+class LanceAdapter(LangChainAdapter):
+    """A table of LanceDB, which its integration creates with the first write."""
 
-    Args:
-        store: LangChain's ``LanceDB``.
-    """
-
-    def __init__(self, store: Any) -> None:
-        self._store = store
+    classes = frozenset({("langchain_community", "LanceDB")})
+    arguments = frozenset({"filter", "prefilter"})
+    harmless = frozenset({"filter", "prefilter"})
+    can_update_metadata = True
+    is_dense = True
 
     @property
-    def exist(self) -> bool:
-        """Whether anything was ever written."""
-        return self._store.get_table() is not None
+    def exact(self) -> bool:
+        """Returns whether the table has no index of its vectors."""
+        table = self._table
+        return table is not None and not any(
+            self._store._vector_key in index.columns for index in table.list_indices()
+        )
 
-    def ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
-        """The chunks that have this metadata."""
-        equal = (f"{_METADATA}.{name} = {_literal(value)}" for name, value in metadata.items())
-        return iter(self._ids_where(" AND ".join(equal)))
+    def completed(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the caller's arguments, with ``prefilter`` beside a filter."""
+        return {"prefilter": True, **own} if own.get("filter") is not None else dict(own)
 
-    def read(self, ids: Sequence[str]) -> list[StoredChunk]:
-        """What is there under some ids, each row once."""
-        table, store = self._store.get_table(), self._store
+    def chunk_count(self, object_ids: list[str] | None = None) -> int | None:
+        """Returns the number of rows, of all objects or of these; ``None`` without a table."""
+        table = self._table
+        if table is None:
+            return None
+        return int(table.count_rows(None if object_ids is None else _of_objects(object_ids)))
+
+    def search_by_vector(self, vector: Vector, **kwargs: Any) -> Found:
+        """Searches by a vector, with scores."""
+        found: Found = self._store.similarity_search_by_vector(vector, score=True, **kwargs)
+        return found
+
+    def refuse_unless_writable(self) -> None:
+        """Refuses a store that replaces its table with each write.
+
+        Raises:
+            ConfigurationError: The store is in another mode than ``append``.
+        """
+        if self._store.mode != "append":
+            raise ConfigurationError(
+                f"A LanceDB store must be made with mode='append', got mode="
+                f"{self._store.mode!r}, which replaces the table with each write."
+            )
+
+    def prepared(self, documents: Sequence[Document], vector: Vector) -> list[Document]:
+        """Returns documents with every metadata field of the table, which is made if need be."""
+        table = self._table
+        # A table without rows is false.
+        if table is None:
+            table = self._made_for(documents, len(vector))
+        names = [field.name for field in table.schema.field(_METADATA).type]
+        return [
+            document.model_copy(update={"metadata": {**dict.fromkeys(names), **document.metadata}})
+            for document in documents
+        ]
+
+    def write(self, documents: Sequence[Document], present: Set[str], add: Add) -> None:
+        """Adds documents, and then removes the rows that had the same ids.
+
+        A run that is killed in between leaves both rows, and the next one replaces both.
+        """
+        before = self._row_ids(present)
+        add(documents)
+        if before:
+            self._table.delete(f"_rowid IN ({', '.join(map(str, before))})")
+
+    def dimensions(self) -> int | None:
+        """Returns the length of the vectors, once there is a table."""
+        table = self._table
+        if table is None:
+            return None
+        # Where vectors may be of any length, -1.
+        size = getattr(table.schema.field(self._store._vector_key).type, "list_size", -1)
+        return size if size > 0 else None
+
+    def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
+        """Returns the stored chunks with these ids, each row once."""
+        table, store = self._table, self._store
         if table is None or not ids:
             return []
-        rows = table.search().where(self._is_one_of(ids)).limit(None).to_arrow().to_pylist()
+        rows = table.search().where(self._with_ids(ids)).limit(None).to_arrow().to_pylist()
         return [
             StoredChunk(
                 row[store._id_key], row[store._text_key], row[_METADATA], row[store._vector_key]
@@ -69,58 +129,55 @@ class LanceTable:
             for row in rows
         ]
 
-    def places(self, ids: Collection[str]) -> list[int]:
-        """Where the rows are that have some ids."""
-        table = self._store.get_table()
+    def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
+        """Returns the ids of the chunks with this metadata."""
+        table, key = self._table, self._store._id_key
+        if table is None:
+            return iter(())
+        condition = " AND ".join(
+            f"{_METADATA}.{name} = {_literal(value)}" for name, value in metadata.items()
+        )
+        found = table.search().where(condition).select([key]).limit(None).to_arrow()
+        return iter(found[key].to_pylist())
+
+    def update_metadata(self, documents: Sequence[Document]) -> None:
+        """Replaces the metadata of chunks."""
+        import pyarrow as pa  # noqa: PLC0415 - comes with LanceDB
+
+        metadata = {str(document.id): document.metadata for document in documents}
+        rows = self._table.search().where(self._with_ids(metadata)).limit(None).to_arrow()
+        field = rows.schema.field(_METADATA)
+        values = [dict(metadata[key]) for key in rows[self._store._id_key].to_pylist()]
+        column = rows.schema.get_field_index(_METADATA)
+        changed = rows.set_column(column, field, pa.array(values, type=field.type))
+        merge = self._table.merge_insert(self._store._id_key)
+        merge.when_matched_update_all().execute(changed)
+
+    def deletable(self, ids: Sequence[str]) -> list[str]:
+        """Returns the ids, once there is a table to delete from."""
+        return list(ids) if self._table is not None else []
+
+    @property
+    def _table(self) -> Any:
+        return self._store.get_table()
+
+    def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
+        # Without prefilter the store filters only the k chunks that it has found.
+        return {"filter": _of_objects(object_ids), "prefilter": True}
+
+    def _is_exhaustive(self, own: Mapping[str, Any], confined: bool) -> bool:
+        filters_late = own.get("filter") is not None and not own.get("prefilter", True)
+        return self.exact and not filters_late
+
+    def _row_ids(self, ids: Collection[str]) -> list[int]:
+        """Returns LanceDB's own ids of the rows of these chunks."""
+        table = self._table
         if table is None or not ids:
             return []
         key, wanted = self._store._id_key, set(ids)
-        rows = table.search().where(self._is_one_of(ids)).select([key])
+        rows = table.search().where(self._with_ids(ids)).select([key])
         found = rows.with_row_id(True).limit(None).to_arrow().to_pylist()
         return [row["_rowid"] for row in found if row[key] in wanted]
-
-    def delete(self, places: Sequence[int]) -> None:
-        """Removes rows by where they are."""
-        if places:
-            self._store.get_table().delete(f"_rowid IN ({', '.join(map(str, places))})")
-
-    def dimensions(self) -> int | None:
-        """How long the vectors are, once there is a table."""
-        table = self._store.get_table()
-        if table is None:
-            return None
-        # Where vectors may be of any length, -1.
-        size = getattr(table.schema.field(self._store._vector_key).type, "list_size", -1)
-        return size if size > 0 else None
-
-    def with_all_fields(self, documents: Sequence[Document], dimensions: int) -> list[Document]:
-        """Documents whose metadata has every field of the table, which is made if need be.
-
-        Args:
-            documents: What is to be written.
-            dimensions: How long their vectors are.
-        """
-        table = self._store.get_table()
-        # A table without rows is false.
-        if table is None:
-            table = self._made_for(documents, dimensions)
-        names = [field.name for field in table.schema.field(_METADATA).type]
-        return [
-            document.model_copy(update={"metadata": {**dict.fromkeys(names), **document.metadata}})
-            for document in documents
-        ]
-
-    def set_metadata(self, metadata: Mapping[str, Mapping[str, Any]]) -> None:
-        """Replaces the metadata of chunks, by their ids."""
-        import pyarrow as pa  # noqa: PLC0415 - comes with LanceDB
-
-        table = self._store.get_table()
-        rows = table.search().where(self._is_one_of(metadata)).limit(None).to_arrow()
-        field = rows.schema.field(_METADATA)
-        values = [dict(metadata[key]) for key in rows[self._store._id_key].to_pylist()]
-        place = rows.schema.get_field_index(_METADATA)
-        changed = rows.set_column(place, field, pa.array(values, type=field.type))
-        table.merge_insert(self._store._id_key).when_matched_update_all().execute(changed)
 
     def _made_for(self, documents: Sequence[Document], dimensions: int) -> Any:
         import pyarrow as pa  # noqa: PLC0415 - comes with LanceDB
@@ -142,17 +199,12 @@ class LanceTable:
         )
         return store._connection.create_table(store._table_name, schema=schema)
 
-    def _ids_where(self, condition: str) -> list[str]:
-        table, key = self._store.get_table(), self._store._id_key
-        if table is None:
-            return []
-        found: list[str] = (
-            table.search().where(condition).select([key]).limit(None).to_arrow()[key].to_pylist()
-        )
-        return found
-
-    def _is_one_of(self, ids: Any) -> str:
+    def _with_ids(self, ids: Collection[str]) -> str:
         return f"{self._store._id_key} IN ({', '.join(map(_literal, ids))})"
+
+
+def _of_objects(object_ids: Collection[str]) -> str:
+    return f"{_METADATA}.{OBJECT_ID} IN ({', '.join(map(_literal, object_ids))})"
 
 
 def _literal(value: str) -> str:

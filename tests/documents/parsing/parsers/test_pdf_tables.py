@@ -18,7 +18,7 @@ from managed_sync.documents.parsing.base import run_parser
 from managed_sync.documents.parsing.parsers import pdf_tables
 from managed_sync.documents.parsing.parsers.pdf_tables import find_tables, with_tables
 from managed_sync.documents.parsing.registry import chosen_parser
-from tests.documents.files import PDF
+from tests.documents.sample_files import PDF
 
 STYLES = getSampleStyleSheet()
 GRID = [("GRID", (0, 0), (-1, -1), 0.5, colors.black)]
@@ -101,7 +101,7 @@ def test_the_grid_of_a_chart_is_no_table() -> None:
     assert find_tables(drawn(draw), name="chart.pdf") == {1: []}
 
 
-@pytest.mark.parametrize("limit", ["_MOST_SHAPES", "_MOST_LINES", "_MOST_LETTERS"])
+@pytest.mark.parametrize("limit", ["_MAX_SHAPES", "_MAX_LINES", "_MAX_LETTERS"])
 def test_a_page_with_more_on_it_than_any_table_is_not_looked_at(
     limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,7 +117,7 @@ def test_where_looking_would_take_too_long_the_first_pages_have_tables(
     data = pdf(*(part for _ in range(5) for part in (grid(LIMITS), PageBreak())))
     assert len(find_tables(data, name="arm.pdf")) == 5
     # A page has 37 letters, and 14 lines that count as 5 letters each.
-    monkeypatch.setattr(pdf_tables, "_MOST_WORK", 3 * (37 + 14 * 5))
+    monkeypatch.setattr(pdf_tables, "_MAX_WORK", 3 * (37 + 14 * 5))
     assert list(find_tables(data, name="arm.pdf")) == [1, 2, 3]
     assert read(data).count("| Load | 40 kg |") == 3
     assert read(data).count("Load 40 kg") == 2

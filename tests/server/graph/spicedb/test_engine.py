@@ -18,7 +18,7 @@ from managed_sync.server.graph.spicedb.engine import SpiceDBEngine
 from managed_sync.server.storage import tables
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.scopes import ensure_scope
-from tests.server.embedded_spicedb import running_spicedb
+from tests.support.spicedb import running_spicedb
 
 SCOPE, OTHER = Scope("demo", "acme"), Scope("demo", "other")
 MARIA, DAN = "user:maria@x", "user:dan@x"

@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import TypeVar
 
-from managed_sync.client.wire.base import AtOnce, Exchange
+from managed_sync.client.wire.base import Caller
 from managed_sync.client.wire.entity_lists import NameList
 from managed_sync.client.wire.hosted import permissions as hosted_permissions
 from managed_sync.client.wire.hosted import syncs as hosted_syncs
 from managed_sync.client.wire.hosted.syncs import HostedSync
 from managed_sync.client.wire.request import Operation, Request
+from managed_sync.effects import Program
 from managed_sync.errors import (
     BadRequestError,
     ConfigurationError,
@@ -59,12 +60,13 @@ class HostedApi:
     # Objects are listed as a stream, which has no limit; that it came to its end does not show.
     list_limit = None
 
-    def __init__(self) -> None:
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
         self._syncs: tuple[HostedSync, ...] = ()
 
     def enable_sync(
         self, integration: str, sync_type: str, frequency: str | None
-    ) -> Exchange[SyncStatus]:
+    ) -> Program[SyncStatus]:
         """Creates a sync, or enables the one that there is; a second one is never made."""
         if frequency is not None:
             raise ConfigurationError(
@@ -73,20 +75,19 @@ class HostedApi:
         yield from self._refresh()
         sync = self._find(integration, sync_type)
         if sync is None:
-            sync = yield hosted_syncs.create_sync(integration, sync_type)
+            sync = yield from self._caller.call(hosted_syncs.create_sync(integration, sync_type))
             self._syncs = (*self._syncs, sync)
         elif sync.state is SyncState.DISABLED:
-            yield hosted_syncs.reenable_sync(sync)
-        status: SyncStatus = yield hosted_syncs.get_status(sync)
-        return status
+            yield from self._caller.call(hosted_syncs.reenable_sync(sync))
+        return (yield from self._caller.call(hosted_syncs.get_status(sync)))
 
-    def get_sync_status(self, integration: str, sync_type: str) -> Exchange[SyncStatus]:
+    def get_sync_status(self, integration: str, sync_type: str) -> Program[SyncStatus]:
         """The state of the sync of that name."""
         return self._of_sync(integration, sync_type, hosted_syncs.get_status)
 
     def list_records(
         self, integration: str, sync_type: str, cursor: str | None
-    ) -> Exchange[RecordPage]:
+    ) -> Program[RecordPage]:
         """One page of the records of the sync of that name."""
         return self._of_sync(
             integration,
@@ -96,7 +97,7 @@ class HostedApi:
             of_any=cursor is None,
         )
 
-    def get_record(self, record_id: str) -> Exchange[SyncedRecord]:
+    def get_record(self, record_id: str) -> Program[SyncedRecord]:
         """One record, with the names of the pipeline that it is from."""
         record = RecordOfSync.parse(record_id)
         sync = self._known(record.sync)
@@ -109,16 +110,15 @@ class HostedApi:
                 f"it, or belongs to another connected user.",
                 status=404,
             )
-        found: SyncedRecord = yield hosted_syncs.get_record(sync, record)
-        return found
+        return (yield from self._caller.call(hosted_syncs.get_record(sync, record)))
 
     def download_content(self, record_id: str) -> Request:
         """Only the request, since its answer is streamed."""
         return hosted_syncs.content_request(RecordOfSync.parse(record_id))
 
-    def check_access(self, check: AccessCheck) -> Operation[bool]:
+    def check_access(self, check: AccessCheck) -> Program[bool]:
         """One decision."""
-        return hosted_permissions.check_access(check)
+        return self._caller.call(hosted_permissions.check_access(check))
 
     def batch_of(self, check: AccessCheck) -> str | None:
         """The sync of the object: a batch is sent to one."""
@@ -131,9 +131,9 @@ class HostedApi:
         """Decisions about objects of one sync."""
         return hosted_permissions.batch_check_access(checks)
 
-    def list_users(self, object_id: str, relation: str) -> Exchange[list[str]]:
+    def list_users(self, object_id: str, relation: str) -> Program[list[str]]:
         """Users; the service lists a thousand at most, and has no way to ask for the others."""
-        users: list[str] = yield hosted_permissions.list_users(object_id, relation)
+        users = yield from self._caller.call(hosted_permissions.list_users(object_id, relation))
         if len(users) >= _MOST_USERS:
             _logger.warning(
                 "The API lists %d users of an object, its limit: there may be more.", len(users)
@@ -142,7 +142,7 @@ class HostedApi:
 
     def list_objects(
         self, subject: str, relation: str, object_type: str | None
-    ) -> Exchange[list[str]]:
+    ) -> Program[list[str]]:
         """The objects of every sync that carries permissions, as the service lists them now."""
         if object_type not in {None, *_OBJECT_TYPES}:
             raise InvalidIdentifierError(
@@ -153,21 +153,21 @@ class HostedApi:
         # Never from memory: what a sync added meanwhile holds would be missing without a trace.
         yield from self._refresh()
         asked = [
-            _listed_or_refused(sync, kind, subject, relation)
+            self._listed_or_refused(sync, kind, subject, relation)
             for sync in self._syncs
             if lower_ascii(sync.pipeline) == _PIPELINE_WITH_PERMISSIONS
             for kind in types
         ]
-        answers: list[NameList | BadRequestError | NotFoundError] = yield AtOnce(asked)
+        answers = yield from self._caller.gather(asked)
         refusals = [each for each in answers if not isinstance(each, NameList)]
         if refusals and len(refusals) == len(answers):
             raise refusals[0]
         lists = [each for each in answers if isinstance(each, NameList)]
         return NameList(chain(*lists), is_whole=all(each.is_whole for each in lists))
 
-    def expand(self, check: AccessCheck) -> Operation[RelationshipNode]:
+    def expand(self, check: AccessCheck) -> Program[RelationshipNode]:
         """The tree of a relation; it decides nothing about the subject."""
-        return hosted_permissions.expand(check)
+        return self._caller.call(hosted_permissions.expand(check))
 
     def _of_sync(
         self,
@@ -176,23 +176,21 @@ class HostedApi:
         operation: Callable[[HostedSync], Operation[T]],
         *,
         of_any: bool = True,
-    ) -> Exchange[T]:
+    ) -> Program[T]:
         """An operation on the sync of a name, looked up where it is not known or gone."""
         sync = self._find(integration, sync_type)
         is_fresh = sync is None
         if sync is None:
             sync = yield from self._found_anew(integration, sync_type)
-        result: T
         try:
-            result = yield operation(sync)
+            return (yield from self._caller.call(operation(sync)))
         except NotFoundError:
             newer = sync if is_fresh else (yield from self._found_anew(integration, sync_type))
             if newer.id == sync.id or not of_any:
                 raise
-            result = yield operation(newer)
-        return result
+            return (yield from self._caller.call(operation(newer)))
 
-    def _found_anew(self, integration: str, sync_type: str) -> Exchange[HostedSync]:
+    def _found_anew(self, integration: str, sync_type: str) -> Program[HostedSync]:
         yield from self._refresh()
         sync = self._find(integration, sync_type)
         if sync is None:
@@ -203,9 +201,27 @@ class HostedApi:
             )
         return sync
 
-    def _refresh(self) -> Exchange[None]:
-        syncs: list[HostedSync] = yield hosted_syncs.list_syncs()
-        self._syncs = tuple(syncs)
+    def _refresh(self) -> Program[None]:
+        self._syncs = tuple((yield from self._caller.call(hosted_syncs.list_syncs())))
+
+    def _listed_or_refused(
+        self, sync: HostedSync, object_type: str, subject: str, relation: str
+    ) -> Program[NameList | BadRequestError | NotFoundError]:
+        """Lists a sync's objects, or returns the error of one that carries no permissions."""
+        try:
+            operation = hosted_permissions.list_objects(sync.id, object_type, subject, relation)
+            return (yield from self._caller.call(operation))
+        except (BadRequestError, NotFoundError) as error:
+            is_from_proxy = isinstance(error, NotFoundError) and not error.is_from_api
+            if error.status not in _WITHOUT_PERMISSIONS or is_from_proxy:
+                raise
+            _logger.warning(
+                "The sync %s of %s lists no objects (%d): nothing in it can be found for anybody.",
+                sync.id,
+                sync.integration,
+                error.status,
+            )
+            return error
 
     def _known(self, sync_id: str) -> HostedSync | None:
         return next((sync for sync in self._syncs if sync.id == sync_id), None)
@@ -223,25 +239,3 @@ class HostedApi:
             f"There are {len(found)} syncs of {integration} {sync_type}: {choices}. Pass the id of "
             f"one as the sync type."
         )
-
-
-def _listed_or_refused(
-    sync: HostedSync, object_type: str, subject: str, relation: str
-) -> Exchange[NameList | BadRequestError | NotFoundError]:
-    """A sync's list, or why it has none: not every integration's pipeline carries permissions."""
-    try:
-        listed: NameList = yield hosted_permissions.list_objects(
-            sync.id, object_type, subject, relation
-        )
-    except (BadRequestError, NotFoundError) as error:
-        is_from_proxy = isinstance(error, NotFoundError) and not error.is_from_api
-        if error.status not in _WITHOUT_PERMISSIONS or is_from_proxy:
-            raise
-        _logger.warning(
-            "The sync %s of %s lists no objects (%d): nothing in it can be found for anybody.",
-            sync.id,
-            sync.integration,
-            error.status,
-        )
-        return error
-    return listed

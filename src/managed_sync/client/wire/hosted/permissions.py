@@ -12,9 +12,9 @@ from managed_sync.client.wire.entity_lists import NameList, parse_objects, parse
 from managed_sync.client.wire.expand_trees import Naming, parse_tree
 from managed_sync.client.wire.hosted.names import hosted_role, hosted_user, our_relation
 from managed_sync.client.wire.request import (
-    Answer,
     Operation,
     Request,
+    Response,
     parse_json,
     parse_model,
     path_segment,
@@ -43,8 +43,8 @@ def check_access(check: AccessCheck) -> Operation[bool]:
     """One decision."""
     question = _question(check)
 
-    def parse(answer: Answer) -> bool:
-        return read_decision(parse_json(answer), "hasAccess", asked=question, key_of=_key_of)
+    def parse(response: Response) -> bool:
+        return read_decision(parse_json(response), "hasAccess", asked=question, key_of=_key_of)
 
     return _post(record_of(check.object).sync, "check", question, parse)
 
@@ -53,9 +53,9 @@ def batch_check_access(checks: Sequence[AccessCheck]) -> Operation[list[bool]]:
     """Decisions about objects of one sync, each with the check that it belongs to."""
     asked = [{**each, "user": f"user:{each['user']}"} for each in map(_question, checks)]
 
-    def parse(answer: Answer) -> list[bool]:
+    def parse(response: Response) -> list[bool]:
         return read_decisions(
-            parse_model(_Decisions, parse_json(answer)).result,
+            parse_model(_Decisions, parse_json(response)).result,
             objects=[check.object for check in checks],
             keys=[_key_of(each) for each in asked],
             key_of=_key_of,
@@ -70,7 +70,7 @@ def list_users(object_id: str, relation: str) -> Operation[list[str]]:
     """The users with a relation to an object; a thousand at most."""
     record = record_of(object_id)
     body = {"object": record.id, "role": hosted_role(relation)}
-    return _post(record.sync, "list-users", body, lambda answer: parse_subjects(answer).names)
+    return _post(record.sync, "list-users", body, lambda response: parse_subjects(response).names)
 
 
 def list_objects(
@@ -83,8 +83,8 @@ def list_objects(
         "role": hosted_role(relation),
     }
 
-    def parse(answer: Answer) -> NameList:
-        page = parse_objects(answer)
+    def parse(response: Response) -> NameList:
+        page = parse_objects(response)
         objects = (_object_id(sync_id, name, object_type) for name in page.names)
         return NameList(objects, is_whole=page.is_end_of(page.names))
 
@@ -102,7 +102,7 @@ def expand(check: AccessCheck) -> Operation[RelationshipNode]:
 
     body = {"object": record.id, "relation": hosted_role(check.relation)}
     naming = Naming(object_id, our_relation)
-    return _post(record.sync, "expand", body, lambda answer: parse_tree(answer, check, naming))
+    return _post(record.sync, "expand", body, lambda response: parse_tree(response, check, naming))
 
 
 def record_of(object_id: str) -> RecordOfSync:
@@ -139,7 +139,7 @@ def _object_id(sync_id: str, name: str, object_type: str) -> str:
 
 
 def _post(
-    sync_id: str, name: str, body: Mapping[str, Any], parse: Callable[[Answer], T]
+    sync_id: str, name: str, body: Mapping[str, Any], parse: Callable[[Response], T]
 ) -> Operation[T]:
     path = f"/api/permissions/{path_segment(sync_id, 'sync id')}/{name}"
     return Operation(Request("POST", path, body=body), parse)

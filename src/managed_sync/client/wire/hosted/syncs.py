@@ -12,9 +12,9 @@ from pydantic.alias_generators import to_camel
 
 from managed_sync.client.wire.records import parse_each, parse_page, refuse_deep
 from managed_sync.client.wire.request import (
-    Answer,
     Operation,
     Request,
+    Response,
     parse_json,
     parse_model,
     path_segment,
@@ -106,7 +106,7 @@ def list_syncs() -> Operation[list[HostedSync]]:
     """The pipelines of the connected user."""
     return Operation(
         Request("GET", "/api/syncs"),
-        lambda answer: parse_model(_Syncs, parse_json(answer)).data,
+        lambda response: parse_model(_Syncs, parse_json(response)).data,
     )
 
 
@@ -115,7 +115,7 @@ def create_sync(integration: str, pipeline: str) -> Operation[HostedSync]:
     body = {"integration": lower_ascii(integration), "pipeline": pipeline}
     return Operation(
         Request("POST", "/api/syncs", body=body, is_repeatable=False),
-        lambda answer: parse_model(HostedSync, parse_json(answer)),
+        lambda response: parse_model(HostedSync, parse_json(response)),
     )
 
 
@@ -127,8 +127,8 @@ def reenable_sync(sync: HostedSync) -> Operation[None]:
 def get_status(sync: HostedSync) -> Operation[SyncStatus]:
     """The state of a pipeline."""
 
-    def parse(answer: Answer) -> SyncStatus:
-        said = parse_model(_Status, parse_json(answer))
+    def parse(response: Response) -> SyncStatus:
+        said = parse_model(_Status, parse_json(response))
         counts = (said.summary.synced_records_count, said.summary.total_records)
         return SyncStatus(
             integration=sync.integration,
@@ -149,8 +149,8 @@ def list_records(sync: HostedSync, cursor: str | None) -> Operation[RecordPage]:
     """
     cursor = _cursor_of(sync, cursor)
 
-    def parse(answer: Answer) -> RecordPage:
-        page = parse_model(_Page, parse_page(answer, "data"))
+    def parse(response: Response) -> RecordPage:
+        page = parse_model(_Page, parse_page(response, "data"))
         records, malformed = parse_each(page.data, lambda document: _record(sync, document))
         remaining = page.paging.remaining_records
         # An empty page ends the listing too, unless it says that something remains.
@@ -175,7 +175,7 @@ def get_record(sync: HostedSync, record: RecordOfSync) -> Operation[SyncedRecord
     """One record."""
     return Operation(
         Request("GET", _record_path(record)),
-        lambda answer: _record(sync, parse_json(answer)),
+        lambda response: _record(sync, parse_json(response)),
     )
 
 

@@ -1,4 +1,4 @@
-"""E-mail, through the standard library: headers, text, and the names of what is attached."""
+"""Reads e-mail with the standard library: headers, text, and the names of attachments."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["HtmlReader", "parse_email"]
 
 
 class HtmlReader(Protocol):
-    """Turns HTML into Markdown."""
+    """A function that turns HTML into Markdown."""
 
     def __call__(self, text: str, *, name: str) -> str:
-        """The Markdown."""
+        """Returns the Markdown."""
         ...
 
 
@@ -28,20 +28,20 @@ _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 
 
 def parse_email(data: bytes, *, name: str, read_html: HtmlReader) -> str:
-    """An e-mail: its headers, then its text; attachments are named, not read.
+    """Writes an e-mail: its headers, its text, and the names of its attachments.
 
     Args:
         data: The message.
-        name: What errors call it.
-        read_html: Turns a body in HTML, where there is no plain one, into Markdown.
+        name: The name of the file, for errors.
+        read_html: Turns the HTML body into Markdown if there is no plain one.
 
     Raises:
-        ParsingError: It is not an e-mail.
+        ParsingError: The file is not an e-mail.
     """
     message = email.message_from_bytes(data, policy=email.policy.default)
     headers = [f"{header}: {message[header]}" for header in _HEADERS if message[header]]
     if not headers:
-        raise ParsingError(f"{name} is said to be an e-mail, but has none of its headers.")
+        raise ParsingError(f"{name} is declared as an e-mail, but it has none of its headers.")
     files = ", ".join(filter(None, (part.get_filename() for part in _attached(message))))
     return markdown.join_blocks(
         [
@@ -72,6 +72,6 @@ def _body(message: email.message.EmailMessage, name: str, read_html: HtmlReader)
     except (LookupError, UnicodeDecodeError):
         text = decode(content, name=name)
     if part.get_content_subtype() == "html":
-        # Headings in the body stand below the subject.
+        # Headings in the body are below the subject.
         return markdown.deeper(read_html(text, name=name))
     return parse_text(text).strip("\n")

@@ -1,9 +1,9 @@
-"""PDF, Office, OpenDocument, web pages, books and more through ``kreuzberg``.
+"""Reads PDF, Office, OpenDocument, web pages, books and more with ``kreuzberg``.
 
-``kreuzberg`` writes Markdown itself; here it is brought into this package's form. For a PDF it
-gives each page's lines, complete and in reading order, and its guess at the structure, which now
-and then leaves out a line. So the lines are the text, and the guess only says which of them may be
-headings.
+``kreuzberg`` writes Markdown itself, which this module turns into this package's form. For a PDF it
+gives each page's lines, complete and in reading order, and a guess at the structure, which
+sometimes leaves out a line. So the lines are the text, and the guess only tells which of them may
+be headings.
 """
 
 from __future__ import annotations
@@ -12,33 +12,20 @@ import re
 from typing import Any
 
 from managed_sync.documents.parsing import markdown_writer as markdown
-from managed_sync.documents.parsing.file_types import FileType
-from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK
+from managed_sync.documents.parsing.base import unreadable
+from managed_sync.documents.parsing.file_types import FileType, media_type_of
+from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK, join_pages
 from managed_sync.documents.parsing.parsers.pdf_layout import pages_to_markdown
 from managed_sync.documents.parsing.parsers.pdf_tables import find_tables
-from managed_sync.errors import MissingExtraError, ParsingError
+from managed_sync.errors import MissingExtraError
 
 __all__ = ["parse_document", "parse_html", "parse_pdf", "parse_slides", "parse_workbook"]
 
-_OFFICE = "application/vnd.openxmlformats-officedocument."
-_OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
-_MEDIA_TYPES = {
-    FileType.PDF: "application/pdf",
-    FileType.DOCX: f"{_OFFICE}wordprocessingml.document",
-    FileType.PPTX: f"{_OFFICE}presentationml.presentation",
-    FileType.XLSX: f"{_OFFICE}spreadsheetml.sheet",
-    FileType.HTML: "text/html",
-    FileType.RTF: "application/rtf",
-    FileType.ODT: f"{_OPEN_DOCUMENT}text",
-    FileType.ODS: f"{_OPEN_DOCUMENT}spreadsheet",
-    FileType.ODP: f"{_OPEN_DOCUMENT}presentation",
-    FileType.EPUB: "application/epub+zip",
-}
 _SLIDE = "managed-sync-slide"
 _SLIDE_MARK = re.compile(rf"^{_SLIDE}\d+$\n*", re.MULTILINE)
 _SECOND_LEVEL = re.compile(r"^## ", re.MULTILINE)
 _MIDNIGHT = re.compile(r"(\d{4}-\d\d-\d\d) 00:00:00")
-# Escaped for readers of Markdown; to models and searches the plain character says more.
+# Escaped for readers of Markdown; models and searches need the plain character.
 _ESCAPED = re.compile(r"\\([.<>_*+!()\[\]{}~&$^=:;,'\"?%@/-])")
 _PADDED_ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
 _RULE_ROW = re.compile(r"[|\s:-]+")
@@ -55,7 +42,7 @@ _PICTURE = re.compile(
 
 
 def parse_document(data: bytes, kind: FileType, *, name: str) -> str:
-    """A text with headings, lists and tables: Word, OpenDocument, RTF, EPUB.
+    """Reads a text with headings, lists and tables: Word, OpenDocument, RTF, EPUB.
 
     Raises:
         ParsingError: The file is damaged or encrypted.
@@ -65,7 +52,7 @@ def parse_document(data: bytes, kind: FileType, *, name: str) -> str:
 
 
 def parse_slides(data: bytes, kind: FileType, *, name: str) -> str:
-    """A presentation: a page and a heading for each slide.
+    """Reads a presentation, with a page and a heading for each slide.
 
     Raises:
         ParsingError: The file is damaged or encrypted.
@@ -73,11 +60,11 @@ def parse_slides(data: bytes, kind: FileType, *, name: str) -> str:
     """
     text = _tidy(_extract(data, kind, name=name).content)
     slides = _SLIDE_MARK.split(_SECOND_LEVEL.sub("# ", text))
-    return _join_pages(slides[1:] if not slides[0].strip() else slides)
+    return join_pages(slides[1:] if not slides[0].strip() else slides)
 
 
 def parse_workbook(data: bytes, kind: FileType, *, name: str) -> str:
-    """A workbook: a page, a heading and a table for each sheet.
+    """Reads a workbook, with a page, a heading and a table for each sheet.
 
     Raises:
         ParsingError: The file is damaged or encrypted.
@@ -85,14 +72,14 @@ def parse_workbook(data: bytes, kind: FileType, *, name: str) -> str:
     """
     text = _MIDNIGHT.sub(r"\1", _tidy(_extract(data, kind, name=name).content))
     before, *sheets = _SECOND_LEVEL.split(text)
-    return _join_pages([*([before] if before.strip() else []), *(f"# {one}" for one in sheets)])
+    return join_pages([*([before] if before.strip() else []), *(f"# {each}" for each in sheets)])
 
 
 def parse_html(text: str, *, name: str) -> str:
-    """A web page: its main part where it marks one, without navigation, links and scripts.
+    """Reads a web page: its main part if it marks one, without navigation, links and scripts.
 
     Raises:
-        ParsingError: It could not be read.
+        ParsingError: The page could not be read.
         MissingExtraError: ``kreuzberg`` is not installed.
     """
     # The <title> in the head would come out as a heading of the text.
@@ -105,7 +92,7 @@ def parse_html(text: str, *, name: str) -> str:
 
 
 def parse_pdf(data: bytes, *, name: str) -> str:
-    """A PDF, a form feed between its pages; text in pictures is not read.
+    """Reads a PDF, with a form feed between its pages; text in pictures is not read.
 
     Raises:
         ParsingError: The file is damaged or encrypted.
@@ -136,14 +123,10 @@ def _plain(text: str) -> str:
 
 
 def _narrow(row: str) -> str:
-    """A row of a table without the blanks that only line it up."""
+    """Removes the blanks of a table row that only align its cells."""
     if _RULE_ROW.fullmatch(row):
         return re.sub("-{4,}", "---", row)
     return " ".join(row.split())
-
-
-def _join_pages(pages: list[str]) -> str:
-    return f"\n\n{PAGE_BREAK}".join(page.strip("\n") for page in pages)
 
 
 def _extract(data: bytes, kind: FileType, *, name: str) -> Any:
@@ -164,11 +147,8 @@ def _extract(data: bytes, kind: FileType, *, name: str) -> Any:
         ),
     )
     try:
-        return kreuzberg.extract_bytes_sync(data, _MEDIA_TYPES[kind], config)
+        return kreuzberg.extract_bytes_sync(data, media_type_of(kind), config)
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # a panic in Rust is no Exception
-        reason = " ".join(str(error).split())[:200]
-        if "password" in reason.lower() or "encrypt" in reason.lower():
-            reason = "it is protected with a password; save it without one to have it indexed"
-        raise ParsingError(f"{name} could not be read: {reason}") from error
+    except BaseException as error:  # a panic in Rust is not an Exception
+        raise unreadable(name, error) from error

@@ -1,8 +1,8 @@
-"""From the lines of a PDF's pages to paragraphs, lists, tables and headings.
+"""Turns the lines of a PDF's pages into paragraphs, lists, tables and headings.
 
-A PDF has no paragraphs, only lines at places. What is a heading is taken from a first guess (by
-size of type, made elsewhere) and from numbered titles ("2.1 Limits"); both are doubted: what reads
-like a sentence, goes on in small letters, or stands on every page is none.
+A PDF has no paragraphs, only lines at positions. Candidates for headings come from a guess by size
+of type, made elsewhere, and from numbered titles ("2.1 Limits"). A candidate is rejected if it
+reads like a sentence, continues in small letters, or occurs on every page.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _PAGE_NUMBER = re.compile(
     r"^\W*\d+\W*$|\b(?:page|seite|página|pagina|p\.)\s*\d+|\b\d+\s*(?:/|of|von|de|di)\s*\d+",
     re.IGNORECASE,
 )
-_LONGEST_HEADING = 90
-# A line ends on purpose if the next word would still have fit into this part of the widest line.
+_MAX_HEADING = 90
+# A line ends on purpose if the next word would have fit into this part of the widest line.
 _FULL = 0.9
 # A heading is set in larger type, so a line of it is full sooner.
 _WRAPPED = 0.45
@@ -37,13 +37,13 @@ def pages_to_markdown(
     headings: Sequence[Mapping[str, int]],
     tables: Sequence[Sequence[Table]] | None = None,
 ) -> str:
-    r"""The pages as Markdown with ``"\f"`` between them.
+    r"""Returns the pages as Markdown with ``"\f"`` between them.
 
     Args:
         pages: The text of each page, line by line.
-        headings: For each page, what is taken for headings, and their levels; one that goes on
-            on the next line has a line break in it.
-        tables: For each page, the tables that are known; their text is in the page's lines too.
+        headings: For each page, the candidates for headings with their levels; one that takes two
+            lines has a line break in it.
+        tables: For each page, the known tables; their text is in the page's lines, too.
 
     Examples:
         >>> pages_to_markdown(["Limits\nThe arm lifts 40 kg."], [{"Limits": 1}])
@@ -69,12 +69,12 @@ def _plain(text: str) -> str:
 
 
 def _shape(line: str) -> str:
-    """A line without its page number, which is all that changes in headers and footers."""
+    """Returns a line without its page number, the only part that changes in headers and footers."""
     return _PAGE_NUMBER.sub("#", line)
 
 
 def _running_lines(pages: Sequence[Sequence[str]]) -> set[str]:
-    """The headers and footers: lines at an edge of more than half of the pages."""
+    """Returns the headers and footers: lines at an edge of more than half of the pages."""
     if len(pages) < 2:
         return set()
     edges = Counter(
@@ -86,20 +86,20 @@ def _running_lines(pages: Sequence[Sequence[str]]) -> set[str]:
 
 
 def _is_dropped(line: str, running: set[str]) -> bool:
-    """Only what has a page number is left out, so that pages that are alike lose nothing."""
+    """Tells whether a line is a header or footer with a page number; others are kept."""
     return _PAGE_NUMBER.search(line) is not None and _shape(line) in running
 
 
 def _with_wrapped_headings_joined(
     lines: Sequence[str], levels: Mapping[str, int], widest: int
 ) -> tuple[list[str], dict[str, int]]:
-    """Lines of which no heading takes two, and the headings among them."""
+    """Joins headings that take two lines; returns the lines and the headings among them."""
     guessed: dict[str, int] = {}
     wrapped: dict[tuple[str, ...], str] = {}
     for heading, level in levels.items():
         parts = tuple(line.strip() for line in heading.splitlines() if line.strip())
         whole = " ".join(parts)
-        # A short line was not wrapped, so what follows it is something else.
+        # A short line was not wrapped, so the next line is not part of it.
         if all(len(part) > _WRAPPED * widest for part in parts[:-1]) and _may_be_title(whole):
             guessed[whole] = level
             wrapped[parts] = whole
@@ -115,17 +115,17 @@ def _with_wrapped_headings_joined(
 
 
 def _title(lines: Sequence[str], running: set[str]) -> str:
-    """The first line of a document, if it may well be its title."""
+    """Returns the first line of a document if it can be its title."""
     first = next((line for line in lines if line and _shape(line) not in running), "")
     return first if _may_be_title(first) else ""
 
 
 def _may_be_title(line: str) -> bool:
-    return len(line) <= _LONGEST_HEADING and not line.endswith(_SENTENCE_ENDS)
+    return len(line) <= _MAX_HEADING and not line.endswith(_SENTENCE_ENDS)
 
 
 class _Page:
-    """One page's lines, to be put together again."""
+    """The lines of one page, to be joined into blocks."""
 
     def __init__(
         self, lines: Sequence[str], guessed: Mapping[str, int], title: str, widest: int
@@ -136,7 +136,7 @@ class _Page:
         self._widest = widest
 
     def blocks(self) -> Iterator[str]:
-        """Headings, list items and paragraphs, in order."""
+        """Yields headings, list items and paragraphs, in order."""
         block = ""
         for index, line in enumerate(self._lines):
             if _is_table(line):
@@ -158,7 +158,7 @@ class _Page:
                 yield _block(block)
                 block = ""
             else:
-                # Rows of a table, an address, a heading that was not recognized.
+                # A row of a table, a line of an address, a heading that was not recognized.
                 block += "\n"
         yield _block(block)
 
@@ -171,7 +171,7 @@ class _Page:
         return room_for_next and not following[:1].islower()
 
     def _heading_level(self, index: int, *, begins_block: bool) -> int:
-        """The level of a line that is a heading, and 0 of any other."""
+        """Returns the level of a line that is a heading; 0 for any other line."""
         line = self._lines[index]
         if line and line == self._title and self._ends_on_purpose(index):
             return 1
@@ -183,24 +183,24 @@ class _Page:
         return 0 if doubtful else level
 
     def _is_title_of_section(self, index: int, number: re.Match[str]) -> bool:
-        """Whether a numbered line is a title, and not an item of a list or a row of a table."""
+        """Tells whether a numbered line is a title, and not a list item or a row of a table."""
         line, before, after = self._lines[index], self._line(index - 1), self._line(index + 1)
-        begins_afresh = (
+        begins_block = (
             not before
             or _is_table(before)
             or before.endswith(_SENTENCE_ENDS)
             or self._goes_before(index)
         )
         return (
-            begins_afresh
+            begins_block
             and self._ends_on_purpose(index)
-            # Size of type tells a title from an item of a list; without it, its words have to.
+            # The size of type tells a title from a list item; without it, the words decide.
             and (line in self._guessed or not _reads_like_text(line[number.end() :]))
             and all(_depth(_NUMBERED.match(other)) != _depth(number) for other in (before, after))
         )
 
     def _is_head_of_table(self, index: int) -> bool:
-        """Several words over a line that ends on purpose, yet not like a sentence."""
+        """Tells whether several words are above a line that ends on purpose, but not a sentence."""
         row = self._line(index + 1)
         return (
             len(self._lines[index].split()) > 2
@@ -221,9 +221,7 @@ def _is_table(line: str) -> bool:
 
 
 def _reads_like_text(title: str) -> bool:
-    return (
-        len(title) > _LONGEST_HEADING or title[:1].islower() or _SENTENCE.search(title) is not None
-    )
+    return len(title) > _MAX_HEADING or title[:1].islower() or _SENTENCE.search(title) is not None
 
 
 def _depth(number: re.Match[str] | None) -> int:
@@ -231,7 +229,7 @@ def _depth(number: re.Match[str] | None) -> int:
 
 
 def _block(text: str) -> str:
-    """One paragraph or list item."""
+    """Writes one paragraph or list item."""
     if bullet := _BULLET.match(text):
         return markdown.list_item(text[bullet.end() :])
     return markdown.paragraph(text.strip())

@@ -1,8 +1,8 @@
-"""The ruled tables of a PDF: grids of drawn lines, with text in their cells.
+"""Finds the ruled tables of a PDF: grids of drawn lines, with text in their cells.
 
-``pdfplumber`` finds them, from where lines and letters stand. It takes many times as long as
-reading the text, so it looks only at pages on which something is drawn, and not at drawings so rich
-that they are no table.
+``pdfplumber`` finds them by the positions of lines and letters. It takes many times as long as
+reading the text, so it reads only pages with drawings, and no drawings that are too rich to be a
+table.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ _logger = get_logger(__name__)
 
 Table: TypeAlias = list[list[str]]
 
-# PDFium, which counts what is on a page, brings the whole process down if two threads call it.
+# PDFium, which counts the objects on a page, crashes the process if two threads call it.
 _pdfium = threading.Lock()
 
-# The whole grid may be one shape, and each side of each cell another one.
-_MOST_SHAPES = 3_000
-_FEWEST_LINES, _MOST_LINES = 8, 20_000
-_MOST_LETTERS = 50_000
-# What all pages together may cost, in letters: some 20 seconds, well below the limit of a file.
-_MOST_WORK = 750_000
+# A grid may be one shape, or have a shape for each side of each cell.
+_MAX_SHAPES = 3_000
+_MIN_LINES, _MAX_LINES = 8, 20_000
+_MAX_LETTERS = 50_000
+# The cost of all pages together, in letters: some 20 seconds, well below the limit of a file.
+_MAX_WORK = 750_000
 _WORK_OF_A_LINE = 5
-# A chart's grid has cells too, and few of them have text; frames of a layout have whole columns.
-_FEWEST_FILLED = 0.4
-_LONGEST_CELL = 1_000
+# The grid of a chart has cells, few of them with text; a frame of a layout holds whole columns.
+_MIN_FILLED = 0.4
+_MAX_CELL = 1_000
 
 
 def find_tables(data: bytes, *, name: str) -> dict[int, list[Table]]:
-    """The tables of each page that has some, by its number from 1; cells in rows.
+    """Returns the tables of each page that has any, by its number from 1, with cells in rows.
 
-    Whatever goes wrong, the text of the tables is still in the lines of the page.
+    If anything fails, the text of the tables is still in the lines of the page.
 
     Raises:
         MissingExtraError: ``pdfplumber`` is not installed.
@@ -62,16 +62,16 @@ def find_tables(data: bytes, *, name: str) -> dict[int, list[Table]]:
                     tables[page.page_number] = [*_tables_of(page)]
                     page.close()
     except Exception as error:  # noqa: BLE001 - damaged files raise anything
-        _logger.debug("%s: its tables stay lines of text (%s)", name, error)
+        _logger.debug("%s: tables are kept as lines of text (%s)", name, error)
     return tables
 
 
 def _pages_with_lines(data: bytes) -> list[int]:
-    """The numbers of the pages where tables may be, as far as there is time to look at them."""
+    """Returns the numbers of the pages that may have tables, up to the limit of work."""
     import pypdfium2  # noqa: PLC0415 - comes with pdfplumber
 
     numbers: list[int] = []
-    left = _MOST_WORK
+    left = _MAX_WORK
     document = pypdfium2.PdfDocument(data)
     try:
         for number, page in enumerate(document, start=1):
@@ -88,15 +88,15 @@ def _pages_with_lines(data: bytes) -> list[int]:
 
 
 def _work(page: Any) -> int:
-    """What looking for tables on a page costs, in letters; 0 where there are none to be found."""
+    """Returns the cost of finding tables on a page, in letters; 0 if it cannot have any."""
     from pypdfium2 import raw  # noqa: PLC0415 - comes with pdfplumber
 
-    shapes = list(islice(page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH]), _MOST_SHAPES + 1))
+    shapes = list(islice(page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH]), _MAX_SHAPES + 1))
     lines = sum(raw.FPDFPath_CountSegments(shape.raw) for shape in shapes)
-    if len(shapes) > _MOST_SHAPES or not _FEWEST_LINES <= lines <= _MOST_LINES:
+    if len(shapes) > _MAX_SHAPES or not _MIN_LINES <= lines <= _MAX_LINES:
         return 0
     letters: int = page.get_textpage().count_chars()
-    return letters + _WORK_OF_A_LINE * lines if 0 < letters <= _MOST_LETTERS else 0
+    return letters + _WORK_OF_A_LINE * lines if 0 < letters <= _MAX_LETTERS else 0
 
 
 def _tables_of(page: Any) -> Iterator[Table]:
@@ -106,19 +106,18 @@ def _tables_of(page: Any) -> Iterator[Table]:
         if (
             len(rows) > 1
             and max(map(len, rows)) > 1
-            and sum(map(bool, cells)) >= _FEWEST_FILLED * len(cells)
-            and max(map(len, cells)) <= _LONGEST_CELL
+            and sum(map(bool, cells)) >= _MIN_FILLED * len(cells)
+            and max(map(len, cells)) <= _MAX_CELL
         ):
             yield rows
 
 
 def with_tables(lines: Sequence[str], tables: Sequence[Table]) -> list[str]:
-    r"""A page's lines, in which the lines of each table have become one of several rows.
+    r"""Replaces the lines of each table on a page by one line of several rows.
 
-    Lines and tables were read by different means, so they are held against each other: a table
-    takes the place of lines one after another that have exactly its letters. Words may differ, for
-    narrow columns run together in the lines. One that has no such lines is left out, for all its
-    letters are in the lines.
+    Lines and tables were read by different libraries, so they are compared: a table replaces
+    consecutive lines that have exactly its letters. Words may differ, because narrow columns run
+    together in the lines. A table without such lines is left out, since the lines have its text.
 
     Examples:
         >>> with_tables(["Prices", "Arm 10", "Hand 20"], [[["Arm", "10"], ["Hand", "20"]]])
@@ -127,7 +126,7 @@ def with_tables(lines: Sequence[str], tables: Sequence[Table]) -> list[str]:
     replaced = list(lines)
     letters = [_letters(line) for line in lines]
     for table in tables:
-        begin, end = _place(letters, _letters(*(cell for row in table for cell in row)))
+        begin, end = _matching_lines(letters, _letters(*(cell for row in table for cell in row)))
         if begin < end:
             rendered = markdown.table(table)
             replaced[begin:end] = [rendered]
@@ -135,10 +134,10 @@ def with_tables(lines: Sequence[str], tables: Sequence[Table]) -> list[str]:
     return replaced
 
 
-def _place(lines: Sequence[Counter[str]], wanted: Counter[str]) -> tuple[int, int]:
-    """Where the lines with exactly these letters begin and end; nowhere is ``(0, 0)``.
+def _matching_lines(lines: Sequence[Counter[str]], wanted: Counter[str]) -> tuple[int, int]:
+    """Returns the range of lines with exactly these letters, or ``(0, 0)``.
 
-    One pass: lines are taken in at the end, and given back at the beginning when they have too
+    It takes one pass: lines are added at the end, and removed at the beginning while they have too
     many of a letter, or none.
     """
     missing = Counter(wanted)
@@ -154,6 +153,6 @@ def _place(lines: Sequence[Counter[str]], wanted: Counter[str]) -> tuple[int, in
 
 
 def _letters(*texts: str) -> Counter[str]:
-    """The letters; a ligature counts as what it joins."""
+    """Counts the letters; a ligature counts as the letters that it joins."""
     text = unicodedata.normalize("NFKC", markdown.clean(" ".join(texts)))
     return Counter("".join(text.split()))

@@ -1,34 +1,48 @@
-"""Formats that are text already: nothing has to be recognized, only kept."""
+"""Reads formats that are text already: plain text, code, CSV, and web pages without structure."""
 
 from __future__ import annotations
 
 import csv
+import html
 import io
 import itertools
+import re
 from collections import Counter
 from pathlib import PurePosixPath
 
-from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK, code_block, escape, table
+from managed_sync.documents.parsing.markdown_writer import (
+    PAGE_BREAK,
+    code_block,
+    escape,
+    join_blocks,
+    paragraph,
+    table,
+)
 
-__all__ = ["parse_code", "parse_csv", "parse_text"]
+__all__ = ["bare_text", "parse_code", "parse_csv", "parse_text"]
 
 _SEPARATORS = (",", ";", "\t", "|")
 _SNIFFED = 64 * 1024
 _SNIFFED_ROWS = 50
+_UNSEEN = re.compile(
+    r"<(head|script|style|template|noscript|svg)\b.*?</\1\s*>|<!--.*?-->|<![^>]*>",
+    re.IGNORECASE | re.DOTALL,
+)
+_TAGS = re.compile(r"(?:</?[a-z][^<>]*>\s*)+", re.IGNORECASE)
 
 
 def parse_text(text: str) -> str:
-    """Plain text as it is; form feeds are page breaks there too, as printers read them."""
+    """Escapes plain text, in which form feeds are page breaks, as they are for printers."""
     return PAGE_BREAK.join(escape(page) for page in text.split(PAGE_BREAK))
 
 
 def parse_code(text: str, *, filename: str) -> str:
-    """Code and data formats as one fenced block, named by the file's suffix."""
+    """Writes code and data formats as one fenced block with the language of the file's suffix."""
     return code_block(text, PurePosixPath(filename).suffix.lower().removeprefix("."))
 
 
 def parse_csv(text: str) -> str:
-    """A CSV file as a table, whatever separates its values, in time that grows with its size."""
+    """Writes a CSV file as a table, with any separator, in time proportional to its size."""
     text = text.replace("\0", "").lstrip("\n\r")
     limit = csv.field_size_limit(max(len(text), 1))
     try:
@@ -39,8 +53,21 @@ def parse_csv(text: str) -> str:
         csv.field_size_limit(limit)
 
 
+def bare_text(page: str) -> str:
+    """Returns the text between the tags of a web page, with a paragraph for each text.
+
+    It is for pages in which no parser finds any text.
+
+    Examples:
+        >>> bare_text("<div><div><p>Deep &amp; down.</p></div></div>")
+        'Deep & down.'
+    """
+    parts = _TAGS.split(_UNSEEN.sub("", page))
+    return join_blocks(paragraph(html.unescape(part)) for part in parts)
+
+
 def _separator(text: str) -> str:
-    """What separates most values, in the same number on most lines, at the beginning."""
+    """Returns the separator that gives the most of the first lines equally many values."""
     sample = text[:_SNIFFED]
     if len(text) > len(sample):
         sample = sample[: sample.rfind("\n") + 1] or sample

@@ -1,49 +1,47 @@
-"""Word, PowerPoint, Excel, HTML and Markdown through ``unstructured``.
+"""Reads Word, PowerPoint, Excel, HTML, Markdown and PDF with ``unstructured``.
 
-``unstructured`` gives a list of elements; here they are written down as Markdown. A title is a
-heading only where the file marks it as one: what merely looks like a title stays a paragraph.
+``unstructured`` returns a list of elements, which this module writes as Markdown. A title is a
+heading only if the file marks it as one; a paragraph that only looks like a title stays one.
 """
 
 from __future__ import annotations
 
 import io
-import logging
-import os
 import re
-import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from managed_sync.documents.parsing import markdown_writer as markdown
-from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK
-from managed_sync.documents.parsing.parsers.unstructured_nlp import without_language_model
-from managed_sync.errors import ManagedSyncError, MissingExtraError, ParsingError
+from managed_sync.documents.parsing.markdown_writer import join_pages
+from managed_sync.documents.parsing.parsers.markdown import split_front_matter
+from managed_sync.documents.parsing.parsers.unstructured_runtime import running_unstructured
 
 __all__ = [
+    "PdfStrategy",
     "parse_docx",
     "parse_html",
     "parse_markdown",
+    "parse_pdf",
     "parse_pptx",
     "parse_xlsx",
-    "running_unstructured",
     "to_markdown",
 ]
 
+PdfStrategy: TypeAlias = Literal["auto", "fast", "hi_res", "ocr_only"]
+
 # No language detection: its result is not used.
 _OPTIONS: dict[str, Any] = {"languages": [""]}
-# Paragraphs of one character are left out; with an invisible one beside it, it is not alone.
+# unstructured leaves out paragraphs of one character, so an invisible one is added.
 _WORD_JOINER = "\u2060"
 _ONE_CHARACTER = re.compile(r"(>\s*)([^\s<&]|&#?\w+;)(\s*<)")
 _WORD_TEXT = "word/document.xml"
 _PAGE_BREAK = re.compile(rb"<w:br\b[^>]*w:type=\"page\"[^>]*/>")
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _MIDNIGHT = re.compile(r"(\d{4}-\d\d-\d\d) 00:00:00")
 
 
 def parse_docx(data: bytes, *, name: str) -> str:
-    """A Word file; pages are known where Word recorded them."""
+    """Reads a Word file; it has pages if Word recorded them or the author set breaks."""
     with running_unstructured(name):
         from unstructured.partition.docx import partition_docx  # noqa: PLC0415
 
@@ -54,10 +52,10 @@ def parse_docx(data: bytes, *, name: str) -> str:
 
 
 def _with_page_breaks(data: bytes) -> bytes:
-    """A Word file whose page breaks can be seen, also where Word has never laid it out.
+    """Adds the marks that ``unstructured`` takes for page breaks to a Word file without any.
 
-    ``unstructured`` sees the marks that Word leaves where a page began when it saved the file;
-    other programs write the breaks only that an author has set.
+    Word leaves them at each page when it saves a file; other programs write only the breaks that
+    an author has set.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         text = archive.read(_WORD_TEXT)
@@ -74,7 +72,7 @@ def _with_page_breaks(data: bytes) -> bytes:
 
 
 def parse_pptx(data: bytes, *, name: str) -> str:
-    """A PowerPoint file: a page and a heading for each slide, its notes below it."""
+    """Reads a PowerPoint file, with a page and a heading for each slide, and its notes below it."""
     with running_unstructured(name):
         import pptx  # noqa: PLC0415
         from unstructured.partition.pptx import partition_pptx  # noqa: PLC0415
@@ -91,85 +89,59 @@ def parse_pptx(data: bytes, *, name: str) -> str:
                 notes = markdown.paragraph(frame.text)
                 blocks.append(f"Notes: {notes}" if notes.strip() else "")
             pages.append(markdown.join_blocks(blocks))
-        return _join_pages(pages)
+        return join_pages(pages)
 
 
 def parse_xlsx(data: bytes, *, name: str) -> str:
-    """An Excel file: a page, a heading and one or more tables for each sheet."""
+    """Reads an Excel file, with a page, a heading and one or more tables for each sheet."""
     with running_unstructured(name):
         from unstructured.partition.xlsx import partition_xlsx  # noqa: PLC0415
 
         sheets: dict[str, list[Any]] = {}
         for element in partition_xlsx(file=io.BytesIO(data), **_OPTIONS):
             sheets.setdefault(element.metadata.page_name or "", []).append(element)
-        return _join_pages(
+        return join_pages(
             markdown.join_blocks([markdown.heading(title, 1), *_blocks(elements)])
             for title, elements in sheets.items()
         )
 
 
 def parse_html(text: str, *, name: str) -> str:
-    """An HTML page: its main part where it marks one, without scripts and styles."""
+    """Reads an HTML page: its main part if it marks one, without scripts and styles."""
     with running_unstructured(name):
         return _html_to_markdown(text)
 
 
 def parse_markdown(text: str, *, name: str) -> str:
-    """A Markdown file, by way of HTML, so that every way to write a heading comes out alike."""
+    """Reads a Markdown file by way of HTML, which has one form for each kind of heading."""
     with running_unstructured(name):
         from markdown import markdown as to_html  # noqa: PLC0415
 
-        # What partition_md does, with one step in between.
-        text = markdown.clean(text)
-        front = ""
-        if matter := _FRONT_MATTER.match(text):
-            front, text = markdown.paragraph(matter.group(1)), text[matter.end() :]
+        # partition_md does the same, without the step that numbers lists.
+        front, text = split_front_matter(markdown.clean(text))
         html = to_html(text, extensions=["tables", "fenced_code", "sane_lists"])
         return markdown.join_blocks([front, _html_to_markdown(html)])
 
 
-@contextmanager
-def running_unstructured(name: str, *, extra: str = "unstructured") -> Iterator[None]:
-    """Runs ``unstructured`` quietly, offline, and with its errors made this package's own.
-
-    Args:
-        name: What errors call the file.
-        extra: The extra to install if a library is missing.
+def parse_pdf(data: bytes, *, name: str, strategy: PdfStrategy, languages: tuple[str, ...]) -> str:
+    """Reads a PDF with ``unstructured``'s layout models or OCR, with a form feed between its pages.
 
     Raises:
-        ParsingError: Instead of whatever ``unstructured`` raises.
-        MissingExtraError: A library is missing.
+        ParsingError: The file is damaged or encrypted.
+        MissingExtraError: ``unstructured``'s PDF part is not installed.
     """
-    _opt_out_of_telemetry()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with without_language_model():
-                yield
-    except ManagedSyncError:
-        raise
-    except ImportError as error:
-        raise MissingExtraError(f"Reading {name}", extra) from error
-    except RecursionError as error:
-        raise ParsingError(f"{name} is nested too deeply to be read.") from error
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        if "password" in reason.lower() or "encrypt" in reason.lower():
-            reason = "it is protected with a password"
-        raise ParsingError(f"{name} could not be read: {reason}") from error
+    with running_unstructured(name, extra="unstructured-pdf"):
+        from unstructured.partition.pdf import partition_pdf  # noqa: PLC0415 - takes seconds
 
-
-def _opt_out_of_telemetry() -> None:
-    """``unstructured`` reports its use over the network and prints an advertisement, unless told.
-
-    It listens to environment variables only.
-    """
-    for variable, value in (("SCARF_NO_ANALYTICS", "true"), ("UNSTRUCTURED_DISABLE_NOTICE", "1")):
-        if not os.environ.get(variable, "").strip():
-            os.environ[variable] = value
-    logger = logging.getLogger("unstructured")
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.CRITICAL)
+        elements = partition_pdf(
+            file=io.BytesIO(data),
+            strategy=strategy,
+            languages=list(languages),
+            include_page_breaks=True,
+            infer_table_structure=strategy == "hi_res",
+        )
+        # A PDF marks no headings, so a text that looks like a title is the best guess.
+        return to_markdown(elements, is_heading=lambda element: element.category == "Title")
 
 
 def _html_to_markdown(html: str) -> str:
@@ -182,7 +154,7 @@ def _html_to_markdown(html: str) -> str:
 
 
 def _number_lists(html: str) -> str:
-    """Writes the numbers of numbered lists into their items: elements do not carry them."""
+    """Writes the numbers of numbered lists into their items, since elements have none."""
     if "<ol" not in html.lower():
         return html
     from lxml import etree  # noqa: PLC0415
@@ -215,14 +187,14 @@ def _is_marked_heading(element: Any) -> bool:
 
 
 def _is_slide_title(element: Any) -> bool:
-    # A depth of 0 is the slide's title; others are paragraphs that only look like one.
+    # Only a title of depth 0 is the slide's; others are paragraphs that look like one.
     return bool(element.category == "Title" and element.metadata.category_depth == 0)
 
 
 def to_markdown(
     elements: Iterable[Any], *, is_heading: Callable[[Any], bool] = _is_marked_heading
 ) -> str:
-    """Elements of ``unstructured`` as Markdown, a form feed for each page break among them."""
+    """Writes elements of ``unstructured`` as Markdown, with a form feed for each page break."""
     pages: list[list[Any]] = [[]]
     for element in elements:
         if element.category == "PageBreak":
@@ -231,11 +203,7 @@ def to_markdown(
             pages[-1].append(element)
     if len(pages) > 1 and not pages[-1]:  # OCR ends each page with a break, the last one too
         pages.pop()
-    return _join_pages(markdown.join_blocks(_blocks(page, is_heading=is_heading)) for page in pages)
-
-
-def _join_pages(pages: Iterable[str]) -> str:
-    return f"\n\n{PAGE_BREAK}".join(page.strip("\n") for page in pages)
+    return join_pages(markdown.join_blocks(_blocks(page, is_heading=is_heading)) for page in pages)
 
 
 def _blocks(
@@ -265,7 +233,7 @@ def _blocks(
 
 
 def _table(html: str) -> str:
-    """The table that ``unstructured`` wrote as simple HTML; a merged cell is followed by gaps."""
+    """Writes a table from the HTML of ``unstructured``; gaps follow a merged cell."""
     from lxml import html as lxml_html  # noqa: PLC0415
 
     root = lxml_html.fragment_fromstring(html, parser=lxml_html.HTMLParser(huge_tree=True))

@@ -1,0 +1,226 @@
+"""Runs programs: logic that names its effects and leaves them to a synchronous or asynchronous run.
+
+A program is a generator. Where it needs something done it writes
+``result = yield from perform(function, *args)`` and goes on with the result, or with the error that
+the function raised. The function may be an ordinary one or a coroutine function: ``run`` calls it,
+``arun`` awaits what it returns. The program is the same for both, so a synchronous and an
+asynchronous client cannot differ in a decision.
+
+Guarantees:
+
+- A program that does not reach its end is closed: its ``with`` and ``finally`` blocks are left.
+- The error of an effect is raised in the program, at the line that performs it, and nowhere else.
+- Cancellation, Ctrl-C and other errors beside ``Exception`` end a program; it cannot swallow them.
+- Programs that run at the same time run in copies of the caller's context.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from threading import Event
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeAlias, TypeVar, overload
+
+__all__ = [
+    "AsyncBackground",
+    "Background",
+    "Effect",
+    "Program",
+    "agather",
+    "arun",
+    "gather",
+    "perform",
+    "run",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Effect: TypeAlias = Callable[[], R | Awaitable[R]]
+Program: TypeAlias = Generator[Effect[Any], Any, R]
+
+
+@overload
+def perform(
+    function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+) -> Program[R]: ...
+
+
+@overload
+def perform(
+    function: Callable[P, R | Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+) -> Program[R]: ...
+
+
+def perform(
+    function: Callable[P, R | Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+) -> Program[R]:
+    """Has a function called by whoever runs the program; use it with ``yield from``.
+
+    Examples:
+        >>> def program():
+        ...     number = yield from perform(int, "20")
+        ...     return number + 1
+        >>> run(program())
+        21
+    """
+    # The only place at which a type is stated that no checker can see: runs answer with R.
+    result: R = yield partial(function, *args, **kwargs)
+    return result
+
+
+def run(program: Program[R], *, abandoned: Event | None = None) -> R:
+    """Runs a program to its end and returns its result.
+
+    Args:
+        program: A program whose effects are ordinary functions.
+        abandoned: Once it is set, no further effect is begun.
+
+    Raises:
+        CancelledError: The program was abandoned.
+        Exception: The program raised it.
+    """
+    result: Any = None
+    failure: Exception | None = None
+    try:
+        while abandoned is None or not abandoned.is_set():
+            try:
+                effect = program.send(result) if failure is None else program.throw(failure)
+            except StopIteration as end:
+                returned: R = end.value
+                return returned
+            result = failure = None
+            try:
+                result = effect()
+            except Exception as error:  # noqa: BLE001 - the program raises it
+                failure = error
+        raise CancelledError
+    finally:
+        # An error that refers to this frame, and this frame to it, would live until a collection.
+        failure = None
+        program.close()
+
+
+async def arun(program: Program[R]) -> R:
+    """Runs a program to its end, awaiting its effects, and returns its result.
+
+    Raises:
+        Exception: The program raised it.
+    """
+    result: Any = None
+    failure: Exception | None = None
+    try:
+        while True:
+            try:
+                effect = program.send(result) if failure is None else program.throw(failure)
+            except StopIteration as end:
+                returned: R = end.value
+                return returned
+            result = failure = None
+            try:
+                result = effect()
+                if isinstance(result, Awaitable):
+                    result = await result
+            except Exception as error:  # noqa: BLE001 - the program raises it
+                failure = error
+    finally:
+        failure = None
+        program.close()
+
+
+def gather(programs: Sequence[Program[R]], *, max_threads: int) -> list[R]:
+    """Runs programs at the same time, in threads, and returns their results in order.
+
+    Raises:
+        Exception: The first error in their order; the programs still running are abandoned.
+    """
+    if len(programs) <= 1:
+        return [run(program) for program in programs]
+    abandoned = Event()
+    pool = ThreadPoolExecutor(
+        min(len(programs), max_threads), thread_name_prefix="managed-sync-client"
+    )
+    try:
+        running = [
+            pool.submit(copy_context().run, partial(run, program, abandoned=abandoned))
+            for program in programs
+        ]
+        return [each.result() for each in running]
+    finally:
+        # Nobody waits for programs that are still running: each ends at its next effect.
+        abandoned.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def agather(programs: Sequence[Program[R]]) -> list[R]:
+    """Runs programs at the same time, in tasks, and returns their results in order.
+
+    Raises:
+        Exception: The first error in their order; the programs still running are cancelled.
+    """
+    running = [asyncio.create_task(arun(program)) for program in programs]
+    try:
+        return [await each for each in running]
+    finally:
+        await _end(running)
+
+
+class Background:
+    """Runs programs beside its caller, one after another, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._abandoned = Event()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="managed-sync-pages")
+
+    def begin(self, program: Program[R]) -> Effect[R]:
+        """Starts a program, and returns the effect that waits for its result."""
+        work = partial(run, program, abandoned=self._abandoned)
+        return self._pool.submit(copy_context().run, work).result
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._abandoned.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class AsyncBackground:
+    """Runs programs beside its caller in tasks, which end with it."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[Any] | None = None
+
+    def begin(self, program: Program[R]) -> Effect[R]:
+        """Starts a program, and returns the effect that waits for its result."""
+        task = asyncio.create_task(arun(program))
+        self._task = task
+        return lambda: task
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._task is not None:
+            await _end([self._task])
+
+
+async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancels tasks whose results nobody waits for, and lets them end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,38 @@
+"""The adapter of LangChain's ``Chroma``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.documents import Document
+
+from managed_sync.indexing.targets.vectors import Vector
+from managed_sync.langchain.stores.base import Found, LangChainAdapter
+from managed_sync.stores.base import OBJECT_ID
+from managed_sync.stores.chroma import ChromaCollection
+
+__all__ = ["ChromaAdapter"]
+
+
+class ChromaAdapter(ChromaCollection, LangChainAdapter):
+    """A collection of Chroma."""
+
+    classes = frozenset({("langchain_chroma", "Chroma"), ("langchain_community", "Chroma")})
+    arguments = frozenset({"filter"})
+    harmless = frozenset({"filter"})
+    is_dense = True
+
+    def search_by_vector(self, vector: Vector, **kwargs: Any) -> Found:
+        """Searches by a vector; the "relevance scores" of this method are distances."""
+        found: Found = self._store.similarity_search_by_vector_with_relevance_scores(
+            vector, **kwargs
+        )
+        return found
+
+    def update_metadata(self, documents: Sequence[Document]) -> None:
+        """Replaces the metadata of chunks."""
+        self._set_metadata({str(one.id): one.metadata for one in documents})
+
+    def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
+        return {"filter": {OBJECT_ID: {"$in": object_ids}}}

@@ -1,0 +1,210 @@
+"""The base of all store adapters, and of the searches that use them.
+
+Each framework has one adapter class per store, in its own ``stores`` folder, and picks it by the
+class of the store.
+
+Guarantees:
+
+- An unknown store, and a subclass that overrides a search, is never called exhaustive, and its
+  chunks are not counted, so that none of its results is called complete.
+- A filter on object ids never becomes an empty one, which a store could read as "no filter".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from typing import Any, ClassVar, TypeVar
+
+from managed_sync.indexing.targets.base import StoredChunk
+from managed_sync.retrieval.effects import Inspect, Reach, Search
+from managed_sync.retrieval.object_filter import ObjectFilter, ids_for_one_search
+
+__all__ = ["OBJECT_ID", "FilterableSearch", "StoreAdapter", "matching_adapter"]
+
+# The metadata key that names a chunk's object.
+OBJECT_ID = "object_id"
+
+
+class StoreAdapter:
+    """A vector store as this package sees it; this class itself stands for an unknown store.
+
+    An adapter of a known store is also its ``ObjectFilter``.
+
+    Args:
+        store: The vector store.
+        is_original: Whether its class searches as the known one does, and overrides nothing.
+
+    Attributes:
+        classes: The known store's classes, each as a package and the name of the class.
+        max_objects: The number of object ids that fit into one search.
+        arguments: The arguments of a search that the filter on object ids sets.
+        harmless: The caller's arguments with which an exhaustive search stays exhaustive.
+        can_update_metadata: Whether metadata can be changed without embedding.
+        replaces_by_id: Whether a write replaces the chunk of the same id, all or nothing.
+    """
+
+    classes: ClassVar[Collection[tuple[str, str]]] = ()
+    max_objects: ClassVar[int | None] = 10_000
+    arguments: ClassVar[Collection[str]] = ()
+    harmless: ClassVar[Collection[str]] = ()
+    can_update_metadata: ClassVar[bool] = False
+    replaces_by_id: ClassVar[bool] = False
+
+    def __init__(self, store: Any, *, is_original: bool = False) -> None:
+        self._store = store
+        self.is_original = is_original
+
+    @property
+    def is_known(self) -> bool:
+        """Returns whether the store is a known one, whose filter can be used."""
+        return bool(self.classes)
+
+    # Searching
+
+    @property
+    def exact(self) -> bool:
+        """Returns whether a search among some objects is exhaustive; see ``ObjectFilter``."""
+        return False
+
+    def search_kwargs(self, object_ids: Sequence[str], /) -> dict[str, Any]:
+        """Returns arguments of a search that confine it to these objects."""
+        return self._confined_to(ids_for_one_search(object_ids, self.max_objects))
+
+    def completed(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the caller's arguments, with those that a filter among them needs to be exact."""
+        return dict(own)
+
+    def reach(self, step: Inspect, own: Mapping[str, Any]) -> Reach:
+        """Returns how far searches with the caller's arguments reach."""
+        if not self.is_original:
+            # A subclass may keep chunks elsewhere.
+            return Reach()
+        confined = step.objects is not None
+        exhaustive = own.keys() <= set(self.harmless) and self._is_exhaustive(own, confined)
+        if not step.count or (exhaustive and confined):
+            return Reach(exhaustive)
+        objects = None if step.objects is None else list(step.objects)
+        return Reach(exhaustive, self.chunk_count(objects))
+
+    def chunk_count(self, object_ids: list[str] | None = None) -> int | None:
+        """Returns the number of chunks, of all objects or of these.
+
+        It is ``None`` if the store cannot count, or only by reading everything.
+        """
+        return None
+
+    def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _is_exhaustive(self, own: Mapping[str, Any], confined: bool) -> bool:
+        return self.exact
+
+    # Writing and reading back
+
+    def dimensions(self) -> int | None:
+        """Returns the length of the vectors that the store takes.
+
+        It is ``None`` if the store takes any length, or does not say.
+        """
+        return None
+
+    def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk] | None:
+        """Returns the stored chunks with these ids, each row once; ``None`` if it cannot say."""
+        return None
+
+    def existing_ids(self, ids: Sequence[str]) -> Set[str] | None:
+        """Returns the ids that are in the store; ``None`` if it cannot say."""
+        found = self.read(ids)
+        return None if found is None else {chunk.chunk_id for chunk in found}
+
+    def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
+        """Returns the ids of the chunks with this metadata; ``None`` if the store cannot say."""
+        return None
+
+    def count(self, metadata: Mapping[str, str]) -> int | None:
+        """Returns the number of chunks with this metadata; ``None`` if the store cannot say."""
+        found = self.chunk_ids(metadata)
+        return None if found is None else sum(1 for _ in found)
+
+
+class FilterableSearch:
+    """Combines the caller's arguments with a filter on object ids, which must not replace them.
+
+    Args:
+        adapter: The store.
+        own: The caller's own arguments of the store's search.
+        custom: The caller's own filter on object ids, in place of the store's.
+
+    Attributes:
+        object_filter: The filter on object ids; ``None`` for an unknown store without a custom one.
+        can_filter: Whether the caller's arguments leave room for it. A custom filter shows only
+            when it is used which arguments it sets.
+        can_return_more: Whether a search that asks for more can return more.
+    """
+
+    can_return_more = True
+
+    def __init__(
+        self, adapter: StoreAdapter, own: Mapping[str, Any], custom: ObjectFilter | None
+    ) -> None:
+        self._adapter = adapter
+        self._own = own
+        self._custom = custom
+        known = adapter if adapter.is_known else None
+        self.object_filter: ObjectFilter | None = custom or known
+        self.can_filter = custom is not None or own.keys().isdisjoint(adapter.arguments)
+
+    def arguments(self, step: Search) -> dict[str, Any] | None:
+        """Returns the arguments of one search, without its limit.
+
+        They are ``None`` if the caller's arguments do not let it be confined to the step's objects.
+        """
+        own = self._adapter.completed(self._own) if self._own else {}
+        if step.objects is None or self.object_filter is None:
+            return own
+        confined = self.object_filter.search_kwargs(step.objects)
+        return {**own, **confined} if own.keys().isdisjoint(confined) else None
+
+    def reach(self, step: Inspect) -> Reach:
+        """Returns how far searches with these arguments reach."""
+        reach = self._adapter.reach(step, self._own)
+        if self._custom is None:
+            return reach
+        exact = self._custom.exact and self._own.keys() <= set(self._adapter.harmless)
+        # A custom filter says how confined searches work; the others work as the store does.
+        return Reach(exact or (reach.exhaustive and step.objects is None), reach.chunks)
+
+
+Adapter = TypeVar("Adapter", bound=StoreAdapter)
+
+
+def matching_adapter(
+    store: object, adapters: Iterable[type[Adapter]], search_words: Collection[str]
+) -> tuple[type[Adapter] | None, bool]:
+    """Returns the adapter class of a store, and whether the store overrides no search.
+
+    A store is recognized by the name of its class and of the package that defines it, or by those
+    of a class that it inherits from. So no package is imported that is not in use already.
+
+    Args:
+        store: The vector store.
+        adapters: The adapter classes of a framework.
+        search_words: Words in the names of the methods that search.
+    """
+    kinds = type(store).__mro__
+    for place, kind in enumerate(kinds):
+        for adapter in adapters:
+            if any(_is_class(kind, package, name) for package, name in adapter.classes):
+                overriding = [*map(vars, kinds[:place]), vars(store)]
+                names = [
+                    name
+                    for attributes in overriding
+                    for name, value in attributes.items()
+                    if callable(value)
+                ]
+                return adapter, not any(word in name for name in names for word in search_words)
+    return None, False
+
+
+def _is_class(kind: type, package: str, name: str) -> bool:
+    return kind.__name__ == name and f"{kind.__module__}.".startswith(f"{package}.")

@@ -1,0 +1,28 @@
+"""Commands run in this process, since starting one takes longer than what it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from typer.testing import CliRunner
+
+from managed_sync.cli.app import app
+from managed_sync.errors import ManagedSyncError
+
+
+class Said(NamedTuple):
+    """What a command exits with and says."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(folder: Path, *arguments: str) -> Said:
+    """A command in this process, since starting one takes longer than what it does."""
+    result = CliRunner().invoke(app, [*arguments, "--workspace", str(folder / ".managed-sync")])
+    if isinstance(result.exception, ManagedSyncError):
+        return Said(1, result.stdout, str(result.exception))
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return Said(result.exit_code, result.stdout, result.stderr)

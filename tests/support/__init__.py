@@ -1,0 +1,1 @@
+"""Fakes, servers and helpers that the tests of several folders share."""
