@@ -61,7 +61,7 @@ class LlamaIndexTarget:
     @property
     def fingerprint(self) -> str:
         """Returns a description of the embedding model, as far as it can be described."""
-        return model_settings(self._index._embed_model)
+        return model_settings(self._index._embed_model)  # noqa: SLF001 - private in llama-index-core 0.14
 
     @property
     def can_relabel(self) -> bool:
@@ -84,11 +84,11 @@ class LlamaIndexTarget:
             IndexingError: A vector is missing or cannot be searched.
         """
         texts = [self.embedded_text(chunk) for chunk in chunks]
-        model = self._index._embed_model
+        model = self._index._embed_model  # noqa: SLF001 - private in llama-index-core 0.14
         if cached:
             vectors = model.get_text_embedding_batch(texts)
         else:
-            vectors = model._get_text_embeddings(texts)
+            vectors = model._get_text_embeddings(texts)  # noqa: SLF001 - bypasses the cache; llama-index-core 0.14
         return checked_vectors(vectors, len(texts))
 
     def write(
