@@ -1,6 +1,6 @@
 """The vocabulary that all rooms of the server share: scopes, pipelines, tuples and contents.
 
-It is a leaf: it imports no other module of the server (docs/decisions/0035-import-directions.md).
+It is a leaf: it imports no other module of the server (docs/decisions/0036-import-directions.md).
 """
 
 from __future__ import annotations
