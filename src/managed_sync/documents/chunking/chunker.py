@@ -30,8 +30,8 @@ __all__ = ["Chunker"]
 class Chunker:
     r"""Splits documents along headings, then paragraphs, then sentences, then words.
 
-    A heading begins a chunk. A section of a line or two shares a chunk with the section that
-    follows below or beside it on the same page; the chunk then has the heading of the first one.
+    A heading begins a chunk. A section of a line or two shares a chunk with the next section on the
+    same page, unless that one has a higher heading; the chunk has the heading of the first section.
     A chunk repeats whole sentences, or at least words, of the chunk before it in the same section.
 
     Args:

@@ -17,7 +17,6 @@ from collections.abc import (
     Callable,
     Generator,
     Iterable,
-    Mapping,
     Sequence,
     Sized,
 )
@@ -28,6 +27,7 @@ from typing import TypedDict, TypeVar, cast
 from managed_sync.arguments import check_integer, check_number
 from managed_sync.documents.loading import record_metadata
 from managed_sync.documents.loading.reader import DocumentBuilder, RecordReader
+from managed_sync.documents.loading.record_templates import Templates
 from managed_sync.documents.loading.results import Loaded, LoadProgress, ProgressReporter
 from managed_sync.documents.loading.source import (
     AsyncRecordSource,
@@ -63,7 +63,7 @@ class LoadOptions(TypedDict, total=False):
     parser: ParserChoice | None
     max_bytes: int
     object_id: Callable[[SyncedRecord], str] | None
-    templates: Mapping[str, Callable[[SyncedRecord], str]] | None
+    templates: Templates | None
     downloads: int
     processes: int | None
     parse_timeout: float
@@ -120,7 +120,7 @@ class DocumentLoader:
         parser: ParserChoice | None = None,
         max_bytes: int = DEFAULT_MAX_BYTES,
         object_id: Callable[[SyncedRecord], str] | None = None,
-        templates: Mapping[str, Callable[[SyncedRecord], str]] | None = None,
+        templates: Templates | None = None,
         downloads: int = 8,
         processes: int | None = None,
         parse_timeout: float = DEFAULT_PARSE_TIMEOUT,
@@ -266,8 +266,8 @@ class DocumentLoader:
     def _synchronous_client(self) -> RecordSource:
         if is_asynchronous(self._client):
             raise ConfigurationError(
-                "An asynchronous client loads with aload, aload_records, or the asynchronous "
-                "methods of the frameworks' loaders."
+                "An asynchronous client needs an asynchronous method: aload or aload_records, or "
+                "those of the frameworks' loaders."
             )
         return cast("RecordSource", self._client)
 

@@ -86,10 +86,14 @@ def load_jobs(
 
 
 def _carries_jobs(loader: object) -> bool:
-    """Tells whether the class that defines ``load_records`` defines ``load_jobs``, too."""
-    for kind in type(loader).__mro__:
-        if "load_records" in vars(kind):
-            return "load_jobs" in vars(kind)
+    """Tells whether the object or class that defines ``load_records`` defines ``load_jobs``, too.
+
+    Otherwise ``load_jobs`` could be inherited, and would bypass the caller's ``load_records``.
+    """
+    for definer in (loader, *type(loader).__mro__):
+        names = getattr(definer, "__dict__", {})
+        if "load_records" in names:
+            return "load_jobs" in names
     return False
 
 

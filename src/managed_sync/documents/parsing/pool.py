@@ -156,7 +156,7 @@ def _text_of(answer: dict[str, str]) -> str:
         return answer["text"]
     message = answer["message"]
     if "extra" in answer:
-        raise MissingExtraError(message.partition(" needs an extra")[0], answer["extra"])
+        raise MissingExtraError(answer["feature"], answer["extra"])
     kind = getattr(errors, answer["error"], None)
     if isinstance(kind, type) and issubclass(kind, DocumentError | ConfigurationError):
         raise kind(message)

@@ -41,7 +41,7 @@ def serve() -> None:
     try:
         parser, seconds, max_memory = pickle.load(requests)  # noqa: S301 - from the parent
     except Exception as error:  # noqa: BLE001 - unpickling a caller's parser may raise anything
-        _write(answers, {"error": type(error).__name__, "message": str(error)})
+        _write(answers, _described(error))
         return
     _limit_memory(max_memory)
     _write(answers, {})
@@ -58,9 +58,13 @@ def _parse(parser: Parser, data: bytes, content_type: str, filename: str) -> dic
     try:
         return {"text": run_parser(parser, data, content_type=content_type, filename=filename)}
     except MissingExtraError as error:
-        return {"error": type(error).__name__, "message": str(error), "extra": error.extra}
+        return {**_described(error), "feature": error.feature, "extra": error.extra}
     except ManagedSyncError as error:
-        return {"error": type(error).__name__, "message": str(error)}
+        return _described(error)
+
+
+def _described(error: Exception) -> dict[str, str]:
+    return {"error": type(error).__name__, "message": str(error)}
 
 
 def _take_standard_streams() -> tuple[BinaryIO, BinaryIO]:

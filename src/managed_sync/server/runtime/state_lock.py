@@ -1,4 +1,4 @@
-"""The lock of a state folder: one server at a time works with it."""
+"""The lock of a state folder: only one server at a time can use the folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class StateLock:
     """Holds the lock of a state folder until it is released.
 
     Args:
-        state: The folder; made when missing.
+        state: The folder; created if it is missing.
 
     Raises:
         StateInUseError: Another server holds it.
