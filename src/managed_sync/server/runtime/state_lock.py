@@ -18,7 +18,7 @@ class StateLock:
     """Holds the lock of a state folder until it is released.
 
     Args:
-        state: The folder; created if it is missing.
+        state: The folder; made when missing.
 
     Raises:
         StateInUseError: Another server holds it.

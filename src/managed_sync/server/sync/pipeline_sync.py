@@ -52,7 +52,7 @@ from managed_sync.server.sync.warnings import SyncWarnings
 
 __all__ = ["PipelineGoneError", "synchronize"]
 
-# Between attempts, while the source is being changed.
+# The waits before new attempts while the source is being changed.
 _BACKOFF = Backoff(first=0.05)
 _ATTEMPTS = 6
 
