@@ -137,7 +137,7 @@ class TestOnTheDemosWorkspace:
         result = run(folder, "search", "--as", SAM, "  ")
 
         assert result.returncode == 1
-        assert "a few words to look for" in result.stderr
+        assert "a few words to search for" in result.stderr
 
     def test_explain_tells_the_way_in_words(self, folder: Path) -> None:
         allowed = run(folder, "explain", "--as", CAROL, TERM_SHEET).stdout
@@ -274,7 +274,7 @@ class TestWithoutAWorkspace:
 
         assert (refused.returncode, after.returncode) == (1, 1)
         assert "permissions.yaml" in refused.stderr
-        assert "There is no Managed Sync API to talk to" in after.stderr
+        assert "There is no Managed Sync API to connect to" in after.stderr
 
     def test_the_package_can_be_run_as_a_module(self) -> None:
         version = subprocess.run(
