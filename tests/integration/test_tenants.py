@@ -108,6 +108,7 @@ def chroma(folder: Path) -> Index:
 
 
 def faiss(_: Path) -> Index:
+    pytest.importorskip("langchain_community")
     from faiss import IndexFlatL2
     from langchain_community.docstore.in_memory import InMemoryDocstore
     from langchain_community.vectorstores import FAISS
@@ -116,6 +117,7 @@ def faiss(_: Path) -> Index:
 
 
 def lancedb(folder: Path) -> Index:
+    pytest.importorskip("langchain_community")
     from langchain_community.vectorstores import LanceDB
 
     return of_langchain(LanceDB(uri=str(folder), embedding=HashEmbeddings(), mode="append"))
