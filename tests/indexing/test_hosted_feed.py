@@ -20,7 +20,7 @@ from managed_sync.indexing import (
     WebhookReceiver,
 )
 from managed_sync.indexing.ledger.model import Pipeline
-from tests.support.hosted_service import Content, HostedService, Sync
+from tests.indexing.hosted_service import Content, HostedService, Sync
 from tests.support.index_target import AbleTarget, Target
 from tests.support.indexing import syncing
 
