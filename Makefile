@@ -19,6 +19,7 @@ test: $(TESTS) ## Run every check: format, lint, types, documentation, tests; th
 
 test-all: $(TESTS) ## Run every check and test, report coverage, and try the lowest dependencies
 	@$(MAKE) --no-print-directory --jobs 2 lint types docs
+	@mkdir -p .venv/coverage
 	$(PYTEST) --cov --cov-report term --cov-report html
 	@$(MAKE) --no-print-directory lowest
 
