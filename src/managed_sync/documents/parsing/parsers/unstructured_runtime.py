@@ -78,13 +78,13 @@ def without_language_model() -> Iterator[None]:
             "install one that this package is tested with: pip install 'managed-sync[unstructured]'"
         )
     with _lock:
-        load_model = tokenize._get_nlp
-        tokenize._get_nlp = _blank_pipeline
+        load_model = tokenize._get_nlp  # noqa: SLF001 - private in unstructured 0.27
+        tokenize._get_nlp = _blank_pipeline  # noqa: SLF001 - private in unstructured 0.27
         _clear_caches(tokenize)
         try:
             yield
         finally:
-            tokenize._get_nlp = load_model
+            tokenize._get_nlp = load_model  # noqa: SLF001 - private in unstructured 0.27
             _clear_caches(tokenize)
 
 
