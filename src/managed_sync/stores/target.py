@@ -31,11 +31,11 @@ class StoreTarget(Generic[Adapter]):
         self._adapter = adapter
 
     @property
-    def can_relabel(self) -> bool:
+    def can_update_metadata(self) -> bool:
         """Returns whether metadata can be changed without embedding."""
         return self._adapter.can_update_metadata
 
-    def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
+    def existing_ids(self, chunk_ids: Sequence[str]) -> Set[str] | None:
         """Returns those chunks that the store holds; ``None`` if it cannot say."""
         return self._adapter.existing_ids(chunk_ids)
 
@@ -48,6 +48,17 @@ class StoreTarget(Generic[Adapter]):
     ) -> Sequence[StoredChunk] | None:
         """Returns the stored chunks with these ids; ``None`` if the store cannot say."""
         return self._adapter.read(chunk_ids, vectors=vectors)
+
+    # The first names of the protocols' methods.
+
+    @property
+    def can_relabel(self) -> bool:
+        """Returns whether metadata can be changed without embedding."""
+        return self._adapter.can_update_metadata
+
+    def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
+        """Returns those chunks that the store holds; ``None`` if it cannot say."""
+        return self._adapter.existing_ids(chunk_ids)
 
     def count(self, metadata: Mapping[str, str]) -> int | None:
         """Counts the chunks that have this metadata; ``None`` if the store cannot say."""
