@@ -1,11 +1,11 @@
-"""Answers of the Permissions API that a caller allowed to be kept for a while.
+"""A cache of decisions and lists that a caller allowed to be kept for a while.
 
 Guarantees:
 
-- An answer is found only under the very key it was kept under: subject, relation and object.
-- It is found for as long as its lifetime says, counted from before the question was sent. Finding
-  it does not prolong that.
-- An older answer never takes the place of a newer one.
+- A decision is found only under the key it was kept under: subject, relation and object.
+- It is found until its lifetime ends, counted from before the request was sent. Finding it does
+  not prolong that.
+- An older decision never replaces a newer one.
 - A lifetime of 0 keeps nothing.
 """
 
@@ -37,7 +37,7 @@ class _Entry(Generic[V]):
 
 
 class ExpiringCache(OfProcess, Generic[K, V]):
-    """Keeps values for a limited time, and of those the ones used last.
+    """A cache of values for a limited time, of which it keeps those used last.
 
     Safe to share between threads.
 
@@ -65,7 +65,7 @@ class ExpiringCache(OfProcess, Generic[K, V]):
         self._weight = 0
 
     def find(self, key: K) -> V | None:
-        """The value kept under ``key``, if it is still alive."""
+        """Returns the value kept under ``key``, if it is still alive."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
@@ -77,15 +77,15 @@ class ExpiringCache(OfProcess, Generic[K, V]):
             return entry.value
 
     def keep(self, key: K, value: V, *, since: float, lifetime: float, weight: int = 1) -> None:
-        """Keeps a value, in place of an older one.
+        """Keeps a value, and replaces an older one.
 
         Args:
-            key: Where to find it.
-            value: What to keep.
+            key: The key under which it is found.
+            value: The value.
             since: The time as of which it is true; a value of a later time is not replaced.
-            lifetime: For how many seconds from ``since`` it may be found. If that is over
+            lifetime: Seconds from ``since`` for which it may be found. If they are over
                 already, nothing is kept, and an older value is still removed.
-            weight: How much of the size it takes up; what is heavier than all of it is not kept.
+            weight: The part of the size it takes up; a value heavier than the size is not kept.
         """
         entry = _Entry(value, since, lifetime, weight)
         with self._lock:
@@ -106,7 +106,7 @@ class ExpiringCache(OfProcess, Generic[K, V]):
 
 
 class DecisionCache:
-    """Keeps allowances and denials, each for a time of its own.
+    """A cache of allowances and denials, each with a lifetime of its own.
 
     Args:
         allow_ttl: Seconds for which an allowance is kept.
@@ -123,7 +123,7 @@ class DecisionCache:
         self._cache = ExpiringCache[tuple[str, str, str], bool](size, clock)
 
     def find(self, subject: str, relation: str, object_ids: Iterable[str]) -> dict[str, bool]:
-        """The decisions that are known, by object id."""
+        """Returns the decisions that are kept, by object id."""
         if not self.is_on:
             return {}
         found = {
@@ -134,7 +134,7 @@ class DecisionCache:
     def keep(
         self, subject: str, relation: str, decisions: Mapping[str, bool], *, asked_at: float
     ) -> None:
-        """Keeps decisions by object id, as of the time before they were asked for."""
+        """Keeps decisions by object id, as of the time before they were requested."""
         if not self.is_on:
             return
         for object_id, allowed in decisions.items():

@@ -64,32 +64,33 @@ class AsyncBatchCheckClient(Protocol):
 class AccessChecker:
     """Asks the Permissions API which objects a subject may read.
 
-    Safe to share between threads and tasks. Nothing is kept unless a lifetime is set, so that a
-    revocation holds from the very next call. Equal questions that are asked at the same time share
-    a request, but only one that is sent after each of them was asked.
+    Safe to share between threads and tasks. No decision is kept unless a lifetime is set, so that a
+    revocation holds from the very next call. Equal checks that are made at the same time share a
+    request, but only one that is sent after each of them was made.
 
     Args:
         client: A ``ManagedSyncClient``, or anything with its ``batch_check_access`` and, for
-            ``list_objects``, its method of that name. Where these are coroutine functions, use the
+            ``list_objects``, its method of that name. If these are coroutine functions, use the
             checker's asynchronous methods; they call any other client in a thread.
         relation: The relation that means "may read"; stronger ones imply it in the API.
         project_id: The project whose objects are checked; by default the client's. Passages of
             other projects in the same store are never returned. If you pass it, passages that do
             not name their project are not returned either.
         allow_ttl: Seconds for which an allowance may be used again, counted from before it was
-            asked for. For so long a revocation may go unnoticed.
-        deny_ttl: The same for denials: for so long a new permission may go unnoticed.
-        cache_size: Decisions kept at most, the ones used last; and, for kept lists, the ids in all
-            of them together.
+            requested. A revocation may go unnoticed for as long.
+        deny_ttl: The same for denials: a new permission may go unnoticed for as long.
+        cache_size: The largest number of decisions that are kept, those used last; and, for kept
+            lists, of ids in all of them together.
         scope_ttl: Seconds for which a subject's list of objects may be used again.
-        list_limit: The length at which the server cuts lists off, as servers do without saying so.
-            ``None`` states that it never does, at a deadline neither, so that a list is taken for
-            all that a subject may read. By default what the client says of its API, and a thousand
-            if it says nothing; a list is not taken for all then, since an API that streams may end
-            a list early, or refuse a part of it, without a sign.
+        list_limit: The length at which the server cuts lists off, as servers do without notice.
+            ``None`` states that it never does, not even at a deadline, so that a list is taken for
+            everything that a subject may read. The default is the limit that the client knows of
+            its API, or else a thousand; a list is never taken for everything then, since an API
+            that streams may end a list early, or refuse a part of it, without notice.
         on_decision: Called with each decision before the caller sees it, from the caller's thread,
-            as to write an audit log. An error in it is raised to the caller, who gets no decision.
-        clock: Seconds that only ever grow.
+            for example to write an audit log. Its error is raised to the caller, who gets no
+            decision.
+        clock: Returns seconds that only ever grow.
 
     Raises:
         ConfigurationError: An argument makes no sense.
@@ -174,12 +175,12 @@ class AccessChecker:
 
     @property
     def lists_are_proven(self) -> bool:
-        """Whether a list that was just made is known to lack nothing; see ``list_limit``."""
+        """``True`` if a list that was just made is known to lack nothing; see ``list_limit``."""
         return self._requests.lists_are_proven
 
     @property
     def can_list(self) -> bool:
-        """Whether the client has a ``list_objects``; without one everything else still works."""
+        """``True`` if the client has ``list_objects``; without it everything else still works."""
         return hasattr(self._client, "list_objects")
 
     def allowed(self, subject: str, object_ids: Iterable[str]) -> set[str]:

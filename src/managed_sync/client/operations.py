@@ -15,9 +15,9 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
 from managed_sync.arguments import check_integer
-from managed_sync.client.listing import PageListing, RecordListing
 from managed_sync.client.transport.effects import StreamedResponse
 from managed_sync.client.transport.limits import FairSemaphore
+from managed_sync.client.transport.listing import PageListing, RecordListing
 from managed_sync.client.transport.sender import Sender
 from managed_sync.client.wire.base import WireFormat
 from managed_sync.effects import Program, perform

@@ -83,7 +83,7 @@ class StoreSearch(FilterableSearch):
 
     def as_relevant(self, found: Found) -> Found:
         """Returns the hits as LangChain's search with relevance scores does."""
-        relevance = self.store._select_relevance_score_fn()
+        relevance = self.store._select_relevance_score_fn()  # noqa: SLF001 - private in langchain-core 1.0 to 1.8
         scored = [(document, relevance(float(score or 0.0))) for document, score in found]
         least = self.threshold
         return [pair for pair in scored if least is None or pair[1] >= least]
@@ -230,7 +230,7 @@ class RetrieverQuestion:
         retriever = self._search.limited_to(step.limit)
         with untraced():
             # One that yields its documents works only now.
-            found = list(retriever._get_relevant_documents(self._query, **_managed(retriever, run)))
+            found = list(retriever._get_relevant_documents(self._query, **_managed(retriever, run)))  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
             return _hits([(document, None) for document in found])
 
     async def asearch(self, step: Search) -> list[Hit]:
@@ -238,7 +238,7 @@ class RetrieverQuestion:
         run = untraced_run(AsyncCallbackManagerForRetrieverRun)
         retriever = self._search.limited_to(step.limit)
         with untraced():
-            ask = retriever._aget_relevant_documents
+            ask = retriever._aget_relevant_documents  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
             found = list(await ask(self._query, **_managed(retriever, run)))
             return _hits([(document, None) for document in found])
 
@@ -253,7 +253,7 @@ class RetrieverQuestion:
 
 def _managed(retriever: BaseRetriever, run: object) -> dict[str, Any]:
     """Returns the run's manager as an argument for retrievers that take it; older ones do not."""
-    return {"run_manager": run} if retriever._new_arg_supported else {}
+    return {"run_manager": run} if retriever._new_arg_supported else {}  # noqa: SLF001 - private in langchain-core 1.0 to 1.8
 
 
 def document_of(hit: Hit) -> Document:

@@ -136,7 +136,7 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
             ConfigurationError: The retriever is bound to another subject.
         """
         bound = self.__copy__()
-        bound._bound_subject = bound_to(subject, self._bound_subject)
+        bound._bound_subject = bound_to(subject, self._bound_subject)  # noqa: SLF001 - own class
         return bound
 
     def __copy__(self) -> Self:

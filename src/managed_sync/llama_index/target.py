@@ -56,7 +56,7 @@ class LlamaIndexTarget(StoreTarget[LlamaIndexAdapter]):
     @property
     def fingerprint(self) -> str:
         """Returns a description of the embedding model, as far as it can be described."""
-        return model_settings(self._index._embed_model)
+        return model_settings(self._index._embed_model)  # noqa: SLF001 - private in llama-index-core 0.14
 
     def embedded_text(self, chunk: Chunk) -> str:
         """Returns the text that goes into the vector: title and heading, and the chunk's text."""
@@ -74,11 +74,11 @@ class LlamaIndexTarget(StoreTarget[LlamaIndexAdapter]):
             IndexingError: A vector is missing or cannot be searched.
         """
         texts = [self.embedded_text(chunk) for chunk in chunks]
-        model = self._index._embed_model
+        model = self._index._embed_model  # noqa: SLF001 - private in llama-index-core 0.14
         if cached:
             vectors = model.get_text_embedding_batch(texts)
         else:
-            vectors = model._get_text_embeddings(texts)
+            vectors = model._get_text_embeddings(texts)  # noqa: SLF001 - bypasses the cache; llama-index-core 0.14
         return checked_vectors(vectors, len(texts))
 
     def write(

@@ -261,7 +261,7 @@ class RetrievalState:
 
     @property
     def at_bound(self) -> bool:
-        """Whether there may be more, and no wider search is allowed."""
+        """``True`` if there may be more, and no wider search is allowed."""
         return self.sight.limit >= self.spec.max_candidates and not self.sight.reached_end
 
     def is_certain(self) -> bool:
