@@ -23,7 +23,7 @@ from sqlalchemy import NullPool
 
 from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError, IndexingError
-from managed_sync.indexing import InspectableTarget, RelabelingTarget
+from managed_sync.indexing import InspectableTarget, MetadataTarget
 from managed_sync.indexing.targets.vectors import similarity
 from managed_sync.langchain import LangChainTarget
 from tests.support.postgres import running_postgres
@@ -465,6 +465,6 @@ def test_a_store_that_is_not_known_is_used_through_langchains_interface(model: M
 def test_it_has_the_abilities_that_it_is_asked_for(model: Model) -> None:
     target = LangChainTarget(InMemoryVectorStore(model))
 
-    assert isinstance(target, RelabelingTarget)
+    assert isinstance(target, MetadataTarget)
     assert isinstance(target, InspectableTarget)
     assert target.fingerprint == "Model(size=8)"
