@@ -93,8 +93,6 @@ class LangChainTarget(StoreTarget[LangChainAdapter]):
         """Writes the metadata of chunks that are there."""
         self._adapter.update_metadata([to_langchain(chunk) for chunk in chunks])
 
-    relabel = update_metadata
-
     def delete(self, chunk_ids: Sequence[str]) -> None:
         """Removes chunks; one that is not there is no error.
 

@@ -107,8 +107,6 @@ class LlamaIndexTarget(StoreTarget[LlamaIndexAdapter]):
         """Writes the metadata of chunks that are there."""
         self._adapter.update_metadata([to_node(chunk, heading_prefix=True) for chunk in chunks])
 
-    relabel = update_metadata
-
     def delete(self, chunk_ids: Sequence[str]) -> None:
         """Removes chunks; one that is not there is no error."""
         self._adapter.delete(chunk_ids)

@@ -49,17 +49,6 @@ class StoreTarget(Generic[Adapter]):
         """Returns the stored chunks with these ids; ``None`` if the store cannot say."""
         return self._adapter.read(chunk_ids, vectors=vectors)
 
-    # The first names of the protocols' methods.
-
-    @property
-    def can_relabel(self) -> bool:
-        """Returns whether metadata can be changed without embedding."""
-        return self._adapter.can_update_metadata
-
-    def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
-        """Returns those chunks that the store holds; ``None`` if it cannot say."""
-        return self._adapter.existing_ids(chunk_ids)
-
     def count(self, metadata: Mapping[str, str]) -> int | None:
         """Counts the chunks that have this metadata; ``None`` if the store cannot say."""
         return self._adapter.count(metadata)
