@@ -26,18 +26,18 @@ from llama_index_instrumentation.dispatcher import Dispatcher
 from managed_sync import acting_as
 from managed_sync.errors import AccessCheckError
 from managed_sync.llama_index import PermissionAwareRetriever
-from tests.adversarial.canary_passages import (
-    FINE,
-    assert_shows_only_what_was_returned,
-    broken_checker,
-    checker,
-)
 from tests.adversarial.llama_index_retrievers import (
     RETRIEVERS,
     ListOfNodes,
     OverAnother,
     fused,
     over_another,
+)
+from tests.adversarial.traced_passages import (
+    FINE,
+    assert_shows_only_what_was_returned,
+    broken_checker,
+    checker,
 )
 from tests.support.frameworks import ALICE, QUESTION
 
