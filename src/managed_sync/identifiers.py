@@ -1,8 +1,8 @@
-"""Object ids, record ids and subjects: the only place that builds or takes apart any of them.
+"""Object ids, record ids and subjects: the only module that builds them or takes them apart.
 
-An object id is ``"<type>:<record id>"``, such as ``file:3f2a``; a subject is a user's e-mail
-address, or another typed name such as ``group:finance``. A record id is what the API calls the
-record; of the hosted service's, which are looked up below a sync, it names the sync too.
+An object id is ``"<type>:<record id>"``, such as ``file:3f2a``. A subject is a user's e-mail
+address, or a typed name such as ``group:finance``. A record id is the API's name for a record. The
+hosted service looks records up below a sync, so its record ids contain the sync's id.
 """
 
 from __future__ import annotations
@@ -15,15 +15,22 @@ from typing import NamedTuple
 from managed_sync.errors import InvalidIdentifierError
 
 __all__ = [
+    "EVERYBODY",
     "ObjectId",
     "RecordOfSync",
     "address_key",
+    "bare_user",
+    "folder_id",
     "lower_ascii",
     "normalize_subject",
     "object_id_for",
     "object_type_for",
 ]
 
+EVERYBODY = "user:*"
+
+_USER = "user:"
+_FOLDER = "folder"
 _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _OBJECT_TYPES = {
     "files": "file",
@@ -49,15 +56,15 @@ class ObjectId(NamedTuple):
 
     @classmethod
     def parse(cls, value: str) -> ObjectId:
-        """Takes an object id apart.
+        """Splits an object id into its parts.
 
         Raises:
-            InvalidIdentifierError: There is no colon, or nothing on one side of it.
+            InvalidIdentifierError: The colon, or the text on one side of it, is missing.
         """
         object_type, colon, identifier = value.partition(":")
         if not (colon and object_type and identifier):
             raise InvalidIdentifierError(
-                f"{value!r} is not an object id; it should look like 'file:abc123'."
+                f"An object id must look like 'file:abc123', got {value!r}."
             )
         return cls(object_type, identifier)
 
@@ -66,7 +73,7 @@ class ObjectId(NamedTuple):
 
 
 class RecordOfSync(NamedTuple):
-    """The two parts of a record id of the hosted service, ``"<sync id>/<record's own id>"``.
+    """The two parts of a hosted service's record id, ``"<sync id>/<record's own id>"``.
 
     Examples:
         >>> RecordOfSync.parse("9c1e/3f2a")
@@ -80,17 +87,17 @@ class RecordOfSync(NamedTuple):
 
     @classmethod
     def parse(cls, value: str) -> RecordOfSync:
-        """Takes a record id apart.
+        """Splits a record id into its parts.
 
         Raises:
-            InvalidIdentifierError: It does not have just these two parts.
+            InvalidIdentifierError: The record id does not have exactly these two parts.
         """
         sync, _, identifier = value.partition("/")
         if not sync or not identifier or "/" in identifier:
             raise InvalidIdentifierError(
-                f"{value!r} is not a record id of the hosted API, which looks like "
-                f"'<sync id>/<record id>'. Use ids as this client gave them out; what was indexed "
-                f"through another API has other ids and is to be indexed again."
+                f"A record id of the hosted API must look like '<sync id>/<record id>', got "
+                f"{value!r}. Use ids that this client returned. Records indexed through another "
+                f"API have other ids: index them again."
             )
         return cls(sync, identifier)
 
@@ -99,63 +106,85 @@ class RecordOfSync(NamedTuple):
 
 
 def object_type_for(sync_type: str) -> str:
-    """The object type of a pipeline's records: ``files`` gives ``file``.
+    """Returns the object type of a pipeline's records: ``file`` for ``files``.
 
-    A sync type that is not known loses its plural "s", which is how the API names the others.
+    An unknown sync type loses its plural "s", as the API's own names do.
     """
     return _OBJECT_TYPES.get(sync_type, sync_type.removesuffix("s") or sync_type)
 
 
-def object_id_for(sync_type: str, record_id: str) -> str:
-    """The object id under which the Permissions API knows a record.
+def object_id_for(sync_type: str, record_id: str, *, is_folder: bool = False) -> str:
+    """Returns the object id of a record in the Permissions API.
+
+    Args:
+        sync_type: The pipeline's sync type, such as ``"files"``.
+        record_id: The record's id.
+        is_folder: The record is a folder among files.
 
     Examples:
         >>> object_id_for("files", "3f2a")
         'file:3f2a'
+        >>> object_id_for("files", "9c1e", is_folder=True)
+        'folder:9c1e'
 
     Raises:
-        InvalidIdentifierError: Either part is empty.
+        InvalidIdentifierError: Either id is empty.
     """
     if not sync_type or not record_id:
         raise InvalidIdentifierError(
-            f"A record needs a sync type and an id to have an object id, "
-            f"not {sync_type!r} and {record_id!r}."
+            f"An object id needs a sync type and a record id, got {sync_type!r} and {record_id!r}."
         )
-    return str(ObjectId(object_type_for(sync_type), record_id))
+    return str(ObjectId(_FOLDER if is_folder else object_type_for(sync_type), record_id))
+
+
+def folder_id(record_id: str) -> str:
+    """Returns the object id of a folder, such as the one that a record lies in."""
+    return str(ObjectId(_FOLDER, record_id))
 
 
 def normalize_subject(value: object) -> str:
-    """A subject as it is sent to the Permissions API, without surrounding blanks.
+    """Returns a subject without surrounding white space, as the Permissions API expects it.
 
     Raises:
-        InvalidIdentifierError: It is not a string, is blank, or holds control characters.
+        InvalidIdentifierError: The subject is not a string, is blank, or contains white space or
+            control characters.
     """
     if not isinstance(value, str):
-        raise InvalidIdentifierError(f"A subject is a string, not {type(value).__name__}.")
+        raise InvalidIdentifierError(f"A subject must be a string, got {type(value).__name__}.")
     subject = value.strip()
     if not subject or not all(c.isprintable() and not c.isspace() for c in subject):
         raise InvalidIdentifierError(
-            f"{value!r} is not a subject; it should look like 'alice@example.com' or 'group:sales'."
+            f"A subject must look like 'alice@example.com' or 'group:sales', got {value!r}."
         )
     return subject
 
 
-def lower_ascii(text: str) -> str:
-    """Returns a text with the letters A to Z in lower case, and no other one changed.
+def bare_user(subject: str) -> str:
+    """Returns a user's address without its type, and any other subject unchanged.
 
-    ``str.lower`` and ``str.casefold`` join letters that are different: KELVIN SIGN with k, and
-    ``casefold`` also ß with ss.
+    Examples:
+        >>> bare_user("user:alice@example.com"), bare_user("group:sales"), bare_user("user:*")
+        ('alice@example.com', 'group:sales', 'user:*')
+    """
+    return subject if subject == EVERYBODY else subject.removeprefix(_USER)
+
+
+def lower_ascii(text: str) -> str:
+    """Returns a text with only the letters A to Z in lower case.
+
+    ``str.lower`` and ``str.casefold`` merge different letters: KELVIN SIGN with k, and ``casefold``
+    also ß with ss.
     """
     return text.translate(_ASCII_LOWER)
 
 
 def address_key(address: str) -> str:
-    """Returns what two spellings of one e-mail address have in common.
+    """Returns a key that is equal for all spellings of one e-mail address.
 
-    As mail systems do, it takes A to Z and a to z for the same letters, before and after the ``@``,
-    and a letter with an accent for the same as the letter and its accent (NFC). Everything else
-    tells two addresses apart: other letters' case, tags such as ``+news``, dots, and the two
-    spellings of an international domain.
+    As in mail systems, A to Z equal a to z before and after the ``@``, and an accented letter
+    equals the letter followed by its accent (NFC). Everything else distinguishes two addresses: the
+    case of other letters, tags such as ``+news``, dots, and the two spellings of an international
+    domain.
 
     Examples:
         >>> address_key("Ann@Example.COM")
@@ -165,7 +194,7 @@ def address_key(address: str) -> str:
     """
     if address.isascii():
         return address.lower()
-    # Characters that are another one's double, as KELVIN SIGN is of K, would become that one.
+    # NFC would replace a character that duplicates another one, as KELVIN SIGN duplicates K.
     pieces = (
         "".join(letters) if is_double else unicodedata.normalize("NFC", "".join(letters))
         for is_double, letters in groupby(address, key=_is_double)

@@ -8,7 +8,7 @@ from threading import Event, Thread
 import httpx
 
 from managed_sync import AccessCheck, ManagedSyncClient
-from managed_sync.client.credentials import TokenFrom
+from managed_sync.client.credentials import CallableTokens
 from tests.client.raw_server import Connection, RawServer, json_answer
 from tests.support.clients import ClientOf, Driven
 from tests.support.forks import in_child, needs_fork
@@ -126,7 +126,7 @@ def test_a_child_waits_for_no_token_that_a_thread_of_the_parent_asks_for() -> No
             go_on.wait(20)
         return "token"
 
-    tokens = TokenFrom(ask)
+    tokens = CallableTokens(ask)
     thread = Thread(target=tokens.get)
     thread.start()
     asking.wait(20)

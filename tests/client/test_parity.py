@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
+import doctest
 import inspect
 import json
-import re
-import textwrap
+from dataclasses import dataclass
+from typing import Unpack, get_type_hints
 
 import httpx
 import pytest
 
 from managed_sync import AccessCheck, AccessChecker, AsyncManagedSyncClient, ManagedSyncClient
+from managed_sync.client.options import AsyncClientOptions, ClientOptions
 from managed_sync.errors import AccessCheckError, ConfigurationError
 from tests.support.sample_company import Company
 
+CLIENTS = [ManagedSyncClient, AsyncManagedSyncClient]
 NAMES = sorted(name for name in dir(ManagedSyncClient) if not name.startswith("_"))
+METHODS = [name for name in NAMES if callable(getattr(ManagedSyncClient, name))]
 
 
 def test_both_clients_have_the_same_public_names() -> None:
@@ -40,50 +43,49 @@ def test_a_method_has_the_same_parameters_and_defaults(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_method_is_described_in_the_same_words(name: str) -> None:
-    documented = inspect.getdoc(getattr(ManagedSyncClient, name))
-    for_tasks = inspect.getdoc(getattr(AsyncManagedSyncClient, name))
+    documented, of_async = (_documented(kind, name) for kind in CLIENTS)
 
-    assert documented
-    assert for_tasks is not None
-    without_awaits = re.sub(r"\(await ([^\n]+?\))\)", r"\1", for_tasks).replace("await ", "")
-    assert re.sub(r"\basync (with|for)\b", r"\1", without_awaits) == documented
+    assert documented.text
+    assert of_async.text == documented.text
 
 
-@pytest.mark.parametrize("client", [ManagedSyncClient, AsyncManagedSyncClient])
-@pytest.mark.parametrize("name", NAMES)
-def test_the_examples_of_a_method_can_be_used_as_they_stand(
-    client: type[ManagedSyncClient | AsyncManagedSyncClient], name: str
-) -> None:
-    example = _example(inspect.getdoc(getattr(client, name)) or "")
-    tree = ast.parse(f"async def example(client, file):\n{textwrap.indent(example, ' ')}")
-    awaited = {node.value for node in ast.walk(tree) if isinstance(node, ast.Await)}
-    entered = {
-        item.context_expr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.AsyncWith)
-        for item in node.items
-    }
-    iterated = {node.iter for node in ast.walk(tree) if isinstance(node, ast.AsyncFor)}
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        if not (isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "client"):
-            continue
-        method = getattr(client, call.func.attr)
-        assert (call in awaited) is inspect.iscoroutinefunction(method), ast.unparse(call)
-        assert (call in iterated) is inspect.isasyncgenfunction(method), ast.unparse(call)
-        is_context = inspect.isasyncgenfunction(inspect.unwrap(method)) and call not in iterated
-        assert (call in entered) is is_context, ast.unparse(call)
+@pytest.mark.parametrize("name", METHODS)
+def test_the_examples_of_a_method_show_the_same_on_both_clients(name: str) -> None:
+    documented, of_async = (_documented(kind, name) for kind in CLIENTS)
 
-
-def _example(documented: str) -> str:
-    """The code below ``Examples:``, without the fence that it may have."""
-    _, _, example = documented.partition("Examples:\n")
-    lines = textwrap.dedent(example).splitlines()
-    return "\n".join(line for line in lines if not line.startswith("```")) or "pass"
+    assert [each.want for each in of_async.examples] == [each.want for each in documented.examples]
+    assert documented.examples or name == "close"
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in NAMES if inspect.isfunction(getattr(ManagedSyncClient, name))]
+    ("client", "options"),
+    [(ManagedSyncClient, ClientOptions), (AsyncManagedSyncClient, AsyncClientOptions)],
 )
+def test_every_argument_of_a_client_is_an_option_of_from_env(
+    client: type[ManagedSyncClient | AsyncManagedSyncClient], options: type
+) -> None:
+    arguments = get_type_hints(client.__init__)
+    del arguments["return"]
+
+    assert get_type_hints(options) == arguments
+    assert get_type_hints(client.from_env)["options"] == Unpack[options]
+
+
+@dataclass(frozen=True)
+class Documented:
+    """A docstring without its examples, and the examples."""
+
+    text: str
+    examples: list[doctest.Example]
+
+
+def _documented(client: type[ManagedSyncClient | AsyncManagedSyncClient], name: str) -> Documented:
+    documented = inspect.getdoc(getattr(client, name)) or ""
+    text, _, examples = documented.partition("Examples:\n")
+    return Documented(text, doctest.DocTestParser().get_examples(examples))
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "from_env"])
 def test_every_method_of_the_asynchronous_client_is_asynchronous(name: str) -> None:
     method = inspect.unwrap(getattr(AsyncManagedSyncClient, name))
 

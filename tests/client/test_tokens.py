@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
-from managed_sync.client.credentials import TokenFrom
+from managed_sync.client.credentials import CallableTokens
 from managed_sync.errors import AuthenticationError, CredentialsError
 from managed_sync.settings import Settings
 from tests.support.clients import ClientOf, FakeClock
@@ -175,7 +175,7 @@ class TestFailure:
     def test_what_is_no_token_is_refused_without_showing_it(
         self, client_of: ClientOf, given: object
     ) -> None:
-        with pytest.raises(CredentialsError, match="no token") as caught:
+        with pytest.raises(CredentialsError, match="must return a non-empty str") as caught:
             client_of(Api(), token=lambda: given).get_record("s1/r1")
 
         assert not given or str(given) not in str(caught.value)
@@ -218,7 +218,7 @@ class TestManyAtOnce:
             time.sleep(0.05)
             return "token-1"
 
-        tokens = TokenFrom(issue)
+        tokens = CallableTokens(issue)
 
         def get() -> SecretStr:
             waiting.wait()
@@ -240,7 +240,7 @@ class TestManyAtOnce:
             time.sleep(0.05)
             raise ValueError("down")
 
-        tokens = TokenFrom(issue)
+        tokens = CallableTokens(issue)
 
         def get() -> BaseException | None:
             waiting.wait()
@@ -287,7 +287,7 @@ class TestManyAtOnce:
             return "token-1"
 
         async def ask() -> str:
-            tokens = TokenFrom(issue, FakeClock())
+            tokens = CallableTokens(issue, FakeClock())
             first = asyncio.create_task(tokens.aget())
             second = asyncio.create_task(tokens.aget())
             await asyncio.sleep(0)

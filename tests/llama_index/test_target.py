@@ -302,7 +302,7 @@ def test_a_vector_store_with_a_model_is_enough(
 def test_a_store_without_a_model_and_an_index_with_two_are_refused(
     index: VectorStoreIndex, store: BasePydanticVectorStore, model: Model
 ) -> None:
-    with pytest.raises(ConfigurationError, match="needs an embed_model"):
+    with pytest.raises(ConfigurationError, match="embed_model is required"):
         LlamaIndexTarget(store)
     with pytest.raises(ConfigurationError, match="leave embed_model out"):
         LlamaIndexTarget(index, model)

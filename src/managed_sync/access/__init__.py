@@ -1,8 +1,21 @@
 """Who may read what: subjects, access checks, and explanations of both."""
 
-from managed_sync.access.check_requests import Decision
-from managed_sync.access.checker import AccessChecker
-from managed_sync.access.explain import explain
-from managed_sync.access.subject import acting_as
+from managed_sync.access.check_requests import Decision, ListedObjects
+from managed_sync.access.checker import AccessChecker, AsyncBatchCheckClient, BatchCheckClient
+from managed_sync.access.explain import ExpandClient, explain
+from managed_sync.access.project_boundary import ProjectBoundary
+from managed_sync.access.subject import ActingAs, Unset, acting_as
 
-__all__ = ["AccessChecker", "Decision", "acting_as", "explain"]
+__all__ = [
+    "AccessChecker",
+    "ActingAs",
+    "AsyncBatchCheckClient",
+    "BatchCheckClient",
+    "Decision",
+    "ExpandClient",
+    "ListedObjects",
+    "ProjectBoundary",
+    "Unset",
+    "acting_as",
+    "explain",
+]

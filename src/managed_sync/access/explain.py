@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from managed_sync.identifiers import address_key, normalize_subject
+from managed_sync.identifiers import EVERYBODY, address_key, bare_user, normalize_subject
 from managed_sync.models import RelationshipNode
 
 __all__ = ["ExpandClient", "explain", "in_words"]
 
 # The names of everybody in the two formats of the API.
-_EVERYBODY = frozenset({"*", "user:*"})
+_EVERYBODY = frozenset({"*", EVERYBODY})
 
 
 class ExpandClient(Protocol):
@@ -108,8 +108,8 @@ def _granted(node: RelationshipNode, subject: str, name: Callable[[str], str]) -
 
 
 def _is_direct(node: RelationshipNode, subject: str) -> bool:
-    bare = address_key(subject.removeprefix("user:"))
-    return any(address_key(holder.removeprefix("user:")) == bare for holder in node.subjects)
+    key = address_key(bare_user(subject))
+    return any(address_key(bare_user(holder)) == key for holder in node.subjects)
 
 
 def _is_public(node: RelationshipNode) -> bool:

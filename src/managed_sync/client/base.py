@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 from pydantic import SecretStr
 
 from managed_sync.arguments import check_integer
@@ -24,7 +22,7 @@ from managed_sync.client.wire.base import WireFormat
 from managed_sync.client.wire.hosted.api import HostedApi
 from managed_sync.client.wire.projects import ProjectsApi
 from managed_sync.errors import ConfigurationError
-from managed_sync.settings import ApiName, Settings
+from managed_sync.settings import ApiName
 
 __all__ = ["DEFAULT_CHECK_BATCH_SIZE", "DEFAULT_MAX_CONCURRENT_CHECKS", "BaseClient"]
 
@@ -84,29 +82,6 @@ class BaseClient:
         """Lets the client's requests be sent by a driver."""
         self._sender.connect(
             driver, base_url=self._base_url, can_renew_token=self._credentials.can_renew
-        )
-
-    @classmethod
-    def from_env(cls, *, retry_budget: float = DEFAULT_RETRY_BUDGET) -> Self:
-        """A client from ``MANAGED_SYNC_*`` environment variables; see ``managed_sync.settings``.
-
-        Args:
-            retry_budget: Seconds from the first sending after which a request is not sent again.
-
-        Raises:
-            ConfigurationError: A variable is missing or makes no sense.
-        """
-        settings = Settings.from_env()
-        if not settings.project_id:
-            raise ConfigurationError("Set MANAGED_SYNC_PROJECT_ID to the project's id.")
-        return cls(
-            settings.project_id,
-            settings.token,
-            signing_key=settings.signing_key,
-            user_id=settings.user_id,
-            base_url=settings.base_url,
-            api=settings.api,
-            retry_budget=retry_budget,
         )
 
     @property

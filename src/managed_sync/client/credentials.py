@@ -1,97 +1,110 @@
-"""Where a client's bearer token comes from; neither tokens nor keys show in a representation."""
+"""Sources of a client's bearer token.
+
+Guarantees:
+
+- No representation and no error message contains a token or a key.
+- Threads and tasks that need a new token at the same time cause one call of the token callable.
+- A lock or a call under way is never taken over from the process that a fork copied.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import inspect
-import json
 import math
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from pydantic import SecretStr
 
+from managed_sync.client.tokens import connected_user, expires_at, read_token
 from managed_sync.client.transport.clock import Clock, SystemClock
 from managed_sync.errors import ConfigurationError, CredentialsError
 from managed_sync.forks import OfProcess
 
 __all__ = [
     "AsyncTokenCallable",
+    "CallableTokens",
     "Credentials",
     "FixedToken",
-    "SigningKey",
+    "SignedTokens",
     "TokenCallable",
-    "TokenFrom",
     "credentials_of",
 ]
 
-Secret: TypeAlias = str | SecretStr
-TokenCallable: TypeAlias = Callable[[], Secret]
-AsyncTokenCallable: TypeAlias = Callable[[], Secret | Awaitable[Secret]]
+_Secret: TypeAlias = str | SecretStr
+TokenCallable: TypeAlias = Callable[[], _Secret]
+AsyncTokenCallable: TypeAlias = Callable[[], _Secret | Awaitable[_Secret]]
 
 _RENEW_BEFORE_EXPIRY = 60  # seconds, so that a token never runs out on its way
 
 
 class Credentials(ABC):
-    """Gives the bearer token for the next request."""
+    """A source of bearer tokens.
+
+    Attributes:
+        can_renew: ``True`` if a rejected token may have a successor.
+    """
 
     can_renew = False
-    """Whether there may be another token after one that the API rejected."""
 
     @property
     def user(self) -> str | None:
-        """The connected user that the tokens are for, as far as that is known without asking."""
+        """The connected user of the tokens; ``None`` if unknown before a token is requested."""
         return None
 
     @abstractmethod
     def get(self, rejected: SecretStr | None = None) -> SecretStr:
-        """A token that is valid now, and that is not ``rejected`` if there is another one."""
+        """Returns a valid token; another one than ``rejected``, if there is one."""
 
     async def aget(self, rejected: SecretStr | None = None) -> SecretStr:
-        """Like ``get``, without blocking the event loop."""
+        """Does the same as ``get`` without blocking the event loop."""
         return self.get(rejected)
 
 
 class FixedToken(Credentials):
-    """One token for as long as the client lives."""
+    """One token for the lifetime of the client.
+
+    Raises:
+        ConfigurationError: The string cannot be a token.
+    """
 
     def __init__(self, token: SecretStr) -> None:
-        self._token = _stripped(token)
-        if not _is_token(self._token):
+        usable = read_token(token)
+        if usable is None:
             raise ConfigurationError(
-                "The token is empty or has characters that no token has; "
+                "token must be a non-empty string of printable ASCII characters without blanks: "
                 "check MANAGED_SYNC_TOKEN or the token argument for stray blanks or quotes."
             )
+        self._token = usable
 
     def token(self) -> str:
-        """The token."""
+        """Returns the token as a string."""
         return self._token.get_secret_value()
 
     @property
     def user(self) -> str | None:
         """The token's ``sub``, if it is a JWT."""
-        return _user(self._token)
+        return connected_user(self._token)
 
     def get(self, rejected: SecretStr | None = None) -> SecretStr:
-        """The token."""
+        """Returns the token."""
         return self._token
 
 
-class SigningKey(Credentials, OfProcess):
-    r"""Makes tokens for one user of one project with the project's RSA private key.
+class SignedTokens(Credentials, OfProcess):
+    r"""Tokens for one user of one project, signed with the project's RSA private key.
 
     Args:
-        key: The private key in PEM. Line breaks written as ``\n`` are understood, since
-            environment variables often carry them so.
-        user_id: The connected user, which becomes the token's ``sub``.
-        project_id: The project, which becomes the token's ``aud``.
-        lifetime: Seconds until a token expires; it is renewed a minute before.
+        key: The private key in PEM. Line breaks may be written as ``\n``, as is common in
+            environment variables.
+        user_id: The connected user, for the claim ``sub``.
+        project_id: The project, for the claim ``aud``.
+        lifetime: Seconds until a token expires. It is renewed a minute earlier.
 
     Raises:
         ConfigurationError: The key cannot be read.
@@ -118,14 +131,14 @@ class SigningKey(Credentials, OfProcess):
         return self._user_id
 
     def token(self) -> str:
-        """A token with at least a minute to live."""
+        """Returns a token that is valid for at least a minute, as a string."""
         return self.get().get_secret_value()
 
     def get(self, rejected: SecretStr | None = None) -> SecretStr:
-        """A token with at least a minute to live."""
+        """Returns a token that is valid for at least a minute."""
         with self._lock:
             now = time.time()
-            # A clock that was put back makes the token one of the future, which no API accepts.
+            # After the clock was put back, the token is from the future, which no API accepts.
             if not 0 <= now - self._signed_at <= self._lifetime - _RENEW_BEFORE_EXPIRY:
                 self._token = self._sign(int(now))
                 self._signed_at = now
@@ -144,24 +157,24 @@ class SigningKey(Credentials, OfProcess):
             return SecretStr(jwt.encode(claims, self._key.get_secret_value(), algorithm="RS256"))
         except (ValueError, TypeError, jwt.PyJWTError):
             pass
-        # Raised here, since the library's message and the variables of its frames hold the key.
+        # Raised outside, since the library's message and the variables in its frames hold the key.
         raise ConfigurationError(
-            "The signing key is not an RSA private key in PEM: check MANAGED_SYNC_SIGNING_KEY "
-            "or the signing_key argument."
+            "signing_key must be an RSA private key in PEM: check MANAGED_SYNC_SIGNING_KEY or the "
+            "signing_key argument."
         )
 
 
-class TokenFrom(Credentials, OfProcess):
+class CallableTokens(Credentials, OfProcess):
     """Tokens from a callable, each kept until it is about to expire or was rejected.
 
-    However many threads or tasks need a new token at the same time, the callable is asked once, and
-    its answer, or its error, is theirs. Safe to share between threads.
+    When several threads or tasks need a new token, the callable is called once, and all of them get
+    its result or its error. Safe to share between threads.
 
     Args:
-        ask: Gives a token. A coroutine function can only be used by an asynchronous client, which
-            calls any other one in a thread.
-        clock: What the expiry of a token, a JWT's ``exp``, is compared with. Any other token is
-            kept until the API rejects it.
+        ask: Returns a token. A coroutine function works with an asynchronous client only, which
+            calls any other function in a thread.
+        clock: The clock that a JWT's ``exp`` is compared with. A token of another form is kept
+            until the API rejects it.
     """
 
     can_renew = True
@@ -182,13 +195,13 @@ class TokenFrom(Credentials, OfProcess):
     def user(self) -> str | None:
         """The ``sub`` of the latest token, if it is a JWT."""
         with self._lock:
-            return None if self._token is None else _user(self._token)
+            return None if self._token is None else connected_user(self._token)
 
     def get(self, rejected: SecretStr | None = None) -> SecretStr:
-        """The kept token, or a new one.
+        """Returns the kept token, or a new one.
 
         Raises:
-            CredentialsError: The callable failed, or what it gave is no token.
+            CredentialsError: The callable failed, or did not return a token.
         """
         with self._lock:
             if self._token is not None and not self._is_used_up(self._token, rejected):
@@ -198,23 +211,23 @@ class TokenFrom(Credentials, OfProcess):
                 asking = self._asking = Future()
         if is_mine:
             self._renew(asking)
-        return _own(asking.result)
+        return _result_of(asking)
 
     async def aget(self, rejected: SecretStr | None = None) -> SecretStr:
-        """Like ``get``, without blocking the event loop."""
+        """Does the same as ``get`` without blocking the event loop."""
         loop = asyncio.get_running_loop()
         with self._lock:
             if self._token is not None and not self._is_used_up(self._token, rejected):
                 return self._token
             task = self._tasks.get(loop)
             if task is None:
-                # A task of its own: the caller's may be cancelled while others wait.
+                # A separate task, since the caller's may be canceled while others wait.
                 task = self._tasks[loop] = loop.create_task(self._arenew(loop))
         await asyncio.wait([task])
-        return _own(task.result)
+        return _result_of(task)
 
     def _renew(self, asking: Future[SecretStr]) -> None:
-        failure: BaseException = CredentialsError("Asking for a token was interrupted.")
+        failure: BaseException = CredentialsError("The call of the token callable was interrupted.")
         token: SecretStr | None = None
         try:
             token = self._read(self._ask())
@@ -256,10 +269,10 @@ class TokenFrom(Credentials, OfProcess):
 
     def _keep(self, token: SecretStr) -> None:
         now = self._clock.time()
-        expires_at = _expiry(token)
-        # Of a token that lives for less than two minutes, the first half is used.
-        margin = min(_RENEW_BEFORE_EXPIRY, max(0.0, expires_at - now) / 2)
-        self._token, self._renew_at = token, expires_at - margin
+        end = expires_at(token)
+        # A token that lives for less than two minutes is used for the first half of its life.
+        margin = min(_RENEW_BEFORE_EXPIRY, max(0.0, end - now) / 2)
+        self._token, self._renew_at = token, end - margin
 
     def _read(self, given: object) -> SecretStr:
         if inspect.isawaitable(given):
@@ -269,92 +282,56 @@ class TokenFrom(Credentials, OfProcess):
                 "The token callable is asynchronous: use it with AsyncManagedSyncClient, or pass "
                 "an ordinary function."
             )
-        if isinstance(given, str | SecretStr):
-            token = _stripped(_secret(given))
-            if _is_token(token):
-                return token
-        raise CredentialsError(
-            f"The token callable gave no token, but a {type(given).__name__} that is not one: it "
-            f"must return a str or SecretStr without blanks."
-        )
+        token = read_token(given)
+        if token is None:
+            raise CredentialsError(
+                f"The token callable must return a non-empty str or SecretStr without blanks, got "
+                f"an unusable {type(given).__name__}."
+            )
+        return token
 
 
 def credentials_of(
     project_id: str,
-    token: Secret | AsyncTokenCallable | None,
-    signing_key: Secret | None,
+    token: _Secret | AsyncTokenCallable | None,
+    signing_key: _Secret | None,
     user_id: str | None,
     clock: Clock,
 ) -> Credentials:
-    """The credentials that a client's arguments describe.
+    """Returns the credentials that a client's arguments describe.
 
     Raises:
-        ConfigurationError: There are none, or they make no sense.
+        ConfigurationError: They are missing or invalid.
     """
     if callable(token):
-        return TokenFrom(token, clock)
+        return CallableTokens(token, clock)
     if token:
         return FixedToken(_secret(token))
     if signing_key and user_id:
-        return SigningKey(_secret(signing_key), user_id=user_id, project_id=project_id)
+        return SignedTokens(_secret(signing_key), user_id=user_id, project_id=project_id)
     raise ConfigurationError(
         "No credentials: pass token, or signing_key and user_id (from the environment: "
         "MANAGED_SYNC_TOKEN, or MANAGED_SYNC_SIGNING_KEY and MANAGED_SYNC_USER_ID)."
     )
 
 
-def _own(result: Callable[[], SecretStr]) -> SecretStr:
-    """The shared result; an error is a new one for each who waited, so that traces stay apart."""
+def _secret(value: _Secret) -> SecretStr:
+    return value if isinstance(value, SecretStr) else SecretStr(value)
+
+
+def _result_of(shared: Future[SecretStr] | asyncio.Task[SecretStr]) -> SecretStr:
+    """Returns the token; raises a new error for each caller, so that their traces stay apart."""
     try:
-        return result()
+        return shared.result()
     except CredentialsError as error:
-        shared = error
-    raise CredentialsError(str(shared)) from shared.__cause__
+        failure = error
+    raise CredentialsError(str(failure)) from failure.__cause__
 
 
 def _failed(error: Exception) -> CredentialsError:
     if isinstance(error, CredentialsError):
         return error
-    # Its message is left out: it may quote what the callable sent.
+    # Without its message, which may quote what the callable sent.
     failure = CredentialsError(f"The token callable failed with {type(error).__name__}.")
     failure.__cause__ = error
     return failure
-
-
-def _expiry(token: SecretStr) -> float:
-    """When a JWT expires, which only its receiver can verify; never, for any other token."""
-    try:
-        return float(_claims(token)["exp"])
-    except (ValueError, TypeError, KeyError, OverflowError):
-        return math.inf
-
-
-def _user(token: SecretStr) -> str | None:
-    """The user that a JWT is for; ``None`` for any other token."""
-    user = _claims(token).get("sub")
-    return user if isinstance(user, str) else None
-
-
-def _claims(token: SecretStr) -> dict[str, Any]:
-    """What a JWT states, unverified; nothing for any other token."""
-    parts = token.get_secret_value().split(".")
-    if len(parts) != 3:
-        return {}
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (ValueError, RecursionError, binascii.Error):
-        return {}
-    return claims if isinstance(claims, dict) else {}
-
-
-def _secret(value: Secret) -> SecretStr:
-    return value if isinstance(value, SecretStr) else SecretStr(value)
-
-
-def _stripped(token: SecretStr) -> SecretStr:
-    return SecretStr(token.get_secret_value().strip())
-
-
-def _is_token(token: SecretStr) -> bool:
-    value = token.get_secret_value()
-    return bool(value) and value.isascii() and value.isprintable() and " " not in value

@@ -1,11 +1,10 @@
-"""The synchronous client, which carries out the steps of flows in threads."""
+"""The synchronous client, which runs the programs of its operations in threads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 import httpx
 from pydantic import SecretStr
@@ -16,17 +15,11 @@ from managed_sync.client.base import (
     BaseClient,
 )
 from managed_sync.client.credentials import TokenCallable
+from managed_sync.client.options import ClientOptions, with_environment
 from managed_sync.client.transport.bodies import DEFAULT_MAX_ANSWER_BYTES
 from managed_sync.client.transport.clock import Clock
-from managed_sync.client.transport.connections import (
-    DEFAULT_TIMEOUT,
-    ProcessConnections,
-    check_http_client,
-    no_cookies,
-    pool_limits,
-)
+from managed_sync.client.transport.connections import DEFAULT_TIMEOUT, open_connections
 from managed_sync.client.transport.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
-from managed_sync.client.transport.proxies import direct_hosts
 from managed_sync.client.transport.retry import DEFAULT_RETRY_BUDGET
 from managed_sync.client.transport.thread_driver import ThreadDriver
 from managed_sync.client.wire.content import (
@@ -50,49 +43,49 @@ __all__ = ["ManagedSyncClient"]
 
 
 class ManagedSyncClient(BaseClient):
-    """Talks to a Managed Sync API.
+    """A client of a Managed Sync API.
 
-    Safe to share between threads. Close it, or use it as a context manager. Each method raises
-    ``ApiError`` or one of its kinds when the API cannot be reached, answers with an error status,
-    or answers with something that the specification does not allow. What may pass by itself (no
-    connection, no answer in time, 408, 425, 429, 500, 502, 503, 504) is tried again before that.
+    Safe to share between threads. Close it, or use it as a context manager.
+
+    Every method raises ``ApiError`` or one of its subclasses when the API cannot be reached,
+    returns an error status, or sends a response that violates the specification. Transient failures
+    (no connection, timeout, 408, 425, 429, 500, 502, 503, 504) are retried first.
+
+    A pipeline is named by its ``integration``, such as ``"googleDrive"``, and its ``sync_type``,
+    such as ``"files"``. A subject is an e-mail address or a typed name such as ``"group:sales"``; a
+    relation is ``"viewer"``, ``"editor"`` or ``"owner"``; an object id looks like ``"file:3f2a"``.
 
     Args:
-        project_id: The project, as in the API's paths; the hosted service reads it from the token.
-        token: A bearer token for the connected user whose data is asked for, or a function that
-            gives one: it is called again when a token is about to expire, and when the API rejects
-            one.
-        signing_key: In place of a token: the project's RSA private key in PEM, with which the
-            client makes short-lived tokens for ``user_id``.
+        project_id: The project in the API's paths. The hosted service reads it from the token.
+        token: A bearer token of the connected user, or a function that returns one. It is called
+            again when a token is about to expire or was rejected.
+        signing_key: The project's RSA private key in PEM, in place of a token. The client signs
+            short-lived tokens for ``user_id`` with it.
         user_id: The connected user; only with ``signing_key``.
-        base_url: Where the API is, if it is not where the vendor has it.
-        api: The wire format: ``"projects"`` is the specification's, ``"hosted"`` that of the hosted
-            service's own documentation. With it, record ids and object ids name the sync too.
-        timeout: Seconds to wait for a connection, and for each part of an answer.
-        transport: A transport of httpx to use in place of its own, as for tests or proxies.
-        http_client: A client of httpx to send with, as for event hooks; its own timeout and
-            transport hold, its ``auth`` is not used, and whoever made it closes it.
-        retry_budget: Seconds from the first sending after which a request is not sent again; 0
-            means that nothing is. A minute outlasts the restart of a server.
-        check_batch_size: How many access checks are sent in one request.
-        max_concurrent_checks: How many such requests are under way at once, in all threads.
-        max_concurrent_requests: How many requests of any kind are under way at once, in all
-            threads; others wait in the order in which they came. A stream counts until its answer
-            begins, since how long it is read is up to the caller.
-        max_requests_per_second: How many requests are sent in a second, spread evenly, those that
-            are sent again included; ``None`` means as many as come.
-        max_answer_bytes: How large an answer other than content may be; a larger one raises
-            ``ResponseFormatError``.
-        clock: The time, for tests.
+        base_url: The API's URL. Defaults to the vendor's.
+        api: The wire format: ``"projects"`` for the specification's, or ``"hosted"`` for the hosted
+            service's, whose record ids and object ids contain the id of their sync.
+        timeout: Seconds to wait for a connection and for each part of a response.
+        transport: An httpx transport, for tests or proxies.
+        http_client: An existing ``httpx.Client``, for example one with event hooks. Its timeout and
+            transport apply, its ``auth`` is ignored, and you close it yourself.
+        retry_budget: Total seconds to keep retrying a request; 0 disables retries. The default of
+            60 s survives a server restart.
+        check_batch_size: The number of access checks in one request.
+        max_concurrent_checks: The most requests with access checks in flight, over all threads.
+        max_concurrent_requests: The most requests in flight, over all threads; others wait in turn.
+            A stream counts until its response begins.
+        max_requests_per_second: The most requests sent per second, evenly spaced; ``None`` for any.
+        max_answer_bytes: The largest response accepted, content apart.
+        clock: The clock to use, for tests.
 
     Raises:
-        ConfigurationError: An argument is missing or makes no sense.
+        ConfigurationError: An argument is missing or invalid.
 
     Examples:
-        >>> client = ManagedSyncClient(project_id="p1", token="t", base_url="http://127.0.0.1:8080")
-        >>> client.project_id
-        'p1'
-        >>> client.close()
+        >>> with ManagedSyncClient("p1", "t", base_url="http://localhost:8080") as client:
+        ...     print(client)
+        ManagedSyncClient(project_id='p1', base_url='http://localhost:8080')
     """
 
     def __init__(
@@ -130,20 +123,14 @@ class ManagedSyncClient(BaseClient):
             max_answer_bytes=max_answer_bytes,
             clock=clock,
         )
-        check_http_client(http_client, transport, httpx.Client)
         self._closes_http = http_client is None
-        self._connections = ProcessConnections(
-            lambda: (
-                http_client
-                or httpx.Client(
-                    timeout=timeout,
-                    transport=transport,
-                    mounts=direct_hosts(self._base_url),
-                    limits=pool_limits(max_concurrent_requests),
-                    cookies=no_cookies(),
-                )
-            ),
-            is_repeatable=http_client is None and transport is None,
+        self._connections = open_connections(
+            httpx.Client,
+            http_client,
+            transport,
+            timeout=timeout,
+            base_url=self._base_url,
+            max_concurrent_requests=max_concurrent_requests,
         )
         self._driver = ThreadDriver(
             self._connections,
@@ -155,42 +142,49 @@ class ManagedSyncClient(BaseClient):
         )
         self._connect(self._driver)
 
+    @classmethod
+    def from_env(cls, **options: Unpack[ClientOptions]) -> Self:
+        """Creates a client from environment variables; see ``managed_sync.settings``.
+
+        ``options`` are arguments of the client; they take precedence over the environment. A token
+        or a signing key among them replaces all credentials of the environment.
+
+        Raises:
+            ConfigurationError: A variable is missing or invalid.
+
+        Examples:
+            >>> ManagedSyncClient.from_env(retry_budget=5).project_id
+            'p1'
+        """
+        return cls(**with_environment(options))
+
     def enable_sync(
         self, integration: str, sync_type: str, frequency: str | None = None
     ) -> SyncStatus:
-        """Enables a pipeline, which begins to sync.
+        """Enables a pipeline, starts its first sync, and returns its status.
 
-        It is sent again only where the API cannot have received it, or says to come back.
-
-        Args:
-            integration: Such as ``"googleDrive"``.
-            sync_type: Such as ``"files"``.
-            frequency: How often to sync: ``"1m"``, ``"15m"``, ``"1h"``, ``"1d"``. The hosted
-                service decides that by itself.
-
-        Returns:
-            The state of the pipeline.
+        ``frequency`` is the time between two syncs, such as ``"15m"``, ``"1h"`` or ``"1d"``; the
+        hosted service chooses its own. The request is retried only if the API cannot have received
+        it, or asks to repeat it.
 
         Raises:
-            ConfigurationError: The API takes no frequency.
+            ConfigurationError: The API does not accept a frequency.
 
         Examples:
-            client.enable_sync("googleDrive", "files")
+            >>> client.enable_sync("googleDrive", "files").status
+            <SyncState.SYNCING: 'SYNCING'>
         """
         return run(self._operations.enable_sync(integration, sync_type, frequency))
 
     def get_sync_status(self, integration: str, sync_type: str) -> SyncStatus:
-        """The state of a pipeline.
-
-        Args:
-            integration: Such as ``"googleDrive"``.
-            sync_type: Such as ``"files"``.
+        """Returns the status of a pipeline.
 
         Raises:
-            NotFoundError: There is no such pipeline.
+            NotFoundError: The pipeline does not exist.
 
         Examples:
-            client.get_sync_status("googleDrive", "files").record_count
+            >>> client.get_sync_status("googleDrive", "files").record_count
+            2
         """
         return run(self._operations.get_sync_status(integration, sync_type))
 
@@ -202,105 +196,88 @@ class ManagedSyncClient(BaseClient):
         timeout: float = 600.0,
         on_progress: Callable[[SyncStatus], None] | None = None,
     ) -> SyncStatus:
-        """Waits until a pipeline's sync has ended.
+        """Waits until a pipeline's sync has ended, and returns its status.
 
-        Args:
-            integration: Such as ``"googleDrive"``.
-            sync_type: Such as ``"files"``.
-            timeout: Seconds to wait at most.
-            on_progress: Called with each status that is read.
+        It waits ``timeout`` seconds at most; ``on_progress`` is called with each status it reads.
 
         Raises:
             SyncFailedError: The sync failed, is disabled, or did not end in time.
 
         Examples:
-            client.wait_until_idle("googleDrive", "files", timeout=60).record_count
+            >>> client.wait_until_idle("googleDrive", "files", timeout=60).record_count
+            2
         """
         return run(self._operations.wait_until_idle(integration, sync_type, timeout, on_progress))
 
     def list_records(
         self, integration: str, sync_type: str, cursor: str | None = None
     ) -> RecordPage:
-        """One page of a pipeline's records.
+        """Returns one page of a pipeline's records.
 
-        Args:
-            integration: Such as ``"googleDrive"``.
-            sync_type: Such as ``"files"``.
-            cursor: The ``next_cursor`` of the page before, or a ``resume_cursor`` that was kept.
-
-        Returns:
-            The records; ``next_cursor`` is ``None`` on the last page.
+        ``cursor`` is the ``next_cursor`` of the previous page, which is ``None`` on the last page,
+        or a stored ``resume_cursor``.
 
         Raises:
-            NotFoundError: There is no such pipeline.
+            NotFoundError: The pipeline does not exist.
 
         Examples:
-            page = client.list_records("googleDrive", "files")
+            >>> page = client.list_records("googleDrive", "files")
+            >>> [record.id for record in page.records], page.next_cursor
+            (['3f2a'], 'c2')
         """
         return run(self._operations.list_records(integration, sync_type, cursor))
 
     def iter_records(self, integration: str, sync_type: str) -> Iterator[SyncedRecord]:
-        """All records of a pipeline, page after page.
+        """Iterates over all records of a pipeline.
 
-        The next page is fetched while one is consumed, unless that takes less than a millisecond;
-        no more than these two are held in memory.
-
-        Args:
-            integration: Such as ``"googleDrive"``.
-            sync_type: Such as ``"files"``.
+        The next page is fetched while the caller works on the current one, unless that takes less
+        than a millisecond. At most these two pages are held in memory.
 
         Raises:
-            ApiError: A page cannot be read, or the listing does not end; the message has the
-                number of the page. The records before it were handed out.
+            ApiError: A page cannot be read, or the listing does not end; the message has the number
+                of the page. All records before it were yielded.
 
         Examples:
-            ```python
-            for record in client.iter_records("googleDrive", "files"):
-                print(record.id)
-            ```
+            >>> for record in client.iter_records("googleDrive", "files"):
+            ...     print(record.id, record.data["name"])
+            3f2a Plan.md
+            7b1c Budget.xlsx
         """
         return self._driver.iterate(self._operations.iter_records(integration, sync_type))
 
     def iter_changes(
         self, integration: str, sync_type: str, cursor: str | None = None
     ) -> Iterator[RecordPage]:
-        """Pages of what was added or changed since a cursor was given; of everything without one.
+        """Iterates over pages of records that were added or changed since a cursor was returned.
 
-        Where the API's cursors are made to be kept, as the hosted service's are, every page has a
-        ``resume_cursor``: keep it once the page is worked through, and the next time only changes
-        come. What was deleted is not among them. Where they are not, no page has one.
-
-        Args:
-            integration: Such as ``"googleDrive"``.
-            sync_type: Such as ``"files"``.
-            cursor: The ``resume_cursor`` of an earlier page.
+        Without a cursor, it iterates over all records. Where the API's cursors can be stored, as
+        the hosted service's can, every page has a ``resume_cursor``. Store it once you have
+        processed the page, and pass it as ``cursor`` the next time to get only later changes.
+        Deletions are not among them. Elsewhere ``resume_cursor`` is ``None``.
 
         Raises:
-            BadRequestError: The API does not take the cursor any more: begin again without one.
-            NotFoundError: The same; or there is no such pipeline.
-            ApiError: A page cannot be read, or the listing does not end; the message has the
-                number of the page. The pages before it were handed out.
+            BadRequestError: The API no longer accepts the cursor: start again without one.
+            NotFoundError: The same, or the pipeline does not exist.
+            ApiError: As in ``iter_records``.
 
         Examples:
-            ```python
-            for page in client.iter_changes("googleDrive", "files", cursor=None):
-                print(len(page.records), page.resume_cursor)
-            ```
+            >>> for page in client.iter_changes("googleDrive", "files", cursor=None):
+            ...     print(len(page.records), page.resume_cursor)
+            1 None
+            1 None
         """
         return self._driver.iterate(self._operations.iter_changes(integration, sync_type, cursor))
 
     def get_record(self, record_id: str) -> SyncedRecord:
-        """One record.
-
-        Args:
-            record_id: As ``list_records`` gives it.
+        """Returns one record.
 
         Raises:
-            NotFoundError: There is no such record.
-            InvalidIdentifierError: It is not the id of a record.
+            NotFoundError: The record does not exist.
+            InvalidIdentifierError: ``record_id`` is not the id of a record.
 
         Examples:
-            client.get_record("r1").data["name"]
+            >>> client.get_record("3f2a").data["name"]
+            'Plan.md'
         """
         return run(self._operations.get_record(record_id))
 
@@ -308,21 +285,20 @@ class ManagedSyncClient(BaseClient):
     def stream_content(
         self, record_id: str, *, max_bytes: int = DEFAULT_MAX_CONTENT_BYTES
     ) -> Iterator[ContentStream]:
-        """The bytes of a file-type record, part after part; the file is never held in memory.
+        """Streams the bytes of a file record; the file is never held in memory.
 
-        Opening is tried again like any request. What breaks off later raises, since parts of it
-        were handed out; ``download_content`` starts over.
+        Opening the stream is retried like any request. A stream that breaks off later raises, since
+        parts of it were yielded already; ``download_content`` starts over instead.
 
         Raises:
             ContentTooLargeError: The file is larger than ``max_bytes``; hardly more was read.
-            IncompleteResponseError: There are not as many bytes as the API announced.
+            IncompleteResponseError: The number of bytes differs from what the API announced.
 
         Examples:
-            ```python
-            with client.stream_content("r1") as content:
-                for part in content:
-                    file.write(part)
-            ```
+            >>> with client.stream_content("3f2a") as content:
+            ...     for part in content:
+            ...         print(content.filename, len(part))
+            Plan.md 21
         """
         streamed = run(self._operations.open_content(record_id, max_bytes))
         with closing(streamed.stream):
@@ -334,110 +310,79 @@ class ManagedSyncClient(BaseClient):
     def download_content(
         self, record_id: str, *, max_bytes: int = DEFAULT_MAX_CONTENT_BYTES
     ) -> FileContent:
-        """The bytes of a file-type record.
+        """Returns the bytes of a file record.
 
-        Redirects are followed to https or to the API's own host, which alone gets the token.
-
-        Args:
-            record_id: As ``list_records`` gives it.
-            max_bytes: The limit of its size.
-
-        Raises:
-            ContentTooLargeError: The file is larger than ``max_bytes``; hardly more was read.
-            IncompleteResponseError: There are not as many bytes as the API announced.
+        Redirects are followed to https and to the API's own host; only the latter gets the token.
+        The errors are those of ``stream_content``.
 
         Examples:
-            client.download_content("r1").data
+            >>> client.download_content("3f2a").data[:6]
+            b'# Plan'
         """
         return run(self._operations.download_content(record_id, max_bytes))
 
     def check_access(self, subject: str, relation: str, object_id: str) -> bool:
-        """Whether a subject has a relation to an object, now.
-
-        Args:
-            subject: Such as ``"alice@example.com"``.
-            relation: ``"viewer"``, ``"editor"`` or ``"owner"``.
-            object_id: Such as ``"file:3f2a"``.
+        """Returns whether a subject has a relation to an object now.
 
         Raises:
-            InvalidIdentifierError: The API cannot be asked about the subject or the object.
+            InvalidIdentifierError: The API does not accept the subject or the object.
 
         Examples:
-            client.check_access("alice@example.com", "viewer", "file:3f2a")
+            >>> client.check_access("alice@example.com", "viewer", "file:3f2a")
+            True
         """
         return run(self._operations.check_access(subject, relation, object_id))
 
     def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        """Decides any number of checks, in their order.
+        """Decides any number of checks; returns the decisions in the order of the checks.
 
-        They are sent in requests of ``check_batch_size``, some of them at the same time, and of
-        less where the API says that this is too much.
+        The checks are sent in requests of ``check_batch_size``, several at once, and in smaller
+        ones if the API says that these are too large.
 
         Raises:
-            AccessCheckError: Some check has no decision; ``undecided`` names the objects of the
-                first request that failed. No decision of the others is handed out.
+            AccessCheckError: A check has no decision; ``undecided`` names the objects of the first
+                request that failed. No other decision is returned.
 
         Examples:
-            check = AccessCheck(subject="alice@example.com", relation="viewer", object="file:3f2a")
-            client.batch_check_access([check])
+            >>> check = AccessCheck(subject="alice@example.com", relation="viewer", object="file:1")
+            >>> client.batch_check_access([check])
+            [True]
         """
         return run(self._operations.batch_check_access(checks))
 
     def list_users(self, object_id: str, relation: str) -> list[str]:
-        """The subjects that have a relation to an object.
+        """Returns the subjects that have a relation to an object, users by their address alone.
 
-        Args:
-            object_id: Such as ``"file:3f2a"``.
-            relation: ``"viewer"``, ``"editor"`` or ``"owner"``.
-
-        Returns:
-            E-mail addresses, and other subjects with their type. The hosted service lists a
-            thousand at most; a list of that length is logged.
-
-        Raises:
-            ResponseFormatError: The list cannot be read, or not to its end.
+        The hosted service lists at most 1,000 users; a list of that length is logged.
 
         Examples:
-            client.list_users("file:3f2a", "viewer")
+            >>> client.list_users("file:3f2a", "viewer")
+            ['alice@example.com']
         """
         return run(self._operations.list_users(object_id, relation))
 
     def list_objects(
         self, subject: str, relation: str, object_type: str | None = None
     ) -> list[str]:
-        """The ids of the objects to which a subject has a relation.
+        """Returns the ids of the objects to which a subject has a relation.
 
-        Args:
-            subject: Such as ``"alice@example.com"``.
-            relation: ``"viewer"``, ``"editor"`` or ``"owner"``.
-            object_type: Such as ``"file"``; objects of every type if it is left out.
-
-        Returns:
-            Object ids. A server may cut the list off without saying so; see ``list_limit``.
-
-        Raises:
-            ResponseFormatError: The list cannot be read, or not to its end.
+        Objects of every type are listed unless ``object_type``, such as ``"file"``, names one. A
+        server may cut the list off without a sign; see ``list_limit``.
 
         Examples:
-            client.list_objects("alice@example.com", "viewer", "file")
+            >>> client.list_objects("alice@example.com", "viewer", "file")
+            ['file:3f2a']
         """
         return run(self._operations.list_objects(subject, relation, object_type))
 
     def expand(self, subject: str, relation: str, object_id: str) -> RelationshipNode:
-        """How a subject comes to have a relation to an object, as a tree.
+        """Explains how a subject comes to have a relation to an object, as a tree.
 
-        Where the API gives a tree of names, the root is decided by a check.
-
-        Args:
-            subject: Such as ``"alice@example.com"``.
-            relation: ``"viewer"``, ``"editor"`` or ``"owner"``.
-            object_id: Such as ``"file:3f2a"``.
-
-        Raises:
-            ResponseFormatError: The tree is of no known form.
+        If the API returns a tree of names alone, the client decides its root with a check.
 
         Examples:
-            client.expand("alice@example.com", "viewer", "file:3f2a").granted
+            >>> client.expand("alice@example.com", "viewer", "file:3f2a").granted
+            True
         """
         return run(self._operations.expand(subject, relation, object_id))
 
@@ -450,10 +395,5 @@ class ManagedSyncClient(BaseClient):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

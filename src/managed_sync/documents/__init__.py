@@ -3,7 +3,7 @@
 from managed_sync.documents.chunking.chunker import Chunker
 from managed_sync.documents.chunking.external import SplitPiece
 from managed_sync.documents.loading.loader import DocumentLoader, LoadOptions
-from managed_sync.documents.loading.record_metadata import record_title
+from managed_sync.documents.loading.record_metadata import Templates, record_title
 from managed_sync.documents.loading.record_templates import RecordTemplate, record_text
 from managed_sync.documents.loading.results import (
     Loaded,
@@ -14,8 +14,9 @@ from managed_sync.documents.loading.results import (
     documents_only,
 )
 from managed_sync.documents.loading.source import AsyncRecordSource, RecordSource
-from managed_sync.documents.model import Chunk, SourceDocument
+from managed_sync.documents.model import Chunk, Metadata, Scalar, SourceDocument
 from managed_sync.documents.parsing.base import Parser
+from managed_sync.documents.parsing.parsers.unstructured import PdfStrategy
 from managed_sync.documents.parsing.registry import (
     KreuzbergParser,
     ParserChoice,
@@ -33,13 +34,17 @@ __all__ = [
     "LoadOptions",
     "LoadProgress",
     "Loaded",
+    "Metadata",
     "Parser",
     "ParserChoice",
+    "PdfStrategy",
     "RecordLoader",
     "RecordSource",
     "RecordTemplate",
+    "Scalar",
     "SourceDocument",
     "SplitPiece",
+    "Templates",
     "UnstructuredParser",
     "adocuments_only",
     "documents_only",

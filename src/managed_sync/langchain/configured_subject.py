@@ -1,9 +1,9 @@
-"""The subject that LangChain's running config names, and how far it can be relied on.
+"""The subject in LangChain's config, and whether it is certain to be the caller's.
 
-A config reaches a retriever as an argument, or by the context of the chain or graph around it.
+A config reaches a retriever as an argument, or through the context of the chain or graph around it.
 Some of LangChain's components, such as ``ContextualCompressionRetriever`` and ``MergerRetriever``,
-call a retriever with their callbacks alone. Whatever subject their own config names is lost, and
-the config of a graph further out would take its place.
+call a retriever with their callbacks only. The subject in their own config is lost then, and the
+config of an outer graph would take its place.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ __all__ = ["configured_subject"]
 def configured_subject(config: RunnableConfig | None = None) -> tuple[object, bool]:
     """Returns the subject that a config names, and whether it is certain to be the caller's.
 
-    It is the config of the call, or else the running one. Without a subject it is ``UNSET``. It is
-    not certain where another run than the running config's passes on callbacks and no more.
+    The config is the call's, or else the running one; without a subject, the result is ``UNSET``.
+    The subject is not certain if the caller's run is another one than the running config's, and
+    passes on its callbacks only.
     """
     subject: object = ensure_config(config).get("configurable", {}).get("subject", UNSET)
     if isinstance(subject, Unset) or config is None or config.get("configurable") is not None:

@@ -3,9 +3,9 @@
 Guarantees:
 
 - A document is kept only if a check in this very call allowed the object that it came from.
-- All documents of an allowed object are kept, in their order; none without an object id is, and
-  none of another project.
-- Without a subject nothing is kept or lost silently: the call raises.
+- All documents of an allowed object are kept, in their order. A document without an object id, or
+  of another project, is never kept.
+- Without a subject the call raises; it never returns an empty result instead.
 """
 
 from __future__ import annotations
@@ -29,19 +29,20 @@ __all__ = ["PermissionFilter"]
 class PermissionFilter(NotPickled, Bindable, BaseDocumentCompressor):
     """Drops the documents that a user may not read, for ``ContextualCompressionRetriever``.
 
-    It sees only what the retriever before it found, so a user who may read little may get little,
-    and traces show all that was found. ``PermissionAwareRetriever`` searches wider and shows only
-    what it returns; prefer it where you can. Put the filter last: what a step after it brings in
-    was never checked.
+    The filter sees only the hits of the retriever before it. So a user who may read little may get
+    few documents, and traces show all hits. ``PermissionAwareRetriever`` searches further and
+    traces only the documents that it returns; prefer it where you can. Put the filter last:
+    documents that a later step adds are not checked.
 
-    The subject is named by ``for_subject``, by ``acting_as``, or by the config of the chain or
-    graph around the filter. LangChain hides two configs from a filter: the one that is given to
-    ``ContextualCompressionRetriever`` itself, and those of a ``batch``. A subject that they name is
-    lost, and inside a chain for another user that user's permissions count. Use ``for_subject``.
+    The subject comes from ``for_subject``, from ``acting_as``, or from the config of the chain or
+    graph around the filter. LangChain hides two configs from a filter: the one passed to
+    ``ContextualCompressionRetriever`` itself, and those of a ``batch``. The filter cannot see a
+    subject in these; inside a chain for another user, that user's permissions count instead. Use
+    ``for_subject`` there.
 
     Args:
-        checker: Decides who may read what.
-        bound_subject: The one user this filter is for; ``for_subject`` sets it.
+        checker: The access checker.
+        bound_subject: The only user this filter is for; ``for_subject`` sets it.
 
     Raises:
         MissingSubjectError: There is no subject, or an empty one.
@@ -67,7 +68,7 @@ class PermissionFilter(NotPickled, Bindable, BaseDocumentCompressor):
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks = None
     ) -> list[Document]:
-        """The documents that the subject may read, in their order."""
+        """Returns the documents that the subject may read, in their order."""
         return readable_passages(self.checker, self._subject(), _with_metadata(documents))
 
     async def acompress_documents(
@@ -78,7 +79,7 @@ class PermissionFilter(NotPickled, Bindable, BaseDocumentCompressor):
         return await areadable_passages(self.checker, self._subject(), passages)
 
     def _subject(self) -> str:
-        # The config of the retriever around the filter never arrives here; see the class.
+        # LangChain does not pass on the config of the retriever around the filter; see the class.
         configured, _ = configured_subject()
         return resolve_bound_subject(self.bound_subject, configured=configured)
 

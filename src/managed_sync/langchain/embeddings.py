@@ -10,10 +10,10 @@ __all__ = ["BundledEmbeddings"]
 
 
 class BundledEmbeddings(Embeddings):
-    """Embeds on this machine with a small static model that comes inside a package.
+    """Embeds on this machine with a small static model that is installed with a package.
 
-    No account, no key, no download; made for trying things out. For production, use the embedding
-    model of your choice.
+    It needs no account, key or download, and is meant for trying things out. In production, use an
+    embedding model of your choice.
 
     Raises:
         MissingExtraError: The extra ``demo`` is not installed.
@@ -23,9 +23,9 @@ class BundledEmbeddings(Embeddings):
         self._model = load_bundled_model()
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """One vector of 256 dimensions and length 1 for each text."""
+        """Returns one vector of 256 dimensions and length 1 per text."""
         return self._model.embed(texts)
 
     def embed_query(self, text: str) -> list[float]:
-        """The vector of one question."""
+        """Returns the vector of a question."""
         return self._model.embed([text])[0]

@@ -35,40 +35,39 @@ __all__ = ["PermissionAwareRetriever"]
 class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     """Finds the best ``k`` passages among those a user may read.
 
-    Every passage that is returned was allowed by the Permissions API in this very call, unless
-    the checker keeps decisions. A user who may read little gets ``k`` passages all the same, where
-    the store holds them; if there may be better ones than were found, the report says so.
+    The Permissions API allowed every returned passage in this very call, unless the checker keeps
+    decisions. A user who may read little still gets ``k`` passages if the store holds them. If
+    there may be better passages than those found, the report says so.
 
-    The subject is named, in this order, by ``for_subject``, by ``subject=``, by
-    ``config={"configurable": {"subject": ...}}``, or by ``acting_as``. Without one, or with an
-    empty one, the call raises ``MissingSubjectError``. An argument or a config with another user
-    than ``for_subject``, a config with another than ``acting_as``, or a component of LangChain that
-    drops its config on the way raises ``ConfigurationError``.
+    The subject comes, in this order, from ``for_subject``, ``subject=``,
+    ``config={"configurable": {"subject": ...}}``, or ``acting_as``. Without a subject, or with an
+    empty one, the call raises ``MissingSubjectError``. It raises ``ConfigurationError`` if an
+    argument or a config names another user than ``for_subject``, if a config names another than
+    ``acting_as``, or if a component of LangChain drops its config on the way.
 
-    Callbacks and tracing see what was returned, never what was withheld: all that a search does
-    goes on unseen, calls of other retrievers, models and embeddings among it. What a search itself
-    writes down stays its own affair: see ``from_retriever``.
+    Callbacks and tracing see the returned passages, never withheld ones. Everything a search does,
+    including calls to other retrievers, models and embeddings, is hidden from them. Anything the
+    search logs itself is not: see ``from_retriever``.
 
     Args:
         vectorstore: Any vector store whose documents carry ``object_id`` in their metadata.
             A document without one is never returned.
-        checker: Decides who may read what.
-        k: Passages wanted.
-        strategy: ``"post_filter"`` searches, checks what was found, and looks further until there
-            is enough. ``"pre_filter"`` lists what the user may read, searches among that, and
-            checks what comes back. ``"auto"`` begins as the first and goes over to the second when
-            looking further would cost more.
+        checker: The access checker.
+        k: The number of passages to return.
+        strategy: ``"post_filter"`` searches, checks the hits, and searches further until there are
+            enough. ``"pre_filter"`` lists the objects that the user may read, searches only those,
+            and checks the hits. ``"auto"`` starts as the first and switches to the second when it
+            estimates that to be cheaper.
         search_type: ``"similarity"``, ``"mmr"``, or ``"similarity_score_threshold"``, as in
             LangChain.
-        search_kwargs: Passed on to the store's search; ``score_threshold``, ``fetch_k`` and
-            ``lambda_mult`` as in LangChain. ``k`` is an argument of its own.
-        object_filter: How the store filters on object ids, if it is one that this package does
-            not know.
-        max_per_object: Passages of one object at most.
+        search_kwargs: Arguments of the store's search; ``score_threshold``, ``fetch_k`` and
+            ``lambda_mult`` as in LangChain. ``k`` is a separate argument.
+        object_filter: A filter on object ids for a store that this package does not know.
+        max_per_object: The maximum number of passages of one object.
         overfetch: The first search asks for ``k`` times this many hits.
         max_candidates: No search asks for more hits than this.
-        raise_if_incomplete: Whether a result that is not known to be the best, one with
-            ``complete=False`` in its report, raises ``IncompleteRetrievalError``.
+        raise_if_incomplete: Whether to raise ``IncompleteRetrievalError`` for a result that is not
+            known to be the best (``complete=False`` in its report).
 
     Examples:
         ```python
@@ -105,10 +104,10 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
             raise ValueError(str(error)) from error  # for pydantic, which adds where it happened
 
     def model_post_init(self, context: Any, /) -> None:
-        """Finds out what the store can do.
+        """Prepares the search.
 
         Raises:
-            ConfigurationError: There is not one store or retriever, it does not support the
+            ConfigurationError: There is not exactly one store or retriever, it does not support the
                 strategy, or an argument would be ignored.
         """
         super().model_post_init(context)
@@ -144,20 +143,20 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     ) -> PermissionAwareRetriever:
         """Makes any retriever permission-aware.
 
-        A vector store's own retriever gives its store and settings. Another one is asked for more
-        where it has a ``k``, and once where it has not. How it searches is not known, so its
-        results are never reported as complete.
+        For a vector store's own retriever, the store and the settings are taken over. Any other
+        retriever is asked for more hits if it has a ``k``, and otherwise asked once. Its way of
+        searching is unknown, so its results are never reported as complete.
 
-        Callbacks and tracing do not see its search, nor other retrievers that it calls. What it
-        does past them is its own affair: handlers that are bound to a part of it, as by
-        ``with_config`` or ``with_listeners``, callbacks that it passes on itself, what it logs or
-        writes to a graph's stream, threads that it starts without the context, tools that trace
-        by replacing LangChain's classes and do not heed OpenTelemetry's suppression, and the
-        message of an error that it raises.
+        Callbacks and tracing do not see its search, nor other retrievers that it calls. This does
+        not cover handlers that are bound to a part of it, for example by ``with_config`` or
+        ``with_listeners``; callbacks that it passes on itself; its logs, and the events it writes
+        to a graph's stream; threads that it starts without the context; tools that trace by
+        replacing LangChain's classes and ignore OpenTelemetry's suppression; and the message of an
+        error that it raises.
 
         Args:
             retriever: The retriever; its documents carry ``object_id`` in their metadata.
-            checker: Decides who may read what.
+            checker: The access checker.
             fields: Further arguments of this class.
 
         Raises:
@@ -192,7 +191,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         return type(self)(**{name: getattr(bound, name) for name in type(self).model_fields})
 
     def configurable_fields(self, **fields: Any) -> Any:
-        """Makes fields configurable, as in LangChain, but for the subject.
+        """Makes fields configurable, as in LangChain, except for the subject.
 
         Raises:
             ConfigurationError: ``bound_subject`` is among them.
@@ -212,12 +211,12 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         description: str | None = None,
         arg_types: dict[str, type] | None = None,
     ) -> StructuredTool:
-        """This retriever as a tool for a model, which can say what to look for and nothing else.
+        """Returns a tool that searches for a model, whose only argument is the question.
 
         Args:
-            args_schema: Not supported: the tool's arguments are the question alone.
+            args_schema: Not supported.
             name: The name by which a model calls the tool.
-            description: When and how a model should use the tool.
+            description: Tells a model when and how to use the tool.
             arg_types: Not supported.
 
         Raises:
@@ -245,18 +244,19 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     def retrieve_with_report(
         self, query: str, *, subject: str | Unset = UNSET, k: int | None = None
     ) -> tuple[list[Document], RetrievalReport]:
-        """Retrieves, and says what was searched, checked and withheld.
+        """Returns the passages, and a report of the searches and checks.
 
         Args:
-            query: What to look for.
-            subject: The user; without it, the bound one, or the one of the running config or of
+            query: The question.
+            subject: The user; by default the bound one, or the one of the running config or of
                 ``acting_as``.
-            k: Passages wanted, in place of the retriever's own number.
+            k: The number of passages, in place of the retriever's own.
 
         Raises:
             MissingSubjectError: There is no subject.
             AccessCheckError: Some object has no trustworthy decision; nothing is returned.
-            IncompleteRetrievalError: The result may not be the best, and that is to raise.
+            IncompleteRetrievalError: The result may not be the best, and ``raise_if_incomplete`` is
+                set.
         """
         return self._retrieve(query, subject, k)
 

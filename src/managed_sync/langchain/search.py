@@ -72,13 +72,13 @@ class StoreSearch(FilterableSearch):
 
     @property
     def has_scores(self) -> bool:
-        """Whether the store has a search that returns scores."""
+        """Returns whether the store has a search that returns scores."""
         kind = type(self.store)
         return kind.similarity_search_with_score is not VectorStore.similarity_search_with_score
 
     @property
     def has_async_scores(self) -> bool:
-        """Whether the store has an asynchronous search that returns scores."""
+        """Returns whether the store has an asynchronous search that returns scores."""
         kind, base = type(self.store), VectorStore.asimilarity_search_with_score
         return self.has_scores or kind.asimilarity_search_with_score is not base
 

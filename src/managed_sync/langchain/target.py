@@ -22,8 +22,8 @@ __all__ = ["LangChainTarget"]
 class LangChainTarget:
     """A vector store as the target of an index.
 
-    In Qdrant, Chroma, FAISS, PostgreSQL, LanceDB and LangChain's in-memory store, metadata that
-    changes is written without embedding the text again.
+    In Qdrant, Chroma, FAISS, PostgreSQL, LanceDB and LangChain's in-memory store, new metadata is
+    written without embedding the text again.
 
     Guarantees:
 
@@ -42,21 +42,21 @@ class LangChainTarget:
 
     @property
     def fingerprint(self) -> str:
-        """The embedding model, as far as it can be told."""
+        """Returns a description of the embedding model, as far as it can be described."""
         return model_settings(embedding_model(self._store))
 
     @property
     def can_embed(self) -> bool:
-        """Whether the store takes vectors; one that embeds on its server does not."""
+        """Returns whether the store takes vectors. A store that embeds on its server does not."""
         return keeps_model(self._store)
 
     @property
     def can_relabel(self) -> bool:
-        """Whether metadata can be changed without embedding."""
+        """Returns whether metadata can be changed without embedding."""
         return self._adapter.can_update_metadata
 
     def embedded_text(self, chunk: Chunk) -> str:
-        """LangChain's stores embed the text alone."""
+        """Returns the text that goes into the vector: LangChain's stores embed the text alone."""
         return chunk.text
 
     def embed(self, chunks: Sequence[Chunk], *, cached: bool = True) -> list[Vector]:
@@ -107,7 +107,7 @@ class LangChainTarget:
         """Removes chunks; one that is not there is no error.
 
         Raises:
-            IndexingError: The store says that it did not.
+            IndexingError: The store reports that it did not remove them.
         """
         deletable = self._adapter.deletable(chunk_ids)
         options = self._adapter.delete_options
@@ -115,21 +115,21 @@ class LangChainTarget:
             raise IndexingError(f"The vector store did not delete {len(deletable)} chunks.")
 
     def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
-        """Those of some chunks that the store holds; ``None`` if it cannot say."""
+        """Returns those chunks that the store holds; ``None`` if it cannot say."""
         return self._adapter.existing_ids(chunk_ids)
 
     def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
-        """All chunks that have this metadata; ``None`` if the store cannot say."""
+        """Returns all chunks that have this metadata; ``None`` if the store cannot say."""
         return self._adapter.chunk_ids(metadata)
 
     def read(
         self, chunk_ids: Sequence[str], *, vectors: bool = False
     ) -> Sequence[StoredChunk] | None:
-        """What the store holds under some ids; ``None`` if it cannot say."""
+        """Returns the stored chunks with these ids; ``None`` if the store cannot say."""
         return self._adapter.read(chunk_ids, vectors=vectors)
 
     def count(self, metadata: Mapping[str, str]) -> int | None:
-        """How many chunks have this metadata; ``None`` if the store cannot say."""
+        """Counts the chunks that have this metadata; ``None`` if the store cannot say."""
         return self._adapter.count(metadata)
 
     def _add(self, documents: Sequence[Document]) -> None:
@@ -139,15 +139,15 @@ class LangChainTarget:
             return
         self._remove_copies(sorted(set(confirmed or ()) - set(ids)), set(ids))
         raise IndexingError(
-            f"The vector store confirmed {len(confirmed or ())} of {len(ids)} chunks, or gave them "
-            f"other ids than it was told; use one that keeps the ids it is given."
+            f"The vector store confirmed {len(confirmed or ())} of {len(ids)} chunks, or changed "
+            f"their ids. Use a store that keeps the ids that it is given."
         )
 
     def _remove_copies(self, others: Sequence[str], ids: Set[str]) -> None:
-        """Removes chunks that were written under other ids, where they would stay for good.
+        """Removes chunks that were written under other ids, under which nobody would remove them.
 
-        A store may confirm the ids of any chunks: only one whose metadata names a chunk of this
-        write is a copy of it.
+        A store may confirm any ids. Only a chunk whose metadata names a chunk of this write is a
+        copy of it.
         """
         if not others:
             return

@@ -2,8 +2,8 @@
 
 Guarantees:
 
-- The tool's schema has the question and nothing else. Whatever else a model writes into its
-  arguments, a subject or a config among it, changes nothing.
+- The tool's schema has the question and nothing else. Any other argument that a model writes, such
+  as a subject or a config, changes nothing.
 - The subject comes from the retriever, the call's ``RunnableConfig``, or ``acting_as``.
 - A missing subject or a failed check raises; it never becomes an answer.
 """
@@ -16,22 +16,16 @@ from langchain_core.documents import Document
 from langchain_core.tools import StructuredTool
 from pydantic import BaseModel, Field
 
-from managed_sync.retrieval.citations import numbered
+from managed_sync.retrieval.search_tool import TOOL_DESCRIPTION, TOOL_NAME, tool_answer
 
 if TYPE_CHECKING:
     from managed_sync.langchain.retriever import PermissionAwareRetriever
 
 __all__ = ["as_tool"]
 
-_NAME = "search_documents"
-_DESCRIPTION = (
-    "Searches the documents that the user may read and returns numbered passages. "
-    "Cite a passage by its number in brackets, such as [1]."
-)
-
 
 class SearchInput(BaseModel):
-    """All that a model may say."""
+    """The arguments that a model can pass."""
 
     query: str = Field(description="What to look for, as a question or a few words.")
 
@@ -48,9 +42,9 @@ def as_tool(
     artifact is the documents. Called asynchronously, the tool does not block the event loop.
 
     Args:
-        retriever: What to search with.
+        retriever: The retriever to search with.
         name: The name by which a model calls the tool.
-        description: When and how a model should use the tool.
+        description: Tells a model when and how to use the tool.
 
     Examples:
         ```python
@@ -59,8 +53,8 @@ def as_tool(
         ```
     """
 
-    # The tool runs these under its own config, which the retriever takes up as its caller's: with
-    # no parameter for it, there is nothing that a model's arguments could be mistaken for.
+    # The tool runs these functions under its own config, which the retriever reads as its caller's.
+    # They have no parameter for a config, so that no argument of a model's can become one.
     def search(query: str) -> tuple[str, list[Document]]:
         return _answer(retriever.invoke(query))
 
@@ -68,8 +62,8 @@ def as_tool(
         return _answer(await retriever.ainvoke(query))
 
     return StructuredTool(
-        name=name or _NAME,
-        description=description or _DESCRIPTION,
+        name=name or TOOL_NAME,
+        description=description or TOOL_DESCRIPTION,
         func=search,
         coroutine=asearch,
         args_schema=SearchInput,
@@ -79,4 +73,4 @@ def as_tool(
 
 def _answer(documents: list[Document]) -> tuple[str, list[Document]]:
     passages = [(document.page_content, document.metadata) for document in documents]
-    return numbered(passages) or "No passages found.", documents
+    return tool_answer(passages), documents

@@ -13,6 +13,7 @@ from managed_sync.llama_index.postprocessor import PermissionPostprocessor
 from managed_sync.llama_index.reader import ManagedSyncReader
 from managed_sync.llama_index.retriever import PermissionAwareRetriever
 from managed_sync.llama_index.target import LlamaIndexTarget
+from managed_sync.llama_index.tool import SearchTool
 
 __all__ = [
     "BundledEmbedding",
@@ -21,4 +22,5 @@ __all__ = [
     "ManagedSyncReader",
     "PermissionAwareRetriever",
     "PermissionPostprocessor",
+    "SearchTool",
 ]

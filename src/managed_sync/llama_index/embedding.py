@@ -13,10 +13,10 @@ __all__ = ["BundledEmbedding"]
 
 
 class BundledEmbedding(BaseEmbedding):
-    """Embeds on this machine with a small static model that comes inside a package.
+    """Embeds on this machine with a small static model that is installed with a package.
 
-    No account, no key, no download; made for trying things out. For production, use the embedding
-    model of your choice.
+    It needs no account, key or download, and is meant for trying things out. In production, use an
+    embedding model of your choice.
 
     Raises:
         MissingExtraError: The extra ``demo`` is not installed.
@@ -32,7 +32,7 @@ class BundledEmbedding(BaseEmbedding):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which LlamaIndex serializes this embedding."""
+        """Returns the name under which LlamaIndex serializes this embedding."""
         return "BundledEmbedding"
 
     def _get_text_embedding(self, text: str) -> list[float]:

@@ -3,10 +3,10 @@
 Guarantees:
 
 - A node is kept only if a check in this very call allowed the object that it came from.
-- All nodes of an allowed object are kept, in their order; none without an object id is, and none
-  of another project.
-- A node that is kept leads to no other: what an ``IndexNode`` stands for is taken off it.
-- Without a subject nothing is kept or lost silently: the call raises.
+- All nodes of an allowed object are kept, in their order. A node without an object id, or of
+  another project, is never kept.
+- A kept node leads to no other: the object that an ``IndexNode`` refers to is removed from it.
+- Without a subject the call raises; it never returns an empty result instead.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ __all__ = ["PermissionPostprocessor"]
 class PermissionPostprocessor(Bindable, BaseNodePostprocessor):
     """Drops the nodes that a user may not read, for query and chat engines.
 
-    It sees only what the retriever before it found, so a user who may read little may get little,
-    and traces show all that was found; ``PermissionAwareRetriever`` searches wider, so prefer it
-    where you can. Put the postprocessor last: what one after it brings in, such as neighbors, was
-    never checked.
+    It sees only the hits of the retriever before it. So a user who may read little may get few
+    nodes, and traces show all hits. ``PermissionAwareRetriever`` searches further; prefer it where
+    you can. Put the postprocessor last: nodes that a later one adds, such as neighbors, are not
+    checked.
 
-    The subject is named by ``for_subject`` or by ``acting_as``.
+    The subject comes from ``for_subject`` or ``acting_as``.
 
     Args:
-        checker: Decides who may read what. It holds credentials, so it is not serialized:
-            ``from_dict`` takes it anew, as ``checker=``.
-        bound_subject: The one user this postprocessor is for; ``for_subject`` sets it.
+        checker: The access checker. It holds credentials, so it is not serialized: pass it to
+            ``from_dict`` as ``checker=``.
+        bound_subject: The only user this postprocessor is for; ``for_subject`` sets it.
 
     Raises:
         MissingSubjectError: There is no subject, or an empty one.
@@ -68,12 +68,12 @@ class PermissionPostprocessor(Bindable, BaseNodePostprocessor):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which LlamaIndex serializes this postprocessor."""
+        """Returns the name under which LlamaIndex serializes this postprocessor."""
         return "PermissionPostprocessor"
 
     @property
     def checker(self) -> AccessChecker:
-        """Decides who may read what.
+        """Returns the access checker.
 
         Raises:
             ConfigurationError: This is an unpickled copy, which has none.

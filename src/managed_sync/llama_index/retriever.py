@@ -27,38 +27,37 @@ __all__ = ["PermissionAwareRetriever"]
 class PermissionAwareRetriever(NotPickled, BaseRetriever):
     """Finds the best ``k`` nodes among those a user may read.
 
-    Every node that is returned was allowed by the Permissions API in this very call, unless the
-    checker keeps decisions. A user who may read little gets ``k`` nodes all the same, where the
-    index holds them; if there may be better ones than were found, the report says so.
+    The Permissions API allowed every returned node in this very call, unless the checker keeps
+    decisions. A user who may read little still gets ``k`` nodes if the index holds them. If there
+    may be better nodes than those found, the report says so.
 
-    The subject is named by ``for_subject`` or by ``acting_as``, or by ``subject=`` of
-    ``retrieve_with_report``. Without one, or with an empty one, the call raises
+    The subject comes from ``for_subject``, from ``acting_as``, or from ``subject=`` of
+    ``retrieve_with_report``. Without a subject, or with an empty one, the call raises
     ``MissingSubjectError``.
 
-    Events, spans and callbacks see what was returned, never what was withheld: all that a search
-    does goes on unseen, calls of other retrievers, models and embeddings among it. What a search
-    itself writes down stays its own affair: see ``from_retriever``.
+    Events, spans and callbacks see the returned nodes, never withheld ones. Everything a search
+    does, including calls to other retrievers, models and embeddings, is hidden from them. Anything
+    the search logs itself is not: see ``from_retriever``.
 
     Args:
         source: An index, or any other retriever, whose nodes carry ``object_id`` in their
-            metadata. A node without one is never returned. A retriever is asked for more where it
-            has a ``similarity_top_k``, and once where it has not; only results of a vector index's
+            metadata. A node without one is never returned. A retriever is asked for more hits if it
+            has a ``similarity_top_k``, and otherwise asked once. Only results of a vector index's
             own retriever can be complete.
-        checker: Decides who may read what.
-        k: Nodes wanted.
-        strategy: ``"post_filter"`` searches, checks what was found, and looks further until there
-            is enough. ``"pre_filter"`` lists what the user may read, searches among that, and
-            checks what comes back. ``"auto"`` begins as the first and goes over to the second when
-            looking further would cost more.
-        object_filter: How the store filters on object ids, if it is one that this package does
-            not know.
-        max_per_object: Nodes of one object at most.
+        checker: The access checker.
+        k: The number of nodes to return.
+        strategy: ``"post_filter"`` searches, checks the hits, and searches further until there are
+            enough. ``"pre_filter"`` lists the objects that the user may read, searches only those,
+            and checks the hits. ``"auto"`` starts as the first and switches to the second when it
+            estimates that to be cheaper.
+        object_filter: A filter on object ids for a store that this package does not know.
+        max_per_object: The maximum number of nodes of one object.
         overfetch: The first search asks for ``k`` times this many hits.
         max_candidates: No search asks for more hits than this.
-        raise_if_incomplete: Whether a result that is not known to be the best, one with
-            ``complete=False`` in its report, raises ``IncompleteRetrievalError``.
-        bound_subject: The only subject to retrieve for; ``for_subject`` sets it.
-        retriever_kwargs: Passed on to ``index.as_retriever``.
+        raise_if_incomplete: Whether to raise ``IncompleteRetrievalError`` for a result that is not
+            known to be the best (``complete=False`` in its report).
+        bound_subject: The only user to retrieve for; ``for_subject`` sets it.
+        retriever_kwargs: Arguments of ``index.as_retriever``.
 
     Raises:
         ConfigurationError: A number is below 1, the store does not support the strategy, or an
@@ -119,19 +118,18 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
     def from_retriever(
         cls, retriever: BaseRetriever, *, checker: AccessChecker, **arguments: Any
     ) -> PermissionAwareRetriever:
-        """Makes any retriever permission-aware, with its own number of nodes where it has one.
+        """Makes any retriever permission-aware, with its own number of nodes if it has one.
 
-        Events, spans and callbacks do not see its search, nor other retrievers that it calls. What
-        it does past them is its own affair: what it logs or prints, threads that it starts without
-        the context, tools that trace by replacing LlamaIndex's classes and do not heed
-        OpenTelemetry's suppression, and the message of an error that it raises. One that has no
-        ``_aretrieve`` is asked in a thread.
+        Events, spans and callbacks do not see its search, nor other retrievers that it calls. This
+        does not cover its logs and prints; threads that it starts without the context; tools that
+        trace by replacing LlamaIndex's classes and ignore OpenTelemetry's suppression; and the
+        message of an error that it raises. A retriever without ``_aretrieve`` runs in a thread.
         """
         own = getattr(retriever, "similarity_top_k", None)
         return cls(retriever, checker=checker, **{"k": own or 6, **arguments})
 
     def for_subject(self, subject: str) -> PermissionAwareRetriever:
-        """The same retriever for one user only, as for a query or chat engine.
+        """Returns this retriever for one user only, for example for a query or chat engine.
 
         Raises:
             MissingSubjectError: ``subject`` is empty.
@@ -147,28 +145,29 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         return copied
 
     def as_tool(self, *, name: str | None = None, description: str | None = None) -> SearchTool:
-        """This retriever as a tool for a model, which can say what to look for and nothing else.
+        """Returns a tool that searches for a model, whose only argument is the question.
 
         Args:
             name: The name by which a model calls the tool.
-            description: When and how a model should use the tool.
+            description: Tells a model when and how to use the tool.
         """
         return as_tool(self, name=name, description=description)
 
     def retrieve_with_report(
         self, query: str | QueryBundle, *, subject: str | Unset = UNSET, k: int | None = None
     ) -> tuple[list[NodeWithScore], RetrievalReport]:
-        """Retrieves, and says what was searched, checked and withheld.
+        """Returns the nodes, and a report of the searches and checks.
 
         Args:
-            query: What to look for.
-            subject: The user; without it, the bound one or the one of ``acting_as``.
-            k: Nodes wanted, in place of the retriever's own number.
+            query: The question.
+            subject: The user; by default the bound one, or the one of ``acting_as``.
+            k: The number of nodes, in place of the retriever's own.
 
         Raises:
             MissingSubjectError: There is no subject.
             AccessCheckError: Some object has no trustworthy decision; nothing is returned.
-            IncompleteRetrievalError: The result may not be the best, and that is to raise.
+            IncompleteRetrievalError: The result may not be the best, and ``raise_if_incomplete`` is
+                set.
         """
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
@@ -226,7 +225,7 @@ def _check_arguments(
     retriever_kwargs: dict[str, Any],
     object_filter: ObjectFilter | None,
 ) -> None:
-    """Refuses arguments that nothing would heed."""
+    """Refuses arguments that would be ignored."""
     if "similarity_top_k" in retriever_kwargs:
         raise ConfigurationError(
             f"Pass k={retriever_kwargs['similarity_top_k']!r} instead of similarity_top_k."
@@ -235,14 +234,14 @@ def _check_arguments(
         ignored = {*retriever_kwargs, *(["object_filter"] if object_filter is not None else [])}
         reason = "A retriever takes them itself"
     else:
-        ignored = retriever_kwargs.keys() - _heeded_by(source, retriever_kwargs)
+        ignored = retriever_kwargs.keys() - _used_by(source, retriever_kwargs)
         reason = f"{type(source).__name__}.as_retriever() does not know them"
     if ignored:
         raise ConfigurationError(f"{', '.join(sorted(ignored))} would be ignored. {reason}.")
 
 
-def _heeded_by(index: BaseIndex[Any], retriever_kwargs: dict[str, Any]) -> set[str]:
-    """The arguments that the index and its retriever name; a vector index reads one more."""
+def _used_by(index: BaseIndex[Any], retriever_kwargs: dict[str, Any]) -> set[str]:
+    """Returns the arguments that the index and its retriever use; a vector index reads one more."""
     if not retriever_kwargs:
         return set()
     made = type(index.as_retriever(**retriever_kwargs))

@@ -26,8 +26,8 @@ __all__ = ["LlamaIndexTarget"]
 class LlamaIndexTarget:
     """An index as the target.
 
-    In Qdrant, Chroma and LlamaIndex's simple store, metadata that changes is written without
-    embedding again, unless it is the title or the heading: those go into the vector.
+    In Qdrant, Chroma and LlamaIndex's simple store, new metadata is written without embedding
+    again, except for the title and the heading, which go into the vector.
 
     Guarantees:
 
@@ -37,10 +37,10 @@ class LlamaIndexTarget:
 
     Args:
         index: A ``VectorStoreIndex``, or a vector store.
-        embed_model: With a vector store: what embeds. An index has its own.
+        embed_model: The embedding model for a vector store. An index has its own.
 
     Raises:
-        ConfigurationError: There is a vector store and nothing to embed with, or the reverse.
+        ConfigurationError: A vector store has no ``embed_model``, or an index has one.
     """
 
     def __init__(
@@ -50,31 +50,31 @@ class LlamaIndexTarget:
     ) -> None:
         if isinstance(index, BasePydanticVectorStore):
             if embed_model is None:
-                raise ConfigurationError("A vector store needs an embed_model to embed with.")
+                raise ConfigurationError("embed_model is required with a vector store.")
             storage = StorageContext.from_defaults(vector_store=index)
             index = VectorStoreIndex([], storage_context=storage, embed_model=embed_model)
         elif embed_model is not None:
-            raise ConfigurationError("An index has an embedding model; leave embed_model out.")
+            raise ConfigurationError("An index has its own embedding model; leave embed_model out.")
         self._index = index
         self._adapter = adapter_of(index.vector_store, index)
 
     @property
     def fingerprint(self) -> str:
-        """The embedding model, as far as it can be told."""
+        """Returns a description of the embedding model, as far as it can be described."""
         return model_settings(self._index._embed_model)
 
     @property
     def can_relabel(self) -> bool:
-        """Whether metadata can be changed without embedding."""
+        """Returns whether metadata can be changed without embedding."""
         return self._adapter.can_update_metadata
 
     def embedded_text(self, chunk: Chunk) -> str:
-        """LlamaIndex embeds the title and the heading with the text."""
+        """Returns the text that goes into the vector: title and heading, and the chunk's text."""
         return to_node(chunk, heading_prefix=True).get_content(metadata_mode=MetadataMode.EMBED)
 
     @property
     def can_embed(self) -> bool:
-        """LlamaIndex's stores take vectors."""
+        """Returns ``True``: LlamaIndex's stores take vectors."""
         return True
 
     def embed(self, chunks: Sequence[Chunk], *, cached: bool = True) -> list[Vector]:
@@ -122,19 +122,19 @@ class LlamaIndexTarget:
         self._adapter.delete(chunk_ids)
 
     def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
-        """Those of some chunks that the store holds; ``None`` if it cannot say."""
+        """Returns those chunks that the store holds; ``None`` if it cannot say."""
         return self._adapter.existing_ids(chunk_ids)
 
     def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
-        """All chunks that have this metadata; ``None`` if the store cannot say."""
+        """Returns all chunks that have this metadata; ``None`` if the store cannot say."""
         return self._adapter.chunk_ids(metadata)
 
     def read(
         self, chunk_ids: Sequence[str], *, vectors: bool = False
     ) -> Sequence[StoredChunk] | None:
-        """What the store holds under some ids; ``None`` if it cannot say."""
+        """Returns the stored chunks with these ids; ``None`` if the store cannot say."""
         return self._adapter.read(chunk_ids, vectors=vectors)
 
     def count(self, metadata: Mapping[str, str]) -> int | None:
-        """How many chunks have this metadata; ``None`` if the store cannot say."""
+        """Counts the chunks that have this metadata; ``None`` if the store cannot say."""
         return self._adapter.count(metadata)

@@ -2,8 +2,8 @@
 
 Guarantees:
 
-- The tool's schema has the question and nothing else. Whatever else a model writes into its
-  arguments, a subject among it, changes nothing.
+- The tool's schema has the question and nothing else. Any other argument that a model writes, such
+  as a subject, changes nothing.
 - The subject comes from the retriever or from ``acting_as``.
 - A missing subject or a failed check raises; it never becomes an answer.
 """
@@ -16,22 +16,16 @@ from llama_index.core.schema import MetadataMode, NodeWithScore
 from llama_index.core.tools import AsyncBaseTool, ToolMetadata, ToolOutput
 from pydantic import BaseModel, Field
 
-from managed_sync.retrieval.citations import numbered
+from managed_sync.retrieval.search_tool import TOOL_DESCRIPTION, TOOL_NAME, tool_answer
 
 if TYPE_CHECKING:
     from managed_sync.llama_index.retriever import PermissionAwareRetriever
 
 __all__ = ["SearchTool", "as_tool"]
 
-_NAME = "search_documents"
-_DESCRIPTION = (
-    "Searches the documents that the user may read and returns numbered passages. "
-    "Cite a passage by its number in brackets, such as [1]."
-)
-
 
 class SearchInput(BaseModel):
-    """All that a model may say."""
+    """The arguments that a model can pass."""
 
     input: str = Field(description="What to look for, as a question or a few words.")
 
@@ -45,11 +39,11 @@ class SearchTool(AsyncBaseTool):
 
     @property
     def metadata(self) -> ToolMetadata:
-        """What a model is told about the tool."""
+        """The name, description and schema that a model sees."""
         return self._metadata
 
     def call(self, input: str, **_: Any) -> ToolOutput:
-        """Searches for ``input``; whatever else a model wrote is ignored.
+        """Searches for ``input``; other arguments that a model wrote are ignored.
 
         Raises:
             MissingSubjectError: There is no subject.
@@ -67,7 +61,7 @@ class SearchTool(AsyncBaseTool):
         ]
         return ToolOutput(
             tool_name=self._metadata.get_name(),
-            content=numbered(passages) or "No passages found.",
+            content=tool_answer(passages),
             raw_input={"input": question},
             raw_output=nodes,
         )
@@ -85,9 +79,9 @@ def as_tool(
     raw output is the nodes.
 
     Args:
-        retriever: What to search with.
+        retriever: The retriever to search with.
         name: The name by which a model calls the tool.
-        description: When and how a model should use the tool.
+        description: Tells a model when and how to use the tool.
 
     Examples:
         ```python
@@ -97,6 +91,6 @@ def as_tool(
         ```
     """
     metadata = ToolMetadata(
-        name=name or _NAME, description=description or _DESCRIPTION, fn_schema=SearchInput
+        name=name or TOOL_NAME, description=description or TOOL_DESCRIPTION, fn_schema=SearchInput
     )
     return SearchTool(retriever, metadata)

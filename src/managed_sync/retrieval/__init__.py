@@ -1,6 +1,7 @@
 """The plan of a retrieval: searches, checks and lists, and a report of what was done."""
 
+from managed_sync.retrieval.effects import Strategy
 from managed_sync.retrieval.object_filter import CustomObjectFilter, ObjectFilter
 from managed_sync.retrieval.report import Doubt, RetrievalReport
 
-__all__ = ["CustomObjectFilter", "Doubt", "ObjectFilter", "RetrievalReport"]
+__all__ = ["CustomObjectFilter", "Doubt", "ObjectFilter", "RetrievalReport", "Strategy"]

@@ -56,14 +56,14 @@ class StoreAdapter:
 
     @property
     def is_known(self) -> bool:
-        """Whether the store is a known one, whose filter can be used."""
+        """Returns whether the store is a known one, whose filter can be used."""
         return bool(self.classes)
 
     # Searching
 
     @property
     def exact(self) -> bool:
-        """Whether a search among some objects is exhaustive; see ``ObjectFilter``."""
+        """Returns whether a search among some objects is exhaustive; see ``ObjectFilter``."""
         return False
 
     def search_kwargs(self, object_ids: Sequence[str], /) -> dict[str, Any]:

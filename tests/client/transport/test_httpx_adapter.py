@@ -337,6 +337,22 @@ class TestConfiguration:
 
         assert (client.project_id, client.base_url) == ("p9", "http://127.0.0.1:9")
 
+    def test_what_is_passed_takes_precedence_over_the_environment(
+        self, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MANAGED_SYNC_PROJECT_ID", "p9")
+        monkeypatch.setenv("MANAGED_SYNC_TOKEN", "t")
+        monkeypatch.setenv("MANAGED_SYNC_API", "hosted")
+
+        client = client_of.kind.from_env(
+            project_id="p1", api="projects", base_url="http://127.0.0.1:9", check_batch_size=7
+        )
+
+        assert (client.project_id, client.base_url) == ("p1", "http://127.0.0.1:9")
+        assert client.list_limit == 1000
+        with pytest.raises(ConfigurationError, match="check_batch_size"):
+            client_of.kind.from_env(check_batch_size=0)
+
     def test_a_missing_project_is_named(
         self, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
     ) -> None:

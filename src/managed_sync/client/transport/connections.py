@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 
 import httpx
 
-from managed_sync.client.transport.proxies import environment_errors
+from managed_sync.client.transport.proxies import direct_hosts, environment_errors
 from managed_sync.errors import ConfigurationError
 from managed_sync.settings import DEFAULT_BASE_URLS
 
@@ -28,13 +28,12 @@ __all__ = [
     "DEFAULT_TIMEOUT",
     "ConnectionWatch",
     "ProcessConnections",
-    "check_http_client",
     "checked_base_url",
-    "no_cookies",
+    "open_connections",
     "pool_limits",
 ]
 
-H = TypeVar("H")
+H = TypeVar("H", bound=httpx.Client | httpx.AsyncClient)
 
 DEFAULT_TIMEOUT = 30.0
 # Less than the five seconds after which many servers close a connection.
@@ -135,13 +134,28 @@ def checked_base_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def check_http_client(
-    http_client: object, transport: object, kind: type[httpx.Client | httpx.AsyncClient]
-) -> None:
-    """Refuses an httpx client that cannot be used.
+def open_connections(
+    kind: type[H],
+    http_client: H | None,
+    transport: object,
+    *,
+    timeout: float,
+    base_url: str,
+    max_concurrent_requests: int,
+) -> ProcessConnections[H]:
+    """Returns the connections of a client of ours.
+
+    Args:
+        kind: ``httpx.Client`` or ``httpx.AsyncClient``.
+        http_client: The caller's own client of httpx.
+        transport: The caller's own transport.
+        timeout: Seconds to wait for a connection and for each part of a response.
+        base_url: The API's URL.
+        max_concurrent_requests: The most connections in use at once.
 
     Raises:
-        ConfigurationError: It is of the other kind, or a transport was passed too.
+        ConfigurationError: ``http_client`` is of the wrong kind, or comes with a ``transport``, or
+            the environment's proxies or certificates cannot be used.
     """
     if http_client is not None and transport is not None:
         raise ConfigurationError(
@@ -149,19 +163,28 @@ def check_http_client(
         )
     if http_client is not None and not isinstance(http_client, kind):
         raise ConfigurationError(
-            f"http_client must be an httpx.{kind.__name__}, not {type(http_client).__name__}."
+            f"http_client must be an httpx.{kind.__name__}, got {type(http_client).__name__}."
         )
+
+    def make() -> H:
+        if http_client is not None:
+            return http_client
+        settings: dict[str, Any] = {
+            "timeout": timeout,
+            "transport": transport,
+            "mounts": direct_hosts(base_url),
+            "limits": pool_limits(max_concurrent_requests),
+            "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        }
+        return kind(**settings)
+
+    return ProcessConnections(make, is_repeatable=http_client is None and transport is None)
 
 
 def pool_limits(max_concurrent_requests: int) -> httpx.Limits:
-    """Returns limits that allow any number of connections: the client has a limit of its own."""
+    """Allows as many connections as needed, since the client limits its requests itself."""
     return httpx.Limits(
         max_connections=None,
         max_keepalive_connections=max_concurrent_requests,
         keepalive_expiry=_KEEP_ALIVE_SECONDS,
     )
-
-
-def no_cookies() -> CookieJar:
-    """Returns a jar that keeps no cookie: the API knows its callers by their tokens."""
-    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))

@@ -14,6 +14,7 @@ from typing import Any
 
 from managed_sync.client.wire.request import Response, parse_json
 from managed_sync.errors import IncompleteResponseError, ResponseFormatError
+from managed_sync.identifiers import ObjectId, bare_user
 
 __all__ = ["NameList", "NamePage", "parse_objects", "parse_subjects"]
 
@@ -83,8 +84,7 @@ def parse_subjects(response: Response) -> NamePage:
         IncompleteResponseError: A line is not whole, or the API broke the list off.
     """
     page = _parse(response, ("subjects", "users"), ("subject", "user", "object"))
-    names = [name if name == "user:*" else name.removeprefix("user:") for name in page.names]
-    return replace(page, names=names)
+    return replace(page, names=[bare_user(name) for name in page.names])
 
 
 def _parse(response: Response, list_keys: Sequence[str], wrappers: Sequence[str]) -> NamePage:
@@ -185,9 +185,9 @@ def _name(item: Any, wrappers: Sequence[str]) -> str:
 def _typed_name(entry: dict[str, Any]) -> str | None:
     match entry:
         case {"type": str(kind), "id": str(name)} if kind and name:
-            return _with_relation(f"{kind}:{name}", entry.get("relation"))
+            return _with_relation(str(ObjectId(kind, name)), entry.get("relation"))
         case {"objectType": str(kind), "objectId": str(name)} if kind and name:
-            return f"{kind}:{name}"
+            return str(ObjectId(kind, name))
         case {"wildcard": {"type": str(kind)}} if kind:
             return f"{kind}:*"
         case _:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from managed_sync.client.wire.request import Response, parse_json, parse_model
 from managed_sync.errors import ResponseFormatError
-from managed_sync.identifiers import address_key
+from managed_sync.identifiers import EVERYBODY, ObjectId, address_key, bare_user
 from managed_sync.models import AccessCheck, RelationshipNode
 
 __all__ = ["Naming", "parse_tree"]
@@ -75,7 +75,7 @@ class _Place:
 
 class _Reader:
     def __init__(self, check: AccessCheck, naming: Naming) -> None:
-        self._subject = address_key(_bare(check.subject))
+        self._subject = address_key(bare_user(check.subject))
         self._asked = _Place(check.object, check.relation)
         self._naming = naming
 
@@ -102,7 +102,7 @@ class _Reader:
         match node.get("expandedObject"):
             case {"objectType": str(kind), "objectId": str(name)}:
                 relation = self._naming.relation(str(node.get("expandedRelation") or ""))
-                place = _Place(self._naming.object_id(f"{kind}:{name}"), relation)
+                place = _Place(self._naming.object_id(str(ObjectId(kind, name))), relation)
         match node:
             case {"intermediate": {"operation": str(said), "children": list(parts)}} if (
                 said in _OPERATORS
@@ -140,7 +140,7 @@ class _Reader:
                 of_group = self._place(name)
                 groups.append(_unknown(of_group, "member"))
             else:
-                subjects.append(_bare(name))
+                subjects.append(bare_user(name))
         return self._node(place, subjects, groups)
 
     def _elsewhere(self, place: _Place, userset: str) -> RelationshipNode:
@@ -199,7 +199,7 @@ class _Reader:
             return _all(parts)
         if node.operation == "difference":
             return _all([*parts[:1], *(None if part is None else not part for part in parts[1:])])
-        if any(address_key(name) in {self._subject, "user:*"} for name in node.subjects):
+        if any(address_key(name) in {self._subject, EVERYBODY} for name in node.subjects):
             return True
         return True if True in parts else None if None in parts else False
 
@@ -225,13 +225,9 @@ def _spicedb_subject(item: Any) -> str:
     match item:
         case {"object": {"objectType": str(kind), "objectId": str(name)}} if kind and name:
             relation = item.get("optionalRelation")
-            return f"{kind}:{name}#{relation}" if relation else f"{kind}:{name}"
+            return f"{ObjectId(kind, name)}#{relation}" if relation else str(ObjectId(kind, name))
         case _:
             raise _unreadable(item)
-
-
-def _bare(subject: str) -> str:
-    return subject if subject == "user:*" else subject.removeprefix("user:")
 
 
 def _unreadable(value: Any) -> ResponseFormatError:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["WebhookApp", "webhook_router"]
 
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
+_Message: TypeAlias = MutableMapping[str, Any]
+_Receive: TypeAlias = Callable[[], Awaitable[_Message]]
+_Send: TypeAlias = Callable[[_Message], Awaitable[None]]
 
 _MOST_BYTES = 1024 * 1024
 
@@ -41,7 +41,7 @@ class WebhookApp:
     def __init__(self, receiver: WebhookReceiver) -> None:
         self._receiver = receiver
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         """Serves one connection."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
@@ -55,7 +55,7 @@ class WebhookApp:
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
             await send({"type": "http.response.body", "body": content})
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _live(self, receive: _Receive, send: _Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
@@ -66,7 +66,7 @@ class WebhookApp:
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    async def _answer(self, scope: Message, receive: Receive) -> Answer:
+    async def _answer(self, scope: _Message, receive: _Receive) -> Answer:
         if scope["method"] != "POST":
             return Answer(405, "Events are posted.")
         body = bytearray()

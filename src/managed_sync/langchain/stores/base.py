@@ -40,7 +40,7 @@ class LangChainAdapter(StoreAdapter):
 
     @property
     def is_dense(self) -> bool:
-        """Whether the store ranks by the distance of vectors, and by nothing else."""
+        """Returns whether the store ranks by the distance of vectors, and by nothing else."""
         return False
 
     def search_by_vector(self, vector: Vector, **kwargs: Any) -> Found:

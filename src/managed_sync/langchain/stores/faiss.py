@@ -30,7 +30,7 @@ class FaissAdapter(LangChainAdapter):
 
     @property
     def exact(self) -> bool:
-        """Whether the index compares a question with every chunk."""
+        """Returns whether the index compares a question with every chunk."""
         return type(self._store.index).__name__ in _FLAT_INDEXES
 
     def completed(self, own: Mapping[str, Any]) -> dict[str, Any]:

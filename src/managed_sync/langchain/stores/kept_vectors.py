@@ -1,8 +1,8 @@
-"""Vectors handed to a store of LangChain's that would embed the texts itself.
+"""Writes known vectors into a LangChain store, which would embed the texts itself.
 
-LangChain's interface has no way to write a text with a vector that is there already. So while a
-store writes, its embedding model is one that knows these vectors and asks the real model for
-anything else, such as the questions that are searched for meanwhile.
+LangChain's interface cannot write a text with an existing vector. So while a store writes, its
+embedding model is replaced by one that returns these vectors, and asks the real model for anything
+else, such as questions that are searched for at the same time.
 """
 
 from __future__ import annotations
@@ -49,27 +49,27 @@ class _KeptVectors(Embeddings):
 
 
 def embedding_model(store: VectorStore) -> Embeddings | None:
-    """Returns a store's own embedding model, also while it writes with known vectors."""
+    """Returns a store's own embedding model, even while it writes known vectors."""
     model = store.embeddings
     return model.model if isinstance(model, _KeptVectors) else model
 
 
 def keeps_model(store: VectorStore) -> bool:
-    """Returns whether a store keeps its model where it can be exchanged while it writes."""
-    return store.embeddings is not None and bool(_places(store, store.embeddings))
+    """Returns whether a store's model can be replaced while it writes."""
+    return store.embeddings is not None and bool(_attributes(store, store.embeddings))
 
 
 @contextmanager
 def writing_with(store: VectorStore, vectors: Mapping[str, Vector]) -> Iterator[None]:
-    """Lets a store take the vectors of some texts from here instead of embedding the texts."""
+    """Makes a store use these vectors of texts instead of embedding the texts."""
     with _lock:
         kept = store.embeddings
         if kept is None:
             raise TypeError(f"{type(store).__name__} has no embedding model.")
         if not isinstance(kept, _KeptVectors):
-            places, kept = _places(store, kept), _KeptVectors(kept)
-            for thing, name in places:
-                setattr(thing, name, kept)
+            attributes, kept = _attributes(store, kept), _KeptVectors(kept)
+            for owner, name in attributes:
+                setattr(owner, name, kept)
         kept.writers += 1
         kept.vectors |= vectors
     try:
@@ -78,16 +78,15 @@ def writing_with(store: VectorStore, vectors: Mapping[str, Vector]) -> Iterator[
         with _lock:
             kept.writers -= 1
             if not kept.writers:
-                for thing, name in _places(store, kept):
-                    setattr(thing, name, kept.model)
+                for owner, name in _attributes(store, kept):
+                    setattr(owner, name, kept.model)
 
 
-def _places(store: VectorStore, model: Embeddings) -> list[tuple[object, str]]:
-    """The attributes, of the store or of what it is a front of, that are its model."""
-    things = [store, *vars(store).values()]
+def _attributes(store: VectorStore, model: Embeddings) -> list[tuple[object, str]]:
+    """Returns the attributes that hold the model, of the store or of an object that it wraps."""
     return [
-        (thing, name)
-        for thing in things
-        for name, value in getattr(thing, "__dict__", {}).items()
+        (owner, name)
+        for owner in [store, *vars(store).values()]
+        for name, value in getattr(owner, "__dict__", {}).items()
         if value is model
     ]

@@ -51,7 +51,7 @@ class LanceAdapter(LangChainAdapter):
 
     @property
     def exact(self) -> bool:
-        """Whether the table has no index of its vectors."""
+        """Returns whether the table has no index of its vectors."""
         table = self._table
         return table is not None and not any(
             self._store._vector_key in index.columns for index in table.list_indices()

@@ -36,7 +36,7 @@ class PGVectorAdapter(PostgresAdapter):
 
     @property
     def exact(self) -> bool:
-        """Whether the table has no index of its vectors; ``False`` if it cannot be asked."""
+        """Returns whether the table has no vector index; ``False`` if it cannot be asked."""
         from sqlalchemy import text  # noqa: PLC0415 - an optional dependency
 
         if self._store.async_mode:

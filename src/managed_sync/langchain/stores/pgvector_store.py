@@ -35,7 +35,7 @@ class PGVectorStoreAdapter(PostgresAdapter):
 
     @property
     def is_dense(self) -> bool:
-        """Whether the store searches by a vector alone, and embeds outside the database."""
+        """Returns whether the store searches by a vector alone, and embeds outside the database."""
         embedding = getattr(self._table, "embedding_service", None)
         return (
             getattr(self._table, "hybrid_search_config", None) is None
@@ -44,7 +44,7 @@ class PGVectorStoreAdapter(PostgresAdapter):
 
     @property
     def exact(self) -> bool:
-        """Whether the table has no index of its vectors; ``False`` if it cannot be asked."""
+        """Returns whether the table has no vector index; ``False`` if it cannot be asked."""
         engine, table = self._store._engine, self._table
         if table is None or engine._loop is None or engine._loop is _running_loop():
             return False  # to ask from the engine's own loop would block it for ever

@@ -23,7 +23,7 @@ class QdrantAdapter(QdrantCollection, LangChainAdapter):
 
     @property
     def is_dense(self) -> bool:
-        """Whether the store searches dense vectors, and no sparse ones."""
+        """Returns whether the store searches dense vectors, and no sparse ones."""
         return bool(self._store.retrieval_mode == "dense")
 
     def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:

@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Any
 
 from managed_sync.errors import PermissionsFileError, SourceError
-from managed_sync.identifiers import ObjectId, object_id_for
+from managed_sync.identifiers import folder_id, object_id_for
 from managed_sync.server.domain import container_id, record_id
 from managed_sync.server.graph.grant_compiler import GrantCompiler
 from managed_sync.server.graph.schema import PUBLIC
@@ -145,7 +145,7 @@ class Gathering:
             self._require_protected(entries, missing)
         objects = self._staging.objects(self.pipeline, list(entries))
         if not self._has_containers:
-            objects["/"] = str(ObjectId("folder", self._root))
+            objects["/"] = folder_id(self._root)
         for source_id, entry in entries.items():
             if source_id not in objects:
                 self._warn_of_missing(source_id, entry)
@@ -274,16 +274,14 @@ class Gathering:
         identifier = record_id(scope, name, item.source_id)
         parent = self._parent(item)
         data = item.data if parent is None else {**item.data, "parentId": parent}
-        self._objects[item.source_id] = (
-            str(ObjectId("folder", identifier))
-            if item.container
-            else object_id_for(name.sync_type, identifier)
+        self._objects[item.source_id] = object_id_for(
+            name.sync_type, identifier, is_folder=item.container
         )
         return {
             "id": identifier,
             "source_id": item.source_id,
             "object": self._objects[item.source_id],
-            "parent_object": None if parent is None else str(ObjectId("folder", parent)),
+            "parent_object": None if parent is None else folder_id(parent),
             "data": json.dumps(data),
             "permissions": "{}",
             "updated_at": item.updated_at.isoformat() if item.updated_at else None,
