@@ -5,12 +5,22 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --constraint constraints.txt
 
-.PHONY: demo test format lint types unit docs soak notebooks command-reference sample-company clean
+.PHONY: demo test test-all format lint types unit slow lowest docs soak notebooks command-reference sample-company clean
 
 demo: .venv/demo-installed ## Run the main job on a sample company
 	@$(BIN)/managed-sync demo
 
-test: lint types docs unit ## Run every check: format, lint, types, documentation, tests
+TESTS := .venv/test-installed .venv/prism-installed .venv/spicedb-installed
+# Types keep one core busy for a minute, in which tests wait for each other: both at once.
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist worksteal
+
+test: $(TESTS) ## Run every check: format, lint, types, documentation, tests; the slow ones apart
+	@$(MAKE) --no-print-directory --jobs 2 lint types docs unit
+
+test-all: $(TESTS) ## Run every check and test, report coverage, and try the lowest dependencies
+	@$(MAKE) --no-print-directory --jobs 2 lint types docs
+	$(PYTEST) --cov --cov-report term --cov-report html
+	@$(MAKE) --no-print-directory lowest
 
 lint: .venv/test-installed ## Check format, lint rules, spelling and docstrings
 	$(BIN)/ruff format --check .
@@ -19,8 +29,11 @@ lint: .venv/test-installed ## Check format, lint rules, spelling and docstrings
 types: .venv/test-installed
 	$(BIN)/mypy
 
-unit: .venv/test-installed .venv/prism-installed .venv/spicedb-installed
-	$(BIN)/pytest --numprocesses 2
+unit: $(TESTS)
+	$(PYTEST) -m "not slow"
+
+lowest: .venv/lowest-installed .venv/spicedb-installed ## Test with the lowest supported dependencies
+	.venv/lowest/bin/python -m pytest --numprocesses 2 --dist worksteal -m "not slow" $(LOWEST)
 
 docs: .venv/test-installed ## Build the documentation into .venv/site; any warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -64,6 +77,16 @@ clean: ## Remove the environment and the demo's workspace
 .venv/test-installed: .venv/pyvenv.cfg pyproject.toml constraints.txt
 	@echo "Installing managed-sync and what its tests need ..."
 	$(INSTALL) --editable '.[all]' --group dev
+	@touch $@
+
+# In each package that is supported the lowest version, in all others the newest one.
+.venv/lowest-installed: .venv/test-installed
+	@echo "Installing the lowest supported dependencies ..."
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/lowest
+	$(BIN)/uv pip compile --quiet --extra all --resolution lowest-direct --python .venv/lowest \
+		--output-file .venv/lowest/constraints.txt pyproject.toml
+	$(BIN)/uv pip install --quiet --python .venv/lowest --constraint .venv/lowest/constraints.txt \
+		--editable '.[all]' --group test
 	@touch $@
 
 # Node.js comes as a wheel with the other tools of the tests: nothing is needed on the machine.

@@ -23,7 +23,7 @@ _VAGUE_OPENING = re.compile(r"(What|Whether|How|Where|Which|When)\b")
 _PROMISES = re.compile(r"^(?=.*\b(promise[sd]?|guarantee[sd]?)\b).*:$", re.IGNORECASE)
 _HEADING = "Guarantees:"
 _PRIVATE_NAME = re.compile(r"#\s*noqa:[^#]*\bSLF001\b(?P<reason>.*)")
-_REASON_WITH_VERSION = re.compile(r"\s*[-:]\s*\S.*\d")
+_REASON = re.compile(r"\s*- (own class|\S.*\d)")
 
 Problem = tuple[int, str]
 
@@ -70,14 +70,9 @@ def _comment_problems(source: str) -> Iterator[Problem]:
         if token.type != tokenize.COMMENT:
             continue
         private = _PRIVATE_NAME.match(token.string)
-        if private and not _REASON_WITH_VERSION.match(private["reason"]):
-            yield (
-                token.start[0],
-                (
-                    "a private name needs a reason and the package's versions: "
-                    "# noqa: SLF001 - <reason>; <package> <versions>"
-                ),
-            )
+        if private and not _REASON.match(private["reason"]):
+            example = "# noqa: SLF001 - private in <package> 1.0 to 1.2"
+            yield token.start[0], f"a private name needs a reason and versions: {example!r}"
 
 
 def main() -> int:

@@ -16,6 +16,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# The folders with the longest tests.
+_FIRST = ("notebooks", "examples", "docs", "cli", "documents")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Runs the longest tests first, so that at the end no worker waits for another one."""
+
+    def rank(item: pytest.Item) -> int:
+        folders = [part for part in item.path.parts if part in _FIRST]
+        return _FIRST.index(folders[-1]) if folders else len(_FIRST)
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_from_outside() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:

@@ -16,7 +16,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 
 from managed_sync import IndexSync, ManagedSyncClient
 from managed_sync.cli.vector_index import open_index
-from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.langchain import BundledEmbeddings, LangChainTarget
 from managed_sync.private_files import private_database, private_file, private_folder, write_private
 from managed_sync.server import EmbeddedServer, Server, ServerConfig
@@ -152,7 +152,7 @@ def test_database_index_and_ledger_are_private_in_folders_that_were_open(tmp_pat
     here = Workspace(open_folder(tmp_path / "work"))
     open_folder(here.index_folder)
     here.serve_from(source)
-    here.remember(PipelineName("googleDrive", "files"))
+    here.remember(PipelineRef("googleDrive", "files"))
     with EmbeddedServer(source, state) as server:
         client = sync(server, server.project_id, server.signing_key)
         with here.announce(server.base_url), open_index(here) as store:

@@ -46,7 +46,7 @@ def as_markdown(results: Results) -> str:
         f"{results.cores} cores, Python {results.python}, {packages}."
     )
     header = [
-        "",
+        "splitter",
         "of the limit",
         "million tokens/s",
         "chunks",

@@ -73,8 +73,8 @@ def as_markdown(results: Results) -> str:
         for name, one in ways.items()
     ]
     compared = (
-        f"Loading takes **{results.ratio:.2f}** of the larger of the two alone, and "
-        f"**{results.memory_ratio:.2f}** of the memory that a quarter of the files takes."
+        f"Loading takes **{results.ratio:.2f}** times as long as the slower of the two "
+        f"alone, and **{results.memory_ratio:.2f}** times the memory of a quarter of the files."
     )
-    header = ["", "files", "documents", "seconds", "files/s", "peak MB"]
+    header = ["step", "files", "documents", "seconds", "files/s", "peak MB"]
     return f"{measured}\n\n{markdown_table(header, rows)}\n\n{compared}"

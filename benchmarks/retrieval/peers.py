@@ -118,7 +118,7 @@ def _answer_openfga_requests(service: PermissionService) -> None:
     def answered_by(client_type: Any, single: Any) -> Callable[[Any], Any]:
         def make(configuration: Any) -> Any:
             client = client_type(configuration)
-            client._single_batch_check = single
+            client._single_batch_check = single  # noqa: SLF001 - replaces requests; openfga-sdk 0.9
             return client
 
         return make

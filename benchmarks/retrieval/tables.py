@@ -103,7 +103,7 @@ def _table(
         for placement in PLACEMENTS
         for selectivity in results.setting.selectivities
     ]
-    header = ["", *(f"{placement} {selectivity:g}" for placement, selectivity in where)]
+    header = ["contender", *(f"{placement} {selectivity:g}" for placement, selectivity in where)]
     rows = []
     for name in names:
         points = {

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from managed_sync.server.graph.schema import RelationTuple
+from managed_sync.server.domain import RelationTuple
 
 __all__ = ["AUDITOR", "Company", "Department", "make_company"]
 

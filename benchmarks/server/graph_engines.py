@@ -23,14 +23,14 @@ from sqlalchemy import Connection, insert
 
 from benchmarks.server.company_graph import AUDITOR, Company
 from managed_sync.server.domain import PipelineName, Scope
-from managed_sync.server.graph.schema import Question
+from managed_sync.server.graph.schema import GraphQuery
 from managed_sync.server.graph.spicedb.client import SpiceDBClient
 from managed_sync.server.graph.spicedb.graph import SpiceDBGraph
 from managed_sync.server.graph.spicedb.schema import PERMISSIONS, ScopedNames, schema_text
-from managed_sync.server.graph.sql_graph import SqlGraph
+from managed_sync.server.graph.sql import SqlGraph
 from managed_sync.server.storage import tables
 from managed_sync.server.storage.database import Database
-from managed_sync.server.storage.pipelines import Pipeline, enable_pipeline
+from managed_sync.server.storage.pipelines import StoredPipeline, enable_pipeline
 from managed_sync.server.storage.records import record_page
 
 __all__ = [
@@ -68,23 +68,23 @@ class Questions:
         self._files = [file for one in company.departments for file in one.files]
         self._dice = random.Random(seed)
 
-    def of_one_user(self, count: int) -> list[Question]:
+    def of_one_user(self, count: int) -> list[GraphQuery]:
         """Somebody of the first department asks for files of any."""
         user = self._dice.choice(self._departments[0].users)
         files = self._dice.sample(self._files, min(count, len(self._files)))
-        return [Question(user, "viewer", file) for file in files]
+        return [GraphQuery(user, "viewer", file) for file in files]
 
-    def of_one_department(self) -> list[Question]:
+    def of_one_department(self) -> list[GraphQuery]:
         """Somebody asks for all of the first department, at every size the same."""
         department = self._departments[0]
         user = self._dice.choice(department.users)
-        return [Question(user, "viewer", one) for one in department.folders + department.files]
+        return [GraphQuery(user, "viewer", one) for one in department.folders + department.files]
 
-    def of_many_users(self, count: int) -> list[Question]:
+    def of_many_users(self, count: int) -> list[GraphQuery]:
         """Anybody asks for anything."""
         users = [user for one in self._departments for user in one.users]
         return [
-            Question(self._dice.choice(users), "viewer", self._dice.choice(self._files))
+            GraphQuery(self._dice.choice(users), "viewer", self._dice.choice(self._files))
             for _ in range(count)
         ]
 
@@ -109,7 +109,7 @@ def sqlite_operations(company: Company, questions: Questions) -> Iterator[list[O
             with database.reading() as connection:
                 return record_page(connection, pipeline, None)
 
-        def check(asked: list[Question]) -> object:
+        def check(asked: list[GraphQuery]) -> object:
             return graph(lambda one: one.check(asked))
 
         yield [
@@ -121,7 +121,7 @@ def sqlite_operations(company: Company, questions: Questions) -> Iterator[list[O
         database.close()
 
 
-def _fill_sqlite(connection: Connection, company: Company) -> Pipeline:
+def _fill_sqlite(connection: Connection, company: Company) -> StoredPipeline:
     pipeline = enable_pipeline(connection, _SCOPE, PipelineName("googleDrive", "files"), None)
     own = {"scope_id": pipeline.scope_id, "pipeline_id": pipeline.id}
     # In the table's own order and with the indexes afterwards, a million take seconds.
@@ -142,7 +142,7 @@ def _fill_sqlite(connection: Connection, company: Company) -> Pipeline:
     return pipeline
 
 
-def _checks(questions: Questions) -> list[tuple[str, Callable[[], list[Question]]]]:
+def _checks(questions: Questions) -> list[tuple[str, Callable[[], list[GraphQuery]]]]:
     asked = (
         lambda: questions.of_one_user(100),
         lambda: questions.of_one_user(1_000),
@@ -171,7 +171,7 @@ def spicedb_operations(client: SpiceDBClient, questions: Questions) -> list[Oper
     names = ScopedNames(_SCOPE)
     graph = SpiceDBGraph(client, names, _LATEST)
 
-    def check(asked: list[Question]) -> object:
+    def check(asked: list[GraphQuery]) -> object:
         # In one call and without anything of ours around it.
         items = [
             CheckBulkPermissionsRequestItem(
@@ -193,5 +193,7 @@ def spicedb_operations(client: SpiceDBClient, questions: Questions) -> list[Oper
     ]
 
 
-def _ask(check: Callable[[list[Question]], object], asked: Callable[[], list[Question]]) -> object:
+def _ask(
+    check: Callable[[list[GraphQuery]], object], asked: Callable[[], list[GraphQuery]]
+) -> object:
     return check(asked())

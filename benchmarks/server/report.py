@@ -80,7 +80,7 @@ def as_markdown(results: Results) -> str:
         times = [one.milliseconds for one in answers]
         growth = f"{times[-1] / times[0]:.2f}" if times[0] and times[-1] else "-"
         rows.append([operation, engine, *map(_shown, answers), growth])
-    header = ["relationships", "", *(f"{size:,}" for size in sizes), "growth"]
+    header = ["request", "engine", *(f"{size:,}" for size in sizes), "growth"]
     return f"{measured}\n\n{markdown_table(header, rows, align='ll')}"
 
 

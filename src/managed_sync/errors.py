@@ -70,6 +70,7 @@ class MissingExtraError(ConfigurationError):
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs an extra: pip install 'managed-sync[{extra}]'")
+        self.feature = feature
         self.extra = extra
 
 

@@ -48,7 +48,7 @@ _known: WeakSet[OfProcess] = WeakSet()
 
 def _begin_in_child() -> None:
     for each in list(_known):
-        each._begin()
+        each._begin()  # noqa: SLF001 - own class
 
 
 if hasattr(os, "register_at_fork"):

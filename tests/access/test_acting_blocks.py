@@ -11,10 +11,8 @@ from contextlib import (
     AsyncExitStack,
     ExitStack,
     asynccontextmanager,
-    contextmanager,
 )
 from contextvars import Context, copy_context
-from types import TracebackType
 from typing import Any
 
 import pytest
@@ -22,46 +20,12 @@ import pytest
 from managed_sync import acting_as
 from managed_sync.access.subject import ActingAs, resolve_bound_subject, resolve_subject
 from managed_sync.errors import ConfigurationError, ManagedSyncError, MissingSubjectError
+from tests.support.acting_blocks import BLOCKS, logged_in
 
 ALICE, BOB = "alice@x.example", "bob@x.example"
 
 
-@contextmanager
-def logged_in(user: str) -> Iterator[None]:
-    with acting_as(user):
-        yield
-
-
-@contextmanager
-def logged_in_by_stack(user: str) -> Iterator[None]:
-    with ExitStack() as stack:
-        stack.enter_context(logged_in(user))
-        yield
-
-
-class Session:
-    def __init__(self, user: str) -> None:
-        self._block = acting_as(user)
-
-    def __enter__(self) -> None:
-        self._block.__enter__()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._block.__exit__(kind, error, traceback)
-
-
-MANAGERS: list[Callable[[str], AbstractContextManager[Any]]] = [
-    acting_as,
-    logged_in,
-    logged_in_by_stack,
-    Session,
-]
-by_each_manager = pytest.mark.parametrize("manager", MANAGERS)
+by_each_manager = pytest.mark.parametrize("manager", BLOCKS)
 
 
 def answers(

@@ -3,48 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from managed_sync import AccessCheck, AccessChecker
+from managed_sync import AccessChecker
 from managed_sync.access.checker import Decision
 from managed_sync.errors import AccessCheckError
+from tests.support.permission_service import FakePermissionService
 
 ALICE, BOB = "alice@x.example", "bob@x.example"
 
 
-class Graph:
-    """Who may read what, now; the time; and what was asked."""
+class Graph(FakePermissionService):
+    """Who may read what, now; and the time, which passes while a request is answered."""
 
     def __init__(self, *grants: tuple[str, str]) -> None:
-        self.grants = set(grants)
+        super().__init__()
+        self.pairs = set(grants)
         self.now = 0.0
-        self.asked: list[str] = []
-        self.lists = 0
         self.delay = 0.0
-        self.fails = False
+        self.after = self.pass_time
+
+    def readable(self, subject: str) -> set[str]:
+        return {object_id for holder, object_id in self.pairs if holder == subject}
 
     def clock(self) -> float:
         return self.now
 
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        if self.fails:
-            raise TimeoutError
-        self.asked += [check.object for check in checks]
-        answers = [(check.subject, check.object) in self.grants for check in checks]
+    def pass_time(self, _: str) -> None:
         self.now += self.delay
-        return answers
 
-    def list_objects(self, subject: str, relation: str) -> list[str]:
-        if self.fails:
-            raise TimeoutError
-        self.lists += 1
-        objects = [each for holder, each in self.grants if holder == subject]
-        self.now += self.delay
-        return objects
+    @property
+    def lists(self) -> int:
+        return self.requests.count("list_objects")
 
 
 def test_by_default_a_revocation_holds_from_the_next_call() -> None:
@@ -53,7 +46,7 @@ def test_by_default_a_revocation_holds_from_the_next_call() -> None:
     assert checker.allowed(ALICE, ["file:1"]) == {"file:1"}
     assert checker.list_objects(ALICE).object_ids == {"file:1"}
 
-    graph.grants.clear()
+    graph.pairs.clear()
 
     assert checker.allowed(ALICE, ["file:1"]) == set()
     assert checker.list_objects(ALICE).object_ids == set()
@@ -64,13 +57,13 @@ def test_an_allowance_is_not_asked_for_again_within_its_lifetime_and_then_is() -
     graph = Graph((ALICE, "file:1"))
     checker = AccessChecker(graph, allow_ttl=30, clock=graph.clock)
     checker.allowed(ALICE, ["file:1"])
-    graph.grants.clear()
+    graph.pairs.clear()
 
     graph.now = 29.9
     assert checker.allowed(ALICE, ["file:1"]) == {"file:1"}
     graph.now = 30.0
     assert checker.allowed(ALICE, ["file:1"]) == set()
-    assert graph.asked == ["file:1", "file:1"]
+    assert graph.checked == ["file:1", "file:1"]
 
 
 def test_the_time_an_answer_takes_counts() -> None:
@@ -82,7 +75,7 @@ def test_the_time_an_answer_takes_counts() -> None:
 
     graph.now = 30.0
     checker.allowed(ALICE, ["file:1"])
-    assert graph.asked == ["file:1", "file:1"]
+    assert graph.checked == ["file:1", "file:1"]
     graph.now = 50.0
     checker.list_objects(ALICE)
     assert graph.lists == 2
@@ -104,20 +97,20 @@ def test_the_same_subject_written_with_blanks_is_the_same() -> None:
     checker.allowed(ALICE, ["file:1"])
 
     assert checker.allowed(f" {ALICE} ", ["file:1"]) == {"file:1"}
-    assert graph.asked == ["file:1"]
+    assert graph.checked == ["file:1"]
 
 
 def test_denials_are_kept_only_where_they_have_a_lifetime() -> None:
     graph = Graph()
     checker = AccessChecker(graph, allow_ttl=60, clock=graph.clock)
     assert checker.allowed(ALICE, ["file:1"]) == set()
-    graph.grants.add((ALICE, "file:1"))
+    graph.pairs.add((ALICE, "file:1"))
     assert checker.allowed(ALICE, ["file:1"]) == {"file:1"}
 
     graph = Graph()
     checker = AccessChecker(graph, deny_ttl=60, clock=graph.clock)
     assert checker.allowed(ALICE, ["file:1"]) == set()
-    graph.grants.add((ALICE, "file:1"))
+    graph.pairs.add((ALICE, "file:1"))
     assert checker.allowed(ALICE, ["file:1"]) == set()
 
 
@@ -130,7 +123,7 @@ def test_only_what_is_not_known_is_asked_and_decisions_say_where_they_come_from(
 
     decisions = checker.decide(ALICE, ["file:2", "file:1", "file:3"])
 
-    assert graph.asked == ["file:1", "file:2", "file:3"]
+    assert graph.checked == ["file:1", "file:2", "file:3"]
     assert [(each.object_id, each.allowed, each.from_cache) for each in decisions] == [
         ("file:2", True, False),
         ("file:1", True, True),
@@ -143,7 +136,7 @@ def test_a_failure_withholds_what_is_known_too_and_is_not_kept() -> None:
     graph = Graph((ALICE, "file:1"), (ALICE, "file:2"))
     checker = AccessChecker(graph, allow_ttl=60, deny_ttl=60, scope_ttl=60, clock=graph.clock)
     checker.allowed(ALICE, ["file:1"])
-    graph.fails = True
+    graph.error = TimeoutError()
 
     with pytest.raises(AccessCheckError) as caught:
         checker.allowed(ALICE, ["file:1", "file:2"])
@@ -151,7 +144,7 @@ def test_a_failure_withholds_what_is_known_too_and_is_not_kept() -> None:
     with pytest.raises(AccessCheckError):
         checker.list_objects(ALICE)
 
-    graph.fails = False
+    graph.error = None
     assert checker.allowed(ALICE, ["file:1", "file:2"]) == {"file:1", "file:2"}
     assert checker.list_objects(ALICE).object_ids == {"file:1", "file:2"}
 
@@ -163,7 +156,7 @@ def test_no_more_decisions_are_kept_than_the_size_allows() -> None:
     for name in ("file:1", "file:2", "file:3", "file:1"):
         checker.allowed(ALICE, [name])
 
-    assert graph.asked == ["file:1", "file:2", "file:3", "file:1"]
+    assert graph.checked == ["file:1", "file:2", "file:3", "file:1"]
 
 
 def test_a_list_is_kept_for_its_lifetime_and_says_so() -> None:
@@ -171,7 +164,7 @@ def test_a_list_is_kept_for_its_lifetime_and_says_so() -> None:
     checker = AccessChecker(graph, scope_ttl=30, clock=graph.clock)
     assert checker.kept_list(ALICE) is None
     listed = checker.list_objects(ALICE)
-    graph.grants.clear()
+    graph.pairs.clear()
 
     graph.now = 29.9
     assert checker.list_objects(ALICE) == checker.kept_list(f" {ALICE}") == listed
@@ -205,7 +198,7 @@ def test_a_list_allows_nothing() -> None:
     graph = Graph((ALICE, "file:1"))
     checker = AccessChecker(graph, allow_ttl=60, scope_ttl=60, clock=graph.clock)
     checker.list_objects(ALICE)
-    graph.grants.clear()
+    graph.pairs.clear()
 
     assert checker.allowed(ALICE, ["file:1"]) == set()
 
@@ -233,14 +226,14 @@ def test_every_answer_was_true_within_its_lifetime(
     for action, subject, number in steps:
         grant = (subject, f"file:{number}")
         if action == "grant":
-            graph.grants.add(grant)
+            graph.pairs.add(grant)
         elif action == "revoke":
-            graph.grants.discard(grant)
+            graph.pairs.discard(grant)
         elif action == "wait":
             graph.now += number
         elif action == "fail":
-            graph.fails = not graph.fails
-        history.append((graph.now, frozenset(graph.grants)))
+            graph.error = None if graph.error else TimeoutError()
+        history.append((graph.now, frozenset(graph.pairs)))
         if action == "ask":
             try:
                 allowed = asyncio.run(checker.aallowed(subject, [grant[1]])) == {grant[1]}
@@ -248,4 +241,4 @@ def test_every_answer_was_true_within_its_lifetime(
                 continue
             lifetime = allow_ttl if allowed else deny_ttl
             recent = [grants for at, grants in history if graph.now - at < lifetime]
-            assert any((grant in grants) is allowed for grants in [*recent, graph.grants])
+            assert any((grant in grants) is allowed for grants in [*recent, graph.pairs])

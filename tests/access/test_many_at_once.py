@@ -6,15 +6,19 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from managed_sync import AccessCheck, AccessChecker
+from managed_sync import AccessChecker
 from managed_sync.access.checker import Decision
 from managed_sync.errors import AccessCheckError
+from tests.support.permission_service import (
+    AsyncPermissionService,
+    CheckingService,
+    FakePermissionService,
+)
 
 OBJECTS = [f"file:{number}" for number in range(20)]
 
@@ -27,37 +31,19 @@ def user(number: int) -> str:
     return f"user{number}@x.example"
 
 
-class Graph:
+def graph() -> FakePermissionService:
     """Answers after a moment, each subject by its own grants."""
-
-    def __init__(self) -> None:
-        self.requests = 0
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        self.requests += 1
-        time.sleep(random.random() / 1000)
-        return [check.object in may_read(check.subject) for check in checks]
-
-    def list_objects(self, subject: str, relation: str) -> list[str]:
-        time.sleep(random.random() / 1000)
-        return sorted(may_read(subject))
+    service = FakePermissionService()
+    service.grants = {user(number): may_read(user(number)) for number in range(64)}
+    service.before = lambda _: time.sleep(random.random() / 1000)
+    return service
 
 
-class AsyncGraph(Graph):
+def async_graph() -> AsyncPermissionService:
     """The same, awaited."""
-
-    async def batch_check_access(  # type: ignore[override]
-        self, checks: Sequence[AccessCheck]
-    ) -> list[bool]:
-        self.requests += 1
-        await asyncio.sleep(random.random() / 1000)
-        return [check.object in may_read(check.subject) for check in checks]
-
-    async def list_objects(  # type: ignore[override]
-        self, subject: str, relation: str
-    ) -> list[str]:
-        await asyncio.sleep(random.random() / 1000)
-        return sorted(may_read(subject))
+    service = graph()
+    service.before = lambda _: None
+    return AsyncPermissionService(service, pause=lambda: asyncio.sleep(random.random() / 1000))
 
 
 lifetimes = pytest.mark.parametrize("ttl", [0, 60])
@@ -65,7 +51,7 @@ lifetimes = pytest.mark.parametrize("ttl", [0, 60])
 
 @lifetimes
 def test_64_threads_for_different_subjects_do_not_cross(ttl: int) -> None:
-    checker = AccessChecker(Graph(), allow_ttl=ttl, deny_ttl=ttl, scope_ttl=ttl)
+    checker = AccessChecker(graph(), allow_ttl=ttl, deny_ttl=ttl, scope_ttl=ttl)
 
     def ask(number: int) -> bool:
         subject = user(number % 8)
@@ -79,7 +65,7 @@ def test_64_threads_for_different_subjects_do_not_cross(ttl: int) -> None:
 
 
 @lifetimes
-@pytest.mark.parametrize("graph", [Graph, AsyncGraph])
+@pytest.mark.parametrize("graph", [graph, async_graph])
 def test_500_tasks_for_different_subjects_do_not_cross(ttl: int, graph: Any) -> None:
     checker = AccessChecker(graph(), allow_ttl=ttl, deny_ttl=ttl, scope_ttl=ttl)
 
@@ -97,7 +83,7 @@ def test_500_tasks_for_different_subjects_do_not_cross(ttl: int, graph: Any) -> 
 
 
 def test_threads_and_tasks_together_do_not_cross() -> None:
-    checker = AccessChecker(Graph())
+    checker = AccessChecker(graph())
 
     async def ask(number: int) -> bool:
         subject = user(number % 5)
@@ -112,18 +98,18 @@ def test_threads_and_tasks_together_do_not_cross() -> None:
 
 
 def test_500_tasks_with_an_equal_question_send_one_request() -> None:
-    client = AsyncGraph()
+    client = async_graph()
     checker = AccessChecker(client)
 
     async def all_at_once() -> list[set[str]]:
         return await asyncio.gather(*(checker.aallowed(user(1), OBJECTS) for _ in range(500)))
 
     assert asyncio.run(all_at_once()) == [may_read(user(1))] * 500
-    assert client.requests == 1
+    assert len(client.service.requests) == 1
 
 
 def test_equal_questions_have_equal_objects_in_any_order() -> None:
-    client = AsyncGraph()
+    client = async_graph()
     checker = AccessChecker(client)
 
     async def all_at_once() -> tuple[tuple[Decision, ...], ...]:
@@ -138,30 +124,18 @@ def test_equal_questions_have_equal_objects_in_any_order() -> None:
     assert [each.object_id for each in forward] == OBJECTS
     assert backward == forward[::-1]
     assert few == forward[:5]
-    assert client.requests == 2
+    assert len(client.service.requests) == 2
 
 
-class Door:
+class Door(FakePermissionService):
     """Answers by the grants at the time of asking, and then waits until it is opened."""
 
     def __init__(self) -> None:
-        self.grants = {"file:1"}
-        self.requests = 0
+        super().__init__("file:1")
         self.is_asked, self.is_open = threading.Event(), threading.Event()
+        self.after = self.wait
 
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        self.requests += 1
-        answer = [check.object in self.grants for check in checks]
-        self.wait()
-        return answer
-
-    def list_objects(self, subject: str, relation: str) -> list[str]:
-        self.requests += 1
-        answer = sorted(self.grants)
-        self.wait()
-        return answer
-
-    def wait(self) -> None:
+    def wait(self, _: str) -> None:
         self.is_asked.set()
         assert self.is_open.wait(10)
 
@@ -172,7 +146,7 @@ def test_who_asks_after_a_revocation_does_not_get_the_answer_to_an_earlier_reque
     with ThreadPoolExecutor(9) as pool:
         early = pool.submit(checker.allowed, user(1), ["file:1"])
         assert door.is_asked.wait(10)
-        door.grants.clear()
+        door.everybody.clear()
         late = [pool.submit(checker.allowed, user(1), ["file:1"]) for _ in range(8)]
         time.sleep(0.02)
         door.is_open.set()
@@ -188,7 +162,7 @@ def test_500_tasks_that_ask_while_a_request_is_under_way_share_the_next_one() ->
     async def story() -> None:
         early = asyncio.ensure_future(checker.aallowed(user(1), ["file:1"]))
         assert await asyncio.to_thread(door.is_asked.wait, 10)
-        door.grants.clear()
+        door.everybody.clear()
         late = [asyncio.ensure_future(checker.aallowed(user(1), ["file:1"])) for _ in range(500)]
         await asyncio.sleep(0)
         door.is_open.set()
@@ -196,7 +170,7 @@ def test_500_tasks_that_ask_while_a_request_is_under_way_share_the_next_one() ->
         assert await asyncio.gather(early, *late) == [{"file:1"}] + [set()] * 500
 
     asyncio.run(story())
-    assert door.requests == 2
+    assert len(door.requests) == 2
 
 
 def test_with_a_lifetime_those_who_waited_use_the_answer_that_was_kept() -> None:
@@ -211,7 +185,7 @@ def test_with_a_lifetime_those_who_waited_use_the_answer_that_was_kept() -> None
         door.is_open.set()
 
         assert all(each.result(10) == {"file:1"} for each in [early, *late])
-    assert door.requests == 1
+    assert len(door.requests) == 1
     assert sorted(each.from_cache for each in seen) == [False] + [True] * 8
 
 
@@ -231,20 +205,11 @@ def test_lists_are_shared_and_kept_alike(scope_ttl: int, requests: int) -> None:
         }
 
     asyncio.run(story())
-    assert door.requests == requests
+    assert len(door.requests) == requests
 
 
 def test_each_of_those_who_share_a_failure_gets_an_error_of_its_own() -> None:
-    class Failing:
-        def __init__(self) -> None:
-            self.requests = 0
-
-        async def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-            self.requests += 1
-            await asyncio.sleep(0)
-            raise TimeoutError("slow")
-
-    client = Failing()
+    client = AsyncPermissionService(CheckingService(error=TimeoutError("slow")))
     checker = AccessChecker(client)
 
     async def all_at_once() -> list[BaseException | set[str]]:
@@ -256,4 +221,4 @@ def test_each_of_those_who_share_a_failure_gets_an_error_of_its_own() -> None:
 
     assert all(isinstance(error, AccessCheckError) for error in errors)
     assert len({id(error) for error in errors}) == 10
-    assert client.requests == 1
+    assert len(client.service.requests) == 1

@@ -10,7 +10,7 @@ from langchain_core.documents import Document
 from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core.schema import NodeWithScore, TextNode
 
-from managed_sync import AccessCheck, AccessChecker
+from managed_sync import AccessChecker
 from managed_sync.access.project_boundary import ProjectBoundary
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain import PermissionAwareRetriever, PermissionFilter
@@ -18,27 +18,20 @@ from managed_sync.llama_index import PermissionPostprocessor
 from managed_sync.retrieval.effects import Strategy
 from tests.support.frameworks import STRATEGIES
 from tests.support.hash_embeddings import HashEmbeddings
+from tests.support.permission_service import FakePermissionService, everything
 
 USER = "ann@x.example"
 
 
-class Everything:
-    """Allows all that it is asked about, and notes it."""
-
-    def __init__(self, objects: Sequence[str] = ()) -> None:
-        self.objects = objects
-        self.asked: list[str] = []
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        self.asked += [check.object for check in checks]
-        return [True] * len(checks)
-
-    def list_objects(self, subject: str, relation: str) -> list[str]:
-        return list(self.objects)
+def everything_listed(*objects: str, project_id: str | None = None) -> FakePermissionService:
+    """A service that allows everything, and lists these objects."""
+    service = FakePermissionService(*objects, project_id=project_id)
+    service.may_read = everything
+    return service
 
 
-class OfNorth(Everything):
-    project_id = "north"
+def of_north(*objects: str) -> FakePermissionService:
+    return everything_listed(*objects, project_id="north")
 
 
 def document(number: int, object_id: str = "ticket:1", **metadata: Any) -> Document:
@@ -65,7 +58,7 @@ EMPTY = document(4, project_id="")
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_what_names_another_project_is_not_returned_and_not_asked_about(strategy: Strategy) -> None:
-    service = OfNorth(["ticket:1", "ticket:2"])
+    service = of_north("ticket:1", "ticket:2")
     other = document(5, "ticket:2", project_id="south")
     found, report = retriever(
         [NORTH, SOUTH, other],
@@ -74,7 +67,7 @@ def test_what_names_another_project_is_not_returned_and_not_asked_about(strategy
     ).retrieve_with_report("q")
 
     assert [one.id for one in found] == ["c1"]
-    assert service.asked == ["ticket:1"]
+    assert service.checked == ["ticket:1"]
     assert report.foreign == 2
     assert report.complete
     assert not report.filter_ignored
@@ -83,15 +76,15 @@ def test_what_names_another_project_is_not_returned_and_not_asked_about(strategy
 
 def test_what_names_no_project_is_returned_unless_the_checker_was_given_one() -> None:
     documents = [NORTH, SOUTH, UNNAMED, EMPTY]
-    by_client = retriever(documents, AccessChecker(OfNorth()))
-    by_argument = retriever(documents, AccessChecker(Everything(), project_id="north"))
+    by_client = retriever(documents, AccessChecker(of_north()))
+    by_argument = retriever(documents, AccessChecker(everything_listed(), project_id="north"))
 
     assert {one.id for one in by_client.invoke("q")} == {"c1", "c3", "c4"}
     assert {one.id for one in by_argument.invoke("q")} == {"c1"}
 
 
 def test_several_projects_and_a_checker_that_knows_none_is_an_error() -> None:
-    checker = AccessChecker(Everything())
+    checker = AccessChecker(everything_listed())
 
     with pytest.raises(ConfigurationError, match="project_id="):
         retriever([NORTH, SOUTH], checker).invoke("q")
@@ -110,7 +103,7 @@ def test_several_projects_and_a_checker_that_knows_none_is_an_error() -> None:
 def test_the_best_are_found_among_many_of_others(strategy: Strategy) -> None:
     others = [document(n, f"ticket:{n % 40}", project_id="south") for n in range(1_000)]
     own = [document(n, f"ticket:{n % 40}", project_id="north") for n in range(1_000, 1_012)]
-    service = OfNorth([f"ticket:{n}" for n in range(40)])
+    service = of_north(*(f"ticket:{n}" for n in range(40)))
     found, report = retriever(
         [*others, *own],
         AccessChecker(service, list_limit=None),
@@ -132,10 +125,10 @@ def test_a_project_that_is_not_a_name_is_not_the_checkers(named: object) -> None
 
 def test_a_checker_of_two_projects_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"'south', but the client .* 'north'"):
-        AccessChecker(OfNorth(), project_id="south")
+        AccessChecker(of_north(), project_id="south")
     for nothing in ("", "  ", 7):
         with pytest.raises(ConfigurationError, match="project_id must be"):
-            AccessChecker(Everything(), project_id=nothing)  # type: ignore[arg-type]
-    assert AccessChecker(OfNorth()).project_id == "north"
-    assert AccessChecker(Everything(), project_id="north").project_id == "north"
-    assert AccessChecker(Everything()).project_id is None
+            AccessChecker(everything_listed(), project_id=nothing)  # type: ignore[arg-type]
+    assert AccessChecker(of_north()).project_id == "north"
+    assert AccessChecker(everything_listed(), project_id="north").project_id == "north"
+    assert AccessChecker(everything_listed()).project_id is None

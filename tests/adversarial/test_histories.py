@@ -26,10 +26,10 @@ from managed_sync.errors import SourceError
 from managed_sync.langchain import PermissionAwareRetriever
 from managed_sync.server.domain import PipelineName, Scope, record_id
 from managed_sync.server.graph.engine import Publication
-from managed_sync.server.graph.schema import Question
-from managed_sync.server.graph.sql_graph import SqlEngine
+from managed_sync.server.graph.schema import GraphQuery
+from managed_sync.server.graph.sql import SqlEngine
 from managed_sync.server.sources import file_tree
-from managed_sync.server.sources.descent import Place
+from managed_sync.server.sources.descent import TreePath
 from managed_sync.server.sources.folder import FolderSource, Moment
 from managed_sync.server.sources.model import Seen
 from managed_sync.server.storage import database as database_module
@@ -218,7 +218,9 @@ class History:
         with self._engine.graph(self.scope) as graph:
             return graph.check(
                 [
-                    Question.parse(subject=one.subject, relation=one.relation, object_id=one.object)
+                    GraphQuery.parse(
+                        subject=one.subject, relation=one.relation, object_id=one.object
+                    )
                     for one in checks
                 ]
             )
@@ -228,7 +230,7 @@ class History:
         with self._engine.graph(self.scope) as graph:
             answers = graph.check(
                 [
-                    Question(f"user:{user}", "viewer", _object(self.scope, name, path))
+                    GraphQuery(f"user:{user}", "viewer", _object(self.scope, name, path))
                     for user, path in asked
                 ]
             )
@@ -282,7 +284,7 @@ def scheduled_folders(monkeypatch: pytest.MonkeyPatch) -> list[History]:
     current: list[History] = []
     entries = file_tree._entries
 
-    def read(folder: Place) -> Any:
+    def read(folder: TreePath) -> Any:
         current[0].pass_time()
         found = entries(folder)
         current[0].pass_time()

@@ -185,7 +185,7 @@ def test_an_empty_answer_is_no_list_and_is_logged(
     else:
         assert found.object_ids == []
         assert not found.report.complete
-    assert "The list of objects came without a body" in caplog.text
+    assert "The list of objects has no body" in caplog.text
 
 
 @pytest.mark.parametrize("failing_request", [2, 3])

@@ -5,7 +5,6 @@ alone, and nobody finds a passage of another project.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
@@ -14,12 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.vectorstores import InMemoryVectorStore
 
-from managed_sync import AccessCheck, AccessChecker, IndexSync, SyncedRecord
+from managed_sync import AccessChecker, IndexSync, SyncedRecord
 from managed_sync.langchain import LangChainTarget, PermissionAwareRetriever
 from managed_sync.retrieval.effects import Strategy
 from tests.support.frameworks import STRATEGIES
 from tests.support.hash_embeddings import HashEmbeddings
 from tests.support.indexing import AT_ONCE
+from tests.support.permission_service import FakePermissionService
 from tests.support.record_source import ChangingSource
 
 PROJECTS = ("north", "south")
@@ -65,20 +65,6 @@ STEPS = st.builds(
     st.sampled_from([*TEXTS, None]),
     st.sampled_from(["run", "rebuild", "apply", "repair", "later"]),
 )
-
-
-class Service:
-    """The permissions of one project."""
-
-    def __init__(self, project_id: str, readable: set[str]) -> None:
-        self.project_id = project_id
-        self.readable = readable
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        return [check.object in self.readable for check in checks]
-
-    def list_objects(self, subject: str, relation: str) -> list[str]:
-        return sorted(self.readable)
 
 
 def bring_up_to_date(sync: IndexSync, step: Step) -> None:
@@ -145,7 +131,7 @@ def test_each_pipeline_has_what_it_would_have_alone_and_each_user_what_is_of_the
             assert held(store, pipeline) == held(alone, pipeline)
 
     for project in PROJECTS:
-        checker = AccessChecker(Service(project, readable[project]))
+        checker = AccessChecker(FakePermissionService(*readable[project], project_id=project))
         retriever = PermissionAwareRetriever(
             vectorstore=store, checker=checker, k=20, strategy=strategy
         )

@@ -15,22 +15,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import (
     AbstractContextManager,
-    ExitStack,
-    contextmanager,
     suppress,
 )
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cache
 from random import Random
-from types import TracebackType
 from typing import Any
 
 import pytest
 
-from managed_sync import AccessChecker, acting_as
+from managed_sync import AccessChecker
 from managed_sync.access.subject import resolve_subject
 from managed_sync.errors import ManagedSyncError
+from tests.support.acting_blocks import BLOCKS
 from tests.support.frameworks import QUESTION, LangChain, LlamaIndex
 from tests.support.passages import files, passages_of
 from tests.support.permission_service import FakePermissionService
@@ -39,46 +37,6 @@ USERS = ["u0@x.example", "u1@x.example", "u2@x.example"]
 PLAYS = int(os.environ.get("MANAGED_SYNC_CASES", "10000")) // 25
 # A play's code may not run away, and need not: what goes wrong goes wrong in few steps.
 STEPS = 60
-
-
-@contextmanager
-def by_helper(user: str) -> Iterator[None]:
-    with acting_as(user):
-        yield
-
-
-@contextmanager
-def by_stack(user: str) -> Iterator[None]:
-    with ExitStack() as stack:
-        stack.enter_context(by_helper(user))
-        yield
-
-
-class Session:
-    """A context manager of an application's own, which enters the block for its ``with``."""
-
-    def __init__(self, user: str) -> None:
-        self._block = acting_as(user)
-
-    def __enter__(self) -> None:
-        self._block.__enter__()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._block.__exit__(kind, error, traceback)
-
-
-BLOCKS: list[Callable[[str], AbstractContextManager[Any]]] = [
-    acting_as,
-    acting_as,
-    by_helper,
-    by_stack,
-    Session,
-]
 
 
 @cache

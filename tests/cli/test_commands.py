@@ -1,4 +1,7 @@
-"""The commands as a person types them: each in a process of its own, on the demo's workspace."""
+"""The commands as a person types them, on the demo's workspace.
+
+Those that serve, are stopped or read the environment run in a process of their own.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.commands.in_process import run
+
 PROGRAM = Path(sys.executable).parent / "managed-sync"
 CAROL, SAM = "carol@harbor.example", "sam@harbor.example"
 TERM_SHEET = "/Legal/Kingfisher/Kingfisher term sheet.docx"
 
 
-def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_process(
+    folder: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [PROGRAM, *arguments],
         cwd=folder,
@@ -39,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def demo(folder: Path) -> subprocess.CompletedProcess[str]:
     """The demo, which leaves the workspace for all tests of this module."""
-    return run(folder, "demo")
+    return run_process(folder, "demo")
 
 
 def test_the_demo_runs_the_whole_job(demo: subprocess.CompletedProcess[str]) -> None:
@@ -114,10 +121,11 @@ class TestOnTheDemosWorkspace:
             assert known in result.stderr
         assert "Traceback" not in result.stderr
 
+    @pytest.mark.slow
     def test_searches_at_the_same_time_wait_for_each_other(self, folder: Path) -> None:
         with ThreadPoolExecutor(2) as threads:
             searches = [
-                threads.submit(run, folder, "search", "--as", SAM, "-k", "1", "holidays")
+                threads.submit(run_process, folder, "search", "--as", SAM, "-k", "1", "holidays")
                 for _ in range(2)
             ]
             results = [search.result() for search in searches]
@@ -129,7 +137,7 @@ class TestOnTheDemosWorkspace:
         result = run(folder, "search", "--as", SAM, "  ")
 
         assert result.returncode == 1
-        assert "a few words to look for" in result.stderr
+        assert "a few words to search for" in result.stderr
 
     def test_explain_tells_the_way_in_words(self, folder: Path) -> None:
         allowed = run(folder, "explain", "--as", CAROL, TERM_SHEET).stdout
@@ -216,9 +224,9 @@ class TestOnTheDemosWorkspace:
             announced = folder / ".managed-sync/server.json"
             wait_until(announced.exists)
             assert str(port) in announced.read_text()
-            status = run(folder, "status")
-            occupied = run(folder, "serve", "--port", str(port))
-            second = run(folder, "serve", "--port", "0")
+            status = run_process(folder, "status")
+            occupied = run_process(folder, "serve", "--port", str(port))
+            second = run_process(folder, "serve", "--port", "0")
         finally:
             server.send_signal(signal.SIGINT)
             output, errors = server.communicate(timeout=30)
@@ -237,14 +245,14 @@ class TestOnTheDemosWorkspace:
         announced = folder / ".managed-sync/server.json"
         announced.write_text(json.dumps({"base_url": f"http://127.0.0.1:{free_port()}"}))
 
-        assert run(folder, "check", "--as", CAROL, TERM_SHEET).returncode == 0
+        assert run_process(folder, "check", "--as", CAROL, TERM_SHEET).returncode == 0
         announced.unlink()
 
     def test_a_wrong_token_says_which_setting_to_look_at(self, folder: Path) -> None:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        result = run(
+        result = run_process(
             folder,
             "pull",
             "googleDrive",
@@ -266,7 +274,7 @@ class TestWithoutAWorkspace:
 
         assert (refused.returncode, after.returncode) == (1, 1)
         assert "permissions.yaml" in refused.stderr
-        assert "There is no Managed Sync API to talk to" in after.stderr
+        assert "There is no Managed Sync API to connect to" in after.stderr
 
     def test_the_package_can_be_run_as_a_module(self) -> None:
         version = subprocess.run(
@@ -365,7 +373,7 @@ def test_a_configured_server_takes_the_tokens_that_are_signed_for_it(tmp_path: P
             assert process.stderr is not None
             line = next(line for line in process.stderr if "Serving" in line)
             base_url = json.loads(line)["message"].split()[-1]
-            signed = run(
+            signed = run_process(
                 tmp_path,
                 *("token", "--config", "server.yaml", "--project", "one", "--user", "acme"),
             )

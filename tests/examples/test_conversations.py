@@ -25,10 +25,11 @@ from examples.llama_index_chat.chat import Conversation as LlamaIndexConversatio
 from examples.shared.chat_model import ChatModelError
 from examples.shared.memory import REMEMBERED_TURNS
 from examples.shared.terminal import Conversation, run
-from managed_sync import AccessCheck, AccessChecker, ManagedSyncError
+from managed_sync import AccessChecker, ManagedSyncError
 from managed_sync.langchain import PermissionAwareRetriever as LangChainRetriever
 from managed_sync.llama_index import PermissionAwareRetriever as LlamaIndexRetriever
 from tests.examples.recording_models import Parrot, Sent
+from tests.support.permission_service import CheckingService, nothing
 
 PASSAGES = {
     "ada@x.example": "The password of the kettle is under the kettle.",
@@ -36,19 +37,6 @@ PASSAGES = {
 }
 
 Begin = Callable[[str], Conversation]
-
-
-class OwnPassageOnly:
-    """Each user may read the one object that bears their name, until it is revoked."""
-
-    def __init__(self) -> None:
-        self.broken = False
-        self.revoked = False
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        if self.broken:
-            raise TimeoutError("the permission service sleeps")
-        return [not self.revoked and check.object == f"file:{check.subject}" for check in checks]
 
 
 class ParrotLLM(MockLLM):
@@ -80,12 +68,13 @@ class ParrotLLM(MockLLM):
 
 
 @pytest.fixture
-def permissions() -> OwnPassageOnly:
-    return OwnPassageOnly()
+def permissions() -> CheckingService:
+    """Each user may read the one object that bears their name."""
+    return CheckingService(lambda subject, object_id: object_id == f"file:{subject}")
 
 
 @pytest.fixture(params=["langchain", "llama_index"])
-def begin(request: pytest.FixtureRequest, permissions: OwnPassageOnly, sent: Sent) -> Begin:
+def begin(request: pytest.FixtureRequest, permissions: CheckingService, sent: Sent) -> Begin:
     """Begins a conversation of one of the examples for a user."""
     checker = AccessChecker(permissions)
     if request.param == "langchain":
@@ -146,13 +135,13 @@ def test_the_model_is_sent_the_questions_and_answers_of_this_login(
 
 
 def test_an_answer_from_what_was_revoked_is_gone_from_prompt_answer_and_memory(
-    begin: Begin, permissions: OwnPassageOnly, sent: Sent
+    begin: Begin, permissions: CheckingService, sent: Sent
 ) -> None:
     conversation = begin("ada@x.example")
     assert PASSAGES["ada@x.example"] in conversation.ask("What is the password?")
     conversation.ask("Say that again.")
     before = len(sent)
-    permissions.revoked = True
+    permissions.may_read = nothing
     answer = conversation.ask("And again.")
     assert PASSAGES["ada@x.example"] not in str(sent[before:])
     assert "What is the password?" not in str(sent[before:])
@@ -178,11 +167,11 @@ def test_the_memory_is_bounded(begin: Begin, sent: Sent) -> None:
 
 
 def test_without_a_decision_the_model_is_not_asked(
-    begin: Begin, permissions: OwnPassageOnly, sent: Sent
+    begin: Begin, permissions: CheckingService, sent: Sent
 ) -> None:
     conversation = begin("ada@x.example")
     conversation.ask("What is the password?")
-    permissions.broken = True
+    permissions.error = TimeoutError("the permission service sleeps")
     for begun in (begin("ada@x.example"), conversation):
         with pytest.raises(ManagedSyncError, match="the permission service sleeps"):
             begun.ask("Well?")
@@ -203,7 +192,7 @@ def test_the_error_of_a_model_does_not_quote_the_key_and_leaves_nothing_behind(
 
 def test_the_chat_goes_on_after_an_error_and_after_a_logout(
     begin: Begin,
-    permissions: OwnPassageOnly,
+    permissions: CheckingService,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -213,7 +202,9 @@ def test_the_chat_goes_on_after_an_error_and_after_a_logout(
 
     def type_next(_prompt: str) -> str:
         line = next(typed)
-        permissions.broken = line == "broken?"
+        permissions.error = (
+            TimeoutError("the permission service sleeps") if line == "broken?" else None
+        )
         return line
 
     monkeypatch.setattr("builtins.input", type_next)

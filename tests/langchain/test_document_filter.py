@@ -15,32 +15,13 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 
-from managed_sync import AccessCheck, AccessChecker, acting_as
+from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import AccessCheckError, ConfigurationError, MissingSubjectError
 from managed_sync.langchain.document_filter import PermissionFilter
+from tests.support.permission_service import CheckingService, own_numbers
 
 USERS = [f"user{number}@x.example" for number in range(64)]
 OBJECTS = 128
-
-
-class Client:
-    """User n may read the objects whose number is n, modulo 64."""
-
-    def __init__(self) -> None:
-        self.asked: list[list[str]] = []
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        self.asked.append([check.object for check in checks])
-        return [
-            int(check.object.removeprefix("file:")) % 64
-            == int(check.subject.removeprefix("user").removesuffix("@x.example"))
-            for check in checks
-        ]
-
-
-class Broken:
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        raise TimeoutError
 
 
 class Everything(BaseRetriever):
@@ -67,12 +48,12 @@ def of_user(number: int) -> list[str]:
 
 
 @pytest.fixture
-def client() -> Client:
-    return Client()
+def client() -> CheckingService:
+    return CheckingService(own_numbers(len(USERS)))
 
 
 @pytest.fixture
-def permission_filter(client: Client) -> PermissionFilter:
+def permission_filter(client: CheckingService) -> PermissionFilter:
     return PermissionFilter(checker=AccessChecker(client))
 
 
@@ -103,17 +84,17 @@ both_ways = pytest.mark.parametrize("filtered", [filtering, filtering_asynchrono
 @both_ways
 class TestWhatIsKept:
     def test_all_chunks_of_an_allowed_object_in_their_order(
-        self, permission_filter: PermissionFilter, client: Client, filtered: Filtering
+        self, permission_filter: PermissionFilter, client: CheckingService, filtered: Filtering
     ) -> None:
         found = [chunk(3, 2), chunk(4), chunk(67), chunk(3, 0), chunk(5), chunk(3, 1)]
 
         kept = filtered(permission_filter.for_subject(USERS[3]), found)
 
         assert texts(kept) == ["passage 3.2", "passage 67.0", "passage 3.0", "passage 3.1"]
-        assert client.asked == [["file:3", "file:4", "file:67", "file:5"]]
+        assert client.batches == [["file:3", "file:4", "file:67", "file:5"]]
 
     def test_documents_without_an_object_id_do_not_pass_for_an_allowed_one(
-        self, permission_filter: PermissionFilter, client: Client, filtered: Filtering
+        self, permission_filter: PermissionFilter, client: CheckingService, filtered: Filtering
     ) -> None:
         strays: list[Any] = [None, "", 3, ["file:3"], {"id": "file:3"}, b"file:3", True]
         found = [Document("stray", metadata={"object_id": stray}) for stray in strays]
@@ -122,7 +103,7 @@ class TestWhatIsKept:
         kept = filtered(permission_filter.for_subject(USERS[3]), [*found, chunk(3), *found])
 
         assert texts(kept) == ["passage 3.0"]
-        assert client.asked == [["file:3"]]
+        assert client.batches == [["file:3"]]
 
     def test_nothing_if_nothing_is_allowed(
         self, permission_filter: PermissionFilter, filtered: Filtering
@@ -139,18 +120,20 @@ class TestWhatIsKept:
         assert kept is document
 
     def test_a_failed_check_raises(self, filtered: Filtering) -> None:
-        broken = PermissionFilter(checker=AccessChecker(Broken()), bound_subject=USERS[3])
+        broken = PermissionFilter(
+            checker=AccessChecker(CheckingService(error=TimeoutError())), bound_subject=USERS[3]
+        )
 
         with pytest.raises(AccessCheckError):
             filtered(broken, [chunk(3)])
 
     def test_without_a_subject_it_raises_even_with_nothing_to_filter(
-        self, permission_filter: PermissionFilter, client: Client, filtered: Filtering
+        self, permission_filter: PermissionFilter, client: CheckingService, filtered: Filtering
     ) -> None:
         for found in ([], [chunk(3)], [Document("stray")]):
             with pytest.raises(MissingSubjectError):
                 filtered(permission_filter, found)
-        assert client.asked == []
+        assert client.batches == []
 
 
 class Yields(Everything):

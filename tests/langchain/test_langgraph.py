@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import operator
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, TypedDict
 
@@ -20,23 +19,13 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, Send, interrupt
 
-from managed_sync import AccessCheck, AccessChecker, acting_as
+from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import MissingSubjectError
 from managed_sync.langchain import PermissionAwareRetriever
 from managed_sync.langchain.document_filter import PermissionFilter
+from tests.support.permission_service import CheckingService, own_numbers
 
 USERS = [f"user{number}@x.example" for number in range(24)]
-
-
-class OwnDocumentOnly:
-    """User n may read the objects whose number is n, modulo 24."""
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        return [
-            int(check.object.removeprefix("file:")) % 24
-            == int(check.subject.removeprefix("user").removesuffix("@x.example"))
-            for check in checks
-        ]
 
 
 class State(TypedDict):
@@ -55,7 +44,7 @@ def store() -> InMemoryVectorStore:
 
 @pytest.fixture(params=["retriever", "filter"])
 def retriever(store: InMemoryVectorStore, request: pytest.FixtureRequest) -> BaseRetriever:
-    checker = AccessChecker(OwnDocumentOnly())
+    checker = AccessChecker(CheckingService(own_numbers(len(USERS))))
     if request.param == "retriever":
         return PermissionAwareRetriever(vectorstore=store, checker=checker, k=4)
     return ContextualCompressionRetriever(

@@ -23,7 +23,7 @@ from langchain_qdrant import QdrantVectorStore
 from qdrant_client import QdrantClient
 from qdrant_client.models import Distance, VectorParams
 
-from managed_sync import AccessCheck, AccessChecker, acting_as
+from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import (
     AccessCheckError,
     ConfigurationError,
@@ -34,24 +34,15 @@ from managed_sync.errors import (
 )
 from managed_sync.langchain import PermissionAwareRetriever
 from managed_sync.retrieval import CustomObjectFilter, Doubt
+from tests.support.permission_service import (
+    CheckingService,
+    FakePermissionService,
+    everything,
+    number_of,
+    own_numbers,
+)
 
 USERS = [f"user{number}@x.example" for number in range(64)]
-
-
-class OwnDocumentOnly:
-    """User n may read the objects whose number ends as n does, modulo 64."""
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        return [
-            int(check.object.removeprefix("file:")) % 64
-            == int(check.subject.removeprefix("user").removesuffix("@x.example"))
-            for check in checks
-        ]
-
-
-class Broken:
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        raise TimeoutError
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +61,7 @@ def store() -> InMemoryVectorStore:
 @pytest.fixture
 def retriever(store: InMemoryVectorStore) -> PermissionAwareRetriever:
     return PermissionAwareRetriever(
-        vectorstore=store, checker=AccessChecker(OwnDocumentOnly()), k=4
+        vectorstore=store, checker=AccessChecker(CheckingService(own_numbers(len(USERS)))), k=4
     )
 
 
@@ -178,12 +169,8 @@ class TestWhatComesBack:
         assert all(document.metadata.keys() == {"object_id", "chunk_id"} for document in documents)
 
     def test_passages_without_an_object_id_never_do(self, store: InMemoryVectorStore) -> None:
-        class Everything:
-            def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-                return [True] * len(checks)
-
         everything = PermissionAwareRetriever(
-            vectorstore=store, checker=AccessChecker(Everything()), k=1000
+            vectorstore=store, checker=AccessChecker(CheckingService()), k=1000
         )
 
         documents, report = everything.retrieve_with_report("q", subject=USERS[0])
@@ -192,7 +179,9 @@ class TestWhatComesBack:
         assert report.unidentified == 2
 
     def test_a_broken_permission_service_raises(self, store: InMemoryVectorStore) -> None:
-        broken = PermissionAwareRetriever(vectorstore=store, checker=AccessChecker(Broken()))
+        broken = PermissionAwareRetriever(
+            vectorstore=store, checker=AccessChecker(CheckingService(error=TimeoutError()))
+        )
 
         with pytest.raises(AccessCheckError):
             broken.invoke("q", subject=USERS[0])
@@ -214,11 +203,6 @@ class TestWhatComesBack:
         assert recorder.seen == returned
 
 
-class Everything:
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        return [True] * len(checks)
-
-
 def filled(*documents: Document, embeddings: Embeddings | None = None) -> InMemoryVectorStore:
     store = InMemoryVectorStore(embeddings or DeterministicFakeEmbedding(size=16))
     store.add_documents(list(documents))
@@ -233,7 +217,7 @@ def passages(count: int, **metadata: Any) -> list[Document]:
 
 
 def over(store: VectorStore, **settings: Any) -> PermissionAwareRetriever:
-    settings = {"checker": AccessChecker(Everything()), "bound_subject": USERS[0], **settings}
+    settings = {"checker": AccessChecker(CheckingService()), "bound_subject": USERS[0], **settings}
     return PermissionAwareRetriever(vectorstore=store, **settings)
 
 
@@ -282,7 +266,7 @@ def test_a_retriever_that_takes_the_question_alone_can_be_wrapped(
     kind: type[BaseRetriever],
 ) -> None:
     retriever = PermissionAwareRetriever.from_retriever(
-        kind(), checker=AccessChecker(Everything()), k=2
+        kind(), checker=AccessChecker(CheckingService()), k=2
     ).for_subject(USERS[0])
 
     assert len(retriever.invoke("q")) == 2
@@ -382,11 +366,9 @@ def patched(store: InMemoryVectorStore) -> InMemoryVectorStore:
     return copy
 
 
-class EveryThird:
-    """A permission service by which each user may read some of the objects."""
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        return [(len(check.subject) + int(check.object[5:])) % 3 == 0 for check in checks]
+def every_third(subject: str, object_id: str) -> bool:
+    """Lets each user read some of the objects."""
+    return (len(subject) + number_of(object_id)) % 3 == 0
 
 
 class TestComplete:
@@ -397,7 +379,7 @@ class TestComplete:
             for n in range(10)
         ]
         retriever = PermissionAwareRetriever(
-            vectorstore=filled(*several), checker=AccessChecker(EveryThird()), k=5
+            vectorstore=filled(*several), checker=AccessChecker(CheckingService(every_third)), k=5
         )
 
         reports = [
@@ -441,7 +423,7 @@ class TestComplete:
     )
     def test_nor_is_another_retriever(self, make: Callable[[BaseRetriever], BaseRetriever]) -> None:
         retriever = PermissionAwareRetriever.from_retriever(
-            make(filled(*passages(9)).as_retriever()), checker=AccessChecker(Everything()), k=3
+            make(filled(*passages(9)).as_retriever()), checker=AccessChecker(CheckingService()), k=3
         )
 
         for found, report in (
@@ -459,13 +441,10 @@ class TestComplete:
         assert report.doubts == (Doubt.UNIDENTIFIED,)
 
     def test_denials_that_were_kept_may_be_out_of_date(self) -> None:
+        service = CheckingService(lambda _, object_id: object_id in readable)
         readable = {"file:1"}
 
-        class Granting:
-            def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-                return [check.object in readable for check in checks]
-
-        retriever = over(filled(*passages(9)), checker=AccessChecker(Granting(), deny_ttl=60), k=2)
+        retriever = over(filled(*passages(9)), checker=AccessChecker(service, deny_ttl=60), k=2)
         assert retriever.retrieve_with_report("q")[1].complete
         readable.add("file:2")
 
@@ -475,15 +454,10 @@ class TestComplete:
         assert report.doubts == (Doubt.KEPT,)
 
     def test_where_only_a_certain_result_will_do_lists_are_left_alone(self) -> None:
-        class Listing(Everything):
-            def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-                return [check.object in {"file:500", "file:900"} for check in checks]
-
-            def list_objects(self, subject: str, relation: str) -> list[str]:
-                return ["file:900"]
-
+        service = FakePermissionService("file:900")
+        service.may_read = lambda _, object_id: object_id in {"file:500", "file:900"}
         store = filled(*passages(1000))
-        certain = over(store, checker=AccessChecker(Listing()), k=2, raise_if_incomplete=True)
+        certain = over(store, checker=AccessChecker(service), k=2, raise_if_incomplete=True)
 
         assert {each.page_content for each in certain.invoke("q")} == {"passage 500", "passage 900"}
 
@@ -505,13 +479,11 @@ class TestOwnFilters:
             asked.extend(object_ids)
             return {"filter": lambda document: document.metadata["object_id"] in object_ids}
 
-        class OneOnly(Everything):
-            def list_objects(self, subject: str, relation: str) -> list[str]:
-                return ["file:1"]
-
+        service = FakePermissionService("file:1")
+        service.may_read = everything
         retriever = over(
             filled(*passages(9)),
-            checker=AccessChecker(OneOnly()),
+            checker=AccessChecker(service),
             strategy="pre_filter",
             object_filter=CustomObjectFilter(by_object),
             search_kwargs={"score_threshold": 0.5},
@@ -522,17 +494,10 @@ class TestOwnFilters:
         assert set(asked) == {"file:1"}
 
     def test_one_that_takes_the_place_of_the_callers_is_refused_or_not_used(self) -> None:
-        class OneOnly(Everything):
-            def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-                return [check.object == "file:1" for check in checks]
-
-            def list_objects(self, subject: str, relation: str) -> list[str]:
-                return ["file:1"]
-
         def retriever(strategy: str) -> PermissionAwareRetriever:
             return over(
                 filled(*passages(900)),
-                checker=AccessChecker(OneOnly(), list_limit=None),
+                checker=AccessChecker(FakePermissionService("file:1"), list_limit=None),
                 strategy=strategy,
                 object_filter=CustomObjectFilter(lambda ids: {"filter": lambda _: True}),
                 search_kwargs={"filter": lambda document: document.page_content != "passage 2"},
@@ -603,7 +568,9 @@ class TestManyAtOnce:
 def test_sizes_below_one_are_refused(store: InMemoryVectorStore, field: str) -> None:
     with pytest.raises(ValueError, match=field):
         PermissionAwareRetriever(
-            vectorstore=store, checker=AccessChecker(OwnDocumentOnly()), **{field: 0}
+            vectorstore=store,
+            checker=AccessChecker(CheckingService(own_numbers(len(USERS)))),
+            **{field: 0},
         )
 
 
@@ -635,7 +602,9 @@ def test_a_question_without_a_usable_vector_is_an_error_and_no_empty_result(
     store = make(Sick(size=16, number=number))
     store.add_documents([Document(f"{n}", metadata={"object_id": f"file:{n}"}) for n in range(4)])
     retriever = PermissionAwareRetriever(
-        vectorstore=store, checker=AccessChecker(OwnDocumentOnly()), search_type=search_type
+        vectorstore=store,
+        checker=AccessChecker(CheckingService(own_numbers(len(USERS)))),
+        search_type=search_type,
     )
 
     with pytest.raises(EmbeddingError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,15 +10,9 @@ from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_tests.integration_tests import RetrieversIntegrationTests
 
-from managed_sync import AccessCheck, AccessChecker
+from managed_sync import AccessChecker
 from managed_sync.langchain import PermissionAwareRetriever
-
-
-class EveryOther:
-    """Everybody may read the objects with an even number."""
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        return [int(check.object.removeprefix("file:")) % 2 == 0 for check in checks]
+from tests.support.permission_service import CheckingService, number_of
 
 
 @pytest.mark.anyio
@@ -40,7 +33,9 @@ class TestPermissionAwareRetriever(RetrieversIntegrationTests):
         )
         return {
             "vectorstore": store,
-            "checker": AccessChecker(EveryOther()),
+            "checker": AccessChecker(
+                CheckingService(lambda _, object_id: number_of(object_id) % 2 == 0)
+            ),
             "bound_subject": "alice@x.example",
         }
 

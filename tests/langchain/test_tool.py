@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypedDict
 
 import pytest
@@ -21,10 +21,11 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 from pydantic import ValidationError
 
-from managed_sync import AccessCheck, AccessChecker, acting_as
+from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import AccessCheckError, ConfigurationError, MissingSubjectError
 from managed_sync.langchain import PermissionAwareRetriever
 from managed_sync.langchain.tool import as_tool
+from tests.support.permission_service import CheckingService, even_and_odd
 
 ALICE, BOB = "alice@x.example", "bob@x.example"
 FOR_ALICE: RunnableConfig = {"configurable": {"subject": ALICE}}
@@ -45,22 +46,6 @@ INTRUSIONS: dict[str, Any] = {
 }
 
 
-class EvenAndOdd:
-    """Alice may read even objects, Bob odd ones."""
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        return [
-            check.subject in {ALICE, BOB}
-            and int(check.object.removeprefix("file:")) % 2 == (check.subject == BOB)
-            for check in checks
-        ]
-
-
-class Broken:
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        raise TimeoutError("the permission service is down")
-
-
 @pytest.fixture(scope="module")
 def store() -> InMemoryVectorStore:
     store = InMemoryVectorStore(DeterministicFakeEmbedding(size=8))
@@ -75,12 +60,20 @@ def store() -> InMemoryVectorStore:
 
 @pytest.fixture
 def retriever(store: InMemoryVectorStore) -> PermissionAwareRetriever:
-    return PermissionAwareRetriever(vectorstore=store, checker=AccessChecker(EvenAndOdd()), k=20)
+    return PermissionAwareRetriever(
+        vectorstore=store, checker=AccessChecker(CheckingService(even_and_odd(ALICE, BOB))), k=20
+    )
 
 
 @pytest.fixture
 def broken(store: InMemoryVectorStore) -> PermissionAwareRetriever:
-    return PermissionAwareRetriever(vectorstore=store, checker=AccessChecker(Broken()), k=20)
+    return PermissionAwareRetriever(
+        vectorstore=store,
+        checker=AccessChecker(
+            CheckingService(error=TimeoutError("the permission service is down"))
+        ),
+        k=20,
+    )
 
 
 def readers(message: Any) -> set[str]:
@@ -143,7 +136,9 @@ class TestWhatAModelSees:
             ]
         )
         retriever = PermissionAwareRetriever(
-            vectorstore=store, checker=AccessChecker(EvenAndOdd()), bound_subject=ALICE
+            vectorstore=store,
+            checker=AccessChecker(CheckingService(even_and_odd(ALICE, BOB))),
+            bound_subject=ALICE,
         )
 
         content = as_tool(retriever).invoke("q")

@@ -24,32 +24,13 @@ from llama_index.core.schema import (
     TextNode,
 )
 
-from managed_sync import AccessCheck, AccessChecker, acting_as
+from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import AccessCheckError, ConfigurationError, MissingSubjectError
 from managed_sync.llama_index.postprocessor import PermissionPostprocessor
+from tests.support.permission_service import CheckingService, own_numbers
 
+SECRET = "do-not-show"
 USERS = [f"user{number}@x.example" for number in range(64)]
-
-
-class Client:
-    """User n may read the objects whose number is n, modulo 64."""
-
-    def __init__(self) -> None:
-        self.token = "do-not-show"
-        self.asked: list[list[str]] = []
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        self.asked.append([check.object for check in checks])
-        return [
-            int(check.object.removeprefix("file:")) % 64
-            == int(check.subject.removeprefix("user").removesuffix("@x.example"))
-            for check in checks
-        ]
-
-
-class Broken:
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        raise TimeoutError
 
 
 @pytest.fixture(autouse=True)
@@ -59,12 +40,14 @@ def _no_models(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def client() -> Client:
-    return Client()
+def client() -> CheckingService:
+    service = CheckingService(own_numbers(len(USERS)))
+    vars(service)["token"] = SECRET
+    return service
 
 
 @pytest.fixture
-def postprocessor(client: Client) -> PermissionPostprocessor:
+def postprocessor(client: CheckingService) -> PermissionPostprocessor:
     return PermissionPostprocessor(checker=AccessChecker(client))
 
 
@@ -98,17 +81,17 @@ def filtering_asynchronously(
 @pytest.mark.parametrize("filtered", [filtering, filtering_asynchronously])
 class TestWhatIsKept:
     def test_all_nodes_of_an_allowed_object_in_their_order_with_their_scores(
-        self, postprocessor: PermissionPostprocessor, client: Client, filtered: Filtering
+        self, postprocessor: PermissionPostprocessor, client: CheckingService, filtered: Filtering
     ) -> None:
         found = scored(chunk(3, 2), chunk(4), chunk(67), chunk(3, 0), chunk(5), chunk(3, 1))
 
         kept = filtered(postprocessor.for_subject(USERS[3]), found)
 
         assert kept == [found[0], found[2], found[3], found[5]]
-        assert client.asked == [["file:3", "file:4", "file:67", "file:5"]]
+        assert client.batches == [["file:3", "file:4", "file:67", "file:5"]]
 
     def test_nodes_without_an_object_id_do_not_pass_for_an_allowed_one(
-        self, postprocessor: PermissionPostprocessor, client: Client, filtered: Filtering
+        self, postprocessor: PermissionPostprocessor, client: CheckingService, filtered: Filtering
     ) -> None:
         strays: list[Any] = [None, "", 3, ["file:3"], {"id": "file:3"}, True]
         found = [TextNode(text="stray", metadata={"object_id": stray}) for stray in strays]
@@ -117,7 +100,7 @@ class TestWhatIsKept:
         kept = filtered(postprocessor.for_subject(USERS[3]), scored(*found, chunk(3), *found))
 
         assert texts(kept) == ["passage 3.0"]
-        assert client.asked == [["file:3"]]
+        assert client.batches == [["file:3"]]
 
     def test_nodes_of_every_kind_by_their_own_object_id(
         self, postprocessor: PermissionPostprocessor, filtered: Filtering
@@ -149,18 +132,20 @@ class TestWhatIsKept:
         assert door.obj is not None
 
     def test_a_failed_check_raises(self, filtered: Filtering) -> None:
-        broken = PermissionPostprocessor(checker=AccessChecker(Broken()), bound_subject=USERS[3])
+        broken = PermissionPostprocessor(
+            checker=AccessChecker(CheckingService(error=TimeoutError())), bound_subject=USERS[3]
+        )
 
         with pytest.raises(AccessCheckError):
             filtered(broken, scored(chunk(3)))
 
     def test_without_a_subject_it_raises_even_with_nothing_to_filter(
-        self, postprocessor: PermissionPostprocessor, client: Client, filtered: Filtering
+        self, postprocessor: PermissionPostprocessor, client: CheckingService, filtered: Filtering
     ) -> None:
         for nodes in ([], [chunk(3)], [TextNode(text="stray")]):
             with pytest.raises(MissingSubjectError):
                 filtered(postprocessor, scored(*nodes))
-        assert client.asked == []
+        assert client.batches == []
 
 
 class TestWhoAsks:
@@ -249,27 +234,27 @@ class TestInAnEngine:
 
 class TestSerialization:
     def test_it_leaves_out_the_checker_and_takes_it_anew(
-        self, postprocessor: PermissionPostprocessor, client: Client
+        self, postprocessor: PermissionPostprocessor, client: CheckingService
     ) -> None:
         bound = postprocessor.for_subject(USERS[3])
 
         data = bound.to_dict()
 
         assert data == {"bound_subject": USERS[3], "class_name": "PermissionPostprocessor"}
-        assert client.token not in bound.to_json() + repr(bound)
+        assert SECRET not in bound.to_json() + repr(bound)
         restored = PermissionPostprocessor.from_dict(data, checker=AccessChecker(client))
         assert texts(filtering(restored, scored(chunk(3), chunk(4)))) == ["passage 3.0"]
         with pytest.raises(TypeError, match="checker"):
             PermissionPostprocessor.from_dict(data)
 
     def test_a_pickled_copy_has_no_credentials_and_lets_nothing_through(
-        self, postprocessor: PermissionPostprocessor, client: Client
+        self, postprocessor: PermissionPostprocessor, client: CheckingService
     ) -> None:
         bound = postprocessor.for_subject(USERS[3])
 
         pickled = pickle.dumps(bound)
 
-        assert client.token.encode() not in pickled
+        assert SECRET.encode() not in pickled
         copy = pickle.loads(pickled)  # noqa: S301 - written two lines above
         with pytest.raises(ConfigurationError, match="checker"):
             filtering(copy, scored(chunk(3)))

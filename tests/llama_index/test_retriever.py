@@ -21,7 +21,7 @@ from llama_index.core.vector_stores import SimpleVectorStore
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from pydantic import PrivateAttr
 
-from managed_sync import AccessCheck, AccessChecker, RetrievalReport, acting_as
+from managed_sync import AccessChecker, RetrievalReport, acting_as
 from managed_sync.errors import (
     AccessCheckError,
     ConfigurationError,
@@ -31,24 +31,9 @@ from managed_sync.errors import (
 )
 from managed_sync.llama_index import PermissionAwareRetriever
 from managed_sync.retrieval import Doubt
+from tests.support.permission_service import CheckingService, even_and_odd
 
 ALICE, BOB, NOBODY = "alice@x.example", "bob@x.example", "nobody@x.example"
-
-
-class EvenAndOdd:
-    """Alice may read even objects, Bob odd ones."""
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        return [
-            check.subject in {ALICE, BOB}
-            and int(check.object.removeprefix("file:")) % 2 == (check.subject == BOB)
-            for check in checks
-        ]
-
-
-class Broken:
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        raise TimeoutError
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +57,9 @@ def index() -> VectorStoreIndex:
 
 @pytest.fixture
 def retriever(index: VectorStoreIndex) -> PermissionAwareRetriever:
-    return PermissionAwareRetriever(index, checker=AccessChecker(EvenAndOdd()), k=60)
+    return PermissionAwareRetriever(
+        index, checker=AccessChecker(CheckingService(even_and_odd(ALICE, BOB))), k=60
+    )
 
 
 def numbers(nodes: Sequence[NodeWithScore]) -> list[int]:
@@ -122,7 +109,12 @@ def test_a_bound_retriever_does_not_serve_another_subject(
 
 
 def test_a_broken_permission_service_raises(index: VectorStoreIndex) -> None:
-    broken = PermissionAwareRetriever(index, checker=AccessChecker(Broken()))
+    broken = PermissionAwareRetriever(
+        index,
+        checker=AccessChecker(
+            CheckingService(error=TimeoutError("the permission service is down"))
+        ),
+    )
 
     with acting_as(ALICE):
         with pytest.raises(AccessCheckError):
@@ -138,7 +130,9 @@ def test_an_allowed_node_that_stands_for_a_forbidden_one_does_not_let_it_in(
     index.insert_nodes(
         [IndexNode(text="door", index_id="x", obj=forbidden, metadata={"object_id": "file:2"})]
     )
-    everything = PermissionAwareRetriever(index, checker=AccessChecker(EvenAndOdd()), k=200)
+    everything = PermissionAwareRetriever(
+        index, checker=AccessChecker(CheckingService(even_and_odd(ALICE, BOB))), k=200
+    )
 
     with acting_as(ALICE):
         assert set(numbers(everything.retrieve("q"))) == set(EVEN)
@@ -162,7 +156,9 @@ def test_it_serves_a_query_engine_and_a_chat_engine(retriever: PermissionAwareRe
 def test_sizes_below_one_are_refused(index: VectorStoreIndex, size: str) -> None:
     sizes: Any = {size: 0}
     with pytest.raises(ConfigurationError, match=size):
-        PermissionAwareRetriever(index, checker=AccessChecker(EvenAndOdd()), **sizes)
+        PermissionAwareRetriever(
+            index, checker=AccessChecker(CheckingService(even_and_odd(ALICE, BOB))), **sizes
+        )
 
 
 class ByNumber(BaseEmbedding):
@@ -236,7 +232,7 @@ def outcomes(
 
 
 class TestComplete:
-    checker = AccessChecker(EvenAndOdd())
+    checker = AccessChecker(CheckingService(even_and_odd(ALICE, BOB)))
 
     def test_of_a_known_index_it_is_and_scores_come_with_the_report(self) -> None:
         for found, report in outcomes(PermissionAwareRetriever(index_over(), checker=self.checker)):
@@ -281,7 +277,7 @@ def test_a_question_is_embedded_once() -> None:
     index = index_over(count=900)
     embedding: Any = index._embed_model
     retriever = PermissionAwareRetriever(
-        index, checker=AccessChecker(EvenAndOdd()), k=100, overfetch=1
+        index, checker=AccessChecker(CheckingService(even_and_odd(ALICE, BOB))), k=100, overfetch=1
     )
 
     (_, one), (_, other) = outcomes(retriever)
@@ -299,7 +295,7 @@ class TestDiversity:
             "vector_store_query_mode": "mmr",
             "vector_store_kwargs": {"mmr_threshold": 0.3},
         }
-        checker = AccessChecker(EvenAndOdd())
+        checker = AccessChecker(CheckingService(even_and_odd(ALICE, BOB)))
         texts = []
         for withheld in ([], [1, 3, 5, 7, 9]):
             index = VectorStoreIndex(
@@ -346,7 +342,7 @@ def test_a_question_without_a_usable_vector_is_an_error_and_no_empty_result(
     number: float, kind: str
 ) -> None:
     index = VectorStoreIndex([passage(1)], embed_model=Sick(embed_dim=8, number=number))
-    checker = AccessChecker(EvenAndOdd())
+    checker = AccessChecker(CheckingService(even_and_odd(ALICE, BOB)))
     if kind == "index":
         retriever = PermissionAwareRetriever(index, checker=checker)
     else:

@@ -30,10 +30,11 @@ from llama_index.core.schema import TextNode
 from llama_index.core.tools import ToolOutput
 from llama_index.core.tools.calling import acall_tool, call_tool
 
-from managed_sync import AccessCheck, AccessChecker, acting_as
+from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import AccessCheckError, MissingSubjectError
 from managed_sync.llama_index import PermissionAwareRetriever
 from managed_sync.llama_index.tool import SearchTool, as_tool
+from tests.support.permission_service import CheckingService, even_and_odd
 
 ALICE, BOB = "alice@x.example", "bob@x.example"
 
@@ -47,22 +48,6 @@ INTRUSIONS: dict[str, Any] = {
     "ctx": {"subject": BOB},
     "kwargs": {"subject": BOB},
 }
-
-
-class EvenAndOdd:
-    """Alice may read even objects, Bob odd ones."""
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        return [
-            check.subject in {ALICE, BOB}
-            and int(check.object.removeprefix("file:")) % 2 == (check.subject == BOB)
-            for check in checks
-        ]
-
-
-class Broken:
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        raise TimeoutError("the permission service is down")
 
 
 @pytest.fixture(autouse=True)
@@ -83,12 +68,20 @@ def index() -> VectorStoreIndex:
 
 @pytest.fixture
 def retriever(index: VectorStoreIndex) -> PermissionAwareRetriever:
-    return PermissionAwareRetriever(index, checker=AccessChecker(EvenAndOdd()), k=20)
+    return PermissionAwareRetriever(
+        index, checker=AccessChecker(CheckingService(even_and_odd(ALICE, BOB))), k=20
+    )
 
 
 @pytest.fixture
 def broken(index: VectorStoreIndex) -> PermissionAwareRetriever:
-    return PermissionAwareRetriever(index, checker=AccessChecker(Broken()), k=20)
+    return PermissionAwareRetriever(
+        index,
+        checker=AccessChecker(
+            CheckingService(error=TimeoutError("the permission service is down"))
+        ),
+        k=20,
+    )
 
 
 def readers(output: ToolOutput) -> set[str]:
@@ -143,7 +136,9 @@ class TestWhatAModelSees:
                 TextNode(text="No more is known.", metadata={"object_id": "file:4"}),
             ]
         )
-        retriever = PermissionAwareRetriever(index, checker=AccessChecker(EvenAndOdd()))
+        retriever = PermissionAwareRetriever(
+            index, checker=AccessChecker(CheckingService(even_and_odd(ALICE, BOB)))
+        )
 
         output = as_tool(retriever.for_subject(ALICE)).call("q")
 

@@ -21,23 +21,13 @@ from llama_index.core.workflow import (
     step,
 )
 
-from managed_sync import AccessCheck, AccessChecker, acting_as
+from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import MissingSubjectError
 from managed_sync.llama_index import PermissionAwareRetriever
+from tests.support.permission_service import CheckingService, own_numbers
 
 USERS = [f"user{number}@x.example" for number in range(32)]
 ALICE, BOB = USERS[:2]
-
-
-class OwnDocumentOnly:
-    """User n may read the object whose number is n."""
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        return [
-            check.object.removeprefix("file:")
-            == check.subject.removeprefix("user").removesuffix("@x.example")
-            for check in checks
-        ]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +37,9 @@ def retriever() -> PermissionAwareRetriever:
         for number in range(len(USERS))
     ]
     index = VectorStoreIndex(nodes, embed_model=MockEmbedding(embed_dim=8))
-    return PermissionAwareRetriever(index, checker=AccessChecker(OwnDocumentOnly()), k=4)
+    return PermissionAwareRetriever(
+        index, checker=AccessChecker(CheckingService(own_numbers(len(USERS)))), k=4
+    )
 
 
 def owners(nodes: Sequence[NodeWithScore]) -> set[str]:

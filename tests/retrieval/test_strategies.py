@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from managed_sync import AccessCheck, AccessChecker, RetrievalReport
+from managed_sync import AccessChecker, RetrievalReport
 from managed_sync.access.checker import ListedObjects
 from managed_sync.effects import arun, run
 from managed_sync.errors import AccessCheckError
@@ -30,41 +30,10 @@ from managed_sync.retrieval.effects import (
 from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.state import RetrieverStats, SubjectStats
 from managed_sync.retrieval.strategies import Retrieval
+from tests.support.permission_service import FakePermissionService
 
 ALICE = "a@x.example"
 STRATEGIES: list[Strategy] = ["auto", "post_filter", "pre_filter"]
-
-
-class Service:
-    """A permission service in memory that counts, may cut its lists off, and may fail."""
-
-    def __init__(self, *readable: str, list_cap: int | None = None, fail_at: int = 0) -> None:
-        self.readable = set(readable)
-        self.list_cap = list_cap
-        self.fail_at = fail_at
-        self.checked: list[str] = []
-        self.listed = 0
-        self.calls = 0
-        self.failed = ""
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        self._count("batch_check_access")
-        self.checked += [check.object for check in checks]
-        return [check.object in self.readable for check in checks]
-
-    def list_objects(
-        self, subject: str, relation: str, object_type: str | None = None
-    ) -> list[str]:
-        self._count("list_objects")
-        found = sorted(self.readable, reverse=True)[: self.list_cap]
-        self.listed += len(found)
-        return found
-
-    def _count(self, method: str) -> None:
-        self.calls += 1
-        if self.calls == self.fail_at:
-            self.failed = method
-            raise TimeoutError
 
 
 # The kinds of stores whose searches are exhaustive, of all objects and of some.
@@ -153,7 +122,7 @@ def files(*numbers: int) -> set[str]:
 
 def retrieve(
     store: Store,
-    service: Service,
+    service: FakePermissionService,
     strategy: Strategy = "post_filter",
     *,
     wanted: RetrievalSpec | None = None,
@@ -193,20 +162,20 @@ def retrieve(
 
 class TestPostFilter:
     def test_who_may_read_everything_gets_the_stores_own_ranking_in_one_round(self) -> None:
-        found, report = retrieve(Store(spread(100)), Service(*files(*range(100))))
+        found, report = retrieve(Store(spread(100)), FakePermissionService(*files(*range(100))))
 
         assert found == [0, 1, 2]
         assert (report.rounds, report.round_trips, report.complete) == (1, 1, True)
 
     def test_three_of_a_thousand_objects_are_all_found(self) -> None:
-        found, report = retrieve(Store(spread(1000)), Service(*files(400, 700, 999)))
+        found, report = retrieve(Store(spread(1000)), FakePermissionService(*files(400, 700, 999)))
 
         assert found == [400, 700, 999]
         assert report.complete
         assert report.withheld == 997
 
     def test_several_chunks_of_one_object_are_all_kept(self) -> None:
-        found, _ = retrieve(Store(spread(10, chunks_each=3)), Service(*files(4)))
+        found, _ = retrieve(Store(spread(10, chunks_each=3)), FakePermissionService(*files(4)))
 
         assert found == [4, 14, 24]
 
@@ -214,14 +183,14 @@ class TestPostFilter:
         store = Store(spread(10, chunks_each=3))
 
         found, report = retrieve(
-            store, Service(*files(4, 5)), wanted=RetrievalSpec(3, max_per_object=1)
+            store, FakePermissionService(*files(4, 5)), wanted=RetrievalSpec(3, max_per_object=1)
         )
 
         assert found == [4, 5]
         assert report.complete
 
     def test_no_object_is_checked_twice(self) -> None:
-        service = Service(*files(999))
+        service = FakePermissionService(*files(999))
 
         retrieve(Store(spread(1000, chunks_each=2)), service)
 
@@ -229,7 +198,7 @@ class TestPostFilter:
 
     def test_hits_without_an_object_id_are_never_returned_and_are_counted(self) -> None:
         found, report = retrieve(
-            Store(ranked([None, "", "file:1", None])), Service("file:1", "", "None")
+            Store(ranked([None, "", "file:1", None])), FakePermissionService("file:1", "", "None")
         )
 
         assert found == [2]
@@ -238,26 +207,31 @@ class TestPostFilter:
     def test_the_same_chunk_twice_is_one_passage(self) -> None:
         hits = ranked(["file:1", "file:1"])
 
-        assert retrieve(Store([hits[0], hits[0], hits[1]]), Service("file:1"))[0] == [0, 1]
+        assert retrieve(Store([hits[0], hits[0], hits[1]]), FakePermissionService("file:1"))[0] == [
+            0,
+            1,
+        ]
 
     def test_repeated_chunks_are_not_taken_for_the_end_of_the_store(self) -> None:
         hits = ranked([f"file:{n}" for n in range(60)])
 
-        assert retrieve(Store([hits[0]] * 15 + hits), Service(*files(38)))[0] == [38]
+        assert retrieve(Store([hits[0]] * 15 + hits), FakePermissionService(*files(38)))[0] == [38]
 
     def test_reaching_the_bound_is_reported(self) -> None:
         found, report = retrieve(
-            Store(spread(1000)), Service(*files(999)), wanted=RetrievalSpec(3, max_candidates=100)
+            Store(spread(1000)),
+            FakePermissionService(*files(999)),
+            wanted=RetrievalSpec(3, max_candidates=100),
         )
 
         assert (found, report.complete, report.withheld) == ([], False, 100)
 
     def test_an_empty_store_is_searched_once_and_nothing_is_checked(self) -> None:
-        service = Service()
+        service = FakePermissionService()
 
         found, report = retrieve(Store([]), service)
 
-        assert (found, report.rounds, report.complete, service.calls) == ([], 1, True, 0)
+        assert (found, report.rounds, report.complete, len(service.requests)) == ([], 1, True, 0)
 
 
 class TestAtTheBound:
@@ -271,7 +245,7 @@ class TestAtTheBound:
     def test_auto_finds_by_the_list_what_lies_behind_it(
         self, list_limit: int | None, asynchronously: bool
     ) -> None:
-        store, service = Store(self.HITS), Service(*files(*range(1, 50)))
+        store, service = Store(self.HITS), FakePermissionService(*files(*range(1, 50)))
 
         found, report = retrieve(
             store,
@@ -283,18 +257,18 @@ class TestAtTheBound:
         )
 
         assert found == [200, 201, 202]
-        assert service.calls <= 3
+        assert len(service.requests) <= 3
         assert report.complete is (list_limit is None)
 
     def test_who_may_read_nothing_costs_one_list_more(self) -> None:
-        store, service = Store(self.HITS), Service()
+        store, service = Store(self.HITS), FakePermissionService()
 
         found, report = retrieve(store, service, "auto", wanted=self.WANTED, list_limit=1000)
 
-        assert (found, report.complete, service.calls) == ([], False, 2)
+        assert (found, report.complete, len(service.requests)) == ([], False, 2)
 
     def test_a_list_that_fails_leaves_the_doubt(self) -> None:
-        store, service = Store(self.HITS), Service(*files(1), fail_at=2)
+        store, service = Store(self.HITS), FakePermissionService(*files(1), fails_at=2)
 
         found, report = retrieve(store, service, "auto", wanted=self.WANTED)
 
@@ -303,7 +277,10 @@ class TestAtTheBound:
 
 class TestPreFilter:
     def test_it_searches_among_the_list_and_checks_what_comes_back(self) -> None:
-        service, store = Service(*files(400, 700, 999)), Store(spread(1000, chunks_each=2))
+        service, store = (
+            FakePermissionService(*files(400, 700, 999)),
+            Store(spread(1000, chunks_each=2)),
+        )
 
         found, report = retrieve(store, service, "pre_filter")
 
@@ -312,10 +289,10 @@ class TestPreFilter:
         assert report.complete
 
     def test_what_was_revoked_after_the_list_was_made_is_not_returned(self) -> None:
-        class Revoking(Service):
+        class Revoking(FakePermissionService):
             def list_objects(self, *arguments: Any, **more: Any) -> list[str]:
                 listed = super().list_objects(*arguments, **more)
-                self.readable -= files(1)
+                self.everybody -= {*files(1)}
                 return listed
 
         found, report = retrieve(
@@ -327,7 +304,7 @@ class TestPreFilter:
 
     def test_a_long_list_is_searched_in_parts(self) -> None:
         store = Store(spread(100), max_objects=7)
-        service = Service(*files(*range(50, 100)))
+        service = FakePermissionService(*files(*range(50, 100)))
 
         found, report = retrieve(store, service, "pre_filter", wanted=RetrievalSpec(20))
 
@@ -338,7 +315,7 @@ class TestPreFilter:
     def test_a_list_that_may_be_cut_off_is_never_taken_for_the_whole(
         self, strategy: Strategy
     ) -> None:
-        service = Service(*files(*range(500, 800)), list_cap=100)
+        service = FakePermissionService(*files(*range(500, 800)), list_cap=100)
 
         found, report = retrieve(Store(spread(1000)), service, strategy, list_limit=100)
 
@@ -347,9 +324,9 @@ class TestPreFilter:
         assert not report.complete
 
     def test_a_list_that_lacks_what_a_check_allowed_is_not_taken_for_the_whole(self) -> None:
-        class Forgetful(Service):
+        class Forgetful(FakePermissionService):
             def list_objects(self, *arguments: Any, **more: Any) -> list[str]:
-                return sorted(self.readable - files(0, 500))
+                return sorted(self.everybody - {*files(0, 500)})
 
         service = Forgetful(*files(0, 500, 900, 901))
 
@@ -364,7 +341,7 @@ class TestPreFilter:
     ) -> None:
         store = Store(spread(1000), kind="approximate")
 
-        found, report = retrieve(store, Service(*files(5, 300, 900)), strategy)
+        found, report = retrieve(store, FakePermissionService(*files(5, 300, 900)), strategy)
 
         assert report.complete == (found == [5, 300, 900])
         assert report.complete == (strategy == "auto")
@@ -372,14 +349,14 @@ class TestPreFilter:
     def test_a_search_that_does_not_reach_far_is_not_taken_for_the_end_of_the_store(self) -> None:
         store = Store(spread(1000), kind="approximate", furthest=40)
 
-        found, report = retrieve(store, Service(*files(5, 300, 900)), "post_filter")
+        found, report = retrieve(store, FakePermissionService(*files(5, 300, 900)), "post_filter")
 
         assert (found, report.complete) == ([5], False)
 
     def test_nor_is_one_of_a_store_that_cannot_count(self) -> None:
         store = Store(spread(10), kind="approximate", counts=False)
 
-        found, report = retrieve(store, Service(*files(5)), "post_filter")
+        found, report = retrieve(store, FakePermissionService(*files(5)), "post_filter")
 
         assert (found, report.complete) == ([5], False)
 
@@ -387,7 +364,7 @@ class TestPreFilter:
         store = Store(spread(300), kind="approximate", furthest=40)
 
         found, report = retrieve(
-            store, Service(*files(5, 20, 39, 60)), "auto", wanted=RetrievalSpec(4)
+            store, FakePermissionService(*files(5, 20, 39, 60)), "auto", wanted=RetrievalSpec(4)
         )
 
         assert found == [5, 20, 39, 60]
@@ -397,23 +374,23 @@ class TestPreFilter:
         store = Store(spread(1000), kind="ignores")
 
         for strategy in ("pre_filter", "auto"):
-            found, report = retrieve(store, Service(*files(300, 900)), strategy)
+            found, report = retrieve(store, FakePermissionService(*files(300, 900)), strategy)
             assert report.filter_ignored
             assert set(found) <= {300, 900}
             assert report.complete == (strategy == "auto")
 
     def test_who_may_read_nothing_costs_one_list(self) -> None:
-        service = Service()
+        service = FakePermissionService()
 
         found, report = retrieve(Store(spread(100)), service, "pre_filter")
 
-        assert (found, report.complete, service.checked, service.calls) == ([], True, [], 1)
+        assert (found, report.complete, service.checked, len(service.requests)) == ([], True, [], 1)
 
 
 class TestAuto:
     @pytest.mark.parametrize("whole", [True, False])
     def test_it_begins_with_a_list_that_was_kept_where_little_is_allowed(self, whole: bool) -> None:
-        store, service = Store(spread(1000)), Service(*files(5, 300, 900))
+        store, service = Store(spread(1000)), FakePermissionService(*files(5, 300, 900))
         kept = ListedObjects(frozenset(files(5, 300, 900)), whole=whole)
         checker = AccessChecker(service)
         retrieval = Retrieval(
@@ -434,7 +411,7 @@ class TestAuto:
             assert (report.round_trips, report.doubts) == (1, (Doubt.LIST,))
 
     def test_it_stays_with_checking_where_much_is_allowed(self) -> None:
-        service = Service(*files(*range(0, 1000, 2)))
+        service = FakePermissionService(*files(*range(0, 1000, 2)))
 
         found, report = retrieve(Store(spread(1000)), service, "auto", wanted=RetrievalSpec(10))
 
@@ -445,7 +422,7 @@ class TestAuto:
     def test_it_goes_over_to_the_list_where_little_is_allowed(
         self, known_list_size: int | None
     ) -> None:
-        service = Service(*files(9000, 9100, 9200, 9300, 9400))
+        service = FakePermissionService(*files(9000, 9100, 9200, 9300, 9400))
 
         found, report = retrieve(
             Store(spread(10_000)), service, "auto", known_list_size=known_list_size
@@ -457,7 +434,7 @@ class TestAuto:
             assert len(service.checked) + service.listed <= 15 + 5 + 3
 
     def test_it_knows_a_long_list_for_what_it_costs(self) -> None:
-        service = Service(*files(*range(30, 10_000)))
+        service = FakePermissionService(*files(*range(30, 10_000)))
 
         found, report = retrieve(
             Store(spread(10_000)), service, "auto", wanted=RetrievalSpec(5), known_list_size=9_970
@@ -468,7 +445,7 @@ class TestAuto:
 
     def test_what_a_cut_off_list_lacks_may_lie_where_the_search_does_not_reach(self) -> None:
         hits = ranked([None] * 30 + [f"file:{number}" for number in range(9)])
-        service = Service(*files(*range(9)), list_cap=2)
+        service = FakePermissionService(*files(*range(9)), list_cap=2)
 
         found, report = retrieve(
             Store(hits, "approximate", furthest=5),
@@ -481,7 +458,7 @@ class TestAuto:
         assert (found, report.complete) == ([37, 38], False)
 
     def test_without_a_filter_it_only_checks(self) -> None:
-        store, service = Store(spread(1000)), Service(*files(999))
+        store, service = Store(spread(1000)), FakePermissionService(*files(999))
         checker = AccessChecker(service)
         effects = effects_of(checker, store)
 
@@ -499,13 +476,13 @@ class TestAuto:
 def test_a_check_that_fails_at_any_place_returns_nothing(
     strategy: Strategy, fail_at: int, asynchronously: bool
 ) -> None:
-    service = Service(*files(0, 998, 999), fail_at=fail_at)
+    service = FakePermissionService(*files(0, 998, 999), fails_at=fail_at)
     try:
         found, _ = retrieve(Store(spread(1000)), service, strategy, asynchronously=asynchronously)
     except AccessCheckError:
         return
     assert found == [0, 998, 999]
-    assert service.calls < fail_at or service.failed == "list_objects"
+    assert len(service.requests) < fail_at or service.failed == "list_objects"
 
 
 def chunks_of(numbers: list[int], chunks_each: int, order: random.Random) -> list[int | None]:
@@ -559,7 +536,7 @@ def test_the_result_is_the_best_of_what_may_be_read_or_says_that_it_may_not_be(
 ) -> None:
     hits = ranked([None if n is None else f"file:{n}" for n in objects])
     store = Store(hits, kind, max_objects, reach if kind == "approximate" else 1_000_000)
-    service = Service(*files(*readable), list_cap=list_cap)
+    service = FakePermissionService(*files(*readable), list_cap=list_cap)
 
     found, report = retrieve(
         store,
@@ -573,7 +550,7 @@ def test_the_result_is_the_best_of_what_may_be_read_or_says_that_it_may_not_be(
         object_count=object_count,
     )
 
-    allowed = [hit for hit in store.hits if hit.object_id in service.readable]
+    allowed = [hit for hit in store.hits if hit.object_id in service.everybody]
     taken: dict[str | None, int] = {}
     best = []
     for hit in allowed:

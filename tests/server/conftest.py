@@ -12,9 +12,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from managed_sync.server import EmbeddedServer, Server, ServerConfig, app
+from managed_sync.server import EmbeddedServer, Server, ServerConfig
 from managed_sync.server.auth.signing_key import load_or_create_signing_key
 from managed_sync.server.graph.spicedb.engine import SpiceDBEngine
+from managed_sync.server.runtime import app
 from tests.server.company import CONTACTS, FILES, Caller, Company, harbor, token
 from tests.support.postgres import debian_programs, running_postgres
 from tests.support.spicedb import running_spicedb

@@ -231,7 +231,7 @@ class TestAnotherFile:
             published_under=published,
         )
         file.stream.close()
-        project = Project("demo", source, cast("Any", None), cast("Any", None), None)
+        project = Project("demo", source, cast("Any", None), None)
         content = project.open(record)
         assert content is not None
         return _blocks(content, 0, content.file.size)

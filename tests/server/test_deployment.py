@@ -15,7 +15,7 @@ from dockerfile_parse import DockerfileParser
 
 from managed_sync.cli.app import app
 from managed_sync.server import read_config
-from managed_sync.server.config_file import DATABASE_VARIABLE
+from managed_sync.server.config import DATABASE_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 INSTRUCTIONS = {

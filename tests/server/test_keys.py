@@ -204,7 +204,7 @@ def test_the_newest_private_key_signs(tmp_path: Path, signing_key: str, other_ke
 
 def test_where_only_public_keys_are_nothing_can_be_signed(tmp_path: Path, signing_key: str) -> None:
     keys_in(tmp_path, key=public_pem(signing_key))
-    with pytest.raises(ConfigurationError, match="public keys only"):
+    with pytest.raises(ConfigurationError, match="only public keys"):
         load_or_create_signing_key(tmp_path)
 
 

@@ -12,10 +12,10 @@ import pytest
 
 from managed_sync.errors import PermissionsFileError, SourceError
 from managed_sync.server.domain import PipelineName, Scope, record_id
-from managed_sync.server.graph.schema import Question
-from managed_sync.server.graph.sql_graph import SqlEngine
+from managed_sync.server.graph.schema import GraphQuery
+from managed_sync.server.graph.sql import SqlEngine
 from managed_sync.server.sources import file_tree
-from managed_sync.server.sources.descent import Place
+from managed_sync.server.sources.descent import TreePath
 from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import enable_pipeline, find_pipeline
@@ -84,7 +84,7 @@ class Folder:
     ) -> list[str]:
         kind = name.sync_type.removesuffix("s")
         questions = [
-            Question(f"user:{user}", "viewer", f"{kind}:{record_id(SCOPE, name, path)}")
+            GraphQuery(f"user:{user}", "viewer", f"{kind}:{record_id(SCOPE, name, path)}")
             for user in users
         ]
         with self.engine.graph(SCOPE) as graph:
@@ -120,7 +120,7 @@ def after_reading(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     entries = file_tree._entries
     awaited: dict[str, Callable[[], object]] = {}
 
-    def read(folder: Place) -> Any:
+    def read(folder: TreePath) -> Any:
         found = entries(folder)
         if action := awaited.pop(folder.name, None):
             action()
@@ -196,7 +196,7 @@ class TestOneMoment:
         folder.sync()
         entries, numbers = file_tree._entries, iter(range(1_000))
 
-        def read(path: Place) -> Any:
+        def read(path: TreePath) -> Any:
             found = entries(path)
             folder.company.write_file(f"log-{next(numbers)}.txt")
             return found
@@ -207,7 +207,7 @@ class TestOneMoment:
         assert "/log-0.txt" in folder.published()
         assert len(folder.waited) == 6
 
-        def move(path: Place) -> Any:
+        def move(path: TreePath) -> Any:
             found = entries(path)
             here = next(folder.files.rglob("last.md"))
             here.rename(folder.files / ("Plans" if here.parent.name == "zz" else "zz") / here.name)
@@ -227,7 +227,7 @@ class TestOneMoment:
         # A swap, which no single sync could tell from two folders that were meant to be so.
         for old, new in (("HR", "X"), ("Plans", "HR"), ("X", "Plans")):
             folder.rename(old, new)
-        with pytest.raises(SourceError, match="Remove it when"):
+        with pytest.raises(SourceError, match="Remove the lock when"):
             folder.sync()
         assert folder.readers("/HR/pay.md") == ["hr@x.example"]
         folder.edit("/HR:", "/Plans:")
@@ -369,7 +369,7 @@ class TestProtection:
         folder.sync()
         entries = file_tree._entries
 
-        def refuse(path: Place) -> Any:
+        def refuse(path: TreePath) -> Any:
             if path.name == "Plans":
                 raise PermissionError(13, "Permission denied")
             return entries(path)
@@ -426,7 +426,7 @@ class TestLinks:
         entries, digest = file_tree._entries, file_tree._digest
 
         def refuse(read: Callable[..., Any]) -> Callable[..., Any]:
-            def refused(path: Place, *arguments: Any) -> Any:
+            def refused(path: TreePath, *arguments: Any) -> Any:
                 if path.location in {"Plans", "Plans/pay.md"} and path.name == place:
                     raise PermissionError(13, "Permission denied")
                 return read(path, *arguments)
@@ -618,7 +618,7 @@ class TestGoneMount:
             folder.sync()
         (folder.files / "zz").rename(tmp_path / "zz")
         (folder.files / "zz").mkdir()
-        with pytest.raises(SourceError, match="/zz is empty and no mount any more"):
+        with pytest.raises(SourceError, match="/zz is empty and no longer a mount point"):
             folder.sync()
         assert "/zz/last.md" in folder.published()
         (folder.files / "zz").rmdir()

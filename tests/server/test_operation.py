@@ -120,7 +120,7 @@ def test_the_log_has_a_line_of_json_for_each_request_and_no_secret_in_it(
     lines = [formatter.format(record) for record in own]
     written = [json.loads(line) for line in lines]
     assert not any("\n" in line for line in lines)
-    requests = [one for one in written if one["logger"] == "managed_sync.server.http.middleware"]
+    requests = [one for one in written if one["logger"] == "managed_sync.server.requests"]
     assert {"time", "level", "message", "request_id", "status", "milliseconds"} <= set(requests[0])
     assert requests[0]["project"] == "demo"
     assert not any("\n" in one["message"] for one in requests)

@@ -9,11 +9,11 @@ import pytest
 from authzed.api.v1 import WriteRelationshipsRequest
 from pydantic import SecretStr
 
-from managed_sync.server import EmbeddedServer, SpiceDBAddress, app
-from managed_sync.server.graph import engines
+from managed_sync.server import EmbeddedServer, SpiceDBAddress
 from managed_sync.server.graph.engine import PermissionEngineError
 from managed_sync.server.graph.spicedb.client import SpiceDBClient
 from managed_sync.server.graph.spicedb.engine import SpiceDBEngine
+from managed_sync.server.runtime import app
 from managed_sync.server.storage.database import Database
 from tests.server.company import CONTACTS, FILES, Caller, Company
 from tests.support.spicedb import running_spicedb
@@ -165,10 +165,10 @@ def test_a_server_without_its_spicedb_lives_and_is_not_ready(
 
 def test_without_an_address_the_database_is_the_engine(tmp_path: Path) -> None:
     database = Database(tmp_path / "server.db")
-    assert type(engines.open_engine(None, database)).__name__ == "SqlEngine"
+    assert type(app.open_engine(None, database)).__name__ == "SqlEngine"
     address = SpiceDBAddress(target="127.0.0.1:1", token=SecretStr("s3cret"))
     assert "s3cret" not in repr(address)
-    engine = engines.open_engine(address, database)
+    engine = app.open_engine(address, database)
     assert isinstance(engine, SpiceDBEngine)
     engine.close()
     database.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,31 +11,17 @@ import pytest
 from langchain_core.embeddings import Embeddings
 from langchain_core.vectorstores import VectorStore
 
-from managed_sync import AccessCheck, AccessChecker
+from managed_sync import AccessChecker
 from managed_sync.langchain import PermissionAwareRetriever
 from managed_sync.retrieval.effects import Strategy
 from tests.stores.chunks import METADATA
 from tests.stores.filled_stores import FilledStore
 from tests.support.hash_embeddings import HashEmbeddings
+from tests.support.permission_service import CheckingService, FakePermissionService
 
 K = 6
 OBJECTS = sorted({metadata["object_id"] for metadata in METADATA})
 QUERIES = ["a question about the harbour", "another one", "Ω"]
-
-
-class Service:
-    """Allows some objects."""
-
-    def __init__(self, readable: Sequence[str]) -> None:
-        self.readable = set(readable)
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        return [check.object in self.readable for check in checks]
-
-    def list_objects(
-        self, subject: str, relation: str, object_type: str | None = None
-    ) -> list[str]:
-        return sorted(self.readable)
 
 
 @pytest.mark.parametrize("strategy", ["auto", "post_filter", "pre_filter"])
@@ -43,7 +29,9 @@ class Service:
 def test_a_user_gets_the_best_of_what_they_may_read(
     store: FilledStore, strategy: Strategy, readable: int
 ) -> None:
-    service = Service(OBJECTS[:: max(1, 40 // readable)][:readable] if readable else [])
+    service = FakePermissionService(
+        *(OBJECTS[:: max(1, 40 // readable)][:readable] if readable else [])
+    )
     retriever = PermissionAwareRetriever(
         vectorstore=store.vectorstore,
         # The service never cuts its lists off.
@@ -61,8 +49,8 @@ def test_a_user_gets_the_best_of_what_they_may_read(
             ]
         found = [document.metadata["chunk_id"] for document in documents]
 
-        assert {document.metadata["object_id"] for document in documents} <= service.readable
-        best = store.ranking_within(query, service.readable)[:K]
+        assert {document.metadata["object_id"] for document in documents} <= service.everybody
+        best = store.ranking_within(query, service.everybody)[:K]
         # Approximate search may miss some, and must not say that it has not.
         assert report.complete or not store.exact
         if report.complete:
@@ -76,7 +64,7 @@ def test_a_question_is_embedded_once(store: FilledStore, readable: int) -> None:
     with embedding_by(store.vectorstore, counting):
         retriever = PermissionAwareRetriever(
             vectorstore=store.vectorstore,
-            checker=AccessChecker(Service(OBJECTS[:readable]), list_limit=None),
+            checker=AccessChecker(FakePermissionService(*OBJECTS[:readable]), list_limit=None),
             k=K,
             bound_subject="a@x.example",
         )
@@ -109,20 +97,10 @@ def embedding_by(vectorstore: VectorStore, embeddings: Embeddings) -> Iterator[N
         setattr(place, name, before)
 
 
-class CheckingOnly:
-    """A service that cannot list."""
-
-    def __init__(self, readable: Sequence[str]) -> None:
-        self.readable = set(readable)
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        return [check.object in self.readable for check in checks]
-
-
 def test_a_short_result_is_complete_only_if_it_is_all_there_is_also_without_lists(
     store: FilledStore,
 ) -> None:
-    service = CheckingOnly(OBJECTS[:1])
+    service = CheckingService(lambda _, object_id: object_id == OBJECTS[0])
     retriever = PermissionAwareRetriever(
         vectorstore=store.vectorstore,
         checker=AccessChecker(service),
@@ -132,7 +110,7 @@ def test_a_short_result_is_complete_only_if_it_is_all_there_is_also_without_list
     for query in QUERIES:
         documents, report = retriever.retrieve_with_report(query)
 
-        best = store.ranking_within(query, service.readable)[:K]
+        best = store.ranking_within(query, {OBJECTS[0]})[:K]
         found = [document.metadata["chunk_id"] for document in documents]
         assert found == best or not report.complete
         assert report.complete or not store.exact
@@ -159,7 +137,7 @@ def test_a_filter_of_the_callers_is_applied_before_the_search(store: FilledStore
         pytest.skip("Its filters are objects of its client's.")
     retriever = PermissionAwareRetriever(
         vectorstore=store.vectorstore,
-        checker=AccessChecker(Service(OBJECTS), list_limit=None),
+        checker=AccessChecker(FakePermissionService(*OBJECTS), list_limit=None),
         k=k,
         search_kwargs={"filter": EVEN_CHUNKS[store.name]},
         bound_subject="a@x.example",
@@ -183,7 +161,7 @@ def test_one_that_is_applied_after_it_leaves_a_doubt(
         pytest.skip("It has no such argument.")
     retriever = PermissionAwareRetriever(
         vectorstore=store.vectorstore,
-        checker=AccessChecker(Service(OBJECTS), list_limit=None),
+        checker=AccessChecker(FakePermissionService(*OBJECTS), list_limit=None),
         k=100,
         search_kwargs={"filter": EVEN_CHUNKS[store.name], **late},
         bound_subject="a@x.example",

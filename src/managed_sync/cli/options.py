@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ConfigurationError
 
 __all__ = [
@@ -24,8 +24,8 @@ __all__ = [
     "chosen_pipelines",
 ]
 
-_INTEGRATION_HELP = "Where the records come from, such as googleDrive."
-_SYNC_TYPE_HELP = "What is synced: files, contacts, deals, tickets."
+_INTEGRATION_HELP = "The integration of the records, such as googleDrive."
+_SYNC_TYPE_HELP = "The type of the records: files, contacts, deals, tickets."
 
 IntegrationArgument: TypeAlias = Annotated[str, typer.Argument(help=_INTEGRATION_HELP)]
 SyncTypeArgument: TypeAlias = Annotated[str, typer.Argument(help=_SYNC_TYPE_HELP)]
@@ -34,12 +34,12 @@ OptionalIntegration: TypeAlias = Annotated[
 ]
 OptionalSyncType: TypeAlias = Annotated[str | None, typer.Argument(help=_SYNC_TYPE_HELP)]
 SubjectOption: TypeAlias = Annotated[
-    str, typer.Option("--as", help="Who asks, such as alice@example.com.", metavar="USER")
+    str, typer.Option("--as", help="The user who asks, such as alice@example.com.", metavar="USER")
 ]
 
 
 class Relation(StrEnum):
-    """The relations that can be asked about; another one is refused, and not taken for denied."""
+    """The relations of a check; any other one is an error, not a denial."""
 
     VIEWER = "viewer"
     EDITOR = "editor"
@@ -47,11 +47,12 @@ class Relation(StrEnum):
     MEMBER = "member"
 
 
-RelationOption: TypeAlias = Annotated[Relation, typer.Option(help="The relation to ask about.")]
+RelationOption: TypeAlias = Annotated[Relation, typer.Option(help="The relation to check.")]
 DEFAULT_WORKSPACE = Path(".managed-sync")
 WorkspaceOption: TypeAlias = Annotated[
     Path,
     typer.Option(
+        "--workspace",
         help="The folder that holds the index, its ledger and the embedded server's state.",
         envvar="MANAGED_SYNC_WORKSPACE",
         file_okay=False,
@@ -61,21 +62,21 @@ WorkspaceOption: TypeAlias = Annotated[
 
 def chosen_pipelines(
     workspace: Workspace, integration: str | None, sync_type: str | None
-) -> list[PipelineName]:
-    """The pipeline that was named, or every one that was enabled from this workspace.
+) -> list[PipelineRef]:
+    """Returns the named pipeline, or all that were enabled from this workspace.
 
     Raises:
         ConfigurationError: Only half of a name was given, or nothing was enabled yet.
     """
     if integration and sync_type:
-        return [PipelineName(integration, sync_type)]
+        return [PipelineRef(integration, sync_type)]
     if integration:
         raise ConfigurationError(
-            f"Say which sync type of {integration}: files, contacts, deals, tickets."
+            f"Name the sync type of {integration}, too: files, contacts, deals, tickets."
         )
     if not workspace.pipelines:
         raise ConfigurationError(
-            "No pipeline was enabled from this workspace; begin with "
+            "No pipeline was enabled from this workspace. Start with "
             "`managed-sync enable googleDrive files`."
         )
     return workspace.pipelines

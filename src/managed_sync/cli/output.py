@@ -1,4 +1,4 @@
-"""What commands print with."""
+"""The output of commands: consoles, tables and progress bars."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 
 
 class _SafeConsole(Console):
-    """A console that writes names of files and records, but none of their escape sequences."""
+    """A console that escapes control sequences in names of files and records."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -44,12 +44,12 @@ class _SafeConsole(Console):
 
 
 output = _SafeConsole(highlight=False, soft_wrap=False)
-# Progress goes to the error stream, so that the output can be piped.
+# Progress is written to the error stream, so that the output can be piped.
 progress_output = _SafeConsole(stderr=True)
 
 
 def plain_table(*columns: str) -> Table:
-    """A table without lines between its columns; the first column is on the left, and whole."""
+    """Returns a table without lines between columns; the first column is never wrapped."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for position, column in enumerate(columns):
         table.add_column(column, justify="right" if position else "left", no_wrap=position == 0)
@@ -58,7 +58,7 @@ def plain_table(*columns: str) -> Table:
 
 @contextmanager
 def progress_display() -> Iterator[Progress]:
-    """A display of progress bars that leaves finished ones standing."""
+    """Yields a display of progress bars that keeps finished ones on the screen."""
     columns = (
         TextColumn("  {task.description:<28}"),
         BarColumn(bar_width=30),
@@ -77,7 +77,7 @@ def wait_for_sync(
     sync_type: str,
     stop: StopRequest | None = None,
 ) -> SyncStatus:
-    """Waits for a pipeline behind a progress bar, unless told to stop.
+    """Waits for a pipeline, with a progress bar, until its sync ends or the command must stop.
 
     Raises:
         SyncFailedError: The sync failed.
@@ -95,14 +95,14 @@ def wait_for_sync(
 
 
 def command_line(workspace: Path, arguments: str) -> str:
-    """A command of this program as it can be typed here, indented."""
+    """Returns a command of this program as it can be typed here, indented."""
     program = "managed-sync"
     if shutil.which(program) is None:
         program = _relative(Path(sys.argv[0]))
     default = workspace == Path(".managed-sync").absolute()
-    place = "" if default else f" --workspace {_relative(workspace)}"
+    option = "" if default else f" --workspace {_relative(workspace)}"
     command, _, rest = arguments.partition(" ")
-    return f"  {program} {command}{place} {rest}".rstrip()
+    return f"  {program} {command}{option} {rest}".rstrip()
 
 
 def _relative(path: Path) -> str:

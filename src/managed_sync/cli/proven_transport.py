@@ -1,8 +1,9 @@
-"""Connections to the server of a workspace, and to nobody else who listens on its port.
+"""Connections to the server of a workspace, and to no other program on its port.
 
 Guarantees:
 
-- On each connection the server proves itself before anything is sent, tokens among it.
+- On each connection the server proves its identity before the client sends anything, including
+  the token.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from managed_sync.client.transport.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
 __all__ = ["ProvenTransport"]
 
 _SECONDS = 10.0
-_MOST_BYTES = 16_384
+_MAX_RESPONSE_BYTES = 16_384
 
 
 class ProvenTransport(httpx.HTTPTransport):
-    """Sends to the server that works with a state folder.
+    """An httpx transport that connects only to the server of a state folder.
 
     Args:
         state: The folder.
@@ -36,10 +37,10 @@ class ProvenTransport(httpx.HTTPTransport):
         self._state = state
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Sends a request, on a connection whose other end is known.
+        """Sends a request on a connection to the proven server.
 
         Raises:
-            httpx.ConnectError: Something else listens there.
+            httpx.ConnectError: Another program listens on the port.
         """
         note = request.extensions.get("trace")
 
@@ -60,7 +61,7 @@ class ProvenTransport(httpx.HTTPTransport):
             if not is_proven:
                 stream.close()
         if not is_proven:
-            raise httpx.ConnectError("what listens there is not the server of this workspace")
+            raise httpx.ConnectError("the program on this port is not the server of this workspace")
 
 
 def _proves_itself(stream: Any, state: Path) -> bool:
@@ -70,18 +71,18 @@ def _proves_itself(stream: Any, state: Path) -> bool:
     if proof is None:
         return False
     host, port = stream.get_extra_info("server_addr")[:2]
-    question = secrets.token_hex(32)
-    expected = proof.answer(question, host, port).encode()
-    head = f"GET {PROOF_PATH}{question} HTTP/1.1\r\nHost: {host}\r\n\r\n"
+    challenge = secrets.token_hex(32)
+    expected = proof.answer(challenge, host, port).encode()
+    head = f"GET {PROOF_PATH}{challenge} HTTP/1.1\r\nHost: {host}\r\n\r\n"
     deadline, answer = time.monotonic() + _SECONDS, b""
     try:
         stream.write(head.encode(), timeout=_SECONDS)
         while len(answer.partition(b"\r\n\r\n")[2]) < len(expected):
             left = deadline - time.monotonic()
-            part = stream.read(_MOST_BYTES, timeout=left) if left > 0 else b""
+            part = stream.read(_MAX_RESPONSE_BYTES, timeout=left) if left > 0 else b""
             answer += part
-            if not part or len(answer) > _MOST_BYTES:
+            if not part or len(answer) > _MAX_RESPONSE_BYTES:
                 return False
-    except Exception:  # noqa: BLE001 - whatever the network raises: nothing is proven
+    except Exception:  # noqa: BLE001 - with any network error, nothing is proven
         return False
     return hmac.compare_digest(answer.partition(b"\r\n\r\n")[2], expected)

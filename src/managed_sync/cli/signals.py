@@ -1,4 +1,4 @@
-"""A clean stop: the first signal asks for it, the second one does not wait."""
+"""A clean stop on signals: the first requests it, the second ends the command at once."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ __all__ = ["StopRequest", "stop_on_signal"]
 
 
 class StopRequest(threading.Event):
-    """Set when the process is told to stop.
+    """An event that is set when the process must stop.
 
     Attributes:
-        status: What to exit with then.
+        status: The exit status for that case.
     """
 
     status = 0
 
     def raise_if_set(self) -> None:
-        """Ends the command with its status, from a wait that nothing else would end.
+        """Ends the command with its status if it must stop; for waits that nothing else ends.
 
         Raises:
-            Exit: It was told to stop.
+            Exit: The command must stop.
         """
         if self.is_set():
             raise typer.Exit(self.status)
@@ -34,7 +34,7 @@ class StopRequest(threading.Event):
 
 @contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
-    """Turns Ctrl-C and SIGTERM into a request, as long as this holds."""
+    """Turns Ctrl-C and SIGTERM into a request to stop while the block runs."""
     stop = StopRequest()
 
     def ask(number: int, _frame: FrameType | None) -> None:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["COMFORTABLE_CHUNKS", "LONGEST_WAIT", "open_index"]
 
-# Above this, Qdrant's local mode takes seconds to open and to search among some objects only.
+# Above this, opening Qdrant's local mode and searching with an object filter take seconds.
 COMFORTABLE_CHUNKS = 10_000
 
-# A search holds the index for seconds, a run for as long as it takes.
+# A search locks the index for seconds, a run until it ends.
 LONGEST_WAIT = 30.0
 
 _POLL_SECONDS = 0.1
@@ -38,14 +38,14 @@ def open_index(
     wait: float = LONGEST_WAIT,
     stop: StopRequest | None = None,
 ) -> Iterator[QdrantVectorStore]:
-    """The index as a LangChain vector store; it is made if it is not there.
+    """Opens the index as a LangChain vector store; creates it if it is missing.
 
-    One process at a time can have it open: others wait for their turn.
+    Only one process at a time can have it open; others wait.
 
     Args:
-        workspace: Where it is.
-        wait: Seconds to wait for another process at most.
-        stop: Ends the waiting when it is set.
+        workspace: The workspace.
+        wait: The longest time to wait for another process, in seconds.
+        stop: Ends the wait when it is set.
 
     Raises:
         MissingExtraError: The extra ``demo`` is not installed.
@@ -70,7 +70,7 @@ def open_index(
 
 
 def _opened(folder: Path, wait: float, stop: StopRequest) -> QdrantClient:
-    """The index, as soon as no other process has it open."""
+    """Opens the index as soon as no other process has it open."""
     from qdrant_client import QdrantClient
 
     deadline = time.monotonic() + wait
@@ -88,8 +88,8 @@ def _opened(folder: Path, wait: float, stop: StopRequest) -> QdrantClient:
         stop.raise_if_set()
         if left <= 0:
             raise ConfigurationError(
-                f"The index {folder} is in use by another process, and still was after "
-                f"{wait:.0f} s; wait until that has ended, or work in another --workspace."
+                f"The index {folder} is still in use by another process after {wait:.0f} s. Wait "
+                f"until that process ends, or use another --workspace."
             )
 
 

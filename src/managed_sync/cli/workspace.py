@@ -1,4 +1,4 @@
-"""The folder that a command line works in: the embedded server's state, the index, the ledger."""
+"""The workspace of the command line: a folder with server state, index and ledger."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from managed_sync.settings import Settings
 if TYPE_CHECKING:
     from managed_sync.server import EmbeddedServer
 
-__all__ = ["LOCAL_PROJECT", "LOCAL_USER", "PipelineName", "Workspace"]
+__all__ = ["LOCAL_PROJECT", "LOCAL_USER", "PipelineRef", "Workspace"]
 
 LOCAL_PROJECT = "local"
 LOCAL_USER = "local"
-# Somebody waits in front of the terminal.
+# Short, since a person waits at the terminal.
 _RETRY_BUDGET = 10
-# For a command that has a server of its own; most take a second or two.
-_LONGEST_WAIT = 30.0
+# Seconds to wait for a command with a server of its own; most take a second or two.
+_MAX_WAIT_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 
 _NO_API = (
-    "There is no Managed Sync API to talk to. Run `managed-sync demo` for a sample company, "
-    "`managed-sync serve --folder <folder>` for files of your own, or set MANAGED_SYNC_BASE_URL, "
+    "There is no Managed Sync API to connect to. Run `managed-sync demo` for a sample company, "
+    "`managed-sync serve --folder <folder>` for your own files, or set MANAGED_SYNC_BASE_URL, "
     "MANAGED_SYNC_PROJECT_ID and MANAGED_SYNC_TOKEN for an API that runs elsewhere."
 )
 
 
-class PipelineName(NamedTuple):
-    """An integration and a sync type."""
+class PipelineRef(NamedTuple):
+    """A pipeline as commands name it: an integration and a sync type."""
 
     integration: str
     sync_type: str
@@ -51,7 +51,7 @@ class Workspace:
     """A folder with everything that commands share.
 
     Args:
-        root: The folder; it is made when something is first written.
+        root: The folder; created when a command first writes into it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -70,9 +70,9 @@ class Workspace:
         return Path(folder) if folder else None
 
     @property
-    def pipelines(self) -> list[PipelineName]:
+    def pipelines(self) -> list[PipelineRef]:
         """The pipelines that were enabled from this workspace, in that order."""
-        return [PipelineName(*names) for names in self._read(self._settings_file)["pipelines"]]
+        return [PipelineRef(*names) for names in self._read(self._settings_file)["pipelines"]]
 
     def serve_from(self, folder: Path) -> None:
         """Remembers the folder for the embedded server.
@@ -84,8 +84,8 @@ class Workspace:
         settings = self._read(self._settings_file)
         self._write(self._settings_file, {**settings, "folder": chosen})
 
-    def remember(self, pipeline: PipelineName) -> None:
-        """Adds a pipeline to those that commands work on when none is named."""
+    def remember(self, pipeline: PipelineRef) -> None:
+        """Adds a pipeline to those that commands use if none is named."""
         settings = self._read(self._settings_file)
         if pipeline not in self.pipelines:
             settings["pipelines"].append(list(pipeline))
@@ -93,7 +93,7 @@ class Workspace:
 
     @contextmanager
     def announce(self, base_url: str) -> Iterator[None]:
-        """Lets other commands find a server that runs for as long as this holds."""
+        """Lets other commands find a running server while the block runs."""
         self._write(self._server_file, {"base_url": base_url})
         try:
             yield
@@ -102,31 +102,31 @@ class Workspace:
 
     @property
     def is_local(self) -> bool:
-        """Whether commands talk to the embedded server, and not to an API that runs elsewhere."""
+        """True if commands use the embedded server, not an API that runs elsewhere."""
         return not Settings.from_env().project_id
 
     @property
     def project_id(self) -> str:
-        """The project that commands work on."""
+        """The project that commands use."""
         return Settings.from_env().project_id or LOCAL_PROJECT
 
     @contextmanager
     def connect(
         self, *, is_shared: bool = False, stop: StopRequest | None = None
     ) -> Iterator[ManagedSyncClient]:
-        """A client of the API that the environment names, or of the embedded server.
+        """Opens a client of the API that the environment names, or of the embedded server.
 
-        The embedded server is the one that ``managed-sync serve`` runs or another command shares,
-        or else one that runs for as long as this command does. One server at a time works with a
-        workspace, so a command waits for one that has its own.
+        The embedded server is the one that ``managed-sync serve`` runs or another command shares.
+        If there is none, this command runs one until it ends. Only one server at a time can use a
+        workspace, so a command waits for another one that has its own server.
 
         Args:
-            is_shared: Whether other commands may use the server of this one, which takes long.
-            stop: Ends the waiting when it is set.
+            is_shared: Whether other commands may use the server of this long-running command.
+            stop: Ends the wait when it is set.
 
         Raises:
-            ConfigurationError: There is no API to talk to.
-            StateInUseError: Another command had a server of its own for too long.
+            ConfigurationError: There is no API to connect to.
+            StateInUseError: Another command kept its own server running for too long.
         """
         if not self.is_local:
             with ManagedSyncClient.from_env(retry_budget=_RETRY_BUDGET) as client:
@@ -139,8 +139,8 @@ class Workspace:
     def _reach_server(
         self, stack: ExitStack, stop: StopRequest, is_shared: bool
     ) -> tuple[str, str]:
-        """Where the server is that runs, or that runs as long as the stack; and its key."""
-        deadline = time.monotonic() + _LONGEST_WAIT
+        """Returns URL and key of the running server, or of one that runs as long as the stack."""
+        deadline = time.monotonic() + _MAX_WAIT_SECONDS
         while True:
             server = self.server()
             running = self._read(self._server_file).get("base_url")
@@ -168,12 +168,12 @@ class Workspace:
             user_id=LOCAL_USER,
             base_url=base_url,
             retry_budget=retry_budget,
-            # A server that was killed leaves a port to whoever takes it.
+            # After a server was killed, another program can take its port.
             transport=ProvenTransport(self.server_state),
         )
 
     def _answers(self, base_url: str, signing_key: str) -> bool:
-        """Whether the server really runs where it was announced; it may have been killed."""
+        """Returns whether the announced server still runs; it may have been killed."""
         with self._local_client(base_url, signing_key, retry_budget=0) as client:
             try:
                 client.list_objects("nobody@localhost", "viewer")
@@ -182,15 +182,15 @@ class Workspace:
             return True
 
     def checker(self, client: ManagedSyncClient, relation: str = "viewer") -> AccessChecker:
-        """Returns a checker; the embedded server never cuts a list of objects off."""
+        """Returns a checker; the embedded server never truncates a list of objects."""
         return AccessChecker(client, relation, list_limit=None if self.is_local else "auto")
 
     def server(self, port: int = 0, folder: Path | None = None) -> EmbeddedServer:
-        """The embedded server over a folder, or over the one of this workspace, not yet started.
+        """Returns the embedded server of a folder, or of this workspace's folder, not started.
 
         Raises:
             MissingExtraError: The extra ``server`` is not installed.
-            ConfigurationError: No folder was chosen yet, or another one.
+            ConfigurationError: No folder was chosen yet, or the workspace serves another one.
         """
         from managed_sync.server import EmbeddedServer
 
@@ -206,8 +206,8 @@ class Workspace:
             return known
         if known not in {None, folder.absolute()}:
             raise ConfigurationError(
-                f"The workspace {self.root} already serves {known}; choose another one for "
-                f"{folder} with --workspace, or remove it to begin anew."
+                f"The workspace {self.root} already serves {known}. Choose another workspace for "
+                f"{folder} with --workspace, or remove this one to start over."
             )
         return folder.absolute()
 

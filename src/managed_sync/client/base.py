@@ -5,10 +5,10 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from managed_sync.arguments import check_integer
+from managed_sync.client.clock import Clock, SystemClock
 from managed_sync.client.credentials import AsyncTokenCallable, credentials_of
 from managed_sync.client.operations import Operations
 from managed_sync.client.transport.bodies import DEFAULT_MAX_ANSWER_BYTES
-from managed_sync.client.transport.clock import Clock, SystemClock
 from managed_sync.client.transport.connections import checked_base_url
 from managed_sync.client.transport.effects import Driver
 from managed_sync.client.transport.limits import (

@@ -21,8 +21,8 @@ from typing import TypeAlias
 
 from pydantic import SecretStr
 
+from managed_sync.client.clock import Clock, SystemClock
 from managed_sync.client.tokens import connected_user, expires_at, read_token
-from managed_sync.client.transport.clock import Clock, SystemClock
 from managed_sync.errors import ConfigurationError, CredentialsError
 from managed_sync.forks import OfProcess
 

@@ -8,8 +8,8 @@ from typing import Any, TypedDict
 import httpx
 from pydantic import SecretStr
 
+from managed_sync.client.clock import Clock
 from managed_sync.client.credentials import AsyncTokenCallable, TokenCallable
-from managed_sync.client.transport.clock import Clock
 from managed_sync.errors import ConfigurationError
 from managed_sync.settings import ApiName, Settings
 

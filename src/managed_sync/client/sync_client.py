@@ -14,10 +14,10 @@ from managed_sync.client.base import (
     DEFAULT_MAX_CONCURRENT_CHECKS,
     BaseClient,
 )
+from managed_sync.client.clock import Clock
 from managed_sync.client.credentials import TokenCallable
 from managed_sync.client.options import ClientOptions, with_environment
 from managed_sync.client.transport.bodies import DEFAULT_MAX_ANSWER_BYTES
-from managed_sync.client.transport.clock import Clock
 from managed_sync.client.transport.connections import DEFAULT_TIMEOUT, open_connections
 from managed_sync.client.transport.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
 from managed_sync.client.transport.retry import DEFAULT_RETRY_BUDGET

@@ -3,8 +3,8 @@
 from managed_sync.documents.chunking.chunker import Chunker
 from managed_sync.documents.chunking.external import SplitPiece
 from managed_sync.documents.loading.loader import DocumentLoader, LoadOptions
-from managed_sync.documents.loading.record_metadata import Templates, record_title
-from managed_sync.documents.loading.record_templates import RecordTemplate, record_text
+from managed_sync.documents.loading.record_metadata import record_title
+from managed_sync.documents.loading.record_templates import RecordTemplate, Templates, record_text
 from managed_sync.documents.loading.results import (
     Loaded,
     LoadFailure,

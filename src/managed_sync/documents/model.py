@@ -5,6 +5,8 @@ Guarantees:
 - No text exists without a valid ``object_id``, so access to each can be checked.
 - Text and metadata hold only what every database takes: scalars, without NUL and without halves of
   surrogate pairs. An object id that would have to be changed for that is refused.
+
+See ``docs/decisions/0004-documents-text-form.md``.
 """
 
 from __future__ import annotations

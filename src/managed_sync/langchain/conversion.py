@@ -1,4 +1,4 @@
-"""Between this package's documents and chunks and LangChain's ``Document``."""
+"""Converts this package's documents and chunks to LangChain's ``Document``, and back."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["from_langchain", "to_langchain"]
 
 
 def to_langchain(source: SourceDocument | Chunk, *, heading_prefix: bool = False) -> Document:
-    """A document or a chunk as LangChain's; a chunk keeps its id.
+    """Returns a document or a chunk as LangChain's; a chunk keeps its id.
 
     Args:
         source: The document or chunk.
-        heading_prefix: Whether its heading comes first in ``page_content``; ``prefix_chars`` in the
-            metadata says how much was added.
+        heading_prefix: Whether to put its heading first in ``page_content``; ``prefix_chars`` in
+            the metadata is the length of the addition.
     """
     metadata = dict(source.metadata)
     prefix = f"{metadata['heading']}\n\n" if heading_prefix and "heading" in metadata else ""
@@ -29,10 +29,10 @@ def to_langchain(source: SourceDocument | Chunk, *, heading_prefix: bool = False
 
 
 def from_langchain(document: Document) -> SourceDocument:
-    """A LangChain document as this package's.
+    """Returns a LangChain document as one of this package's.
 
     Raises:
-        InvalidIdentifierError: The metadata has no ``object_id``, so that nobody could ever check
-            who may read it.
+        InvalidIdentifierError: The metadata has no ``object_id``, so nobody could check who may
+            read it.
     """
     return SourceDocument(text=document.page_content, metadata=document.metadata)

@@ -27,25 +27,25 @@ _Job = TypeVar("_Job")
 
 
 class ManagedSyncLoader(BaseLoader):
-    """Loads a pipeline: one document a record, files parsed into Markdown text.
+    """Loads a pipeline: one document per record, files parsed into Markdown text.
 
-    A record that cannot be read (gone, damaged, encrypted, too large, empty) never stops the
+    A record that cannot be read (deleted, damaged, encrypted, too large, empty) never stops the
     others: it is logged, and kept in ``failures``.
 
     Args:
-        client: Where to load from; an asynchronous one for ``alazy_load`` and ``aload``.
-        integration: Such as ``"googleDrive"``.
-        sync_type: Such as ``"files"``.
-        raise_on_failure: Whether the first record that cannot be read raises instead.
-        options: As of ``managed_sync.documents.DocumentLoader``: ``parser``, ``downloads``,
-            ``processes``, ``parse_timeout``, ``max_bytes``, ``keep_order``, ``show_progress``
-            and others.
+        client: The client to load with; ``alazy_load`` and ``aload`` take an asynchronous one, too.
+        integration: The integration, such as ``"googleDrive"``.
+        sync_type: The sync type, such as ``"files"``.
+        raise_on_failure: Whether to raise at the first record that cannot be read.
+        options: The options of ``managed_sync.documents.DocumentLoader``: ``parser``,
+            ``downloads``, ``processes``, ``parse_timeout``, ``max_bytes``, ``keep_order``,
+            ``show_progress`` and others.
 
     Attributes:
         failures: The records that the last load could not read, with reasons.
 
     Raises:
-        ConfigurationError: An option makes no sense.
+        ConfigurationError: An option is not valid.
 
     Examples:
         ```python
@@ -71,7 +71,7 @@ class ManagedSyncLoader(BaseLoader):
         self._loader = DocumentLoader(client, **options)
 
     def lazy_load(self) -> Iterator[Document]:
-        """Documents one by one, in the order of the API's listing.
+        """Yields documents one by one, in the order of the API's listing.
 
         Raises:
             ApiError: The listing cannot be read, or no record could be downloaded for a reason
@@ -87,7 +87,7 @@ class ManagedSyncLoader(BaseLoader):
         yield from map(to_langchain, documents)
 
     async def alazy_load(self) -> AsyncIterator[Document]:
-        """The same, asynchronously, with an asynchronous client or a synchronous one.
+        """Like ``lazy_load``, without blocking, with an asynchronous or a synchronous client.
 
         Raises:
             ApiError: As ``lazy_load``.

@@ -309,7 +309,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     ) -> tuple[list[Document], RetrievalReport]:
         configured, is_certain = configured_subject(config)
         user = resolve_bound_subject(self.bound_subject, subject, configured, is_certain=is_certain)
-        hits, report = self._engine.retrieve(user, self._search.asked(query), k)
+        hits, report = self._engine.retrieve(user, self._search.question(query), k)
         return [document_of(hit) for hit in hits], report
 
     async def _aretrieve(
@@ -317,5 +317,5 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     ) -> tuple[list[Document], RetrievalReport]:
         configured, is_certain = configured_subject(config)
         user = resolve_bound_subject(self.bound_subject, subject, configured, is_certain=is_certain)
-        hits, report = await self._engine.aretrieve(user, self._search.asked(query), k)
+        hits, report = await self._engine.aretrieve(user, self._search.question(query), k)
         return [document_of(hit) for hit in hits], report

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from langchain_core.callbacks import (
@@ -38,6 +39,7 @@ class StoreSearch(FilterableSearch):
     Attributes:
         by_vector: The store's adapter, if a search by the question's vector is the same as one by
             its text.
+        question: Makes a question to the store from its text.
     """
 
     def __init__(
@@ -65,10 +67,7 @@ class StoreSearch(FilterableSearch):
         self.diversity = _diversity(search_kwargs) if search_type == "mmr" else None
         is_the_same = adapter.is_original and adapter.is_dense and store.embeddings is not None
         self.by_vector = adapter if is_the_same else None
-
-    def asked(self, query: str) -> StoreQuestion:
-        """Returns a question to this store."""
-        return StoreQuestion(self, query)
+        self.question = partial(StoreQuestion, self)
 
     @property
     def has_scores(self) -> bool:
@@ -84,7 +83,7 @@ class StoreSearch(FilterableSearch):
 
     def as_relevant(self, found: Found) -> Found:
         """Returns the hits as LangChain's search with relevance scores does."""
-        relevance = self.store._select_relevance_score_fn()
+        relevance = self.store._select_relevance_score_fn()  # noqa: SLF001 - private in langchain-core 1.0 to 1.8
         scored = [(document, relevance(float(score or 0.0))) for document, score in found]
         least = self.threshold
         return [pair for pair in scored if least is None or pair[1] >= least]
@@ -138,7 +137,8 @@ class StoreQuestion:
     def _found(self, arguments: dict[str, Any]) -> Found:
         search, store, query = self._search, self._search.store, self._query
         if adapter := search.by_vector:
-            found = adapter.search_by_vector(self._embedded(), **arguments)
+            by_vector = getattr(store, adapter.vector_search)
+            found: Found = by_vector(self._embedded(), **{**arguments, **adapter.vector_options})
             return search.as_relevant(found) if search.with_threshold else found
         if search.with_threshold:
             return store.similarity_search_with_relevance_scores(
@@ -151,7 +151,14 @@ class StoreQuestion:
     async def _afound(self, arguments: dict[str, Any]) -> Found:
         search, store, query = self._search, self._search.store, self._query
         if adapter := search.by_vector:
-            found = await adapter.asearch_by_vector(await self._aembedded(), **arguments)
+            arguments = {**arguments, **adapter.vector_options}
+            vector = await self._aembedded()
+            found: Found
+            if adapter.awaits_vectors:
+                found = await getattr(store, f"a{adapter.vector_search}")(vector, **arguments)
+            else:
+                by_vector = getattr(store, adapter.vector_search)
+                found = await asyncio.to_thread(by_vector, vector, **arguments)
             return search.as_relevant(found) if search.with_threshold else found
         if search.with_threshold:
             return await store.asimilarity_search_with_relevance_scores(
@@ -197,10 +204,7 @@ class RetrieverSearch:
         self._retriever = retriever
         self.can_return_more = isinstance(getattr(retriever, "k", None), int)
         self.name = type(retriever).__name__
-
-    def asked(self, query: str) -> RetrieverQuestion:
-        """Returns a question to this retriever."""
-        return RetrieverQuestion(self, query)
+        self.question = partial(RetrieverQuestion, self)
 
     def reach(self, step: Inspect) -> Reach:
         """Returns that nothing is known."""
@@ -226,7 +230,7 @@ class RetrieverQuestion:
         retriever = self._search.asked_for(step.limit)
         with untraced():
             # One that yields its documents works only now.
-            found = list(retriever._get_relevant_documents(self._query, **_managed(retriever, run)))
+            found = list(retriever._get_relevant_documents(self._query, **_managed(retriever, run)))  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
             return _hits([(document, None) for document in found])
 
     async def asearch(self, step: Search) -> list[Hit]:
@@ -234,7 +238,7 @@ class RetrieverQuestion:
         run = untraced_run(AsyncCallbackManagerForRetrieverRun)
         retriever = self._search.asked_for(step.limit)
         with untraced():
-            ask = retriever._aget_relevant_documents
+            ask = retriever._aget_relevant_documents  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
             found = list(await ask(self._query, **_managed(retriever, run)))
             return _hits([(document, None) for document in found])
 
@@ -249,7 +253,7 @@ class RetrieverQuestion:
 
 def _managed(retriever: BaseRetriever, run: object) -> dict[str, Any]:
     """Returns the run's manager as an argument for retrievers that take it; older ones do not."""
-    return {"run_manager": run} if retriever._new_arg_supported else {}
+    return {"run_manager": run} if retriever._new_arg_supported else {}  # noqa: SLF001 - private in langchain-core 1.0 to 1.8
 
 
 def document_of(hit: Hit) -> Document:

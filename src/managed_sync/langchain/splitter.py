@@ -17,18 +17,18 @@ class ManagedSyncSplitter(BaseDocumentTransformer):
     """Splits by tokens along headings, paragraphs and sentences, never inside a word.
 
     Args:
-        chunk_size: Tokens in a chunk at most.
-        chunk_overlap: Tokens that a chunk repeats of the one before it, at most.
-        encoding: A tiktoken encoding, which says what a token is.
-        heading_prefix: Whether ``page_content``, which is all that LangChain embeds, begins with
-            the path of headings, on top of ``chunk_size``. The chunk itself is then
+        chunk_size: The maximum number of tokens in a chunk.
+        chunk_overlap: The maximum number of tokens that a chunk repeats from the one before it.
+        encoding: The tiktoken encoding that counts the tokens.
+        heading_prefix: Whether to begin ``page_content``, the only text that LangChain embeds, with
+            the path of headings, in addition to ``chunk_size``. The chunk itself is then
             ``page_content[metadata["prefix_chars"]:]``.
-        splitter: Any LangChain splitter or document transformer that cuts instead; the sizes then
-            mean nothing. Its chunks get ids and, where they stand in the document word for word,
+        splitter: A LangChain splitter or document transformer that splits instead; the sizes are
+            ignored then. Its chunks get ids and, if their text is found in the document unchanged,
             offsets, heading and page.
 
     Raises:
-        ConfigurationError: The sizes make no sense, or the encoding cannot be had.
+        ConfigurationError: The sizes do not fit together, or the encoding is not available.
 
     Examples:
         ```python
@@ -53,11 +53,11 @@ class ManagedSyncSplitter(BaseDocumentTransformer):
         self._splitter = splitter
 
     def transform_documents(self, documents: Iterable[Document], **_: Any) -> list[Document]:
-        """The documents' chunks, in order; each has its ``chunk_id`` as ``id``.
+        """Returns the documents' chunks, in order; each has its ``chunk_id`` as ``id``.
 
         Raises:
-            InvalidIdentifierError: A document has no ``object_id``, so that its chunks could
-                never be checked.
+            InvalidIdentifierError: A document has no ``object_id``, so its chunks could not be
+                checked.
             DocumentError: The splitter changed the ``object_id``, or added metadata that is not
                 text, a number or a boolean.
         """
@@ -68,7 +68,7 @@ class ManagedSyncSplitter(BaseDocumentTransformer):
         ]
 
     def split_documents(self, documents: Iterable[Document]) -> list[Document]:
-        """The same, under the name that ``BaseLoader.load_and_split`` calls."""
+        """Does what ``transform_documents`` does, under the name that LangChain's loaders call."""
         return self.transform_documents(documents)
 
     def _split(self, document: Document) -> list[Chunk]:

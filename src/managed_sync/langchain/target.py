@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
@@ -10,34 +10,29 @@ from langchain_core.vectorstores import VectorStore
 from managed_sync.documents import Chunk
 from managed_sync.errors import IndexingError
 from managed_sync.indexing.fingerprint import model_behind_caches, model_settings
-from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.indexing.targets.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.langchain.conversion import to_langchain
 from managed_sync.langchain.stores import adapter_of
+from managed_sync.langchain.stores.base import LangChainAdapter
 from managed_sync.langchain.stores.kept_vectors import embedding_model, keeps_model, writing_with
+from managed_sync.stores.target import StoreTarget
 
 __all__ = ["LangChainTarget"]
 
 
-class LangChainTarget:
+class LangChainTarget(StoreTarget[LangChainAdapter]):
     """A vector store as the target of an index.
 
     In Qdrant, Chroma, FAISS, PostgreSQL, LanceDB and LangChain's in-memory store, new metadata is
     written without embedding the text again.
-
-    Guarantees:
-
-    - Nothing in the store is removed or replaced before the new texts are embedded and their
-      vectors fit the store.
-    - A chunk that is written again, as after a call whose answer was lost, is there once.
 
     Args:
         vectorstore: Any store that takes ids with its documents and deletes by id.
     """
 
     def __init__(self, vectorstore: VectorStore) -> None:
+        super().__init__(adapter_of(vectorstore))
         self._store = vectorstore
-        self._adapter = adapter_of(vectorstore)
         self._adapter.refuse_unless_writable()
 
     @property
@@ -49,11 +44,6 @@ class LangChainTarget:
     def can_embed(self) -> bool:
         """Returns whether the store takes vectors. A store that embeds on its server does not."""
         return keeps_model(self._store)
-
-    @property
-    def can_relabel(self) -> bool:
-        """Returns whether metadata can be changed without embedding."""
-        return self._adapter.can_update_metadata
 
     def embedded_text(self, chunk: Chunk) -> str:
         """Returns the text that goes into the vector: LangChain's stores embed the text alone."""
@@ -113,24 +103,6 @@ class LangChainTarget:
         options = self._adapter.delete_options
         if deletable and self._store.delete(deletable, **options) is False:
             raise IndexingError(f"The vector store did not delete {len(deletable)} chunks.")
-
-    def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
-        """Returns those chunks that the store holds; ``None`` if it cannot say."""
-        return self._adapter.existing_ids(chunk_ids)
-
-    def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
-        """Returns all chunks that have this metadata; ``None`` if the store cannot say."""
-        return self._adapter.chunk_ids(metadata)
-
-    def read(
-        self, chunk_ids: Sequence[str], *, vectors: bool = False
-    ) -> Sequence[StoredChunk] | None:
-        """Returns the stored chunks with these ids; ``None`` if the store cannot say."""
-        return self._adapter.read(chunk_ids, vectors=vectors)
-
-    def count(self, metadata: Mapping[str, str]) -> int | None:
-        """Counts the chunks that have this metadata; ``None`` if the store cannot say."""
-        return self._adapter.count(metadata)
 
     def _add(self, documents: Sequence[Document]) -> None:
         ids = [str(document.id) for document in documents]

@@ -1,4 +1,4 @@
-"""Between this package's documents and chunks and LlamaIndex's documents and nodes."""
+"""Converts this package's documents and chunks to LlamaIndex's documents and nodes, and back."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from llama_index.core.schema import (
 from managed_sync.documents import Chunk, SourceDocument
 from managed_sync.documents.chunking.chunk_metadata import without_tables
 
-__all__ = ["from_llama_index", "leading_nowhere", "to_document", "to_node"]
+__all__ = ["from_llama_index", "to_document", "to_node", "without_reference"]
 
-# What a model is told about a passage beside its text; ids and offsets mean nothing to it.
+# The metadata that a model sees beside a passage's text; ids and offsets mean nothing to it.
 _KEYS_FOR_EMBEDDING = {"title"}
 _KEYS_FOR_MODELS = {"title", "heading", "url", "page", "updated_at"}
 
 
 def to_document(source: SourceDocument) -> Document:
-    """A document under its object id, so that loading it again replaces it."""
+    """Returns a document under its object id, so that loading it again replaces it."""
     return Document(
         id_=source.object_id,
         text=source.text,
@@ -35,12 +35,12 @@ def to_document(source: SourceDocument) -> Document:
 def to_node(
     chunk: Chunk, document: BaseNode | None = None, *, heading_prefix: bool = False
 ) -> TextNode:
-    """A chunk under its chunk id, related to the document it came from, if that is given.
+    """Returns a chunk as a node under its chunk id, related to its document if that is given.
 
     Args:
         chunk: The chunk.
-        document: What the chunk was cut from.
-        heading_prefix: Whether the heading is embedded with the text.
+        document: The document that the chunk was cut from.
+        heading_prefix: Whether to embed the heading with the text.
     """
     relationships = {}
     if document is not None:
@@ -62,20 +62,20 @@ def to_node(
 
 
 def from_llama_index(node: BaseNode) -> SourceDocument:
-    """A LlamaIndex document as this package's.
+    """Returns a LlamaIndex document as one of this package's.
 
     Raises:
-        InvalidIdentifierError: The metadata has no ``object_id``, so that nobody could ever check
-            who may read it.
+        InvalidIdentifierError: The metadata has no ``object_id``, so nobody could check who may
+            read it.
     """
     return SourceDocument(text=node.get_content(), metadata=node.metadata)
 
 
-def leading_nowhere(scored: NodeWithScore) -> NodeWithScore:
-    """The node without what it stands for.
+def without_reference(scored: NodeWithScore) -> NodeWithScore:
+    """Returns the node without the object that it refers to.
 
-    An ``IndexNode`` stands for another node, an index or an engine, of any object, which was never
-    checked and would be serialized with the node.
+    An ``IndexNode`` refers to another node, an index or an engine. That may belong to any source
+    object, was not checked, and would be serialized with the node.
     """
     if not isinstance(scored.node, IndexNode) or scored.node.obj is None:
         return scored

@@ -21,16 +21,17 @@ class ManagedSyncNodeParser(NodeParser):
     """Splits by tokens along headings, paragraphs and sentences, never inside a word.
 
     Args:
-        chunk_size: Tokens in a node at most.
-        chunk_overlap: Tokens that a node repeats of the one before it, at most.
-        encoding: A tiktoken encoding, which says what a token is.
-        heading_prefix: Whether the path of headings is embedded with the text.
-        splitter: Any LlamaIndex node parser or other transformation that cuts instead; the sizes
-            then mean nothing. Its nodes get ids and, where they stand in the document word for
-            word, offsets, heading and page; they are related to the document and to each other.
+        chunk_size: The maximum number of tokens in a node.
+        chunk_overlap: The maximum number of tokens that a node repeats from the one before it.
+        encoding: The tiktoken encoding that counts the tokens.
+        heading_prefix: Whether to embed the path of headings with the text.
+        splitter: A LlamaIndex node parser or other transformation that splits instead; the sizes
+            are ignored then. Its nodes get ids and, if their text is found in the document
+            unchanged, offsets, heading and page. They are related to the document and to each
+            other.
 
     Raises:
-        ConfigurationError: The sizes make no sense, or the encoding cannot be had.
+        ConfigurationError: The sizes do not fit together, or the encoding is not available.
 
     Examples:
         ```python
@@ -45,19 +46,19 @@ class ManagedSyncNodeParser(NodeParser):
     chunk_overlap: int = 64
     encoding: str = "cl100k_base"
     heading_prefix: bool = False
-    # As what it is, and not as its base class: the cache of a pipeline goes by its settings.
+    # Serialized with all its settings, since the cache of a pipeline compares them.
     splitter: SerializeAsAny[TransformComponent] | None = None
 
     _chunker: Chunker = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
-        """Prepares the chunker, so that sizes that make no sense are refused at once."""
+        """Prepares the chunker, so that wrong sizes are refused at once."""
         super().model_post_init(context)
         self._chunker = Chunker(self.chunk_size, self.chunk_overlap, self.encoding)
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which LlamaIndex serializes this parser."""
+        """Returns the name under which LlamaIndex serializes this parser."""
         return "ManagedSyncNodeParser"
 
     def _parse_nodes(
@@ -84,7 +85,7 @@ class ManagedSyncNodeParser(NodeParser):
     def _postprocess_parsed_nodes(
         self, nodes: list[BaseNode], parent_doc_map: dict[str, Document]
     ) -> list[BaseNode]:
-        # LlamaIndex gives each node what it lacks of its document's metadata.
+        # LlamaIndex copies metadata of the document that a node lacks.
         parents = {
             name: document.model_copy(update={"metadata": without_tables(document.metadata)})
             for name, document in parent_doc_map.items()

@@ -23,7 +23,7 @@ from managed_sync.access.checker import AccessChecker
 from managed_sync.access.passages import areadable_passages, readable_passages
 from managed_sync.access.subject import resolve_bound_subject
 from managed_sync.errors import ConfigurationError
-from managed_sync.llama_index.conversion import leading_nowhere
+from managed_sync.llama_index.conversion import without_reference
 
 __all__ = ["PermissionPostprocessor"]
 
@@ -105,4 +105,4 @@ class PermissionPostprocessor(Bindable, BaseNodePostprocessor):
 def _with_metadata(
     nodes: Iterable[NodeWithScore],
 ) -> Iterator[tuple[dict[str, Any], NodeWithScore]]:
-    return ((scored.node.metadata, leading_nowhere(scored)) for scored in nodes)
+    return ((scored.node.metadata, without_reference(scored)) for scored in nodes)

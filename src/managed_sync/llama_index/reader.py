@@ -36,22 +36,22 @@ _logger = get_logger(__name__)
 
 
 class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
-    """Loads a pipeline: one document a record, files parsed into Markdown text.
+    """Loads a pipeline: one document per record, files parsed into Markdown text.
 
-    A record that cannot be read (gone, damaged, encrypted, too large, empty) never stops the
-    others: it is logged, and kept in ``failures``. Its resources are the records, by their ids.
+    A record that cannot be read (deleted, damaged, encrypted, too large, empty) never stops the
+    others: it is logged, and kept in ``failures``. The resources are the records, by their ids.
 
     Args:
-        client: Where to load from; an asynchronous one for the methods that are awaited.
-        integration: Such as ``"googleDrive"``.
-        sync_type: Such as ``"files"``.
-        raise_on_failure: Whether the first record that cannot be read raises instead.
-        options: As of ``managed_sync.documents.DocumentLoader``: ``parser``, ``downloads``,
-            ``processes``, ``parse_timeout``, ``max_bytes``, ``keep_order``, ``show_progress``
-            and others.
+        client: The client to load with; asynchronous methods take an asynchronous one, too.
+        integration: The integration, such as ``"googleDrive"``.
+        sync_type: The sync type, such as ``"files"``.
+        raise_on_failure: Whether to raise at the first record that cannot be read.
+        options: The options of ``managed_sync.documents.DocumentLoader``: ``parser``,
+            ``downloads``, ``processes``, ``parse_timeout``, ``max_bytes``, ``keep_order``,
+            ``show_progress`` and others.
 
     Raises:
-        ConfigurationError: An option makes no sense.
+        ConfigurationError: An option is not valid.
 
     Examples:
         ```python
@@ -91,16 +91,16 @@ class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which LlamaIndex serializes this reader."""
+        """Returns the name under which LlamaIndex serializes this reader."""
         return "ManagedSyncReader"
 
     @property
     def failures(self) -> list[LoadFailure]:
-        """The records that the last load could not read, with reasons."""
+        """Returns the records that the last load could not read, with reasons."""
         return self._failures
 
     def lazy_load_data(self, *_: Any, **__: Any) -> Iterator[Document]:
-        """Documents one by one, in the order of the API's listing.
+        """Yields documents one by one, in the order of the API's listing.
 
         Raises:
             ApiError: The listing cannot be read, or no record could be downloaded for a reason
@@ -111,7 +111,7 @@ class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
         yield from self._documents(self._loader.load(self.integration, self.sync_type))
 
     async def alazy_load_data(self, *_: Any, **__: Any) -> Iterable[Document]:
-        """The documents, loaded asynchronously; LlamaIndex wants them to be iterable at once.
+        """Returns the documents without blocking; LlamaIndex expects an iterable of them.
 
         Raises:
             ApiError: As ``lazy_load_data``.
@@ -126,7 +126,7 @@ class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
         return [to_document(document) async for document in documents]
 
     async def aload_data(self, *_: Any, **__: Any) -> list[Document]:
-        """The documents, loaded asynchronously.
+        """Returns the documents, without blocking the event loop.
 
         Raises:
             ApiError: As ``lazy_load_data``.
@@ -149,37 +149,37 @@ class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
         return self._loader.title(record)
 
     def list_resources(self, *_: Any, **__: Any) -> list[str]:
-        """The ids of all records that are not folders."""
+        """Returns the ids of all records that are not folders."""
         return list(self.list_resources_with_info())
 
     async def alist_resources(self, *_: Any, **__: Any) -> list[str]:
-        """The ids of all records that are not folders."""
+        """Returns the ids of all records that are not folders."""
         return list(await self.alist_resources_with_info())
 
     def list_resources_with_info(self, *_: Any, **__: Any) -> dict[str, dict[str, Any]]:
-        """What is known of each record that is not a folder, in one listing."""
+        """Returns the metadata of each record that is not a folder, from one listing."""
         listed = ListedRecords(self._synchronous().iter_records(self.integration, self.sync_type))
         return self._described(list(listed), listed)
 
     async def alist_resources_with_info(self, *_: Any, **__: Any) -> dict[str, dict[str, Any]]:
-        """What is known of each record that is not a folder, in one listing."""
+        """Returns the metadata of each record that is not a folder, from one listing."""
         if not is_asynchronous(self._client):
             return await to_thread(self.list_resources_with_info)
         listed = ListedRecords(self._client.iter_records(self.integration, self.sync_type))
         return self._described([record async for record in listed], listed)
 
     def get_resource_info(self, resource_id: str, *_: Any, **__: Any) -> dict[str, Any]:
-        """The metadata of one record's document, without loading it."""
+        """Returns the metadata of one record's document, without loading it."""
         return self._loader.describe(self._synchronous().get_record(resource_id))
 
     async def aget_resource_info(self, resource_id: str, *_: Any, **__: Any) -> dict[str, Any]:
-        """The metadata of one record's document, without loading it."""
+        """Returns the metadata of one record's document, without loading it."""
         return self._loader.describe(await self._ask(self._client.get_record, resource_id))
 
     def get_permission_info(
         self, resource_id: str, *_: Any, relation: str = "viewer", **__: Any
     ) -> dict[str, Any]:
-        """Who has a relation to a record's object now, as the Permissions API says.
+        """Returns the users who now have a relation to a record's object.
 
         Returns:
             ``object_id``, ``relation`` and ``users``.
@@ -192,21 +192,21 @@ class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
     async def aget_permission_info(
         self, resource_id: str, *_: Any, relation: str = "viewer", **__: Any
     ) -> dict[str, Any]:
-        """Who has a relation to a record's object now, as the Permissions API says."""
+        """Like ``get_permission_info``, without blocking the event loop."""
         object_id = (await self.aget_resource_info(resource_id))["object_id"]
         users = await self._ask(self._client.list_users, object_id, relation)
         return {"object_id": object_id, "relation": relation, "users": users}
 
     def load_resource(self, resource_id: str, *_: Any, **__: Any) -> list[Document]:
-        """The document of one record; none if it cannot be read, see ``failures``."""
+        """Returns the document of one record, or none if it cannot be read; see ``failures``."""
         return self.load_resources([resource_id])
 
     async def aload_resource(self, resource_id: str, *_: Any, **__: Any) -> list[Document]:
-        """The document of one record; none if it cannot be read, see ``failures``."""
+        """Returns the document of one record, or none if it cannot be read; see ``failures``."""
         return (await self.aload_resources([resource_id]))[resource_id]
 
     def load_resources(self, resource_ids: list[str], *_: Any, **__: Any) -> list[Document]:
-        """The documents of some records, in their order; those that cannot be read are missing."""
+        """Returns the documents of some records, in order, without those that cannot be read."""
         self._failures = []
         client = self._synchronous()
         found = (self._found(resource_id, client.get_record) for resource_id in resource_ids)
@@ -216,7 +216,7 @@ class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
     async def aload_resources(
         self, resource_ids: list[str], *_: Any, **__: Any
     ) -> dict[str, list[Document]]:
-        """The documents of some records by their ids; without any for one that cannot be read."""
+        """Returns the documents of some records by their ids; none for one that cannot be read."""
         self._failures = []
 
         async def records() -> AsyncIterator[SyncedRecord]:
@@ -267,16 +267,16 @@ class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
         }
 
     def _synchronous(self) -> Any:
-        """The client, if its methods need not be awaited."""
+        """Returns the client, unless it is asynchronous."""
         if is_asynchronous(self._client):
             raise ConfigurationError(
-                "An asynchronous client is used with the methods that are awaited, such as "
-                "aload_data and alist_resources."
+                "This method needs a synchronous client. With an asynchronous one, await "
+                "aload_data, alist_resources and the like."
             )
         return self._client
 
     async def _ask(self, method: Callable[..., Any], *arguments: str) -> Any:
-        """What the client says, whether it is to be awaited or blocks."""
+        """Returns the client's response, awaiting it or, if it blocks, in a thread."""
         if is_asynchronous(self._client):
             return await method(*arguments)
         return await to_thread(method, *arguments)

@@ -136,7 +136,7 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
             ConfigurationError: The retriever is bound to another subject.
         """
         bound = self.__copy__()
-        bound._bound_subject = bound_to(subject, self._bound_subject)
+        bound._bound_subject = bound_to(subject, self._bound_subject)  # noqa: SLF001 - own class
         return bound
 
     def __copy__(self) -> Self:
@@ -171,7 +171,7 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         """
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
-        hits, report = self._engine.retrieve(resolved, self._search.asked(bundle), k)
+        hits, report = self._engine.retrieve(resolved, self._search.question(bundle), k)
         return [hit.passage for hit in hits], report
 
     async def aretrieve_with_report(
@@ -180,7 +180,7 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         """Like ``retrieve_with_report``, without blocking the event loop."""
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
-        hits, report = await self._engine.aretrieve(resolved, self._search.asked(bundle), k)
+        hits, report = await self._engine.aretrieve(resolved, self._search.question(bundle), k)
         return [hit.passage for hit in hits], report
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -18,7 +19,7 @@ from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import VectorStoreQueryMode
 
 from managed_sync.indexing.targets.vectors import Vector, checked_question
-from managed_sync.llama_index.conversion import leading_nowhere
+from managed_sync.llama_index.conversion import without_reference
 from managed_sync.llama_index.stores.registry import adapter_of
 from managed_sync.llama_index.tracing import untraced
 from managed_sync.retrieval.diversity import Diversity
@@ -56,10 +57,7 @@ class IndexSearch(FilterableSearch):
         self._index = index
         self.name = type(getattr(index, "vector_store", index)).__name__
         self.gives_ids = self._adapter.is_known
-
-    def asked(self, query: QueryBundle) -> Question:
-        """Returns a question to this index."""
-        return Question(self, query)
+        self.question = partial(Question, self)
 
     def retriever(self, step: Search) -> BaseRetriever | None:
         """Returns a retriever for one search; ``None`` if it cannot be confined as wanted."""
@@ -70,6 +68,7 @@ class IndexSearch(FilterableSearch):
 
     def embed_model(self, retriever: BaseRetriever | None = None) -> Any:
         """Returns the model that embeds questions and nodes."""
+        # Private in llama-index-core 0.14.
         return getattr(retriever or self._index, "_embed_model", None)
 
 
@@ -89,19 +88,16 @@ class RetrieverSearch:
         self.diversity: Diversity | None = None
         self._adapter = adapter_of(None)
         if type(retriever) is VectorIndexRetriever:
-            self._adapter = adapter_of(retriever._vector_store)
-            if retriever._vector_store_query_mode == VectorStoreQueryMode.MMR:
-                own = {"vector_store_kwargs": retriever._kwargs}
+            self._adapter = adapter_of(retriever._vector_store)  # noqa: SLF001 - private in llama-index-core 0.14
+            if retriever._vector_store_query_mode == VectorStoreQueryMode.MMR:  # noqa: SLF001 - private in llama-index-core 0.14
+                own = {"vector_store_kwargs": retriever._kwargs}  # noqa: SLF001 - private in llama-index-core 0.14
                 self.diversity = _diversity(own)
                 ranking = copy.copy(retriever)
-                ranking._vector_store_query_mode = _DEFAULT
-                ranking._kwargs = own.get("vector_store_kwargs", {})
+                ranking._vector_store_query_mode = _DEFAULT  # noqa: SLF001 - private in llama-index-core 0.14
+                ranking._kwargs = own.get("vector_store_kwargs", {})  # noqa: SLF001 - private in llama-index-core 0.14
                 self._retriever = ranking
         self.gives_ids = self._adapter.is_known
-
-    def asked(self, query: QueryBundle) -> Question:
-        """Returns a question to this retriever."""
-        return Question(self, query)
+        self.question = partial(Question, self)
 
     def retriever(self, step: Search) -> BaseRetriever:
         """Returns the retriever, asked for as much if it can be."""
@@ -116,13 +112,14 @@ class RetrieverSearch:
     def reach(self, step: Inspect) -> Reach:
         """Returns how far searches reach."""
         retriever: Any = self._retriever
-        if not self._adapter.is_known or retriever._vector_store_query_mode != _DEFAULT:
+        if not self._adapter.is_known or retriever._vector_store_query_mode != _DEFAULT:  # noqa: SLF001 - private in llama-index-core 0.14
             return Reach()
-        own = {"vector_store_kwargs": retriever._kwargs} if retriever._kwargs else {}
+        own = {"vector_store_kwargs": retriever._kwargs} if retriever._kwargs else {}  # noqa: SLF001 - private in llama-index-core 0.14
         return self._adapter.reach(step, own)
 
     def embed_model(self, retriever: BaseRetriever | None = None) -> Any:
         """Returns the model that embeds questions and nodes."""
+        # Private in llama-index-core 0.14.
         return getattr(retriever or self._retriever, "_embed_model", None)
 
 
@@ -146,17 +143,17 @@ class Question:
             retriever = self._search.retriever(step)
             if retriever is None:
                 return None
-            if type(retriever)._aretrieve is BaseRetriever._aretrieve:
+            if type(retriever)._aretrieve is BaseRetriever._aretrieve:  # noqa: SLF001 - bypasses events; llama-index-core 0.14
                 # The base class would block the event loop.
                 return await asyncio.to_thread(self._found, retriever)
             if _needs_embedding(retriever):
                 await self._aembedded(retriever)
-            return self._hits(await retriever._aretrieve(self._query))
+            return self._hits(await retriever._aretrieve(self._query))  # noqa: SLF001 - bypasses events; llama-index-core 0.14
 
     def _found(self, retriever: BaseRetriever) -> list[Hit]:
         if _needs_embedding(retriever):
             self._embedded(retriever)
-        return self._hits(retriever._retrieve(self._query))
+        return self._hits(retriever._retrieve(self._query))  # noqa: SLF001 - bypasses events; llama-index-core 0.14
 
     def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> list[Hit]:
         """Returns the ``k`` hits that are near the question and unlike each other, by MMR."""
@@ -196,7 +193,7 @@ class Question:
     def _hits(self, found: Sequence[NodeWithScore]) -> list[Hit]:
         return [
             hit_of(
-                leading_nowhere(scored),
+                without_reference(scored),
                 text=scored.node.get_content(MetadataMode.NONE),
                 metadata=scored.node.metadata,
                 # Other stores may give their nodes new ids at each search.
@@ -212,8 +209,8 @@ def _needs_embedding(retriever: BaseRetriever) -> bool:
     if type(retriever) is not VectorIndexRetriever:
         return False
     by_words = (VectorStoreQueryMode.TEXT_SEARCH, VectorStoreQueryMode.SPARSE)
-    mode = retriever._vector_store_query_mode
-    return retriever._vector_store.is_embedding_query and mode not in by_words
+    mode = retriever._vector_store_query_mode  # noqa: SLF001 - private in llama-index-core 0.14
+    return retriever._vector_store.is_embedding_query and mode not in by_words  # noqa: SLF001 - private in llama-index-core 0.14
 
 
 def _texts(hits: Sequence[Hit]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING
 
 from llama_index.core import StorageContext, VectorStoreIndex
@@ -12,28 +12,23 @@ from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.fingerprint import model_settings
-from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.indexing.targets.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.llama_index.conversion import to_node
 from managed_sync.llama_index.stores import adapter_of
+from managed_sync.llama_index.stores.base import LlamaIndexAdapter
 
 if TYPE_CHECKING:
     from llama_index.core.embeddings import BaseEmbedding
+from managed_sync.stores.target import StoreTarget
 
 __all__ = ["LlamaIndexTarget"]
 
 
-class LlamaIndexTarget:
+class LlamaIndexTarget(StoreTarget[LlamaIndexAdapter]):
     """An index as the target.
 
     In Qdrant, Chroma and LlamaIndex's simple store, new metadata is written without embedding
     again, except for the title and the heading, which go into the vector.
-
-    Guarantees:
-
-    - Nothing in the store is removed or replaced before the new texts are embedded and their
-      vectors fit the store.
-    - A chunk that is written again, as after a call whose answer was lost, is there once.
 
     Args:
         index: A ``VectorStoreIndex``, or a vector store.
@@ -55,18 +50,13 @@ class LlamaIndexTarget:
             index = VectorStoreIndex([], storage_context=storage, embed_model=embed_model)
         elif embed_model is not None:
             raise ConfigurationError("An index has its own embedding model; leave embed_model out.")
+        super().__init__(adapter_of(index.vector_store, index))
         self._index = index
-        self._adapter = adapter_of(index.vector_store, index)
 
     @property
     def fingerprint(self) -> str:
         """Returns a description of the embedding model, as far as it can be described."""
-        return model_settings(self._index._embed_model)
-
-    @property
-    def can_relabel(self) -> bool:
-        """Returns whether metadata can be changed without embedding."""
-        return self._adapter.can_update_metadata
+        return model_settings(self._index._embed_model)  # noqa: SLF001 - private in llama-index-core 0.14
 
     def embedded_text(self, chunk: Chunk) -> str:
         """Returns the text that goes into the vector: title and heading, and the chunk's text."""
@@ -84,11 +74,11 @@ class LlamaIndexTarget:
             IndexingError: A vector is missing or cannot be searched.
         """
         texts = [self.embedded_text(chunk) for chunk in chunks]
-        model = self._index._embed_model
+        model = self._index._embed_model  # noqa: SLF001 - private in llama-index-core 0.14
         if cached:
             vectors = model.get_text_embedding_batch(texts)
         else:
-            vectors = model._get_text_embeddings(texts)
+            vectors = model._get_text_embeddings(texts)  # noqa: SLF001 - bypasses the cache; llama-index-core 0.14
         return checked_vectors(vectors, len(texts))
 
     def write(
@@ -120,21 +110,3 @@ class LlamaIndexTarget:
     def delete(self, chunk_ids: Sequence[str]) -> None:
         """Removes chunks; one that is not there is no error."""
         self._adapter.delete(chunk_ids)
-
-    def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
-        """Returns those chunks that the store holds; ``None`` if it cannot say."""
-        return self._adapter.existing_ids(chunk_ids)
-
-    def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
-        """Returns all chunks that have this metadata; ``None`` if the store cannot say."""
-        return self._adapter.chunk_ids(metadata)
-
-    def read(
-        self, chunk_ids: Sequence[str], *, vectors: bool = False
-    ) -> Sequence[StoredChunk] | None:
-        """Returns the stored chunks with these ids; ``None`` if the store cannot say."""
-        return self._adapter.read(chunk_ids, vectors=vectors)
-
-    def count(self, metadata: Mapping[str, str]) -> int | None:
-        """Counts the chunks that have this metadata; ``None`` if the store cannot say."""
-        return self._adapter.count(metadata)

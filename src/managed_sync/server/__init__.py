@@ -1,8 +1,8 @@
-"""A Managed Sync server: the same API, over folders of this machine.
+"""A Managed Sync server: the same API over folders on this machine.
 
-It serves the operations of the Managed Sync specification, and the hosted service's paths on the
-same data, from folders of real files and the ``permissions.yaml`` beside them: embedded in another
-program (``EmbeddedServer``), or by itself (``Server``, with the settings of a file).
+It serves the operations of the Managed Sync specification, and the hosted service's paths to the
+same data. The data comes from folders of files, each with a ``permissions.yaml``. Embed it in a
+program (``EmbeddedServer``), or run it on its own with a settings file (``Server``).
 
 Examples:
     >>> from pathlib import Path
@@ -15,9 +15,14 @@ from __future__ import annotations
 from managed_sync.errors import MissingExtraError
 
 try:
-    from managed_sync.server.app import create_app
-    from managed_sync.server.config import Limits, ProjectConfig, ServerConfig, SpiceDBAddress
-    from managed_sync.server.config_file import read_config
+    from managed_sync.server.config import (
+        Limits,
+        ProjectConfig,
+        ServerConfig,
+        SpiceDBAddress,
+        read_config,
+    )
+    from managed_sync.server.runtime.app import create_app
     from managed_sync.server.runtime.embedded import EmbeddedServer
     from managed_sync.server.runtime.server import Server
 except ModuleNotFoundError as error:

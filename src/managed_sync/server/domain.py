@@ -1,14 +1,45 @@
-"""Whose data it is, and the ids that follow from it."""
+"""The vocabulary that all rooms of the server share: scopes, pipelines, tuples and contents.
+
+It is a leaf: it imports no other module of the server (docs/decisions/0036-import-directions.md).
+"""
 
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+import unicodedata
+from collections.abc import Sequence
+from typing import BinaryIO, NamedTuple
 from uuid import UUID, uuid5
 
-__all__ = ["PipelineName", "Scope", "container_id", "record_id", "sync_id"]
+__all__ = [
+    "PUBLIC",
+    "ROLES",
+    "InvalidParameterError",
+    "KnownContent",
+    "OpenFile",
+    "PipelineName",
+    "RelationChanges",
+    "RelationTuple",
+    "Scope",
+    "container_id",
+    "is_version",
+    "record_id",
+    "source_id_at",
+    "sync_id",
+    "type_of",
+]
 
 _NAMESPACE = UUID("5b0a3d0e-6d0f-5c53-9a43-0d3c7c2f9f10")
+
+ROLES = ("owner", "editor", "viewer")
+"""The roles that a subject can be granted, the strongest first; each implies those after it."""
+
+PUBLIC = "user:*"
+"""The subject that stands for everybody."""
+
+
+class InvalidParameterError(ValueError):
+    """A parameter of a request cannot be used; the message names a value that would work."""
 
 
 class Scope(NamedTuple):
@@ -19,7 +50,7 @@ class Scope(NamedTuple):
 
 
 class PipelineName(NamedTuple):
-    """What tells one pipeline of a connected user from the others."""
+    """The name of a pipeline, unique among those of one connected user."""
 
     integration: str
     sync_type: str
@@ -28,21 +59,71 @@ class PipelineName(NamedTuple):
         return f"{self.integration}/{self.sync_type}"
 
 
+class RelationTuple(NamedTuple):
+    """One edge of the permission graph."""
+
+    object: str
+    relation: str
+    subject: str
+
+
+class RelationChanges(NamedTuple):
+    """The changes that a transaction makes to the tuples of a scope."""
+
+    removed: Sequence[RelationTuple]
+    added: Sequence[RelationTuple]
+
+
+class KnownContent(NamedTuple):
+    """The version and digest of a content that an earlier sync read."""
+
+    version: str
+    digest: str
+
+
+class OpenFile(NamedTuple):
+    """A file that is open for reading; its version changes whenever its content may have."""
+
+    stream: BinaryIO
+    size: int
+    version: str
+
+
 def record_id(scope: Scope, pipeline: PipelineName, source_id: str) -> str:
-    """The id of a record; the same one after every sync and every restart."""
+    """Returns the id of a record, which is the same after every sync and restart."""
     return _identifier(*scope, *pipeline, source_id)
 
 
 def container_id(scope: Scope, pipeline: PipelineName) -> str:
-    """The id of the container of all records of a pipeline that has no folders of its own."""
+    """Returns the id of the container that holds the records of a pipeline without folders."""
     return _identifier(*scope, *pipeline, "/", "container")
 
 
 def sync_id(scope: Scope, pipeline: PipelineName) -> str:
-    """The id by which the hosted paths name a pipeline."""
+    """Returns the id that the hosted paths use for a pipeline."""
     return _identifier(*scope, *pipeline)
 
 
+def type_of(name: str) -> str:
+    """Returns the type of an object or subject; everybody is a type of its own.
+
+    Examples:
+        >>> type_of("group:sales"), type_of("organization"), type_of("user:*")
+        ('group', 'organization', 'user:*')
+    """
+    return PUBLIC if name == PUBLIC else name.partition(":")[0]
+
+
+def source_id_at(location: str) -> str:
+    """Returns the source id of the item at a location."""
+    return unicodedata.normalize("NFC", f"/{location}")
+
+
+def is_version(now: str, known: str) -> bool:
+    """Returns whether a content still has a known version; earlier releases stored shorter ones."""
+    return f"{now}-".startswith(f"{known}-")
+
+
 def _identifier(*parts: str) -> str:
-    # JSON keeps the parts apart, whatever characters they hold.
+    # JSON keeps the parts apart, whatever characters they contain.
     return str(uuid5(_NAMESPACE, json.dumps(parts)))

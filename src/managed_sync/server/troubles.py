@@ -1,7 +1,7 @@
-"""Trouble of the server's own: a full disk, no memory, no descriptors, a database that is away.
+"""Failures of the server itself: a full disk, no memory, no descriptors, an unreachable database.
 
-It is never the fault of a request, nor of the one file that was being read when it showed. So a
-request is told to come again, and a sync ends with an error that says what is wrong.
+They are never the fault of a request, nor of the file that was being read when they occurred. A
+request gets 503 or 507 and can be retried; a sync ends with an error that names the cause.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ __all__ = ["TroubleError", "concerns_one_file", "database_trouble", "system_trou
 
 _KEPT = "What was synced before is kept."
 
-# What one file may be the cause of. Everything else, such as a full disk, too many open files or
-# an input/output error, would befall any other file too.
+# Errors that one file can cause. All others, such as a full disk, too many open files or an
+# input/output error, would occur with any other file, too.
 _OF_ONE_FILE = {
     errno.EACCES,
     errno.EBUSY,
@@ -45,7 +45,7 @@ _REMEDIES = {
 _SQLITE = {
     5: "Another program keeps the database locked. Try again when it is done.",
     6: "Another program keeps the database locked. Try again when it is done.",
-    7: "The database has no memory left. Free some.",
+    7: "The database has no memory left. Free some memory.",
     8: "The database cannot be written to. Make its file and its folder writable.",
     10: "The database's disk fails (input/output error). Check the disk.",
     11: "The database is damaged. Restore it from a copy, or delete it and enable the pipelines.",
@@ -54,10 +54,10 @@ _SQLITE = {
 }
 _SQLITE_FULL = 13
 
-# Of PostgreSQL's error codes, or of their classes, https://www.postgresql.org/docs/current/errcodes-appendix.html
+# PostgreSQL's error codes or their classes, https://www.postgresql.org/docs/current/errcodes-appendix.html
 _POSTGRESQL = {
     "53100": "The disk of the database is full. Free some space.",
-    "53200": "The database has no memory left. Free some.",
+    "53200": "The database has no memory left. Free some memory.",
     "53300": "The database has too many connections. Raise max_connections, or try again.",
     "55P03": "Another transaction keeps the database locked. Try again when it is done.",
     "57014": "The database took too long to answer. Try again.",
@@ -68,11 +68,11 @@ _AWAY = "The database does not answer. Try again."
 
 
 class TroubleError(Exception):
-    """The server cannot do its work; the message says why and what to do.
+    """The server cannot do its work.
 
     Args:
-        message: Both, in sentences.
-        status: The HTTP status of a request that comes upon it.
+        message: The cause and the remedy, in sentences.
+        status: The HTTP status of a request that fails because of it.
     """
 
     def __init__(self, message: str, status: HTTPStatus = HTTPStatus.SERVICE_UNAVAILABLE) -> None:
@@ -100,7 +100,7 @@ def system_trouble(error: OSError, action: str) -> TroubleError:
 
 
 def database_trouble(error: DBAPIError) -> TroubleError | None:
-    """Describes an error of the database; ``None`` where the statement is to blame."""
+    """Describes an error of the database; ``None`` if the statement is to blame."""
     code = getattr(error.orig, "sqlite_errorcode", None)
     if code is not None:
         primary = code & 0xFF

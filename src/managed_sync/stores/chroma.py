@@ -22,7 +22,8 @@ class ChromaCollection(StoreAdapter):
 
     @property
     def _collection(self) -> Any:
-        return self._store._collection
+        # Private in llama-index-vector-stores-chroma 0.5 to 0.6, too.
+        return self._store._collection  # noqa: SLF001 - private in langchain-chroma 1.0 to 1.1
 
     def chunk_count(self, object_ids: list[str] | None = None) -> int:
         """Returns the number of chunks, of all objects or of these."""
@@ -36,6 +37,7 @@ class ChromaCollection(StoreAdapter):
 
         Chroma itself refuses vectors of another length, before it changes anything.
         """
+        # Private in chromadb 1.5.
         return getattr(getattr(self._collection, "_model", None), "dimension", None)
 
     def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:

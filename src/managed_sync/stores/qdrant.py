@@ -167,4 +167,5 @@ class QdrantCollection(StoreAdapter):
 
 def is_local(client: Any) -> bool:
     """Returns whether a client is in Qdrant's local mode, where every search is exhaustive."""
+    # Private in qdrant-client 1.20.
     return type(getattr(client, "_client", None)).__name__ in _LOCAL_CLIENTS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import chdir
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +21,9 @@ class Said(NamedTuple):
 
 
 def run(folder: Path, *arguments: str) -> Said:
-    """A command in this process, since starting one takes longer than what it does."""
-    result = CliRunner().invoke(app, [*arguments, "--workspace", str(folder / ".managed-sync")])
+    """Runs a command in a folder, on a wide terminal without colors."""
+    with chdir(folder):
+        result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200", "NO_COLOR": "1"})
     if isinstance(result.exception, ManagedSyncError):
         return Said(1, result.stdout, str(result.exception))
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception

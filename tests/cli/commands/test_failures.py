@@ -13,7 +13,7 @@ import typer
 from managed_sync import __version__
 from managed_sync.cli.signals import StopRequest
 from managed_sync.cli.vector_index import open_index
-from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ConfigurationError
 from tests.cli.commands.in_process import run
 
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
     workspace = Workspace(tmp_path / ".managed-sync")
     workspace.serve_from(company)
     for names in (("desk", "tickets"), ("drive", "files")):
-        workspace.remember(PipelineName(*names))
+        workspace.remember(PipelineRef(*names))
     return tmp_path
 
 
@@ -54,13 +54,13 @@ def test_failures_are_listed_tried_again_and_dismissed(folder: Path) -> None:
     for command in ("dismiss", "retry"):
         unknown = run(folder, "failures", command, "drive", "files", "--record", "nonsense")
         assert unknown.returncode == 2
-        assert "'nonsense' is put aside" in " ".join(unknown.stderr.split())
+        assert "no failed record with the id 'nonsense'" in " ".join(unknown.stderr.split())
 
     assert (indexed.returncode, tried.returncode) == (3, 3)
     assert "1 skipped" in indexed.stdout
     assert (failure["integration"], failure["title"]) == ("drive", "broken.pdf")
     assert refused.returncode == 1
-    assert "--record ID or with --all" in refused.stderr
+    assert "with --record ID, or pass --all" in refused.stderr
     assert "1 dismissed" in dismissed.stdout
     assert "empty.txt" in skipped.stdout
     assert run(folder, "failures", "list").stdout == "There are none.\n"

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from managed_sync.cli.index_progress import index_progress
 from managed_sync.cli.signals import stop_on_signal
-from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.indexing import IndexProgress
 from tests.cli.commands.in_process import Said, run
 
@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.write_text(f"This is note number {number}.", encoding="utf-8")
     workspace = Workspace(folder / ".managed-sync")
     workspace.serve_from(company)
-    workspace.remember(PipelineName("googleDrive", "files"))
+    workspace.remember(PipelineRef("googleDrive", "files"))
     return folder
 
 
@@ -111,8 +111,8 @@ def test_verification_names_the_remedy_that_fits(folder: Path) -> None:
     assert run(folder, "index").returncode == 0
 
     assert (unreadable.returncode, changed.returncode) == (0, 5)
-    assert "agree, but for what is put aside (1)" in unreadable.stdout
-    assert "put aside" in changed.stdout
+    assert "agree, except for failed records (1)" in unreadable.stdout
+    assert "failed" in changed.stdout
     assert "`managed-sync index` brings the index up to date" in changed.stdout
 
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from managed_sync.cli.app import app
-from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ConfigurationError
 
 ANN, BOB = "ann@x.example", "bob@x.example"
@@ -36,7 +36,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with place.server() as server, place.announce(server.base_url):
         with place.connect() as client:
             for name in names:
-                place.remember(PipelineName(*name))
+                place.remember(PipelineRef(*name))
                 client.enable_sync(*name)
             for name in names:
                 client.wait_until_idle(*name)
@@ -71,5 +71,5 @@ def test_a_public_folder_is_called_public(root: Path) -> None:
 
 
 def test_a_name_that_two_pipelines_know_is_not_decided_by_their_order(root: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"may be any of deal:\S+, ticket:\S+; say which"):
+    with pytest.raises(ConfigurationError, match=r"matches deal:\S+, ticket:\S+; pass one"):
         said(root, "explain", "same", "--as", ANN)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
-from managed_sync.client.transport.clock import SystemClock
+from managed_sync.client.clock import SystemClock
 from tests.client.faults.server import FaultyServer, content_of
 
 RECORDS = 10_000

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from managed_sync.client.transport.retry import RetryPolicy
-from managed_sync.client.transport.retry_after import seconds_until
 from managed_sync.client.wire.request import Request
+from managed_sync.client.wire.status_errors import seconds_until
 from managed_sync.errors import (
     ApiConnectionError,
     ApiError,

@@ -205,7 +205,7 @@ class TestErrors:
             number = number_of(request)
             return httpx.Response(200, json=page(number, size=0 if number == 3 else 2))
 
-        with pytest.raises(ResponseFormatError, match="page 3 has nothing on it, and yet a cursor"):
+        with pytest.raises(ResponseFormatError, match="page 3 has a cursor, but no items"):
             ids(client_of(handler))
 
 

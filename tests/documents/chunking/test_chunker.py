@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from managed_sync.documents import Chunk, Chunker, SourceDocument, SplitPiece
 from managed_sync.documents.chunking.chunk_metadata import ChunkIds
-from managed_sync.documents.chunking.tokenizer import Tokenizer
+from managed_sync.documents.chunking.tokens import Tokenizer
 from managed_sync.documents.model import storable
 from managed_sync.errors import ConfigurationError, InvalidIdentifierError
 from tests.documents.hard_texts import texts as any_texts

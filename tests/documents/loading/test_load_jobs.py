@@ -52,6 +52,13 @@ def unordered(client: Any) -> DocumentLoader:
     return DocumentLoader(client, processes=0, keep_order=False)
 
 
+def redacting(client: Any) -> DocumentLoader:
+    """A loader of this package with ``load_records`` replaced on the object."""
+    loader = core(client)
+    loader.load_records = Redacting(client, processes=0).load_records  # type: ignore[method-assign]
+    return loader
+
+
 @pytest.mark.parametrize("loader_of", [core, unordered, langchain, llama_index, LoaderOfACaller])
 def test_each_result_comes_with_the_value_of_its_record(loader_of: Any) -> None:
     gone = NotFoundError("gone", status=404)
@@ -68,10 +75,13 @@ def test_each_result_comes_with_the_value_of_its_record(loader_of: Any) -> None:
     ]
 
 
-def test_a_subclass_that_overrides_load_records_is_heard() -> None:
+@pytest.mark.parametrize(
+    "loader_of", [lambda client: Redacting(client, processes=0), redacting], ids=["class", "object"]
+)
+def test_a_load_records_of_the_caller_is_never_bypassed(loader_of: Any) -> None:
     client = client_of(r1="secret")
 
-    ((document, job),) = load_jobs(Redacting(client, processes=0), [(client.records[0], 7)])
+    ((document, job),) = load_jobs(loader_of(client), [(client.records[0], 7)])
 
     assert isinstance(document, SourceDocument)
     assert (document.text, job) == ("redacted", 7)

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
 from examples.shared.memory import REMEMBERED_TURNS, Memory
-from managed_sync import AccessCheck, AccessChecker
+from managed_sync import AccessChecker
 from managed_sync.errors import AccessCheckError
-
-
-class Permissions:
-    """Everybody may read everything but what is revoked; it can be made to fail."""
-
-    def __init__(self) -> None:
-        self.revoked: set[str] = set()
-        self.broken = False
-
-    def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-        if self.broken:
-            raise TimeoutError
-        return [check.object not in self.revoked for check in checks]
+from tests.support.permission_service import FakePermissionService
 
 
 @pytest.fixture
-def permissions() -> Permissions:
-    return Permissions()
+def permissions() -> FakePermissionService:
+    return FakePermissionService(*(f"file:{number}" for number in range(100)))
 
 
 @pytest.fixture
-def memory(permissions: Permissions) -> Memory:
+def memory(permissions: FakePermissionService) -> Memory:
     return Memory(AccessChecker(permissions), "ada@x.example")
 
 
@@ -40,35 +27,39 @@ def questions(memory: Memory) -> list[str]:
 
 
 def test_a_turn_is_gone_when_one_of_its_sources_may_not_be_read_any_more(
-    memory: Memory, permissions: Permissions
+    memory: Memory, permissions: FakePermissionService
 ) -> None:
     memory.remember("first?", "a", ["file:1", "file:2"])
     memory.remember("second?", "b", ["file:3"])
-    permissions.revoked = {"file:2"}
+    permissions.everybody.remove("file:2")
     assert questions(memory) == ["second?"]
 
 
-def test_what_was_forgotten_does_not_come_back(memory: Memory, permissions: Permissions) -> None:
+def test_what_was_forgotten_does_not_come_back(
+    memory: Memory, permissions: FakePermissionService
+) -> None:
     memory.remember("first?", "a", ["file:1"])
-    permissions.revoked = {"file:1"}
+    permissions.everybody.remove("file:1")
     assert questions(memory) == []
-    permissions.revoked = set()
+    permissions.everybody.add("file:1")
     assert questions(memory) == []
 
 
 def test_an_answer_that_repeats_an_earlier_one_is_as_confidential_as_that(
-    memory: Memory, permissions: Permissions
+    memory: Memory, permissions: FakePermissionService
 ) -> None:
     memory.remember("first?", "the secret", ["file:1"])
     memory.remember("say that again?", "the secret", [], memory.recall())
     memory.remember("and again?", "the secret", ["file:2"], memory.recall()[1:])
-    permissions.revoked = {"file:1"}
+    permissions.everybody.remove("file:1")
     assert questions(memory) == []
 
 
-def test_without_a_decision_nothing_is_recalled(memory: Memory, permissions: Permissions) -> None:
+def test_without_a_decision_nothing_is_recalled(
+    memory: Memory, permissions: FakePermissionService
+) -> None:
     memory.remember("first?", "a", ["file:1"])
-    permissions.broken = True
+    permissions.error = TimeoutError()
     with pytest.raises(AccessCheckError):
         memory.recall()
     with pytest.raises(AccessCheckError):
@@ -82,7 +73,7 @@ def test_it_is_bounded(memory: Memory) -> None:
 
 
 def test_recalling_does_not_lose_what_is_remembered_meanwhile(
-    memory: Memory, permissions: Permissions
+    memory: Memory, permissions: FakePermissionService
 ) -> None:
     async def ask_twice_at_once() -> list[str]:
         memory.remember("old?", "a", ["file:1"])
@@ -92,5 +83,5 @@ def test_recalling_does_not_lose_what_is_remembered_meanwhile(
         await recalling
         return [turn["question"] for turn in await memory.arecall()]
 
-    permissions.revoked = {"file:1"}
+    permissions.everybody.remove("file:1")
     assert asyncio.run(ask_twice_at_once()) == ["new?"]

@@ -15,13 +15,13 @@ from authzed.api.v1 import (
 )
 from sqlalchemy import Connection, insert, text
 
-from managed_sync.server.domain import Scope
+from managed_sync.server.domain import RelationTuple, Scope
 from managed_sync.server.graph.engine import PermissionGraph
-from managed_sync.server.graph.schema import RelationTuple, follows_schema
+from managed_sync.server.graph.schema import follows_schema
 from managed_sync.server.graph.spicedb.client import SpiceDBClient
 from managed_sync.server.graph.spicedb.graph import SpiceDBGraph
 from managed_sync.server.graph.spicedb.schema import ScopedNames
-from managed_sync.server.graph.sql_graph import SqlGraph
+from managed_sync.server.graph.sql import SqlGraph
 from managed_sync.server.storage import tables
 from managed_sync.server.storage.database import Database
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
-from managed_sync.server.graph.schema import Question
+from managed_sync.server.graph.schema import GraphQuery
 from tests.server.graph.graphs import Edge
 
 USERS = ["user:a@x", "user:b@x"]
@@ -38,11 +38,11 @@ graphs_without_circles = graphs_with_circles.map(
 )
 
 QUESTIONS = [
-    Question(subject, relation, object_id)
+    GraphQuery(subject, relation, object_id)
     for subject in [*USERS, *GROUPS, EVERYBODY]
     for relation in [*ROLES, "reader"]
     for object_id in [*CONTENT, *FOLDERS, "file:unknown"]
-] + [Question(subject, "member", group) for subject in USERS + GROUPS for group in GROUPS]
+] + [GraphQuery(subject, "member", group) for subject in USERS + GROUPS for group in GROUPS]
 
 
 def facts_that_follow(edges: Iterable[Edge]) -> set[Edge]:

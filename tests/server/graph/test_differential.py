@@ -7,7 +7,7 @@ from contextlib import suppress
 from hypothesis import HealthCheck, Phase, example, given, settings
 
 from managed_sync.server.graph.engine import PermissionEngineError, PermissionGraph
-from managed_sync.server.graph.schema import Question
+from managed_sync.server.graph.schema import GraphQuery
 from tests.server.graph.graphs import Edge, MakeGraph
 from tests.server.graph.naive_graph import (
     CONTENT,
@@ -81,7 +81,7 @@ def test_spicedb_agrees_with_a_naive_evaluation_and_with_sqlite(
     _agrees(spicedb, edges)
     assert spicedb.check(QUESTIONS) == sqlite.check(QUESTIONS)
     for subject in USERS[:1] + GROUPS[:1]:
-        question = Question(subject, "viewer", CONTENT[0])
+        question = GraphQuery(subject, "viewer", CONTENT[0])
         assert spicedb.expand(question) == sqlite.expand(question)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from managed_sync.server.graph.engine import PermissionGraph
-from managed_sync.server.graph.schema import SCHEMA, Question
+from managed_sync.server.graph.schema import SCHEMA, GraphQuery
 from tests.server.graph.graphs import Edge, MakeGraph
 
 MARIA = "user:maria@x"
@@ -13,7 +13,7 @@ DAN = "user:dan@x"
 
 
 def _allowed(graph: PermissionGraph, subject: str, relation: str, object_id: str) -> bool:
-    question = Question(subject, relation, object_id)
+    question = GraphQuery(subject, relation, object_id)
     (answer,) = graph.check([question])
     assert graph.expand(question).granted is answer
     return answer
@@ -138,8 +138,8 @@ def test_what_the_schema_does_not_know_is_denied(
     )
     assert not _allowed(graph, subject, relation, object_id)
     # And it costs the other questions of its batch nothing.
-    known = Question(MARIA, "viewer", "file:x")
-    batch = [known, Question(subject, relation, object_id), None, known]
+    known = GraphQuery(MARIA, "viewer", "file:x")
+    batch = [known, GraphQuery(subject, relation, object_id), None, known]
     assert graph.check(batch) == [True, False, False, True]
 
 
@@ -157,7 +157,7 @@ def test_lists_of_what_the_schema_does_not_know_are_empty(graphs: MakeGraph) -> 
 def test_no_scope_reaches_another(graphs: MakeGraph) -> None:
     members: set[Edge] = {("group:a", "member", MARIA)}
     grants: set[Edge] = {("file:x", "viewer", "group:a"), ("file:x", "viewer", MARIA)}
-    question = Question(MARIA, "viewer", "file:x")
+    question = GraphQuery(MARIA, "viewer", "file:x")
     for graph, answer in ((graphs(members), False), (graphs(grants), True), (graphs([]), False)):
         assert graph.check([question]) == [answer]
         assert (graph.list_users("viewer", "file:x") == ["maria@x"]) is answer
@@ -190,7 +190,7 @@ def test_a_batch_of_many_subjects_and_objects(graphs: MakeGraph) -> None:
     edges |= {(f"folder:{n}", "viewer", f"group:{n}") for n in range(7)}
     edges |= {(f"group:{n}", "member", f"user:{n}@x") for n in range(7)}
     questions = [
-        Question(f"user:{user}@x", "viewer", f"file:{file}")
+        GraphQuery(f"user:{user}@x", "viewer", f"file:{file}")
         for user in range(8)
         for file in range(100)
     ]

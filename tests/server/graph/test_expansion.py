@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from managed_sync.models import RelationshipNode
-from managed_sync.server.graph.schema import Question
+from managed_sync.server.graph.schema import GraphQuery
 from tests.server.graph.graphs import Edge, MakeGraph
 
 MARIA = "user:maria@x"
@@ -15,7 +15,7 @@ Expand = Callable[..., RelationshipNode]
 
 def _expander(graphs: MakeGraph) -> Expand:
     def expand(*edges: Edge) -> RelationshipNode:
-        return graphs(edges).expand(Question(MARIA, "viewer", "file:x"))
+        return graphs(edges).expand(GraphQuery(MARIA, "viewer", "file:x"))
 
     return expand
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from managed_sync.server.graph.schema import Question
-from managed_sync.server.graph.sql_graph import SqlGraph
+from managed_sync.server.graph.schema import GraphQuery
+from managed_sync.server.graph.sql import SqlGraph
 from managed_sync.server.storage.database import Database
 from tests.server.graph.graphs import Edge, MakeGraph
 
@@ -29,7 +29,7 @@ def test_groups_in_a_circle_end(sql_graphs: MakeGraph) -> None:
             ("file:y", "viewer", "group:d"),
         }
     )
-    asked = [Question(MARIA, "viewer", "file:x"), Question(MARIA, "viewer", "file:y")]
+    asked = [GraphQuery(MARIA, "viewer", "file:x"), GraphQuery(MARIA, "viewer", "file:y")]
     assert graph.check(asked) == [True, False]
     assert graph.list_users("viewer", "file:x") == ["maria@x"]
     assert graph.expand(asked[0]).granted
@@ -44,7 +44,7 @@ def test_parents_in_a_circle_end(sql_graphs: MakeGraph) -> None:
             ("folder:b", "viewer", MARIA),
         }
     )
-    asked = [Question(MARIA, "viewer", "file:x"), Question("user:dan@x", "viewer", "file:x")]
+    asked = [GraphQuery(MARIA, "viewer", "file:x"), GraphQuery("user:dan@x", "viewer", "file:x")]
     assert graph.check(asked) == [True, False]
     assert graph.list_objects(MARIA, "viewer") == ["file:x", "folder:a", "folder:b"]
     assert graph.expand(asked[0]).granted
@@ -56,7 +56,7 @@ def test_depth(sql_graphs: MakeGraph, depth: int) -> None:
     edges: set[Edge] = {("file:x", "parent", "folder:0"), (f"folder:{depth}", "owner", "group:0")}
     edges |= {(f"folder:{n}", "parent", f"folder:{n + 1}") for n in range(depth)}
     edges |= {(f"group:{n}", "member", f"group:{n + 1}") for n in range(depth)}
-    question = Question(MARIA, "viewer", "file:x")
+    question = GraphQuery(MARIA, "viewer", "file:x")
     graph = sql_graphs(edges | {(f"group:{depth}", "member", MARIA)})
     assert graph.check([question]) == [True]
     assert graph.list_users("editor", "file:x") == ["maria@x"]
@@ -79,8 +79,8 @@ def test_no_query_on_sqlite_reads_the_table_from_begin_to_end(tmp_path: Path) ->
     with database.writing() as connection:
         graph = SqlGraph(connection, 1)
         event.listen(connection, "before_cursor_execute", explain)
-        question = Question(MARIA, "viewer", "file:x")
-        graph.check([question, Question("group:a", "editor", "folder:y")])
+        question = GraphQuery(MARIA, "viewer", "file:x")
+        graph.check([question, GraphQuery("group:a", "editor", "folder:y")])
         graph.list_users("viewer", "file:x")
         graph.list_objects(MARIA, "viewer")
         graph.expand(question)

@@ -91,7 +91,7 @@ def test_starting_twice_and_stopping_twice_does_no_harm(company: Company, state:
     assert server.base_url == address
     server.stop()
     server.stop()
-    with pytest.raises(ConfigurationError, match="not started"):
+    with pytest.raises(ConfigurationError, match="not running"):
         _ = server.base_url
 
 

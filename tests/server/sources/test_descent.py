@@ -13,7 +13,7 @@ import pytest
 
 from managed_sync.server.sources import descent
 from managed_sync.server.sources.file_tree import FileTree
-from managed_sync.server.sources.model import Listing, SourceItem, Unreadable
+from managed_sync.server.sources.model import ListingContext, SourceItem, UnreadableItem
 
 SECRET = b"the merger is on 3 May"
 DIGEST = hashlib.sha256(SECRET).hexdigest()
@@ -100,8 +100,8 @@ SWAPS = [
 ]
 
 
-def _list(root: Path) -> tuple[list[SourceItem | Unreadable], Listing]:
-    listing = Listing({}, lambda sentence: None, lambda: None)
+def _list(root: Path) -> tuple[list[SourceItem | UnreadableItem], ListingContext]:
+    listing = ListingContext({}, lambda sentence: None, lambda: None)
     return list(FileTree(root).items(listing)), listing
 
 
@@ -136,7 +136,7 @@ def test_whenever_a_link_is_put_in_nothing_is_listed_that_lies_elsewhere(
                 if isinstance(item, SourceItem) and item.source_id.startswith("/Public"):
                     assert item.digest != DIGEST or item.link_to == "/Board/secret.md"
             # Whatever is missing shows at the second look, so that a sync begins again.
-            if items != expected and not any(isinstance(one, Unreadable) for one in items):
+            if items != expected and not any(isinstance(one, UnreadableItem) for one in items):
                 listed = {one.source_id for one in items}
                 lost = {one.source_id for one in expected} - listed
                 assert not lost or again != listing.seen or second >= last
@@ -217,4 +217,4 @@ def test_nothing_stays_open(system: System, root: Path) -> None:
 
 def test_a_path_that_is_longer_than_systems_allow_is_not_descended(root: Path) -> None:
     with pytest.raises(OSError, match="too long"):
-        descent.read_folder(descent.Place(root, "/".join(["d"] * 3000)))
+        descent.read_folder(descent.TreePath(root, "/".join(["d"] * 3000)))

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from managed_sync.errors import SourceError
+from managed_sync.server.domain import KnownContent
 from managed_sync.server.sources import file_tree
-from managed_sync.server.sources.descent import Place
+from managed_sync.server.sources.descent import TreePath
 from managed_sync.server.sources.file_tree import FileTree
-from managed_sync.server.sources.model import KnownContent, Listing, SourceItem, Unreadable
+from managed_sync.server.sources.model import ListingContext, SourceItem, UnreadableItem
 from managed_sync.server.troubles import TroubleError
 
 
@@ -23,9 +24,9 @@ class Tree:
         self.unreadable: list[str] = []
 
     def list(self, known: dict[str, KnownContent] | None = None) -> dict[str, SourceItem]:
-        listing = Listing(known or {}, self.warnings.append, lambda: None)
+        listing = ListingContext(known or {}, self.warnings.append, lambda: None)
         items = list(FileTree(self.root).items(listing))
-        self.unreadable = [item.source_id for item in items if isinstance(item, Unreadable)]
+        self.unreadable = [item.source_id for item in items if isinstance(item, UnreadableItem)]
         return {item.source_id: item for item in items if isinstance(item, SourceItem)}
 
     def write(self, path: str, content: bytes = b"text") -> Path:
@@ -158,15 +159,15 @@ class TestUnreadable:
         refused: set[str] = set()
         digest, entries = file_tree._digest, file_tree._entries
 
-        def check(path: Place) -> None:
+        def check(path: TreePath) -> None:
             if path.name in refused:
                 raise PermissionError(errno.EACCES, "Permission denied", str(path.path))
 
-        def guarded_digest(path: Place, listing: Listing) -> Any:
+        def guarded_digest(path: TreePath, listing: ListingContext) -> Any:
             check(path)
             return digest(path, listing)
 
-        def guarded_entries(folder: Place) -> Any:
+        def guarded_entries(folder: TreePath) -> Any:
             check(folder)
             return entries(folder)
 
@@ -224,7 +225,7 @@ class TestTroubleOfTheServersOwn:
         tree.write("folder/b.txt")
         real = getattr(file_tree, function)
 
-        def fail(path: Place, *arguments: Any) -> Any:
+        def fail(path: TreePath, *arguments: Any) -> Any:
             if path.location == ".":
                 return real(path, *arguments)
             raise OSError(number, os.strerror(number), str(path.path))

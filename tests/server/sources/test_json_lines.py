@@ -8,13 +8,13 @@ import pytest
 
 from managed_sync.errors import SourceError
 from managed_sync.server.sources.json_lines import json_lines_items
-from managed_sync.server.sources.model import Listing, SourceItem
+from managed_sync.server.sources.model import ListingContext, SourceItem
 
 
 def _read(path: Path, content: bytes) -> tuple[list[SourceItem], list[str]]:
     path.write_bytes(content)
     warnings: list[str] = []
-    items = list(json_lines_items(path, Listing({}, warnings.append, lambda: None)))
+    items = list(json_lines_items(path, ListingContext({}, warnings.append, lambda: None)))
     return items, warnings
 
 
@@ -89,4 +89,4 @@ def test_an_empty_file_has_no_items(path: Path) -> None:
 
 def test_a_missing_file_is_an_error(path: Path) -> None:
     with pytest.raises(SourceError, match=r"deals\.jsonl"):
-        list(json_lines_items(path, Listing({}, print, lambda: None)))
+        list(json_lines_items(path, ListingContext({}, print, lambda: None)))

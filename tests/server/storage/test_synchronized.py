@@ -11,11 +11,11 @@ from sqlalchemy import select
 
 from managed_sync.models import SyncState
 from managed_sync.server.domain import PipelineName, Scope
-from managed_sync.server.graph.sql_graph import SqlEngine
+from managed_sync.server.graph.sql import SqlEngine
 from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.storage.changes import change_page, latest_cursor
 from managed_sync.server.storage.database import Database
-from managed_sync.server.storage.pipelines import Pipeline, enable_pipeline, find_pipeline
+from managed_sync.server.storage.pipelines import StoredPipeline, enable_pipeline, find_pipeline
 from managed_sync.server.storage.records import objects_by_id, record_page
 from managed_sync.server.storage.scopes import find_scope
 from managed_sync.server.storage.tables import records, relations
@@ -36,13 +36,13 @@ class Synced:
         self.company = company
         self.source = FolderSource(company.folder)
 
-    def sync(self, name: PipelineName, scope: Scope = SCOPE) -> Pipeline:
+    def sync(self, name: PipelineName, scope: Scope = SCOPE) -> StoredPipeline:
         with self.database.writing() as connection:
             pipeline = enable_pipeline(connection, scope, name)
         self.run(pipeline)
         return self.find(name, scope)
 
-    def run(self, pipeline: Pipeline) -> None:
+    def run(self, pipeline: StoredPipeline) -> None:
         synchronize(
             self.database,
             SqlEngine(self.database),
@@ -52,7 +52,7 @@ class Synced:
             progress=lambda _read: None,
         )
 
-    def find(self, name: PipelineName, scope: Scope = SCOPE) -> Pipeline:
+    def find(self, name: PipelineName, scope: Scope = SCOPE) -> StoredPipeline:
         with self.database.reading() as connection:
             found = find_pipeline(connection, scope, name)
         assert found is not None

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from managed_sync.server.sync.frequency import parse_frequency
+from managed_sync.server.sync.timetable import parse_frequency
 
 
 @pytest.mark.parametrize(

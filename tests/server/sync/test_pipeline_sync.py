@@ -10,7 +10,7 @@ import pytest
 
 from managed_sync.server import EmbeddedServer
 from managed_sync.server.sources import file_tree
-from managed_sync.server.sources.descent import Place
+from managed_sync.server.sources.descent import TreePath
 from managed_sync.server.sync.staging import Staging
 from tests.server.company import CONTACTS, DEALS, FILES, PERMISSIONS, Caller, Company
 
@@ -151,7 +151,7 @@ class TestWhatChanged:
         read = []
         digest = file_tree._digest
 
-        def spy(path: Place, listing: Any) -> Any:
+        def spy(path: TreePath, listing: Any) -> Any:
             read.append(path.name)
             return digest(path, listing)
 
@@ -224,7 +224,7 @@ class TestBadInput:
         before = _everything(caller)
         entries = file_tree._entries
 
-        def refuse(folder: Place) -> Any:
+        def refuse(folder: TreePath) -> Any:
             if folder.name == "Finance":
                 raise PermissionError(13, "Permission denied")
             return entries(folder)

@@ -12,9 +12,9 @@ from sqlalchemy import update
 from managed_sync.models import SyncState
 from managed_sync.server import EmbeddedServer
 from managed_sync.server.domain import PipelineName, Scope
-from managed_sync.server.graph.sql_graph import SqlEngine
+from managed_sync.server.graph.sql import SqlEngine
 from managed_sync.server.sources.folder import FolderSource
-from managed_sync.server.sources.model import Listing
+from managed_sync.server.sources.model import ListingContext
 from managed_sync.server.storage import tables
 from managed_sync.server.storage.database import Database
 from managed_sync.server.sync import runner as pipelines
@@ -38,7 +38,9 @@ class Gate:
         self.passed = 0
         items = FolderSource.items
 
-        def held(source: FolderSource, name: PipelineName, listing: Listing) -> Iterator[Any]:
+        def held(
+            source: FolderSource, name: PipelineName, listing: ListingContext
+        ) -> Iterator[Any]:
             self.inside += 1
             self.most_inside = max(self.inside, self.most_inside)
             self.reached.release()

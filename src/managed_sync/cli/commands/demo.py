@@ -1,4 +1,4 @@
-"""The command that shows the whole job on a sample company."""
+"""The command demo."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from managed_sync.cli.commands.index import index_pipelines
 from managed_sync.cli.index_report import print_reports
+from managed_sync.cli.index_runs import index_pipelines
 from managed_sync.cli.options import DEFAULT_WORKSPACE, WorkspaceOption
 from managed_sync.cli.output import command_line, output, progress_display, wait_for_sync
 from managed_sync.cli.vector_index import open_index
-from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["demo"]
 
 _PIPELINES = [
-    PipelineName("googleDrive", "files"),
-    PipelineName("salesforce", "contacts"),
-    PipelineName("salesforce", "deals"),
-    PipelineName("zendesk", "tickets"),
+    PipelineRef("googleDrive", "files"),
+    PipelineRef("salesforce", "contacts"),
+    PipelineRef("salesforce", "deals"),
+    PipelineRef("zendesk", "tickets"),
 ]
 _PASSAGES = 3
 _PEOPLE = {
@@ -48,61 +48,65 @@ _GRANT_BEFORE = "owner: [group:people], editor: [carol@harbor.example]"
 _GRANT_AFTER = "owner: [group:people]"
 
 
-def demo(workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
-    """Run the main job on a sample company: sync, load, index, and ask as four people.
+def demo(root: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
+    """Run the main job on a sample company: sync, load, index, and search as four people.
 
-    Needs no account and no network. What it leaves in the workspace is there for the other
-    commands; running it again brings it up to date.
+    Needs no account and no network. The other commands can use its workspace afterwards; running
+    it again brings the workspace up to date.
     """
     started = time.perf_counter()
-    here = Workspace(workspace)
-    _prepare_company(here)
-    with here.server() as server, here.announce(server.base_url), here.connect() as client:
+    workspace = Workspace(root)
+    _prepare_company(workspace)
+    with (
+        workspace.server() as server,
+        workspace.announce(server.base_url),
+        workspace.connect() as client,
+    ):
         _heading("1. A Managed Sync server over a sample company")
-        output.print(f"{server.base_url}, this machine only, serves {here.source_folder}")
-        _sync_everything(here, client)
-        _index_everything(here, client)
-        _ask(here, client)
-    _say_what_next(here, time.perf_counter() - started)
+        output.print(f"{server.base_url}, this machine only, serves {workspace.source_folder}")
+        _sync_everything(workspace, client)
+        _index_everything(workspace, client)
+        _ask(workspace, client)
+    _print_next_steps(workspace, time.perf_counter() - started)
 
 
-def _prepare_company(here: Workspace) -> None:
-    """A copy of the sample company that may be changed, with the permissions as they came."""
+def _prepare_company(workspace: Workspace) -> None:
+    """Copies the sample company into the workspace, with its original permissions."""
     from managed_sync.sample_company import company_folder, copy_company
 
-    here.serve_from(here.company_folder)
-    if here.company_folder.is_dir() and any(here.company_folder.iterdir()):
+    workspace.serve_from(workspace.company_folder)
+    if workspace.company_folder.is_dir() and any(workspace.company_folder.iterdir()):
         shutil.copyfile(
-            company_folder() / "permissions.yaml", here.company_folder / "permissions.yaml"
+            company_folder() / "permissions.yaml", workspace.company_folder / "permissions.yaml"
         )
     else:
-        copy_company(here.company_folder)
+        copy_company(workspace.company_folder)
 
 
-def _sync_everything(here: Workspace, client: ManagedSyncClient) -> None:
+def _sync_everything(workspace: Workspace, client: ManagedSyncClient) -> None:
     _heading("2. Enable its pipelines, and wait for the syncs")
     with progress_display() as progress:
         for pipeline in _PIPELINES:
             client.enable_sync(*pipeline)
         for pipeline in _PIPELINES:
             wait_for_sync(progress, client, *pipeline)
-            here.remember(pipeline)
+            workspace.remember(pipeline)
 
 
-def _index_everything(here: Workspace, client: ManagedSyncClient) -> None:
+def _index_everything(workspace: Workspace, client: ManagedSyncClient) -> None:
     _heading("3. Load every record and file, parse, chunk, embed, and index")
-    reports = index_pipelines(here, client, _PIPELINES)
+    reports = index_pipelines(workspace, client, _PIPELINES)
     print_reports(reports)
 
 
-def _ask(here: Workspace, client: ManagedSyncClient) -> None:
+def _ask(workspace: Workspace, client: ManagedSyncClient) -> None:
     from managed_sync.langchain import PermissionAwareRetriever
 
-    with open_index(here) as store:
+    with open_index(workspace) as store:
         retriever = PermissionAwareRetriever(
-            vectorstore=store, checker=here.checker(client), k=_PASSAGES
+            vectorstore=store, checker=workspace.checker(client), k=_PASSAGES
         )
-        _heading(f"4. Ask the same questions as four people, {_PASSAGES} passages each")
+        _heading(f"4. Search with the same questions as four people, {_PASSAGES} passages each")
         for question in _QUESTIONS:
             columns = {
                 f"{user.partition('@')[0]}, {role}": _answer(retriever, question, user)
@@ -111,13 +115,13 @@ def _ask(here: Workspace, client: ManagedSyncClient) -> None:
             _print_side_by_side(question, columns)
         _heading(f"5. Revoke {_REVOKED_USER}'s access to /People/Compensation in the source")
         before = _answer(retriever, _SALARY_QUESTION, _REVOKED_USER)
-        _revoke(here, client)
+        _revoke(workspace, client)
         after = _answer(retriever, _SALARY_QUESTION, _REVOKED_USER)
         _print_side_by_side(_SALARY_QUESTION, {"carol, before": before, "carol, after": after})
 
 
 def _answer(retriever: PermissionAwareRetriever, question: str, user: str) -> Text:
-    """Where the passages come from that a user may see, and how many were withheld."""
+    """Returns the titles of the passages for a user, and the number of withheld hits."""
     documents, report = retriever.retrieve_with_report(question, subject=user)
     titles = [f"• {document.metadata['title']}" for document in documents]
     text = Text("\n".join(titles) or "nothing")
@@ -134,25 +138,26 @@ def _print_side_by_side(question: str, columns: dict[str, Text]) -> None:
     output.print(table)
 
 
-def _revoke(here: Workspace, client: ManagedSyncClient) -> None:
+def _revoke(workspace: Workspace, client: ManagedSyncClient) -> None:
     """Changes the source, and lets the server sync it; the index is not touched."""
-    permissions = here.company_folder / "permissions.yaml"
+    permissions = workspace.company_folder / "permissions.yaml"
     text = permissions.read_text(encoding="utf-8")
     if _GRANT_BEFORE not in text:
         raise ConfigurationError(
-            f"{permissions} is not the sample company's any more; remove {here.root} to begin anew."
+            f"{permissions} is not the sample company's any more. Remove {workspace.root} to start "
+            "over."
         )
     permissions.write_text(text.replace(_GRANT_BEFORE, _GRANT_AFTER), encoding="utf-8")
     started = time.perf_counter()
     client.enable_sync("googleDrive", "files")
     client.wait_until_idle("googleDrive", "files")
     output.print(
-        f"One grant taken out of {permissions.name}, synced in "
+        f"Removed one grant from {permissions.name}, synced in "
         f"{time.perf_counter() - started:.1f} s. The index was not touched."
     )
 
 
-def _say_what_next(here: Workspace, seconds: float) -> None:
+def _print_next_steps(workspace: Workspace, seconds: float) -> None:
     _heading(f"6. Done in {seconds:.0f} s. Try next")
     question = "What discount may I give without asking?"
     for arguments in (
@@ -161,12 +166,12 @@ def _say_what_next(here: Workspace, seconds: float) -> None:
         "explain --as carol@harbor.example '/Legal/Kingfisher/Kingfisher term sheet.docx'",
         "status",
     ):
-        output.print(command_line(here.root, arguments), markup=False, soft_wrap=True)
+        output.print(command_line(workspace.root, arguments), markup=False, soft_wrap=True)
     output.print(
-        f"\nOr change files and permissions in {here.company_folder}, then:", soft_wrap=True
+        f"\nOr change files and permissions in {workspace.company_folder}, then:", soft_wrap=True
     )
     for arguments in ("enable googleDrive files", "index"):
-        output.print(command_line(here.root, arguments), markup=False, soft_wrap=True)
+        output.print(command_line(workspace.root, arguments), markup=False, soft_wrap=True)
 
 
 def _heading(text: str) -> None:

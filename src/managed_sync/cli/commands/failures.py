@@ -1,4 +1,4 @@
-"""The commands about records that are put aside: failures list, retry, dismiss."""
+"""The commands failures list, failures retry and failures dismiss."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 from rich.text import Text
 
-from managed_sync.cli.commands.index import SOME_FAILED, index_sync
 from managed_sync.cli.index_report import as_json, print_reports
+from managed_sync.cli.index_runs import ExitStatus, index_sync
 from managed_sync.cli.options import (
     DEFAULT_WORKSPACE,
     OptionalIntegration,
@@ -20,7 +20,7 @@ from managed_sync.cli.options import (
 from managed_sync.cli.output import output, plain_table
 from managed_sync.cli.signals import stop_on_signal
 from managed_sync.cli.vector_index import open_index
-from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ __all__ = ["failures"]
 
 failures = typer.Typer(
     name="failures",
-    help="List records that are put aside, try them again, or give them up.",
+    help="List records that could not be indexed, retry them, or dismiss them.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -41,12 +41,12 @@ RecordOption: TypeAlias = Annotated[
         "--record", help="The id of one of them; can be given several times.", metavar="ID"
     ),
 ]
-JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @failures.command("list")
 def list_failures(
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     integration: OptionalIntegration = None,
     sync_type: OptionalSyncType = None,
     skipped: Annotated[
@@ -54,8 +54,8 @@ def list_failures(
     ] = False,
     json_output: JsonOption = False,
 ) -> None:
-    """List the records that are put aside, with the reasons."""
-    found = _listed(Workspace(workspace), integration, sync_type, skipped=skipped)
+    """List the records that could not be indexed, with the reasons."""
+    found = _listed(Workspace(root), integration, sync_type, skipped=skipped)
     if json_output:
         typer.echo(
             json.dumps(
@@ -82,21 +82,21 @@ def list_failures(
 
 @failures.command()
 def retry(
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     integration: OptionalIntegration = None,
     sync_type: OptionalSyncType = None,
     record: RecordOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Try records that are put aside again now. Exits with status 3 if some still fail."""
-    place = Workspace(workspace)
-    chosen = _pipelines(place, integration, sync_type, record)
+    """Retry records that could not be indexed. Exits with status 3 if some still fail."""
+    workspace = Workspace(root)
+    chosen = _pipelines(workspace, integration, sync_type, record)
     with (
         stop_on_signal() as stop,
-        place.connect(is_shared=True, stop=stop) as client,
-        open_index(place, stop=stop) as store,
+        workspace.connect(is_shared=True, stop=stop) as client,
+        open_index(workspace, stop=stop) as store,
     ):
-        sync = index_sync(place, client, store)
+        sync = index_sync(workspace, client, store)
         reports = {}
         for name in chosen:
             reports[name] = sync.retry(record, **name._asdict(), stop=stop)
@@ -109,32 +109,32 @@ def retry(
     if stop.is_set():
         raise typer.Exit(stop.status)
     if any(report.failed for report in reports.values()):
-        raise typer.Exit(SOME_FAILED)
+        raise typer.Exit(ExitStatus.SOME_FAILED)
 
 
 @failures.command()
 def dismiss(
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     integration: OptionalIntegration = None,
     sync_type: OptionalSyncType = None,
     *,
     record: RecordOption = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Give all of them up, of the pipelines named.")
+        bool, typer.Option("--all", help="Dismiss all of them, in the named pipelines.")
     ] = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Give records up that are put aside: they are reported no more until they change."""
+    """Dismiss records that could not be indexed: they are not reported until they change."""
     from managed_sync.indexing import Ledger, Pipeline
     from managed_sync.indexing.ledger.locks import locked
 
     if bool(record) == everything:
-        raise ConfigurationError("Say which records to dismiss, with --record ID or with --all.")
-    place = Workspace(workspace)
+        raise ConfigurationError("Name the records to dismiss with --record ID, or pass --all.")
+    workspace = Workspace(root)
     count = 0
-    with Ledger(place.ledger) as ledger:
-        for name in _pipelines(place, integration, sync_type, record):
-            of_pipeline = ledger.of(Pipeline(place.project_id, *name))
+    with Ledger(workspace.ledger) as ledger:
+        for name in _pipelines(workspace, integration, sync_type, record):
+            of_pipeline = ledger.of(Pipeline(workspace.project_id, *name))
             with locked(of_pipeline):
                 ids = record or [each.record_id for each in of_pipeline.failures()]
                 count += of_pipeline.dismiss(ids)
@@ -145,40 +145,38 @@ def dismiss(
 
 
 def _listed(
-    place: Workspace, integration: str | None, sync_type: str | None, *, skipped: bool
-) -> dict[PipelineName, list[RecordFailure] | list[SkippedRecord]]:
+    workspace: Workspace, integration: str | None, sync_type: str | None, *, skipped: bool
+) -> dict[PipelineRef, list[RecordFailure] | list[SkippedRecord]]:
     from managed_sync.indexing import Ledger, Pipeline
 
-    found: dict[PipelineName, list[RecordFailure] | list[SkippedRecord]] = {}
-    with Ledger(place.ledger) as ledger:
-        for name in chosen_pipelines(place, integration, sync_type):
-            of_pipeline = ledger.of(Pipeline(place.project_id, *name))
+    found: dict[PipelineRef, list[RecordFailure] | list[SkippedRecord]] = {}
+    with Ledger(workspace.ledger) as ledger:
+        for name in chosen_pipelines(workspace, integration, sync_type):
+            of_pipeline = ledger.of(Pipeline(workspace.project_id, *name))
             found[name] = of_pipeline.skipped() if skipped else of_pipeline.failures()
     return found
 
 
 def _pipelines(
-    place: Workspace, integration: str | None, sync_type: str | None, records: list[str] | None
-) -> list[PipelineName]:
-    """The pipelines that were chosen; just one where single records are named."""
-    chosen = chosen_pipelines(place, integration, sync_type)
+    workspace: Workspace, integration: str | None, sync_type: str | None, records: list[str] | None
+) -> list[PipelineRef]:
+    """Returns the chosen pipelines; only one if single records are named."""
+    chosen = chosen_pipelines(workspace, integration, sync_type)
     if records and len(chosen) > 1:
-        raise ConfigurationError(
-            "Say of which pipeline these records are, such as googleDrive files."
-        )
+        raise ConfigurationError("Name the pipeline of these records, such as googleDrive files.")
     if records:
-        _require_put_aside(place, chosen[0], records)
+        _require_failed(workspace, chosen[0], records)
     return chosen
 
 
-def _require_put_aside(place: Workspace, name: PipelineName, records: list[str]) -> None:
+def _require_failed(workspace: Workspace, name: PipelineRef, records: list[str]) -> None:
     from managed_sync.indexing import Ledger, Pipeline
 
-    with Ledger(place.ledger) as ledger:
-        known = ledger.of(Pipeline(place.project_id, *name)).failed_ids()
+    with Ledger(workspace.ledger) as ledger:
+        known = ledger.of(Pipeline(workspace.project_id, *name)).failed_ids()
     if unknown := [record for record in records if record not in known]:
         raise typer.BadParameter(
-            f"No record of {name} with the id {unknown[0]!r} is put aside. Give a whole id, as "
+            f"{name} has no failed record with the id {unknown[0]!r}. Pass a complete id, as "
             "`managed-sync failures list` prints it.",
             param_hint="'--record'",
         )

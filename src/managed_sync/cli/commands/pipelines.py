@@ -1,4 +1,4 @@
-"""The commands that start, watch and read pipelines: enable, status, pull."""
+"""The commands enable, status and pull."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from managed_sync.cli.options import (
     chosen_pipelines,
 )
 from managed_sync.cli.output import output, plain_table, progress_display, wait_for_sync
-from managed_sync.cli.workspace import PipelineName, Workspace
+from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.logs import printable
 
 __all__ = ["enable", "pull", "status"]
@@ -26,40 +26,40 @@ __all__ = ["enable", "pull", "status"]
 def enable(
     integration: IntegrationArgument,
     sync_type: SyncTypeArgument,
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     frequency: Annotated[
-        str | None, typer.Option(help="How often to sync from now on: 1m, 15m, 1h, 1d.")
+        str | None, typer.Option(help="The interval between syncs from now on: 1m, 15m, 1h, 1d.")
     ] = None,
 ) -> None:
-    """Enable a pipeline, or sync an enabled one now, and wait until the sync has ended."""
-    place = Workspace(workspace)
-    with place.connect() as client:
+    """Enable a pipeline, or sync an enabled one now, and wait until the sync ends."""
+    workspace = Workspace(root)
+    with workspace.connect() as client:
         client.enable_sync(integration, sync_type, frequency)
         with progress_display() as progress:
             done = wait_for_sync(progress, client, integration, sync_type)
-    place.remember(PipelineName(integration, sync_type))
+    workspace.remember(PipelineRef(integration, sync_type))
     output.print(f"{integration} {sync_type}: {done.record_count} records.")
     for warning in done.warnings:
         output.print(f"Warning: {warning}", markup=False)
 
 
 def status(
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     integration: OptionalIntegration = None,
     sync_type: OptionalSyncType = None,
 ) -> None:
-    """Show what each pipeline is doing, and what of it is in the index."""
+    """Show the state of each pipeline, and how many of its records are in the index."""
     from managed_sync.cli.index_report import failure_line
     from managed_sync.indexing import Ledger, Pipeline
 
-    place = Workspace(workspace)
+    workspace = Workspace(root)
     table = plain_table(
         "pipeline", "state", "synced (UTC)", "records", "indexed", "chunks", "failed"
     )
     notes: list[str] = []
     has_folders = False
-    with place.connect() as client, Ledger(place.ledger) as ledger:
-        for name in chosen_pipelines(place, integration, sync_type):
+    with workspace.connect() as client, Ledger(workspace.ledger) as ledger:
+        for name in chosen_pipelines(workspace, integration, sync_type):
             state = client.get_sync_status(*name)
             indexed = ledger.of(Pipeline(client.project_id, *name))
             records, chunks = indexed.counts()
@@ -75,7 +75,7 @@ def status(
                 str(chunks),
                 str(len(failures)),
             )
-            notes += [f"{name}: {said}" for said in (state.error, *state.warnings) if said]
+            notes += [f"{name}: {text}" for text in (state.error, *state.warnings) if text]
             notes += [f"{name}: {failure_line(failure)}" for failure in failures]
     output.print(table)
     if has_folders:
@@ -87,21 +87,21 @@ def status(
 def pull(
     integration: IntegrationArgument,
     sync_type: SyncTypeArgument,
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     limit: Annotated[int | None, typer.Option(help="Stop after this many records.", min=1)] = None,
     json_lines: Annotated[
         bool, typer.Option("--json", help="Print whole records as JSON Lines.")
     ] = False,
 ) -> None:
-    """List a pipeline's records as the Sync API holds them."""
-    with Workspace(workspace).connect() as client:
+    """List a pipeline's records as the Sync API returns them."""
+    with Workspace(root).connect() as client:
         count = 0
         for record in client.iter_records(integration, sync_type):
             if count == limit:
                 break
             count += 1
             if json_lines:
-                # Escapes in JSON's own way stay the same data.
+                # JSON escapes control characters itself.
                 typer.echo(json.dumps(record.model_dump(mode="json", by_alias=True)))
             else:
                 typer.echo(printable(f"{record.id}  {record.source_id}"))

@@ -1,4 +1,4 @@
-"""The commands that ask: search, check, explain."""
+"""The commands search, check and explain."""
 
 from __future__ import annotations
 
@@ -35,22 +35,24 @@ _EXCERPT_LENGTH = 300
 
 
 def search(
-    question: Annotated[str, typer.Argument(help="What to look for, in words.")],
+    question: Annotated[str, typer.Argument(help="The words to search for.")],
     subject: SubjectOption,
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    passages: Annotated[int, typer.Option("--passages", "-k", help="How many.", min=1)] = 6,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
+    passages: Annotated[
+        int, typer.Option("--passages", "-k", help="The number of passages.", min=1)
+    ] = 6,
 ) -> None:
-    """Search the index as a user: the best passages among those the user may read now."""
+    """Search the index as a user: shows the best passages that the user may read now."""
     from managed_sync.langchain import PermissionAwareRetriever
 
     if not question.strip():
-        raise ConfigurationError("question must be a few words to look for, got nothing.")
-    here = Workspace(workspace)
-    if not here.ledger.exists():
-        raise ConfigurationError("Nothing is indexed yet; run `managed-sync index` first.")
-    with here.connect() as client, open_index(here) as store:
+        raise ConfigurationError("question must be a few words to search for, got an empty text.")
+    workspace = Workspace(root)
+    if not workspace.ledger.exists():
+        raise ConfigurationError("Nothing is indexed yet. Run `managed-sync index` first.")
+    with workspace.connect() as client, open_index(workspace) as store:
         retriever = PermissionAwareRetriever(
-            vectorstore=store, checker=here.checker(client), k=passages
+            vectorstore=store, checker=workspace.checker(client), k=passages
         )
         documents, report = retriever.retrieve_with_report(question, subject=subject)
         for rank, document in enumerate(documents, start=1):
@@ -64,17 +66,17 @@ def search(
 def check(
     objects: Annotated[
         list[str],
-        typer.Argument(help="Object ids, or records' ids in their source, such as /Plan/a.pdf."),
+        typer.Argument(help="Object ids, or ids in the source, such as /Plan/a.pdf."),
     ],
     subject: SubjectOption,
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     relation: RelationOption = Relation.VIEWER,
 ) -> None:
     """Check whether a user may read objects. Exits with status 1 unless all are allowed."""
-    here = Workspace(workspace)
-    with here.connect() as client:
-        object_ids = [resolve_object(client, here.pipelines, name) for name in objects]
-        allowed = here.checker(client, relation.value).allowed(subject, object_ids)
+    workspace = Workspace(root)
+    with workspace.connect() as client:
+        object_ids = [resolve_object(client, workspace.pipelines, name) for name in objects]
+        allowed = workspace.checker(client, relation.value).allowed(subject, object_ids)
     for name, object_id in zip(objects, object_ids, strict=True):
         decision = "allowed" if object_id in allowed else "not allowed"
         output.print(f"{decision:<12} {name}", markup=False)
@@ -86,27 +88,27 @@ def explain(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="OBJECT", help="An object id, or a record's id in its source, such as a path."
+            metavar="OBJECT", help="An object id, or an id in the source, such as a path."
         ),
     ],
     subject: SubjectOption,
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     relation: RelationOption = Relation.VIEWER,
 ) -> None:
-    """Explain why a user may or may not read an object: the way through groups and folders."""
+    """Explain why a user may or may not read an object: the path through groups and folders."""
     from managed_sync.access import explain as in_words
 
-    here = Workspace(workspace)
-    with here.connect() as client:
-        object_id = resolve_object(client, here.pipelines, name)
-        said = in_words(
+    workspace = Workspace(root)
+    with workspace.connect() as client:
+        object_id = resolve_object(client, workspace.pipelines, name)
+        explanation = in_words(
             client, subject, object_id, relation=relation.value, name=object_names(client)
         )
-    output.print(said, markup=False)
+    output.print(explanation, markup=False)
 
 
 def excerpt(document: Document, length: int) -> str:
-    """The beginning of a passage on one line."""
+    """Returns the beginning of a passage on one line."""
     return textwrap.shorten(document.page_content.replace("#", ""), length, placeholder=" …")
 
 
@@ -117,8 +119,8 @@ def _counted(count: int, noun: str) -> str:
 def _summary(client: ManagedSyncClient, report: RetrievalReport) -> str:
     if report.returned == 0 and not client.list_objects(report.subject, "viewer"):
         return (
-            f"{report.subject} may read nothing in this project. If that is a surprise, check the "
-            f"address."
+            f"{report.subject} may read nothing in this project. If you expected results, check "
+            f"the address."
         )
     passages, hits = _counted(report.returned, "passage"), _counted(report.candidates, "hit")
     checked = _counted(report.checks, "object")

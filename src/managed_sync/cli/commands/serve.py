@@ -1,10 +1,10 @@
-"""The commands that run a server and sign tokens for it."""
+"""The commands serve and token."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 __all__ = ["serve", "token"]
 
-ConfigOption = Annotated[
+ConfigOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--config",
-        help="The settings of a server that serves others, such as server.yaml.",
+        help="The settings file of a server for others, such as server.yaml.",
         dir_okay=False,
     ),
 ]
 
 
 def serve(
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="The company to serve: a folder with permissions.yaml and files/. "
-            "Not needed when the workspace knows it already.",
+            help="The company folder to serve, with permissions.yaml and files/. "
+            "Not needed if the workspace has one.",
             exists=True,
             file_okay=False,
         ),
@@ -44,27 +44,29 @@ def serve(
 ) -> None:
     """Run a Managed Sync server until Ctrl-C.
 
-    Without --config it is the embedded server, for this machine alone: other commands of the same
-    workspace find it by themselves, a program of yours through the environment variables that are
-    printed. With --config, the file says what is served, where and to whom.
+    Without --config, this is the embedded server, for this machine only. Other commands in the same
+    workspace find it automatically; your own programs use the printed environment variables. With
+    --config, the file sets the projects, the address and the keys.
     """
     from managed_sync.server.runtime.logging import set_up_logging
 
     if config is not None:
         if folder is not None:
-            raise ConfigurationError("Say in the file of --config which folders to serve.")
+            raise ConfigurationError(
+                "--folder cannot be combined with --config; name the folders in that file."
+            )
         _serve_as_configured(config)
         return
-    place = Workspace(workspace)
+    workspace = Workspace(root)
     set_up_logging("text")
-    logging.getLogger("managed_sync.server.http.middleware").setLevel(logging.WARNING)
-    with place.server(port, folder) as server, place.announce(server.base_url):
+    logging.getLogger("managed_sync.server.requests").setLevel(logging.WARNING)
+    with workspace.server(port, folder) as server, workspace.announce(server.base_url):
         if folder is not None:
-            # Not before it can be served: the other commands would fail with it too.
-            place.serve_from(folder)
-        output.print(f"Serving {place.source_folder} at {server.base_url}", soft_wrap=True)
-        output.print("\nFor a program of yours:", soft_wrap=True)
-        key_file = place.server_state / "signing-key.pem"
+            # Only now that it can be served: otherwise the other commands would fail, too.
+            workspace.serve_from(folder)
+        output.print(f"Serving {workspace.source_folder} at {server.base_url}", soft_wrap=True)
+        output.print("\nFor your own programs:", soft_wrap=True)
+        key_file = workspace.server_state / "signing-key.pem"
         for name, value in {
             "BASE_URL": server.base_url,
             "PROJECT_ID": LOCAL_PROJECT,
@@ -78,24 +80,25 @@ def serve(
 
 def token(
     user: Annotated[str, typer.Option(help="The connected user that the token is for.")],
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    root: WorkspaceOption = DEFAULT_WORKSPACE,
     config: ConfigOption = None,
     project: Annotated[
-        str | None, typer.Option(help="The project; needed where the file names several.")
+        str | None, typer.Option(help="The project; required if the file has several.")
     ] = None,
     hours: Annotated[
-        float, typer.Option(help="How long the token is good.", min=0.01, max=24 * 366)
+        float, typer.Option(help="The lifetime of the token, in hours.", min=0.01, max=24 * 366)
     ] = 1,
 ) -> None:
     """Print a user token, signed with a project's newest private key.
 
-    Whoever has it acts as that connected user until it expires: keep it as you keep a password.
+    The token gives full access as that connected user until it expires. Protect it like a
+    password.
     """
     from managed_sync.server.auth.signing_key import load_or_create_signing_key
     from managed_sync.server.auth.tokens import sign_token
 
     if config is None:
-        keys, project_id = Workspace(workspace).server_state, project or LOCAL_PROJECT
+        keys, project_id = Workspace(root).server_state, project or LOCAL_PROJECT
     else:
         settings = _settings(config)
         project_id = _project(settings, project)
@@ -124,7 +127,7 @@ def _project(settings: ServerConfig, wanted: str | None) -> str:
     if wanted is None and len(settings.projects) == 1:
         return next(iter(settings.projects))
     if wanted is None:
-        raise ConfigurationError(f"Say which project with --project; there are: {names}.")
+        raise ConfigurationError(f"Name the project with --project; there are: {names}.")
     if wanted not in settings.projects:
         raise ConfigurationError(f"There is no project {wanted!r}; there are: {names}.")
     return wanted

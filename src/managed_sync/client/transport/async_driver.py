@@ -11,9 +11,9 @@ from typing import TypeVar
 import httpx
 from pydantic import SecretStr
 
+from managed_sync.client.clock import Clock
 from managed_sync.client.credentials import Credentials
 from managed_sync.client.transport.bodies import Body
-from managed_sync.client.transport.clock import Clock
 from managed_sync.client.transport.connections import ConnectionWatch, ProcessConnections
 from managed_sync.client.transport.effects import StreamedResponse
 from managed_sync.client.transport.httpx_adapter import (
@@ -30,7 +30,8 @@ from managed_sync.client.transport.httpx_adapter import (
 )
 from managed_sync.client.transport.listing import Listing
 from managed_sync.client.wire.content import ContentCheck
-from managed_sync.client.wire.request import Request, Response
+from managed_sync.client.wire.request import Request
+from managed_sync.client.wire.response import Response
 from managed_sync.effects import AsyncBackground, Program, agather, arun
 
 __all__ = ["AsyncDriver"]

@@ -13,7 +13,8 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import SecretStr
 
-from managed_sync.client.wire.request import Request, Response
+from managed_sync.client.wire.request import Request
+from managed_sync.client.wire.response import Response
 from managed_sync.effects import Program
 
 __all__ = ["Driver", "StreamedResponse"]

@@ -17,7 +17,8 @@ from pydantic import SecretStr
 from managed_sync.client.transport.bodies import ACCEPTED_ENCODINGS, Decoder
 from managed_sync.client.transport.connections import ConnectionWatch
 from managed_sync.client.transport.effects import StreamedResponse
-from managed_sync.client.wire.request import Request, without_token
+from managed_sync.client.wire.request import Request
+from managed_sync.client.wire.response import without_token
 from managed_sync.errors import (
     ApiConnectionError,
     ApiError,

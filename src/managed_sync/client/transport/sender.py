@@ -15,18 +15,21 @@ from typing import TypeVar
 
 from pydantic import SecretStr
 
-from managed_sync.client.transport.clock import Clock
+from managed_sync.client.clock import Clock
 from managed_sync.client.transport.effects import Driver, StreamedResponse
 from managed_sync.client.transport.limits import FairSemaphore, Rate, RequestSlot
 from managed_sync.client.transport.retry import RetryPolicy
+from managed_sync.client.wire.base import Operation
 from managed_sync.client.wire.content import (
-    MOST_REDIRECTS,
+    MAX_REDIRECTS,
     REDIRECTS,
     content_kind,
     is_own_origin,
     redirect_target,
 )
-from managed_sync.client.wire.request import Operation, Request, Response, raise_for_content
+from managed_sync.client.wire.request import Request
+from managed_sync.client.wire.response import Response
+from managed_sync.client.wire.status_errors import raise_for_content
 from managed_sync.effects import Program, perform
 from managed_sync.errors import ApiError, ResponseFormatError
 from managed_sync.logs import get_logger
@@ -155,7 +158,7 @@ class Sender:
         """Opens content, wherever it is kept."""
         url = f"{self._base_url}{request.path}"
         gets_token = True
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             # Another host cannot bring the token back by a redirect of its own.
             gets_token = gets_token and is_own_origin(self._base_url, url)
             try:
@@ -174,7 +177,7 @@ class Sender:
                 raise
             url = redirect_target(request, response, self._base_url, url)
         raise ResponseFormatError(
-            f"{request} was redirected more than {MOST_REDIRECTS} times.",
+            f"{request} was redirected more than {MAX_REDIRECTS} times.",
             status=response.status,
             request_id=response.request_id,
         )

@@ -7,11 +7,15 @@ decides when and how often a request is sent.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
-from managed_sync.client.wire.request import Operation, Request
+from managed_sync.client.wire.request import Request
+from managed_sync.client.wire.response import Response
+from managed_sync.client.wire.status_errors import raise_for_status
 from managed_sync.effects import Program
+from managed_sync.errors import ApiError
 from managed_sync.models import (
     AccessCheck,
     RecordPage,
@@ -20,9 +24,33 @@ from managed_sync.models import (
     SyncStatus,
 )
 
-__all__ = ["Caller", "WireFormat"]
+__all__ = ["Caller", "Operation", "WireFormat"]
 
 R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[R]):
+    """A request, and the function that reads its response."""
+
+    request: Request
+    parse: Callable[[Response], R]
+
+    def read(self, response: Response) -> R:
+        """Reads a response.
+
+        Raises:
+            ApiStatusError: The response has an error status.
+            ResponseFormatError: The response cannot be understood.
+        """
+        raise_for_status(self.request, response)
+        try:
+            return self.parse(response)
+        except ApiError as error:
+            error.status = response.status
+            error.request_id = response.request_id
+            error.excerpt = response.excerpt
+            raise
 
 
 class Caller(Protocol):
@@ -36,7 +64,7 @@ class Caller(Protocol):
 
 
 class WireFormat(Protocol):
-    """A way to ask for what a client offers; each method is named after the client's.
+    """A way to ask an API for the operations of a client; the methods have the client's names.
 
     Attributes:
         default_base_url: The URL of the API, unless the caller names another one.
@@ -66,9 +94,9 @@ class WireFormat(Protocol):
     def check_access(self, check: AccessCheck) -> Program[bool]: ...  # noqa: D102
 
     def batch_of(self, check: AccessCheck) -> Hashable | None:
-        """Returns what checks must have in common to be sent in one batch.
+        """Returns a key that is equal for checks that may be sent in one batch.
 
-        ``None`` for an object that no request can ask about: the API has nothing of that name, so
+        ``None`` stands for an object that no request can name: the API has no such object, so
         nobody has access to it.
         """
 
@@ -81,4 +109,4 @@ class WireFormat(Protocol):
     ) -> Program[list[str]]: ...
 
     def expand(self, check: AccessCheck) -> Program[RelationshipNode]:
-        """Returns a tree, whose root has ``granted=None`` where it does not decide the check."""
+        """Returns a tree; its root has ``granted=None`` if the tree does not decide the check."""

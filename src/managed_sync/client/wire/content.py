@@ -1,4 +1,11 @@
-"""Rules for the content of files: how much is read, when it is whole, where redirects may lead."""
+"""Rules for the content of files.
+
+Guarantees:
+
+- Hardly more bytes than the limit are read.
+- Content with fewer or more bytes than announced raises.
+- A redirect is followed to https or to the API's own host only, and only the latter gets the token.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +15,8 @@ from email.message import Message
 from email.utils import collapse_rfc2231_value
 from urllib.parse import urljoin, urlsplit
 
-from managed_sync.client.wire.request import Request, Response
+from managed_sync.client.wire.request import Request
+from managed_sync.client.wire.response import Response
 from managed_sync.errors import (
     ApiTimeoutError,
     ContentTooLargeError,
@@ -18,7 +26,7 @@ from managed_sync.errors import (
 
 __all__ = [
     "DEFAULT_MAX_CONTENT_BYTES",
-    "MOST_REDIRECTS",
+    "MAX_REDIRECTS",
     "REDIRECTS",
     "AsyncContentStream",
     "ContentCheck",
@@ -29,23 +37,24 @@ __all__ = [
 ]
 
 DEFAULT_MAX_CONTENT_BYTES = 100 * 1024 * 1024
-MOST_REDIRECTS = 5
+MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-# Seconds after which content has to come at so many bytes in each of them.
-_PATIENCE = 300.0
-_SLOWEST = 1000.0
+# Content may take this many seconds at any speed. After that it must come at this many bytes per
+# second.
+_GRACE_SECONDS = 300.0
+_MIN_BYTES_PER_SECOND = 1000.0
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What is known of a file before its bytes are read.
+    """The description of a file, known before its bytes are read.
 
     Attributes:
         content_type: The media type without parameters, such as ``application/pdf``.
-        filename: The name the server gave, if it gave one.
-        size: The number of bytes, if the server says it.
+        filename: The file's name, if the server sent one.
+        size: The number of bytes, if the server announced it.
     """
 
     content_type: str
@@ -55,7 +64,7 @@ class _Content:
 
 @dataclass(frozen=True, slots=True)
 class ContentStream(_Content):
-    """The content of a file, to be iterated over once, in parts of bytes."""
+    """The content of a file in parts of bytes, to be iterated over once."""
 
     _parts: Iterator[bytes] = field(repr=False)
 
@@ -65,7 +74,7 @@ class ContentStream(_Content):
 
 @dataclass(frozen=True, slots=True)
 class AsyncContentStream(_Content):
-    """The content of a file, to be iterated over once with ``async for``, in parts of bytes."""
+    """The content of a file in parts of bytes, to be iterated over once with ``async for``."""
 
     _parts: AsyncIterator[bytes] = field(repr=False)
 
@@ -74,15 +83,15 @@ class AsyncContentStream(_Content):
 
 
 class ContentCheck:
-    """Counts the bytes of one body, and raises when they are too many or too few.
+    """Counts the bytes of one body, and raises if they are too many or too few.
 
     Args:
         record_id: The record, for messages.
-        response: The response, whose headers say what to expect.
+        response: The response, whose headers announce the length.
         max_bytes: The limit.
 
     Raises:
-        ContentTooLargeError: The announced size is over the limit; nothing needs to be read.
+        ContentTooLargeError: The announced size exceeds the limit, so that nothing needs reading.
     """
 
     def __init__(self, record_id: str, response: Response, max_bytes: int) -> None:
@@ -98,16 +107,16 @@ class ContentCheck:
             self._refuse_over_limit(self.size)
 
     def take(self, part: bytes, *, waited: float) -> None:
-        """Counts a part, which came after so many seconds.
+        """Counts a part, which arrived after ``waited`` seconds.
 
         Raises:
-            ContentTooLargeError: With it, the content is over the limit.
-            ApiTimeoutError: It comes drop by drop, which never runs into the timeout for a part.
+            ContentTooLargeError: The content exceeds the limit.
+            ApiTimeoutError: The content comes so slowly that it never hits the timeout for a part.
         """
         self._count += len(part)
         self._refuse_over_limit(self._count)
         self._waited += waited
-        if self._waited > _PATIENCE and self._count < self._waited * _SLOWEST:
+        if self._waited > _GRACE_SECONDS and self._count < self._waited * _MIN_BYTES_PER_SECOND:
             error = ApiTimeoutError(
                 f"The content of record {self._record_id} comes too slowly: {self._count:,} bytes "
                 f"in {self._waited:.0f} s."
@@ -117,20 +126,20 @@ class ContentCheck:
 
     @property
     def room(self) -> int:
-        """How many more bytes there may be."""
+        """The number of bytes that are still allowed."""
         return self._max_bytes - self._count
 
     def end(self, downloaded: int) -> None:
-        """Ends the body; ``downloaded`` counts its bytes before an encoding was undone.
+        """Ends the body; ``downloaded`` is the number of bytes before decoding.
 
         Raises:
-            IncompleteResponseError: They are not as many as were announced.
+            IncompleteResponseError: The number of bytes differs from the announced one.
         """
         received = downloaded if self._is_encoded else self._count
         if self._announced is not None and received != self._announced:
             raise IncompleteResponseError(
-                f"The content of record {self._record_id} is not whole: {received:,} of "
-                f"{self._announced:,} bytes came. Try again.",
+                f"The content of record {self._record_id} is incomplete: {received:,} of "
+                f"{self._announced:,} bytes arrived. Try again.",
                 status=self._response.status,
                 request_id=self._response.request_id,
             )
@@ -146,7 +155,7 @@ class ContentCheck:
 
 
 def content_kind(headers: Mapping[str, str]) -> tuple[str, str | None]:
-    """The media type and the name of a file from headers, whose names are in lower case."""
+    """Returns the media type and the name of a file from headers with names in lower case."""
     # The standard library's e-mail parser reads parameters, quoting and RFC 2231 names.
     message = Message()
     message["content-type"] = headers.get("content-type", "application/octet-stream")
@@ -158,23 +167,23 @@ def _filename(message: Message) -> str | None:
     try:
         parameters = message.get_params([], header="content-disposition")
         names = [value for name, value in parameters if name == "filename"]
-        # A name with an encoding is parsed into a tuple; it is preferred to the plain one.
+        # A name with an encoding is parsed into a tuple, and preferred to a plain one.
         names.sort(key=lambda value: isinstance(value, tuple), reverse=True)
         return collapse_rfc2231_value(names[0]) if names else None
     except (TypeError, ValueError):
-        # The parser fails at names in parts that do not fit together, and at encodings that decode
-        # no bytes, such as "undefined"; the content is good.
+        # The parser fails on names in parts that do not fit together, and on encodings that decode
+        # no bytes, such as "undefined". The content is fine.
         return None
 
 
 def redirect_target(request: Request, response: Response, base_url: str, current_url: str) -> str:
-    """Where a redirect of content leads, if it may be followed: to https, or to the same host.
+    """Returns the URL of a content redirect, if it leads to https or to the API's own host.
 
     A redirect from https to http is refused on the same host too.
 
     Raises:
-        ResponseFormatError: It leads elsewhere. The message has no more than the host, since the
-            address of a stored file is often a secret in itself.
+        ResponseFormatError: The redirect leads elsewhere. The message names the host alone, since
+            the URL of a stored file is often a secret.
     """
     try:
         url = urljoin(current_url, response.headers["location"])
@@ -185,7 +194,7 @@ def redirect_target(request: Request, response: Response, base_url: str, current
         host, url = None, ""
     if not host:
         raise ResponseFormatError(
-            f"{request} was answered with a redirect that leads nowhere.",
+            f"{request} was answered with a redirect without a valid URL.",
             status=response.status,
             request_id=response.request_id,
         )
@@ -193,14 +202,14 @@ def redirect_target(request: Request, response: Response, base_url: str, current
         return url
     raise ResponseFormatError(
         f"{request} was answered with a redirect to {target.scheme}://{host}, which is not "
-        f"followed: content comes over https, or from the API's own host.",
+        f"followed: content must come over https, or from the API's own host.",
         status=response.status,
         request_id=response.request_id,
     )
 
 
 def is_own_origin(base_url: str, url: str) -> bool:
-    """Whether a URL is on the API's own scheme, host and port, where the token may go."""
+    """Returns whether a URL has the API's own scheme, host and port, which may get the token."""
     return _origin(base_url) == _origin(url)
 
 

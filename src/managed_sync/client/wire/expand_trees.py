@@ -1,8 +1,9 @@
 """Reads relationship trees, whose form the specification leaves open, into ``RelationshipNode``.
 
-Understood are a tree of such nodes, OpenFGA's (``{"tree": {"root": ...}}``) and SpiceDB's
-(``{"treeRoot": ...}``). The latter two say who was named where, which is no decision about anybody:
-groups in them are not opened, and conditions left out. So their root's ``granted`` is ``None``.
+It reads a tree of such nodes, OpenFGA's (``{"tree": {"root": ...}}``) and SpiceDB's
+(``{"treeRoot": ...}``). The latter two list the subjects named at each node, which is no decision
+about anybody: their groups are not expanded, and conditions are left out. Therefore the ``granted``
+of their root is ``None``.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from managed_sync.client.wire.request import Response, parse_json, parse_model
+from managed_sync.client.wire.response import Response, described, parse_json, parse_model
 from managed_sync.errors import ResponseFormatError
 from managed_sync.identifiers import EVERYBODY, ObjectId, address_key, bare_user
 from managed_sync.models import AccessCheck, RelationshipNode
 
-__all__ = ["Naming", "parse_tree"]
+__all__ = ["NameMapping", "parse_tree"]
 
 Operator: TypeAlias = Literal["union", "intersection", "difference"]
 
@@ -25,16 +26,16 @@ _OPERATORS: dict[str, Operator] = {
     "OPERATION_INTERSECTION": "intersection",
     "OPERATION_EXCLUSION": "difference",
 }
-_DEEPEST = 100
+_MAX_DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
-    """How the names in an API's tree are read.
+class NameMapping:
+    """Translates the names in an API's tree.
 
     Attributes:
-        object_id: The object id for the API's name of an object.
-        relation: The relation for the API's name of one.
+        object_id: Returns the object id for the API's name of an object.
+        relation: Returns the relation for the API's name of a relation.
     """
 
     object_id: Callable[[str], str] = str
@@ -42,15 +43,15 @@ class Naming:
 
 
 def parse_tree(
-    response: Response, check: AccessCheck, naming: Naming | None = None
+    response: Response, check: AccessCheck, names: NameMapping | None = None
 ) -> RelationshipNode:
     """Reads the tree that explains a check.
 
     Raises:
-        ResponseFormatError: It is of no known form; the message names the keys found.
+        ResponseFormatError: The tree has an unknown form. The message names the keys found.
     """
     document = parse_json(response)
-    reader = _Reader(check, naming or Naming())
+    reader = _Reader(check, names or NameMapping())
     match document:
         case {"tree": {"root": dict(root)}}:
             return reader.root(reader.openfga(root, 0))
@@ -60,133 +61,135 @@ def parse_tree(
             return parse_model(RelationshipNode, document)
         case _:
             raise ResponseFormatError(
-                f"The API answered {_found(document)} where a relationship tree belongs: one with "
-                f"'object' and 'relation', OpenFGA's under 'tree', or SpiceDB's under 'treeRoot'."
+                f"Expected a relationship tree in the API's response, with 'object' and "
+                f"'relation', OpenFGA's 'tree' or SpiceDB's 'treeRoot', got {described(document)}."
             )
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """The object and the relation that a node is about."""
+class _Userset:
+    """An object and a relation, which a node is about."""
 
     object: str
     relation: str
 
 
 class _Reader:
-    def __init__(self, check: AccessCheck, naming: Naming) -> None:
+    def __init__(self, check: AccessCheck, names: NameMapping) -> None:
         self._subject = address_key(bare_user(check.subject))
-        self._asked = _Place(check.object, check.relation)
-        self._naming = naming
+        self._asked = _Userset(check.object, check.relation)
+        self._names = names
 
     def root(self, node: RelationshipNode) -> RelationshipNode:
         return node.model_copy(update={"granted": None})
 
     def openfga(self, node: Mapping[str, Any], depth: int) -> RelationshipNode:
         name = node.get("name") or node.get("type")
-        place = self._place(name) if isinstance(name, str) and name else self._asked
+        userset = self._userset(name) if isinstance(name, str) and name else self._asked
         match node:
             case {"leaf": dict(leaf)}:
-                return self._openfga_leaf(place, leaf)
+                return self._openfga_leaf(userset, leaf)
             case {"union": {"nodes": list(parts)}}:
-                return self._made_of(place, "union", parts, self.openfga, depth)
+                return self._made_of(userset, "union", parts, self.openfga, depth)
             case {"intersection": {"nodes": list(parts)}}:
-                return self._made_of(place, "intersection", parts, self.openfga, depth)
+                return self._made_of(userset, "intersection", parts, self.openfga, depth)
             case {"difference": {"base": base, "subtract": subtracted}}:
-                return self._made_of(place, "difference", [base, subtracted], self.openfga, depth)
+                return self._made_of(userset, "difference", [base, subtracted], self.openfga, depth)
             case _:
                 raise _unreadable(node)
 
     def spicedb(self, node: Mapping[str, Any], depth: int) -> RelationshipNode:
-        place = self._asked
+        userset = self._asked
         match node.get("expandedObject"):
             case {"objectType": str(kind), "objectId": str(name)}:
-                relation = self._naming.relation(str(node.get("expandedRelation") or ""))
-                place = _Place(self._naming.object_id(str(ObjectId(kind, name))), relation)
+                relation = self._names.relation(str(node.get("expandedRelation") or ""))
+                userset = _Userset(self._names.object_id(str(ObjectId(kind, name))), relation)
         match node:
-            case {"intermediate": {"operation": str(said), "children": list(parts)}} if (
-                said in _OPERATORS
+            case {"intermediate": {"operation": str(name), "children": list(parts)}} if (
+                name in _OPERATORS
             ):
-                return self._made_of(place, _OPERATORS[said], parts, self.spicedb, depth)
+                return self._made_of(userset, _OPERATORS[name], parts, self.spicedb, depth)
             case {"leaf": {"subjects": list(subjects)}}:
-                return self._named(place, [_spicedb_subject(each) for each in subjects])
+                return self._named(userset, [_spicedb_subject(each) for each in subjects])
             case {"leaf": dict(leaf)} if not leaf:
-                return self._named(place, [])
+                return self._named(userset, [])
             case _:
                 raise _unreadable(node)
 
-    def _openfga_leaf(self, place: _Place, leaf: Mapping[str, Any]) -> RelationshipNode:
+    def _openfga_leaf(self, userset: _Userset, leaf: Mapping[str, Any]) -> RelationshipNode:
         match leaf:
             case {"users": {"users": list(users)}}:
-                return self._named(place, users)
+                return self._named(userset, users)
             case {"users": dict(users)} if not users:
-                return self._named(place, [])
-            case {"computed": {"userset": str(userset)}}:
-                return self._node(place, children=[self._elsewhere(place, userset)])
+                return self._named(userset, [])
+            case {"computed": {"userset": str(name)}}:
+                return self._node(userset, children=[self._elsewhere(userset, name)])
             case {"tupleToUserset": {"computed": list(computed)}}:
                 usersets = [each.get("userset") for each in computed if isinstance(each, dict)]
                 if len(usersets) == len(computed) and all(isinstance(u, str) for u in usersets):
-                    children = [self._elsewhere(place, str(each)) for each in usersets]
-                    return self._node(place, children=children)
+                    children = [self._elsewhere(userset, str(each)) for each in usersets]
+                    return self._node(userset, children=children)
         raise _unreadable(leaf)
 
-    def _named(self, place: _Place, names: Iterable[Any]) -> RelationshipNode:
-        """A node at which subjects are named; a group among them is a node of its own."""
+    def _named(self, userset: _Userset, names: Iterable[Any]) -> RelationshipNode:
+        """Returns a node with subjects; each group among them is a node of its own below it."""
         subjects, groups = [], []
         for name in names:
             if not isinstance(name, str) or not name:
                 raise _unreadable(name)
             if "#" in name:
-                of_group = self._place(name)
+                of_group = self._userset(name)
                 groups.append(_unknown(of_group, "member"))
             else:
                 subjects.append(bare_user(name))
-        return self._node(place, subjects, groups)
+        return self._node(userset, subjects, groups)
 
-    def _elsewhere(self, place: _Place, userset: str) -> RelationshipNode:
-        """A relation that the API names without opening it."""
-        other = self._place(userset)
-        return _unknown(other, "implied" if other.object == place.object else "parent")
+    def _elsewhere(self, userset: _Userset, name: str) -> RelationshipNode:
+        """Returns a node for a relation that the API names without expanding it."""
+        other = self._userset(name)
+        return _unknown(other, "implied" if other.object == userset.object else "parent")
 
     def _made_of(
         self,
-        place: _Place,
+        userset: _Userset,
         operation: Operator,
         parts: Iterable[Any],
         read: Callable[[Mapping[str, Any], int], RelationshipNode],
         depth: int,
     ) -> RelationshipNode:
-        if depth >= _DEEPEST:
-            raise ResponseFormatError("The API's relationship tree is too deep to be one.")
+        if depth >= _MAX_DEPTH:
+            raise ResponseFormatError(
+                f"The API's relationship tree is nested more than {_MAX_DEPTH} levels deep."
+            )
         nodes = []
         for part in parts:
             if not isinstance(part, dict):
                 raise _unreadable(part)
             nodes.append(read(part, depth + 1))
         if operation != "union":
-            return self._node(place, children=nodes, operation=operation)
+            return self._node(userset, children=nodes, operation=operation)
         subjects: list[str] = []
         children: list[RelationshipNode] = []
         for node in nodes:
-            # What is about the same relation is one node; only another operation stays apart.
-            if _Place(node.object, node.relation) == place and node.operation == "union":
+            # Unions about the same relation become one node. Other operations stay apart.
+            if _Userset(node.object, node.relation) == userset and node.operation == "union":
                 subjects += node.subjects
                 children += node.children
             else:
-                same = node.object == place.object
+                same = node.object == userset.object
                 children.append(node.model_copy(update={"via": "implied" if same else "parent"}))
-        return self._node(place, subjects, children)
+        return self._node(userset, subjects, children)
 
     def _node(
         self,
-        place: _Place,
+        userset: _Userset,
         subjects: Iterable[str] = (),
         children: Iterable[RelationshipNode] = (),
         operation: Operator = "union",
     ) -> RelationshipNode:
         node = RelationshipNode(
-            object=place.object,
-            relation=place.relation,
+            object=userset.object,
+            relation=userset.relation,
             subjects=tuple(dict.fromkeys(subjects)),
             children=tuple(children),
             operation=operation,
@@ -203,17 +206,18 @@ class _Reader:
             return True
         return True if True in parts else None if None in parts else False
 
-    def _place(self, name: str) -> _Place:
+    def _userset(self, name: str) -> _Userset:
         object_name, _, relation = name.rpartition("#")
         if not object_name or not relation:
             raise ResponseFormatError(
-                "The API's tree has a name that is not one of an object with a relation."
+                "Expected names such as 'file:abc123#viewer' in the API's relationship tree, got "
+                "a name without an object or a relation."
             )
-        return _Place(self._naming.object_id(object_name), self._naming.relation(relation))
+        return _Userset(self._names.object_id(object_name), self._names.relation(relation))
 
 
-def _unknown(place: _Place, via: Literal["implied", "parent", "member"]) -> RelationshipNode:
-    return RelationshipNode(object=place.object, relation=place.relation, via=via, granted=None)
+def _unknown(userset: _Userset, via: Literal["implied", "parent", "member"]) -> RelationshipNode:
+    return RelationshipNode(object=userset.object, relation=userset.relation, via=via, granted=None)
 
 
 def _all(parts: Iterable[bool | None]) -> bool | None:
@@ -232,9 +236,5 @@ def _spicedb_subject(item: Any) -> str:
 
 def _unreadable(value: Any) -> ResponseFormatError:
     return ResponseFormatError(
-        f"The API's relationship tree has {_found(value)} where a node of it belongs."
+        f"Expected a node in the API's relationship tree, got {described(value)}."
     )
-
-
-def _found(value: Any) -> str:
-    return str(sorted(value)) if isinstance(value, dict) else type(value).__name__

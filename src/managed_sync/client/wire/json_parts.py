@@ -1,7 +1,7 @@
-"""Takes JSON apart without reading it: what cannot be read in one part leaves the others alone.
+"""Splits JSON into parts without parsing it, so that one unreadable part leaves the others intact.
 
-Python's parser refuses numbers of thousands of digits and nesting that is hundreds of levels deep,
-and then gives nothing of the whole text.
+Python's parser refuses numbers of thousands of digits and nesting hundreds of levels deep, and then
+returns nothing of the whole text.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _NAME = re.compile(rf"\s*+({_STRING})\s*+:", re.DOTALL)
 
 
 def items(text: str) -> list[str]:
-    """Returns the texts of what is in an array, or of the members of an object.
+    """Returns the texts of an array's items, or of an object's members.
 
     Raises:
-        ValueError: The text breaks off.
+        ValueError: The text is cut off.
     """
     parts: list[str] = []
     depth = start = 0
@@ -37,14 +37,14 @@ def items(text: str) -> list[str]:
             case "," if depth == 1:
                 parts.append(text[start : token.start()])
                 start = token.end()
-    raise ValueError("The text breaks off.")
+    raise ValueError("The text is cut off.")
 
 
 def members(text: str) -> dict[str, str]:
-    """Returns the texts of an object's values, by their names.
+    """Returns the texts of an object's values by their names.
 
     Raises:
-        ValueError: It is no object, or breaks off.
+        ValueError: The text is not an object, or is cut off.
     """
     found = {}
     for part in items(text):

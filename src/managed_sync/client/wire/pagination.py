@@ -1,4 +1,10 @@
-"""Listings that come page after page: they end, or it is an error that names the page."""
+"""Follows the cursors of a listing that comes page by page.
+
+Guarantees:
+
+- A listing ends: cursors that repeat, and pages that repeat, raise.
+- An error names the page at which it happened.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +16,18 @@ from managed_sync.errors import ApiError, ResponseFormatError
 
 __all__ = ["PageWalk"]
 
-# A listing that changes while it is read may shift so that a page comes twice; not more in a row.
-_MOST_REPEATED = 20
+# A listing that changes while it is read may shift, and repeat some pages; not more in a row.
+_MAX_REPEATED = 20
 
 
 class PageWalk:
-    """Follows the cursors of one listing, and notices when they lead in a circle or nowhere.
+    """Follows the cursors of one listing, and detects cursors that lead in a circle or nowhere.
 
-    A server may also give the same pages again and again, each with a cursor that is new.
+    It also detects a server that repeats the same pages with new cursors.
 
     Args:
-        listing: What is listed, for messages.
-        cursor: Where it begins, if that is not its beginning.
+        listing: The name of the listing, for messages.
+        cursor: The cursor of the first page, unless that is the beginning of the listing.
     """
 
     def __init__(self, listing: str = "records", cursor: str | None = None) -> None:
@@ -33,36 +39,35 @@ class PageWalk:
         self._repeated = 0
 
     def follow(self, next_cursor: str | None, *, items: Collection[str]) -> bool:
-        """Takes the next cursor; ``False`` when the page was the last one.
+        """Goes on to the next page; returns ``False`` if the page was the last one.
 
         Args:
-            next_cursor: What the page has for one.
-            items: What else is on it; an item that changed is another one.
+            next_cursor: The page's cursor.
+            items: The page's items. A changed item counts as another item.
 
         Raises:
-            ResponseFormatError: The cursor was followed before, or many pages in a row had nothing
-                but what an earlier page had, so that the listing never ends; or the page has
-                nothing on it and yet a cursor, so that something may be missing.
+            ResponseFormatError: The listing does not end, since the cursor was followed before, or
+                many pages in a row repeat earlier pages; or something may be missing, since the
+                page has a cursor and no items.
         """
         if next_cursor is None:
             return False
         if self._repeats(next_cursor):
             raise ResponseFormatError(
                 f"The listing of {self._listing} does not end: page {self._page} repeats a cursor "
-                f"that was already followed."
+                f"that was followed before."
             )
         if not items:
             raise ResponseFormatError(
-                f"The listing of {self._listing} may not be whole: page {self._page} has nothing "
-                f"on it, and yet a cursor."
+                f"The listing of {self._listing} may be incomplete: page {self._page} has a "
+                f"cursor, but no items."
             )
         content = _digest("\n".join(sorted(items)))
         self._repeated = self._repeated + 1 if content in self._contents else 0
-        if self._repeated > _MOST_REPEATED:
+        if self._repeated > _MAX_REPEATED:
             raise ResponseFormatError(
                 f"The listing of {self._listing} does not end: page {self._page} and "
-                f"{_MOST_REPEATED} before it have nothing but what earlier pages had, and yet "
-                f"new cursors."
+                f"{_MAX_REPEATED} before it repeat earlier pages with new cursors."
             )
         self._contents.add(content)
         self.cursor = next_cursor
@@ -71,7 +76,7 @@ class PageWalk:
         return True
 
     def leads_astray(self, next_cursor: str | None, *, is_empty: bool) -> bool:
-        """Whether a page has a cursor that ``follow`` refuses."""
+        """Returns whether ``follow`` would refuse a page's cursor."""
         return next_cursor is not None and (is_empty or self._repeats(next_cursor))
 
     def _repeats(self, next_cursor: str) -> bool:
@@ -79,7 +84,7 @@ class PageWalk:
 
     @contextmanager
     def naming_the_page(self) -> Iterator[None]:
-        """Says in an error at which page it happened."""
+        """Adds the number of the page to an error."""
         try:
             yield
         except ApiError as error:
@@ -88,5 +93,5 @@ class PageWalk:
 
 
 def _digest(text: str) -> bytes:
-    # Cursors and pages can be long and many; what has to be remembered of each is small.
+    # Cursors and pages can be long and many, so that only a digest of each is kept.
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

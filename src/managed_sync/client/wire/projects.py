@@ -7,20 +7,19 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from managed_sync.client.wire.base import Caller
+from managed_sync.client.wire.base import Caller, Operation
 from managed_sync.client.wire.batch_results import read_decision, read_decisions
-from managed_sync.client.wire.entity_lists import NameList, NamePage, parse_objects, parse_subjects
+from managed_sync.client.wire.entity_lists import (
+    EntityList,
+    EntityPage,
+    parse_objects,
+    parse_subjects,
+)
 from managed_sync.client.wire.expand_trees import parse_tree
 from managed_sync.client.wire.pagination import PageWalk
 from managed_sync.client.wire.records import parse_each, parse_page, parse_record
-from managed_sync.client.wire.request import (
-    Operation,
-    Request,
-    Response,
-    parse_json,
-    parse_model,
-    path_segment,
-)
+from managed_sync.client.wire.request import Request, path_segment
+from managed_sync.client.wire.response import Response, parse_json, parse_model
 from managed_sync.effects import Program
 from managed_sync.errors import InvalidIdentifierError, ResponseFormatError
 from managed_sync.identifiers import ObjectId
@@ -47,10 +46,10 @@ class _Decisions(BaseModel):
 
 
 class ProjectsApi:
-    """Builds the ten operations of the specification for one project."""
+    """The ten operations of the specification, for one project."""
 
     default_base_url = DEFAULT_BASE_URLS["projects"]
-    # The specification says nothing of one, and servers have one without saying so.
+    # The specification has no limit, but servers have one that they do not declare.
     list_limit = 1000
 
     def __init__(self, project_id: str, caller: Caller) -> None:
@@ -60,7 +59,7 @@ class ProjectsApi:
     def enable_sync(
         self, integration: str, sync_type: str, frequency: str | None
     ) -> Program[SyncStatus]:
-        """``enableSync``."""
+        """Calls ``enableSync``."""
         body = {"integration": integration, "syncType": sync_type}
         if frequency is not None:
             body["frequency"] = frequency
@@ -68,7 +67,7 @@ class ProjectsApi:
         return self._caller.call(Operation(request, lambda response: _model(SyncStatus, response)))
 
     def get_sync_status(self, integration: str, sync_type: str) -> Program[SyncStatus]:
-        """``getSyncStatus``."""
+        """Calls ``getSyncStatus``."""
         params = {"integration": integration, "syncType": sync_type}
         request = Request("GET", f"{self._root}/sync/status", params)
         return self._caller.call(Operation(request, lambda response: _model(SyncStatus, response)))
@@ -76,7 +75,7 @@ class ProjectsApi:
     def list_records(
         self, integration: str, sync_type: str, cursor: str | None
     ) -> Program[RecordPage]:
-        """``pullSyncedRecords``."""
+        """Calls ``pullSyncedRecords``."""
         params = {"integration": integration, "syncType": sync_type}
         if cursor is not None:
             params["cursor"] = cursor
@@ -84,17 +83,17 @@ class ProjectsApi:
         return self._caller.call(Operation(request, _record_page))
 
     def get_record(self, record_id: str) -> Program[SyncedRecord]:
-        """``getSyncedRecord``."""
+        """Calls ``getSyncedRecord``."""
         request = Request("GET", self._record_path(record_id))
         operation = Operation(request, lambda response: parse_record(parse_json(response)))
         return self._caller.call(operation)
 
     def download_content(self, record_id: str) -> Request:
-        """``downloadContent``: only the request, since its answer is streamed."""
+        """Returns the request of ``downloadContent`` alone, since its response is streamed."""
         return Request("GET", f"{self._record_path(record_id)}/content")
 
     def check_access(self, check: AccessCheck) -> Program[bool]:
-        """``checkAccess``."""
+        """Calls ``checkAccess``."""
         asked = check.model_dump(by_alias=True)
 
         def parse(response: Response) -> bool:
@@ -103,11 +102,11 @@ class ProjectsApi:
         return self._caller.call(self._post("/permissions/check-access", asked, parse))
 
     def batch_of(self, check: AccessCheck) -> str:
-        """All checks may share a batch."""
+        """Returns the same key for all checks, which may share a batch."""
         return ""
 
     def batch_check_access(self, checks: Sequence[AccessCheck]) -> Operation[list[bool]]:
-        """``batchCheckAccess``; the answer is read only if it decides each check."""
+        """Builds ``batchCheckAccess``, whose response must decide each check."""
 
         def parse(response: Response) -> list[bool]:
             return read_decisions(
@@ -122,27 +121,27 @@ class ProjectsApi:
         return self._post("/permissions/batch-check-access", body, parse)
 
     def list_users(self, object_id: str, relation: str) -> Program[list[str]]:
-        """``listUsers``."""
+        """Calls ``listUsers``."""
         body = {"object": object_id, "relation": relation}
         return self._listed("subjects", "/permissions/list-users", body, parse_subjects)
 
     def list_objects(
         self, subject: str, relation: str, object_type: str | None
     ) -> Program[list[str]]:
-        """``listObjects``; the specification has no object type, so the answer is filtered too."""
+        """Calls ``listObjects``, and filters the list too: the specification has no object type."""
         body = {"subject": subject, "relation": relation}
         if object_type is not None:
             body["objectType"] = object_type
         names = yield from self._listed("objects", "/permissions/list-objects", body, parse_objects)
         objects = [_object(name) for name in names]
         wanted = (str(each) for each in objects if object_type in {None, each.type})
-        return NameList(wanted, is_whole=names.is_whole)
+        return EntityList(wanted, is_whole=names.is_whole)
 
     def expand(self, check: AccessCheck) -> Program[RelationshipNode]:
-        """``expandRelationships``; without a body, a check has to say what is granted."""
+        """Calls ``expandRelationships``; without a body, a check must decide the root."""
 
         def parse(response: Response) -> RelationshipNode:
-            if _says_nothing(response):
+            if _has_no_body(response):
                 return RelationshipNode(object=check.object, relation=check.relation, granted=None)
             return parse_tree(response, check)
 
@@ -154,21 +153,21 @@ class ProjectsApi:
         listing: str,
         path: str,
         body: Mapping[str, str],
-        parse: Callable[[Response], NamePage],
-    ) -> Program[NameList]:
-        """A list, and the rest of it where the API gives it in parts.
+        parse: Callable[[Response], EntityPage],
+    ) -> Program[EntityList]:
+        """Fetches a list with all its pages.
 
-        The specification knows no parts. If an API has them, its cursor goes back to it; if it
-        takes no notice, the same cursor comes again, which is an error and no end. It allows for
-        no body at all too, which names nobody and nothing, and is no proof that there is nothing.
+        The specification has no pages. If an API has them, its cursor is sent back to it; an API
+        that ignores the cursor returns it again, which raises. The specification also allows for a
+        response without a body: it lists nothing, and does not prove that there is nothing.
         """
 
-        def read(response: Response) -> NamePage:
-            if not _says_nothing(response):
+        def read(response: Response) -> EntityPage:
+            if not _has_no_body(response):
                 return parse(response)
-            # It may also be that something on the way swallowed the body.
-            _logger.warning("The list of %s came without a body: nobody and nothing.", listing)
-            return NamePage([], is_cut=True)
+            # Something between the API and the client may have dropped the body.
+            _logger.warning("The list of %s has no body; it is taken for empty.", listing)
+            return EntityPage([], is_cut=True)
 
         walk = PageWalk(listing)
         names: list[str] = []
@@ -182,7 +181,7 @@ class ProjectsApi:
             names += page.names
             more = walk.follow(page.next_cursor, items=page.names)
             continuation = {page.cursor_field: page.next_cursor} if page.next_cursor else {}
-        return NameList(names, is_whole=page.is_end_of(names))
+        return EntityList(names, is_whole=page.is_end_of(names))
 
     def _record_path(self, record_id: str) -> str:
         return f"{self._root}/sync/records/{path_segment(record_id, 'record id')}"
@@ -193,14 +192,14 @@ class ProjectsApi:
         return Operation(Request("POST", f"{self._root}{path}", body=body), parse)
 
 
-def _says_nothing(response: Response) -> bool:
-    """Whether there is no body, and none was meant to be there."""
+def _has_no_body(response: Response) -> bool:
+    """Returns whether there is no body, and none was announced."""
     return not response.content and "json" not in response.headers.get("content-type", "")
 
 
 def _record_page(response: Response) -> RecordPage:
-    # In one step, twice as fast as in two; where that fails, the two steps say what is wrong with
-    # which record, or read the encodings that it does not know.
+    # One step is twice as fast as two. If it fails, the two steps find what is wrong with which
+    # record, or read the encodings that the one step does not know.
     try:
         return RecordPage.model_validate_json(response.content)
     except ValidationError:
@@ -226,5 +225,5 @@ def _object(name: str) -> ObjectId:
         return ObjectId.parse(name)
     except InvalidIdentifierError:
         raise ResponseFormatError(
-            "The API listed a name without a type where an object id such as 'file:abc123' belongs."
+            "Expected object ids such as 'file:abc123' in the API's list, got one without a type."
         ) from None

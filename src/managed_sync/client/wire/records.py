@@ -10,22 +10,28 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from managed_sync.client.wire import json_parts
-from managed_sync.client.wire.request import Response, UnreadableJsonError, parse_json, parse_model
+from managed_sync.client.wire.response import (
+    Response,
+    UnreadableJsonError,
+    is_integer,
+    parse_json,
+    parse_model,
+)
 from managed_sync.errors import ResponseFormatError
 from managed_sync.models import MalformedRecord, SyncedRecord
 
 __all__ = ["Unreadable", "parse_each", "parse_page", "parse_record", "refuse_deep"]
 
 _DATE: TypeAdapter[datetime | None] = TypeAdapter(datetime | None)
-# What pydantic reads and writes at most is a little more.
-_DEEPEST = 190
+# Slightly less than the depth that pydantic reads and writes.
+_MAX_DEPTH = 190
 
 
 class Unreadable(dict[str, Any]):
-    """Stands for a record whose JSON cannot be read; it has the record's id, if that can.
+    """A stand-in for a record whose JSON cannot be read, with the record's id if that can.
 
     Attributes:
-        reason: Why.
+        reason: One sentence that says why.
     """
 
     def __init__(self, record_id: Any, reason: str) -> None:
@@ -34,7 +40,7 @@ class Unreadable(dict[str, Any]):
 
 
 def parse_page(response: Response, listed: str) -> Any:
-    """Reads a page as JSON; what cannot be read of one record leaves the others alone.
+    """Reads a page as JSON, so that one unreadable record leaves the others intact.
 
     Args:
         response: The API's response.
@@ -57,7 +63,7 @@ def parse_page(response: Response, listed: str) -> Any:
 
 
 def parse_record(document: Any) -> SyncedRecord:
-    """Reads one record; an optional field that is null or no date is taken for absent.
+    """Reads one record. An optional field that is null, or not a date, counts as missing.
 
     Raises:
         ResponseFormatError: The record is malformed; the message names the field.
@@ -70,29 +76,29 @@ def parse_record(document: Any) -> SyncedRecord:
 
 
 def refuse_deep(document: Any) -> None:
-    """Refuses a record that could be read, and not written down again.
+    """Refuses a record that could not be written again after reading.
 
     Raises:
-        ResponseFormatError: It cannot be read, or is nested too deeply.
+        ResponseFormatError: The record is unreadable, or nested too deeply.
     """
     if isinstance(document, Unreadable):
         raise ResponseFormatError(document.reason)
     level: Sequence[Any] = [document]
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         level = [inner for outer in level for inner in _inside(outer)]
         if not level:
             return
-    raise ResponseFormatError(f"The record is nested more than {_DEEPEST} levels deep.")
+    raise ResponseFormatError(f"The record is nested more than {_MAX_DEPTH} levels deep.")
 
 
 def parse_each(
     documents: Iterable[Any], parse: Callable[[Any], SyncedRecord]
 ) -> tuple[tuple[SyncedRecord, ...], tuple[MalformedRecord, ...]]:
-    """Reads the records of a page; returns those that can be read, and the others with reasons.
+    """Returns the readable records of a page, and the malformed ones with reasons.
 
     Args:
         documents: The records as JSON values.
-        parse: Reads one, or raises ``ResponseFormatError``.
+        parse: Reads one record, or raises ``ResponseFormatError``.
     """
     read, malformed = [], []
     for document in documents:
@@ -129,10 +135,10 @@ def _with_usable_fields(document: Any) -> Any:
         return document
     fields = {name: value for name, value in document.items() if value is not None}
     for name in ("id", "sourceId"):
-        if _is_whole_number(fields.get(name)):
+        if is_integer(fields.get(name)):
             fields[name] = str(fields[name])
     if not _is_date(fields.get("updatedAt")):
-        # The version of such a record rests on its other fields, and on its content.
+        # The other fields and the content still decide the version of the record.
         del fields["updatedAt"]
     return fields
 
@@ -147,10 +153,6 @@ def _is_date(value: Any) -> bool:
 
 def _id_of(document: Any) -> str | None:
     found = document.get("id") if isinstance(document, Mapping) else None
-    if _is_whole_number(found):
+    if is_integer(found):
         return str(found)
     return found if isinstance(found, str) and found else None
-
-
-def _is_whole_number(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

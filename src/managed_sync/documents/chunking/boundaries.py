@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from managed_sync.documents.chunking.outline import Outline, Section
-from managed_sync.documents.chunking.token_counts import EncodedText
+from managed_sync.documents.chunking.tokens import EncodedText
 
 __all__ = ["BoundaryFinder", "Passage"]
 

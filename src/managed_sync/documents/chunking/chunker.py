@@ -8,20 +8,21 @@ Guarantees:
 - A table or code block that fits into a chunk is not split.
 - The same text in the same record gives the same ``chunk_id`` in every process, and an edit changes
   no chunk of another section.
+
+See ``docs/decisions/0006-documents-chunking.md``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from managed_sync.arguments import check_integer
 from managed_sync.documents.chunking.boundaries import BoundaryFinder
 from managed_sync.documents.chunking.chunk_metadata import ChunkBuilder
 from managed_sync.documents.chunking.external import SplitPiece, chunks_of_splits
 from managed_sync.documents.chunking.outline import Outline
-from managed_sync.documents.chunking.token_counts import EncodedText
-from managed_sync.documents.chunking.tokenizer import Tokenizer
+from managed_sync.documents.chunking.tokens import EncodedText, Tokenizer
 from managed_sync.documents.model import Chunk, SourceDocument
-from managed_sync.errors import ConfigurationError
 
 __all__ = ["Chunker"]
 
@@ -29,8 +30,8 @@ __all__ = ["Chunker"]
 class Chunker:
     r"""Splits documents along headings, then paragraphs, then sentences, then words.
 
-    A heading begins a chunk. A section of a line or two shares a chunk with the section that
-    follows below or beside it on the same page; the chunk then has the heading of the first one.
+    A heading begins a chunk. A section of a line or two shares a chunk with the next section on the
+    same page, unless that one has a higher heading; the chunk has the heading of the first section.
     A chunk repeats whole sentences, or at least words, of the chunk before it in the same section.
 
     Args:
@@ -50,15 +51,14 @@ class Chunker:
     def __init__(
         self, chunk_size: int = 512, chunk_overlap: int = 64, encoding: str = "cl100k_base"
     ) -> None:
-        if chunk_size < 1:
-            raise ConfigurationError(f"chunk_size must be an integer >= 1, got {chunk_size}.")
-        if not 0 <= chunk_overlap < chunk_size:
-            raise ConfigurationError(
-                f"chunk_overlap must be an integer from 0 to below chunk_size, which is "
-                f"{chunk_size}, got {chunk_overlap}."
-            )
-        self._size = chunk_size
-        self._overlap = chunk_overlap
+        self._size = check_integer("chunk_size", chunk_size)
+        self._overlap = check_integer(
+            "chunk_overlap",
+            chunk_overlap,
+            at_least=0,
+            at_most=self._size - 1,
+            limit="chunk_size - 1",
+        )
         self._encoding = encoding
         self._tokenizer = Tokenizer(encoding)
 

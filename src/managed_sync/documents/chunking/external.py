@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from managed_sync.documents.chunking.chunk_metadata import ChunkBuilder
 from managed_sync.documents.chunking.outline import Outline
-from managed_sync.documents.chunking.tokenizer import Tokenizer
+from managed_sync.documents.chunking.tokens import Tokenizer
 from managed_sync.documents.model import Chunk, Metadata, SourceDocument
 from managed_sync.errors import DocumentError
 

@@ -17,7 +17,6 @@ from collections.abc import (
     Callable,
     Generator,
     Iterable,
-    Mapping,
     Sequence,
     Sized,
 )
@@ -25,8 +24,10 @@ from contextlib import aclosing, closing
 from functools import partial
 from typing import TypedDict, TypeVar, cast
 
+from managed_sync.arguments import check_integer, check_number
 from managed_sync.documents.loading import record_metadata
 from managed_sync.documents.loading.reader import DocumentBuilder, RecordReader
+from managed_sync.documents.loading.record_templates import Templates
 from managed_sync.documents.loading.results import Loaded, LoadProgress, ProgressReporter
 from managed_sync.documents.loading.source import (
     AsyncRecordSource,
@@ -62,7 +63,7 @@ class LoadOptions(TypedDict, total=False):
     parser: ParserChoice | None
     max_bytes: int
     object_id: Callable[[SyncedRecord], str] | None
-    templates: Mapping[str, Callable[[SyncedRecord], str]] | None
+    templates: Templates | None
     downloads: int
     processes: int | None
     parse_timeout: float
@@ -119,7 +120,7 @@ class DocumentLoader:
         parser: ParserChoice | None = None,
         max_bytes: int = DEFAULT_MAX_BYTES,
         object_id: Callable[[SyncedRecord], str] | None = None,
-        templates: Mapping[str, Callable[[SyncedRecord], str]] | None = None,
+        templates: Templates | None = None,
         downloads: int = 8,
         processes: int | None = None,
         parse_timeout: float = DEFAULT_PARSE_TIMEOUT,
@@ -132,17 +133,19 @@ class DocumentLoader:
     ) -> None:
         self._client = client
         self._parser = chosen_parser(parser)
-        self._max_bytes = _at_least(1, max_bytes=max_bytes)
+        self._max_bytes = check_integer("max_bytes", max_bytes)
         self._object_id = object_id or record_metadata.object_id
         self._templates = templates
-        self._downloads = _at_least(1, downloads=downloads)
-        self._processes = _at_least(
-            0, processes=available_cores() if processes is None else processes
+        self._downloads = check_integer("downloads", downloads)
+        self._processes = (
+            available_cores()
+            if processes is None
+            else check_integer("processes", processes, at_least=0)
         )
-        if parse_timeout <= 0:
-            raise ConfigurationError(f"parse_timeout must be above 0 seconds, got {parse_timeout}.")
-        self._parse_timeout = parse_timeout
-        self._max_memory = _at_least(1, max_memory=max_memory)
+        self._parse_timeout = check_number(
+            "parse_timeout", parse_timeout, is_positive=True, unit="seconds"
+        )
+        self._max_memory = check_integer("max_memory", max_memory)
         self._keep_order = keep_order
         self._include_folders = include_folders
         self._on_progress = on_progress
@@ -173,7 +176,7 @@ class DocumentLoader:
                 asynchronous one.
             InvalidIdentifierError: ``object_id`` returned something that is not an object id.
         """
-        yield from self._load(records, _length(records))
+        return self._load(records, _length(records))
 
     def load_jobs(
         self, jobs: Iterable[tuple[SyncedRecord, _Job]]
@@ -189,8 +192,8 @@ class DocumentLoader:
         """
         self._synchronous_client()
         listed = ListedRecords(jobs)
-        stream = self._stream()
-        with self._progress(_length(jobs)) as progress, closing(stream.results(listed)) as results:
+        progress = self._progress(_length(jobs))
+        with closing(progress), closing(self._stream().results(listed)) as results:
             for loaded, job in results:
                 yield progress.counted(loaded), job
         listed.raise_error()
@@ -213,7 +216,7 @@ class DocumentLoader:
             async for loaded in results:
                 yield loaded
 
-    async def aload_records(
+    def aload_records(
         self, records: Iterable[SyncedRecord] | AsyncIterable[SyncedRecord]
     ) -> AsyncGenerator[Loaded]:
         """Loads some records asynchronously.
@@ -223,9 +226,7 @@ class DocumentLoader:
             ConfigurationError: A format needs a library that is not installed.
             InvalidIdentifierError: ``object_id`` returned something that is not an object id.
         """
-        async with aclosing(self._aload(records, _length(records))) as results:
-            async for loaded in results:
-                yield loaded
+        return self._aload(records, _length(records))
 
     def describe(self, record: SyncedRecord) -> dict[str, Scalar]:
         """Returns the metadata of a record's document, without loading its content."""
@@ -245,7 +246,7 @@ class DocumentLoader:
         self._synchronous_client()
         listed = ListedRecords(records)
         jobs = ((record, None) for record in listed)
-        with self._progress(total) as progress:
+        with closing(self._progress(total)) as progress:
             with closing(self._stream().results(jobs)) as results:
                 for loaded, _ in results:
                     yield progress.counted(loaded)
@@ -255,7 +256,7 @@ class DocumentLoader:
         self, records: Iterable[SyncedRecord] | AsyncIterable[SyncedRecord], total: int | None
     ) -> AsyncGenerator[Loaded]:
         listed = ListedRecords(records)
-        with self._progress(total) as progress:
+        with closing(self._progress(total)) as progress:
             async with aclosing(self._stream().aresults(listed)) as results:
                 async for loaded in results:
                     yield progress.counted(loaded)
@@ -265,8 +266,8 @@ class DocumentLoader:
     def _synchronous_client(self) -> RecordSource:
         if is_asynchronous(self._client):
             raise ConfigurationError(
-                "An asynchronous client loads with aload, aload_records, or the asynchronous "
-                "methods of the frameworks' loaders."
+                "An asynchronous client needs an asynchronous method: aload or aload_records, or "
+                "those of the frameworks' loaders."
             )
         return cast("RecordSource", self._client)
 
@@ -311,15 +312,3 @@ class DocumentLoader:
 
 def _length(records: object) -> int | None:
     return len(records) if isinstance(records, Sized) else None
-
-
-def _at_least(lowest: int, **named: int) -> int:
-    """Returns a number that is passed under its name.
-
-    Raises:
-        ConfigurationError: It is too low.
-    """
-    ((name, value),) = named.items()
-    if value < lowest:
-        raise ConfigurationError(f"{name} must be an integer >= {lowest}, got {value}.")
-    return value

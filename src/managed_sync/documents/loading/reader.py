@@ -11,14 +11,13 @@ from typing import cast
 
 from managed_sync.documents.chunking.chunk_metadata import small_tables_html
 from managed_sync.documents.loading.record_metadata import (
-    Templates,
     filename,
     has_content,
     metadata,
     mime_type,
     record_title,
 )
-from managed_sync.documents.loading.record_templates import record_text
+from managed_sync.documents.loading.record_templates import Templates, record_text
 from managed_sync.documents.loading.results import Loaded, LoadFailure
 from managed_sync.documents.loading.source import AsyncRecordSource, RecordSource, is_asynchronous
 from managed_sync.documents.model import SourceDocument

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
-from typing import TypeAlias
 
-from managed_sync.documents.loading.record_templates import template_title
+from managed_sync.documents.loading.record_templates import Templates, template_title
 from managed_sync.documents.model import Scalar, storable
-from managed_sync.identifiers import ObjectId, object_id_for, object_type_for
+from managed_sync.identifiers import folder_id, object_id_for, object_type_for
 from managed_sync.models import FileContent, SyncedRecord
 
 __all__ = [
-    "Templates",
     "filename",
     "has_content",
     "metadata",
@@ -20,8 +17,6 @@ __all__ = [
     "object_id",
     "record_title",
 ]
-
-Templates: TypeAlias = Mapping[str, Callable[[SyncedRecord], str]]
 
 _UNKNOWN_TYPE = "application/octet-stream"
 
@@ -33,9 +28,7 @@ def has_content(record: SyncedRecord) -> bool:
 
 def object_id(record: SyncedRecord) -> str:
     """Returns the id under which the Permissions API knows the record's object."""
-    if record.is_folder:
-        return str(ObjectId("folder", record.id))
-    return object_id_for(record.sync_type, record.id)
+    return object_id_for(record.sync_type, record.id, is_folder=record.is_folder)
 
 
 def filename(record: SyncedRecord) -> str:
@@ -85,9 +78,7 @@ def metadata(
         "integration": record.integration,
         "sync_type": record.sync_type,
         "project_id": project_id,
-        "container_id": str(ObjectId("folder", parent))
-        if parent and isinstance(parent, str)
-        else "",
+        "container_id": folder_id(parent) if parent and isinstance(parent, str) else None,
         "title": title,
         "url": url if isinstance(url, str) else None,
         "mime_type": mime_type,

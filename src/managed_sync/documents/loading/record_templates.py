@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from managed_sync.documents.parsing import markdown_writer as markdown
 from managed_sync.logs import get_logger
 from managed_sync.models import SyncedRecord
 
-__all__ = ["TEMPLATES", "RecordTemplate", "record_text", "template_title"]
+__all__ = ["TEMPLATES", "RecordTemplate", "Templates", "record_text", "template_title"]
 
 _logger = get_logger(__name__)
 
@@ -24,6 +24,9 @@ _MONTHS = [
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?\Z")
 _WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_|-")
 _MAX_DEPTH = 20
+
+Templates: TypeAlias = Mapping[str, Callable[[SyncedRecord], str]]
+"""Functions that turn records into text, by sync type."""
 
 _TITLES = ("name", "subject", "title", "displayName", "email", "domain")
 
@@ -134,9 +137,7 @@ TEMPLATES: Mapping[str, RecordTemplate] = {
 _LABELS = {"id": "ID", "url": "URL"}
 
 
-def template_title(
-    record: SyncedRecord, templates: Mapping[str, Callable[[SyncedRecord], str]] | None
-) -> str:
+def template_title(record: SyncedRecord, templates: Templates | None) -> str:
     """Returns the title that the template of the record's sync type gives it.
 
     ``record_title`` is the title of any record, also of a file.
@@ -152,10 +153,7 @@ def template_title(
     return TEMPLATES.get(record.sync_type, DEFAULT_TEMPLATE).title(record)
 
 
-def record_text(
-    record: SyncedRecord,
-    templates: Mapping[str, Callable[[SyncedRecord], str]] | None = None,
-) -> str:
+def record_text(record: SyncedRecord, templates: Templates | None = None) -> str:
     """Returns a record as Markdown, by the template of its sync type.
 
     Args:

@@ -6,8 +6,7 @@ import warnings
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from managed_sync.documents.model import SourceDocument
 from managed_sync.errors import ManagedSyncError
@@ -87,10 +86,14 @@ def load_jobs(
 
 
 def _carries_jobs(loader: object) -> bool:
-    """Tells whether the class that defines ``load_records`` defines ``load_jobs``, too."""
-    for kind in type(loader).__mro__:
-        if "load_records" in vars(kind):
-            return "load_jobs" in vars(kind)
+    """Tells whether the object or class that defines ``load_records`` defines ``load_jobs``, too.
+
+    Otherwise ``load_jobs`` could be inherited, and would bypass the caller's ``load_records``.
+    """
+    for definer in (loader, *type(loader).__mro__):
+        names = getattr(definer, "__dict__", {})
+        if "load_records" in names:
+            return "load_jobs" in names
     return False
 
 
@@ -195,15 +198,8 @@ class ProgressReporter:
             self._on_progress(self._progress)
         return loaded
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Ends the progress bar."""
         if self._bar is not None:
             self._bar.close()
 

@@ -1,4 +1,7 @@
-"""Chooses the parser for each file type, and parses any file into Markdown text."""
+"""Chooses the parser for each file type, and parses any file into Markdown text.
+
+See ``docs/decisions/0005-documents-parsers.md``.
+"""
 
 from __future__ import annotations
 

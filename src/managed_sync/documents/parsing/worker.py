@@ -1,7 +1,7 @@
-"""A process that parses one file after another; ``parsing_pool`` starts it and talks to it.
+"""The program of a worker process, which parses one file after another.
 
-Requests are pickles on the standard input, answers are lines of JSON on the standard output: a
-worker that a malicious file has taken over cannot make the other side run anything.
+``worker_process`` starts it, sends requests to its standard input and reads answers from its
+standard output.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from managed_sync.errors import ManagedSyncError, MissingExtraError
 
 __all__ = ["serve"]
 
-# How much longer than its limit a worker lives that nobody stops, as its parent is gone.
+# Without a parent that stops it, a worker lives this much longer than its limit.
 _GRACE_SECONDS = 10.0
-# Parsed trees refer to themselves, and Python looks for such garbage ever more rarely the more
-# code is loaded: left alone, a worker grows by half within 2,000 files.
+# Parsed trees have reference cycles, which Python collects the more rarely the more code is loaded:
+# without this, a worker grows by half within 2,000 files.
 _FILES_BETWEEN_COLLECTIONS = 50
 
 
 def serve() -> None:
     """Answers requests until the standard input ends.
 
-    The first request is the parser, the limit of time in seconds, and the limit of memory in bytes;
-    every other one is a file's bytes, content type and name.
+    The first request is the parser, the time limit in seconds, and the memory limit in bytes. Every
+    other request is a file's bytes, content type and name.
     """
     requests, answers = _take_standard_streams()
-    # Ctrl-C is the parent's to handle; it ends its workers.
+    # The parent handles Ctrl-C, and ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         parser, seconds, max_memory = pickle.load(requests)  # noqa: S301 - from the parent
-    except Exception as error:  # noqa: BLE001 - whatever unpickling somebody's parser raises
-        _write(answers, {"error": type(error).__name__, "message": str(error)})
+    except Exception as error:  # noqa: BLE001 - unpickling a caller's parser may raise anything
+        _write(answers, _described(error))
         return
     _limit_memory(max_memory)
     _write(answers, {})
@@ -58,13 +58,17 @@ def _parse(parser: Parser, data: bytes, content_type: str, filename: str) -> dic
     try:
         return {"text": run_parser(parser, data, content_type=content_type, filename=filename)}
     except MissingExtraError as error:
-        return {"error": type(error).__name__, "message": str(error), "extra": error.extra}
+        return {**_described(error), "feature": error.feature, "extra": error.extra}
     except ManagedSyncError as error:
-        return {"error": type(error).__name__, "message": str(error)}
+        return _described(error)
+
+
+def _described(error: Exception) -> dict[str, str]:
+    return {"error": type(error).__name__, "message": str(error)}
 
 
 def _take_standard_streams() -> tuple[BinaryIO, BinaryIO]:
-    """The pipes to the parent, out of reach of libraries that read or print."""
+    """Returns the pipes to the parent, out of reach of libraries that read or print."""
     requests = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -74,7 +78,7 @@ def _take_standard_streams() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _discard_errors() -> None:
-    """What libraries print about a file: what matters of it is in the answer."""
+    """Discards the output of libraries; errors that matter are in the answer."""
     os.dup2(sys.stdin.fileno(), sys.stderr.fileno())
 
 
@@ -93,7 +97,7 @@ def _write(answers: BinaryIO, answer: dict[str, Any]) -> None:
 
 
 def _limit_memory(limit: int) -> None:
-    """Makes the system refuse memory beyond a limit, where it can."""
+    """Makes the system refuse memory beyond a limit, if it can."""
     try:
         import resource  # noqa: PLC0415 - not on Windows
 
@@ -104,7 +108,7 @@ def _limit_memory(limit: int) -> None:
 
 @contextlib.contextmanager
 def _last_resort(seconds: float) -> Iterator[None]:
-    """Ends this process when a file takes too long and no parent is left to do so.
+    """Ends this process if a file takes too long and no parent is left to end it.
 
     The timer runs in C, so that it works while a library holds the interpreter.
     """

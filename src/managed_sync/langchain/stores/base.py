@@ -6,7 +6,6 @@ lacks: a search by vector with scores, the ids in the store, and new metadata fo
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
@@ -29,10 +28,14 @@ class LangChainAdapter(StoreAdapter):
     """A vector store of LangChain's; this class itself stands for an unknown one.
 
     Attributes:
-        awaits_vectors: Whether the store has an asynchronous search by vector.
+        vector_search: The name of the store's method that searches by a vector, with scores.
+        vector_options: Arguments that this method needs to return scores.
+        awaits_vectors: Whether the store has this method in an asynchronous form, too.
         delete_options: Arguments that confine the store's ``delete`` to its own chunks.
     """
 
+    vector_search: ClassVar[str] = "similarity_search_with_score_by_vector"
+    vector_options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     awaits_vectors: ClassVar[bool] = False
     delete_options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
@@ -42,18 +45,6 @@ class LangChainAdapter(StoreAdapter):
     def is_dense(self) -> bool:
         """Returns whether the store ranks by the distance of vectors, and by nothing else."""
         return False
-
-    def search_by_vector(self, vector: Vector, **kwargs: Any) -> Found:
-        """Searches by a vector, with scores."""
-        found: Found = self._store.similarity_search_with_score_by_vector(vector, **kwargs)
-        return found
-
-    async def asearch_by_vector(self, vector: Vector, **kwargs: Any) -> Found:
-        """Like ``search_by_vector``, without blocking the event loop."""
-        if not self.awaits_vectors:
-            return await asyncio.to_thread(self.search_by_vector, vector, **kwargs)
-        found: Found = await self._store.asimilarity_search_with_score_by_vector(vector, **kwargs)
-        return found
 
     # Writing and reading back
 

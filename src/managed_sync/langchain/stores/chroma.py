@@ -7,8 +7,7 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-from managed_sync.indexing.targets.vectors import Vector
-from managed_sync.langchain.stores.base import Found, LangChainAdapter
+from managed_sync.langchain.stores.base import LangChainAdapter
 from managed_sync.stores.base import OBJECT_ID
 from managed_sync.stores.chroma import ChromaCollection
 
@@ -22,13 +21,8 @@ class ChromaAdapter(ChromaCollection, LangChainAdapter):
     arguments = frozenset({"filter"})
     harmless = frozenset({"filter"})
     is_dense = True
-
-    def search_by_vector(self, vector: Vector, **kwargs: Any) -> Found:
-        """Searches by a vector; the "relevance scores" of this method are distances."""
-        found: Found = self._store.similarity_search_by_vector_with_relevance_scores(
-            vector, **kwargs
-        )
-        return found
+    # The "relevance scores" of this method are distances.
+    vector_search = "similarity_search_by_vector_with_relevance_scores"
 
     def update_metadata(self, documents: Sequence[Document]) -> None:
         """Replaces the metadata of chunks."""

@@ -9,6 +9,7 @@ of them.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import Any
 
 from langchain_core.documents import Document
@@ -16,7 +17,7 @@ from langchain_core.documents import Document
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.indexing.targets.vectors import Vector
-from managed_sync.langchain.stores.base import Add, Found, LangChainAdapter
+from managed_sync.langchain.stores.base import Add, LangChainAdapter
 from managed_sync.stores.base import OBJECT_ID
 
 __all__ = ["LanceAdapter"]
@@ -48,13 +49,15 @@ class LanceAdapter(LangChainAdapter):
     harmless = frozenset({"filter", "prefilter"})
     can_update_metadata = True
     is_dense = True
+    vector_search = "similarity_search_by_vector"
+    vector_options = MappingProxyType({"score": True})
 
     @property
     def exact(self) -> bool:
         """Returns whether the table has no index of its vectors."""
         table = self._table
         return table is not None and not any(
-            self._store._vector_key in index.columns for index in table.list_indices()
+            self._vector_key in index.columns for index in table.list_indices()
         )
 
     def completed(self, own: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,11 +70,6 @@ class LanceAdapter(LangChainAdapter):
         if table is None:
             return None
         return int(table.count_rows(None if object_ids is None else _of_objects(object_ids)))
-
-    def search_by_vector(self, vector: Vector, **kwargs: Any) -> Found:
-        """Searches by a vector, with scores."""
-        found: Found = self._store.similarity_search_by_vector(vector, score=True, **kwargs)
-        return found
 
     def refuse_unless_writable(self) -> None:
         """Refuses a store that replaces its table with each write.
@@ -113,25 +111,25 @@ class LanceAdapter(LangChainAdapter):
         if table is None:
             return None
         # Where vectors may be of any length, -1.
-        size = getattr(table.schema.field(self._store._vector_key).type, "list_size", -1)
+        size = getattr(table.schema.field(self._vector_key).type, "list_size", -1)
         return size if size > 0 else None
 
     def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
         """Returns the stored chunks with these ids, each row once."""
-        table, store = self._table, self._store
+        table = self._table
         if table is None or not ids:
             return []
         rows = table.search().where(self._with_ids(ids)).limit(None).to_arrow().to_pylist()
         return [
             StoredChunk(
-                row[store._id_key], row[store._text_key], row[_METADATA], row[store._vector_key]
+                row[self._id_key], row[self._text_key], row[_METADATA], row[self._vector_key]
             )
             for row in rows
         ]
 
     def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
         """Returns the ids of the chunks with this metadata."""
-        table, key = self._table, self._store._id_key
+        table, key = self._table, self._id_key
         if table is None:
             return iter(())
         condition = " AND ".join(
@@ -147,10 +145,10 @@ class LanceAdapter(LangChainAdapter):
         metadata = {str(document.id): document.metadata for document in documents}
         rows = self._table.search().where(self._with_ids(metadata)).limit(None).to_arrow()
         field = rows.schema.field(_METADATA)
-        values = [dict(metadata[key]) for key in rows[self._store._id_key].to_pylist()]
+        values = [dict(metadata[key]) for key in rows[self._id_key].to_pylist()]
         column = rows.schema.get_field_index(_METADATA)
         changed = rows.set_column(column, field, pa.array(values, type=field.type))
-        merge = self._table.merge_insert(self._store._id_key)
+        merge = self._table.merge_insert(self._id_key)
         merge.when_matched_update_all().execute(changed)
 
     def deletable(self, ids: Sequence[str]) -> list[str]:
@@ -160,6 +158,26 @@ class LanceAdapter(LangChainAdapter):
     @property
     def _table(self) -> Any:
         return self._store.get_table()
+
+    @property
+    def _id_key(self) -> str:
+        return str(self._store._id_key)  # noqa: SLF001 - private in langchain-community 0.4
+
+    @property
+    def _text_key(self) -> str:
+        return str(self._store._text_key)  # noqa: SLF001 - private in langchain-community 0.4
+
+    @property
+    def _vector_key(self) -> str:
+        return str(self._store._vector_key)  # noqa: SLF001 - private in langchain-community 0.4
+
+    @property
+    def _table_name(self) -> str:
+        return str(self._store._table_name)  # noqa: SLF001 - private in langchain-community 0.4
+
+    @property
+    def _connection(self) -> Any:
+        return self._store._connection  # noqa: SLF001 - private in langchain-community 0.4
 
     def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
         # Without prefilter the store filters only the k chunks that it has found.
@@ -174,7 +192,7 @@ class LanceAdapter(LangChainAdapter):
         table = self._table
         if table is None or not ids:
             return []
-        key, wanted = self._store._id_key, set(ids)
+        key, wanted = self._id_key, set(ids)
         rows = table.search().where(self._with_ids(ids)).select([key])
         found = rows.with_row_id(True).limit(None).to_arrow().to_pylist()
         return [row["_rowid"] for row in found if row[key] in wanted]
@@ -182,7 +200,6 @@ class LanceAdapter(LangChainAdapter):
     def _made_for(self, documents: Sequence[Document], dimensions: int) -> Any:
         import pyarrow as pa  # noqa: PLC0415 - comes with LanceDB
 
-        store = self._store
         own = {key: value for one in documents for key, value in one.metadata.items()}
         types = {
             **{key: pa.scalar(value).type for key, value in own.items()},
@@ -191,16 +208,16 @@ class LanceAdapter(LangChainAdapter):
         }
         schema = pa.schema(
             {
-                store._vector_key: pa.list_(pa.float32(), dimensions),
-                store._id_key: pa.string(),
-                store._text_key: pa.string(),
+                self._vector_key: pa.list_(pa.float32(), dimensions),
+                self._id_key: pa.string(),
+                self._text_key: pa.string(),
                 _METADATA: pa.struct(types.items()),
             }
         )
-        return store._connection.create_table(store._table_name, schema=schema)
+        return self._connection.create_table(self._table_name, schema=schema)
 
     def _with_ids(self, ids: Collection[str]) -> str:
-        return f"{self._store._id_key} IN ({', '.join(map(_literal, ids))})"
+        return f"{self._id_key} IN ({', '.join(map(_literal, ids))})"
 
 
 def _of_objects(object_ids: Collection[str]) -> str:

@@ -41,7 +41,7 @@ class PGVectorAdapter(PostgresAdapter):
 
         if self._store.async_mode:
             return False
-        with self._store._engine.connect() as connection:
+        with self._store._engine.connect() as connection:  # noqa: SLF001 - private in langchain-postgres 0.0.16 to 0.0.19
             name = self._store.EmbeddingStore.__tablename__
             return bool(connection.scalar(text(IS_SEARCHED_EXHAUSTIVELY), {"name": name}))
 
@@ -59,7 +59,7 @@ class PGVectorAdapter(PostgresAdapter):
         from sqlalchemy import func, select  # noqa: PLC0415 - an optional dependency
 
         vector = self._store.EmbeddingStore.embedding
-        with self._store._make_sync_session() as session:
+        with self._session() as session:
             found = select(func.vector_dims(vector)).where(self._is_here(session)).limit(1)
             dimensions: int | None = session.scalar(found)
             return dimensions
@@ -72,7 +72,7 @@ class PGVectorAdapter(PostgresAdapter):
         columns = [table.id, table.document, table.cmetadata]
         if vectors:
             columns.append(table.embedding)
-        with self._store._make_sync_session() as session:
+        with self._session() as session:
             found = select(*columns).where(self._is_here(session), table.id.in_(ids))
             return [
                 StoredChunk(key, text, metadata or {}, as_vector(*vector))
@@ -84,7 +84,7 @@ class PGVectorAdapter(PostgresAdapter):
         from sqlalchemy import select  # noqa: PLC0415 - an optional dependency
 
         table = self._store.EmbeddingStore
-        with self._store._make_sync_session() as session:
+        with self._session() as session:
             found = select(table.id).where(self._is_here(session))
             yield from session.scalars(found.where(table.cmetadata.contains(dict(metadata))))
 
@@ -93,7 +93,7 @@ class PGVectorAdapter(PostgresAdapter):
         from sqlalchemy import func, select  # noqa: PLC0415 - an optional dependency
 
         table = self._store.EmbeddingStore
-        with self._store._make_sync_session() as session:
+        with self._session() as session:
             found = select(func.count(table.id)).where(self._is_here(session))
             found = found.where(table.cmetadata.contains(dict(metadata)))
             return int(session.scalar(found))
@@ -103,9 +103,12 @@ class PGVectorAdapter(PostgresAdapter):
         from sqlalchemy import update  # noqa: PLC0415 - an optional dependency
 
         rows = [{"id": document.id, "cmetadata": document.metadata} for document in documents]
-        with self._apart_from_others(documents), self._store._make_sync_session() as session:
+        with self._apart_from_others(documents), self._session() as session:
             session.execute(update(self._store.EmbeddingStore), rows)
             session.commit()
+
+    def _session(self) -> Any:
+        return self._store._make_sync_session()  # noqa: SLF001 - private in langchain-postgres 0.0.16 to 0.0.19
 
     @contextmanager
     def _apart_from_others(self, documents: Sequence[Document]) -> Iterator[None]:
@@ -129,7 +132,7 @@ class PGVectorAdapter(PostgresAdapter):
             .where(table.id.in_(ids), collections.name != self._store.collection_name)
             .limit(1)
         )
-        with self._store._make_sync_session() as session, session.begin():
+        with self._session() as session, session.begin():
             # Another process could write the same chunks between this check and the write.
             for pipeline in sorted(pipelines):
                 key = func.hashtext(pipeline)

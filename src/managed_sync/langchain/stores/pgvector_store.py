@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_core.documents import Document
@@ -45,10 +45,10 @@ class PGVectorStoreAdapter(PostgresAdapter):
     @property
     def exact(self) -> bool:
         """Returns whether the table has no vector index; ``False`` if it cannot be asked."""
-        engine, table = self._store._engine, self._table
-        if table is None or engine._loop is None or engine._loop is _running_loop():
+        engine, table = self._engine, self._table
+        if table is None or engine._loop is None or engine._loop is _running_loop():  # noqa: SLF001 - private in langchain-postgres 0.0.16 to 0.0.19
             return False  # to ask from the engine's own loop would block it for ever
-        return bool(engine._run_as_sync(self._ask(engine._pool, table)))
+        return bool(self._run(self._ask(engine._pool, table)))  # noqa: SLF001 - private in langchain-postgres 0.0.16 to 0.0.19
 
     def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
         """Returns the stored chunks with these ids."""
@@ -72,20 +72,28 @@ class PGVectorStoreAdapter(PostgresAdapter):
         try:
             found = self._store.get(**options, include=[])
         except DBAPIError:
-            if not self._store._engine._run_as_sync(self._repair()):
+            if not self._run(self._repair()):
                 raise
             found = self._store.get(**options, include=[])
         yield from found["ids"]
 
     def update_metadata(self, documents: Sequence[Document]) -> None:
         """Replaces the metadata of chunks."""
-        self._store._engine._run_as_sync(self._update_metadata(documents))
+        self._run(self._update_metadata(documents))
 
     def _is_exhaustive(self, own: Mapping[str, Any], confined: bool) -> bool:
         return self.is_dense and self.exact
 
     @property
+    def _engine(self) -> Any:
+        return self._store._engine  # noqa: SLF001 - private in langchain-postgres 0.0.16 to 0.0.19
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self._engine._run_as_sync(work)  # noqa: SLF001 - private in langchain-postgres 0.0.16 to 0.0.19
+
+    @property
     def _table(self) -> Any:
+        # Private in langchain-postgres 0.0.16 to 0.0.19.
         return getattr(self._store, "_PGVectorStore__vs", None)
 
     async def _ask(self, pool: Any, table: Any) -> bool | None:

@@ -106,7 +106,7 @@ class LlamaIndexAdapter(StoreAdapter):
 
     def _remove(self, ids: Sequence[str]) -> None:
         # An index that keeps its own list of nodes fails on an id that is not in it.
-        keeps_list = not self._store.stores_text or self._index._store_nodes_override
+        keeps_list = not self._store.stores_text or self._index._store_nodes_override  # noqa: SLF001 - private in llama-index-core 0.14
         own_list = self._index.index_struct.nodes_dict
         known = [node_id for node_id in ids if not keeps_list or node_id in own_list]
         if known:

@@ -51,6 +51,7 @@ class QdrantAdapter(QdrantCollection, LlamaIndexAdapter):
 
     @property
     def _client(self) -> Any:
+        # Private in llama-index-vector-stores-qdrant 0.10.
         return getattr(self._store, "_client", None)
 
     @property

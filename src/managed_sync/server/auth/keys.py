@@ -1,8 +1,8 @@
-"""The keys that a project's tokens may be signed with, as they change while the server runs.
+"""The keys that verify a project's tokens, reloaded while the server runs.
 
-To rotate: put the new key beside the old one, sign with the new one, and delete the old one when
-the last token that it signed has expired. No restart is needed, and no token is refused meanwhile:
-a token that no known key has signed makes the server look for a new one before it is refused.
+To rotate: add the new key, sign with it, and delete the old key when the last token that it signed
+has expired. No restart is needed, and no valid token is refused: before the server refuses a token
+that no known key has signed, it looks for new keys.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from managed_sync.server.auth.signing_key import (
 
 __all__ = ["KeyRing"]
 
-_log = get_logger("managed_sync.server")
+_logger = get_logger("managed_sync.server")
 
 _LOOK_SECONDS = 1.0
 
@@ -32,7 +32,7 @@ class KeyRing:
     """The public keys of one project.
 
     Args:
-        folder: The folder with the ``*.pem`` files; a key is made in it when there is none.
+        folder: The folder with the ``*.pem`` files; a key is created if there is none.
 
     Raises:
         ConfigurationError: The folder cannot be used, or a file in it is not an RSA key.
@@ -54,14 +54,14 @@ class KeyRing:
         self._next_look = monotonic() + _LOOK_SECONDS
 
     def public_keys(self) -> list[RSAPublicKey]:
-        """Returns the keys as they were at most a second ago, the newest first."""
+        """Returns the keys, at most one second old, newest first."""
         with self._lock:
             if monotonic() >= self._next_look:
                 self._renew()
             return self._keys[::-1]
 
     def new_keys(self) -> list[RSAPublicKey]:
-        """Looks for keys now, and returns them if there are others than before."""
+        """Reloads the keys now, and returns them if they have changed."""
         with self._lock:
             before = self._seen
             self._renew()
@@ -84,10 +84,10 @@ class KeyRing:
                 try:
                     keys.append(read_public_key(self._folder / name))
                 except ConfigurationError as error:
-                    # It opens nothing, and must not keep the others from being renewed.
-                    _log.error("%s", error)
+                    # This key is ignored; the others must still be reloaded.
+                    _logger.error("%s", error)
         except OSError as error:
-            _log.error("The keys in %s cannot be read: %s", self._folder, error.strerror)
+            _logger.error("The keys in %s cannot be read: %s", self._folder, error.strerror)
             return
         self._keys, self._seen = keys, seen
-        _log.info("The keys in %s changed; there are %d now", self._folder, len(keys))
+        _logger.info("The keys in %s changed; there are %d now", self._folder, len(keys))

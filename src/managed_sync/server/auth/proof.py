@@ -1,9 +1,10 @@
-"""How a server proves that it is the one that works with a state folder.
+"""A server's proof that it is the one that works with a state folder.
 
-A port tells nothing of who listens there: when a server was killed, another user's program may take
-its place. So a server keeps a new secret in its state folder, where only its own user can read it,
-and answers a question with what nobody can compute without the secret. Address and port are part
-of it, so that the answer of a server elsewhere, passed on, proves nothing.
+An open port does not tell which program listens there: after a server was killed, another user's
+program can take its port. At each start a server writes a new secret into its state folder, which
+only its own user can read. A client sends a random challenge, and the server returns an HMAC of it
+that nobody can compute without the secret. Address and port are part of the HMAC, so a response
+that was relayed from another server proves nothing.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ _FILE = "proof-secret"
 
 
 class Proof:
-    """Answers questions with the secret of a state folder."""
+    """Answers challenges with the secret of a state folder."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
 
-    def answer(self, question: str, host: str, port: int) -> str:
-        """What the server that listens at an address answers."""
-        said = f"managed-sync server\n{host}\n{port}\n{question}"
-        return hmac.new(self._secret, said.encode(), "sha256").hexdigest()
+    def answer(self, challenge: str, host: str, port: int) -> str:
+        """Returns the response of the server that listens on this address and port."""
+        message = f"managed-sync server\n{host}\n{port}\n{challenge}"
+        return hmac.new(self._secret, message.encode(), "sha256").hexdigest()
 
 
 def new_proof(state: Path) -> Proof:
-    """Makes a new secret; for who holds the lock of the folder.
+    """Writes a new secret into a state folder; the caller must hold the folder's lock.
 
     Raises:
         ConfigurationError: The folder cannot be used.
@@ -45,13 +46,13 @@ def new_proof(state: Path) -> Proof:
     except OSError as error:
         raise ConfigurationError(
             f"Cannot write into the state folder {state}: {error.strerror}. Choose a folder that "
-            "you may write to, and make room on its disk."
+            "you can write to, and make sure that its disk has space left."
         ) from None
     return Proof(secret)
 
 
 def known_proof(state: Path) -> Proof | None:
-    """The secret of the latest server that worked with the folder, if there was one."""
+    """Returns the proof of the last server that used the folder, or ``None``."""
     try:
         secret = (state / _FILE).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):

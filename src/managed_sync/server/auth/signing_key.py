@@ -1,6 +1,6 @@
-"""A project's keys: RSA keys in the ``*.pem`` files of one folder.
+"""A project's RSA keys, in the ``*.pem`` files of one folder.
 
-One is made when there is none. Private ones are kept readable by their owner only.
+A key is created if there is none. Only their owner can read private keys.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from managed_sync.errors import ConfigurationError
 from managed_sync.private_files import private_folder
 
-__all__ = ["SigningKey", "key_files", "load_or_create_signing_key", "read_public_key"]
+__all__ = ["KeyPair", "key_files", "load_or_create_signing_key", "read_public_key"]
 
 _FILE = "signing-key.pem"
 _OWNER_ONLY = 0o600
@@ -25,12 +25,12 @@ _LEAST_BITS = 2048
 
 
 @dataclass(frozen=True)
-class SigningKey:
-    """A project's key.
+class KeyPair:
+    """A private key of a project, with its public half.
 
     Attributes:
-        pem: The RSA private key, in PEM.
-        public_key: Its public half, which is all that verifying a token takes.
+        pem: The RSA private key, in PEM, which signs tokens.
+        public_key: The public key, which verifies them.
     """
 
     pem: str = field(repr=False)
@@ -38,16 +38,16 @@ class SigningKey:
 
 
 def key_files(folder: Path) -> list[Path]:
-    """The files with keys, the newest last."""
+    """Returns the files with keys, newest last."""
     return sorted(folder.glob("*.pem"), key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
-def load_or_create_signing_key(folder: Path) -> SigningKey:
-    """The key that signs new tokens: the newest private one of a folder.
+def load_or_create_signing_key(folder: Path) -> KeyPair:
+    """Returns the key that signs new tokens: the newest private key of a folder.
 
     Raises:
-        ConfigurationError: The folder cannot be used, a file in it is not an RSA key, or there are
-            only public ones.
+        ConfigurationError: The folder cannot be used, a file in it is not an RSA key, or it
+            contains only public keys.
     """
     try:
         private_folder(folder, is_ours=False)
@@ -57,33 +57,33 @@ def load_or_create_signing_key(folder: Path) -> SigningKey:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"Cannot keep the signing key in {folder / _FILE}: {_reason(error)}. "
-            "Choose a folder that you may write to, or delete the file to get a new key."
+            "Choose a folder that you can write to, or delete the file to get a new key."
         ) from None
-    signing = [key for key in found if isinstance(key, SigningKey)]
+    signing = [key for key in found if isinstance(key, KeyPair)]
     if not signing:
         raise ConfigurationError(
-            f"{folder} holds public keys only; sign tokens where the private key is."
+            f"{folder} contains only public keys. Sign tokens where the private key is."
         )
     return signing[-1]
 
 
 def read_public_key(path: Path) -> rsa.RSAPublicKey:
-    """The public half of the key in a file.
+    """Returns the public half of the key in a file.
 
     Raises:
-        ConfigurationError: The file is not an RSA key, or a short one.
-        OSError: It cannot be read.
+        ConfigurationError: The file is not an RSA key, or the key is too short.
+        OSError: The file cannot be read.
     """
     key = _read(path)
-    return key.public_key if isinstance(key, SigningKey) else key
+    return key.public_key if isinstance(key, KeyPair) else key
 
 
-def _read(path: Path) -> SigningKey | rsa.RSAPublicKey:
+def _read(path: Path) -> KeyPair | rsa.RSAPublicKey:
     content = path.read_bytes()
     try:
         if b"PRIVATE KEY" in content:
-            # Somebody may have loosened it, for instance by copying the folder. One that is closed
-            # is left alone: a change of the mode would look like another key to a server.
+            # Copying the folder, for example, may have opened the file to others. A closed file is
+            # left alone: to a server, a change of its mode would look like another key.
             if path.stat().st_mode & _OTHERS:
                 path.chmod(_OWNER_ONLY)
             key: object = serialization.load_pem_private_key(content, password=None)
@@ -92,13 +92,13 @@ def _read(path: Path) -> SigningKey | rsa.RSAPublicKey:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey):
-        raise ConfigurationError(f"{path} is not an RSA key in PEM; delete or replace it.")
+        raise ConfigurationError(f"{path} must be an RSA key in PEM; delete or replace the file.")
     if key.key_size < _LEAST_BITS:
         raise ConfigurationError(
-            f"{path} is a key of {key.key_size} bits; replace it by one of at least {_LEAST_BITS}."
+            f"{path} must be a key of at least {_LEAST_BITS} bits, got {key.key_size}; replace it."
         )
     if isinstance(key, rsa.RSAPrivateKey):
-        return SigningKey(content.decode("ascii"), key.public_key())
+        return KeyPair(content.decode("ascii"), key.public_key())
     return key
 
 
@@ -109,7 +109,7 @@ def _create(path: Path) -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    # Written under another name first, so that a crash does not leave half a key.
+    # Written under another name first, so that a crash cannot leave half a key.
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "wb") as file:

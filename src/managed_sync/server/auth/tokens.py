@@ -1,17 +1,16 @@
-"""Bearer tokens: no route is reached without a good one.
+"""Bearer tokens: verified by the server, signed by a customer's backend.
 
 Guarantees:
 
-- Only RS256 signatures by one of the project's own keys count; the token cannot choose another
-  way, nor bring a key along.
-- A token must name its user and its project and must expire.
-- No message holds the token or a part of it.
+- Only RS256 signatures by one of the project's own keys are accepted; a token can neither
+  choose another algorithm nor bring its own key.
+- A token must name its user and its project, and must expire.
+- No message contains the token or a part of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from time import time
 from typing import Any
 
@@ -20,22 +19,42 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.server.auth.keys import KeyRing
-from managed_sync.server.auth.signing_key import SigningKey
+from managed_sync.server.auth.signing_key import KeyPair
 from managed_sync.server.domain import Scope
-from managed_sync.server.http.problems import ProblemError
 
-__all__ = ["TokenVerifier", "sign_token"]
+__all__ = ["TokenError", "TokenVerifier", "UnknownProjectError", "WrongProjectError", "sign_token"]
 
 _AUDIENCE = "useparagon.com/"
 _LEEWAY_SECONDS = 10
 _REQUIRED_CLAIMS = ["sub", "aud", "exp", "iat"]
-# The last three are what versions of PyJWT before 2.15 raise at a time that is a list, at one that
-# is infinite, and at claims that are nested too deeply.
+# PyJWT before 2.15 raises the last three for a time that is a list, for an infinite time, and for
+# claims that are nested too deeply.
 _MALFORMED = (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError)
 
 
+class TokenError(Exception):
+    """A request without a valid token; the message has the reason and the remedy.
+
+    Args:
+        message: Both, in sentences, without any part of the token.
+        is_missing: Whether the request has no token at all.
+    """
+
+    def __init__(self, message: str, *, is_missing: bool = False) -> None:
+        super().__init__(message)
+        self.is_missing = is_missing
+
+
+class WrongProjectError(Exception):
+    """The token of a request is for another project than its path."""
+
+
+class UnknownProjectError(LookupError):
+    """The server does not have the project of a request with a valid token."""
+
+
 class TokenVerifier:
-    """Decides who is calling.
+    """Finds out which connected user a request comes from.
 
     Args:
         keys: The keys of every project that is served, by project id.
@@ -53,8 +72,9 @@ class TokenVerifier:
                 that the token's audience does.
 
         Raises:
-            ProblemError: 401 without a good token, 403 with one for another project, 404 for a
-                project that is not here.
+            TokenError: The request has no valid token.
+            WrongProjectError: The token is for another project.
+            UnknownProjectError: The server does not have the project.
         """
         token = _bearer(authorization)
         if project_id is None:
@@ -62,28 +82,28 @@ class TokenVerifier:
         claims = self._verified(token, project_id)
         user = claims["sub"]
         if not user.strip() or not user.isprintable():
-            raise _unauthorized("The token's claim 'sub' does not name a user.")
+            raise TokenError("The token's claim 'sub' must name a user.")
         if project_id not in self._keys:
-            raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no project {project_id!r} here.")
+            raise UnknownProjectError(f"This server has no project {project_id!r}.")
         return Scope(project_id, user)
 
     def _project_of(self, token: str) -> str:
-        """The project that a token claims to be for, which decides whose keys verify it."""
+        """Returns the project that a token claims, whose keys must verify it."""
         try:
             audience = jwt.decode(token, options={"verify_signature": False}).get("aud")
         except _MALFORMED:
-            raise _unauthorized("The token is malformed.") from None
+            raise TokenError("The token is malformed.") from None
         for name in audience if isinstance(audience, list) else [audience]:
             project_id = str(name).removeprefix(_AUDIENCE)
             if name == f"{_AUDIENCE}{project_id}" and project_id in self._keys:
                 return project_id
-        raise _unauthorized(
+        raise TokenError(
             f"The token's claim 'aud' must be {_AUDIENCE!r} followed by a project of this server."
         )
 
     def _verified(self, token: str, project_id: str) -> dict[str, Any]:
         audience = f"{_AUDIENCE}{project_id}"
-        # That a project is not here is told only to those who hold a key of this server.
+        # Only a client with a key of this server learns that a project is not served here.
         rings = [self._keys[project_id]] if project_id in self._keys else self._keys.values()
         for keys_of in (KeyRing.public_keys, KeyRing.new_keys):
             for key in (key for ring in rings for key in keys_of(ring)):
@@ -91,7 +111,9 @@ class TokenVerifier:
                     return self._claims(token, key, audience=audience)
                 except jwt.InvalidSignatureError:
                     continue
-        raise _unauthorized("The token is signed with another key than this project's.")
+        raise TokenError(
+            "The token must be signed with a key of this project; it is signed with another key."
+        )
 
     def _claims(self, token: str, key: RSAPublicKey, *, audience: str) -> dict[str, Any]:
         try:
@@ -104,35 +126,34 @@ class TokenVerifier:
                 options={"require": _REQUIRED_CLAIMS},
             )
         except jwt.ExpiredSignatureError:
-            raise _unauthorized("The token has expired; sign a new one.") from None
+            raise TokenError("The token has expired; sign a new one.") from None
         except jwt.InvalidSignatureError:
-            raise  # by this key; another one may still have signed it
+            raise  # another key may have signed it
         except jwt.InvalidAlgorithmError:
-            raise _unauthorized("The token is not signed with RS256.") from None
+            raise TokenError("The token must be signed with RS256.") from None
         except jwt.MissingRequiredClaimError as error:
-            raise _unauthorized(f"The token lacks the claim {error.claim!r}.") from None
+            raise TokenError(f"The token must have the claim {error.claim!r}.") from None
         except jwt.ImmatureSignatureError:
-            raise _unauthorized(
-                "The token is not valid yet; compare the clocks of the two machines."
+            raise TokenError(
+                "The token is not valid yet. Compare the clocks of the two machines."
             ) from None
         except jwt.InvalidAudienceError:
-            raise ProblemError(
-                HTTPStatus.FORBIDDEN,
-                f"The token is for another project; here its claim 'aud' must hold {audience!r}.",
+            raise WrongProjectError(
+                f"The token is for another project; its claim 'aud' must contain {audience!r}."
             ) from None
         except _MALFORMED:
-            raise _unauthorized("The token is malformed.") from None
+            raise TokenError("The token is malformed.") from None
         return claims
 
 
-def sign_token(key: SigningKey, *, project_id: str, user_id: str, seconds: int) -> str:
-    """A token as a customer's backend signs it.
+def sign_token(key: KeyPair, *, project_id: str, user_id: str, seconds: int) -> str:
+    """Returns a token as a customer's backend signs it.
 
     Raises:
-        ConfigurationError: The user has no name.
+        ConfigurationError: The user's name is empty or not printable.
     """
     if not user_id.strip() or not user_id.isprintable():
-        raise ConfigurationError(f"{user_id!r} does not name a user; try 'user-1'.")
+        raise ConfigurationError(f"user_id must be a name such as 'user-1', got {user_id!r}.")
     now = int(time())
     claims = {
         "sub": user_id,
@@ -145,22 +166,13 @@ def sign_token(key: SigningKey, *, project_id: str, user_id: str, seconds: int) 
 
 def _bearer(authorization: list[str]) -> str:
     if not authorization:
-        raise ProblemError(
-            HTTPStatus.UNAUTHORIZED,
-            "No token: send the header 'Authorization: Bearer <token>'.",
-            headers={"WWW-Authenticate": 'Bearer realm="managed-sync"'},
+        raise TokenError(
+            "The request has no token. Send the header 'Authorization: Bearer <token>'.",
+            is_missing=True,
         )
     if len(authorization) > 1:
-        raise _unauthorized("More than one Authorization header; send one.")
+        raise TokenError("A request must have one Authorization header, got several.")
     scheme, _, token = authorization[0].partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise _unauthorized("The Authorization header must be 'Bearer <token>'.")
+        raise TokenError("The Authorization header must be 'Bearer <token>'.")
     return token.strip()
-
-
-def _unauthorized(detail: str) -> ProblemError:
-    return ProblemError(
-        HTTPStatus.UNAUTHORIZED,
-        detail,
-        headers={"WWW-Authenticate": 'Bearer realm="managed-sync", error="invalid_token"'},
-    )

@@ -1,72 +1,64 @@
-"""The interface of a permission graph, which every engine implements.
+"""The interface of a permission graph, for every engine that evaluates it.
 
 Guarantees:
 
-- What the schema does not know, and what the engine cannot decide, is not allowed.
-- A graph answers for one scope; nobody's graph is reached from another's.
-- A sync's changes show as a whole or not at all, and to the very next question.
+- A query that the schema does not know, or the engine cannot decide, is not allowed.
+- A graph evaluates one scope; no graph can be reached from another one.
+- The changes of a sync become visible as a whole or not at all, from the next query on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from managed_sync.models import RelationshipNode
-from managed_sync.server.domain import Scope
-from managed_sync.server.graph.schema import Question, RelationTuple
+from managed_sync.server.domain import RelationChanges, Scope
+from managed_sync.server.graph.schema import GraphQuery
 
 __all__ = [
     "PermissionEngine",
     "PermissionEngineError",
     "PermissionGraph",
     "Publication",
-    "RelationChanges",
 ]
 
 
 class PermissionEngineError(Exception):
-    """The engine cannot answer, so nothing is allowed; the message says why and what to do."""
-
-
-class RelationChanges(NamedTuple):
-    """What a transaction does to the tuples of a scope."""
-
-    removed: Sequence[RelationTuple]
-    added: Sequence[RelationTuple]
+    """The engine cannot answer, so nothing is allowed; the message has the cause and the remedy."""
 
 
 class PermissionGraph(Protocol):
     """The permission graph of one connected user, in one state.
 
-    A check that the engine cannot decide is answered with no; the other questions raise
-    ``PermissionEngineError`` then, for an answer with parts missing would look whole.
+    A check that the engine cannot decide is not allowed. The other methods raise
+    ``PermissionEngineError`` then, since an incomplete list would look complete.
     """
 
-    def check(self, questions: Sequence[Question | None]) -> list[bool]:
-        """Answers many questions, in their order; ``None``, a malformed one, is not allowed."""
+    def check(self, queries: Sequence[GraphQuery | None]) -> list[bool]:
+        """Evaluates many queries, in their order; a malformed one (``None``) is not allowed."""
 
     def list_users(self, relation: str, object_id: str) -> list[str]:
-        """The addresses of all users who have the relation, in order; ``*`` is everybody."""
+        """Returns the sorted addresses of all users with the relation; ``*`` is everybody."""
 
     def list_objects(
         self, subject: str, relation: str, object_type: str | None = None
     ) -> list[str]:
-        """All objects to which a subject has the relation, in order."""
+        """Returns all objects to which a subject has the relation, sorted."""
 
-    def expand(self, question: Question) -> RelationshipNode:
-        """Explains one answer; the root's ``granted`` is that answer."""
+    def expand(self, query: GraphQuery) -> RelationshipNode:
+        """Explains the result of a query; the root's ``granted`` is that result."""
 
 
 class Publication(Protocol):
-    """The way of one transaction's changes to the engine."""
+    """Passes the changes of one transaction to the engine."""
 
-    def take(self, changes: Callable[[], RelationChanges]) -> None:
-        """Notes the changes; to be called in the publishing transaction, before it publishes.
+    def stage(self, changes: Callable[[], RelationChanges]) -> None:
+        """Stages the changes; call it in the publishing transaction, before it publishes.
 
         Args:
-            changes: Finds out what they are, for an engine that has to be told.
+            changes: Computes the changes, for an engine outside of the database.
         """
 
 
@@ -74,26 +66,26 @@ class PermissionEngine(Protocol):
     """Evaluates the permission graphs of all scopes."""
 
     def graph(self, scope: Scope) -> AbstractContextManager[PermissionGraph]:
-        """The graph of a scope, in one state.
+        """Opens the graph of a scope, in one state.
 
         Raises:
             PermissionEngineError: The engine cannot be reached.
         """
 
     def publishing(self, scope: Scope) -> AbstractContextManager[Publication]:
-        """Encloses a transaction that changes tuples; at its end the changes are visible.
+        """Encloses a transaction that changes tuples, and makes the changes visible at its end.
 
         Raises:
-            PermissionEngineError: The changes did not arrive. Until they do, the scope's graph
-                refuses to answer.
+            PermissionEngineError: The engine did not accept the changes. Until it does, the
+                scope's graph answers no query.
         """
 
     def require_ready(self) -> None:
-        """Makes sure that the engine can be asked.
+        """Raises an error if the engine cannot be reached.
 
         Raises:
-            PermissionEngineError: It does not answer.
+            PermissionEngineError: The engine does not answer.
         """
 
     def close(self) -> None:
-        """Ends all connections."""
+        """Closes all connections."""

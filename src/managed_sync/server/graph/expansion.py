@@ -1,26 +1,26 @@
-"""The tree that explains how a subject has a relation to an object, or that it has not.
+"""The tree that explains why a subject has, or does not have, a relation to an object.
 
-The tree goes up the containers, nearest first; at each of them it names who holds the relation and
-the stronger ones that imply it, and follows those groups that lead to the subject. It is bounded:
-however deep the folders and the groups are, it fits into one answer and can be parsed by a reader
-that limits nesting. What decides is never what is cut off.
+The tree goes up the containers, nearest first. At each container it names the holders of the
+relation and of the stronger relations that imply it, and follows the groups that lead to the
+subject. Its size is bounded: however deep folders and groups are, it fits into one response, and a
+parser with a nesting limit can read it. The deciding grant is never cut off.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from managed_sync.models import RelationshipNode
+from managed_sync.server.domain import RelationTuple
 from managed_sync.server.graph.schema import (
     MEMBER,
-    Question,
-    RelationTuple,
+    GraphQuery,
     display_name,
+    effective_subjects,
+    implying_relations,
     is_answerable,
-    satisfied_by,
-    standing_for,
 )
 
 __all__ = ["GraphReader", "expand"]
@@ -30,62 +30,62 @@ _MAX_GROUP_PATH = 16
 _MAX_GROUPS_OF_NODE = 16
 _MAX_SUBJECTS = 100
 
-_Via = Literal["self", "implied", "parent", "member"]
-_Holders = Mapping[tuple[str, str], Sequence[str]]
+_Via: TypeAlias = Literal["self", "implied", "parent", "member"]
+_Holders: TypeAlias = Mapping[tuple[str, str], Sequence[str]]
 
 
 class GraphReader(Protocol):
     """Reads the tuples that one explanation needs."""
 
     def memberships(self, subject: str) -> Iterable[RelationTuple]:
-        """The ``member`` tuples on all ways up from a subject."""
+        """Returns the ``member`` tuples on all paths up from a subject."""
 
-    def containers(self, question: Question) -> Iterable[RelationTuple]:
-        """The ``parent`` tuples on all ways up from the question's object."""
+    def containers(self, query: GraphQuery) -> Iterable[RelationTuple]:
+        """Returns the ``parent`` tuples on all paths up from the query's object."""
 
     def holders(
         self, objects: Collection[str], relations: Collection[str]
     ) -> Iterable[RelationTuple]:
-        """The tuples of some objects and relations."""
+        """Returns the tuples of some objects and relations."""
 
 
-def expand(reader: GraphReader, question: Question) -> RelationshipNode:
-    """Explains one answer; the root's ``granted`` is that answer."""
-    if not is_answerable(question):
-        return RelationshipNode(object=question.object, relation=question.relation)
-    return _Expansion(reader, question).tree()
+def expand(reader: GraphReader, query: GraphQuery) -> RelationshipNode:
+    """Explains the result of a query; the root's ``granted`` is that result."""
+    if not is_answerable(query):
+        return RelationshipNode(object=query.object, relation=query.relation)
+    return _Expansion(reader, query).tree()
 
 
 class _Expansion:
-    def __init__(self, reader: GraphReader, question: Question) -> None:
+    def __init__(self, reader: GraphReader, query: GraphQuery) -> None:
         self._reader = reader
-        self._question = question
-        self._relations = satisfied_by(question.relation)
-        self._names = standing_for(question.subject)
+        self._query = query
+        self._relations = implying_relations(query.relation)
+        self._names = effective_subjects(query.subject)
         self._next_member = _steps(
-            question.subject,
-            ((edge.subject, edge.object) for edge in reader.memberships(question.subject)),
+            query.subject,
+            ((edge.subject, edge.object) for edge in reader.memberships(query.subject)),
         )
-        # For every container the object from which it is reached, nearest first.
+        # For each container, the object from which it is reached, nearest first.
         self._inner = _steps(
-            question.object, ((edge.object, edge.subject) for edge in reader.containers(question))
+            query.object, ((edge.object, edge.subject) for edge in reader.containers(query))
         )
-        chain = [question.object, *self._inner]
+        chain = [query.object, *self._inner]
         self._holders = self._read_holders(chain, self._relations)
         self._chain = self._bounded(chain)
         self._explained: set[str] = set()
 
     def tree(self) -> RelationshipNode:
-        # The nearest containers explain their groups first, and the tree grows from the farthest.
+        # The nearest containers explain their groups first; the tree is built from the farthest.
         nodes = {
-            object_id: self._own(object_id, "parent" if place else "self")
-            for place, object_id in enumerate(self._chain)
+            object_id: self._own(object_id, "parent" if depth else "self")
+            for depth, object_id in enumerate(self._chain)
         }
         outward = defaultdict(list)
-        for place, object_id in enumerate(self._chain[1:]):
+        for depth, object_id in enumerate(self._chain[1:]):
             inner = self._inner[object_id]
-            # Where containers are left out between, what decides hangs below the last one.
-            outward[inner if inner in nodes else self._chain[place]].append(object_id)
+            # If containers are left out, the deciding one becomes a child of the last one shown.
+            outward[inner if inner in nodes else self._chain[depth]].append(object_id)
         for object_id in reversed(self._chain):
             outer = [nodes[one] for one in outward[object_id]]
             nodes[object_id] = nodes[object_id].model_copy(
@@ -94,15 +94,15 @@ class _Expansion:
                     "granted": any(node.granted for node in (nodes[object_id], *outer)),
                 }
             )
-        return nodes[self._question.object]
+        return nodes[self._query.object]
 
     def _own(self, object_id: str, via: _Via) -> RelationshipNode:
-        """What holds at an object itself, containers apart."""
+        """Returns the node of an object itself, without its containers."""
         node: RelationshipNode | None = None
-        for place, relation in reversed(list(enumerate(self._relations))):
+        for rank, relation in reversed(list(enumerate(self._relations))):
             below = () if node is None else (node,)
-            node = self._level(object_id, relation, "implied" if place else via, below)
-        return node or RelationshipNode(object=object_id, relation=self._question.relation, via=via)
+            node = self._level(object_id, relation, "implied" if rank else via, below)
+        return node or RelationshipNode(object=object_id, relation=self._query.relation, via=via)
 
     def _level(
         self, object_id: str, relation: str, via: _Via, below: tuple[RelationshipNode, ...]
@@ -121,10 +121,10 @@ class _Expansion:
         )
 
     def _member(self, group: str) -> RelationshipNode:
-        """A group that leads to the subject, down to the one that has it as a member."""
+        """Returns the node of a group, down to the group that has the subject as a member."""
         path = []
         current = group
-        while current != self._question.subject:
+        while current != self._query.subject:
             path.append(current)
             if current in self._explained:
                 break
@@ -167,11 +167,11 @@ class _Expansion:
         holders = defaultdict(list)
         for edge in self._reader.holders(objects, relations):
             holders[edge.object, edge.relation].append(edge.subject)
-        return {place: sorted(subjects) for place, subjects in holders.items()}
+        return {key: sorted(subjects) for key, subjects in holders.items()}
 
 
 def _steps(start: str, edges: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """For all that is reached from the start, nearest first, the step before on a shortest way."""
+    """Returns, for each reached name, nearest first, the previous step on a shortest path."""
     further = defaultdict(list)
     for name, reached in edges:
         further[name].append(reached)
@@ -187,7 +187,7 @@ def _steps(start: str, edges: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _shown(leading: Sequence[str], holders: Sequence[str]) -> tuple[str, ...]:
-    """The holders as the API names them; where they are too many, those that lead first."""
+    """Returns the holders as the API names them; if there are too many, leading ones first."""
     shown = holders
     if len(holders) > _MAX_SUBJECTS:
         leads = set(leading)

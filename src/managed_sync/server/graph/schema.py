@@ -1,25 +1,26 @@
-"""The permission graph's schema: which relations there are, and what follows from what.
+"""The permission graph's schema: its types and relations, and the relations that imply others.
 
-A tuple says that a subject has a relation to an object:
+A tuple gives a subject a relation to an object:
 
     =================  =========  =====================  ======================================
     object             relation   subject                meaning
     =================  =========  =====================  ======================================
     file:3f2a          viewer     user:maria@x.example   Maria may read the file
-    file:3f2a          editor     group:sales            so may every member of the group
-    folder:77b1        owner      organization           so may everybody in the organization
-    file:3f2a          viewer     user:*                 so may everybody, known or not
-    file:3f2a          parent     folder:77b1            who may read the folder may read the file
+    file:3f2a          editor     group:sales            every member of the group may edit it
+    folder:77b1        owner      organization           everybody in the organization owns it
+    file:3f2a          viewer     user:*                 everybody may read it, known or not
+    file:3f2a          parent     folder:77b1            readers of the folder may read the file
     group:sales        member     group:sales-emea       its members are members of group:sales
     =================  =========  =====================  ======================================
 
 - An owner is an editor, an editor is a viewer.
-- Whoever has one of these three relations to a parent has it to what lies in it. An object that
-  does not inherit has no ``parent`` tuple: what is not there cannot be followed by mistake.
+- A subject with one of these three relations to a parent has it to the parent's children. An
+  object that does not inherit has no ``parent`` tuple, so that none can be followed by mistake.
 - A group or the organization as a subject stands for its members (``group:sales#member`` in
-  Zanzibar's notation; since it is never meant otherwise, the suffix is left out).
-- ``SCHEMA`` says which relations a type has, and to what. Nothing else can be written, and nothing
-  else is ever allowed. Everybody (``user:*``) may be granted a role, and is no member of a group.
+  Zanzibar's notation; the suffix is left out, since there is no other meaning).
+- ``SCHEMA`` defines the relations of each type and their subjects. Nothing else can be written, and
+  nothing else is ever allowed. Everybody (``user:*``) can be granted a role, and is no member of a
+  group.
 """
 
 from __future__ import annotations
@@ -29,27 +30,24 @@ from typing import NamedTuple
 
 from managed_sync.errors import InvalidIdentifierError
 from managed_sync.identifiers import ObjectId, address_key, normalize_subject
+from managed_sync.server.domain import PUBLIC, ROLES, RelationTuple, type_of
 
 __all__ = [
     "MEMBER",
     "ORGANIZATION",
     "PARENT",
-    "PUBLIC",
     "RELATIONS",
-    "ROLES",
     "SCHEMA",
-    "Question",
-    "RelationTuple",
+    "GraphQuery",
     "UnknownRelationError",
     "display_name",
+    "effective_subjects",
     "follows_schema",
+    "implying_relations",
     "is_answerable",
     "object_key",
     "relation_key",
-    "satisfied_by",
-    "standing_for",
     "subject_key",
-    "type_of",
     "types_with",
     "user_key",
 ]
@@ -57,20 +55,18 @@ __all__ = [
 PARENT = "parent"
 MEMBER = "member"
 ORGANIZATION = "organization"
-ROLES = ("owner", "editor", "viewer")
 
-# What can be asked about.
+# The relations that a query can name.
 RELATIONS = (*reversed(ROLES), MEMBER)
 
 _USER, _GROUP, _FOLDER = "user", "group", "folder"
 _USER_PREFIX = f"{_USER}:"
-PUBLIC = f"{_USER_PREFIX}*"
 
 _GRANTEES = frozenset({_USER, PUBLIC, _GROUP, ORGANIZATION})
 _CONTENT = {PARENT: frozenset({_FOLDER}), **dict.fromkeys(ROLES, _GRANTEES)}
 _MEMBERS = {MEMBER: frozenset({_USER, _GROUP, ORGANIZATION})}
 
-# For each type of object its relations, and for each of these the types that can be its subject.
+# For each type of object, its relations, and for each relation the types of its subjects.
 SCHEMA: Mapping[str, Mapping[str, frozenset[str]]] = {
     _USER: {},
     _GROUP: _MEMBERS,
@@ -85,27 +81,19 @@ SCHEMA: Mapping[str, Mapping[str, frozenset[str]]] = {
 
 
 class UnknownRelationError(InvalidIdentifierError):
-    """A relation that the graph does not have; the message names those that it has."""
+    """The graph has no such relation; the message names the relations that it has."""
 
 
-class RelationTuple(NamedTuple):
-    """One edge of the graph."""
-
-    object: str
-    relation: str
-    subject: str
-
-
-class Question(NamedTuple):
-    """A well-formed permission question, with both ends as the graph writes them."""
+class GraphQuery(NamedTuple):
+    """A well-formed query: has a subject a relation to an object, all in the graph's spelling."""
 
     subject: str
     relation: str
     object: str
 
     @classmethod
-    def parse(cls, *, subject: str, relation: str, object_id: str) -> Question:
-        """Reads a question as the API receives it.
+    def parse(cls, *, subject: str, relation: str, object_id: str) -> GraphQuery:
+        """Parses a query as the API receives it.
 
         Raises:
             UnknownRelationError: The graph has no such relation.
@@ -114,11 +102,11 @@ class Question(NamedTuple):
         return cls(subject_key(subject), relation_key(relation), object_key(object_id))
 
 
-def satisfied_by(relation: str) -> tuple[str, ...]:
-    """The relations each of which is enough, the asked one first; none for an unknown relation.
+def implying_relations(relation: str) -> tuple[str, ...]:
+    """Returns the relations that imply a relation, itself first; none for an unknown relation.
 
     Examples:
-        >>> satisfied_by("editor")
+        >>> implying_relations("editor")
         ('editor', 'owner')
     """
     if relation in ROLES:
@@ -126,57 +114,47 @@ def satisfied_by(relation: str) -> tuple[str, ...]:
     return (MEMBER,) if relation == MEMBER else ()
 
 
-def type_of(name: str) -> str:
-    """The type of an object or subject; everybody is a type of its own.
-
-    Examples:
-        >>> type_of("group:sales"), type_of("organization"), type_of("user:*")
-        ('group', 'organization', 'user:*')
-    """
-    return PUBLIC if name == PUBLIC else name.partition(":")[0]
-
-
 def follows_schema(edge: RelationTuple) -> bool:
-    """Whether the schema has such a tuple."""
+    """Returns whether the schema allows a tuple."""
     return type_of(edge.subject) in SCHEMA.get(type_of(edge.object), {}).get(
         edge.relation, frozenset()
     )
 
 
-def is_answerable(question: Question) -> bool:
-    """Whether the graph can hold an answer; if not, it is no.
+def is_answerable(query: GraphQuery) -> bool:
+    """Returns whether the graph can allow a query at all.
 
-    Everybody is nobody in particular and cannot ask, and nothing has a relation to itself.
+    Everybody is not a user and cannot query, and no object has a relation to itself.
     """
-    relations = SCHEMA.get(type_of(question.object), {})
+    relations = SCHEMA.get(type_of(query.object), {})
     return (
-        question.subject != question.object
-        and type_of(question.subject) in _MEMBERS[MEMBER]
-        and any(relation in relations for relation in satisfied_by(question.relation))
+        query.subject != query.object
+        and type_of(query.subject) in _MEMBERS[MEMBER]
+        and any(relation in relations for relation in implying_relations(query.relation))
     )
 
 
-def standing_for(subject: str) -> tuple[str, ...]:
-    """The names whose grants a subject has, groups apart: a user has everybody's too."""
+def effective_subjects(subject: str) -> tuple[str, ...]:
+    """Returns the names whose grants a subject has, without groups: a user also has everybody's."""
     return (subject, PUBLIC) if type_of(subject) == _USER else (subject,)
 
 
 def types_with(relation: str) -> Iterable[str]:
-    """The types of object that can answer for a relation."""
-    needed = satisfied_by(relation)[:1]
+    """Returns the types of object that have a relation."""
+    needed = implying_relations(relation)[:1]
     return [kind for kind, relations in SCHEMA.items() if needed and needed[0] in relations]
 
 
 def user_key(address: str) -> str:
-    """The subject that stands for a user; see ``address_key`` for what makes no difference."""
+    """Returns the subject for a user; see ``address_key`` for spellings that are the same."""
     return _USER_PREFIX + address_key(address)
 
 
 def subject_key(subject: str) -> str:
-    """A subject of the API as the graph writes it: an e-mail address becomes ``user:…``.
+    """Returns a subject of the API in the graph's spelling: an address becomes ``user:…``.
 
     Raises:
-        InvalidIdentifierError: It is not a subject.
+        InvalidIdentifierError: The text is not a subject.
     """
     normalized = normalize_subject(subject)
     if ":" in normalized:
@@ -186,10 +164,10 @@ def subject_key(subject: str) -> str:
 
 
 def object_key(object_id: str) -> str:
-    """An object id of the API as the graph writes it.
+    """Returns an object id of the API in the graph's spelling.
 
     Raises:
-        InvalidIdentifierError: It is not an object id.
+        InvalidIdentifierError: The text is not an object id.
     """
     if not object_id.isprintable():
         raise InvalidIdentifierError(
@@ -199,12 +177,12 @@ def object_key(object_id: str) -> str:
 
 
 def relation_key(relation: str) -> str:
-    """Returns a relation of the API as the graph writes it.
+    """Returns a relation of the API in the graph's spelling.
 
     Raises:
-        UnknownRelationError: The graph has no such relation. To answer "no" instead would look like
-            a denial.
-        InvalidIdentifierError: It is blank or holds control characters.
+        UnknownRelationError: The graph has no such relation. A negative result instead would look
+            like a denial.
+        InvalidIdentifierError: The text is blank or contains control characters.
     """
     written = relation.strip()
     if written in RELATIONS:
@@ -214,5 +192,5 @@ def relation_key(relation: str) -> str:
 
 
 def display_name(subject: str) -> str:
-    """A subject of the graph as the API names it: users by their address alone."""
+    """Returns a subject as the API names it: users by their address alone."""
     return subject.removeprefix(_USER_PREFIX)

@@ -1,11 +1,11 @@
-"""The routes' guard: the token, the rate and the body are looked at before anything else is."""
+"""The guard of the routes: checks token, rate and body before a route does anything."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends, Path
 from fastapi.routing import APIRoute
@@ -19,7 +19,7 @@ from managed_sync.server.domain import Scope
 from managed_sync.server.http.problems import ProblemError, documented
 from managed_sync.server.http.rate_limit import RateLimit
 
-__all__ = ["PROBLEMS", "Caller", "ProjectCaller", "protected_by"]
+__all__ = ["PROBLEMS", "Caller", "ProjectCaller", "authenticated_route_class"]
 
 PROBLEMS = documented(
     HTTPStatus.BAD_REQUEST,
@@ -32,16 +32,16 @@ PROBLEMS = documented(
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.INSUFFICIENT_STORAGE,
 )
-"""What the documentation of protected routes says about errors."""
+"""The error responses of authenticated routes, for the OpenAPI document."""
 
-# Whoever sends too much, or too slowly, is not listened to any longer.
+# A client that sends too much, or too slowly, loses its connection.
 _CLOSE = {"Connection": "close"}
 
 
-def protected_by(verifier: TokenVerifier, limits: Limits) -> type[APIRoute]:
-    """A kind of route that is reached with a good token, in time, and with a body of some size.
+def authenticated_route_class(verifier: TokenVerifier, limits: Limits) -> type[APIRoute]:
+    """Returns a route class that requires a valid token and limits rate, body size and body time.
 
-    Every route of a router with this ``route_class`` is protected, so that none can be forgotten.
+    A router with this ``route_class`` guards all its routes, so no route can be forgotten.
     """
     rate = (
         RateLimit(limits.requests_per_second, limits.burst)
@@ -49,7 +49,7 @@ def protected_by(verifier: TokenVerifier, limits: Limits) -> type[APIRoute]:
         else None
     )
 
-    class ProtectedRoute(APIRoute):
+    class AuthenticatedRoute(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
 
@@ -67,17 +67,21 @@ def protected_by(verifier: TokenVerifier, limits: Limits) -> type[APIRoute]:
                         f"{seconds} s.",
                         headers={"Retry-After": str(seconds)},
                     )
-                # Which no name holds, and PostgreSQL takes for an error.
+                # No name contains NUL, and PostgreSQL raises an error for it.
                 if "\0" in request.scope["path"]:
-                    raise ProblemError(HTTPStatus.NOT_FOUND, "No name holds a NUL character.")
+                    raise ProblemError(
+                        HTTPStatus.NOT_FOUND, "A name must not contain a NUL character."
+                    )
                 if any("\0" in value for value in request.query_params.values()):
-                    raise ProblemError(HTTPStatus.BAD_REQUEST, "No name holds a NUL character.")
+                    raise ProblemError(
+                        HTTPStatus.BAD_REQUEST, "A name must not contain a NUL character."
+                    )
                 body = await _body(request, limits)
                 return await handle(Request(request.scope, _received(body, request.receive)))
 
             return guard_and_handle
 
-    return ProtectedRoute
+    return AuthenticatedRoute
 
 
 def _caller(request: Request) -> Scope:
@@ -92,11 +96,11 @@ def _project_caller(request: Request, project_id: Annotated[str, Path(alias="pro
     return caller
 
 
-Caller = Annotated[Scope, Depends(_caller)]
+Caller: TypeAlias = Annotated[Scope, Depends(_caller)]
 """The verified connected user, as a parameter of a route."""
 
-ProjectCaller = Annotated[Scope, Depends(_project_caller)]
-"""The same, where the path names the project too."""
+ProjectCaller: TypeAlias = Annotated[Scope, Depends(_project_caller)]
+"""The verified connected user of a route whose path names the project."""
 
 
 async def _body(request: Request, limits: Limits) -> bytes:
@@ -118,12 +122,14 @@ async def _body(request: Request, limits: Limits) -> bytes:
             headers=_CLOSE,
         ) from None
     except ClientDisconnect:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "The body breaks off.") from None
+        raise ProblemError(
+            HTTPStatus.BAD_REQUEST, "The body is incomplete; send it again."
+        ) from None
     return b"".join(blocks)
 
 
 def _received(body: bytes, receive: Receive) -> Receive:
-    """Gives the body to who reads it next, in one piece; then what the connection brings."""
+    """Returns a receive function that yields the body in one piece, then later messages."""
     pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_body() -> Message:

@@ -1,4 +1,4 @@
-"""Counts and durations for Prometheus. None of them names a user, a project or a record."""
+"""Metrics for Prometheus. No label names a user, a project or a record."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _METHODS = {"GET", "POST", "DELETE", "HEAD", "PUT", "PATCH", "OPTIONS"}
 
 
 class Metrics:
-    """The metrics of one server; each has its own, so that two in one process do not mix.
+    """The metrics of one server, separate from those of other servers in the process.
 
     Attributes:
-        content_type: The media type of what ``exposition`` returns.
-        in_progress: The requests that are being answered.
+        content_type: The media type of the text that ``exposition`` returns.
+        in_progress: The number of requests in progress.
     """
 
     content_type = CONTENT_TYPE_LATEST
@@ -57,16 +57,16 @@ class Metrics:
         )
 
     def count_request(self, *, method: str, route: str | None, status: int, seconds: float) -> None:
-        """Notes a request, under the template of its path: paths themselves are without number."""
+        """Counts a request by route template, since raw paths have unbounded cardinality."""
         labels = (method if method in _METHODS else "other", route or "none")
         self._requests.labels(*labels, str(status)).inc()
         self._seconds.labels(*labels).observe(seconds)
 
     def count_sync(self, *, result: str, seconds: float) -> None:
-        """Notes a sync that succeeded, failed or was abandoned."""
+        """Counts a sync that succeeded, failed or was abandoned."""
         self._syncs.labels(result).inc()
         self._sync_seconds.observe(seconds)
 
     def exposition(self) -> bytes:
-        """All metrics, in Prometheus' text format."""
+        """Returns all metrics in Prometheus' text format."""
         return generate_latest(self._registry)

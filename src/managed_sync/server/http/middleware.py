@@ -1,4 +1,4 @@
-"""The frame of every request: its id, its line in the log, its count, HEAD, and the last resort."""
+"""The outermost layer of every request: its id, log line, metrics, HEAD and last error handler."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from managed_sync.server.http.problems import problem_response
 
 __all__ = ["RequestMiddleware"]
 
-_log = get_logger("managed_sync.server.http.middleware")
+_logger = get_logger("managed_sync.server.requests")
 
 _HEADER = "x-request-id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -24,21 +24,21 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 _ambiguous = problem_response(
     HTTPStatus.BAD_REQUEST,
-    "A request has either Transfer-Encoding or Content-Length, not both.",
+    "A request must have either Transfer-Encoding or Content-Length, not both.",
     {"Connection": "close"},
 )
 
 
 class RequestMiddleware:
-    """Gives every request an id, which its answer bears and its line in the log too.
+    """Gives every request an id, which its response and its log line carry.
 
-    A well-formed ``X-Request-Id`` is taken over. The log holds the path without its query, where
-    cursors may name files, and no header. HEAD is answered wherever GET is. A request that states
-    its length twice is refused: a proxy in front might have read it in the other way.
+    A well-formed ``X-Request-Id`` is kept. The log contains the path without its query, since
+    cursors may name files, and no headers. Every route that answers GET answers HEAD. A request
+    that states its length twice is refused, since a proxy in front may have read it differently.
 
     Args:
         app: The application.
-        metrics: Where requests are counted.
+        metrics: Counts the requests.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -54,7 +54,7 @@ class RequestMiddleware:
         given = headers.get(_HEADER, "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         method = scope["method"]
-        # The application sees a GET. The body is left out here, so that none is read in vain.
+        # The application sees a GET; its body is dropped below.
         inner = {**scope, "method": "GET"} if method == "HEAD" else scope
         status: int | None = None
         complete = False
@@ -66,7 +66,7 @@ class RequestMiddleware:
                 status = message["status"]
                 answer_headers = MutableHeaders(scope=message)
                 answer_headers[_HEADER] = request_id
-                # Problems repeat a part of what was asked, and nobody shall take it for a page.
+                # Problems repeat parts of the request, which no browser may render as a page.
                 answer_headers["x-content-type-options"] = "nosniff"
             elif method == "HEAD":
                 if complete:
@@ -83,7 +83,7 @@ class RequestMiddleware:
                     await self._app(inner, receive, send_with_id)
             except Exception as error:
                 silent = _without_message(error)
-                _log.error(
+                _logger.error(
                     "A request failed: %s",
                     type(error).__name__,
                     exc_info=(type(silent), silent, error.__traceback__),
@@ -110,10 +110,10 @@ class RequestMiddleware:
             seconds=seconds,
         )
         caller = scope.get("state", {}).get("caller")
-        _log.info(
+        _logger.info(
             "%s %s %s",
             method,
-            # As it was sent: what is encoded in it stays so, line breaks too.
+            # As the client sent it: encoded characters, line breaks among them, stay encoded.
             scope["raw_path"].decode("latin-1"),
             status or "without an answer",
             extra={
@@ -126,7 +126,7 @@ class RequestMiddleware:
 
 
 def _without_message(error: Exception) -> Exception:
-    """An error of the same name, for a log that must not hold what was asked."""
+    """Returns an error of the same class name without its message, which may hold private data."""
     kind = type(error)
     named = type(kind.__name__, (Exception,), {"__module__": kind.__module__})
     silent: Exception = named()

@@ -1,4 +1,4 @@
-"""What the server says about itself in OpenAPI."""
+"""The server's own OpenAPI document."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OPEN_TAG = "Operation"
 
 
 def describe(app: FastAPI) -> None:
-    """Lets an application's ``openapi()`` say what really happens: tokens, and problems."""
+    """Makes an application's ``openapi()`` describe its tokens and its problem details."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -40,11 +40,11 @@ def _document(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
     )
     schemas = document["components"]["schemas"]
-    # FastAPI's own form of an error, in which this server answers nothing.
+    # FastAPI's own error schemas, which this server never sends.
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = PROBLEM_SCHEMA
-    for name in ("AccessCheck", "ListObjects", "ListUsers"):
+    for name in ("AccessCheck", "ListObjectsRequest", "ListUsersRequest"):
         schemas[name]["properties"]["relation"]["enum"] = list(RELATIONS)
     document["components"]["securitySchemes"] = {"bearerAuth": _BEARER}
     for methods in document["paths"].values():

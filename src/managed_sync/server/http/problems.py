@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details, the only form in which this server reports them."""
+"""Errors as RFC 9457 problem details, the only form in which this server sends them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from managed_sync.errors import InvalidIdentifierError
 from managed_sync.logs import get_logger
+from managed_sync.server.auth.tokens import TokenError, UnknownProjectError, WrongProjectError
+from managed_sync.server.domain import InvalidParameterError
 from managed_sync.server.graph.engine import PermissionEngineError
+from managed_sync.server.sync.runner import UnknownPipelineError
 from managed_sync.server.troubles import (
     TroubleError,
     concerns_one_file,
@@ -23,21 +27,36 @@ from managed_sync.server.troubles import (
 )
 
 __all__ = [
+    "PROBLEM_MEDIA_TYPE",
     "PROBLEM_SCHEMA",
+    "RETRY_LATER",
     "ProblemError",
     "documented",
     "install_problem_handlers",
+    "problem_details",
     "problem_response",
 ]
 
-_log = get_logger("managed_sync.server")
+_logger = get_logger("managed_sync.server")
 
-# Seconds after which a client may try again where nobody knows how long a trouble lasts.
-_COME_AGAIN = {"Retry-After": "5"}
+# Seconds until a client may retry after a failure of unknown duration.
+RETRY_LATER = {"Retry-After": "5"}
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+# Errors whose message is the detail of a problem.
+_STATUSES: Mapping[type[Exception], HTTPStatus] = {
+    InvalidIdentifierError: HTTPStatus.BAD_REQUEST,
+    InvalidParameterError: HTTPStatus.BAD_REQUEST,
+    WrongProjectError: HTTPStatus.FORBIDDEN,
+    UnknownProjectError: HTTPStatus.NOT_FOUND,
+    UnknownPipelineError: HTTPStatus.NOT_FOUND,
+}
+_CHALLENGE = 'Bearer realm="managed-sync"'
 
 PROBLEM_SCHEMA = {
     "type": "object",
-    "description": "RFC 9457: what is wrong with a request.",
+    "description": "Problem details (RFC 9457).",
     "required": ["type", "title", "status", "detail"],
     "properties": {
         "type": {"type": "string"},
@@ -53,7 +72,7 @@ class ProblemError(Exception):
 
     Args:
         status: The HTTP status code.
-        detail: What is wrong with this request and what to do, in one sentence or two.
+        detail: One or two sentences: the fault of this request, and the remedy.
         headers: Further headers of the response.
     """
 
@@ -66,20 +85,22 @@ class ProblemError(Exception):
         self.headers = headers
 
 
+def problem_details(status: int, detail: str) -> dict[str, object]:
+    """Returns the body of the response for an error."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+
+
 def problem_response(
     status: int, detail: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """An error as it is sent."""
+    """Returns the response for an error."""
     return JSONResponse(
-        {
-            "type": "about:blank",
-            "title": HTTPStatus(status).phrase,
-            "status": status,
-            "detail": detail,
-        },
-        status_code=status,
-        headers=headers,
-        media_type="application/problem+json",
+        problem_details(status, detail), status, headers, media_type=PROBLEM_MEDIA_TYPE
     )
 
 
@@ -90,21 +111,35 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def on_problem(_request: Request, problem: ProblemError) -> JSONResponse:
         return problem_response(problem.status, problem.detail, problem.headers)
 
+    async def on_refused(_request: Request, error: Exception) -> JSONResponse:
+        status = next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
+        return problem_response(status, str(error))
+
+    for kind in _STATUSES:
+        app.add_exception_handler(kind, on_refused)
+
+    @app.exception_handler(TokenError)
+    async def on_token_error(_request: Request, error: TokenError) -> JSONResponse:
+        challenge = _CHALLENGE if error.is_missing else f'{_CHALLENGE}, error="invalid_token"'
+        return problem_response(
+            HTTPStatus.UNAUTHORIZED, str(error), {"WWW-Authenticate": challenge}
+        )
+
     @app.exception_handler(PermissionEngineError)
     async def on_engine_error(_request: Request, error: PermissionEngineError) -> JSONResponse:
-        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error), _COME_AGAIN)
+        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error), RETRY_LATER)
 
     @app.exception_handler(TroubleError)
     async def on_trouble(_request: Request, trouble: TroubleError) -> JSONResponse:
-        _log.error("%s", trouble)
-        return problem_response(trouble.status, str(trouble), _COME_AGAIN)
+        _logger.error("%s", trouble)
+        return problem_response(trouble.status, str(trouble), RETRY_LATER)
 
     @app.exception_handler(DBAPIError)
     async def on_database_error(request: Request, error: DBAPIError) -> JSONResponse:
         trouble = database_trouble(error)
         if trouble is None:
             raise error
-        _log.error("The database failed: %s", error.orig)
+        _logger.error("The database failed: %s", error.orig)
         return await on_trouble(request, trouble)
 
     @app.exception_handler(OSError)
@@ -115,7 +150,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def on_http_exception(_request: Request, error: HTTPException) -> JSONResponse:
-        # The path is not repeated: it may be long, and of anybody's making.
+        # The path is not repeated: it comes from the client, and may be long.
         detail, headers = error.detail, dict(error.headers or {})
         if error.status_code == HTTPStatus.NOT_FOUND:
             detail = "There is nothing at this path; /openapi.json lists the paths that exist."
@@ -128,7 +163,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(_request: Request, error: RequestValidationError) -> JSONResponse:
-        # Only places and reasons: the values may be private.
+        # Only the fields and the reasons: the values may be private.
         problems = (
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
             for problem in error.errors()
@@ -137,12 +172,12 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """What a route's documentation says about the errors that it answers with."""
+    """Returns the OpenAPI description of the errors that a route sends."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status.value: {
             "description": status.phrase,
-            "content": {"application/problem+json": {"schema": schema}},
+            "content": {PROBLEM_MEDIA_TYPE: {"schema": schema}},
         }
         for status in statuses
     }

@@ -1,4 +1,4 @@
-"""How often a connected user may ask."""
+"""The limit on the requests of each connected user."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from managed_sync.server.domain import Scope
 
 __all__ = ["RateLimit"]
 
-_MOST_USERS = 10_000
+_MAX_USERS = 10_000
 
 
 class RateLimit:
-    """A bucket of tokens for every connected user, in memory that does not grow without end.
+    """A token bucket for each connected user, in bounded memory.
 
     Args:
-        per_second: How many requests a user may send in the long run.
-        burst: How many at once.
-        clock: Seconds that only go forward.
+        per_second: The requests per second that a user may send on average.
+        burst: The requests that a user may send at once.
+        clock: Returns the seconds of a monotonic clock.
     """
 
     def __init__(
@@ -32,13 +32,13 @@ class RateLimit:
         self._buckets: OrderedDict[Scope, tuple[float, float]] = OrderedDict()
 
     def wait(self, scope: Scope) -> int:
-        """Takes one request; the whole seconds to wait if it is one too many, else 0."""
+        """Counts one request; returns the seconds to wait if it is above the limit, else 0."""
         now = self._clock()
         left, since = self._buckets.pop(scope, (float(self._burst), now))
         left = min(self._burst, left + (now - since) * self._per_second)
         admitted = left >= 1
         self._buckets[scope] = (left - admitted, now)
-        if len(self._buckets) > _MOST_USERS:
-            # Whoever asked least recently has the fullest bucket, which is what a new one is.
+        if len(self._buckets) > _MAX_USERS:
+            # The least recent user has the fullest bucket, and a new bucket is full.
             self._buckets.popitem(last=False)
         return 0 if admitted else max(1, ceil((1 - left) / self._per_second))

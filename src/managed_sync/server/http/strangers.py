@@ -1,4 +1,4 @@
-"""The connections that have not brought a valid token yet, limited in number."""
+"""The limit on connections that have not sent a valid token yet."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Protocol
 
 __all__ = ["Strangers"]
 
-# Whoever has one address of IPv6 usually has the other ones of its network too.
+# A client with one IPv6 address usually controls the rest of its network, too.
 _IPV6_NETWORK_BITS = 64
-# How long a new connection is left alone, so that many clients may come at once.
+# A new connection is not closed within this time, so that many clients can connect at once.
 _GRACE_SECONDS = 1.0
 
 
@@ -24,13 +24,14 @@ class _Closeable(Protocol):
 class Strangers:
     """The open connections without a valid token, the oldest first.
 
-    One that is too many closes the oldest, not itself: who floods the server only pushes out its
-    own connections, while a probe or a new client is answered.
+    A connection above the limit closes the oldest one, not itself: a client that floods the server
+    only loses its own connections, while a probe or a new client is still served.
 
     Args:
-        per_address: How many of them one address may hold for longer than a moment.
-        total: How many there may be; never more than a quarter of the process' open files.
-        clock: Seconds that only go forward.
+        per_address: The most connections that one address can keep for more than a second.
+        total: The most connections in total; capped at a quarter of the open files that the
+            process may have.
+        clock: Returns the seconds of a monotonic clock.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Strangers:
         self._per_address = per_address
         self._total = min(total, max(1, _open_files() // 4))
         self._clock = clock
-        # Dictionaries keep the order of insertion, which is that of age.
+        # Dictionaries keep the order of insertion: the oldest connection comes first.
         self._all: dict[_Closeable, str] = {}
         self._by_address: defaultdict[str, dict[_Closeable, float]] = defaultdict(dict)
 
@@ -47,7 +48,7 @@ class Strangers:
         return len(self._all)
 
     def add(self, connection: _Closeable, address: str) -> None:
-        """Adds a new connection, and closes the oldest one if that is one too many."""
+        """Adds a new connection, and closes the oldest one if a limit is exceeded."""
         network = _network(address)
         self._all[connection] = network
         neighbors = self._by_address[network]
@@ -60,7 +61,7 @@ class Strangers:
             self._close(next(iter(self._all)))
 
     def discard(self, connection: _Closeable) -> None:
-        """Forgets a connection that brought a valid token, or is closed."""
+        """Removes a connection that sent a valid token, or was closed."""
         network = self._all.pop(connection, None)
         if network is None:
             return

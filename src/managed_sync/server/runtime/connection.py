@@ -1,11 +1,11 @@
-"""One connection: uvicorn's handling of it, and deadlines for slow or broken clients.
+"""A connection as uvicorn handles it, with deadlines for slow or broken clients.
 
 Guarantees:
 
-- Nothing that a client does, or leaves undone, holds its connection for good: each phase of a
-  request has a deadline, and a byte now and then does not move it.
-- Connections that have not brought a valid token are limited, per address and in total. Beyond
-  a limit the oldest of them is closed, so that whoever comes next is served.
+- No client can hold its connection for ever: each phase of a request has a deadline, which
+  single bytes do not extend.
+- Connections that have not sent a valid token are limited, per address and in total. Above a
+  limit the oldest of them is closed, so that the next client is served.
 """
 
 from __future__ import annotations
@@ -20,22 +20,23 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from managed_sync.server.config import Limits
+from managed_sync.server.http.problems import PROBLEM_MEDIA_TYPE, problem_details
 from managed_sync.server.http.strangers import Strangers
 
 __all__ = ["connection_class"]
 
-# After an answer that did not wait for the body, so that the client can still read the answer.
+# After a response that did not wait for the body, so that the client can still read it.
 _LINGER_SECONDS = 2.0
 
 
 def connection_class(limits: Limits) -> type[H11Protocol]:
-    """Returns the class of a server's connections, which share the limits on strangers."""
+    """Returns the class of a server's connections, which share the limits on unknown clients."""
     strangers = Strangers(
         per_address=limits.connections_per_address, total=limits.connections_without_token
     )
     deadlines = {
         "head": limits.head_seconds,
-        # The route's guard answers in time with 408; this is for a body that nobody reads.
+        # The guard of the routes sends 408 in time; this deadline is for a body that nobody reads.
         "body": limits.body_seconds + _LINGER_SECONDS,
         "rest of the body": _LINGER_SECONDS,
         "answer": limits.answer_seconds,
@@ -44,7 +45,7 @@ def connection_class(limits: Limits) -> type[H11Protocol]:
     class Connection(H11Protocol):
         def __init__(self, *arguments: Any, **keywords: Any) -> None:
             super().__init__(*arguments, **keywords)
-            # Its lines would hold the query, where cursors may name files.
+            # uvicorn's lines would contain the query, and cursors may name files.
             self.access_log = False
             self.app_state = {**self.app_state, "connection": self}
             self._deadline = _Deadline(self.loop, deadlines)
@@ -60,7 +61,7 @@ def connection_class(limits: Limits) -> type[H11Protocol]:
             self._deadline.enter(None, self.transport)
 
         def is_verified(self) -> None:
-            """Notes that a request on this connection bore a valid token."""
+            """Marks this connection as one that sent a valid token."""
             strangers.discard(self.transport)
 
         def data_received(self, data: bytes) -> None:
@@ -88,16 +89,11 @@ def connection_class(limits: Limits) -> type[H11Protocol]:
             self._watch()
 
         def send_400_response(self, msg: str) -> None:
-            """Answers malformed HTTP in the form of all other errors."""
+            """Sends problem details for malformed HTTP, as for all other errors."""
             status = HTTPStatus.BAD_REQUEST
-            problem: dict[str, Any] = {
-                "type": "about:blank",
-                "title": status.phrase,
-                "status": status.value,
-                "detail": msg,
-            }
+            problem = problem_details(status, msg)
             headers = [
-                (b"content-type", b"application/problem+json"),
+                (b"content-type", PROBLEM_MEDIA_TYPE.encode()),
                 (b"connection", b"close"),
             ]
             head = h11.Response(
@@ -123,14 +119,14 @@ def connection_class(limits: Limits) -> type[H11Protocol]:
                 return "rest of the body" if answered else "body"
             if self.conn.their_state is h11.IDLE and (receiving or self._deadline.phase == "head"):
                 return "head"
-            # Between two requests uvicorn's own limit counts; during one, the application's.
+            # Between two requests uvicorn's own limit holds; during one, the application's.
             return None
 
     return Connection
 
 
 class _Deadline:
-    """Cuts a connection off that stays in one phase for too long."""
+    """Aborts a connection that stays in one phase for too long."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: Mapping[str, float]) -> None:
         self._loop = loop
@@ -139,7 +135,7 @@ class _Deadline:
         self.phase: str | None = None
 
     def enter(self, phase: str | None, transport: asyncio.Transport) -> None:
-        """Begins a phase; going on in the same one does not move its deadline."""
+        """Begins a phase; staying in the same phase does not extend its deadline."""
         if phase == self.phase:
             return
         if self._timer is not None:
@@ -147,5 +143,5 @@ class _Deadline:
             self._timer = None
         self.phase = phase
         if phase is not None:
-            # Not close(), which waits until the client has read everything.
+            # close() would wait until the client has read everything.
             self._timer = self._loop.call_later(self._seconds[phase], transport.abort)

@@ -1,4 +1,4 @@
-"""The server inside of another program: in a thread, on a port of this machine."""
+"""The server inside another program: in a thread, on a port of this machine."""
 
 from __future__ import annotations
 
@@ -6,28 +6,27 @@ from pathlib import Path
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.server.auth.signing_key import load_or_create_signing_key
-from managed_sync.server.config import ServerConfig
-from managed_sync.server.runtime.listener import is_loopback
+from managed_sync.server.config import ServerConfig, is_loopback
 from managed_sync.server.runtime.server import Server
 
 __all__ = ["EmbeddedServer"]
 
 
 class EmbeddedServer(Server):
-    """A Managed Sync server over a folder, for the programs of this machine.
+    """A Managed Sync server over a folder, for the programs on this machine.
 
-    It listens on the loopback interface only, and answers nobody without a token that is signed
-    with its ``signing_key``. Stopped and started again over the same state folder, it goes on
-    where it was.
+    It listens on the loopback interface only, and serves only requests with a token that was
+    signed with its ``signing_key``. A restart with the same state folder continues with the same
+    records and pipelines.
 
     Args:
         folder: The company folder: ``permissions.yaml``, ``files/`` and the JSON Lines files.
-        state: Where the server keeps its database and its signing key. Made when missing.
-        project_id: The one project that it serves.
+        state: The folder for the server's database and signing key. Created if it is missing.
+        project_id: The project that it serves.
         host: The address to listen on.
         port: The port; 0 takes a free one.
-        allow_remote: Whether an address that other machines reach is meant. The connection is
-            not encrypted: put something in front of it that does so.
+        allow_remote: Whether to accept an address that other machines can reach. The connection is
+            not encrypted: put a proxy with TLS in front of the server.
 
     Examples:
         >>> with EmbeddedServer(Path("company"), Path("state")) as server:  # doctest: +SKIP
@@ -47,8 +46,8 @@ class EmbeddedServer(Server):
     ) -> None:
         if not allow_remote and not is_loopback(host):
             raise ConfigurationError(
-                f"{host!r} can be reached from other machines; use 127.0.0.1, or say "
-                "allow_remote=True if that is meant."
+                f"Other machines can reach the host {host!r}. Use 127.0.0.1, or pass "
+                "allow_remote=True to serve them."
             )
         super().__init__(
             ServerConfig.of_folder(Path(folder), Path(state), project_id, host=host, port=port)

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 import sys
 
 from managed_sync.errors import ConfigurationError, PortInUseError
 
-__all__ = ["is_loopback", "listen", "url_of"]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only programs of this machine reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+__all__ = ["listen", "url_of"]
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Listens on a port; 0 takes a free one.
+    """Returns a socket that listens on a port; 0 takes a free port.
 
     Raises:
         PortInUseError: Another program listens on it.
@@ -31,14 +20,14 @@ def listen(host: str, port: int) -> socket.socket:
     """
     address = "127.0.0.1" if host == "localhost" else host
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    # With the protocol named, asyncio turns Nagle's algorithm off; else every answer that takes two
+    # If the protocol is named, asyncio turns Nagle's algorithm off. Otherwise every response of two
     # packets waits 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform == "win32":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
-            # Lets a server start again at once; a port that is listened on stays refused.
+            # Lets a server restart at once; a port in use is still refused.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
         listener.listen(128)
@@ -54,17 +43,17 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
     except OverflowError:
         listener.close()
-        raise ConfigurationError(f"{port} is not a port; choose one from 0 to 65535.") from None
+        raise ConfigurationError(f"port must be from 0 to 65535, got {port}.") from None
     return listener
 
 
 def _port_in_use(port: int) -> PortInUseError:
     return PortInUseError(
-        f"Port {port} is in use by another program; choose another port, or 0 for a free one."
+        f"Port {port} is in use by another program. Choose another port, or 0 for a free one."
     )
 
 
 def url_of(listener: socket.socket) -> str:
-    """Where to reach who listens."""
+    """Returns the URL of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

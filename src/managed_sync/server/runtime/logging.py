@@ -1,4 +1,4 @@
-"""The log of a server that runs by itself: lines of JSON, or of text."""
+"""The log of a server that runs in its own process: lines of JSON or of text."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _FIELDS = ("request_id", "status", "milliseconds", "project")
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes a record as one line; whatever a message holds, it stays inside its string."""
+    """Formats a record as one line of JSON, so that no message can forge a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Returns the line."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

@@ -1,4 +1,4 @@
-"""A server at work: started, stopped, or run until somebody ends it."""
+"""A running server: started, stopped, or run until a signal ends it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import uvicorn
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.logs import get_logger
-from managed_sync.server.app import create_app
 from managed_sync.server.config import ServerConfig
+from managed_sync.server.runtime.app import create_app
 from managed_sync.server.runtime.connection import connection_class
 from managed_sync.server.runtime.listener import listen, url_of
 
 __all__ = ["Server"]
 
-_log = get_logger("managed_sync.server")
+_logger = get_logger("managed_sync.server")
 
 _START_SECONDS = 30
 _STOP_SECONDS = 10
@@ -30,11 +30,11 @@ _STOP_SECONDS = 10
 class Server:
     """A Managed Sync server.
 
-    Answers nobody without a token that is signed with one of the project's keys. Stopped and
-    started again over the same state, it goes on where it was.
+    It serves only requests with a token that was signed with one of the project's keys. A restart
+    with the same state continues with the same records and pipelines.
 
     Args:
-        config: Its settings.
+        config: The settings.
 
     Examples:
         >>> from pathlib import Path
@@ -50,13 +50,15 @@ class Server:
 
     @property
     def base_url(self) -> str:
-        """Where the server listens.
+        """The URL that the server listens on.
 
         Raises:
-            ConfigurationError: It is not started.
+            ConfigurationError: The server is not running.
         """
         if self._base_url is None:
-            raise ConfigurationError("The server is not started; call start(), or use 'with'.")
+            raise ConfigurationError(
+                "The server is not running. Call start(), or use it in a 'with' statement."
+            )
         return self._base_url
 
     def __enter__(self) -> Self:
@@ -67,7 +69,7 @@ class Server:
         self.stop()
 
     def start(self) -> None:
-        """Starts the server and returns when it answers. A second call changes nothing.
+        """Starts the server and returns when it is ready. A second call changes nothing.
 
         Raises:
             PortInUseError: Another program listens on the port.
@@ -85,13 +87,13 @@ class Server:
                 uvicorn.Config(
                     create_app(self._config),
                     access_log=False,
-                    # asyncio accepts this many at once, before any of them is looked at.
+                    # asyncio accepts up to this many connections at once.
                     backlog=128,
                     http=connection_class(self._config.limits),
                     lifespan="on",
                     log_config=None,
                     loop="asyncio",
-                    # Nothing is done with what a client says about its address or its host.
+                    # Headers in which clients state their address or host are ignored.
                     proxy_headers=False,
                     server_header=False,
                     timeout_graceful_shutdown=_STOP_SECONDS // 2,
@@ -119,10 +121,10 @@ class Server:
             listener.close()
             raise
         self._base_url = url_of(listener)
-        _log.info("Serving %s at %s", ", ".join(self._config.projects), self._base_url)
+        _logger.info("Serving %s at %s", ", ".join(self._config.projects), self._base_url)
 
     def stop(self) -> None:
-        """Stops the server; a sync under way is given up and repeated at the next start."""
+        """Stops the server; a running sync is abandoned and repeated at the next start."""
         server, thread = self._server, self._thread
         self._server = self._thread = self._base_url = None
         if server is None or thread is None:
@@ -134,22 +136,20 @@ class Server:
             thread.join(_STOP_SECONDS)
 
     def serve_forever(self) -> None:
-        """Serves until Ctrl-C or a request to terminate, then stops; for a command line.
-
-        It starts the server unless that is done already.
+        """Starts the server unless it runs, serves until Ctrl-C or SIGTERM, then stops it.
 
         Raises:
-            ConfigurationError: As ``start`` does.
+            ConfigurationError: The server cannot start; see ``start``.
         """
         with _termination() as terminated:
             try:
                 self.start()
                 thread = self._thread
-                # In short waits, because on Windows a long one cannot be interrupted.
+                # Short waits, since on Windows a long one cannot be interrupted.
                 while thread is not None and thread.is_alive() and not terminated.wait(0.2):
                     pass
             except KeyboardInterrupt:
-                _log.info("Interrupted")
+                _logger.info("Interrupted")
             finally:
                 self.stop()
 
@@ -157,13 +157,13 @@ class Server:
         deadline = monotonic() + _START_SECONDS
         while not server.started:
             if not thread.is_alive() or monotonic() > deadline:
-                raise ConfigurationError("The server did not start; its log says why.")
+                raise ConfigurationError("The server did not start; see its log for the reason.")
             sleep(0.005)
 
 
 @contextmanager
 def _termination() -> Iterator[Event]:
-    """An event that a SIGTERM sets; signals are delivered to the main thread only."""
+    """Yields an event that SIGTERM sets; only the main thread receives signals."""
     terminated = Event()
     if current_thread() is not main_thread():
         yield terminated

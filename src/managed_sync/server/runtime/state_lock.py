@@ -1,7 +1,7 @@
-"""The lock of a state folder: one server at a time works with it.
+"""The lock of a state folder: only one server at a time can use the folder.
 
-It is the operating system's, and so is gone together with the process that held it, however that
-ended. The file stays there: to remove it would break the lock.
+The lock belongs to the operating system, which frees it when the process ends for any reason. The
+file stays in the folder: removing it would break the lock.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class StateLock:
     """Holds the lock of a state folder until it is released.
 
     Args:
-        state: The folder; made when missing.
+        state: The folder; created if it is missing.
 
     Raises:
         StateInUseError: Another server holds it.
@@ -46,7 +46,7 @@ class StateLock:
             ) from None
 
     def release(self) -> None:
-        """Gives the lock back; a second call changes nothing."""
+        """Releases the lock; a second call changes nothing."""
         with _held_here.guard:
             if self._descriptor is not None:
                 _held_here.paths.discard(self._path)

@@ -1,1 +1,1 @@
-"""Where the server's records and permissions come from."""
+"""The sources of the server's records and permissions."""

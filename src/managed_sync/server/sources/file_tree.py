@@ -2,10 +2,10 @@
 
 Guarantees:
 
-- Nothing outside the folder is listed or read, whatever links lie in it or are put into it
-  meanwhile; and what is read lies at the place that it is listed at, or that its link leads to.
-- One file that cannot be read does not keep the others from being listed.
-- A listing notes every folder it read, so that the folders can be compared afterwards.
+- Nothing outside of the folder is listed or read, whatever links it contains or gets meanwhile.
+  A file is read from the path that it is listed at, or from the target of its link.
+- A file that cannot be read does not keep the others from being listed.
+- A listing records every folder that it read, so that the folders can be compared afterwards.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
 from urllib.parse import quote
 
 from managed_sync.errors import SourceError
+from managed_sync.server.domain import KnownContent, OpenFile, source_id_at
 from managed_sync.server.sources.descent import (
-    Entry,
     Folder,
-    Place,
+    FolderEntry,
     ReplacedError,
+    TreePath,
     is_link,
     is_same,
     open_file,
@@ -37,28 +37,18 @@ from managed_sync.server.sources.descent import (
 from managed_sync.server.sources.media_types import DIRECTORY, media_type_of
 from managed_sync.server.sources.model import (
     LAST_CHANGE,
-    KnownContent,
-    Listing,
+    ListingContext,
     SourceItem,
-    Unreadable,
-    source_id_at,
+    UnreadableItem,
 )
 from managed_sync.server.troubles import concerns_one_file, system_trouble
 
-__all__ = ["MOUNT", "FileTree", "OpenFile", "file_version"]
+__all__ = ["MOUNT", "FileTree", "file_version"]
 
 MOUNT = "mount-"
-"""The beginning of a folder's version if another file system begins there."""
+"""The prefix of the version of a folder that is a mount point."""
 
 _BLOCK = 1 << 20
-
-
-class OpenFile(NamedTuple):
-    """A file that is open for reading; its version changes whenever its content may have."""
-
-    stream: BinaryIO
-    size: int
-    version: str
 
 
 class FileTree:
@@ -66,54 +56,54 @@ class FileTree:
 
     Args:
         root: The folder.
-        url_prefix: What a file's path follows to make its web address.
+        url_prefix: The prefix that turns a file's path into its web address.
     """
 
     def __init__(self, root: Path, url_prefix: str | None = None) -> None:
         self._root = root
         self._url_prefix = url_prefix
 
-    def items(self, listing: Listing) -> Iterator[SourceItem | Unreadable]:
+    def items(self, listing: ListingContext) -> Iterator[SourceItem | UnreadableItem]:
         """Lists the folder, every container before what lies in it.
 
         Raises:
-            SourceError: The folder is missing or cannot be read, so that nothing is known about
-                what it holds; or reading fails in a way that is not the fault of one file.
+            SourceError: The folder is missing or cannot be read, so that its content is unknown; or
+                reading fails in a way that is not the fault of one file.
         """
-        place = Place(self._root, ".")
+        tree_path = TreePath(self._root, ".")
         listing.keep_going()
         try:
-            status, entries, names = _read(place)
+            status, entries, names = _read(tree_path)
         except OSError as error:
             raise SourceError(
                 f"Cannot read the folder {self._root}: {error.strerror}. Put it back, or correct "
                 "its access rights; what was synced before is kept."
             ) from None
-        listing.seen[place.location] = names
-        yield self._folder_item("/", None, place, status)
-        yield from self._below(_Level("/", place, iter(entries), names), listing)
+        listing.seen[tree_path.location] = names
+        yield self._folder_item("/", None, tree_path, status)
+        yield from self._below(_Level("/", tree_path, iter(entries), names), listing)
 
     def look_again(
         self, folders: Iterable[str], keep_going: Callable[[], None]
     ) -> dict[str, Mapping[str, str]]:
-        """Reads folders of a listing again; one that cannot be read any more is left out."""
+        """Reads the folders of a listing again; leaves out those that cannot be read any more."""
         seen: dict[str, Mapping[str, str]] = {}
         for folder in folders:
             keep_going()
             try:
-                _, _, seen[folder] = _read(Place(self._root, folder))
+                _, _, seen[folder] = _read(TreePath(self._root, folder))
             except OSError:
                 continue
         return seen
 
     def open(self, location: str) -> OpenFile | None:
-        """Opens a file that was listed; ``None`` when it is not there any more.
+        """Opens a file that was listed; ``None`` if it does not exist any more.
 
         Raises:
-            TroubleError: It may be there, but the server cannot read at the moment.
+            TroubleError: The file may exist, but the server cannot read it at the moment.
         """
         try:
-            stream = open_file(Place(self._root, location))
+            stream = open_file(TreePath(self._root, location))
         except OSError as error:
             if not concerns_one_file(error):
                 raise system_trouble(error, "Cannot read the file") from error
@@ -121,8 +111,10 @@ class FileTree:
         status = os.fstat(stream.fileno())
         return OpenFile(stream, status.st_size, file_version(status))
 
-    def _below(self, root: _Level, listing: Listing) -> Iterator[SourceItem | Unreadable]:
-        # A stack instead of recursion: a tree may be deeper than Python's own stack.
+    def _below(
+        self, root: _Level, listing: ListingContext
+    ) -> Iterator[SourceItem | UnreadableItem]:
+        # A stack instead of recursion, since a tree may be deeper than Python's own stack.
         pending = [root]
         while pending:
             level = pending[-1]
@@ -137,22 +129,22 @@ class FileTree:
             if problem := _name_problem(entry.name, source_id in level.listed):
                 listing.warn(f"files: {source_id!r} is left out: {problem}.")
                 continue
-            place = level.place.child(entry.name)
+            tree_path = level.tree_path.child(entry.name)
             try:
-                item = self._item(source_id, level.source_id, place, entry, listing)
-                below = self._open_level(source_id, place, entry, listing, item)
+                item = self._item(source_id, level.source_id, tree_path, entry, listing)
+                below = self._open_level(source_id, tree_path, entry, listing, item)
             except FileNotFoundError:
-                # The second look must not find it as if it had been listed.
+                # The second look must not expect it, since it was not listed.
                 level.names.pop(entry.name, None)
                 continue
             except OSError as error:
                 if not concerns_one_file(error) and not isinstance(error, BlockingIOError):
-                    raise _unreadable(place.path, error) from None
+                    raise _unreadable(tree_path.path, error) from None
                 listing.warn(
                     f"files: {source_id} cannot be read ({error.strerror}); what was synced from "
                     "it before is kept. Correct its access rights."
                 )
-                yield Unreadable(source_id)
+                yield UnreadableItem(source_id)
                 continue
             if item is None:
                 continue
@@ -164,36 +156,41 @@ class FileTree:
     def _open_level(
         self,
         source_id: str,
-        place: Place,
-        entry: Entry,
-        listing: Listing,
+        tree_path: TreePath,
+        entry: FolderEntry,
+        listing: ListingContext,
         item: SourceItem | None,
     ) -> _Level | None:
         if item is None or not item.container:
             return None
         listing.keep_going()
-        status, entries, names = _read(place)
+        status, entries, names = _read(tree_path)
         if not is_same(status, entry.status()):
-            raise ReplacedError(place)
-        listing.seen[place.location] = names
-        return _Level(source_id, place, iter(entries), names)
+            raise ReplacedError(tree_path)
+        listing.seen[tree_path.location] = names
+        return _Level(source_id, tree_path, iter(entries), names)
 
     def _item(
-        self, source_id: str, parent: str, place: Place, entry: Entry, listing: Listing
+        self,
+        source_id: str,
+        parent: str,
+        tree_path: TreePath,
+        entry: FolderEntry,
+        listing: ListingContext,
     ) -> SourceItem | None:
         status = entry.status()
         if is_link(status):
-            return self._link_item(source_id, parent, place, listing)
+            return self._link_item(source_id, parent, tree_path, listing)
         if stat.S_ISDIR(status.st_mode):
-            return self._folder_item(source_id, parent, place, status)
+            return self._folder_item(source_id, parent, tree_path, status)
         if not stat.S_ISREG(status.st_mode):
             return None
-        return self._file_item(source_id, parent, place, status, listing)
+        return self._file_item(source_id, parent, tree_path, status, listing)
 
     def _link_item(
-        self, source_id: str, parent: str, place: Place, listing: Listing
+        self, source_id: str, parent: str, tree_path: TreePath, listing: ListingContext
     ) -> SourceItem | None:
-        target = self._target(place)
+        target = self._target(tree_path)
         if target is None:
             listing.warn(
                 f"files: {source_id} is left out: it is a link that leaves the folder; "
@@ -219,7 +216,7 @@ class FileTree:
         return replace(item, link_to=source_id_at(target.location))
 
     def _folder_item(
-        self, source_id: str, parent: str | None, place: Place, status: os.stat_result
+        self, source_id: str, parent: str | None, tree_path: TreePath, status: os.stat_result
     ) -> SourceItem:
         data = self._data(source_id, DIRECTORY, status)
         return SourceItem(
@@ -228,25 +225,26 @@ class FileTree:
             parent=parent,
             container=True,
             updated_at=_modified(status),
-            version=f"{MOUNT if _is_mount(place) else ''}{status.st_ino}/",
-            location=place.location,
+            version=f"{MOUNT if _is_mount(tree_path) else ''}{status.st_ino}/",
+            location=tree_path.location,
         )
 
     def _file_item(
         self,
         source_id: str,
         parent: str,
-        place: Place,
+        tree_path: TreePath,
         status: os.stat_result,
-        listing: Listing,
+        listing: ListingContext,
     ) -> SourceItem:
         known = listing.unchanged(source_id, file_version(status))
         if known is None:
             found = status
-            # What is read decides: a file that changes while it is read is read again next time.
-            status, digest = _digest(place, listing)
+            # The status of the open file counts: a file that changes meanwhile is read again next
+            # time.
+            status, digest = _digest(tree_path, listing)
             if not is_same(status, found):
-                raise ReplacedError(place)
+                raise ReplacedError(tree_path)
             known = KnownContent(file_version(status), digest)
         data = self._data(source_id, media_type_of(source_id), status)
         return SourceItem(
@@ -256,21 +254,21 @@ class FileTree:
             updated_at=_modified(status),
             version=known.version,
             digest=known.digest,
-            location=place.location,
+            location=tree_path.location,
         )
 
-    def _target(self, link: Place) -> Place | None:
-        """The place to which a link leads; ``None`` if that is not one that is listed."""
+    def _target(self, link: TreePath) -> TreePath | None:
+        """Returns the target of a link; ``None`` if the target is not listed itself."""
         root = self._root.resolve()
         target = Path(os.path.realpath(link.path))
         if not target.is_relative_to(root):
             return None
         way = target.relative_to(root)
-        # A link may not bring back what is hidden by its name either.
-        return None if any(map(_is_hidden, way.parts)) else Place(self._root, way.as_posix())
+        # A link must not reveal a file that is hidden by its name.
+        return None if any(map(_is_hidden, way.parts)) else TreePath(self._root, way.as_posix())
 
     def _data(self, source_id: str, media_type: str, status: os.stat_result) -> dict[str, object]:
-        # Where the system does not keep the time of creation, that of the last change is closest.
+        # If the system does not store the time of creation, the last change is the closest.
         created = getattr(status, "st_birthtime", status.st_mtime)
         data: dict[str, object] = {
             "name": source_id.rpartition("/")[2] or "/",
@@ -288,39 +286,39 @@ class _Level:
     """A folder whose entries are being listed.
 
     Attributes:
-        names: What a second look at it has to show.
-        listed: The source ids of what was listed.
+        names: The entries that a second look must find.
+        listed: The source ids of its listed items.
     """
 
     source_id: str
-    place: Place
-    entries: Iterator[Entry]
+    tree_path: TreePath
+    entries: Iterator[FolderEntry]
     names: dict[str, str]
     listed: set[str] = field(default_factory=set)
 
 
 def _unreadable(path: Path, error: OSError) -> SourceError:
-    """A failure that says nothing about the file at which it showed."""
+    """Returns an error that is not the fault of the file at which it occurred."""
     return SourceError(str(system_trouble(error, f"Cannot read {path}")))
 
 
-def _entries(place: Place) -> Folder:
-    return read_folder(place)
+def _entries(tree_path: TreePath) -> Folder:
+    return read_folder(tree_path)
 
 
-def _is_mount(place: Place) -> bool:
-    return place.path.is_mount()
+def _is_mount(tree_path: TreePath) -> bool:
+    return tree_path.path.is_mount()
 
 
 def _is_hidden(name: str) -> bool:
     return name.startswith((".", "~$"))
 
 
-def _read(place: Place) -> tuple[os.stat_result, list[Entry], dict[str, str]]:
-    """A folder's status and entries, and what a second look at it has to show, too."""
-    status, entries = _entries(place)
+def _read(tree_path: TreePath) -> tuple[os.stat_result, list[FolderEntry], dict[str, str]]:
+    """Returns a folder's status and entries, and the names that a second look must find."""
+    status, entries = _entries(tree_path)
     names = {entry.name: entry.identity for entry in entries if not _is_hidden(entry.name)}
-    # From before: what comes or goes while the folder is read counts as a change after it.
+    # The status from before: a change while the folder is read counts as one after it.
     return status, entries, {**names, LAST_CHANGE: str(status.st_mtime_ns)}
 
 
@@ -335,13 +333,13 @@ def _name_problem(name: str, taken: bool) -> str | None:
 
 
 def file_version(status: os.stat_result) -> str:
-    """Changes whenever a file's content may have."""
+    """Returns a version that changes whenever a file's content may have changed."""
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
 
 
-def _digest(place: Place, listing: Listing) -> tuple[os.stat_result, str]:
+def _digest(tree_path: TreePath, listing: ListingContext) -> tuple[os.stat_result, str]:
     digest = hashlib.sha256()
-    with open_file(place) as stream, ExitStack() as stack:
+    with open_file(tree_path) as stream, ExitStack() as stack:
         status = os.fstat(stream.fileno())
         draft = stack.enter_context(listing.contents.draft()) if listing.contents else None
         while block := stream.read(_BLOCK):
@@ -362,5 +360,5 @@ def _timestamp(seconds: float) -> datetime:
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
-        # A time that no calendar holds must not cost the file.
+        # A file with an impossible time is still listed.
         return datetime.fromtimestamp(0, UTC)

@@ -1,4 +1,4 @@
-"""The company folder: a tree of files, JSON Lines files, and ``permissions.yaml`` beside them."""
+"""The company folder: a tree of files, JSON Lines files and their ``permissions.yaml``."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from time import monotonic
 
 from managed_sync.errors import PermissionsFileError, SourceError
 from managed_sync.logs import get_logger
-from managed_sync.server.domain import PipelineName
-from managed_sync.server.sources.file_tree import FileTree, OpenFile
+from managed_sync.server.domain import OpenFile, PipelineName
+from managed_sync.server.sources.file_tree import FileTree
 from managed_sync.server.sources.json_lines import file_mark, json_lines_items
-from managed_sync.server.sources.model import Listing, Seen, SourceItem, Unreadable
+from managed_sync.server.sources.model import ListingContext, Seen, SourceItem, UnreadableItem
 from managed_sync.server.sources.permissions_file import Permissions, parse_permissions
 
 __all__ = ["FolderSource", "Moment", "MovingError"]
 
-_log = get_logger("managed_sync.server")
+_logger = get_logger("managed_sync.server")
 
 _FILES = "files"
 _LOCK = "permissions.yaml.lock"
-# A permissions.yaml that opens something is believed when it has stayed as it is for this long.
+# A permissions.yaml that opens records is trusted after it has not changed for this long.
 _SETTLE_SECONDS = 1.0
 
 
 class MovingError(Exception):
-    """The source is being changed; the message says what to do if that does not end."""
+    """The source is being changed; the message has the remedy if that does not end."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """What ``permissions.yaml`` said at one moment.
+    """The ``permissions.yaml`` at one moment.
 
     Attributes:
-        permissions: Its content.
-        digest: Tells contents apart.
-        mark: Changes whenever the file is written or replaced, whatever is written.
-        ends_whole: Whether its last line is complete.
+        permissions: The parsed content.
+        digest: The digest of the content.
+        mark: Changes whenever the file is written or replaced, even with the same content.
+        ends_whole: Whether the last line is complete.
     """
 
     permissions: Permissions
@@ -54,8 +54,8 @@ class FolderSource:
 
     Args:
         folder: The company folder.
-        synced_before: Whether it was served already. Then a ``permissions.yaml`` that cannot be
-            read is no reason not to start: it fails the next sync, and what was synced stays.
+        synced_before: Whether it was synced before. If so, a malformed ``permissions.yaml`` does
+            not prevent the start: it fails the next sync, and the published state stays.
 
     Raises:
         SourceError: The folder is missing.
@@ -68,7 +68,7 @@ class FolderSource:
         self._lock = Lock()
         if not folder.is_dir():
             raise SourceError(
-                f"There is no folder {folder}; name one that holds permissions.yaml and files/."
+                f"There is no folder {folder}. Name one with permissions.yaml and files/."
             )
         self._content, self._permissions = b"", Permissions()
         self._newest: tuple[str, float] = ("", 0.0)
@@ -77,28 +77,28 @@ class FolderSource:
         except PermissionsFileError as error:
             if not synced_before:
                 raise
-            _log.error("%s What was synced before stays in force.", error)
+            _logger.error("%s What was synced before stays in force.", error)
 
     def permissions(self) -> Permissions:
-        """What ``permissions.yaml`` says now.
+        """Returns the content of ``permissions.yaml`` now.
 
         Raises:
-            PermissionsFileError: It is missing or malformed.
+            PermissionsFileError: The file is missing or malformed.
         """
         content, _ = self._permissions_content()
         return self._parsed(content)
 
     def moment(self) -> Moment:
-        """What ``permissions.yaml`` says now, and how to tell later that it still says so.
+        """Returns the ``permissions.yaml`` now, with a mark that shows later changes.
 
         Raises:
-            PermissionsFileError: It is missing or malformed.
-            MovingError: Somebody locked it while files and permissions are being reorganized.
+            PermissionsFileError: The file is missing or malformed.
+            MovingError: It is locked, while files and permissions are being reorganized.
         """
         if (self._folder / _LOCK).exists():
             raise MovingError(
-                f"{self._folder / _LOCK} is there: somebody reorganizes the folder. Remove it when "
-                "files and permissions.yaml fit together again."
+                f"The lock {self._folder / _LOCK} exists, so the folder is being reorganized. "
+                "Remove the lock when files and permissions.yaml match again."
             )
         content, mark = self._permissions_content()
         digest = hashlib.sha256(content).hexdigest()
@@ -109,7 +109,7 @@ class FolderSource:
         return Moment(self._parsed(content), digest, mark, content.endswith(b"\n"))
 
     def seconds_to_settle(self, moment: Moment) -> float:
-        """How long a ``permissions.yaml`` has to stay unchanged until it counts as complete."""
+        """Returns the seconds until an unchanged ``permissions.yaml`` counts as complete."""
         with self._lock:
             mark, first_seen = self._newest
         passed = monotonic() - first_seen if mark == moment.mark else 0.0
@@ -118,7 +118,7 @@ class FolderSource:
     def look_again(
         self, pipeline: PipelineName, seen: Seen, keep_going: Callable[[], None]
     ) -> Mapping[str, Mapping[str, str]]:
-        """Reads again everything that a listing rests on; equal, if nothing was moved since."""
+        """Reads everything that a listing read again; the result is equal if nothing was moved."""
         path = self._path_of(pipeline.sync_type)
         if pipeline.sync_type == _FILES:
             return FileTree(path).look_again(seen, keep_going)
@@ -129,12 +129,12 @@ class FolderSource:
             return {}
 
     def is_without_bytes(self, pipeline: PipelineName) -> bool:
-        """Whether a pipeline's file is there and holds nothing, not even an empty line."""
+        """Returns whether a pipeline's file exists and is empty, without even an empty line."""
         path = self._path_of(pipeline.sync_type)
         return path.is_file() and path.stat().st_size == 0
 
     def has_changed_since(self, digest: str | None) -> bool:
-        """Whether ``permissions.yaml`` says something else than what has this digest."""
+        """Returns whether ``permissions.yaml`` has another digest than this one."""
         try:
             content, _ = self._permissions_content()
         except PermissionsFileError:
@@ -142,9 +142,9 @@ class FolderSource:
         return hashlib.sha256(content).hexdigest() != digest
 
     def pipelines(self) -> tuple[PipelineName, ...]:
-        """The pipelines that the folder has material for.
+        """Returns the pipelines for which the folder has material.
 
-        A malformed ``permissions.yaml`` does not hide them: then the names it gave last hold.
+        A malformed ``permissions.yaml`` does not hide them: the last valid names are used.
         """
         try:
             permissions = self.permissions()
@@ -157,12 +157,13 @@ class FolderSource:
             if self._path_of(sync_type).exists()
         )
 
-    def items(self, pipeline: PipelineName, listing: Listing) -> Iterator[SourceItem | Unreadable]:
+    def items(
+        self, pipeline: PipelineName, listing: ListingContext
+    ) -> Iterator[SourceItem | UnreadableItem]:
         """Lists a pipeline's material, every container before what lies in it.
 
         Raises:
-            SourceError: It cannot be read whole, so that nothing may be concluded from what is
-                missing.
+            SourceError: The material cannot be read completely, so a missing item may still exist.
         """
         permissions = self.permissions()
         if permissions.integrations.get(pipeline.sync_type) != pipeline.integration:
@@ -176,11 +177,11 @@ class FolderSource:
         return json_lines_items(path, listing)
 
     def has_containers(self, pipeline: PipelineName) -> bool:
-        """Whether the pipeline's items lie in containers that are items themselves."""
+        """Returns whether the pipeline's items are in containers that are items, too."""
         return pipeline.sync_type == _FILES
 
     def open(self, location: str) -> OpenFile | None:
-        """Opens the content of a file that was listed; ``None`` when it is gone."""
+        """Opens the content of a file that was listed; ``None`` if it is gone."""
         return FileTree(self._folder / _FILES).open(location)
 
     def _path_of(self, sync_type: str) -> Path:
@@ -198,12 +199,12 @@ class FolderSource:
     def _permissions_content(self) -> tuple[bytes, str]:
         try:
             with self._permissions_path.open("rb") as stream:
-                # First: a change during the reading counts as one after it.
+                # Taken first: a change while the file is read counts as one after it.
                 mark = file_mark(os.fstat(stream.fileno()))
                 return stream.read(), mark
         except OSError as error:
             raise PermissionsFileError(
-                f"Cannot read {self._permissions_path}: {error.strerror}. It says who may read "
+                f"Cannot read {self._permissions_path}: {error.strerror}. It defines who may read "
                 "what; start with 'users: [you@example.com]' and "
                 "'files: {/: {viewer: [organization]}}'."
             ) from None

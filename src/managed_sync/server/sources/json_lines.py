@@ -1,4 +1,4 @@
-"""A JSON Lines file, as source items: one object a line, with an ``id``."""
+"""A JSON Lines file, as source items: one object per line, with an ``id``."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from managed_sync.errors import SourceError
-from managed_sync.server.sources.model import Listing, SourceItem
+from managed_sync.server.sources.model import ListingContext, SourceItem
 
 __all__ = ["file_mark", "json_lines_items"]
 
 _MAX_DEPTH = 64
 
 
-def json_lines_items(path: Path, listing: Listing) -> Iterator[SourceItem]:
+def json_lines_items(path: Path, listing: ListingContext) -> Iterator[SourceItem]:
     """Lists the file; a line that cannot be read is left out with a warning.
 
     Raises:
-        SourceError: The file itself cannot be read, or it may be half written, so that nothing is
-            known about its lines.
+        SourceError: The file cannot be read, or may be half written, so its lines are unknown.
     """
     seen: set[str] = set()
     try:
@@ -55,7 +54,7 @@ def json_lines_items(path: Path, listing: Listing) -> Iterator[SourceItem]:
 
 
 def file_mark(status: os.stat_result) -> str:
-    """Changes whenever a file is written or replaced."""
+    """Returns a mark that changes whenever a file is written or replaced."""
     return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
 
 
@@ -65,14 +64,14 @@ def _item(line: bytes) -> SourceItem:
         raise ValueError("it is not an object")
     identifier = fields.get("id")
     if not isinstance(identifier, str) or not identifier.strip() or not identifier.isprintable():
-        raise ValueError("it needs an 'id', which is text")
+        raise ValueError("it needs an 'id', which must be a non-empty string")
     _refuse_unservable(fields)
     return SourceItem(identifier, fields, updated_at=_timestamp(fields.get("updatedAt")))
 
 
 def _refuse_unservable(fields: dict[str, Any]) -> None:
-    # Numbers without end, halves of characters and bottomless nesting pass json.loads, and would
-    # fail when a whole page of records is served.
+    # json.loads accepts infinite numbers, halves of characters and any nesting. These would fail
+    # later, when a whole page of records is sent.
     json.dumps(fields, allow_nan=False, ensure_ascii=False).encode()
     if _depth(fields) > _MAX_DEPTH:
         raise ValueError(f"it is nested more than {_MAX_DEPTH} levels deep")

@@ -26,20 +26,20 @@ _ENCODINGS = {
     "xz": "application/x-xz",
 }
 
-# An instance of its own knows only Python's table, so that every machine gives the same answer.
+# A separate instance uses only Python's table, so that all machines give the same result.
 _types = MimeTypes()
 for _extension, _type in _FURTHER.items():
     _types.add_type(_type, _extension)
 
 
 def media_type_of(name: str) -> str:
-    """The media type that a file name promises.
+    """Returns the media type for a file name.
 
     Examples:
         >>> media_type_of("Budget 2026.xlsx").rsplit(".", 1)[-1]
         'sheet'
     """
-    # guess_type takes URLs, in which some characters mean something; the ending is all it needs.
+    # guess_type takes URLs, in which some characters are special; it only needs the extension.
     stem, dot, ending = name.rpartition(".")
     guessed, encoding = _types.guess_type(f"file{dot}{ending}" if stem else name)
     if encoding is not None:

@@ -1,46 +1,47 @@
-"""What a source lists."""
+"""The items that a source lists, and the context of a listing."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol, TypeAlias
+
+from managed_sync.server.domain import KnownContent, is_version
 
 __all__ = [
     "LAST_CHANGE",
     "Contents",
     "Draft",
-    "KnownContent",
-    "Listing",
+    "ListingContext",
     "Seen",
     "SourceItem",
-    "Unreadable",
-    "is_version",
-    "source_id_at",
+    "UnreadableItem",
 ]
 
-# For each place that was read, the names in it and the identity of what bears them.
-Seen = Mapping[str, Mapping[str, str]]
+# For each folder or file that was read, the names in it and the identity of each entry.
+Seen: TypeAlias = Mapping[str, Mapping[str, str]]
 
 LAST_CHANGE = "."
-"""In place of a name: when names last came or went."""
+"""The key, instead of a name, for the time at which entries last came or went."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceItem:
-    """One thing that becomes a record.
+    """An item of a source, which becomes a record.
 
     Attributes:
-        parent: The source id of the container it lies in; ``None`` for the root folder, and for
-            the records of a pipeline that has no containers of its own.
-        container: Whether other items lie in this one.
-        version: Changes whenever the content may have changed, and follows an item that is moved.
+        source_id: Its id in the source, such as a path.
+        data: The fields of the record.
+        parent: The source id of its container; ``None`` for the root folder, and for the records
+            of a pipeline without containers.
+        container: Whether it contains other items.
+        updated_at: The time of its last change.
+        version: Changes whenever the content may have changed, and stays the same after a move.
         digest: The sha256 of the content, in hexadecimal.
-        location: Where the source finds the content again; that of a link is its target's.
-        link_to: The source id of the item that this one is a link to.
+        location: The path from which the source reads the content; for a link, its target's.
+        link_to: The source id of the target, if the item is a link.
     """
 
     source_id: str
@@ -55,63 +56,47 @@ class SourceItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A place that is there and cannot be read now.
+class UnreadableItem:
+    """An item that exists and cannot be read now.
 
-    What was synced from it, and from below it, is kept: it was not removed.
+    The published records of it, and of everything below it, are kept, since it was not removed.
     """
 
     source_id: str
 
 
-class KnownContent(NamedTuple):
-    """What an earlier sync found out about an item's content."""
-
-    version: str
-    digest: str
-
-
-def source_id_at(location: str) -> str:
-    """The source id of what lies at a location."""
-    return unicodedata.normalize("NFC", f"/{location}")
-
-
-def is_version(now: str, known: str) -> bool:
-    """Whether a content still has the version that is known; earlier releases noted less of it."""
-    return f"{now}-".startswith(f"{known}-")
-
-
 class Draft(Protocol):
-    """A copy of a content in the making; nothing is left of it unless it is kept."""
+    """A draft of a copy of a content, which is discarded unless it is kept."""
 
     def write(self, block: bytes) -> None:
-        """Adds to the copy."""
+        """Appends a block."""
 
     def keep(self, digest: str) -> None:
-        """Makes the copy the content with this digest."""
+        """Stores the copy as the content with this digest."""
 
 
 class Contents(Protocol):
-    """Where a listing leaves copies of contents."""
+    """A store for copies of contents."""
 
     def holds(self, digest: str) -> bool:
-        """Whether a content is there, and stays."""
+        """Returns whether a content is stored permanently."""
 
     def draft(self) -> AbstractContextManager[Draft]:
-        """A copy to be written."""
+        """Opens a draft of a copy."""
 
 
 @dataclass(frozen=True)
-class Listing:
-    """How to list a source.
+class ListingContext:
+    """The context of one listing of a source.
 
     Attributes:
-        known: What earlier syncs found out, by source id; saves reading what did not change.
-        warn: Takes one sentence about something that is left out.
+        known: The contents that earlier syncs read, by source id, which need no second read
+            if they are unchanged.
+        warn: Called with one sentence for each item that is left out.
         keep_going: Called often; raises to stop the listing.
-        contents: Takes a copy of every content; ``None`` where contents stay in the source.
-        seen: Filled by the source: everything that the listing rests on. A source that is looked
-            at again and shows the same was in one state in between.
+        contents: Takes a copy of every content; ``None`` if contents stay in the source.
+        seen: Filled by the source with everything that the listing read. If a second look at the
+            source shows the same, the source was in one state in between.
     """
 
     known: Mapping[str, KnownContent]
@@ -121,7 +106,7 @@ class Listing:
     seen: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def unchanged(self, source_id: str, version: str) -> KnownContent | None:
-        """What is known about a content that has not changed since; ``None`` to read it."""
+        """Returns the known digest of an unchanged content; ``None`` if it must be read."""
         known = self.known.get(source_id)
         if known is None or not is_version(version, known.version):
             return None

@@ -2,9 +2,9 @@
 
 Guarantees:
 
-- What cannot be understood is an error that names file, line and what is allowed; it is never
-  skipped, for skipping could widen access.
-- A key that is written twice is an error: YAML would silently take the second one.
+- A part that cannot be understood is an error that names the file, the line and the allowed
+  values. It is never skipped, since skipping could widen access.
+- A key that is written twice is an error: YAML would silently use the second one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from managed_sync.errors import InvalidIdentifierError, PermissionsFileError
 from managed_sync.identifiers import normalize_subject
-from managed_sync.server.graph.schema import ROLES
+from managed_sync.server.domain import ROLES
 
 __all__ = ["DEFAULT_INTEGRATIONS", "Entry", "Permissions", "parse_permissions"]
 
@@ -50,10 +50,11 @@ class Entry:
     """The grants at one path.
 
     Attributes:
-        line: Where the entry stands in the file.
-        of_folder: Whether it was written with a ``/`` at its end, as only a folder is.
-        inherit: Whether what is granted above holds here too.
-        grants: The principals of each role, as they are written.
+        path: The path.
+        line: The line of the entry in the file.
+        inherit: Whether grants on containers apply here, too.
+        grants: The principals of each role, as written.
+        of_folder: Whether the path was written with a final ``/``, which only a folder has.
     """
 
     path: str
@@ -63,18 +64,18 @@ class Entry:
     of_folder: bool = False
 
     def as_written(self) -> dict[str, object]:
-        """The entry as the records of the API show it."""
+        """Returns the entry as the records of the API show it."""
         shown: dict[str, object] = {role: list(names) for role, names in self.grants.items()}
         return shown if self.inherit else {"inherit": False, **shown}
 
 
 @dataclass(frozen=True)
 class Permissions:
-    """The whole file.
+    """The content of the file.
 
     Attributes:
-        allow_opening: Confirms that many records are to be opened; see ``openings``.
-        entries: For each sync type its entries, by path.
+        allow_opening: The code that confirms an opening of many records; see ``openings``.
+        entries: The entries of each sync type, by path.
     """
 
     organization: str = ""
@@ -91,18 +92,18 @@ def parse_permissions(content: bytes, path: Path) -> Permissions:
 
     Args:
         content: The bytes of the file.
-        path: Its path, for the messages.
+        path: Its path, for messages.
 
     Raises:
-        PermissionsFileError: It is not YAML, or something in it cannot be understood.
+        PermissionsFileError: The file is not YAML, or a part of it cannot be understood.
     """
     try:
         root = yaml.compose(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = f"{path}, line {mark.line + 1}" if mark else str(path)
+        location = f"{path}, line {mark.line + 1}" if mark else str(path)
         problem = error.problem or error.context or "cannot be read"
-        raise PermissionsFileError(f"{place}: this is not YAML: {problem}.") from None
+        raise PermissionsFileError(f"{location}: this is not YAML: {problem}.") from None
     except (yaml.YAMLError, UnicodeError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise PermissionsFileError(f"{path}: this is not YAML: {reason}.") from None
@@ -115,7 +116,7 @@ def parse_permissions(content: bytes, path: Path) -> Permissions:
 
 
 class _Parser:
-    """Walks the nodes, not the values, because only the nodes know their lines."""
+    """Walks the nodes, not the values, since only nodes have line numbers."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -149,26 +150,26 @@ class _Parser:
     def _entries(self, top: Mapping[str, Node], sync_type: str) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
         for written, node in self._optional(top, sync_type):
-            place = f"{sync_type}: {written}"
+            section = f"{sync_type}: {written}"
             if not written.startswith("/"):
-                self._fail(node, f"{place}: a path starts with '/'")
+                self._fail(node, f"{section}: a path starts with '/'")
             path = written
             if sync_type == "files":
                 path = unicodedata.normalize("NFC", written.rstrip("/")) or "/"
             if path in entries:
-                self._fail(node, f"{place}: this path has an entry already; merge the two")
+                self._fail(node, f"{section}: this path has an entry already; merge the two")
             of_folder = sync_type == "files" and written.endswith("/")
-            entries[path] = self._entry(path, node, place, of_folder=of_folder)
+            entries[path] = self._entry(path, node, section, of_folder=of_folder)
         return entries
 
-    def _entry(self, path: str, node: Node, place: str, *, of_folder: bool) -> Entry:
+    def _entry(self, path: str, node: Node, section: str, *, of_folder: bool) -> Entry:
         inherit = True
         grants: dict[str, tuple[str, ...]] = {}
-        for key, value in self._mapping(node, place, allowed=_ENTRY_KEYS):
+        for key, value in self._mapping(node, section, allowed=_ENTRY_KEYS):
             if key == "inherit":
-                inherit = self._boolean(value, f"{place}: inherit")
+                inherit = self._boolean(value, f"{section}: inherit")
             else:
-                grants[key] = self._texts(value, f"{place}: {key}")
+                grants[key] = self._texts(value, f"{section}: {key}")
         return Entry(path, node.start_mark.line + 1, inherit, grants, of_folder)
 
     def _users(self, node: Node) -> tuple[str, ...]:
@@ -200,45 +201,45 @@ class _Parser:
             yield from self._mapping(top[key], key, allowed=allowed)
 
     def _mapping(
-        self, node: Node, place: str, *, allowed: tuple[str, ...] | None = None
+        self, node: Node, section: str, *, allowed: tuple[str, ...] | None = None
     ) -> Iterator[tuple[str, Node]]:
         if _is_null(node):
             return
         if not isinstance(node, MappingNode):
-            self._fail(node, f"{place}: expected 'key: value' pairs")
+            self._fail(node, f"{section}: expected 'key: value' pairs")
         seen = set()
         for key_node, value in node.value:
             if not isinstance(key_node, ScalarNode):
-                self._fail(key_node, f"{place}: a key is plain text")
+                self._fail(key_node, f"{section}: a key is plain text")
             key: str = key_node.value
             if allowed is not None and key not in allowed:
                 self._fail(
-                    key_node, f"{place}: {key!r} is not known; allowed are {', '.join(allowed)}"
+                    key_node, f"{section}: {key!r} is not known; allowed are {', '.join(allowed)}"
                 )
             if key in seen:
-                self._fail(key_node, f"{place}: {key!r} is there twice; merge the two")
+                self._fail(key_node, f"{section}: {key!r} is there twice; merge the two")
             seen.add(key)
             yield key, value
 
-    def _texts(self, node: Node, place: str) -> tuple[str, ...]:
+    def _texts(self, node: Node, section: str) -> tuple[str, ...]:
         if _is_null(node):
             return ()
         if not isinstance(node, SequenceNode):
-            self._fail(node, f"{place}: expected a list, such as [organization]")
-        return tuple(self._text(item, place) for item in node.value)
+            self._fail(node, f"{section}: expected a list, such as [organization]")
+        return tuple(self._text(item, section) for item in node.value)
 
-    def _text(self, node: Node, place: str) -> str:
+    def _text(self, node: Node, section: str) -> str:
         if not isinstance(node, ScalarNode) or _is_null(node) or not node.value.strip():
-            self._fail(node, f"{place}: expected text")
+            self._fail(node, f"{section}: expected text")
         text: str = node.value.strip()
         if not text.isprintable():
-            self._fail(node, f"{place}: expected text without control characters")
+            self._fail(node, f"{section}: expected text without control characters")
         return text
 
-    def _boolean(self, node: Node, place: str) -> bool:
+    def _boolean(self, node: Node, section: str) -> bool:
         value = _BOOLEANS.get(node.value.lower()) if isinstance(node, ScalarNode) else None
         if value is None:
-            self._fail(node, f"{place}: expected true or false")
+            self._fail(node, f"{section}: expected true or false")
         return value
 
     def _fail(self, node: Node, problem: str) -> NoReturn:

@@ -1,1 +1,1 @@
-"""The server's state: one SQLite database."""
+"""The server's state: a database (SQLite or PostgreSQL), and copies of contents."""

@@ -1,4 +1,4 @@
-"""Contents by digest: copies in a folder, each under the sha256 of what is in it."""
+"""Copies of contents in a folder, each under the sha256 of its bytes."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from tempfile import NamedTemporaryFile
 from typing import IO
 
 from managed_sync.private_files import private_folder
-from managed_sync.server.sources.file_tree import OpenFile
+from managed_sync.server.domain import OpenFile
 from managed_sync.server.troubles import system_trouble
 
 __all__ = ["Blobs"]
 
 
 class Blobs:
-    """A folder of contents.
+    """A folder with copies of contents.
 
-    A copy appears whole or not at all, and never changes: so what is served is what was synced,
-    whatever happens to the source meanwhile.
+    A copy appears completely or not at all, and never changes. The server therefore serves the
+    content that was synced, whatever happens to the source meanwhile.
 
     Args:
-        folder: Made when missing.
+        folder: The folder; created if it is missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -31,7 +31,7 @@ class Blobs:
         self._drafts = folder / "drafts"
 
     def holds(self, digest: str) -> bool:
-        """Returns whether a content is there.
+        """Returns whether a content is stored.
 
         Raises:
             TroubleError: The folder cannot be read.
@@ -41,11 +41,11 @@ class Blobs:
 
     @contextmanager
     def draft(self) -> Iterator[_Draft]:
-        """A copy to be written.
+        """Opens a draft of a copy, which ``keep`` makes permanent.
 
         Raises:
-            TroubleError: It cannot be kept, here or in one of its methods. Then the disk of the
-                server is full, for instance, and the file that is copied is not to blame.
+            TroubleError: The copy cannot be stored, here or in a method of the draft. The file that
+                is copied is not to blame: the server's disk is full, for example.
         """
         with self._trouble():
             private_folder(self._folder)
@@ -54,14 +54,14 @@ class Blobs:
         try:
             yield _Draft(file, self._path, self._trouble)
         finally:
-            # What cannot be removed is swept up at the next start.
+            # A draft that cannot be removed now is removed at the next start.
             with suppress(OSError):
                 file.close()
             with suppress(OSError):
                 Path(file.name).unlink(missing_ok=True)
 
     def open(self, digest: str) -> OpenFile | None:
-        """Opens a content; ``None`` when it is not there."""
+        """Opens a content; ``None`` if it is not stored."""
         try:
             stream = self._path(digest).open("rb")
         except FileNotFoundError:
@@ -69,9 +69,9 @@ class Blobs:
         return OpenFile(stream, os.fstat(stream.fileno()).st_size, digest)
 
     def sweep(self, wanted: Collection[str]) -> int:
-        """Removes the contents that nobody wants, and drafts that a crash left; says how many.
+        """Removes contents that are not wanted, and drafts that a crash left; returns the number.
 
-        To be called while no sync is under way, whose copies no record names yet.
+        Call it while no sync is running: no record names the copies of a running sync yet.
         """
         removed = 0
         for path in self._folder.glob("*/*"):
@@ -109,7 +109,7 @@ class _Draft:
     def keep(self, digest: str) -> None:
         with self._trouble():
             self._file.flush()
-            # On the disk before the record that names it, so that a power cut leaves no half copy.
+            # Written to disk before its record is, so that a power cut leaves no half copy.
             os.fsync(self._file.fileno())
             self._file.close()
             path = self._path_of(digest)

@@ -1,8 +1,8 @@
 """The records of a pipeline in the order in which syncs changed them.
 
-A cursor says up to where somebody has seen the changes. Every sync gives what it changes its own
-number, and shows all of it at once; so nothing ever appears before a cursor that was given out. A
-record that changes again moves to the end: no version of it is skipped, and none comes twice.
+A cursor marks the last change that a client has seen. Every sync gives its changes a number of its
+own and publishes them at once, so no change ever appears before a cursor that was handed out. A
+record that changes again moves to the end: no version of it is skipped or listed twice.
 """
 
 from __future__ import annotations
@@ -11,22 +11,23 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select, tuple_
 
-from managed_sync.server.storage.cursors import BAD_CURSOR, read_cursor, write_cursor
-from managed_sync.server.storage.pipelines import Pipeline
+from managed_sync.server.storage.cursors import InvalidCursorError, read_cursor, write_cursor
+from managed_sync.server.storage.pipelines import StoredPipeline
 from managed_sync.server.storage.records import StoredRecord, records_with_names, stored_record
 from managed_sync.server.storage.tables import records
 
-__all__ = ["ChangePage", "change_page", "latest_cursor"]
+__all__ = ["RecordChangePage", "change_page", "latest_cursor"]
 
 
 @dataclass(frozen=True)
-class ChangePage:
+class RecordChangePage:
     """One page of changes.
 
     Attributes:
-        total: How many records the pipeline has.
-        remaining: How many changes come after this page.
-        cursor: From where to go on, now or whenever there is something new.
+        records: The records of this page.
+        total: The number of records of the pipeline.
+        remaining: The number of changes after this page.
+        cursor: The cursor that continues after this page, now or later.
     """
 
     records: tuple[StoredRecord, ...]
@@ -36,36 +37,38 @@ class ChangePage:
 
 
 def change_page(
-    connection: Connection, pipeline: Pipeline, cursor: str | None, size: int
-) -> ChangePage:
-    """What changed since a cursor; everything, in the order of changes, without one.
+    connection: Connection, pipeline: StoredPipeline, cursor: str | None, size: int
+) -> RecordChangePage:
+    """Returns the changes since a cursor; without one, all records in the order of changes.
 
     Raises:
-        ValueError: The cursor is not one of this pipeline as it was last enabled anew.
+        InvalidParameterError: The cursor belongs to another pipeline, or to this one before it was
+            deleted and enabled again.
     """
-    place = (0, "") if cursor is None else _place(cursor, pipeline)
+    position = (0, "") if cursor is None else _position(cursor, pipeline)
     order = tuple_(records.c.changed, records.c.source_id)
     own = records.c.pipeline_id == pipeline.id
-    pending = (own, order > place)
+    pending = (own, order > position)
     count = select(func.count()).select_from(records)
-    rows = connection.execute(
+    statement = (
         records_with_names()
         .where(*pending)
         .order_by(records.c.changed, records.c.source_id)
         .limit(size)
-    ).all()
+    )
+    rows = connection.execute(statement).mappings().all()
     if rows:
-        place = (rows[-1].changed, rows[-1].source_id)
-    return ChangePage(
+        position = (rows[-1]["changed"], rows[-1]["source_id"])
+    return RecordChangePage(
         records=tuple(stored_record(row) for row in rows),
         total=connection.execute(count.where(own)).scalar_one(),
         remaining=connection.execute(count.where(*pending)).scalar_one() - len(rows),
-        cursor=_write(place, pipeline),
+        cursor=_write(position, pipeline),
     )
 
 
-def latest_cursor(connection: Connection, pipeline: Pipeline) -> str:
-    """The cursor after which nothing has changed yet."""
+def latest_cursor(connection: Connection, pipeline: StoredPipeline) -> str:
+    """Returns the cursor after the last change."""
     row = connection.execute(
         select(records.c.changed, records.c.source_id)
         .where(records.c.pipeline_id == pipeline.id)
@@ -75,13 +78,13 @@ def latest_cursor(connection: Connection, pipeline: Pipeline) -> str:
     return _write((0, "") if row is None else (row.changed, row.source_id), pipeline)
 
 
-def _write(place: tuple[int, str], pipeline: Pipeline) -> str:
-    # A pipeline that was deleted and enabled again counts its changes anew.
-    return write_cursor(pipeline.id, pipeline.created_at.isoformat(), *place)
+def _write(position: tuple[int, str], pipeline: StoredPipeline) -> str:
+    # A pipeline that was deleted and enabled again counts its changes from the start.
+    return write_cursor(pipeline.id, pipeline.created_at.isoformat(), *position)
 
 
-def _place(cursor: str, pipeline: Pipeline) -> tuple[int, str]:
+def _position(cursor: str, pipeline: StoredPipeline) -> tuple[int, str]:
     number, created_at, changed, source_id = read_cursor(cursor, int, str, int, str)
     if (number, created_at) != (pipeline.id, pipeline.created_at.isoformat()):
-        raise ValueError(BAD_CURSOR)
+        raise InvalidCursorError
     return int(changed), str(source_id)

@@ -1,4 +1,4 @@
-"""Cursors: where a listing goes on, in a form that callers keep and do not look into."""
+"""Cursors: opaque strings that mark a position in a listing."""
 
 from __future__ import annotations
 
@@ -6,37 +6,46 @@ import base64
 import binascii
 import json
 
-__all__ = ["BAD_CURSOR", "read_cursor", "write_cursor"]
+from managed_sync.server.domain import InvalidParameterError
 
-BAD_CURSOR = "The cursor is not one that this listing gave; leave it out to begin again."
+__all__ = ["InvalidCursorError", "read_cursor", "write_cursor"]
+
+
+class InvalidCursorError(InvalidParameterError):
+    """The cursor is not from this listing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "cursor must be a value that this listing returned; leave it out to begin again."
+        )
 
 
 def write_cursor(*parts: str | int) -> str:
-    """A cursor that holds these parts."""
+    """Returns a cursor with these parts."""
     text = json.dumps(parts)
     return base64.urlsafe_b64encode(text.encode()).decode("ascii").rstrip("=")
 
 
 def read_cursor(cursor: str, *kinds: type[str | int]) -> list[str | int]:
-    """The parts of a cursor.
+    """Returns the parts of a cursor.
 
     Raises:
-        ValueError: It has other parts than of these kinds.
+        InvalidParameterError: The cursor does not have parts of these types.
     """
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
-        raise ValueError(BAD_CURSOR) from None
+        raise InvalidCursorError from None
     if not isinstance(parts, list) or [type(part) for part in parts] != list(kinds):
-        raise ValueError(BAD_CURSOR)
+        raise InvalidCursorError
     if not all(_is_storable(part) for part in parts):
-        raise ValueError(BAD_CURSOR)
+        raise InvalidCursorError
     return parts
 
 
 def _is_storable(part: str | int) -> bool:
-    """Whether a database can be asked about it at all; a forged cursor may hold anything."""
+    """Returns whether a database accepts a part; a forged cursor may contain any value."""
     if isinstance(part, int):
         return 0 <= part < 1 << 31
     return "\0" not in part and not any("\ud800" <= letter <= "\udfff" for letter in part)

@@ -19,19 +19,19 @@ from managed_sync.server.troubles import database_trouble
 
 __all__ = ["Database"]
 
-# How long a transaction that writes waits for the others, unless its caller says otherwise.
+# Seconds for which a transaction that writes waits for others, unless the caller sets another time.
 _PATIENCE_SECONDS = 60.0
-# SQLite's own page cache is smaller than a large graph's indexes; this is the operating system's.
+# SQLite's own page cache is smaller than the indexes of a large graph; this maps the file instead.
 _MAPPED_BYTES = 1 << 30
-# More than the threads that serve requests and run syncs, so that none of them waits; and no
-# message of an error, which may be logged, with the values that were asked about or stored.
+# More connections than threads, so that none of them waits; and error messages, which may be
+# logged, without the values of a statement.
 _OPTIONS = {"pool_size": 8, "max_overflow": -1, "hide_parameters": True}
-# What those who write wait for in PostgreSQL, as they wait for the file in SQLite.
+# The advisory lock of writers in PostgreSQL; in SQLite they lock the file.
 _WRITERS = 7_083_650_211
-# What the one server of a PostgreSQL database holds.
+# The advisory lock that the only server of a PostgreSQL database holds.
 _SERVER = 7_083_650_212
 _RESERVATION_SECONDS = 3.0
-# No wait for PostgreSQL is without end: not for its machine, nor for an answer to one statement.
+# Every wait for PostgreSQL has an end: for a connection as well as for each statement.
 _POSTGRESQL_OPTIONS = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -47,15 +47,16 @@ _PUBLISHING_TIMEOUT = "30min"
 class Database:
     """The server's database: a file of SQLite, or PostgreSQL.
 
-    Readers see the last committed state and never wait for a writer. The tables are brought to
-    this version's form when it is opened.
+    Readers see the last committed state and never wait for a writer. Opening it migrates the
+    tables to the schema of this version.
 
     Args:
-        place: The file, made when missing; or a URL such as ``postgresql://user@host/name``.
+        place: The file, created if it is missing; or a URL such as ``postgresql://user@host/name``.
 
     Raises:
-        ConfigurationError: It cannot be used, or another version of this package wrote it.
-        MissingExtraError: It is PostgreSQL, and its driver is not installed.
+        ConfigurationError: The database cannot be used, or another version of this package wrote
+            it.
+        MissingExtraError: The driver of PostgreSQL is not installed.
     """
 
     def __init__(self, place: Path | str) -> None:
@@ -83,19 +84,19 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the database from begin to end."""
+        """Opens a transaction that sees one state of the database from begin to end."""
         with self._snapshots.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self, patience: float = _PATIENCE_SECONDS) -> Iterator[Connection]:
-        """A transaction that writes; whole, or not at all when the block raises.
+        """Opens a transaction that writes, and is rolled back if the block raises.
 
         Args:
-            patience: Seconds to wait for others who write.
+            patience: Seconds to wait for other writers.
 
         Raises:
-            OperationalError: They are not done by then.
+            OperationalError: Other writers did not finish in this time.
         """
         with self._engine.connect() as connection, self.exclusively(connection, patience):
             yield connection
@@ -104,7 +105,7 @@ class Database:
     def exclusively(
         self, connection: Connection, patience: float = _PATIENCE_SECONDS
     ) -> Iterator[None]:
-        """A transaction that writes, on a connection that is already there.
+        """Opens a transaction that writes, on an existing connection.
 
         It locks other writers out from its begin, so that nothing it reads is outdated.
         """
@@ -116,20 +117,18 @@ class Database:
             connection.execution_options(patience=None)
 
     def reserve(self) -> None:
-        """Makes sure that no other server works with this database, until it is closed.
+        """Reserves this database for one server until it is closed.
 
-        A file is reserved by the lock of the state folder in which it lies.
+        An SQLite file needs no reservation: the lock of its state folder covers it.
 
         Raises:
-            StateInUseError: Another server works with it.
+            StateInUseError: Another server uses the database.
         """
         if self._engine.dialect.name == "postgresql":
             self._reservation = _Reservation(self._engine)
 
     def renew_reservation(self) -> None:
-        """Makes sure that a database that was reserved still is.
-
-        PostgreSQL's lock is gone when its connection breaks.
+        """Renews the reservation if its connection broke, which frees PostgreSQL's lock.
 
         Raises:
             StateInUseError: Another server took over.
@@ -138,7 +137,7 @@ class Database:
             self._reservation.renew()
 
     def connect(self) -> Connection:
-        """A connection for several transactions; to be closed."""
+        """Returns a connection for several transactions; the caller closes it."""
         return self._engine.connect()
 
     def close(self) -> None:
@@ -150,7 +149,7 @@ class Database:
 
 def _explained(error: OSError | DatabaseError, *, is_file: bool) -> str:
     if is_file and isinstance(error, DatabaseError) and (trouble := database_trouble(error)):
-        # Nobody shall delete a database because another program locks it.
+        # A locked database must not be reported as one to delete.
         return str(trouble)
     reason = error.strerror if isinstance(error, OSError) else error.orig
     remedy = (
@@ -169,7 +168,7 @@ def _url(place: Path | str) -> URL:
     except ArgumentError:
         url = URL.create("unknown")
     if url.get_backend_name() != "postgresql":
-        # Not repeated, for it may hold a password.
+        # The URL is not repeated, since it may contain a password.
         raise ConfigurationError(
             "The database must be a URL such as postgresql://user:password@host/name; leave it "
             "out to keep everything in one file of the state folder."
@@ -242,14 +241,14 @@ class _Reservation:
                 self._connection = self._reserved()
 
     def end(self) -> None:
-        # Not given back to the pool, because the lock is the connection's.
+        # Not returned to the pool, since the lock belongs to the connection.
         self._connection.invalidate()
         self._connection.close()
 
     def _reserved(self) -> Connection:
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         question = f"SELECT pg_try_advisory_lock({_SERVER})"
-        # A server that was killed just now is there until PostgreSQL has noticed.
+        # PostgreSQL needs a moment to notice that a server was killed.
         deadline = monotonic() + _RESERVATION_SECONDS
         while not connection.exec_driver_sql(question).scalar_one():
             if monotonic() > deadline:
@@ -264,17 +263,17 @@ class _Reservation:
 
 
 def _patience(connection: Connection) -> float | None:
-    """How long a transaction that writes may wait; ``None`` for one that reads."""
+    """Returns the seconds that a writing transaction may wait; ``None`` for one that reads."""
     patience: float | None = connection.get_execution_options().get("patience")
     return patience
 
 
 def _configure(connection: object) -> None:
-    # The driver would begin transactions at moments of its own choice.
+    # Otherwise the driver begins transactions by its own rules.
     connection.isolation_level = None  # type: ignore[attr-defined]
     cursor = connection.cursor()  # type: ignore[attr-defined]
     cursor.execute("PRAGMA journal_mode = WAL")
-    # A revocation that was answered for must survive a power cut.
+    # A revocation that was confirmed must survive a power cut.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")

@@ -1,4 +1,4 @@
-"""Brings a database to the form that this version of the package uses."""
+"""Migrates a database to the schema of this version of the package."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from managed_sync.errors import ConfigurationError
 
 __all__ = ["HEAD", "migrate"]
 
-# Known here, so that a database in this form opens without loading Alembic.
+# Written here, so that a current database opens without loading Alembic.
 HEAD = "0002"
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
 def migrate(connection: Connection, shown: object) -> None:
-    """Runs the migrations that a database has not seen yet; all of them, or none.
+    """Runs the missing migrations of a database, all of them or none.
 
     Args:
-        connection: Inside a transaction that locks other writers out.
-        shown: How messages name the database.
+        connection: A connection in a transaction that locks other writers out.
+        shown: The name of the database in messages.
 
     Raises:
-        ConfigurationError: A newer version of this package wrote it, or one that kept no account.
+        ConfigurationError: A newer version of this package wrote it, or one without migrations.
     """
     found = _revision(connection, shown)
     if found == HEAD:
@@ -39,7 +39,7 @@ def migrate(connection: Connection, shown: object) -> None:
         command.upgrade(config, HEAD)
     except CommandError:
         raise ConfigurationError(
-            f"{shown} was written by a newer version of this package (its form is {found!r}, "
+            f"{shown} was written by a newer version of this package (its schema is {found!r}, "
             f"this version knows {HEAD!r}); use that version."
         ) from None
 

@@ -1,4 +1,4 @@
-"""Pipelines in the database: which are enabled, and how their last sync ended."""
+"""The enabled pipelines in the database, with the result of their last sync."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, select, update
 
 from managed_sync.models import SyncState
-from managed_sync.server.domain import PipelineName, Scope
-from managed_sync.server.graph.engine import RelationChanges
-from managed_sync.server.graph.schema import RelationTuple
+from managed_sync.server.domain import PipelineName, RelationChanges, RelationTuple, Scope
 from managed_sync.server.storage.dialects import upsert
 from managed_sync.server.storage.scopes import ensure_scope
 from managed_sync.server.storage.tables import pipelines, records, relations, scopes
 
 __all__ = [
-    "Pipeline",
+    "StoredPipeline",
     "delete_pipeline",
     "disable_pipeline",
     "enable_pipeline",
@@ -35,8 +33,8 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Pipeline:
-    """One enabled pipeline, as it is stored."""
+class StoredPipeline:
+    """An enabled pipeline, as it is stored."""
 
     id: int
     scope_id: int
@@ -61,8 +59,8 @@ def enable_pipeline(
     name: PipelineName,
     frequency: str | None = None,
     configuration_name: str | None = None,
-) -> Pipeline:
-    """Enables a pipeline; what is not given stays as it is when it was enabled before."""
+) -> StoredPipeline:
+    """Enables a pipeline; options that are not given keep their earlier values."""
     now = _now()
     options = {"frequency": frequency, "configuration_name": configuration_name}
     changes = {"status": SyncState.SYNCING.value, "updated_at": now}
@@ -89,59 +87,56 @@ def enable_pipeline(
     return pipeline
 
 
-def find_pipeline(connection: Connection, scope: Scope, name: PipelineName) -> Pipeline | None:
-    """A pipeline by its name; ``None`` when it is not enabled."""
-    row = connection.execute(
-        _pipelines().where(
-            scopes.c.project_id == scope.project_id,
-            scopes.c.user_id == scope.user_id,
-            pipelines.c.integration == name.integration,
-            pipelines.c.sync_type == name.sync_type,
-        )
-    ).one_or_none()
-    return None if row is None else _pipeline(row)
+def find_pipeline(
+    connection: Connection, scope: Scope, name: PipelineName
+) -> StoredPipeline | None:
+    """Returns a pipeline by its name; ``None`` if it is not enabled."""
+    return _one(
+        connection,
+        scopes.c.project_id == scope.project_id,
+        scopes.c.user_id == scope.user_id,
+        pipelines.c.integration == name.integration,
+        pipelines.c.sync_type == name.sync_type,
+    )
 
 
-def pipeline_at_work(connection: Connection, pipeline_id: int) -> Pipeline | None:
-    """A pipeline by its number; ``None`` when it was deleted or disabled."""
-    row = connection.execute(
-        _pipelines().where(
-            pipelines.c.id == pipeline_id, pipelines.c.status != SyncState.DISABLED.value
-        )
-    ).one_or_none()
-    return None if row is None else _pipeline(row)
+def pipeline_at_work(connection: Connection, pipeline_id: int) -> StoredPipeline | None:
+    """Returns a pipeline by its number; ``None`` if it was deleted or disabled."""
+    return _one(
+        connection, pipelines.c.id == pipeline_id, pipelines.c.status != SyncState.DISABLED.value
+    )
 
 
-def pipelines_of_project(connection: Connection, project_id: str) -> list[Pipeline]:
-    """All pipelines of a project, of whichever user."""
+def pipelines_of_project(connection: Connection, project_id: str) -> list[StoredPipeline]:
+    """Returns the pipelines of all users of a project."""
     rows = connection.execute(_pipelines().where(scopes.c.project_id == project_id))
-    return [_pipeline(row) for row in rows]
+    return [_pipeline(row) for row in rows.mappings()]
 
 
-def pipelines_of_scope(connection: Connection, scope: Scope) -> list[Pipeline]:
-    """All pipelines of a connected user, in the order in which they were first enabled."""
+def pipelines_of_scope(connection: Connection, scope: Scope) -> list[StoredPipeline]:
+    """Returns the pipelines of a connected user, in the order in which they were first enabled."""
     rows = connection.execute(
         _pipelines()
         .where(scopes.c.project_id == scope.project_id, scopes.c.user_id == scope.user_id)
         .order_by(pipelines.c.id)
     )
-    return [_pipeline(row) for row in rows]
+    return [_pipeline(row) for row in rows.mappings()]
 
 
-def disable_pipeline(connection: Connection, pipeline: Pipeline) -> None:
-    """Stops a pipeline; the records that it brought stay as they are."""
+def disable_pipeline(connection: Connection, pipeline: StoredPipeline) -> None:
+    """Disables a pipeline; its records stay as they are."""
     _save(connection, pipeline.id, status=SyncState.DISABLED.value, updated_at=_now())
 
 
-def delete_pipeline(connection: Connection, pipeline: Pipeline) -> None:
-    """Removes a pipeline with its records and grants; with the last one, the groups too."""
+def delete_pipeline(connection: Connection, pipeline: StoredPipeline) -> None:
+    """Deletes a pipeline with its records and grants; the last one with the groups, too."""
     connection.execute(delete(relations).where(_relations_to_remove(connection, pipeline)))
     connection.execute(delete(records).where(records.c.pipeline_id == pipeline.id))
     connection.execute(delete(pipelines).where(pipelines.c.id == pipeline.id))
 
 
-def removed_relations(connection: Connection, pipeline: Pipeline) -> RelationChanges:
-    """What deleting a pipeline does to the tuples of its scope."""
+def removed_relations(connection: Connection, pipeline: StoredPipeline) -> RelationChanges:
+    """Returns the tuples that deleting a pipeline removes from its scope."""
     rows = connection.execute(
         select(relations.c.object, relations.c.relation, relations.c.subject).where(
             _relations_to_remove(connection, pipeline)
@@ -150,7 +145,7 @@ def removed_relations(connection: Connection, pipeline: Pipeline) -> RelationCha
     return RelationChanges(removed=[RelationTuple(*row) for row in rows], added=())
 
 
-def _relations_to_remove(connection: Connection, pipeline: Pipeline) -> ColumnElement[bool]:
+def _relations_to_remove(connection: Connection, pipeline: StoredPipeline) -> ColumnElement[bool]:
     own = relations.c.scope_id == pipeline.scope_id
     others = select(pipelines.c.id).where(
         pipelines.c.scope_id == pipeline.scope_id, pipelines.c.id != pipeline.id
@@ -161,7 +156,7 @@ def _relations_to_remove(connection: Connection, pipeline: Pipeline) -> ColumnEl
 
 
 def save_started(connection: Connection, pipeline_id: int) -> None:
-    """Notes that a sync is under way."""
+    """Saves that a sync is running."""
     _save(connection, pipeline_id, status=SyncState.SYNCING.value)
 
 
@@ -175,16 +170,16 @@ def save_success(
     warnings: Sequence[str],
     status: SyncState = SyncState.IDLE,
 ) -> None:
-    """Notes that a sync is done, which version of the records it made, and under what.
+    """Saves that a sync was published.
 
     Args:
-        connection: In the transaction that publishes the sync.
+        connection: A connection in the transaction that publishes the sync.
         pipeline_id: The pipeline.
-        version: How many syncs of it were published, this one included.
-        permissions: The digest of the ``permissions.yaml`` that holds.
-        record_count: How many records there are.
-        warnings: Sentences about what was left out.
-        status: ``SYNCING`` where another sync published it and its own is still to come.
+        version: The number of syncs of it that were published, including this one.
+        permissions: The digest of the ``permissions.yaml`` in force.
+        record_count: The number of records.
+        warnings: Sentences about items and grants that were left out.
+        status: ``SYNCING`` if another pipeline's sync published it and its own is still to come.
     """
     _save(
         connection,
@@ -200,12 +195,12 @@ def save_success(
 
 
 def save_permissions(connection: Connection, pipeline_id: int, permissions: str) -> None:
-    """Notes that a disabled pipeline's records are under another ``permissions.yaml`` now."""
+    """Saves the ``permissions.yaml`` that the records of a disabled pipeline follow now."""
     _save(connection, pipeline_id, permissions=permissions)
 
 
 def save_failure(connection: Connection, pipeline_id: int, error: str) -> None:
-    """Notes that a sync failed; what the one before it brought stays true."""
+    """Saves that a sync failed; the state of the sync before it stays in force."""
     if pipeline_at_work(connection, pipeline_id) is not None:
         _save(connection, pipeline_id, status=SyncState.ERROR.value, error=error)
 
@@ -224,10 +219,14 @@ def _pipelines() -> Select[tuple[object, ...]]:
     )
 
 
-def _pipeline(row: Row[tuple[object, ...]]) -> Pipeline:
-    values = row._mapping
+def _one(connection: Connection, *conditions: ColumnElement[bool]) -> StoredPipeline | None:
+    row = connection.execute(_pipelines().where(*conditions)).mappings().one_or_none()
+    return None if row is None else _pipeline(row)
+
+
+def _pipeline(values: RowMapping) -> StoredPipeline:
     last_synced_at = values["last_synced_at"]
-    return Pipeline(
+    return StoredPipeline(
         id=values["id"],
         scope_id=values["scope_id"],
         scope=Scope(values["project_id"], values["user_id"]),

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, RowMapping, Select, select
 
 from managed_sync.identifiers import ObjectId
 from managed_sync.models import RecordPage, SyncedRecord
-from managed_sync.server.graph.schema import type_of
-from managed_sync.server.sources.model import KnownContent, source_id_at
-from managed_sync.server.storage.cursors import BAD_CURSOR, read_cursor, write_cursor
+from managed_sync.server.domain import KnownContent, source_id_at, type_of
+from managed_sync.server.storage.cursors import InvalidCursorError, read_cursor, write_cursor
 from managed_sync.server.storage.dialects import rows_of
-from managed_sync.server.storage.pipelines import Pipeline
+from managed_sync.server.storage.pipelines import StoredPipeline
 from managed_sync.server.storage.tables import pipelines, records
 
 __all__ = [
@@ -37,10 +36,10 @@ PAGE_SIZE = 100
 
 @dataclass(frozen=True)
 class StoredRecord:
-    """One record, with what is known about its content; ``None`` for a record without one.
+    """A record, with the location and digest of its content; ``None`` if it has no content.
 
     Attributes:
-        published_under: The digest of the ``permissions.yaml`` that holds for it.
+        published_under: The digest of the ``permissions.yaml`` in force for it.
     """
 
     record: SyncedRecord
@@ -56,10 +55,11 @@ class KnownItem(NamedTuple):
     """A record as the last sync published it.
 
     Attributes:
-        version: Follows what it stands for wherever that is moved, while it is not changed.
+        object: Its object id.
+        version: Identifies the unchanged item, also after it was moved.
         closed: Whether it inherits nothing from its container.
-        digest: Of its content, if it has one.
-        link_to: The source id of what it leads to, if it is a link.
+        digest: The digest of its content, if it has one.
+        link_to: The source id of its target, if it is a link.
     """
 
     object: str
@@ -69,14 +69,14 @@ class KnownItem(NamedTuple):
     link_to: str | None
 
 
-def record_page(connection: Connection, pipeline: Pipeline, cursor: str | None) -> RecordPage:
-    """One page of a pipeline's records, in the order of their source ids.
+def record_page(connection: Connection, pipeline: StoredPipeline, cursor: str | None) -> RecordPage:
+    """Returns one page of a pipeline's records, in the order of their source ids.
 
-    The cursor says after which source id to go on. So a record that is there all the while is
-    listed exactly once, whatever is added or removed between two pages.
+    The cursor holds the last source id. A record that exists all the time is therefore listed
+    exactly once, whatever is added or removed between two pages.
 
     Raises:
-        ValueError: The cursor is not one that a page of this pipeline brought.
+        InvalidParameterError: The cursor is not from a page of this pipeline.
     """
     statement = (
         records_with_names()
@@ -88,8 +88,8 @@ def record_page(connection: Connection, pipeline: Pipeline, cursor: str | None) 
         .limit(PAGE_SIZE + 1)
     )
     if cursor is not None:
-        statement = statement.where(records.c.source_id > _place(cursor, pipeline))
-    rows = connection.execute(statement).all()
+        statement = statement.where(records.c.source_id > _last_source_id(cursor, pipeline))
+    rows = connection.execute(statement).mappings().all()
     page = [_record(row) for row in rows[:PAGE_SIZE]]
     more = len(rows) > PAGE_SIZE
     return RecordPage(
@@ -99,7 +99,7 @@ def record_page(connection: Connection, pipeline: Pipeline, cursor: str | None) 
 
 
 def records_with_names() -> Select[Any]:
-    """All records, with the names of their pipelines."""
+    """Returns a query for all records with the names of their pipelines."""
     return select(
         records,
         pipelines.c.integration,
@@ -108,32 +108,31 @@ def records_with_names() -> Select[Any]:
     ).join(pipelines, pipelines.c.id == records.c.pipeline_id)
 
 
-def _place(cursor: str, pipeline: Pipeline) -> str:
+def _last_source_id(cursor: str, pipeline: StoredPipeline) -> str:
     integration, sync_type, source_id = read_cursor(cursor, str, str, str)
     if (integration, sync_type) != pipeline.name:
-        raise ValueError(BAD_CURSOR)
+        raise InvalidCursorError
     return str(source_id)
 
 
 def find_record(
     connection: Connection, scope_id: int | None, record_id: str, pipeline_id: int | None = None
 ) -> StoredRecord | None:
-    """One record of a scope, or of one of its pipelines; ``None`` when it has no such record."""
+    """Returns a record of a scope, or of one of its pipelines; ``None`` if there is none."""
     statement = records_with_names().where(
         records.c.id == record_id, records.c.scope_id == scope_id
     )
     if pipeline_id is not None:
         statement = statement.where(records.c.pipeline_id == pipeline_id)
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(statement).mappings().one_or_none()
     return None if row is None else stored_record(row)
 
 
-def stored_record(row: Row[Any]) -> StoredRecord:
-    """A row of the table as a record."""
-    values = row._mapping
+def stored_record(values: RowMapping) -> StoredRecord:
+    """Returns a row of the table as a record."""
     has_content = values["digest"] is not None
     return StoredRecord(
-        _record(row),
+        _record(values),
         object=values["object"],
         container=values["location"] is not None and not has_content,
         location=values["location"] if has_content else None,
@@ -143,8 +142,8 @@ def stored_record(row: Row[Any]) -> StoredRecord:
     )
 
 
-def known_contents(connection: Connection, pipeline: Pipeline) -> dict[str, KnownContent]:
-    """What earlier syncs found out about contents, by source id."""
+def known_contents(connection: Connection, pipeline: StoredPipeline) -> dict[str, KnownContent]:
+    """Returns the contents that earlier syncs read, by source id."""
     rows = connection.execute(
         select(records.c.source_id, records.c.version, records.c.digest).where(
             records.c.pipeline_id == pipeline.id, records.c.digest.is_not(None)
@@ -153,8 +152,8 @@ def known_contents(connection: Connection, pipeline: Pipeline) -> dict[str, Know
     return {source_id: KnownContent(version, digest) for source_id, version, digest in rows}
 
 
-def known_items(connection: Connection, pipeline: Pipeline) -> dict[str, KnownItem]:
-    """What the last sync published, by source id."""
+def known_items(connection: Connection, pipeline: StoredPipeline) -> dict[str, KnownItem]:
+    """Returns the items that the last sync published, by source id."""
     rows = connection.execute(
         select(
             records.c.source_id,
@@ -178,7 +177,7 @@ def known_items(connection: Connection, pipeline: Pipeline) -> dict[str, KnownIt
 
 
 def _link_to(source_id: str, location: str | None) -> str | None:
-    """What a record leads to: the location of a link's content is that of another record."""
+    """Returns the target of a link: the location of its content is that of another record."""
     target = None if location in {None, "."} else source_id_at(str(location))
     return None if target == source_id else target
 
@@ -188,9 +187,9 @@ def _is_closed(permissions: str) -> bool:
 
 
 def objects_by_id(
-    connection: Connection, pipeline: Pipeline, record_ids: Sequence[str]
+    connection: Connection, pipeline: StoredPipeline, record_ids: Sequence[str]
 ) -> dict[str, str]:
-    """The object ids of those records that the pipeline has."""
+    """Returns the object ids of those records that belong to a pipeline."""
     rows = connection.execute(
         select(records.c.id, records.c.object).where(
             records.c.id.in_(rows_of(connection, record_ids)),
@@ -203,10 +202,10 @@ def objects_by_id(
 def folders_without_record(
     connection: Connection, scope_id: int | None, objects: Sequence[str]
 ) -> set[str]:
-    """Returns those of some objects that are folders and no record.
+    """Returns the objects that are folders without a record.
 
-    The records of contacts, deals and the like lie in a folder of their pipeline, which only the
-    permission graph knows.
+    The records of contacts, deals and the like belong to a folder of their pipeline, which exists
+    only in the permission graph.
     """
     folders = [one for one in objects if type_of(one) == "folder"]
     rows = connection.execute(
@@ -219,15 +218,14 @@ def folders_without_record(
 
 
 def all_digests(connection: Connection) -> set[str]:
-    """The digests of all contents that records name."""
+    """Returns the digests of all contents that records name."""
     rows = connection.execute(
         select(records.c.digest).where(records.c.digest.is_not(None)).distinct()
     )
     return set(rows.scalars())
 
 
-def _record(row: Row[Any]) -> SyncedRecord:
-    values = row._mapping
+def _record(values: RowMapping) -> SyncedRecord:
     return SyncedRecord(
         id=values["id"],
         integration=values["integration"],

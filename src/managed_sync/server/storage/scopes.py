@@ -12,7 +12,7 @@ __all__ = ["ensure_scope", "find_scope"]
 
 
 def find_scope(connection: Connection, scope: Scope) -> int | None:
-    """The number of a scope; ``None`` when it never enabled anything."""
+    """Returns the number of a scope; ``None`` if it never enabled a pipeline."""
     return connection.execute(
         select(scopes.c.id).where(
             scopes.c.project_id == scope.project_id, scopes.c.user_id == scope.user_id
@@ -21,7 +21,7 @@ def find_scope(connection: Connection, scope: Scope) -> int | None:
 
 
 def ensure_scope(connection: Connection, scope: Scope) -> int:
-    """The number of a scope, given to it now if it has none."""
+    """Returns the number of a scope, and assigns one if it has none."""
     connection.execute(
         upsert(connection, scopes).values(**scope._asdict()).on_conflict_do_nothing()
     )

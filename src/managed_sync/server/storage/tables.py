@@ -1,6 +1,6 @@
-"""The tables. Every row belongs to a scope: one connected user of one project.
+"""The tables of the database; every row belongs to a scope, a connected user of a project.
 
-A change here needs a migration beside it, in ``migrations/versions``; a test compares the two.
+A change here needs a migration in ``migrations/versions``; a test compares the two.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
 metadata = MetaData()
 staging_metadata = MetaData()
 
-# Whatever the database's language: the order of bytes, which is SQLite's own.
+# The order of bytes, which is SQLite's own, whatever the language of the database.
 _Ordered = Text().with_variant(Text(collation="C"), "postgresql")
 
 scopes = Table(
@@ -60,12 +60,12 @@ pipelines = Table(
     Column("record_count", Integer, nullable=False, default=0),
     Column("error", Text),
     Column("warnings", Text, nullable=False, default="[]"),
-    # Counts the syncs that were published; a record's ``changed`` is the one that changed it last.
+    # The number of published syncs; a record's ``changed`` is the sync that changed it last.
     Column("version", Integer, nullable=False, default=0),
-    # The digest of the permissions.yaml under which the last sync was published.
+    # The digest of the permissions.yaml that the last published sync followed.
     Column("permissions", Text),
     UniqueConstraint("scope_id", "integration", "sync_type"),
-    # A number is never given twice: a sync may outlive the pipeline it was started for.
+    # A number is never reused, since a sync may outlive the pipeline it was started for.
     sqlite_autoincrement=True,
 )
 
@@ -94,7 +94,7 @@ def _relation_columns() -> list[Column[Any]]:
         Column("object", Text, primary_key=True),
         Column("relation", Text, primary_key=True),
         Column("subject", Text, primary_key=True),
-        # Empty for the members of groups, which belong to no single pipeline.
+        # NULL for members of groups, which belong to no single pipeline.
         Column("pipeline_id", Integer),
     ]
 
@@ -116,7 +116,7 @@ relations = Table(
     sqlite_with_rowid=False,
 )
 
-# A sync gathers here, in the connection's own temporary tables, which lock nobody out.
+# A sync gathers rows in temporary tables of its connection, which lock nobody out.
 staged_records = Table(
     "staged_records",
     staging_metadata,

@@ -2,9 +2,9 @@
 
 Guarantees:
 
-- If many records that were published would become readable for most of the people who could
-  not read them, nothing is published until ``permissions.yaml`` confirms it.
-- A record that was moved is compared with what it was at its old place.
+- If many published records would become readable for most of the people who could not read
+  them, nothing is published until ``permissions.yaml`` confirms it.
+- A record that was moved is compared with the record at its old path.
 """
 
 from __future__ import annotations
@@ -16,26 +16,20 @@ from itertools import islice
 from typing import NamedTuple
 
 from managed_sync.errors import SourceError
-from managed_sync.server.graph.schema import (
-    MEMBER,
-    PARENT,
-    PUBLIC,
-    RelationTuple,
-    display_name,
-    type_of,
-)
-from managed_sync.server.graph.sql import closures
+from managed_sync.server.domain import PUBLIC, RelationTuple, type_of
+from managed_sync.server.graph.grant_index import closures
+from managed_sync.server.graph.schema import MEMBER, PARENT, display_name
 from managed_sync.server.sources.permissions_file import Permissions
 
 __all__ = ["Opening", "Readers", "groups_with_new_members", "openings", "require_confirmation"]
 
-# So few records may be opened to most people without confirmation.
+# Fewer records than these can be opened to most people without confirmation.
 _FEW = 10
 _EXAMPLES = 3
 
 
 class Readers:
-    """Who may read what, worked out in memory from the tuples of one scope."""
+    """The readers of each object, computed in memory from the tuples of one scope."""
 
     def __init__(self, edges: Iterable[RelationTuple]) -> None:
         self._parent: dict[str, str] = {}
@@ -54,76 +48,76 @@ class Readers:
 
     @property
     def users(self) -> Collection[str]:
-        """Everybody who is named anywhere."""
+        """All users that any tuple names."""
         return self._users
 
     def members(self, subjects: Collection[str]) -> frozenset[str]:
-        """The users that subjects stand for; ``user:*`` stands for itself."""
+        """Returns the users behind subjects; ``user:*`` is returned unchanged."""
         reached = closures(subjects, self._members).values()
         return frozenset(name for names in reached for name in names if name.startswith("user:"))
 
     def groups(self) -> Collection[str]:
-        """The groups that have members, the organization among them."""
+        """Returns the groups that have members, including the organization."""
         return self._members.keys()
 
     def of(self, object_id: str) -> frozenset[str]:
-        """The readers of an object."""
+        """Returns the readers of an object."""
         below = []
-        place: str | None = object_id
-        while place is not None and place not in self._of:
-            below.append(place)
-            place = self._parent.get(place)
-        readers = frozenset[str]() if place is None else self._of[place]
-        for one in reversed(below):
-            if direct := self._grants.get(one):
+        current: str | None = object_id
+        while current is not None and current not in self._of:
+            below.append(current)
+            current = self._parent.get(current)
+        readers = frozenset[str]() if current is None else self._of[current]
+        for name in reversed(below):
+            if direct := self._grants.get(name):
                 readers = readers | self.members(direct)
-            self._of[one] = readers
+            self._of[name] = readers
         return readers
 
 
 class Opening(NamedTuple):
-    """A record that users can read who could not before.
+    """A record that becomes readable for users who could not read it.
 
     Attributes:
-        place: Where it is now.
-        gained: These users.
-        wide: Whether they are most of those who could not.
+        path: The record's sync type and source id.
+        gained: The users who gain access.
+        wide: Whether they are most of the users who had no access.
     """
 
-    place: str
+    path: str
     gained: frozenset[str]
     wide: bool
 
 
 def openings(
-    before: Readers, after: Readers, places: Mapping[str, tuple[str, str]]
+    before: Readers, after: Readers, objects: Mapping[str, tuple[str, str]]
 ) -> list[Opening]:
-    """The records that are opened.
+    """Returns the records that become readable for somebody.
 
     Args:
-        before: What is in force.
-        after: What is to be published.
-        places: For each place its object, and the object that stood for it before.
+        before: The readers as published.
+        after: The readers after this sync.
+        objects: For each path, the object as published and the object after this sync.
     """
     found = []
     known = frozenset(before.users) | {PUBLIC}
-    for place, (old, new) in places.items():
+    for path, (old, new) in objects.items():
         had, has = before.of(old), after.of(new)
         gained = has - had if PUBLIC not in had else frozenset[str]()
         if gained:
-            # Somebody new in the organization may read what the organization may: that is not wide.
+            # A new member of the organization may read what the organization may: that is not wide.
             few = gained & known
             others = len(known - had - {PUBLIC})
             is_wide = PUBLIC in few or (len(few) > 1 and len(few) * 2 > others)
-            found.append(Opening(place, gained, is_wide))
+            found.append(Opening(path, gained, is_wide))
     return found
 
 
 def require_confirmation(found: Iterable[Opening], permissions: Permissions) -> None:
-    """Makes sure that many records are opened on purpose only.
+    """Raises an error if many records would be opened without confirmation.
 
     Raises:
-        SourceError: They are many, and ``permissions.yaml`` does not confirm it.
+        SourceError: Many records would be opened, and ``permissions.yaml`` does not confirm it.
     """
     wide = [opening for opening in found if opening.wide]
     if len(wide) < _FEW:
@@ -131,7 +125,7 @@ def require_confirmation(found: Iterable[Opening], permissions: Permissions) -> 
     code = _code(wide, permissions)
     if permissions.allow_opening == code:
         return
-    examples = ", ".join(opening.place for opening in islice(wide, _EXAMPLES))
+    examples = ", ".join(opening.path for opening in islice(wide, _EXAMPLES))
     names = sorted(display_name(user) for user in wide[0].gained)
     people = ", ".join("everybody" if name == "*" else name for name in names[:_EXAMPLES])
     raise SourceError(
@@ -144,14 +138,14 @@ def require_confirmation(found: Iterable[Opening], permissions: Permissions) -> 
 
 
 def groups_with_new_members(before: Readers, after: Readers) -> list[str]:
-    """The groups, and the organization, that somebody belongs to who did not before."""
+    """Returns the groups, including the organization, that gain a member."""
     return [name for name in after.groups() if after.members([name]) - before.members([name])]
 
 
 def _code(wide: Collection[Opening], permissions: Permissions) -> str:
-    """Stands for this opening: the permissions, and the topmost folders of the records."""
+    """Returns a code for the permissions and the topmost folders of the opened records."""
     folders: list[str] = []
-    for folder in sorted({f"{opening.place.rpartition('/')[0]}/" for opening in wide}):
+    for folder in sorted({f"{opening.path.rpartition('/')[0]}/" for opening in wide}):
         if not folders or not folder.startswith(folders[-1]):
             folders.append(folder)
     content = [

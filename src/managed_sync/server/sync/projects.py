@@ -1,4 +1,4 @@
-"""The projects that a server serves, each with its own source, pipelines and keys."""
+"""The projects of a server, each with its own source and pipelines."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from managed_sync.server.auth.keys import KeyRing
 from managed_sync.server.config import ServerConfig
+from managed_sync.server.domain import OpenFile, is_version
 from managed_sync.server.graph.engine import PermissionEngine
-from managed_sync.server.sources.file_tree import OpenFile, file_version
+from managed_sync.server.sources.file_tree import file_version
 from managed_sync.server.sources.folder import FolderSource
-from managed_sync.server.sources.model import is_version
 from managed_sync.server.storage.blobs import Blobs
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import pipelines_of_project
@@ -27,9 +26,10 @@ class Content:
     """A content that is open for reading.
 
     Attributes:
-        tag: Says which content it is: equal tags, equal bytes.
-        may_go_on: Whether what is read of it now may still be sent. It may change while it is sent,
-            and the permissions before that.
+        file: The open file.
+        tag: Identifies the content: equal tags mean equal bytes.
+        may_go_on: Returns whether the rest may still be sent. The file may change while it is
+            sent, and the permissions may have changed before that.
     """
 
     file: OpenFile
@@ -44,7 +44,6 @@ class Project:
         project_id: Its id.
         source: Where its records come from.
         pipelines: What brings them.
-        keys: What its tokens are signed with.
         blobs: Copies of its contents; ``None`` where they are read from the source.
     """
 
@@ -53,28 +52,28 @@ class Project:
         project_id: str,
         source: FolderSource,
         pipelines: Pipelines,
-        keys: KeyRing,
         blobs: Blobs | None,
     ) -> None:
         self.id = project_id
         self.pipelines = pipelines
-        self.keys = keys
         self._source = source
         self._blobs = blobs
 
     def open(self, record: StoredRecord) -> Content | None:
-        """Opens the content of a record that has one; ``None`` when it is gone.
+        """Opens the content of a record; ``None`` if it is gone.
 
         Raises:
-            TroubleError: It is there, but the server cannot read it or has lost its copy.
+            TroubleError: The content exists, but the server cannot read it or has lost its copy.
         """
         if record.location is None or record.digest is None:
             return None
         if self._blobs is not None:
             kept = self._blobs.open(record.digest)
             if kept is None:
-                # Not a deletion: the record is there, and its file may well be.
-                raise TroubleError("The copy of this content is lost; the next sync makes another.")
+                # Not a deletion: the record exists, and its file may exist, too.
+                raise TroubleError(
+                    "The copy of this content is lost. The next sync makes a new one."
+                )
             return Content(kept, record.digest)
         file = self._source.open(record.location)
         if file is None:
@@ -89,14 +88,14 @@ class Project:
         if self._is_another(file, record):
             file.stream.close()
             return None
-        # What changed since the sync is another content, whose digest nobody knows yet.
+        # A file that was changed after the sync is another content, of unknown digest.
         return Content(file, file.version, may_go_on)
 
     def _is_another(self, file: OpenFile, record: StoredRecord) -> bool:
-        """Whether a file is not the one that was synced, or may have other readers than it had.
+        """Returns whether a file is not the synced one, or its permissions may have changed.
 
-        What was moved here, or changed after ``permissions.yaml`` was, must not be read under the
-        permissions of what was here before.
+        A file that was moved here, or changed after ``permissions.yaml`` was, must not be read
+        under the permissions of the file that was here before.
         """
         return _number(file.version) != _number(
             record.version or ""
@@ -112,14 +111,13 @@ class Projects(dict[str, Project]):
 
     Args:
         config: The settings.
-        database: Where all of them keep their state.
+        database: Stores the state of all projects.
         engine: Evaluates their permissions.
-        note_end: Told how each sync ended, and how many seconds it took.
+        note_end: Called after each sync with its result and its duration in seconds.
 
     Raises:
         SourceError: A company folder is missing.
         PermissionsFileError: Its ``permissions.yaml`` is missing or malformed, at the first start.
-        ConfigurationError: The keys cannot be used.
     """
 
     def __init__(
@@ -145,11 +143,10 @@ class Projects(dict[str, Project]):
                 write_seconds=config.limits.write_seconds,
                 note_end=note_end,
             )
-            keys = KeyRing(config.keys_of(project_id))
-            self[project_id] = Project(project_id, source, pipelines, keys, self._blobs)
+            self[project_id] = Project(project_id, source, pipelines, self._blobs)
 
     def start(self) -> None:
-        """Takes up the work where the last run of the server left it."""
+        """Starts the schedule, and repeats syncs that the last run did not finish."""
         if self._blobs is not None:
             with self._database.reading() as connection:
                 wanted = all_digests(connection)

@@ -1,4 +1,4 @@
-"""The pipelines at work: enabled, scheduled, synced in the background, one sync at a time each."""
+"""The pipelines of a project: enabled, scheduled, and synced in the background, one sync each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from threading import Event, Lock
 from time import monotonic
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from sqlalchemy.exc import DBAPIError
 
@@ -20,7 +20,7 @@ from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.sources.model import Contents
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import (
-    Pipeline,
+    StoredPipeline,
     delete_pipeline,
     disable_pipeline,
     enable_pipeline,
@@ -32,9 +32,8 @@ from managed_sync.server.storage.pipelines import (
     save_failure,
     save_started,
 )
-from managed_sync.server.sync.frequency import parse_frequency
 from managed_sync.server.sync.pipeline_sync import PipelineGoneError, synchronize
-from managed_sync.server.sync.timetable import Timetable
+from managed_sync.server.sync.timetable import Timetable, parse_frequency
 from managed_sync.server.troubles import (
     TroubleError,
     concerns_one_file,
@@ -44,33 +43,33 @@ from managed_sync.server.troubles import (
 
 __all__ = ["Pipelines", "SyncResult", "UnknownPipelineError"]
 
-_log = get_logger("managed_sync.server")
+_logger = get_logger("managed_sync.server")
 
 _THREADS = 4
 _STOP_SECONDS = 5
 
-SyncResult = Literal["done", "failed", "abandoned"]
+SyncResult: TypeAlias = Literal["done", "failed", "abandoned"]
 
 
 class UnknownPipelineError(LookupError):
-    """The source has no such pipeline, or it is not enabled; the message says what there is."""
+    """The source has no such pipeline; the message lists the existing ones."""
 
 
 class _StoppedError(Exception):
-    """The server stops, so the sync is given up; the next start takes it up again."""
+    """The server stops, so the sync is abandoned; the next start repeats it."""
 
 
 class Pipelines:
     """Runs the pipelines of one project.
 
     Args:
-        database: Where pipelines, records and permissions are kept.
+        database: Stores pipelines, records and permissions.
         engine: Evaluates the permissions.
-        source: Where they come from.
+        source: Provides records and permissions.
         project_id: The project.
-        contents: Takes a copy of every content; ``None`` where contents stay in the source.
-        write_seconds: How long a request that writes waits for others who write.
-        note_end: Told how each sync ended, and how many seconds it took.
+        contents: Takes a copy of every content; ``None`` if contents stay in the source.
+        write_seconds: The longest time for which a request that writes waits for other writers.
+        note_end: Called after each sync with its result and its duration in seconds.
     """
 
     def __init__(
@@ -98,11 +97,11 @@ class Pipelines:
         self._read_so_far: dict[int, int] = {}
         self._wanted_again: set[int] = set()
         self._running: set[Future[None]] = set()
-        # Failures that the database could not take, which may be what failed.
+        # Failures that could not be saved, for example because the database failed.
         self._unsaved_failures: dict[int, str] = {}
 
     def start(self) -> None:
-        """Takes up the work where the last run of the server left it."""
+        """Starts the schedule, and repeats syncs that the last run did not finish."""
         self._timetable.start()
         with self._database.reading() as connection:
             pipelines = pipelines_of_project(connection, self._project_id)
@@ -114,15 +113,15 @@ class Pipelines:
                 self._request_sync(pipeline.id)
 
     def stop(self) -> None:
-        """Stops schedule and syncs; a sync under way is given up, which changes nothing."""
+        """Stops schedule and syncs; a running sync is abandoned and changes nothing."""
         self._stopping.set()
         self._timetable.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
-        # One may wait for something outside, such as a folder of the network that is gone.
+        # A sync may wait for something outside, such as a network folder that is gone.
         with self._lock:
             running = list(self._running)
         if wait(running, _STOP_SECONDS).not_done:
-            _log.warning("A sync does not end; it is left behind and publishes nothing")
+            _logger.warning("A sync does not end; it is abandoned and publishes nothing")
 
     def enable(
         self,
@@ -131,13 +130,13 @@ class Pipelines:
         frequency: str | None = None,
         configuration_name: str | None = None,
     ) -> SyncStatus:
-        """Enables a pipeline and syncs it now; again when it was enabled before.
+        """Enables a pipeline and syncs it now, also if it was enabled before.
 
-        A sync that is under way is followed by another one, which sees all that is there now.
+        If a sync is running, another one follows, which sees the current state of the source.
 
         Raises:
             UnknownPipelineError: The source has no such pipeline.
-            ValueError: The frequency is none.
+            InvalidParameterError: The frequency cannot be parsed.
         """
         if frequency is not None:
             parse_frequency(frequency)
@@ -151,39 +150,39 @@ class Pipelines:
         self._request_sync(pipeline.id)
         return self._status_of(pipeline, active=True)
 
-    def disable(self, pipeline: Pipeline) -> None:
-        """Stops a pipeline; the records that it brought stay as they are.
+    def disable(self, pipeline: StoredPipeline) -> None:
+        """Stops a pipeline; its records stay as they are.
 
-        Who may read them still follows ``permissions.yaml``: the syncs of other pipelines see to
-        that. A sync that is under way is given up.
+        Access to them still follows ``permissions.yaml``, through the syncs of other pipelines. A
+        running sync is abandoned.
         """
         with self._database.writing(self._write_seconds) as connection:
             disable_pipeline(connection, pipeline)
         self._timetable.remove(pipeline.id)
 
-    def delete(self, pipeline: Pipeline) -> None:
-        """Removes a pipeline with all that it brought. A sync that is under way is given up."""
+    def delete(self, pipeline: StoredPipeline) -> None:
+        """Deletes a pipeline with its records and grants. A running sync is abandoned."""
         try:
             with (
                 self._engine.publishing(pipeline.scope) as publication,
                 self._database.writing(self._write_seconds) as connection,
             ):
-                publication.take(lambda: removed_relations(connection, pipeline))
+                publication.stage(lambda: removed_relations(connection, pipeline))
                 delete_pipeline(connection, pipeline)
         except PermissionEngineError as error:
-            # It is removed; and until the engine has learnt that, it answers nothing.
-            _log.error("A pipeline was deleted, but: %s", error)
+            # The pipeline is deleted. Until the engine knows that, it answers no question.
+            _logger.error("A pipeline was deleted, but: %s", error)
         self._timetable.remove(pipeline.id)
 
-    def of(self, scope: Scope) -> list[tuple[Pipeline, SyncStatus]]:
-        """The pipelines of a connected user, and what each is doing."""
+    def of(self, scope: Scope) -> list[tuple[StoredPipeline, SyncStatus]]:
+        """Returns the pipelines of a connected user, each with its status."""
         active = self._active()
         with self._database.reading() as connection:
             found = pipelines_of_scope(connection, scope)
         return [(one, self._status_of(one, active=one.id in active)) for one in found]
 
     def status(self, scope: Scope, name: PipelineName) -> SyncStatus:
-        """What a pipeline is doing.
+        """Returns the status of a pipeline.
 
         Raises:
             UnknownPipelineError: The source has no such pipeline, and it was never enabled.
@@ -199,27 +198,27 @@ class Pipelines:
         )
 
     def in_source(self) -> tuple[PipelineName, ...]:
-        """The pipelines that the source has material for."""
+        """Returns the pipelines for which the source has material."""
         return self._source.pipelines()
 
     def require_in_source(self, name: PipelineName) -> None:
-        """Makes sure that the source has a pipeline.
+        """Raises an error if the source does not have a pipeline.
 
         Raises:
-            UnknownPipelineError: It has not.
+            UnknownPipelineError: The source does not have it.
         """
         existing = self._source.pipelines()
         if name not in existing:
-            names = ", ".join(map(str, existing)) or "none, as the folder holds no material"
+            names = ", ".join(map(str, existing)) or "none, since the folder holds no material"
             raise UnknownPipelineError(f"There is no pipeline {name}; there are: {names}.")
 
     def _active(self) -> set[int]:
-        # Asked before the database is: a sync writes its end first and counts as active until
-        # then, so that nobody sees the end of one sync while the next is still to come.
+        # Read before the database: a sync saves its end first and counts as active until then, so
+        # nobody sees the end of one sync while the next one has yet to begin.
         with self._lock:
             return set(self._read_so_far)
 
-    def _status_of(self, pipeline: Pipeline, *, active: bool) -> SyncStatus:
+    def _status_of(self, pipeline: StoredPipeline, *, active: bool) -> SyncStatus:
         status, error, count = pipeline.status, pipeline.error, pipeline.record_count
         with self._lock:
             unsaved = self._unsaved_failures.get(pipeline.id)
@@ -229,7 +228,7 @@ class Pipelines:
                 count = max(count, self._read_so_far.get(pipeline.id, 0))
         elif unsaved is not None and status is not SyncState.DISABLED:
             status, error = SyncState.ERROR, unsaved
-        # One that is marked as syncing and is not active is about to be: it was just enabled.
+        # A pipeline that is marked as syncing and not active was just enabled.
         return SyncStatus(
             integration=pipeline.name.integration,
             sync_type=pipeline.name.sync_type,
@@ -240,14 +239,14 @@ class Pipelines:
             warnings=pipeline.warnings,
         )
 
-    def _schedule(self, pipeline: Pipeline) -> None:
+    def _schedule(self, pipeline: StoredPipeline) -> None:
         if pipeline.frequency is None:
             return
         every = parse_frequency(pipeline.frequency)
         first = every
         if pipeline.last_synced_at is not None:
-            # What fell due while the server was down is due now. A last sync in the future is one
-            # by a clock that was ahead, and no reason to wait for longer than always.
+            # A sync that fell due while the server was down is due now. If the last sync lies in
+            # the future, the clock was ahead; the wait never exceeds the frequency.
             first = min(every, pipeline.last_synced_at + every - datetime.now(UTC))
         self._timetable.put(
             pipeline.id, every=every.total_seconds(), first=max(0.0, first.total_seconds())
@@ -264,14 +263,14 @@ class Pipelines:
             try:
                 running = self._threads.submit(self._run, pipeline_id)
             except BaseException:
-                # The system gives no more threads: it must not count as active for ever.
+                # The system has no more threads. The pipeline must not count as active for ever.
                 self._note_interruption(pipeline_id)
                 raise
             self._running.add(running)
         running.add_done_callback(self._note_done)
 
     def _note_interruption(self, pipeline_id: int) -> None:
-        """Notes, under the lock, that a sync ended without having saved how."""
+        """Notes that a sync ended without saving its result; the caller holds the lock."""
         del self._read_so_far[pipeline_id]
         self._unsaved_failures[pipeline_id] = "The sync was interrupted; enable the pipeline again."
 
@@ -302,20 +301,20 @@ class Pipelines:
             result = "done"
         except _StoppedError:
             result = "abandoned"
-            _log.info("A sync was given up because the server stops")
+            _logger.info("A sync was abandoned because the server stops")
         except PipelineGoneError:
             result = "abandoned"
-            _log.info("A sync was given up because its pipeline was disabled or deleted")
+            _logger.info("A sync was abandoned because its pipeline was disabled or deleted")
         except StateInUseError as error:
-            # Nothing is written into what another server works with.
-            _log.error("A sync failed: %s", error)
+            # The state belongs to another server now, so nothing is written.
+            _logger.error("A sync failed: %s", error)
             with self._lock:
                 self._unsaved_failures[pipeline_id] = str(error)
         except (SourceError, PermissionEngineError, TroubleError) as error:
-            _log.error("A sync failed: %s", error)
+            _logger.error("A sync failed: %s", error)
             self._fail(pipeline_id, str(error))
-        except Exception as error:  # noqa: BLE001 - a pipeline must not end in silence
-            _log.exception("A sync failed")
+        except Exception as error:
+            _logger.exception("A sync failed")
             self._fail(pipeline_id, _reason(error))
         if self._note_end is not None:
             self._note_end(result, monotonic() - begin)
@@ -329,7 +328,7 @@ class Pipelines:
             if pipeline is None:
                 raise PipelineGoneError
             save_started(connection, pipeline_id)
-        _log.info("Sync of %s begins", pipeline.name)
+        _logger.info("Sync of %s begins", pipeline.name)
         synchronize(
             self._database,
             self._engine,
@@ -340,18 +339,18 @@ class Pipelines:
             contents=self._contents,
             wait=self._stopping.wait,
         )
-        _log.info("Sync of %s is done", pipeline.name)
+        _logger.info("Sync of %s is done", pipeline.name)
 
     def _fail(self, pipeline_id: int, message: str) -> None:
         try:
             with self._database.writing() as connection:
                 save_failure(connection, pipeline_id, message)
-        except Exception:  # noqa: BLE001 - the other pipelines must go on
-            # It is kept here, for status() to report. If the server stops too, the pipeline is
-            # marked as syncing, which the next start repeats.
+        except Exception:
+            # status() reports it from here. If the server stops too, the pipeline is still marked
+            # as syncing, and the next start repeats the sync.
             with self._lock:
                 self._unsaved_failures[pipeline_id] = message
-            _log.exception("The failure of a sync could not be saved")
+            _logger.exception("The failure of a sync could not be saved")
 
     def _keep_going(self) -> None:
         if self._stopping.is_set():
@@ -363,15 +362,15 @@ class Pipelines:
 
 
 def _reason(error: Exception) -> str:
-    """Says what an unexpected error means for a sync."""
+    """Returns a message for an unexpected error of a sync."""
     trouble: TroubleError | None = None
     if isinstance(error, DBAPIError):
         trouble = database_trouble(error)
     elif isinstance(error, OSError) and not concerns_one_file(error):
-        trouble = system_trouble(error, "The sync could not go on")
+        trouble = system_trouble(error, "The sync could not continue")
     if trouble is not None:
         return str(trouble)
     return (
-        f"The sync failed unexpectedly ({type(error).__name__}); the server's log says more. What "
-        "was synced before is kept."
+        f"The sync failed unexpectedly ({type(error).__name__}); see the server's log. What was "
+        "synced before is kept."
     )

@@ -1,4 +1,4 @@
-"""Where a sync gathers what it read, before all of it takes the place of the old state at once."""
+"""The staging area of a sync: gathers its records and tuples, and publishes them at once."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from sqlalchemy import (
     update,
 )
 
-from managed_sync.server.graph.engine import RelationChanges
-from managed_sync.server.graph.schema import PARENT, RelationTuple, follows_schema
+from managed_sync.server.domain import RelationChanges, RelationTuple
+from managed_sync.server.graph.schema import PARENT, follows_schema
 from managed_sync.server.storage.dialects import Insert, rows_of, upsert
-from managed_sync.server.storage.pipelines import Pipeline
+from managed_sync.server.storage.pipelines import StoredPipeline
 from managed_sync.server.storage.tables import (
     records,
     relations,
@@ -46,7 +46,7 @@ _KEYS = ("scope_id", *_EDGE)
 
 @contextmanager
 def staging_tables(connection: Connection) -> Iterator[None]:
-    """Gives the connection empty staging tables, and takes them away again."""
+    """Creates empty staging tables for the connection, and drops them at the end."""
     with connection.begin():
         staging_metadata.drop_all(connection)
         staging_metadata.create_all(connection)
@@ -69,14 +69,14 @@ class Staging:
         self._connection = connection
         self._scope_id = scope_id
 
-    def add_records(self, pipeline: Pipeline, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Takes records that the source listed."""
+    def add_records(self, pipeline: StoredPipeline, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Adds records that the source listed."""
         if rows:
             own = {"scope_id": self._scope_id, "pipeline_id": pipeline.id}
             self._connection.execute(insert(staged_records), [{**row, **own} for row in rows])
 
-    def keep_records(self, pipeline: Pipeline, source_id: str) -> None:
-        """Takes over what an earlier sync brought from this place and from below it."""
+    def keep_records(self, pipeline: StoredPipeline, source_id: str) -> None:
+        """Keeps the published records of a source id and of everything below it."""
         below = f"{source_id}/"
         old = select(*records.columns).where(
             records.c.pipeline_id == pipeline.id,
@@ -87,8 +87,8 @@ class Staging:
         )
         self._insert(staged_records, old)
 
-    def drop_new_records(self, pipeline: Pipeline) -> None:
-        """Leaves out what no earlier sync brought."""
+    def drop_new_records(self, pipeline: StoredPipeline) -> None:
+        """Drops the records that are not published yet."""
         self._connection.execute(
             delete(staged_records).where(
                 staged_records.c.pipeline_id == pipeline.id,
@@ -99,22 +99,22 @@ class Staging:
             )
         )
 
-    def drop(self, pipeline: Pipeline) -> None:
-        """Forgets what was gathered of a pipeline."""
+    def drop(self, pipeline: StoredPipeline) -> None:
+        """Drops the gathered records of a pipeline."""
         self._connection.execute(
             delete(staged_records).where(staged_records.c.pipeline_id == pipeline.id)
         )
 
-    def count_records(self, pipeline: Pipeline) -> int:
-        """How many records the sync has."""
+    def count_records(self, pipeline: StoredPipeline) -> int:
+        """Returns the number of records in the sync."""
         return self._connection.execute(
             select(func.count())
             .select_from(staged_records)
             .where(staged_records.c.pipeline_id == pipeline.id)
         ).scalar_one()
 
-    def objects(self, pipeline: Pipeline, source_ids: Sequence[str]) -> dict[str, str]:
-        """The object ids of those source ids that exist."""
+    def objects(self, pipeline: StoredPipeline, source_ids: Sequence[str]) -> dict[str, str]:
+        """Returns the object ids of those source ids that exist."""
         rows = self._connection.execute(
             select(staged_records.c.source_id, staged_records.c.object).where(
                 staged_records.c.pipeline_id == pipeline.id,
@@ -124,9 +124,9 @@ class Staging:
         return {row.source_id: row.object for row in rows}
 
     def show_permissions(
-        self, pipeline: Pipeline, source_id: str, permissions: Mapping[str, object]
+        self, pipeline: StoredPipeline, source_id: str, permissions: Mapping[str, object]
     ) -> None:
-        """Sets what a record shows about its direct grants."""
+        """Sets the direct grants that a record shows."""
         self._connection.execute(
             update(staged_records)
             .where(
@@ -136,11 +136,13 @@ class Staging:
             .values(permissions=json.dumps(permissions))
         )
 
-    def add_relations(self, pipeline: Pipeline | None, tuples: Sequence[RelationTuple]) -> None:
-        """Takes tuples of a pipeline's objects, or, without one, of the scope's groups.
+    def add_relations(
+        self, pipeline: StoredPipeline | None, tuples: Sequence[RelationTuple]
+    ) -> None:
+        """Adds tuples of a pipeline's objects, or, without a pipeline, of the scope's groups.
 
         Raises:
-            ValueError: The schema has no such tuple.
+            ValueError: The schema does not allow a tuple.
         """
         for one in tuples:
             if not follows_schema(one):
@@ -157,8 +159,8 @@ class Staging:
             statement = upsert(self._connection, staged_relations).on_conflict_do_nothing()
             self._connection.execute(statement, rows)
 
-    def add_parents(self, pipeline: Pipeline, *, except_for: Sequence[str]) -> None:
-        """Lets every record inherit from its container, apart from these source ids."""
+    def add_parents(self, pipeline: StoredPipeline, *, except_for: Sequence[str]) -> None:
+        """Lets every record inherit from its container, except these source ids."""
         self._insert(
             staged_relations,
             select(
@@ -175,15 +177,15 @@ class Staging:
         )
 
     def withdraw(self, objects: Sequence[str]) -> None:
-        """Leaves out everything that gives access to some objects."""
+        """Drops all tuples that give access to some objects."""
         self._connection.execute(
             delete(staged_relations).where(
                 staged_relations.c.object.in_(rows_of(self._connection, objects))
             )
         )
 
-    def keep_relations(self, pipeline: Pipeline, *, except_to: Sequence[str]) -> None:
-        """Takes over a pipeline's tuples of an earlier sync, apart from those to some subjects."""
+    def keep_relations(self, pipeline: StoredPipeline, *, except_to: Sequence[str]) -> None:
+        """Keeps a pipeline's published tuples, except those to some subjects."""
         self._insert(
             staged_relations,
             select(*relations.columns).where(
@@ -193,19 +195,19 @@ class Staging:
         )
 
     def relations(self) -> list[RelationTuple]:
-        """All tuples that were gathered."""
+        """Returns all gathered tuples."""
         return self._tuples(select(*(staged_relations.c[name] for name in _EDGE)))
 
     def published_relations(self) -> list[RelationTuple]:
-        """All tuples of the scope that are in force."""
+        """Returns all published tuples of the scope."""
         return self._tuples(
             select(*(relations.c[name] for name in _EDGE)).where(
                 relations.c.scope_id == self._scope_id
             )
         )
 
-    def relation_changes(self, pipelines: Sequence[Pipeline]) -> RelationChanges:
-        """What publishing will remove from the scope's tuples and add to them."""
+    def relation_changes(self, pipelines: Sequence[StoredPipeline]) -> RelationChanges:
+        """Returns the tuples that publishing removes from the scope and adds to it."""
         return RelationChanges(
             removed=self._tuples(
                 select(*(relations.c[name] for name in _EDGE)).where(self._are_outdated(pipelines))
@@ -217,10 +219,10 @@ class Staging:
             ),
         )
 
-    def publish_records(self, pipeline: Pipeline, version: int) -> None:
-        """Makes the staged records those of the pipeline, touching only what differs.
+    def publish_records(self, pipeline: StoredPipeline, version: int) -> None:
+        """Replaces the pipeline's records by the staged ones, and writes only rows that differ.
 
-        To be called inside the transaction that also notes the success, and the version.
+        Call it in the transaction that also saves the success and the version.
         """
         self._connection.execute(
             delete(records).where(
@@ -232,7 +234,7 @@ class Staging:
         content = [
             column.name for column in staged if column.name not in {"id", "scope_id", "pipeline_id"}
         ]
-        # "WHERE": SQLite would else take ON CONFLICT for the ON of a join.
+        # Without a WHERE, SQLite parses ON CONFLICT as the ON of a join.
         new = upsert(self._connection, records).from_select(
             [*(column.name for column in staged), "changed"],
             select(*staged, literal(version)).where(staged_records.c.pipeline_id == pipeline.id),
@@ -252,8 +254,8 @@ class Staging:
             )
         )
 
-    def publish_relations(self, pipelines: Sequence[Pipeline]) -> None:
-        """Makes the staged tuples those of the pipelines and of the scope's groups."""
+    def publish_relations(self, pipelines: Sequence[StoredPipeline]) -> None:
+        """Replaces the tuples of the pipelines and of the scope's groups by the staged ones."""
         self._connection.execute(delete(relations).where(self._are_outdated(pipelines)))
         self._connection.execute(
             upsert(self._connection, relations)
@@ -261,7 +263,7 @@ class Staging:
             .on_conflict_do_nothing()
         )
 
-    def _are_outdated(self, pipelines: Sequence[Pipeline]) -> ColumnElement[bool]:
+    def _are_outdated(self, pipelines: Sequence[StoredPipeline]) -> ColumnElement[bool]:
         return and_(
             relations.c.scope_id == self._scope_id,
             or_(

@@ -1,32 +1,56 @@
-"""Calls that repeat, timed by a clock that nobody can set.
+"""Repeated calls at a frequency, timed by a monotonic clock.
 
-The time of day may jump: a clock that was ahead is put right, or a machine starts with a wrong one.
-A timetable that is kept in it would wait for as long as the clock was ahead.
+The time of day can jump: a clock that was ahead is corrected, or a machine starts with a wrong one.
+A timetable that followed it would wait for as long as the clock was ahead.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from math import inf
 from threading import TIMEOUT_MAX, Condition, Thread
 from time import monotonic
 
 from managed_sync.logs import get_logger
+from managed_sync.server.domain import InvalidParameterError
 
-__all__ = ["Timetable"]
+__all__ = ["Timetable", "parse_frequency"]
 
-_log = get_logger("managed_sync.server")
+_logger = get_logger("managed_sync.server")
 
-_LONGEST_WAIT = min(TIMEOUT_MAX, 86_400.0)
+_MAX_WAIT_SECONDS = min(TIMEOUT_MAX, 86_400.0)
 _STOP_SECONDS = 5.0
+_FREQUENCY = re.compile(r"([1-9][0-9]{0,3})([mhd])")
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+
+def parse_frequency(text: str) -> timedelta:
+    """Returns the time between two syncs.
+
+    Examples:
+        >>> parse_frequency("15m")
+        datetime.timedelta(seconds=900)
+
+    Raises:
+        InvalidParameterError: The text is not a whole number of minutes, hours or days.
+    """
+    match = _FREQUENCY.fullmatch(text)
+    if match is None:
+        raise InvalidParameterError(
+            "frequency must be a whole number of minutes, hours or days, such as 1m, 15m, 1h or "
+            f"1d, got {text!r}."
+        )
+    return int(match[1]) * _UNITS[match[2]]
 
 
 class Timetable:
-    """Calls a function for each of its entries, again and again.
+    """Calls a function for each of its entries at a fixed interval.
 
     Args:
-        call: Takes the entry that is due, and returns soon.
-        clock: Seconds that only go forward.
+        call: Called with the entry that is due; must return soon.
+        clock: Returns the seconds of a monotonic clock.
     """
 
     def __init__(self, call: Callable[[int], None], clock: Callable[[], float] = monotonic) -> None:
@@ -39,12 +63,12 @@ class Timetable:
         self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Begins to call."""
+        """Starts the calls."""
         self._thread = Thread(target=self._run, name="managed-sync-timetable", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Calls no more."""
+        """Stops the calls."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
@@ -65,13 +89,13 @@ class Timetable:
             self._changed.notify()
 
     def remove(self, entry: int) -> None:
-        """Removes an entry, if it is there."""
+        """Removes an entry if it exists."""
         with self._changed:
             self._due.pop(entry, None)
             self._every.pop(entry, None)
 
     def seconds_until(self, entry: int) -> float | None:
-        """Returns the seconds until an entry is due; ``None`` for one that is not there."""
+        """Returns the seconds until an entry is due; ``None`` if it does not exist."""
         with self._changed:
             due = self._due.get(entry)
             return None if due is None else due - self._clock()
@@ -83,14 +107,14 @@ class Timetable:
         for entry in due:
             try:
                 self._call(entry)
-            except Exception:  # noqa: BLE001 - the other entries go on, and this one comes again
-                _log.exception("A scheduled call failed")
+            except Exception:
+                _logger.exception("A scheduled call failed")
 
     def _take_due(self) -> list[int]:
         now = self._clock()
         due = [entry for entry, moment in self._due.items() if moment <= now]
         for entry in due:
-            # What was missed is not made up for: one call brings everything up to date.
+            # Missed calls are not repeated: one call brings everything up to date.
             self._due[entry] = now + self._every[entry]
         return due
 
@@ -98,7 +122,7 @@ class Timetable:
         while True:
             with self._changed:
                 while not self._stopped and (pause := self._pause()) > 0:
-                    self._changed.wait(min(pause, _LONGEST_WAIT))
+                    self._changed.wait(min(pause, _MAX_WAIT_SECONDS))
                 if self._stopped:
                     return
             self.call_due()

@@ -1,4 +1,4 @@
-"""What a sync left out, in sentences for people."""
+"""The warnings of a sync: sentences about items and grants that it left out."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from managed_sync.logs import get_logger
 
 __all__ = ["SyncWarnings"]
 
-_log = get_logger("managed_sync.server")
+_logger = get_logger("managed_sync.server")
 
 _MAX_WARNINGS = 100
 
 
 class SyncWarnings:
-    """Sentences about what was left out; the first ones, and how many more there are."""
+    """The first warnings of a sync, and the number of further ones."""
 
     def __init__(self) -> None:
         self._sentences: list[str] = []
         self._more = 0
 
     def add(self, sentence: str) -> None:
-        """Takes a sentence, and logs it."""
-        # A sentence quotes names of any kind; what cannot be written must not stop the sync.
+        """Adds a warning, and logs it."""
+        # A warning may quote any name; one that cannot be encoded must not stop the sync.
         sentence = sentence.encode(errors="backslashreplace").decode()
-        _log.warning("%s", sentence)
+        _logger.warning("%s", sentence)
         if len(self._sentences) < _MAX_WARNINGS:
             self._sentences.append(sentence)
         else:
             self._more += 1
 
     def sentences(self) -> list[str]:
-        """The sentences to show."""
+        """Returns the warnings to show."""
         if not self._more:
             return list(self._sentences)
-        return [*self._sentences, f"There are {self._more} more such warnings; see the log."]
+        return [*self._sentences, f"There are {self._more} more warnings; see the log."]

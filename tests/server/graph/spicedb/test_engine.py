@@ -9,9 +9,9 @@ import pytest
 from authzed.api.v1 import WriteRelationshipsRequest, WriteSchemaRequest
 from sqlalchemy import delete, insert
 
-from managed_sync.server.domain import Scope
-from managed_sync.server.graph.engine import PermissionEngineError, RelationChanges
-from managed_sync.server.graph.schema import Question, RelationTuple
+from managed_sync.server.domain import RelationChanges, RelationTuple, Scope
+from managed_sync.server.graph.engine import PermissionEngineError
+from managed_sync.server.graph.schema import GraphQuery
 from managed_sync.server.graph.spicedb import engine as spicedb_engine
 from managed_sync.server.graph.spicedb.client import SpiceDBClient, connect
 from managed_sync.server.graph.spicedb.engine import SpiceDBEngine
@@ -68,7 +68,7 @@ def _publish(
     added = [RelationTuple(*edge) for edge in add]
     removed = [RelationTuple(*edge) for edge in remove]
     with engine.publishing(scope) as publication, database.writing() as connection:
-        publication.take(lambda: RelationChanges(removed, added))
+        publication.stage(lambda: RelationChanges(removed, added))
         number = ensure_scope(connection, scope)
         for edge in removed:
             where = [tables.relations.c[name] == value for name, value in edge._asdict().items()]
@@ -82,7 +82,7 @@ def _allowed(
     engine: SpiceDBEngine, object_id: str = "file:x", subject: str = MARIA, scope: Scope = SCOPE
 ) -> bool:
     with engine.graph(scope) as graph:
-        return graph.check([Question(subject, "viewer", object_id)]) == [True]
+        return graph.check([GraphQuery(subject, "viewer", object_id)]) == [True]
 
 
 def test_what_a_sync_changes_holds_at_the_very_next_check(
@@ -120,7 +120,7 @@ def test_changes_of_several_calls_show_as_a_whole(
 
     def look() -> None:
         questions = [
-            Question(MARIA, "viewer", name) for name in ("file:old", "file:0", "file:2499")
+            GraphQuery(MARIA, "viewer", name) for name in ("file:old", "file:0", "file:2499")
         ]
         with engine.graph(SCOPE) as graph:
             seen.append((graph.check(questions), len(graph.list_objects(MARIA, "viewer"))))
@@ -152,7 +152,7 @@ def test_a_transaction_that_fails_changes_nothing(
     def publish() -> None:
         with engine.publishing(SCOPE) as publication:
             added = [RelationTuple("file:y", "viewer", MARIA)]
-            publication.take(lambda: RelationChanges([], added))
+            publication.stage(lambda: RelationChanges([], added))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -229,7 +229,7 @@ def test_a_circle_of_groups_is_undecided_and_so_denied(
         ],
     )
     with engine.graph(SCOPE) as graph:
-        questions = [Question(MARIA, "viewer", name) for name in ("file:x", "file:y")]
+        questions = [GraphQuery(MARIA, "viewer", name) for name in ("file:x", "file:y")]
         assert graph.check(questions) == [False, True]
         with pytest.raises(PermissionEngineError, match="max depth"):
             graph.list_users("viewer", "file:x")

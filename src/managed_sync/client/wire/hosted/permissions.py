@@ -1,4 +1,4 @@
-"""The hosted service's requests about permissions, each sent to the sync that an object is from."""
+"""The hosted service's permission requests, each sent to the sync that the object belongs to."""
 
 from __future__ import annotations
 
@@ -7,20 +7,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from managed_sync.client.wire.base import Operation
 from managed_sync.client.wire.batch_results import read_decision, read_decisions
-from managed_sync.client.wire.entity_lists import NameList, parse_objects, parse_subjects
-from managed_sync.client.wire.expand_trees import Naming, parse_tree
-from managed_sync.client.wire.hosted.names import hosted_role, hosted_user, our_relation
-from managed_sync.client.wire.request import (
-    Operation,
-    Request,
-    Response,
-    parse_json,
-    parse_model,
-    path_segment,
-)
-from managed_sync.errors import ResponseFormatError
-from managed_sync.identifiers import ObjectId, RecordOfSync, address_key
+from managed_sync.client.wire.entity_lists import EntityList, parse_objects, parse_subjects
+from managed_sync.client.wire.expand_trees import NameMapping, parse_tree
+from managed_sync.client.wire.request import Request, path_segment
+from managed_sync.client.wire.response import Response, parse_json, parse_model
+from managed_sync.errors import InvalidIdentifierError, ResponseFormatError
+from managed_sync.identifiers import ObjectId, RecordOfSync, address_key, normalize_subject
 from managed_sync.models import AccessCheck, RelationshipNode
 
 __all__ = [
@@ -34,24 +28,30 @@ __all__ = [
 
 T = TypeVar("T")
 
+_USER = "user"
+_ROLES = {"viewer": "can_read", "editor": "can_write", "owner": "is_owner"}
+_RELATIONS = {role: relation for relation, role in _ROLES.items()}
+
 
 class _Decisions(BaseModel):
     result: list[dict[str, Any]]
 
 
 def check_access(check: AccessCheck) -> Operation[bool]:
-    """One decision."""
-    question = _question(check)
+    """Builds a request for one decision."""
+    asked = _check_of(check)
 
     def parse(response: Response) -> bool:
-        return read_decision(parse_json(response), "hasAccess", asked=question, key_of=_key_of)
+        return read_decision(parse_json(response), "hasAccess", asked=asked, key_of=_key_of)
 
-    return _post(record_of(check.object).sync, "check", question, parse)
+    return _post(record_of(check.object).sync, "check", asked, parse)
 
 
 def batch_check_access(checks: Sequence[AccessCheck]) -> Operation[list[bool]]:
-    """Decisions about objects of one sync, each with the check that it belongs to."""
-    asked = [{**each, "user": f"user:{each['user']}"} for each in map(_question, checks)]
+    """Builds a request for decisions about objects of one sync."""
+    asked = [
+        {**each, "user": str(ObjectId(_USER, each["user"]))} for each in map(_check_of, checks)
+    ]
 
     def parse(response: Response) -> list[bool]:
         return read_decisions(
@@ -67,32 +67,32 @@ def batch_check_access(checks: Sequence[AccessCheck]) -> Operation[list[bool]]:
 
 
 def list_users(object_id: str, relation: str) -> Operation[list[str]]:
-    """The users with a relation to an object; a thousand at most."""
+    """Builds a request for the users with a relation to an object, of which it lists 1,000."""
     record = record_of(object_id)
-    body = {"object": record.id, "role": hosted_role(relation)}
+    body = {"object": record.id, "role": _role(relation)}
     return _post(record.sync, "list-users", body, lambda response: parse_subjects(response).names)
 
 
 def list_objects(
     sync_id: str, object_type: str, subject: str, relation: str
-) -> Operation[NameList]:
-    """The objects of one sync to which a user has a relation: all of them, however many."""
+) -> Operation[EntityList]:
+    """Builds a request for all objects of one sync to which a user has a relation."""
     body = {
         "objectType": object_type,
-        "user": hosted_user(subject),
-        "role": hosted_role(relation),
+        "user": _user(subject),
+        "role": _role(relation),
     }
 
-    def parse(response: Response) -> NameList:
+    def parse(response: Response) -> EntityList:
         page = parse_objects(response)
         objects = (_object_id(sync_id, name, object_type) for name in page.names)
-        return NameList(objects, is_whole=page.is_end_of(page.names))
+        return EntityList(objects, is_whole=page.is_end_of(page.names))
 
     return _post(sync_id, "streamed-list-objects", body, parse)
 
 
 def expand(check: AccessCheck) -> Operation[RelationshipNode]:
-    """The tree of a relation, in which no subject is asked about."""
+    """Builds a request for the tree of a relation, which decides nothing about a subject."""
     asked, record = ObjectId.parse(check.object), record_of(check.object)
 
     def object_id(name: str) -> str:
@@ -100,31 +100,31 @@ def expand(check: AccessCheck) -> Operation[RelationshipNode]:
         is_record = not colon or kind in {"file", "folder"}
         return _object_id(record.sync, name, kind or asked.type) if is_record else name
 
-    body = {"object": record.id, "relation": hosted_role(check.relation)}
-    naming = Naming(object_id, our_relation)
-    return _post(record.sync, "expand", body, lambda response: parse_tree(response, check, naming))
+    body = {"object": record.id, "relation": _role(check.relation)}
+    mapping = NameMapping(object_id, _relation)
+    return _post(record.sync, "expand", body, lambda response: parse_tree(response, check, mapping))
 
 
 def record_of(object_id: str) -> RecordOfSync:
-    """The record that an object id names.
+    """Returns the record of an object id.
 
     Raises:
-        InvalidIdentifierError: It is not an object id that this client gave out.
+        InvalidIdentifierError: It is not an object id that this client returned.
     """
     return RecordOfSync.parse(ObjectId.parse(object_id).id)
 
 
-def _question(check: AccessCheck) -> dict[str, str]:
+def _check_of(check: AccessCheck) -> dict[str, str]:
     return {
         "object": record_of(check.object).id,
-        "user": hosted_user(check.subject),
-        "role": hosted_role(check.relation),
+        "user": _user(check.subject),
+        "role": _role(check.relation),
     }
 
 
 def _key_of(request: Mapping[str, Any]) -> tuple[str, str, str]:
-    # The service may write an e-mail address in its own way, and leave out the type.
-    user = address_key(str(request.get("user")).removeprefix("user:"))
+    # The service may spell an e-mail address differently, and leave out the type.
+    user = address_key(str(request.get("user")).removeprefix(f"{_USER}:"))
     return str(request.get("object")), user, str(request.get("role"))
 
 
@@ -132,8 +132,7 @@ def _object_id(sync_id: str, name: str, object_type: str) -> str:
     record_id = name.removeprefix(f"{object_type}:")
     if not record_id or ":" in record_id or "/" in record_id:
         raise ResponseFormatError(
-            f"The API named something that is not the id of a record where one of a {object_type} "
-            f"belongs."
+            f"Expected a {object_type} record id in the API's response, got something else."
         )
     return str(ObjectId(object_type, str(RecordOfSync(sync_id, record_id))))
 
@@ -143,3 +142,37 @@ def _post(
 ) -> Operation[T]:
     path = f"/api/permissions/{path_segment(sync_id, 'sync id')}/{name}"
     return Operation(Request("POST", path, body=body), parse)
+
+
+def _role(relation: str) -> str:
+    """Returns the service's role for a relation, which may be such a role already.
+
+    Raises:
+        InvalidIdentifierError: The service has no such role.
+    """
+    role = _ROLES.get(relation, relation)
+    if role not in _RELATIONS:
+        raise InvalidIdentifierError(
+            f"relation must be one of {', '.join(_ROLES)} for the hosted API, got {relation!r}."
+        )
+    return role
+
+
+def _relation(role: str) -> str:
+    """Returns the relation for a role, and any other name unchanged."""
+    return _RELATIONS.get(role, role)
+
+
+def _user(subject: str) -> str:
+    """Returns the e-mail address of a subject.
+
+    Raises:
+        InvalidIdentifierError: The subject is not a user. The service decides about users only.
+    """
+    user = normalize_subject(subject).removeprefix(f"{_USER}:")
+    if not user or ":" in user:
+        raise InvalidIdentifierError(
+            f"A subject must be an e-mail address such as 'alice@example.com' for the hosted API, "
+            f"got {subject!r}."
+        )
+    return user

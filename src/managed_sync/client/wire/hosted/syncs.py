@@ -1,4 +1,4 @@
-"""The hosted service's requests about syncs and records, and how their answers are read."""
+"""The hosted service's requests about syncs and records, with the readers of their responses."""
 
 from __future__ import annotations
 
@@ -10,21 +10,16 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from managed_sync.client.wire.base import Operation
 from managed_sync.client.wire.records import parse_each, parse_page, refuse_deep
-from managed_sync.client.wire.request import (
-    Operation,
-    Request,
-    Response,
-    parse_json,
-    parse_model,
-    path_segment,
-)
+from managed_sync.client.wire.request import Request, path_segment
+from managed_sync.client.wire.response import Response, parse_json, parse_model
 from managed_sync.errors import NotFoundError, ResponseFormatError
 from managed_sync.identifiers import RecordOfSync, lower_ascii
 from managed_sync.models import MalformedRecord, RecordPage, SyncedRecord, SyncState, SyncStatus
 
 __all__ = [
-    "HostedSync",
+    "ListedSync",
     "content_request",
     "create_sync",
     "get_record",
@@ -41,15 +36,15 @@ _STATES = {
     "ERRORED": SyncState.ERROR,
     "DISABLED": SyncState.DISABLED,
 }
-# What becomes an attribute of the record, and so is no part of its data.
+# Fields that become attributes of a record, and not part of its data.
 _NOT_DATA = {"id", "externalId", "updatedAt", "permissions", "parentFolderId"}
 
 
-class _Answer(BaseModel):
+class _Document(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
 
 
-class HostedSync(_Answer):
+class ListedSync(_Document):
     """One pipeline of the connected user, as the service lists it."""
 
     id: str = Field(min_length=1)
@@ -60,92 +55,92 @@ class HostedSync(_Answer):
 
     @property
     def state(self) -> SyncState:
-        """What the pipeline is doing."""
+        """The state of the pipeline."""
         return _state(self.status)
 
     def named(self, integration: str, sync_type: str) -> bool:
-        """Whether this is how a caller names the pipeline: by its type, or by its id."""
+        """Returns whether a caller's names mean this pipeline; its id may replace its type."""
         return lower_ascii(self.integration) == lower_ascii(integration) and (
             lower_ascii(self.pipeline) == lower_ascii(sync_type) or self.id == sync_type
         )
 
 
-class _Syncs(_Answer):
-    data: list[HostedSync]
+class _Syncs(_Document):
+    data: list[ListedSync]
 
 
-class _Summary(_Answer):
+class _Summary(_Document):
     total_records: int | None = None
     synced_records_count: int | None = None
     last_synced_at: datetime | None = None
 
 
-class _Status(_Answer):
+class _Status(_Document):
     status: str
     summary: _Summary = _Summary()
 
 
-class _Paging(_Answer):
+class _Paging(_Document):
     remaining_records: int | None = None
     cursor: str | None = None
 
 
-class _Record(_Answer):
+class _Record(_Document):
     id: str = Field(min_length=1)
     external_id: str | None = None
     updated_at: datetime | None = None
     permissions: dict[str, Any] | None = None
 
 
-class _Page(_Answer):
+class _Page(_Document):
     data: list[Any]
     paging: _Paging
 
 
-def list_syncs() -> Operation[list[HostedSync]]:
-    """The pipelines of the connected user."""
+def list_syncs() -> Operation[list[ListedSync]]:
+    """Builds a request for the pipelines of the connected user."""
     return Operation(
         Request("GET", "/api/syncs"),
         lambda response: parse_model(_Syncs, parse_json(response)).data,
     )
 
 
-def create_sync(integration: str, pipeline: str) -> Operation[HostedSync]:
-    """Enables a pipeline for the first time."""
+def create_sync(integration: str, pipeline: str) -> Operation[ListedSync]:
+    """Builds a request that enables a pipeline for the first time."""
     body = {"integration": lower_ascii(integration), "pipeline": pipeline}
     return Operation(
         Request("POST", "/api/syncs", body=body, is_repeatable=False),
-        lambda response: parse_model(HostedSync, parse_json(response)),
+        lambda response: parse_model(ListedSync, parse_json(response)),
     )
 
 
-def reenable_sync(sync: HostedSync) -> Operation[None]:
-    """Enables a pipeline that was disabled."""
+def reenable_sync(sync: ListedSync) -> Operation[None]:
+    """Builds a request that enables a disabled pipeline."""
     return Operation(Request("POST", f"{_sync_path(sync.id)}/reenable"), lambda _: None)
 
 
-def get_status(sync: HostedSync) -> Operation[SyncStatus]:
-    """The state of a pipeline."""
+def get_status(sync: ListedSync) -> Operation[SyncStatus]:
+    """Builds a request for the status of a pipeline."""
 
     def parse(response: Response) -> SyncStatus:
-        said = parse_model(_Status, parse_json(response))
-        counts = (said.summary.synced_records_count, said.summary.total_records)
+        status = parse_model(_Status, parse_json(response))
+        counts = (status.summary.synced_records_count, status.summary.total_records)
         return SyncStatus(
             integration=sync.integration,
             sync_type=sync.pipeline,
-            status=_state(said.status),
-            last_synced_at=said.summary.last_synced_at,
+            status=_state(status.status),
+            last_synced_at=status.summary.last_synced_at,
             record_count=next((count for count in counts if count is not None), 0),
         )
 
     return Operation(Request("GET", _sync_path(sync.id)), parse)
 
 
-def list_records(sync: HostedSync, cursor: str | None) -> Operation[RecordPage]:
-    """One page of records; a cursor that is to be kept names its sync, as record ids do.
+def list_records(sync: ListedSync, cursor: str | None) -> Operation[RecordPage]:
+    """Builds a request for a page of records, whose ``resume_cursor`` contains the sync's id.
 
     Raises:
-        NotFoundError: The cursor was kept of another sync.
+        NotFoundError: The cursor belongs to another sync.
     """
     cursor = _cursor_of(sync, cursor)
 
@@ -153,11 +148,11 @@ def list_records(sync: HostedSync, cursor: str | None) -> Operation[RecordPage]:
         page = parse_model(_Page, parse_page(response, "data"))
         records, malformed = parse_each(page.data, lambda document: _record(sync, document))
         remaining = page.paging.remaining_records
-        # An empty page ends the listing too, unless it says that something remains.
+        # An empty page ends the listing too, unless it says that records remain.
         is_caught_up = remaining == 0 or (not page.data and not remaining)
         if not is_caught_up and not page.paging.cursor:
             raise ResponseFormatError(
-                "The page is not the last one, and has no cursor that leads to the next one."
+                "Expected a cursor on a page that is not the last one, got none."
             )
         latest = page.paging.cursor or cursor
         return RecordPage(
@@ -171,8 +166,8 @@ def list_records(sync: HostedSync, cursor: str | None) -> Operation[RecordPage]:
     return Operation(Request("GET", f"{_sync_path(sync.id)}/records", params), parse)
 
 
-def get_record(sync: HostedSync, record: RecordOfSync) -> Operation[SyncedRecord]:
-    """One record."""
+def get_record(sync: ListedSync, record: RecordOfSync) -> Operation[SyncedRecord]:
+    """Builds a request for one record."""
     return Operation(
         Request("GET", _record_path(record)),
         lambda response: _record(sync, parse_json(response)),
@@ -180,48 +175,48 @@ def get_record(sync: HostedSync, record: RecordOfSync) -> Operation[SyncedRecord
 
 
 def content_request(record: RecordOfSync) -> Request:
-    """The request for a record's content, whose answer is streamed."""
+    """Returns the request for a record's content, whose response is streamed."""
     return Request("GET", f"{_record_path(record)}/content")
 
 
-def _record(sync: HostedSync, document: Any) -> SyncedRecord:
+def _record(sync: ListedSync, document: Any) -> SyncedRecord:
     refuse_deep(document)
-    said = parse_model(_Record, document)
+    record = parse_model(_Record, document)
     data = {name: value for name, value in document.items() if name not in _NOT_DATA}
     parent = document.get("parentFolderId")
     if parent:
-        # Only a record's own id names an object; the source's id of a folder would not be found.
+        # Only a record's own id names an object: the source's id of a folder would not be found.
         name = "parentId" if _is_uuid(parent) else "parentFolderId"
         data[name] = str(RecordOfSync(sync.id, parent)) if name == "parentId" else parent
     fields = {
-        "id": str(RecordOfSync(sync.id, said.id)),
+        "id": str(RecordOfSync(sync.id, record.id)),
         "integration": sync.integration,
         "sync_type": sync.pipeline,
-        "source_id": said.external_id or "",
+        "source_id": record.external_id or "",
         "data": data,
-        "permissions": said.permissions or {},
-        "updated_at": said.updated_at,
+        "permissions": record.permissions or {},
+        "updated_at": record.updated_at,
     }
     return parse_model(SyncedRecord, fields)
 
 
-def _of_sync(sync: HostedSync, malformed: Sequence[MalformedRecord]) -> tuple[MalformedRecord, ...]:
-    """The same, with ids that name the sync, as those of records do."""
+def _of_sync(sync: ListedSync, malformed: Sequence[MalformedRecord]) -> tuple[MalformedRecord, ...]:
+    """Adds the sync's id to the ids of malformed records."""
     return tuple(
         each._replace(id=str(RecordOfSync(sync.id, each.id))) if each.id else each
         for each in malformed
     )
 
 
-def _cursor_of(sync: HostedSync, cursor: str | None) -> str | None:
-    """The service's own cursor: a sync that was made anew must not go on from the old one's."""
+def _cursor_of(sync: ListedSync, cursor: str | None) -> str | None:
+    """Returns the service's own cursor; refuses one that was kept from an older sync."""
     kept_of, slash, own = (cursor or "").partition("/")
     if not slash or (kept_of != sync.id and not _is_uuid(kept_of)):
         return cursor
     if kept_of != sync.id:
         raise NotFoundError(
-            f"The cursor belongs to the sync {kept_of}, and not to {sync.id}, which has its name "
-            f"now. Begin again without a cursor.",
+            f"The cursor belongs to the sync {kept_of}, which {sync.id} has replaced. Start again "
+            f"without a cursor.",
             status=404,
         )
     return own
@@ -240,7 +235,8 @@ def _state(status: str) -> SyncState:
         return _STATES[status]
     except KeyError:
         raise ResponseFormatError(
-            f"The API says that a sync is {status[:40]!r}, and not one of {sorted(_STATES)}."
+            f"Expected a sync's status in the API's response, one of {', '.join(_STATES)}, got "
+            f"{status[:40]!r}."
         ) from None
 
 

@@ -4,7 +4,7 @@
 download a model for that. The answer is of no use here: a heading is a heading because the file
 marks it as one, and every other paragraph is written in the same way. So while a file is read, the
 blank English pipeline of spaCy itself takes the place of the model: nothing to install, nothing to
-download, and some fourteen times the speed. See ``docs/decisions/documents-spacy-model.md``.
+download, and some fourteen times the speed. See ``docs/decisions/0007-documents-spacy-model.md``.
 """
 
 from __future__ import annotations
@@ -78,13 +78,13 @@ def without_language_model() -> Iterator[None]:
             "install one that this package is tested with: pip install 'managed-sync[unstructured]'"
         )
     with _lock:
-        load_model = tokenize._get_nlp
-        tokenize._get_nlp = _blank_pipeline
+        load_model = tokenize._get_nlp  # noqa: SLF001 - private in unstructured 0.27
+        tokenize._get_nlp = _blank_pipeline  # noqa: SLF001 - private in unstructured 0.27
         _clear_caches(tokenize)
         try:
             yield
         finally:
-            tokenize._get_nlp = load_model
+            tokenize._get_nlp = load_model  # noqa: SLF001 - private in unstructured 0.27
             _clear_caches(tokenize)
 
 

@@ -3,7 +3,7 @@
 Guarantees:
 
 - No call waits for ever.
-- Whatever goes wrong is a ``PermissionEngineError``, and shows no token.
+- Every failure is a ``PermissionEngineError``, whose message contains no token.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from authzed.api.v1.schema_service_pb2_grpc import SchemaServiceStub
 from grpc_interceptor import ClientCallDetails, ClientInterceptor
 from grpcutil import bearer_token_credentials
 
+from managed_sync.server.config import is_loopback
 from managed_sync.server.graph.engine import PermissionEngineError
-from managed_sync.server.runtime.listener import is_loopback
 
 __all__ = ["SpiceDBClient", "connect"]
 
 _SECONDS = 60.0
-# Many wait for checks, and hold the threads of others meanwhile.
+# Shorter, since many requests wait for checks and occupy threads meanwhile.
 _CHECK_SECONDS = 10.0
 
 _Request = TypeVar("_Request")
@@ -61,24 +61,24 @@ class SpiceDBClient:
         self.close = close
 
     def check_bulk(self, request: CheckBulkPermissionsRequest) -> CheckBulkPermissionsResponse:
-        """Answers many questions."""
+        """Checks many permissions."""
         response: CheckBulkPermissionsResponse = _call(
             self._permissions.CheckBulkPermissions, request, seconds=_CHECK_SECONDS
         )
         return response
 
     def lookup_subjects(self, request: LookupSubjectsRequest) -> Iterator[LookupSubjectsResponse]:
-        """Lists who has a permission."""
+        """Lists the subjects with a permission."""
         return _stream(self._permissions.LookupSubjects, request)
 
     def lookup_resources(
         self, request: LookupResourcesRequest
     ) -> Iterator[LookupResourcesResponse]:
-        """Lists what somebody has a permission to."""
+        """Lists the resources on which a subject has a permission."""
         return _stream(self._permissions.LookupResources, request)
 
     def expand(self, request: ExpandPermissionTreeRequest) -> ExpandPermissionTreeResponse:
-        """Explains where a permission comes from."""
+        """Explains a permission as a tree."""
         response: ExpandPermissionTreeResponse = _call(
             self._permissions.ExpandPermissionTree, request
         )
@@ -95,7 +95,7 @@ class SpiceDBClient:
         _call(self._permissions.WriteRelationships, request)
 
     def read_schema(self, *, seconds: float = _SECONDS) -> ReadSchemaResponse | None:
-        """The schema; ``None`` where none was written yet."""
+        """Returns the schema; ``None`` if none was written yet."""
         try:
             response: ReadSchemaResponse = self._schema.ReadSchema(
                 ReadSchemaRequest(), timeout=seconds
@@ -134,8 +134,8 @@ class _Bearer(ClientInterceptor):  # type: ignore[misc]
 
 
 def connect(target: str, token: str, *, tls: bool) -> SpiceDBClient:
-    """A client of the SpiceDB at an address; it connects at the first call."""
-    # A proxy that the environment names must not see the token on its way to this machine.
+    """Returns a client of the SpiceDB at an address; it connects at the first call."""
+    # A proxy from the environment must not see the token on its way to this machine.
     options = [("grpc.enable_http_proxy", 0)] if is_loopback(_host(target)) else []
     if tls:
         channel = grpc.secure_channel(target, bearer_token_credentials(token), options)
@@ -171,10 +171,12 @@ def _problem(error: grpc.RpcError) -> PermissionEngineError:
     code = _code(error)
     if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
         return PermissionEngineError(
-            "SpiceDB does not answer, so nothing is allowed; see that it runs, and try again."
+            "SpiceDB does not answer, so nothing is allowed. Check that it runs, and try again."
         )
     if code is grpc.StatusCode.UNAUTHENTICATED:
-        return PermissionEngineError("SpiceDB refuses the token; set the one it was started with.")
+        return PermissionEngineError(
+            "SpiceDB refuses the token. Set the token that it was started with."
+        )
     details = getattr(error, "details", lambda: "")() or ""
     return PermissionEngineError(f"SpiceDB could not answer: {details}")
 

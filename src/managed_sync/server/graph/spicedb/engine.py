@@ -1,14 +1,14 @@
 """Permission graphs in SpiceDB, kept in step with the server's database.
 
-The database stays the truth: it holds every tuple beside the records. SpiceDB gets the changes of
-each sync after the transaction that made them.
+The database remains the source of truth: it stores every tuple next to the records. SpiceDB gets
+the changes of each sync after the transaction that made them.
 
 Guarantees:
 
-- A scope is answered for only while SpiceDB is known to hold the same tuples as the database.
-  After a start, and after changes that did not arrive, the two are compared first.
-- Changes that need several calls show as a whole: until the last one has arrived, questions
-  are answered from the state before the first.
+- Queries of a scope are evaluated only while SpiceDB is known to have the same tuples as the
+  database. After a start, and after changes that did not arrive, the two are compared first.
+- Changes that need several calls become visible as a whole: until the last call has succeeded,
+  queries see the state before the first.
 """
 
 from __future__ import annotations
@@ -29,13 +29,9 @@ from authzed.api.v1 import (
 )
 from sqlalchemy import select
 
-from managed_sync.server.domain import Scope
-from managed_sync.server.graph.engine import (
-    PermissionEngineError,
-    Publication,
-    RelationChanges,
-)
-from managed_sync.server.graph.schema import SCHEMA, RelationTuple
+from managed_sync.server.domain import RelationChanges, RelationTuple, Scope
+from managed_sync.server.graph.engine import PermissionEngineError, Publication
+from managed_sync.server.graph.schema import SCHEMA
 from managed_sync.server.graph.spicedb.client import SpiceDBClient
 from managed_sync.server.graph.spicedb.graph import SpiceDBGraph
 from managed_sync.server.graph.spicedb.schema import ScopedNames, schema_text
@@ -45,12 +41,12 @@ from managed_sync.server.storage.tables import relations
 
 __all__ = ["SpiceDBEngine"]
 
-# What SpiceDB takes in one call, unless it is configured otherwise.
+# The most updates that SpiceDB accepts in one call, unless it is configured otherwise.
 _MAX_UPDATES = 1_000
 
-# Who asks whether the server is ready will not wait long.
+# A readiness probe does not wait long.
 _READY_SECONDS = 2.0
-# How long a question, and a change, waits for another change of the same scope.
+# Seconds for which a query, or a change, waits for another change of the same scope.
 _READ_SECONDS = 5.0
 _PUBLISH_SECONDS = 60.0
 
@@ -58,13 +54,13 @@ _LATEST = Consistency(fully_consistent=True)
 
 
 class SpiceDBEngine:
-    """Evaluates the graphs in a SpiceDB that serves this server alone.
+    """Evaluates the graphs in a SpiceDB that only this server uses.
 
-    Only one server may write to it: a second one would not learn of this one's changes.
+    Only one server may write to it: a second one would not see this server's changes.
 
     Args:
         database: The server's database.
-        client: Talks to SpiceDB.
+        client: Calls SpiceDB.
     """
 
     def __init__(self, database: Database, client: SpiceDBClient) -> None:
@@ -73,18 +69,18 @@ class SpiceDBEngine:
         self._has_schema = False
         self._in_step: set[Scope] = set()
         self._writing: dict[Scope, RLock] = {}
-        # Which state to read while changes arrive, and how many still read the latest one.
+        # The state to read while changes arrive, and the number of readers of the latest state.
         self._turns = Condition()
         self._before: dict[Scope, Consistency] = {}
         self._readers = Counter[Scope]()
 
     @contextmanager
     def graph(self, scope: Scope) -> Iterator[SpiceDBGraph]:
-        """The graph of a scope.
+        """Opens the graph of a scope.
 
         Raises:
-            PermissionEngineError: SpiceDB does not hold what the database holds, and it could not
-                be brought up to date, or not in time.
+            PermissionEngineError: SpiceDB differs from the database, and could not be brought up to
+                date in time.
         """
         while (consistency := self._begin_reading(scope)) is None:
             with self._locked(scope, _READ_SECONDS):
@@ -99,30 +95,30 @@ class SpiceDBEngine:
 
     @contextmanager
     def publishing(self, scope: Scope) -> Iterator[Publication]:
-        """Sends the changes of the transaction inside to SpiceDB after it.
+        """Sends the changes of the enclosed transaction to SpiceDB after it.
 
         Raises:
-            PermissionEngineError: They did not arrive. The scope's graph answers nothing until
-                it is brought up to date, which each question and each sync tries.
+            PermissionEngineError: The changes did not arrive. The scope's graph answers no query
+                until it is brought up to date, which each query and each sync tries.
         """
         with self._locked(scope, _PUBLISH_SECONDS):
             publication = _Publication()
             try:
                 yield publication
-                if publication.taken and scope in self._in_step:
-                    self._apply(scope, publication.taken)
+                if publication.staged and scope in self._in_step:
+                    self._apply(scope, publication.staged)
             except BaseException:
-                # Whether the transaction was carried out may be unknown, too.
-                if publication.taken:
+                # It may also be unknown whether the transaction was committed.
+                if publication.staged:
                     self._in_step.discard(scope)
                 raise
             self._bring_into_step(scope)
 
     def require_ready(self) -> None:
-        """Makes sure that SpiceDB answers.
+        """Raises an error if SpiceDB does not answer.
 
         Raises:
-            PermissionEngineError: It does not.
+            PermissionEngineError: SpiceDB does not answer.
         """
         self._client.read_schema(seconds=_READY_SECONDS)
 
@@ -132,11 +128,11 @@ class SpiceDBEngine:
 
     @contextmanager
     def _locked(self, scope: Scope, seconds: float) -> Iterator[None]:
-        """Excludes other publications of a scope, and waits so long for one that is under way."""
+        """Excludes other publications of a scope; waits this long for one that is running."""
         lock = self._writing.setdefault(scope, RLock())
         if not lock.acquire(timeout=seconds):
             raise PermissionEngineError(
-                "SpiceDB is still being brought up to date, so nothing is allowed; try again."
+                "SpiceDB is still being brought up to date, so nothing is allowed. Try again."
             )
         try:
             yield
@@ -163,9 +159,9 @@ class SpiceDBEngine:
         names = ScopedNames(scope)
         if unfit := [name for edge in changes.added for name in edge if not names.fits(name)]:
             raise PermissionEngineError(
-                f"SpiceDB takes no name as long as {unfit[0][:40]!r}...; shorten it."
+                f"The name {unfit[0][:40]!r}... is too long for SpiceDB; shorten it."
             )
-        # What is taken away goes first: nothing is ever allowed that neither state allows.
+        # Deletions go first, so that nothing is allowed that neither state allows.
         updates = [
             RelationshipUpdate(operation=operation, relationship=names.relationship(edge))
             for operation, edges in (
@@ -189,17 +185,17 @@ class SpiceDBEngine:
     def _showing_what_was_before(self, scope: Scope) -> Iterator[None]:
         state = self._client.read_schema()
         if state is None:
-            raise PermissionEngineError("SpiceDB has lost its schema; restart the server.")
+            raise PermissionEngineError("SpiceDB has lost its schema. Restart the server.")
         with self._turns:
             self._before[scope] = Consistency(at_exact_snapshot=state.read_at)
-            # Who reads the latest state must not come upon half of the changes.
+            # Readers of the latest state must not see half of the changes.
             idle = self._turns.wait_for(lambda: not self._readers[scope], _PUBLISH_SECONDS)
         try:
             if not idle:
-                raise PermissionEngineError("Questions to SpiceDB do not end; try again.")
+                raise PermissionEngineError("Queries to SpiceDB do not end. Try again.")
             yield
         except BaseException:
-            # In this order, so that nobody reads the half.
+            # In this order, so that no query reads half of the changes.
             self._in_step.discard(scope)
             raise
         finally:
@@ -213,8 +209,8 @@ class SpiceDBEngine:
         text = there.schema_text if there else ""
         if foreign := set(re.findall(r"^definition (\S+)", text, re.MULTILINE)) - SCHEMA.keys():
             raise PermissionEngineError(
-                f"This SpiceDB serves something else too: it has {', '.join(sorted(foreign))}. "
-                "Give the server one of its own."
+                f"Another program uses this SpiceDB, too: it has {', '.join(sorted(foreign))}. "
+                "Give the server a SpiceDB of its own."
             )
         self._client.write_schema(WriteSchemaRequest(schema=schema_text()))
         self._has_schema = True
@@ -247,7 +243,7 @@ class SpiceDBEngine:
 
 class _Publication:
     def __init__(self) -> None:
-        self.taken: RelationChanges | None = None
+        self.staged: RelationChanges | None = None
 
-    def take(self, changes: Callable[[], RelationChanges]) -> None:
-        self.taken = changes()
+    def stage(self, changes: Callable[[], RelationChanges]) -> None:
+        self.staged = changes()

@@ -22,18 +22,16 @@ from authzed.api.v1.permission_service_pb2 import LookupPermissionship
 
 from managed_sync.logs import get_logger
 from managed_sync.models import RelationshipNode
+from managed_sync.server.domain import ROLES, RelationTuple, type_of
 from managed_sync.server.graph.engine import PermissionEngineError
 from managed_sync.server.graph.expansion import expand
 from managed_sync.server.graph.schema import (
     MEMBER,
     PARENT,
-    ROLES,
-    Question,
-    RelationTuple,
+    GraphQuery,
     display_name,
+    effective_subjects,
     is_answerable,
-    standing_for,
-    type_of,
     types_with,
 )
 from managed_sync.server.graph.spicedb.client import SpiceDBClient
@@ -41,9 +39,9 @@ from managed_sync.server.graph.spicedb.schema import PERMISSIONS, ScopedNames
 
 __all__ = ["SpiceDBGraph"]
 
-_log = get_logger("managed_sync.server")
+_logger = get_logger("managed_sync.server")
 
-# Enough halves to get at one undecided question among a thousand.
+# Enough calls to isolate one undecided query among a thousand by halving.
 _MAX_CALLS = 24
 
 _ALLOWED = CheckPermissionResponse.PERMISSIONSHIP_HAS_PERMISSION
@@ -53,13 +51,13 @@ _FOUND = LookupPermissionship.LOOKUP_PERMISSIONSHIP_HAS_PERMISSION
 class SpiceDBGraph:
     """The permission graph of one connected user.
 
-    SpiceDB follows 50 steps and no further, so a circle of groups or a deeper folder leaves a
-    question undecided.
+    SpiceDB follows at most 50 steps, so a cycle of groups or a deeper folder leaves a query
+    undecided.
 
     Args:
-        client: Talks to SpiceDB.
+        client: Calls SpiceDB.
         names: The scope's names.
-        consistency: Which state of the graph to read.
+        consistency: The state of the graph to read.
     """
 
     def __init__(self, client: SpiceDBClient, names: ScopedNames, consistency: Consistency) -> None:
@@ -67,27 +65,27 @@ class SpiceDBGraph:
         self._names = names
         self._consistency = consistency
 
-    def check(self, questions: Sequence[Question | None]) -> list[bool]:
-        """Answers many questions, in their order; ``None``, a malformed one, is not allowed."""
-        asked = dict.fromkeys(
-            Question(subject, one.relation, one.object)
-            for one in questions
-            if one and self._can_ask(one)
-            for subject in standing_for(one.subject)
+    def check(self, queries: Sequence[GraphQuery | None]) -> list[bool]:
+        """Evaluates many queries, in their order; a malformed one (``None``) is not allowed."""
+        unique = dict.fromkeys(
+            GraphQuery(subject, one.relation, one.object)
+            for one in queries
+            if one and self._can_query(one)
+            for subject in effective_subjects(one.subject)
         )
-        allowed = self._allowed(list(asked))
+        allowed = self._allowed(list(unique))
         return [
-            question is not None
-            and self._can_ask(question)
+            query is not None
+            and self._can_query(query)
             and any(
-                Question(subject, question.relation, question.object) in allowed
-                for subject in standing_for(question.subject)
+                GraphQuery(subject, query.relation, query.object) in allowed
+                for subject in effective_subjects(query.subject)
             )
-            for question in questions
+            for query in queries
         ]
 
     def list_users(self, relation: str, object_id: str) -> list[str]:
-        """The addresses of all users who have the relation, in order; ``*`` is everybody."""
+        """Returns the sorted addresses of all users with the relation; ``*`` is everybody."""
         if type_of(object_id) not in types_with(relation) or not self._names.fits(object_id):
             return []
         request = LookupSubjectsRequest(
@@ -105,29 +103,29 @@ class SpiceDBGraph:
     def list_objects(
         self, subject: str, relation: str, object_type: str | None = None
     ) -> list[str]:
-        """All objects to which a subject has the relation, in order."""
+        """Returns all objects to which a subject has the relation, sorted."""
         names: set[str] = set()
         for kind in types_with(relation):
-            if object_type in {None, kind} and self._can_ask(Question(subject, relation, kind)):
-                for one in standing_for(subject):
+            if object_type in {None, kind} and self._can_query(GraphQuery(subject, relation, kind)):
+                for one in effective_subjects(subject):
                     names.update(self._objects_of(kind, one, relation))
         return sorted(names - {subject})
 
-    def expand(self, question: Question) -> RelationshipNode:
-        """Explains one answer; the root's ``granted`` is that answer."""
-        if not self._can_ask(question):
-            return RelationshipNode(object=question.object, relation=question.relation)
+    def expand(self, query: GraphQuery) -> RelationshipNode:
+        """Explains the result of a query; the root's ``granted`` is that result."""
+        if not self._can_query(query):
+            return RelationshipNode(object=query.object, relation=query.relation)
         request = ExpandPermissionTreeRequest(
             consistency=self._consistency,
-            resource=self._names.object(question.object),
-            permission=PERMISSIONS[question.relation],
+            resource=self._names.object(query.object),
+            permission=PERMISSIONS[query.relation],
         )
         tree = self._client.expand(request).tree_root
-        edges = dict.fromkeys(_edges(tree, self._names, question.object))
-        return expand(_TreeReader(edges, self), question)
+        edges = dict.fromkeys(_edges(tree, self._names, query.object))
+        return expand(_TreeReader(edges, self), query)
 
     def memberships(self, subject: str) -> Iterator[RelationTuple]:
-        """The ``member`` tuples on all ways up from a subject."""
+        """Returns the ``member`` tuples on all paths up from a subject."""
         seen, pending = {subject}, deque([subject])
         while pending:
             reference = self._names.subject(pending.popleft())
@@ -162,14 +160,14 @@ class SpiceDBGraph:
                 )
             )
 
-    def _allowed(self, questions: Sequence[Question]) -> set[Question]:
-        """Those questions that SpiceDB answers with yes.
+    def _allowed(self, queries: Sequence[GraphQuery]) -> set[GraphQuery]:
+        """Returns the queries that SpiceDB allows.
 
-        It asks about many objects at once, so one that it cannot decide costs others their
-        answers; these are asked again in halves, as long as that leads anywhere soon.
+        SpiceDB evaluates many objects at once, and one that it cannot decide leaves others
+        undecided, too. They are retried in halves, up to a number of calls.
         """
-        allowed: set[Question] = set()
-        pending = deque([questions] if questions else [])
+        allowed: set[GraphQuery] = set()
+        pending = deque([queries] if queries else [])
         calls = left = 0
         while pending:
             undecided = pending.popleft()
@@ -182,27 +180,29 @@ class SpiceDBGraph:
                     continue
             left += len(undecided)
         if left:
-            _log.warning(
-                "SpiceDB left %d of %d questions undecided, so they are not allowed. Groups in a "
-                "circle, or folders deeper than it follows, are the reason.",
+            _logger.warning(
+                "SpiceDB left %d of %d queries undecided, so they are not allowed. The cause is a "
+                "cycle of groups, or a folder deeper than it follows.",
                 left,
-                len(questions),
+                len(queries),
             )
         return allowed
 
-    def _ask(self, questions: Sequence[Question], allowed: set[Question]) -> list[Question]:
+    def _ask(self, queries: Sequence[GraphQuery], allowed: set[GraphQuery]) -> list[GraphQuery]:
         request = CheckBulkPermissionsRequest(
-            consistency=self._consistency, items=[self._item(question) for question in questions]
+            consistency=self._consistency, items=[self._item(query) for query in queries]
         )
         pairs = self._client.check_bulk(request).pairs
-        if len(pairs) != len(questions):
-            raise PermissionEngineError("SpiceDB answered another number of questions than asked.")
+        if len(pairs) != len(queries):
+            raise PermissionEngineError(
+                f"SpiceDB returned {len(pairs)} results for {len(queries)} checks."
+            )
         undecided = []
-        for question, pair in zip(questions, pairs, strict=True):
+        for query, pair in zip(queries, pairs, strict=True):
             if pair.HasField("error"):
-                undecided.append(question)
+                undecided.append(query)
             elif pair.item.permissionship == _ALLOWED:
-                allowed.add(question)
+                allowed.add(query)
         return undecided
 
     def _read(self, wanted: RelationshipFilter) -> Iterator[RelationTuple]:
@@ -223,21 +223,19 @@ class SpiceDBGraph:
             if found.permissionship == _FOUND:
                 yield self._names.name(kind, found.resource_object_id)
 
-    def _can_ask(self, question: Question) -> bool:
-        return is_answerable(question) and all(
-            map(self._names.fits, (question.subject, question.object))
-        )
+    def _can_query(self, query: GraphQuery) -> bool:
+        return is_answerable(query) and all(map(self._names.fits, (query.subject, query.object)))
 
-    def _item(self, question: Question) -> CheckBulkPermissionsRequestItem:
+    def _item(self, query: GraphQuery) -> CheckBulkPermissionsRequestItem:
         return CheckBulkPermissionsRequestItem(
-            resource=self._names.object(question.object),
-            permission=PERMISSIONS[question.relation],
-            subject=self._names.subject(question.subject),
+            resource=self._names.object(query.object),
+            permission=PERMISSIONS[query.relation],
+            subject=self._names.subject(query.subject),
         )
 
 
 class _TreeReader:
-    """Reads places and grants from a tree that SpiceDB expanded, and groups from the graph."""
+    """Reads containers and grants from a tree that SpiceDB expanded, and groups from the graph."""
 
     def __init__(self, edges: Iterable[RelationTuple], graph: SpiceDBGraph) -> None:
         self._edges = list(edges)
@@ -246,7 +244,7 @@ class _TreeReader:
     def memberships(self, subject: str) -> Iterable[RelationTuple]:
         return self._graph.memberships(subject)
 
-    def containers(self, _question: Question) -> Iterable[RelationTuple]:
+    def containers(self, _query: GraphQuery) -> Iterable[RelationTuple]:
         return [edge for edge in self._edges if edge.relation == PARENT]
 
     def holders(
@@ -264,14 +262,14 @@ class _TreeReader:
 def _edges(
     tree: PermissionRelationshipTree, names: ScopedNames, inner: str
 ) -> Iterator[RelationTuple]:
-    """The tuples that a tree shows: who holds what, and which container it goes up to."""
+    """Yields the tuples in a tree: the grants, and the container of each object."""
     expanded = tree.expanded_object
-    place = names.name(expanded.object_type, expanded.object_id)
-    if place != inner:
-        yield RelationTuple(inner, PARENT, place)
+    object_id = names.name(expanded.object_type, expanded.object_id)
+    if object_id != inner:
+        yield RelationTuple(inner, PARENT, object_id)
     if tree.HasField("leaf") and tree.expanded_relation in (*ROLES, MEMBER):
         for subject in tree.leaf.subjects:
             holder = names.name(subject.object.object_type, subject.object.object_id)
-            yield RelationTuple(place, tree.expanded_relation, holder)
+            yield RelationTuple(object_id, tree.expanded_relation, holder)
     for child in tree.intermediate.children:
-        yield from _edges(child, names, place)
+        yield from _edges(child, names, object_id)

@@ -2,12 +2,12 @@
 
 Guarantees:
 
-- Names of different scopes never meet: each begins with its scope's digest.
+- Names of different scopes never collide: each begins with its scope's digest.
 - Every name is data. SpiceDB allows few characters; all others are written in hexadecimal, so
-  that none can mean something else there.
-- Everybody is everybody of one scope: a user without a name, who is asked for beside every
-  user. SpiceDB's own ``user:*`` would be everybody of every scope, and lists of one would walk
-  through what others made public.
+  that none has a special meaning.
+- Everybody means everybody of one scope: a user without a name, who is checked in addition to
+  every user. SpiceDB's own ``user:*`` would mean everybody of every scope, and lists of one
+  scope would include objects that others made public.
 """
 
 from __future__ import annotations
@@ -18,17 +18,8 @@ import re
 
 from authzed.api.v1 import ObjectReference, Relationship, SubjectReference
 
-from managed_sync.server.domain import Scope
-from managed_sync.server.graph.schema import (
-    MEMBER,
-    ORGANIZATION,
-    PARENT,
-    PUBLIC,
-    ROLES,
-    SCHEMA,
-    RelationTuple,
-    type_of,
-)
+from managed_sync.server.domain import PUBLIC, ROLES, RelationTuple, Scope, type_of
+from managed_sync.server.graph.schema import MEMBER, ORGANIZATION, PARENT, SCHEMA
 
 __all__ = ["PERMISSIONS", "ScopedNames", "schema_text"]
 
@@ -39,7 +30,7 @@ _SUBJECTS = {"group": "group#member", ORGANIZATION: "organization#member", PUBLI
 
 
 def schema_text() -> str:
-    """The schema in SpiceDB's language."""
+    """Returns the schema in SpiceDB's language."""
     return "\n\n".join(_definition(kind) for kind in SCHEMA)
 
 
@@ -49,9 +40,9 @@ def _definition(kind: str) -> str:
         f"relation {relation}: " + " | ".join(sorted({_SUBJECTS.get(one, one) for one in subjects}))
         for relation, subjects in relations.items()
     ]
-    for place, role in enumerate(ROLES):
+    for rank, role in enumerate(ROLES):
         if role in relations:
-            enough = (*ROLES[place::-1], f"{PARENT}->{PERMISSIONS[role]}")
+            enough = (*ROLES[rank::-1], f"{PARENT}->{PERMISSIONS[role]}")
             lines.append(f"permission {PERMISSIONS[role]} = {' + '.join(enough)}")
     body = "".join(f"\n    {line}" for line in lines)
     return f"definition {kind} {{{body}\n}}"
@@ -61,8 +52,8 @@ class ScopedNames:
     """Writes the names of one scope as SpiceDB's references, and reads them back.
 
     Args:
-        scope: The scope. Its names, not its number in a database, which another one may give away
-            again.
+        scope: The scope. Its names are used, not its number, which another database may assign
+            to another scope.
     """
 
     def __init__(self, scope: Scope) -> None:
@@ -70,11 +61,11 @@ class ScopedNames:
         self.prefix = f"{digest}/"
 
     def fits(self, name: str) -> bool:
-        """Whether SpiceDB can hold the name."""
+        """Returns whether a name is short enough for SpiceDB."""
         return len(self.identifier(name)) <= _MAX_ID_LENGTH
 
     def identifier(self, name: str) -> str:
-        """The id under which SpiceDB knows a name, without its type."""
+        """Returns SpiceDB's id for a name, without its type."""
         if name == PUBLIC:
             return self.prefix
         return self.prefix + re.sub(
@@ -84,7 +75,7 @@ class ScopedNames:
         ).decode("ascii")
 
     def name(self, kind: str, identifier: str) -> str:
-        """The name that an id stands for."""
+        """Returns the name for an id of SpiceDB."""
         if not identifier.startswith(self.prefix):
             raise ValueError("a name of another scope")
         plain = re.sub(
@@ -97,16 +88,16 @@ class ScopedNames:
         return PUBLIC if f"{kind}:*" == PUBLIC else kind
 
     def object(self, name: str) -> ObjectReference:
-        """A name as an object."""
+        """Returns a name as a SpiceDB object."""
         return ObjectReference(object_type=name.partition(":")[0], object_id=self.identifier(name))
 
     def subject(self, name: str) -> SubjectReference:
-        """A name as a subject; groups stand for their members."""
+        """Returns a name as a SpiceDB subject; groups stand for their members."""
         members = MEMBER if type_of(name) in {"group", ORGANIZATION} else ""
         return SubjectReference(object=self.object(name), optional_relation=members)
 
     def relationship(self, edge: RelationTuple) -> Relationship:
-        """A tuple as a relationship."""
+        """Returns a tuple as a SpiceDB relationship."""
         return Relationship(
             resource=self.object(edge.object),
             relation=edge.relation,
@@ -114,7 +105,7 @@ class ScopedNames:
         )
 
     def edge(self, relationship: Relationship) -> RelationTuple:
-        """A relationship as a tuple."""
+        """Returns a SpiceDB relationship as a tuple."""
         resource, subject = relationship.resource, relationship.subject.object
         return RelationTuple(
             self.name(resource.object_type, resource.object_id),

@@ -1,4 +1,4 @@
-"""The content of a file as an HTTP answer: its type, its name, its tag, and parts of it."""
+"""The content of a file as an HTTP response: media type, name, ETag and ranges."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ CONTENT_ANSWERS: dict[int | str, dict[str, Any]] = {
         "content": {"application/octet-stream": _BYTES, "*/*": _BYTES},
     },
     206: {
-        "description": "The range of the content that was asked for.",
+        "description": "The requested range of the content.",
         "content": {"*/*": _BYTES},
     },
-    304: {"description": "The content is the one whose ETag was sent."},
+    304: {"description": "The content has not changed since the ETag in the request."},
     **documented(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE),
 }
-"""What the documentation of a route says that answers with a content."""
+"""The responses of a route that sends content, for the OpenAPI document."""
 
 
 class _Part(NamedTuple):
@@ -43,11 +43,11 @@ class _Part(NamedTuple):
 
 
 def record_content(request: Request, found: StoredRecord, project: Project) -> Response:
-    """The content of a record: whole (200), in part (206), or as known already (304).
+    """Returns the content of a record: whole (200), a range (206), or not modified (304).
 
     Raises:
-        ProblemError: 404 for a record without content, or whose content is gone; 416 for a part
-            that the content does not have.
+        ProblemError: 404 for a record without content, or whose content is gone; 416 for a range
+            that lies outside of the content.
     """
     if found.location is None:
         kind = "a folder" if found.container else f"of the kind {found.record.sync_type!r}"
@@ -95,7 +95,7 @@ def _response(request: Request, content: Content, *, media_type: str, name: str)
         status_code=HTTPStatus.OK if part is None else HTTPStatus.PARTIAL_CONTENT,
         headers={
             **headers,
-            # As a header, for as a media type it would get a charset that nobody knows.
+            # Set as a header: as a media type it would get a charset, which is unknown here.
             "Content-Type": media_type,
             "Content-Length": str(length),
             "Content-Disposition": _disposition(name),
@@ -112,9 +112,9 @@ def _is_known(tags: str | None, tag: str) -> bool:
 
 
 def _part(wanted: str | None, size: int) -> _Part | None:
-    """The part that is asked for, empty when there is none such; ``None`` for the whole.
+    """Returns the requested range, empty if it lies outside; ``None`` for the whole content.
 
-    Several parts at once, and what cannot be read, are answered with the whole, as RFC 9110 has it.
+    Several ranges, and a header that cannot be parsed, get the whole content (RFC 9110).
     """
     match = _RANGE.fullmatch(wanted.strip()) if wanted is not None else None
     if match is None:
@@ -130,9 +130,9 @@ def _part(wanted: str | None, size: int) -> _Part | None:
 
 
 def _blocks(content: Content, start: int, length: int) -> Iterator[bytes]:
-    """The content up to the promised length, even when the file grows meanwhile.
+    """Yields the content up to the promised length, even if the file grows meanwhile.
 
-    It breaks off where the file was changed after the permissions were.
+    The response ends early if the file and the permissions were changed after the sync.
     """
     left = length
     with content.file.stream as stream:
@@ -143,7 +143,7 @@ def _blocks(content: Content, start: int, length: int) -> Iterator[bytes]:
 
 
 def _disposition(name: str) -> str:
-    """RFC 6266: the name in ASCII for old readers, and as it is (RFC 5987) for the others."""
+    """Returns the header of RFC 6266: the name in ASCII for old clients, and encoded (RFC 5987)."""
     plain = "".join(
         letter if letter.isascii() and letter.isprintable() and letter not in '"\\%' else "_"
         for letter in name

@@ -1,4 +1,4 @@
-"""What travels on the hosted service's paths of the Sync API."""
+"""The bodies and responses of the hosted service's paths of the Sync API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = [
     "EnableHostedSync",
     "HostedPage",
     "HostedStatus",
-    "HostedSync",
+    "HostedSyncResponse",
     "ListedSync",
     "ListedSyncs",
     "Paging",
@@ -21,7 +21,7 @@ __all__ = [
 
 
 class EnableHostedSync(ApiModel):
-    """The body that enables a pipeline."""
+    """The body of enableHostedSync."""
 
     integration: Name
     pipeline: Name
@@ -29,8 +29,8 @@ class EnableHostedSync(ApiModel):
     configuration_name: Name | None = None
 
 
-class HostedSync(ApiModel):
-    """A pipeline, as enabling it answers."""
+class HostedSyncResponse(ApiModel):
+    """A pipeline, as enabling and disabling it return it."""
 
     id: str
     user_id: str
@@ -59,7 +59,7 @@ class ListedSyncs(ApiModel):
 
 
 class Summary(ApiModel):
-    """How far a pipeline is."""
+    """The progress of a pipeline."""
 
     total_records: int
     synced_records_count: int
@@ -68,14 +68,14 @@ class Summary(ApiModel):
 
 
 class HostedStatus(ApiModel):
-    """What a pipeline is doing."""
+    """The state of a pipeline."""
 
     status: str
     summary: Summary
 
 
 class Paging(ApiModel):
-    """Where a page stands among the changes; ``last_seen`` is the id of its last record."""
+    """The position of a page among the changes; ``last_seen`` is the id of its last record."""
 
     total_records: int
     total_active_records: int

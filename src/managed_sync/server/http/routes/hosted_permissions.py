@@ -1,7 +1,7 @@
 """The hosted service's paths of the Permissions API, over the same graph.
 
-Objects are bare record ids of one sync, users are e-mail addresses, and roles have other names.
-What is no record of the sync is accessible to nobody.
+Objects are plain record ids of one sync, users are e-mail addresses, and roles have other names.
+Nobody has access to an id that is not a record of the sync.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from managed_sync.models import ApiModel, RelationshipNode
 from managed_sync.server.config import Limits
 from managed_sync.server.domain import Scope
 from managed_sync.server.graph.engine import PermissionEngine
-from managed_sync.server.graph.schema import ORGANIZATION, Question, subject_key
+from managed_sync.server.graph.schema import ORGANIZATION, GraphQuery, subject_key
 from managed_sync.server.http.guard import PROBLEMS, Caller
 from managed_sync.server.http.problems import ProblemError
 from managed_sync.server.http.routes.hosted_sync import SyncId, require_sync
-from managed_sync.server.http.routes.parameters import Name, malformed_is_refused
+from managed_sync.server.http.routes.parameters import Name
 from managed_sync.server.http.routes.permissions import require_batch_size
 from managed_sync.server.storage.database import Database
-from managed_sync.server.storage.pipelines import Pipeline
+from managed_sync.server.storage.pipelines import StoredPipeline
 from managed_sync.server.storage.records import objects_by_id
 
 __all__ = ["hosted_permission_routes"]
 
 _ROLES = {"can_read": "viewer", "can_write": "editor", "is_owner": "owner"}
-_MOST = 1_000
-# A tree is asked for without a user; nobody has this name, which holds a blank.
+_MAX_RESULTS = 1_000
+# Expanding takes no user. This name contains a blank, so no user can have it.
 _NOBODY = "user: nobody"
 
 
 class HostedCheck(ApiModel):
-    """One question: has the user this role on the record?"""
+    """The body of checkHostedAccess: a user, a role and a record."""
 
     object: Name
     user: Name
@@ -49,19 +49,19 @@ class HostedCheck(ApiModel):
 
 
 class HostedDecision(ApiModel):
-    """The answer to one check."""
+    """The result of one check."""
 
     has_access: bool
 
 
 class HostedBatch(ApiModel):
-    """Many questions; they are looked at one by one."""
+    """The body of batchCheckHostedAccess; its items are validated one by one."""
 
     checks: list[Annotated[Any, WithJsonSchema({"$ref": "#/components/schemas/HostedCheck"})]]
 
 
 class HostedResult(ApiModel):
-    """The answer to one question of a batch, with the question itself."""
+    """The result of one check of a batch, with the check itself."""
 
     allowed: bool
     request: Any
@@ -69,26 +69,26 @@ class HostedResult(ApiModel):
 
 
 class HostedResults(ApiModel):
-    """The answers to a batch, in the order of its checks."""
+    """The results of a batch, in the order of its checks."""
 
     result: list[HostedResult]
 
 
 class HostedListUsers(ApiModel):
-    """Who has a role on a record?"""
+    """The body of listHostedUsers: a record and a role."""
 
     object: Name
     role: Name
 
 
 class HostedUsers(ApiModel):
-    """E-mail addresses."""
+    """The response of listHostedUsers: e-mail addresses."""
 
     users: list[str]
 
 
 class HostedListObjects(ApiModel):
-    """On which records has a user a role?"""
+    """The body of listHostedObjects: a user, a role and a kind of record."""
 
     object_type: Literal["file", "folder"]
     user: Name
@@ -96,20 +96,20 @@ class HostedListObjects(ApiModel):
 
 
 class HostedObjects(ApiModel):
-    """Record ids."""
+    """The response of listHostedObjects: record ids."""
 
     objects: list[str]
 
 
 class HostedExpand(ApiModel):
-    """How does a role on a record come about?"""
+    """The body of expandHostedRelationships: a record and a role."""
 
     object: Name
     relation: Name
 
 
 class HostedTree(ApiModel):
-    """A tree of unions, whose leaves are users, groups, and what they are derived from."""
+    """The response of expandHostedRelationships: a tree of unions with subjects as leaves."""
 
     tree: dict[str, Any]
 
@@ -117,7 +117,7 @@ class HostedTree(ApiModel):
 def hosted_permission_routes(
     route_class: type[APIRoute], database: Database, engine: PermissionEngine, limits: Limits
 ) -> APIRouter:
-    """The routes below ``/api/permissions``."""
+    """Returns the routes below ``/api/permissions``."""
     router = APIRouter(
         prefix="/api/permissions/{syncId}",
         tags=["Hosted Permissions"],
@@ -125,25 +125,24 @@ def hosted_permission_routes(
         responses=PROBLEMS,
     )
 
-    def objects_of(pipeline: Pipeline, record_ids: Sequence[str]) -> dict[str, str]:
+    def objects_of(pipeline: StoredPipeline, record_ids: Sequence[str]) -> dict[str, str]:
         with database.reading() as connection:
             return objects_by_id(connection, pipeline, record_ids)
 
-    def answers(pipeline: Pipeline, checks: Sequence[HostedCheck | None]) -> list[bool]:
+    def answers(pipeline: StoredPipeline, checks: Sequence[HostedCheck | None]) -> list[bool]:
         objects = objects_of(pipeline, [check.object for check in checks if check is not None])
-        questions = [
-            Question(_user(check.user), _relation(check.role), objects[check.object])
+        queries = [
+            GraphQuery(_user(check.user), _relation(check.role), objects[check.object])
             if check is not None and check.object in objects
             else None
             for check in checks
         ]
         with engine.graph(pipeline.scope) as graph:
-            return graph.check(questions)
+            return graph.check(queries)
 
     def accessible(caller: Scope, identifier: str, body: HostedListObjects) -> list[str]:
         pipeline = require_sync(database, caller, identifier)
-        with malformed_is_refused():
-            user, relation = _user(body.user), _relation(body.role)
+        user, relation = _user(body.user), _relation(body.role)
         with engine.graph(caller) as graph:
             found = graph.list_objects(user, relation, body.object_type)
         identifiers = [ObjectId.parse(one).id for one in found]
@@ -155,8 +154,7 @@ def hosted_permission_routes(
         caller: Caller, identifier: SyncId, body: Annotated[HostedCheck, Body()]
     ) -> HostedDecision:
         pipeline = require_sync(database, caller, identifier)
-        with malformed_is_refused():
-            _user(body.user), _relation(body.role)
+        _user(body.user), _relation(body.role)
         return HostedDecision(has_access=answers(pipeline, [body])[0])
 
     @router.post(
@@ -186,19 +184,18 @@ def hosted_permission_routes(
         caller: Caller, identifier: SyncId, body: Annotated[HostedListUsers, Body()]
     ) -> HostedUsers:
         pipeline = require_sync(database, caller, identifier)
-        with malformed_is_refused():
-            relation = _relation(body.role)
+        relation = _relation(body.role)
         object_id = objects_of(pipeline, [body.object]).get(body.object)
         if object_id is None:
             return HostedUsers(users=[])
         with engine.graph(caller) as graph:
-            return HostedUsers(users=graph.list_users(relation, object_id)[:_MOST])
+            return HostedUsers(users=graph.list_users(relation, object_id)[:_MAX_RESULTS])
 
     @router.post("/list-objects", operation_id="listHostedObjects")
     def list_objects(
         caller: Caller, identifier: SyncId, body: Annotated[HostedListObjects, Body()]
     ) -> HostedObjects:
-        return HostedObjects(objects=accessible(caller, identifier, body)[:_MOST])
+        return HostedObjects(objects=accessible(caller, identifier, body)[:_MAX_RESULTS])
 
     @router.post(
         "/streamed-list-objects",
@@ -217,43 +214,44 @@ def hosted_permission_routes(
         caller: Caller, identifier: SyncId, body: Annotated[HostedExpand, Body()]
     ) -> HostedTree:
         pipeline = require_sync(database, caller, identifier)
-        with malformed_is_refused():
-            relation = _relation(body.relation)
+        relation = _relation(body.relation)
         object_id = objects_of(pipeline, [body.object]).get(body.object)
         if object_id is None:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"The sync has no record {body.object!r}.")
         with engine.graph(caller) as graph:
-            root = graph.expand(Question(_NOBODY, relation, object_id))
+            root = graph.expand(GraphQuery(_NOBODY, relation, object_id))
         return HostedTree(tree={"root": _tree(root)})
 
     return router
 
 
 def _user(user: str) -> str:
-    """An address, with or without the prefix that a batch has."""
+    """Returns the subject for an address with or without the prefix ``user:``."""
     return subject_key(user if user.startswith("user:") else f"user:{user}")
 
 
 def _relation(role: str) -> str:
     if role not in _ROLES:
-        raise InvalidIdentifierError(f"{role!r} is not a role; the roles are {', '.join(_ROLES)}.")
+        raise InvalidIdentifierError(
+            f"The role must be one of {', '.join(_ROLES)}, got {role[:80]!r}."
+        )
     return _ROLES[role]
 
 
 def _check_or_error(item: object) -> HostedCheck | str:
-    """One item of a batch; a malformed one must not cost the others their answers."""
+    """Returns one item of a batch, or an error, so that the other items still get results."""
     try:
         check = HostedCheck.model_validate(item)
         _user(check.user), _relation(check.role)
     except ValidationError:
-        return "A check has 'object', 'user' and 'role', all of them strings."
+        return "A check must have the strings 'object', 'user' and 'role'."
     except InvalidIdentifierError as error:
         return str(error)
     return check
 
 
 def _tree(node: RelationshipNode) -> dict[str, Any]:
-    """A node as the hosted service writes it: what holds at it is the first leaf of a union."""
+    """Returns a node in the hosted form: a union whose first leaf has the node's own subjects."""
     role = next((name for name, relation in _ROLES.items() if relation == node.relation), "member")
     name = f"{ObjectId.parse(node.object).id if role in _ROLES else node.object}#{role}"
     leaf = {"users": {"users": [_member(subject) for subject in node.subjects]}}

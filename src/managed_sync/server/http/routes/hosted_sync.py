@@ -1,15 +1,14 @@
 """The hosted service's paths of the Sync API, over the same pipelines and records.
 
-Here the token names the project, and an id names a pipeline. Records come in the order in which
-they changed, so that a cursor that was kept gives what changed since.
+Here the token names the project, and an id names a pipeline. Records are listed in the order in
+which they changed, so a stored cursor returns the changes since then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from fastapi.routing import APIRoute
@@ -17,7 +16,7 @@ from starlette.responses import StreamingResponse
 
 from managed_sync.identifiers import lower_ascii
 from managed_sync.models import SyncState, SyncStatus
-from managed_sync.server.domain import PipelineName, Scope, sync_id
+from managed_sync.server.domain import InvalidParameterError, PipelineName, Scope, sync_id
 from managed_sync.server.http.guard import PROBLEMS, Caller
 from managed_sync.server.http.problems import ProblemError
 from managed_sync.server.http.routes.content import CONTENT_ANSWERS, record_content
@@ -25,46 +24,47 @@ from managed_sync.server.http.routes.hosted_models import (
     EnableHostedSync,
     HostedPage,
     HostedStatus,
-    HostedSync,
+    HostedSyncResponse,
     ListedSync,
     ListedSyncs,
     Paging,
     Summary,
 )
 from managed_sync.server.http.routes.parameters import RecordId
-from managed_sync.server.runtime.workers import Workers
+from managed_sync.server.http.workers import Workers
 from managed_sync.server.storage.changes import change_page, latest_cursor
 from managed_sync.server.storage.database import Database
-from managed_sync.server.storage.pipelines import Pipeline, pipelines_of_scope
+from managed_sync.server.storage.pipelines import StoredPipeline, pipelines_of_scope
 from managed_sync.server.storage.records import StoredRecord, find_record
 from managed_sync.server.sync.projects import Projects
-from managed_sync.server.sync.runner import Pipelines, UnknownPipelineError
+from managed_sync.server.sync.runner import Pipelines
 
 __all__ = ["SyncId", "hosted_sync_routes", "require_sync"]
 
-SyncId = Annotated[str, Path(alias="syncId", description="The id of a pipeline.")]
+SyncId: TypeAlias = Annotated[str, Path(alias="syncId", description="The id of a pipeline.")]
 
 
 def hosted_sync_routes(
     route_class: type[APIRoute], projects: Projects, database: Database, writers: Workers
 ) -> APIRouter:
-    """The routes below ``/api/syncs``."""
+    """Returns the routes below ``/api/syncs``."""
     router = APIRouter(
         prefix="/api/syncs", tags=["Hosted Sync"], route_class=route_class, responses=PROBLEMS
     )
 
     @router.post("", operation_id="enableHostedSync")
-    async def enable(caller: Caller, body: Annotated[EnableHostedSync, Body()]) -> HostedSync:
+    async def enable(
+        caller: Caller, body: Annotated[EnableHostedSync, Body()]
+    ) -> HostedSyncResponse:
         pipelines = projects[caller.project_id].pipelines
 
-        def work() -> HostedSync:
+        def work() -> HostedSyncResponse:
             name = _name_in_source(pipelines, body.integration, body.pipeline)
             frequency = _frequency(body.configuration)
             pipelines.enable(caller, name, frequency, body.configuration_name)
             return _answer(caller, name, pipelines)
 
-        with _refused():
-            return await writers.run(work)
+        return await writers.run(work)
 
     @router.get("", operation_id="listHostedSyncs")
     def listed(caller: Caller) -> ListedSyncs:
@@ -100,10 +100,10 @@ def hosted_sync_routes(
         )
 
     @router.post("/{syncId}/disable", operation_id="disableHostedSync")
-    async def disable(caller: Caller, identifier: SyncId) -> HostedSync:
+    async def disable(caller: Caller, identifier: SyncId) -> HostedSyncResponse:
         pipelines = projects[caller.project_id].pipelines
 
-        def work() -> HostedSync:
+        def work() -> HostedSyncResponse:
             pipeline = require_sync(database, caller, identifier)
             pipelines.disable(pipeline)
             return _answer(caller, pipeline.name, pipelines)
@@ -111,10 +111,10 @@ def hosted_sync_routes(
         return await writers.run(work)
 
     @router.post("/{syncId}/reenable", operation_id="reenableHostedSync")
-    async def reenable(caller: Caller, identifier: SyncId) -> HostedSync:
+    async def reenable(caller: Caller, identifier: SyncId) -> HostedSyncResponse:
         pipelines = projects[caller.project_id].pipelines
 
-        def work() -> HostedSync:
+        def work() -> HostedSyncResponse:
             pipeline = require_sync(database, caller, identifier)
             pipelines.enable(caller, pipeline.name)
             return _answer(caller, pipeline.name, pipelines)
@@ -134,7 +134,7 @@ def hosted_sync_routes(
         cursor: str | None = None,
     ) -> HostedPage:
         pipeline = require_sync(database, caller, identifier)
-        with database.reading() as connection, _refused():
+        with database.reading() as connection:
             page = change_page(connection, pipeline, cursor, page_size)
         return HostedPage(
             data=[_hosted(found) for found in page.records],
@@ -166,11 +166,11 @@ def hosted_sync_routes(
     return router
 
 
-def require_sync(database: Database, caller: Scope, identifier: str) -> Pipeline:
-    """A pipeline of the caller by its id.
+def require_sync(database: Database, caller: Scope, identifier: str) -> StoredPipeline:
+    """Returns the caller's pipeline with this id.
 
     Raises:
-        ProblemError: 404; the caller has none such.
+        ProblemError: 404; the caller has no such pipeline.
     """
     with database.reading() as connection:
         for pipeline in pipelines_of_scope(connection, caller):
@@ -179,18 +179,8 @@ def require_sync(database: Database, caller: Scope, identifier: str) -> Pipeline
     raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no sync {identifier!r}.")
 
 
-@contextmanager
-def _refused() -> Iterator[None]:
-    try:
-        yield
-    except UnknownPipelineError as error:
-        raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
-    except ValueError as error:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, str(error)) from None
-
-
 def _name_in_source(pipelines: Pipelines, integration: str, sync_type: str) -> PipelineName:
-    """The pipeline as the source spells it; here integrations are written in lower case."""
+    """Returns the name in the source's spelling; hosted clients write it in lower case."""
     for name in pipelines.in_source():
         if (
             lower_ascii(name.integration) == lower_ascii(integration)
@@ -201,27 +191,29 @@ def _name_in_source(pipelines: Pipelines, integration: str, sync_type: str) -> P
 
 
 def _frequency(configuration: Mapping[str, Any] | None) -> str | None:
-    """The one thing that can be configured here.
+    """Returns the frequency, the only setting that this server supports.
 
-    What restricts a sync elsewhere must not be ignored: more would be synced than was meant.
+    An unknown setting is an error: it may restrict the sync, and ignoring it would sync more than
+    the client meant to.
     """
     further = dict(configuration or {})
     frequency = further.pop("frequency", None)
     if further:
-        raise ValueError(
-            f"This server cannot configure {', '.join(map(repr, sorted(further)))}; it knows "
-            "'frequency', such as 15m."
+        names = ", ".join(map(repr, sorted(further)))
+        raise InvalidParameterError(
+            f"configuration must contain only 'frequency', such as 15m, got {names}, too."
         )
     if frequency is not None and not isinstance(frequency, str):
-        raise ValueError("The frequency is a string such as 15m.")
+        kind = type(frequency).__name__
+        raise InvalidParameterError(f"frequency must be a string such as '15m', got a {kind}.")
     return frequency
 
 
-def _answer(caller: Scope, name: PipelineName, pipelines: Pipelines) -> HostedSync:
+def _answer(caller: Scope, name: PipelineName, pipelines: Pipelines) -> HostedSyncResponse:
     found = {pipeline.name: (pipeline, status) for pipeline, status in pipelines.of(caller)}
     if name not in found:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"The sync of {name} was deleted meanwhile.")
-    return HostedSync(
+    return HostedSyncResponse(
         id=sync_id(caller, name),
         user_id=caller.user_id,
         integration=lower_ascii(name.integration),
@@ -231,7 +223,7 @@ def _answer(caller: Scope, name: PipelineName, pipelines: Pipelines) -> HostedSy
     )
 
 
-def _status(pipeline: Pipeline, now: SyncStatus) -> str:
+def _status(pipeline: StoredPipeline, now: SyncStatus) -> str:
     if now.status is SyncState.SYNCING:
         return "ACTIVE" if pipeline.last_synced_at else "INITIALIZING"
     return "ERRORED" if now.status is SyncState.ERROR else now.status.value
@@ -247,7 +239,7 @@ def _find(database: Database, caller: Scope, identifier: str, record_id: str) ->
 
 
 def _hosted(found: StoredRecord) -> dict[str, Any]:
-    """A record as the hosted service writes it: its fields beside its ids, not below them."""
+    """Returns a record in the hosted service's form: its fields are next to its ids, not below."""
     record = found.record
     updated_at = record.updated_at.isoformat() if record.updated_at else None
     data = dict(record.data)

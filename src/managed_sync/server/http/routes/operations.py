@@ -1,4 +1,4 @@
-"""Health, readiness, metrics and proof of identity, for those who run the server."""
+"""Health, readiness, metrics and the proof of identity."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from managed_sync.server.auth.proof import PROOF_PATH, Proof
 from managed_sync.server.graph.engine import PermissionEngine
 from managed_sync.server.http.metrics import Metrics
 from managed_sync.server.http.problems import ProblemError, documented
-from managed_sync.server.runtime.workers import Workers
+from managed_sync.server.http.workers import Workers
 from managed_sync.server.storage.database import Database
 
 __all__ = ["operation_routes"]
@@ -23,7 +23,7 @@ _READY_SECONDS = 5.0
 
 
 class Health(ApiModel):
-    """The server answers."""
+    """The response of a healthy server."""
 
     status: Literal["ok"] = "ok"
 
@@ -31,9 +31,9 @@ class Health(ApiModel):
 def operation_routes(
     database: Database, engine: PermissionEngine, metrics: Metrics, proof: Proof
 ) -> APIRouter:
-    """Health, readiness, metrics and proof; open to everybody who reaches the server."""
+    """Returns the routes for health, readiness, metrics and proof, which need no token."""
     router = APIRouter(tags=["Operation"])
-    # Of its own, so that it is answered whatever the other threads wait for.
+    # With threads of its own, readiness is answered while all other threads wait.
     prober = Workers("readiness", count=2, wait_seconds=_READY_SECONDS)
 
     @router.get("/healthz", operation_id="getHealth")
@@ -67,10 +67,10 @@ def operation_routes(
     def exposition() -> Response:
         return MetricsResponse(metrics.exposition(), headers={"Content-Type": metrics.content_type})
 
-    @router.get(PROOF_PATH + "{question}", include_in_schema=False)
-    async def prove(request: Request, question: str) -> Response:
+    @router.get(PROOF_PATH + "{challenge}", include_in_schema=False)
+    async def prove(request: Request, challenge: str) -> Response:
         host, port = request.scope["server"]
-        return Response(proof.answer(question, host, port or 0), media_type="text/plain")
+        return Response(proof.answer(challenge, host, port or 0), media_type="text/plain")
 
     return router
 

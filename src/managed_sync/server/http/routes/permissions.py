@@ -15,7 +15,7 @@ from managed_sync.models import AccessCheck, ApiModel, RelationshipNode
 from managed_sync.server.config import Limits
 from managed_sync.server.graph.engine import PermissionEngine
 from managed_sync.server.graph.schema import (
-    Question,
+    GraphQuery,
     UnknownRelationError,
     object_key,
     relation_key,
@@ -23,7 +23,7 @@ from managed_sync.server.graph.schema import (
 )
 from managed_sync.server.http.guard import PROBLEMS, ProjectCaller
 from managed_sync.server.http.problems import ProblemError
-from managed_sync.server.http.routes.parameters import Name, malformed_is_refused
+from managed_sync.server.http.routes.parameters import Name
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.records import folders_without_record
 from managed_sync.server.storage.scopes import find_scope
@@ -31,38 +31,38 @@ from managed_sync.server.storage.scopes import find_scope
 __all__ = ["permission_routes", "require_batch_size"]
 
 
-class Decision(ApiModel):
-    """The answer to one check."""
+class CheckResponse(ApiModel):
+    """The result of one check."""
 
     allowed: bool
 
 
-class BatchCheck(ApiModel):
+class BatchCheckRequest(ApiModel):
     """The body of batchCheckAccess; its items are looked at one by one."""
 
     checks: list[Annotated[Any, WithJsonSchema({"$ref": "#/components/schemas/AccessCheck"})]]
 
 
-class Decisions(ApiModel):
-    """The answers to a batch, in the order of its checks."""
+class BatchCheckResponse(ApiModel):
+    """The results of a batch, in the order of its checks."""
 
-    results: list[Decision]
+    results: list[CheckResponse]
 
 
-class ListUsers(ApiModel):
+class ListUsersRequest(ApiModel):
     """The body of listUsers."""
 
     object: str
     relation: str
 
 
-class Subjects(ApiModel):
+class ListUsersResponse(ApiModel):
     """The answer of listUsers: e-mail addresses."""
 
     subjects: list[str]
 
 
-class ListObjects(ApiModel):
+class ListObjectsRequest(ApiModel):
     """The body of listObjects."""
 
     subject: str
@@ -70,7 +70,7 @@ class ListObjects(ApiModel):
     object_type: Annotated[Name, Field(min_length=1)] | None = None
 
 
-class Objects(ApiModel):
+class ListObjectsResponse(ApiModel):
     """The answer of listObjects: object ids."""
 
     objects: list[str]
@@ -79,7 +79,7 @@ class Objects(ApiModel):
 def permission_routes(
     route_class: type[APIRoute], database: Database, engine: PermissionEngine, limits: Limits
 ) -> APIRouter:
-    """The routes below ``/projects/{projectId}/permissions``."""
+    """Returns the routes below ``/projects/{projectId}/permissions``."""
     router = APIRouter(
         prefix="/projects/{projectId}/permissions",
         tags=["Permissions"],
@@ -88,46 +88,47 @@ def permission_routes(
     )
 
     @router.post("/check-access", operation_id="checkAccess")
-    def check_access(caller: ProjectCaller, body: Annotated[AccessCheck, Body()]) -> Decision:
-        with malformed_is_refused():
-            question = _question(body)
+    def check_access(caller: ProjectCaller, body: Annotated[AccessCheck, Body()]) -> CheckResponse:
+        query = _query(body)
         with engine.graph(caller) as graph:
-            return Decision(allowed=graph.check([question])[0])
+            return CheckResponse(allowed=graph.check([query])[0])
 
     @router.post("/batch-check-access", operation_id="batchCheckAccess")
-    def batch_check_access(caller: ProjectCaller, body: Annotated[BatchCheck, Body()]) -> Decisions:
+    def batch_check_access(
+        caller: ProjectCaller, body: Annotated[BatchCheckRequest, Body()]
+    ) -> BatchCheckResponse:
         require_batch_size(body.checks, limits)
-        with malformed_is_refused():
-            questions = [_question_or_none(item) for item in body.checks]
+        queries = [_query_or_none(item) for item in body.checks]
         with engine.graph(caller) as graph:
-            answers = graph.check(questions)
-        return Decisions(results=[Decision(allowed=answer) for answer in answers])
+            answers = graph.check(queries)
+        return BatchCheckResponse(results=[CheckResponse(allowed=answer) for answer in answers])
 
     @router.post("/list-users", operation_id="listUsers")
-    def list_users(caller: ProjectCaller, body: Annotated[ListUsers, Body()]) -> Subjects:
-        with malformed_is_refused():
-            relation, object_id = relation_key(body.relation), object_key(body.object)
+    def list_users(
+        caller: ProjectCaller, body: Annotated[ListUsersRequest, Body()]
+    ) -> ListUsersResponse:
+        relation, object_id = relation_key(body.relation), object_key(body.object)
         with engine.graph(caller) as graph:
-            return Subjects(subjects=graph.list_users(relation, object_id))
+            return ListUsersResponse(subjects=graph.list_users(relation, object_id))
 
     @router.post("/list-objects", operation_id="listObjects")
-    def list_objects(caller: ProjectCaller, body: Annotated[ListObjects, Body()]) -> Objects:
-        with malformed_is_refused():
-            subject, relation = subject_key(body.subject), relation_key(body.relation)
+    def list_objects(
+        caller: ProjectCaller, body: Annotated[ListObjectsRequest, Body()]
+    ) -> ListObjectsResponse:
+        subject, relation = subject_key(body.subject), relation_key(body.relation)
         with engine.graph(caller) as graph:
             found = graph.list_objects(subject, relation, body.object_type)
         with database.reading() as connection:
             nowhere = folders_without_record(connection, find_scope(connection, caller), found)
-        return Objects(objects=[one for one in found if one not in nowhere])
+        return ListObjectsResponse(objects=[one for one in found if one not in nowhere])
 
     @router.post("/expand", operation_id="expandRelationships")
     def expand_relationships(
         caller: ProjectCaller, body: Annotated[AccessCheck, Body()]
     ) -> RelationshipNode:
-        with malformed_is_refused():
-            question = _question(body)
+        query = _query(body)
         with engine.graph(caller) as graph:
-            return graph.expand(question)
+            return graph.expand(query)
 
     return router
 
@@ -145,18 +146,18 @@ def require_batch_size(checks: Sequence[object], limits: Limits) -> None:
         )
 
 
-def _question(check: AccessCheck) -> Question:
-    return Question.parse(subject=check.subject, relation=check.relation, object_id=check.object)
+def _query(check: AccessCheck) -> GraphQuery:
+    return GraphQuery.parse(subject=check.subject, relation=check.relation, object_id=check.object)
 
 
-def _question_or_none(item: object) -> Question | None:
+def _query_or_none(item: object) -> GraphQuery | None:
     """One item of a batch; a malformed one must not cost the others their answers.
 
     Raises:
         UnknownRelationError: The graph has no such relation, which is no mistake of one item.
     """
     try:
-        return _question(AccessCheck.model_validate(item))
+        return _query(AccessCheck.model_validate(item))
     except UnknownRelationError:
         raise
     except (ValidationError, InvalidIdentifierError):

@@ -15,13 +15,12 @@ from managed_sync.server.http.guard import PROBLEMS, ProjectCaller
 from managed_sync.server.http.problems import ProblemError
 from managed_sync.server.http.routes.content import CONTENT_ANSWERS, record_content
 from managed_sync.server.http.routes.parameters import Integration, Name, RecordId, SyncType
-from managed_sync.server.runtime.workers import Workers
+from managed_sync.server.http.workers import Workers
 from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import find_pipeline
 from managed_sync.server.storage.records import StoredRecord, find_record, record_page
 from managed_sync.server.storage.scopes import find_scope
 from managed_sync.server.sync.projects import Projects
-from managed_sync.server.sync.runner import UnknownPipelineError
 
 __all__ = ["sync_routes"]
 
@@ -37,7 +36,7 @@ class EnableSync(ApiModel):
 def sync_routes(
     route_class: type[APIRoute], projects: Projects, database: Database, writers: Workers
 ) -> APIRouter:
-    """The routes below ``/projects/{projectId}/sync``."""
+    """Returns the routes below ``/projects/{projectId}/sync``."""
     router = APIRouter(
         prefix="/projects/{projectId}/sync",
         tags=["Sync"],
@@ -54,21 +53,12 @@ def sync_routes(
     async def enable(caller: ProjectCaller, body: Annotated[EnableSync, Body()]) -> SyncStatus:
         name = PipelineName(body.integration, body.sync_type)
         pipelines = projects[caller.project_id].pipelines
-        try:
-            return await writers.run(lambda: pipelines.enable(caller, name, body.frequency))
-        except UnknownPipelineError as error:
-            raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
-        except ValueError as error:
-            raise ProblemError(HTTPStatus.BAD_REQUEST, str(error)) from None
+        return await writers.run(lambda: pipelines.enable(caller, name, body.frequency))
 
     @router.get("/status", operation_id="getSyncStatus", response_model_exclude_none=True)
     def status(caller: ProjectCaller, integration: Integration, sync_type: SyncType) -> SyncStatus:
-        try:
-            return projects[caller.project_id].pipelines.status(
-                caller, PipelineName(integration, sync_type)
-            )
-        except UnknownPipelineError as error:
-            raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
+        pipelines = projects[caller.project_id].pipelines
+        return pipelines.status(caller, PipelineName(integration, sync_type))
 
     @router.get("/records", operation_id="pullSyncedRecords", response_model_exclude_none=True)
     def records(
@@ -81,14 +71,8 @@ def sync_routes(
         with database.reading() as connection:
             pipeline = find_pipeline(connection, caller, name)
             if pipeline is not None:
-                try:
-                    return record_page(connection, pipeline, cursor)
-                except ValueError as error:
-                    raise ProblemError(HTTPStatus.BAD_REQUEST, str(error)) from None
-        try:
-            projects[caller.project_id].pipelines.require_in_source(name)
-        except UnknownPipelineError as error:
-            raise ProblemError(HTTPStatus.NOT_FOUND, str(error)) from None
+                return record_page(connection, pipeline, cursor)
+        projects[caller.project_id].pipelines.require_in_source(name)
         raise ProblemError(
             HTTPStatus.NOT_FOUND, f"The pipeline {name} is not enabled; enable it to get records."
         )

@@ -14,7 +14,7 @@ _ordered = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Makes them."""
+    """Creates the tables."""
     op.create_table(
         "scopes",
         sa.Column("id", sa.Integer, primary_key=True),

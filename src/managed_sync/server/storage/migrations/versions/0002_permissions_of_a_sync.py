@@ -1,4 +1,4 @@
-"""Under which permissions.yaml the last sync of a pipeline was published.
+"""Adds the permissions.yaml that the last sync of a pipeline followed.
 
 Revision ID: 0002
 Revises: 0001

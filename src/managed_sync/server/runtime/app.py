@@ -1,4 +1,4 @@
-"""The application: the parts put together."""
+"""The application, put together from its parts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
+from managed_sync.errors import MissingExtraError
+from managed_sync.server.auth.keys import KeyRing
 from managed_sync.server.auth.proof import new_proof
 from managed_sync.server.auth.tokens import TokenVerifier
-from managed_sync.server.config import ServerConfig
-from managed_sync.server.graph.engines import open_engine
-from managed_sync.server.http.guard import protected_by
+from managed_sync.server.config import ServerConfig, SpiceDBAddress
+from managed_sync.server.graph.engine import PermissionEngine
+from managed_sync.server.graph.sql import SqlEngine
+from managed_sync.server.http.guard import authenticated_route_class
 from managed_sync.server.http.metrics import Metrics
 from managed_sync.server.http.middleware import RequestMiddleware
 from managed_sync.server.http.openapi import describe
@@ -23,22 +26,22 @@ from managed_sync.server.http.routes.hosted_sync import hosted_sync_routes
 from managed_sync.server.http.routes.operations import operation_routes
 from managed_sync.server.http.routes.permissions import permission_routes
 from managed_sync.server.http.routes.sync import sync_routes
+from managed_sync.server.http.workers import Workers
 from managed_sync.server.runtime.state_lock import StateLock
-from managed_sync.server.runtime.workers import Workers
 from managed_sync.server.storage.database import Database
 from managed_sync.server.sync.projects import Projects
 
-__all__ = ["create_app"]
+__all__ = ["create_app", "open_engine"]
 
-# A library says nothing on its own; who wants to hear it sets up logging.
+# A library logs nothing unless the program sets up logging.
 logging.getLogger("managed_sync.server").addHandler(logging.NullHandler())
 
-# They exclude each other in the database; a few may use the time until it is their turn.
+# Writers exclude each other in the database; a few can prepare their work meanwhile.
 _WRITERS = 4
 
 
 def create_app(config: ServerConfig) -> FastAPI:
-    """Builds the application of a server.
+    """Returns the application of a server.
 
     Its lifespan starts and stops schedule and syncs; run it with one worker.
 
@@ -70,6 +73,7 @@ def create_app(config: ServerConfig) -> FastAPI:
             engine,
             lambda result, seconds: metrics.count_sync(result=result, seconds=seconds),
         )
+        verifier = TokenVerifier({name: KeyRing(config.keys_of(name)) for name in config.projects})
     except BaseException:
         database.close()
         lock.release()
@@ -91,13 +95,12 @@ def create_app(config: ServerConfig) -> FastAPI:
             lock.release()
 
     # No pages of documentation: they would load scripts from elsewhere.
-    # No redirects to paths with or without a slash: they would repeat the client's Host header.
+    # No redirects to add or remove a slash: they would repeat the client's Host header.
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     app.state.ready = False
     app.add_middleware(RequestMiddleware, metrics=metrics)
     install_problem_handlers(app)
-    verifier = TokenVerifier({project.id: project.keys for project in projects.values()})
-    route_class = protected_by(verifier, config.limits)
+    route_class = authenticated_route_class(verifier, config.limits)
     app.include_router(sync_routes(route_class, projects, database, writers))
     app.include_router(permission_routes(route_class, database, engine, config.limits))
     app.include_router(hosted_sync_routes(route_class, projects, database, writers))
@@ -105,3 +108,20 @@ def create_app(config: ServerConfig) -> FastAPI:
     app.include_router(operation_routes(database, engine, metrics, proof))
     describe(app)
     return app
+
+
+def open_engine(spicedb: SpiceDBAddress | None, database: Database) -> PermissionEngine:
+    """Returns the engine that evaluates permission graphs: SpiceDB if set, or the database.
+
+    Raises:
+        MissingExtraError: SpiceDB's client is not installed.
+    """
+    if spicedb is None:
+        return SqlEngine(database)
+    try:
+        from managed_sync.server.graph.spicedb.client import connect
+        from managed_sync.server.graph.spicedb.engine import SpiceDBEngine
+    except ImportError as error:
+        raise MissingExtraError("Permissions in SpiceDB", "spicedb") from error
+    client = connect(spicedb.target, spicedb.token.get_secret_value(), tls=spicedb.tls)
+    return SpiceDBEngine(database, client)

@@ -1,4 +1,4 @@
-"""What a listing saw of a source, beside what the last sync published of it."""
+"""The items of one listing, compared with what the last sync published."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 
 from managed_sync.server.sources.file_tree import MOUNT
-from managed_sync.server.sources.model import LAST_CHANGE, Seen, SourceItem, Unreadable
+from managed_sync.server.sources.model import LAST_CHANGE, Seen, SourceItem, UnreadableItem
 from managed_sync.server.sources.permissions_file import Entry
 from managed_sync.server.storage.records import KnownItem
 
-__all__ = ["Sighting", "something_moved"]
+__all__ = ["ListedItems", "any_moved"]
 
 
-class Sighting:
+class ListedItems:
     """The items of one listing.
 
     Args:
@@ -35,47 +35,48 @@ class Sighting:
     def __iter__(self) -> Iterator[str]:
         return iter(self._versions)
 
-    def note(self, item: SourceItem | Unreadable) -> None:
-        """Takes an item of the listing."""
-        if isinstance(item, Unreadable):
+    def add(self, item: SourceItem | UnreadableItem) -> None:
+        """Adds an item of the listing."""
+        if isinstance(item, UnreadableItem):
             self._unreadable.add(item.source_id)
         else:
             self._versions[item.source_id] = item.version or ""
             self._digests[item.source_id] = item.digest
 
-    def newcomers(self) -> set[str]:
-        """What the last sync did not have."""
+    def new_source_ids(self) -> set[str]:
+        """Returns the source ids that the last sync did not have."""
         return self._versions.keys() - self.known.keys()
 
-    def lacks_anything(self) -> bool:
-        """Whether something is missing that the last sync had."""
+    def has_missing_items(self) -> bool:
+        """Returns whether an item is missing that the last sync had."""
         return not self.known.keys() <= self._versions.keys()
 
     def is_empty(self) -> bool:
-        """Whether there is nothing where there was something."""
+        """Returns whether the source is empty now and was not before."""
         nothing = not self._versions.keys() - {"/"} and not self._unreadable
         return nothing and len(self.known) > 1
 
-    def has_another_root(self) -> bool:
-        """Whether the root folder is not the one that it was."""
+    def has_new_root(self) -> bool:
+        """Returns whether the root folder was replaced by another one."""
         root = self.known.get("/")
         return root is not None and root.version not in {None, self._versions.get("/")}
 
     def lost_mounts(self) -> Iterator[str]:
-        """The folders that were mounts, and are empty and no mounts now."""
-        for place, item in self.known.items():
-            now = self._versions.get(place, MOUNT)
+        """Yields the folders that were mount points, and are plain and empty now."""
+        for source_id, item in self.known.items():
+            now = self._versions.get(source_id, MOUNT)
             if (
                 (item.version or "").startswith(MOUNT)
                 and not now.startswith(MOUNT)
-                and not any(one.startswith(f"{place.rstrip('/')}/") for one in self._versions)
+                and not any(one.startswith(f"{source_id.rstrip('/')}/") for one in self._versions)
             ):
-                yield place
+                yield source_id
 
     def moves(self) -> Iterator[tuple[str, str]]:
-        """Old and new place of what the last sync saw elsewhere.
+        """Yields the old and the new source id of each item that may have been moved.
 
-        A file is known again by its content too: it may have been copied and deleted, or touched.
+        A file is also recognized by its content, since it may have been copied and deleted, or
+        touched.
         """
         arrived: dict[str, list[str]] = {}
         for source_id, version in self._versions.items():
@@ -90,22 +91,22 @@ class Sighting:
                 for new in dict.fromkeys(found):
                     yield old, new
 
-    def shows(self, source_id: str, entry: Entry) -> bool:
-        """Whether an entry of ``permissions.yaml`` stands for something that was seen."""
+    def covers(self, source_id: str, entry: Entry) -> bool:
+        """Returns whether the item of an entry of ``permissions.yaml`` was listed."""
         if source_id == "/" or source_id in self._unreadable:
             return True
         version = self._versions.get(source_id)
         return version is not None and (version.endswith("/") or not entry.of_folder)
 
     def why_missing(self, source_id: str) -> tuple[str, str]:
-        """Why an entry stands for nothing, and what to do."""
+        """Returns why the item of an entry was not listed, and the remedy."""
         if source_id in self._versions:
             return "is a file, not a folder", "remove the '/' at the end of the path"
-        for place in self._unreadable:
-            if source_id.startswith(f"{place}/"):
+        for unreadable in self._unreadable:
+            if source_id.startswith(f"{unreadable}/"):
                 return (
-                    f"cannot be seen, because {place} cannot be read",
-                    f"correct the access rights of {place}",
+                    f"cannot be seen, because {unreadable} cannot be read",
+                    f"correct the access rights of {unreadable}",
                 )
         similar = [one for one in self._versions if _plain(one) == _plain(source_id)]
         return (
@@ -115,25 +116,25 @@ class Sighting:
 
 
 def _marks(version: str, digest: str | None) -> tuple[str, ...]:
-    """What an item is known by wherever it is."""
+    """Returns the marks that an item keeps when it is moved."""
     return (version,) if digest is None else (version, f"digest {digest}")
 
 
-def something_moved(first: Seen, second: Seen) -> bool:
-    """Whether the second look shows something at another place than the first."""
-    before, now = _places(first), _places(second)
+def any_moved(first: Seen, second: Seen) -> bool:
+    """Returns whether the second look found an item under another path than the first."""
+    before, now = _paths(first), _paths(second)
     return any(
-        identity in before and not places <= before[identity] for identity, places in now.items()
+        identity in before and not paths <= before[identity] for identity, paths in now.items()
     )
 
 
-def _places(seen: Seen) -> dict[str, set[tuple[str, str]]]:
-    places: dict[str, set[tuple[str, str]]] = {}
+def _paths(seen: Seen) -> dict[str, set[tuple[str, str]]]:
+    paths: dict[str, set[tuple[str, str]]] = {}
     for folder, names in seen.items():
         for name, identity in names.items():
             if name != LAST_CHANGE:
-                places.setdefault(identity, set()).add((folder, name))
-    return places
+                paths.setdefault(identity, set()).add((folder, name))
+    return paths
 
 
 def _plain(name: str) -> str:

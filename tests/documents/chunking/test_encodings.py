@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import tiktoken
 
-from managed_sync.documents.chunking.tokenizer import Tokenizer
+from managed_sync.documents.chunking.tokens import Tokenizer
 from managed_sync.documents.model import utf8, well_formed
 from managed_sync.errors import ConfigurationError
 

