@@ -1,7 +1,7 @@
 """Files and folders that other users of the machine cannot read, whatever the umask is.
 
-A folder that you chose yourself may be there already and hold other things, so each file is closed
-on its own too. On Windows, where files inherit the access rights of their folder, nothing changes.
+A folder that the caller chose may exist and contain other files, so each file is made private too.
+On Windows, where files inherit the access rights of their folder, nothing changes.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ _logger = get_logger("managed_sync")
 _FOLDER = 0o700
 _FILE = 0o600
 _OTHERS = 0o077
-_making = Lock()
-# What SQLite keeps beside a database; it makes them with the database's own mode.
-_BESIDE_A_DATABASE = ("-wal", "-shm", "-journal")
+_creating = Lock()
+# Files that SQLite keeps next to a database, with the database's own mode.
+_DATABASE_SUFFIXES = ("-wal", "-shm", "-journal")
 
 
 def private_folder(path: Path, *, is_ours: bool = True) -> None:
-    """Makes a folder, or closes the one that is there to other users.
+    """Creates a private folder, or makes the existing one private.
 
     Args:
-        path: The folder. Missing parents are made private too.
-        is_ours: Whether this package alone uses the folder. One that the caller chose stays as it
-            is when it is there already, since it may be shared for other things.
+        path: The folder. Missing parents are created private too.
+        is_ours: ``False`` for a folder that the caller chose. If it exists, it stays as it is,
+            since it may be shared for other purposes.
 
     Raises:
-        OSError: The folder cannot be made.
+        OSError: The folder cannot be created.
     """
     if not path.exists():
         for parent in reversed(path.absolute().parents):
@@ -45,7 +45,7 @@ def private_folder(path: Path, *, is_ours: bool = True) -> None:
         if not path.is_dir():
             raise
         if is_ours:
-            _close(path, _FOLDER)
+            _make_private(path, _FOLDER)
         elif (
             os.name != "nt" and path.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH
         ):
@@ -58,35 +58,35 @@ def private_folder(path: Path, *, is_ours: bool = True) -> None:
 
 
 def private_file(path: Path) -> None:
-    """Makes an empty file, or closes the one that is there to other users.
+    """Creates an empty private file, or makes the existing one private.
 
     Raises:
-        OSError: The file cannot be made.
+        OSError: The file cannot be created.
     """
-    # A file that is there is not opened: to close it again would end all locks that this process
-    # has on it, SQLite's among them.
-    with _making:
+    # An existing file is not opened: closing it would release all locks that this process has on
+    # it, SQLite's among them.
+    with _creating:
         if not path.exists():
             os.close(os.open(path, os.O_RDONLY | os.O_CREAT, _FILE))
-    _close(path, _FILE)
+    _make_private(path, _FILE)
 
 
 def private_database(path: Path) -> None:
-    """Makes the file of an SQLite database and its folder; closes the files that are there.
+    """Creates the file of an SQLite database and its folder, and makes existing files private.
 
     Raises:
-        OSError: They cannot be made.
+        OSError: The file or the folder cannot be created.
     """
     private_folder(path.parent, is_ours=False)
     private_file(path)
-    for suffix in _BESIDE_A_DATABASE:
-        beside = path.with_name(f"{path.name}{suffix}")
-        if beside.exists():
-            _close(beside, _FILE)
+    for suffix in _DATABASE_SUFFIXES:
+        file = path.with_name(f"{path.name}{suffix}")
+        if file.exists():
+            _make_private(file, _FILE)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replaces a file in one step.
+    """Replaces a private file in one step.
 
     Raises:
         OSError: The file cannot be written.
@@ -99,7 +99,7 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def _close(path: Path, mode: int) -> None:
+def _make_private(path: Path, mode: int) -> None:
     if os.name == "nt" or not stat.S_IMODE(path.stat().st_mode) & _OTHERS:
         return
     try:
