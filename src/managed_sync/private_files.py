@@ -1,7 +1,8 @@
 """Files and folders that other users of the machine cannot read, whatever the umask is.
 
 A folder that the caller chose may exist and contain other files, so each file is made private too.
-On Windows, where files inherit the access rights of their folder, nothing changes.
+On Windows, where files inherit the access rights of their folder, nothing changes. See
+``docs/decisions/0033-private-files.md``.
 """
 
 from __future__ import annotations
