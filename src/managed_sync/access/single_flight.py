@@ -61,10 +61,11 @@ class SingleFlight(OfProcess):
         for flight, is_mine in self._flights_for(key):
             if is_mine:
                 with self._flying(key, flight):
-                    flight.answer = send()
+                    flight.answer = answer = send()
+                return answer
             flight.landed.result()
-        answer: V = flight.outcome()
-        return answer
+        outcome: V = flight.outcome()
+        return outcome
 
     async def arun_in_thread(self, key: Hashable, send: Callable[[], V]) -> V:
         """Like ``run``, and shared with its callers, without blocking the event loop."""
