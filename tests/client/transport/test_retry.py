@@ -11,7 +11,7 @@ import pytest
 
 from managed_sync.client.transport.retry import RetryPolicy
 from managed_sync.client.wire.request import Request
-from managed_sync.client.wire.status_errors import seconds_until
+from managed_sync.client.wire.retry_after import seconds_until
 from managed_sync.errors import (
     ApiConnectionError,
     ApiError,
