@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from managed_sync.backoff import retry_after_seconds
 from managed_sync.client.wire.request import Request
-from managed_sync.client.wire.retry_after import seconds_until
 from managed_sync.errors import (
     ApiStatusError,
     AuthenticationError,
@@ -127,7 +127,7 @@ def raise_for_status(request: Request, response: Response) -> None:
         status=response.status,
         request_id=response.request_id,
         excerpt=response.excerpt,
-        retry_after=seconds_until(
+        retry_after=retry_after_seconds(
             response.headers.get("retry-after"), response.headers.get("date")
         ),
     )
