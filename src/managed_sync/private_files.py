@@ -8,7 +8,7 @@ Guarantees:
 - Other users of the machine cannot read the files and folders made here, whatever the umask is.
 - A lock has one holder, among processes and among threads of one process, and ends with the process
   that holds it, however that ends. A forked child does not hold its parent's locks.
-- A lock's file stays after the lock is released, since removing it would break the lock of a process
+- The file of a lock stays after the release, since removing it would break the lock of a process
   that has opened it already.
 
 See ``docs/decisions/0033-private-files.md``.
