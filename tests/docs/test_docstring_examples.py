@@ -1,6 +1,7 @@
 """The examples in docstrings run, and print what they say.
 
-An example may await, as in ``python -m asyncio``. Those of the clients talk to the API below.
+An example may await, as in ``python -m asyncio``. Those of the clients talk to the API below, and
+those of the server serve a copy of the sample company.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import pytest
 
 import managed_sync
 from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
+from managed_sync.sample_company import copy_company
 
 PACKAGE = Path(managed_sync.__file__).parent
 SOURCES = {
@@ -95,6 +97,8 @@ def test_the_examples_of_a_module_print_what_they_say(
     monkeypatch.setenv("MANAGED_SYNC_PROJECT_ID", "p1")
     monkeypatch.setenv("MANAGED_SYNC_TOKEN", "t")
     monkeypatch.setenv("MANAGED_SYNC_BASE_URL", "http://127.0.0.1:8080")
+    if module.startswith("managed_sync.server"):
+        copy_company(tmp_path / "company")
     names = {"client": clients[module]} if module in clients else {}
     tests = doctest.DocTestFinder().find(importlib.import_module(module), extraglobs=names)
 
