@@ -1,4 +1,4 @@
-"""What the tests of tracing share: passages of which few may be read, and what to see of them."""
+"""Helpers for tests of tracing: passages of which few may be read, and the expected traces."""
 
 from __future__ import annotations
 
