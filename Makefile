@@ -25,6 +25,7 @@ test-all: $(TESTS) ## Run every check and test, report coverage, and try the low
 lint: .venv/test-installed ## Check format, lint rules, spelling and docstrings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 
 types: .venv/test-installed
 	$(BIN)/mypy
