@@ -78,7 +78,7 @@ def api(request: httpx.Request) -> httpx.Response:
 
 @pytest.fixture
 def clients() -> dict[str, ManagedSyncClient | AsyncManagedSyncClient]:
-    """What ``client`` stands for, by module."""
+    """Returns the value of ``client`` in the examples, by module."""
     transport = httpx.MockTransport(api)
     return {
         kind.__module__: kind("p1", "t", base_url="http://127.0.0.1:8080", transport=transport)
@@ -150,7 +150,7 @@ def problems_of(test: doctest.DocTest) -> Iterator[str]:
 
 
 def outcome(source: str, names: dict[str, Any], runner: asyncio.Runner) -> str:
-    """What an example prints, or the last line of its error."""
+    """Returns the output of an example, or the last line of its error."""
     output = io.StringIO()
     try:
         code = compile(source, "<example>", "single", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

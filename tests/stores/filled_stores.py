@@ -47,7 +47,7 @@ class FilledStore:
 
 @dataclass
 class Place:
-    """Where a store may keep its data, and what has to be closed at the end."""
+    """The location of a store's data, and the resources to close at the end."""
 
     folder: Path
     request: pytest.FixtureRequest
