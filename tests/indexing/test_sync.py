@@ -271,7 +271,7 @@ class TestDeletions:
             run(source, target, ledger)
 
         assert (caught.value.count, caught.value.report.added) == (20, 1)
-        for word in ("20 of 61", "r00.txt", "--allow-deletions", "allow_deletions=True"):
+        for word in ("20 of the 61", "r00.txt", "--allow-deletions", "allow_deletions=True"):
             assert word in str(caught.value)
         assert len(target.chunks) == 61
 

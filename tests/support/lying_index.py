@@ -14,7 +14,7 @@ DIMENSIONS = 4
 
 
 class LimitedError(Exception):
-    """What an SDK raises when a service has had too many requests."""
+    """The error of an SDK after too many requests."""
 
     status_code = 429
     retry_after = 20
