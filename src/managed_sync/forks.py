@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from pathlib import Path
-from threading import Lock
 from weakref import WeakSet
 
-__all__ = ["LockedFiles", "OfProcess"]
+__all__ = ["OfProcess"]
 
 
 class OfProcess(ABC):
@@ -27,20 +25,6 @@ class OfProcess(ABC):
     @abstractmethod
     def _begin(self) -> None:
         """Makes the locks, with nothing under way."""
-
-
-class LockedFiles(OfProcess):
-    """The files that this process has locked, for threads of it to keep each other out.
-
-    The system's lock of a file is the process's, and a child does not have its parent's.
-    """
-
-    def __init__(self) -> None:
-        self._enter_process()
-
-    def _begin(self) -> None:
-        self.guard = Lock()
-        self.paths: set[Path] = set()
 
 
 _known: WeakSet[OfProcess] = WeakSet()

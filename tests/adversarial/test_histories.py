@@ -297,13 +297,7 @@ def scheduled_folders(monkeypatch: pytest.MonkeyPatch) -> list[History]:
 @pytest.fixture
 def forgetful_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits for no disk: no power cut is tried here, and thousands of transactions are."""
-    configure = database_module._configure
-
-    def without_waiting(connection: Any) -> None:
-        configure(connection)
-        connection.execute("PRAGMA synchronous = OFF")
-
-    monkeypatch.setattr(database_module, "_configure", without_waiting)
+    monkeypatch.setitem(database_module._SQLITE_PRAGMAS, "synchronous", "OFF")
 
 
 @pytest.mark.usefixtures("forgetful_disk")

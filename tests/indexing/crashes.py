@@ -62,12 +62,12 @@ class StoreOnDisk:
 class RelabelingStoreOnDisk(StoreOnDisk):
     """One that can change metadata without embedding."""
 
-    can_relabel = True
+    can_update_metadata = True
 
     def embedded_text(self, chunk: Chunk) -> str:
         return chunk.text
 
-    def relabel(self, chunks: Sequence[Chunk]) -> None:
+    def update_metadata(self, chunks: Sequence[Chunk]) -> None:
         with self._database() as database:
             for chunk in chunks:
                 time.sleep(_WRITING)

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine, text
 from managed_sync.documents import Chunk
 from managed_sync.errors import ForbiddenError, IndexingError
 from managed_sync.indexing import IndexProgress, Ledger, Pipeline
-from managed_sync.indexing.ledger.model import Outcome
+from managed_sync.indexing.ledger.model import RecordResult
 from managed_sync.models import FileContent, MalformedRecord
 from tests.support.index_target import Target
 from tests.support.indexing import from_scratch, run, syncing
@@ -204,11 +204,11 @@ class TestClocks:
         with Ledger(any_ledger) as ledger:
             box = ledger.of(BOX)
             for _ in range(2):
-                box.finish([Outcome("a", "v1", "A", None, {}, "broken")], now=now + ahead)
+                box.finish([RecordResult("a", "v1", "A", None, {}, "broken")], now=now + ahead)
 
             assert box.due(now) == ["a"]
-            assert not box.standings(["a"])["a"].waits("v1", now)
-            assert box.standings(["a"])["a"].waits("v1", now + ahead)
+            assert not box.states(["a"])["a"].is_waiting("v1", now)
+            assert box.states(["a"])["a"].is_waiting("v1", now + ahead)
 
     def test_a_comparison_noted_while_the_clock_ran_ahead_does_not_hold(
         self, ledger: Path, monkeypatch: pytest.MonkeyPatch

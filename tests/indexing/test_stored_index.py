@@ -157,7 +157,7 @@ def test_without_its_ledger_an_index_is_taken_over_as_far_as_the_api_lists_it(
 
     run(source, index, ledger)
     verify(source, index, ledger, repair=True)
-    assert index.held(gone) == gone, "nobody knows whether another ledger has them"
+    assert index.existing_ids(gone) == gone, "nobody knows whether another ledger has them"
     verify(source, index, ledger, repair=True, remove_unknown=True)
 
     assert is_fresh(index, source, tmp_path)
@@ -226,7 +226,7 @@ class TestOneThatCannotBeDeleted:
         unlocked = index.delete
 
         def delete(chunk_ids: Any) -> None:
-            held = index.held(chunk_ids)
+            held = index.existing_ids(chunk_ids)
             if any(one.object_id == "file:r03" for one, _ in index.rows if one.chunk_id in held):
                 raise PermissionError("the row is locked")
             unlocked(chunk_ids)

@@ -23,7 +23,7 @@ from sqlalchemy import NullPool
 
 from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError, IndexingError
-from managed_sync.indexing import InspectableTarget, RelabelingTarget
+from managed_sync.indexing import InspectableTarget, MetadataTarget
 from managed_sync.indexing.targets.vectors import similarity
 from managed_sync.langchain import LangChainTarget
 from tests.support.postgres import running_postgres
@@ -183,7 +183,7 @@ def test_metadata_is_replaced_without_embedding(store: VectorStore, model: Model
     target.upsert([chunk(1, heading="Old", container_id="folder:a"), chunk(2)])
     model.embedded.clear()
 
-    target.relabel([chunk(1, container_id="folder:b", page=3)])
+    target.update_metadata([chunk(1, container_id="folder:b", page=3)])
 
     found = stored(store)
     assert found[IDS[1]] == ("text", chunk(1, container_id="folder:b", page=3).metadata)
@@ -195,7 +195,7 @@ def test_it_says_what_it_holds(store: VectorStore) -> None:
     target = LangChainTarget(store)
     target.upsert([chunk(1), chunk(2), chunk(3, integration="drive")])
 
-    assert target.held([IDS[1], IDS[3], IDS[4]]) == {IDS[1], IDS[3]}
+    assert target.existing_ids([IDS[1], IDS[3], IDS[4]]) == {IDS[1], IDS[3]}
     assert sorted(target.chunk_ids(NAMES) or ()) == [IDS[1], IDS[2]]
 
 
@@ -457,14 +457,14 @@ def test_a_store_that_is_not_known_is_used_through_langchains_interface(model: M
     target.delete([IDS[1]])
 
     assert list(store.documents) == [IDS[2]]
-    assert not target.can_relabel
-    assert target.held([IDS[2]]) is None
+    assert not target.can_update_metadata
+    assert target.existing_ids([IDS[2]]) is None
     assert target.chunk_ids(NAMES) is None
 
 
 def test_it_has_the_abilities_that_it_is_asked_for(model: Model) -> None:
     target = LangChainTarget(InMemoryVectorStore(model))
 
-    assert isinstance(target, RelabelingTarget)
+    assert isinstance(target, MetadataTarget)
     assert isinstance(target, InspectableTarget)
     assert target.fingerprint == "Model(size=8)"

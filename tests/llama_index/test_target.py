@@ -258,7 +258,7 @@ def test_metadata_is_replaced_without_embedding(index: VectorStoreIndex, model: 
     target.upsert([chunk(1, url="https://old", container_id="folder:a")])
     model.embedded.clear()
 
-    target.relabel([chunk(1, container_id="folder:b", page=3)])
+    target.update_metadata([chunk(1, container_id="folder:b", page=3)])
 
     assert model.embedded == []
     (found,) = index.as_retriever(similarity_top_k=5).retrieve("q")
@@ -268,10 +268,10 @@ def test_metadata_is_replaced_without_embedding(index: VectorStoreIndex, model: 
 
 def test_it_says_what_it_holds(index: VectorStoreIndex) -> None:
     target = LlamaIndexTarget(index)
-    assert target.held([IDS[1]]) == set()
+    assert target.existing_ids([IDS[1]]) == set()
     target.upsert([chunk(1), chunk(2), chunk(3, integration="drive")])
 
-    assert target.held([IDS[1], IDS[3], IDS[4]]) == {IDS[1], IDS[3]}
+    assert target.existing_ids([IDS[1], IDS[3], IDS[4]]) == {IDS[1], IDS[3]}
     assert sorted(target.chunk_ids(NAMES) or ()) == [IDS[1], IDS[2]]
 
 

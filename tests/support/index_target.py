@@ -57,13 +57,13 @@ class Target:
 class AbleTarget(Target):
     """One that can change metadata without embedding, and say what it holds."""
 
-    can_relabel = True
+    can_update_metadata = True
     relabeled = 0
 
     def embedded_text(self, chunk: Chunk) -> str:
         return chunk.text
 
-    def relabel(self, chunks: Sequence[Chunk]) -> None:
+    def update_metadata(self, chunks: Sequence[Chunk]) -> None:
         self._live()
         self.relabeled += len(chunks)
         for chunk in chunks:
@@ -71,7 +71,7 @@ class AbleTarget(Target):
             self.chunks[chunk.chunk_id] = chunk
         self._live()
 
-    def held(self, chunk_ids: Collection[str]) -> set[str]:
+    def existing_ids(self, chunk_ids: Collection[str]) -> set[str]:
         return set(chunk_ids) & set(self.chunks)
 
     def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from managed_sync import IndexReport, IndexSync
 from managed_sync.documents import Chunker
 from managed_sync.indexing import IndexTarget
-from managed_sync.indexing.targets.retrying import Retries
+from managed_sync.indexing.targets.calls import Retries
 from tests.support.index_target import Target
 from tests.support.record_source import ChangingSource
 

@@ -84,7 +84,7 @@ class LyingIndex:
     can_embed = True
 
     @property
-    def can_relabel(self) -> bool:
+    def can_update_metadata(self) -> bool:
         return self.relabels
 
     def embedded_text(self, chunk: Chunk) -> str:
@@ -125,7 +125,7 @@ class LyingIndex:
         if lie in {"writes and times out", "writes a part"}:
             raise TimeoutError("no answer")
 
-    def relabel(self, chunks: Sequence[Chunk]) -> None:
+    def update_metadata(self, chunks: Sequence[Chunk]) -> None:
         lie = self.liar.pick("forgets to relabel", "relabels and times out")
         changed = {chunk.chunk_id: chunk for chunk in chunks}
         if lie != "forgets to relabel":
@@ -143,7 +143,7 @@ class LyingIndex:
         if lie == "deletes and times out":
             raise TimeoutError("no answer")
 
-    def held(self, chunk_ids: Collection[str]) -> set[str]:
+    def existing_ids(self, chunk_ids: Collection[str]) -> set[str]:
         return {chunk.chunk_id for chunk, _ in self.rows} & set(chunk_ids)
 
     def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str]:

@@ -1,8 +1,18 @@
 """An index that stays in step with the source."""
 
+from managed_sync.documents.loading.results import RecordLoader
 from managed_sync.indexing.feed.versions import Version
 from managed_sync.indexing.ledger.ledger import Ledger, PipelineLedger
-from managed_sync.indexing.ledger.model import Entry, Outcome, Pipeline, SetAside, Standing, State
+from managed_sync.indexing.ledger.model import (
+    ChunkHashes,
+    LedgerRecord,
+    Pipeline,
+    RecordResult,
+    RecordState,
+    RecordStatus,
+    UnreadableRecord,
+)
+from managed_sync.indexing.ledger.queries import ChunkCounts
 from managed_sync.indexing.report import (
     IndexProgress,
     IndexReport,
@@ -10,35 +20,37 @@ from managed_sync.indexing.report import (
     PlannedChange,
     RecordFailure,
     SkippedRecord,
+    VerificationReport,
 )
-from managed_sync.indexing.run import RecordLoader
 from managed_sync.indexing.sync import IndexSync
 from managed_sync.indexing.targets.base import (
     EmbeddingTarget,
     IndexTarget,
     InspectableTarget,
+    MetadataTarget,
     ReadableTarget,
-    RelabelingTarget,
     StoredChunk,
 )
-from managed_sync.indexing.targets.patience import Retries
+from managed_sync.indexing.targets.calls import Retries
+from managed_sync.indexing.targets.renamed import RelabelingTarget
 from managed_sync.indexing.targets.vectors import Vector
-from managed_sync.indexing.verify import VerificationReport
 from managed_sync.indexing.webhooks.asgi import WebhookApp, webhook_router
-from managed_sync.indexing.webhooks.receiver import Answer, SingleRecordSync, WebhookReceiver
+from managed_sync.indexing.webhooks.events import WebhookResponse
+from managed_sync.indexing.webhooks.receiver import SingleRecordSync, WebhookReceiver
 from managed_sync.indexing.webhooks.verifiers import SharedSecret, SignedBody, Verifier
 
 __all__ = [
-    "Answer",
+    "ChunkCounts",
+    "ChunkHashes",
     "EmbeddingTarget",
-    "Entry",
     "IndexProgress",
     "IndexReport",
     "IndexSync",
     "IndexTarget",
     "InspectableTarget",
     "Ledger",
-    "Outcome",
+    "LedgerRecord",
+    "MetadataTarget",
     "Phase",
     "Pipeline",
     "PipelineLedger",
@@ -46,21 +58,23 @@ __all__ = [
     "ReadableTarget",
     "RecordFailure",
     "RecordLoader",
+    "RecordResult",
+    "RecordState",
+    "RecordStatus",
     "RelabelingTarget",
     "Retries",
-    "SetAside",
     "SharedSecret",
     "SignedBody",
     "SingleRecordSync",
     "SkippedRecord",
-    "Standing",
-    "State",
     "StoredChunk",
+    "UnreadableRecord",
     "Vector",
     "VerificationReport",
     "Verifier",
     "Version",
     "WebhookApp",
     "WebhookReceiver",
+    "WebhookResponse",
     "webhook_router",
 ]

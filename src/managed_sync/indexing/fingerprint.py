@@ -1,13 +1,15 @@
-"""What an index is built with, in words, so that a change of it is noticed.
+"""Describes the settings that an index is built with, so that a change of them is noticed.
 
-Whatever has a ``fingerprint`` says itself what matters. Anything else is described by its class and
-its plain settings (numbers, texts), a function by its name.
+An object with a ``fingerprint`` describes itself. Any other is described by its class and its plain
+settings (numbers, texts), a function by its name. Modules of this package are left out of names,
+since a function that moves to another module is still the same one.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,7 +49,7 @@ _MODEL_SETTINGS = (
     "text_instruction",
     "embed_instruction",
 )
-# Where models keep another one that does the work.
+# The attribute of LangChain's cache that has the model behind it.
 _CACHED = "underlying_embeddings"
 _VECTOR = "vector"
 _NUMBERS_KEPT = 256
@@ -55,23 +57,25 @@ _NUMBERS_KEPT = 256
 _SAME_MODEL = 0.995
 _DEEPEST = 5
 _PACKAGE = __name__.partition(".")[0]
-# Indexes from before it was noted have this.
-_NOT_NOTED_ONCE = {"scheme of chunk ids": "by record alone"}
+_OWN_MODULES = re.compile(rf"(?<![\w.]){_PACKAGE}\.(?:[a-z0-9_]+\.)+")
+# The settings of indexes from before these were noted.
+_ONCE_IMPLIED = {"scheme of chunk ids": "by record alone"}
 
 
 def fingerprint(*, loader: object, chunker: object, target: object) -> str:
-    """The settings of an index as JSON: what parses, what chunks, what embeds."""
+    """Returns the settings of an index as JSON: its parser, its chunker and its model."""
+    functions = ", ".join(sorted(_functions(loader)))
     parts = {
-        "parser": _said(loader) or ", ".join(sorted(_functions(loader))) or _name(type(loader)),
+        "parser": _own_description(loader) or functions or _name(type(loader)),
         "chunker": _described(chunker),
-        "embedding": _said(target) or _name(type(target)),
+        "embedding": _own_description(target) or _name(type(target)),
         "scheme of chunk ids": CHUNK_ID_SCHEME,
     }
     return json.dumps(parts, sort_keys=True)
 
 
 def with_vector(settings: str, vector: Vector | None) -> str:
-    """The settings with the vector that the model gives for a text that is always the same."""
+    """Adds the vector that the model gives for a text that is always the same."""
     if vector is None:
         return settings
     start = [float(f"{value:.5g}") for value in vector[:_NUMBERS_KEPT]]
@@ -80,8 +84,9 @@ def with_vector(settings: str, vector: Vector | None) -> str:
 
 
 def differences(before: str, now: str) -> list[str]:
-    """What changed between two fingerprints, one phrase for each part."""
-    old, new = {**_NOT_NOTED_ONCE, **json.loads(before)}, json.loads(now)
+    """Returns the differences of two fingerprints, one phrase for each part."""
+    old = {**_ONCE_IMPLIED, **json.loads(_without_own_modules(before))}
+    new = json.loads(_without_own_modules(now))
     old_vector, new_vector = old.pop(_VECTOR, None), new.pop(_VECTOR, None)
     changed = [part for part in new if old.get(part) != new[part]]
     if old_vector is None and _says_less(old.get("embedding", ""), new["embedding"]):
@@ -97,7 +102,7 @@ def differences(before: str, now: str) -> list[str]:
 
 
 def says_more(before: str, now: str) -> str | None:
-    """The settings to keep from now on, if these say more than those before."""
+    """Returns the settings to keep from now on, if these say more than those before."""
     completed = {**json.loads(before), **json.loads(now)}
     if _VECTOR in json.loads(before):
         # Compared with the first one, so that many small steps add up.
@@ -106,7 +111,7 @@ def says_more(before: str, now: str) -> str | None:
 
 
 def _says_less(old: str, new: str) -> bool:
-    """Whether one description of a model is the other one with settings left out."""
+    """Returns whether one description of a model is the other one with settings left out."""
     (kind, _, settings), (new_kind, _, new_settings) = old.partition("("), new.partition("(")
     named = set(settings.rstrip(")").split(", ")) - {""}
     return kind == new_kind and named <= set(new_settings.rstrip(")").split(", "))
@@ -118,11 +123,13 @@ def _are_alike(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def model_settings(model: object, depth: int = 0) -> str:
-    """An embedding model in words: its class, and those of its settings that change its vectors.
+    """Describes an embedding model: its class, and the settings that change its vectors.
 
     A model that another one wraps, as a cache does, is described with it.
     """
     attributes = _attributes(model)
+    # Pydantic keeps private attributes elsewhere.
+    private = getattr(model, "__pydantic_private__", None) or {}
     settings = [
         f"{name}={attributes[name]}"
         for name in _MODEL_SETTINGS
@@ -131,36 +138,35 @@ def model_settings(model: object, depth: int = 0) -> str:
     if depth < _DEEPEST:
         settings += [
             f"{name.lstrip('_')}={model_settings(value, depth + 1)}"
-            # Pydantic keeps what is private elsewhere.
-            for name, value in sorted({**attributes, **_private(model)}.items())
+            for name, value in sorted({**attributes, **private}.items())
             if _is_model(value)
         ]
     return f"{type(model).__name__}({', '.join(settings)})"
 
 
 def model_behind_caches(model: Any) -> Any:
-    """The model that LangChain's cache asks for texts that it has not seen."""
+    """Returns the model that LangChain's cache asks for texts that it has not seen."""
     for _ in range(_DEEPEST):
         model = getattr(model, _CACHED, model)
     return model
 
 
 def _is_model(value: object) -> bool:
-    """Whether this is an embedding model, by the methods that LangChain's and LlamaIndex's have."""
+    """Returns whether this is an embedding model of LangChain or LlamaIndex, by its methods."""
     return any(
         callable(getattr(type(value), name, None))
         for name in ("embed_documents", "get_text_embedding")
     )
 
 
-def _said(thing: object) -> str | None:
-    said = getattr(thing, "fingerprint", None)
-    return said if isinstance(said, str) else None
+def _own_description(thing: object) -> str | None:
+    description = getattr(thing, "fingerprint", None)
+    return description if isinstance(description, str) else None
 
 
 def _described(thing: object) -> str:
-    if said := _said(thing):
-        return said
+    if description := _own_description(thing):
+        return description
     if inspect.isroutine(thing):
         return _name(thing)
     settings = {
@@ -183,7 +189,7 @@ def _setting(value: object) -> str | None:
 
 
 def _functions(loader: object) -> set[str]:
-    """The functions that a loader was given, such as its parser; also through one it wraps."""
+    """Describes the functions that a loader was given, also through a loader that it wraps."""
     found = set()
     for name, value in _attributes(loader).items():
         if hasattr(value, "load_records"):
@@ -199,9 +205,10 @@ def _attributes(thing: object) -> dict[str, Any]:
     return dict(getattr(thing, "__dict__", {}))
 
 
-def _private(thing: object) -> dict[str, Any]:
-    return dict(getattr(thing, "__pydantic_private__", None) or {})
-
-
 def _name(thing: Any) -> str:
-    return f"{thing.__module__}.{thing.__qualname__}"
+    return _without_own_modules(f"{thing.__module__}.{thing.__qualname__}")
+
+
+def _without_own_modules(text: str) -> str:
+    """Removes the modules of this package from the names in a text."""
+    return _OWN_MODULES.sub(f"{_PACKAGE}.", text)

@@ -1,8 +1,9 @@
-"""The settings that an index was built with: what parses, what chunks, what embeds."""
+"""The settings that an index was built with: its parser, its chunker and its embedding model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from managed_sync.errors import SettingsChangedError
 from managed_sync.indexing.fingerprint import differences, fingerprint, says_more, with_vector
@@ -15,6 +16,7 @@ __all__ = ["IndexSettings"]
 _logger = get_logger("managed_sync.indexing")
 
 
+@dataclass(frozen=True, slots=True)
 class IndexSettings:
     """Compares the settings of a run with those in the ledger, and notes them there.
 
@@ -27,10 +29,9 @@ class IndexSettings:
         target: The index, with its embedding model.
     """
 
-    def __init__(self, loader: object, chunker: object, target: object) -> None:
-        self._loader = loader
-        self._chunker = chunker
-        self._target = target
+    loader: object
+    chunker: object
+    target: object
 
     def check(self, ledger: PipelineLedger, *, rebuild: bool = False) -> None:
         """Compares, and notes nothing.
@@ -38,7 +39,7 @@ class IndexSettings:
         Raises:
             SettingsChangedError: The index was built with other settings, and is not rebuilt.
         """
-        self._compare(ledger, self._now(None), rebuild=rebuild)
+        self._compare(ledger, self._fingerprint(), rebuild=rebuild)
 
     def note(
         self,
@@ -58,24 +59,25 @@ class IndexSettings:
         Raises:
             SettingsChangedError: The index was built with other settings, and is not rebuilt.
         """
-        settings = self._now(probe)
+        settings = self._fingerprint()
+        if probe is not None:
+            settings = with_vector(settings, _vector(probe))
         before = self._compare(ledger, settings, rebuild=rebuild)
         if rebuild:
-            ledger.distrust(settings)
+            ledger.invalidate(settings)
         elif before is None:
             ledger.set_notes(settings=settings)
         elif completed := says_more(before, settings):
             ledger.set_notes(settings=completed)
 
-    def _now(self, probe: Callable[[], Vector | None] | None) -> str:
-        settings = fingerprint(loader=self._loader, chunker=self._chunker, target=self._target)
-        return settings if probe is None else with_vector(settings, _vector(probe))
+    def _fingerprint(self) -> str:
+        return fingerprint(loader=self.loader, chunker=self.chunker, target=self.target)
 
     def _compare(self, ledger: PipelineLedger, settings: str, *, rebuild: bool) -> str | None:
         """Returns the settings in the ledger; ``None`` if it is new."""
         before: str | None = ledger.note("settings")
         if before is None and ledger.counts() != (0, 0):
-            # A ledger of the first layout, which did not note them.
+            # A ledger of the first schema version, which did not note them.
             before = "{}"
         if not rebuild and before is not None and (changed := differences(before, settings)):
             raise SettingsChangedError(

@@ -1,8 +1,8 @@
-"""What a run did, and what it is doing."""
+"""Reports of runs and verifications, and the progress of a run."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeAlias
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "PlannedChange",
     "RecordFailure",
     "SkippedRecord",
+    "VerificationReport",
 ]
 
 Phase: TypeAlias = Literal["comparing", "indexing", "deleting", "stopped", "done"]
@@ -21,9 +22,9 @@ class RecordFailure(NamedTuple):
     """A record that is not in the index in its present version.
 
     Attributes:
-        reason: One sentence that names the record and says what is wrong.
-        attempts: How often this version was tried.
-        retry_at: From when on it is tried again, in seconds since 1970.
+        reason: A sentence that names the record and what is wrong with it.
+        attempts: The number of tries of this version.
+        retry_at: The time of the next try, in seconds since 1970.
     """
 
     record_id: str
@@ -37,7 +38,7 @@ class SkippedRecord(NamedTuple):
     """A record that has no text to index: an empty file, a picture.
 
     Attributes:
-        reason: One sentence that names the record and says what it is.
+        reason: A sentence that names the record and says what it is.
     """
 
     record_id: str
@@ -46,7 +47,7 @@ class SkippedRecord(NamedTuple):
 
 
 class PlannedChange(NamedTuple):
-    """What a run would do with one record."""
+    """A change that a run would make to one record."""
 
     kind: Literal["add", "update", "delete"]
     record_id: str
@@ -55,10 +56,10 @@ class PlannedChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class IndexProgress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
-        phase: What it does now.
+        phase: The step that it is at.
         listed: Records that the API listed so far.
         done: Records worked on so far.
         total: Records to work on; still growing while the phase is ``"comparing"``.
@@ -84,32 +85,32 @@ class IndexProgress:
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What a run did, or would do.
+    """The changes that a run made, or would make.
 
     Attributes:
         added: Records that are new in the index.
-        updated: Records that were indexed again since they changed.
+        updated: Records that were indexed again because they changed.
         unchanged: Records that had not changed, or whose change left their text as it was.
-        deleted: Records removed, since the source no longer has them.
-        failed: Every record that is not in the index in its present version, those too that are not
-            tried again yet; what the index held of them is still there.
+        deleted: Records removed because the source no longer has them.
+        failed: Every record that is not in the index in its present version, even if it is not
+            tried again yet. The index still holds what it held of them.
         skipped: Every record that has no text to index.
-        unconfirmed: The ids of records that seem to be gone without the API confirming it: what the
-            index holds of them is still there.
-        unlisted: How many records the API counts and did not list, though it was asked twice.
+        unconfirmed: The ids of records that seem to be gone, which the API did not confirm. The
+            index still holds them.
+        unlisted: The number of records that the API counts and did not list when asked twice.
         chunks_embedded: Chunks embedded and written.
         chunks_reused: Chunks of changed records that were in the index with the same text.
         bytes: Text that came out of the records that were loaded, in UTF-8.
-        seconds: How long it took.
+        seconds: The duration of the run.
         complete: Whether the run came to its end, and saw all records that the API counts;
             ``False`` if it was told to stop, or if there are ``unlisted`` ones.
-        changes_only: Whether the API was asked only for what changed since the run before. Then
-            deletions were not looked for.
-        dry_run: Whether it only looked. Then the counts say what a run would do, and ``updated``
+        changes_only: Whether the API was asked only for what changed since the run before. Such a
+            run does not look for deletions.
+        dry_run: Whether it was a dry run. Then the counts say what a run would do, and ``updated``
             counts records that may have changed.
-        withheld: With ``dry_run``, whether a run would withhold the deletions, since they are more
-            than seems right.
-        changes: With ``dry_run``, the first thousand of what it would do.
+        withheld: With ``dry_run``, whether a run would withhold the deletions because they are too
+            many.
+        changes: With ``dry_run``, the first thousand changes that a run would make.
     """
 
     added: int = 0
@@ -129,3 +130,74 @@ class IndexReport:
     dry_run: bool = False
     withheld: bool = False
     changes: tuple[PlannedChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationReport:
+    """The disagreements of the index, the ledger and the source.
+
+    Attributes:
+        records: Records that the ledger says are in the index.
+        chunks: Their chunks.
+        missing_chunks: Chunks among them that the index does not hold; ``None`` if the store cannot
+            say.
+        unknown_chunks: Chunks of this pipeline in the index that this ledger did not write, and
+            another one may have. ``None`` if the store cannot say.
+        unfinished: Records that a run which stopped left in flight.
+        source: The report of a dry run made now.
+        repair: The report of the repair, if there was one.
+        changed_chunks: Chunks in the index with another text or metadata than was written;
+            ``None`` if the store cannot say.
+        duplicate_chunks: Chunks that are in the index more than once; ``None`` if the store cannot
+            say.
+        wrong_vectors: Chunks with another vector than the embedding model gives for their text now,
+            among 20 chosen at random; ``None`` if the store returns no vectors.
+    """
+
+    records: int
+    chunks: int
+    missing_chunks: int | None
+    unknown_chunks: int | None
+    unfinished: int
+    source: IndexReport
+    repair: IndexReport | None = None
+    changed_chunks: int | None = None
+    duplicate_chunks: int | None = None
+    wrong_vectors: int | None = None
+
+    @property
+    def agrees(self) -> bool:
+        """Returns whether there was nothing to repair, as far as the store can say.
+
+        Records that are put aside do not count: ``source.failed`` names them, a run tries them
+        again, and a repair changes nothing about them.
+        """
+        return not (self.index_disagrees or self.source_has_changed)
+
+    @property
+    def source_has_changed(self) -> bool:
+        """Returns whether a run would change more than records that are put aside."""
+        source = self.source
+        failed = {failure.record_id for failure in source.failed}
+        planned = [change.record_id for change in source.changes if change.kind != "delete"]
+        return bool(
+            source.deleted
+            or source.added + source.updated > len(planned)
+            or not failed.issuperset(planned)
+        )
+
+    @property
+    def index_disagrees(self) -> bool:
+        """Returns whether the index and the ledger disagree."""
+        return bool(
+            self.missing_chunks
+            or self.unknown_chunks
+            or self.unfinished
+            or self.changed_chunks
+            or self.duplicate_chunks
+            or self.wrong_vectors
+        )
+
+    def repaired_by(self, report: IndexReport) -> VerificationReport:
+        """Returns this report with the report of the repair."""
+        return replace(self, repair=report)

@@ -1,4 +1,4 @@
-"""What an index holds of a pipeline, next to what the ledger says that it holds."""
+"""Compares the chunks that an index holds of a pipeline with the ledger's."""
 
 from __future__ import annotations
 
@@ -8,38 +8,37 @@ from dataclasses import dataclass, field
 
 from managed_sync.documents import Chunk
 from managed_sync.errors import ManagedSyncError
-from managed_sync.indexing.diff import is_without_text, mark_of, text_mark
-from managed_sync.indexing.ledger.model import Entry, Pipeline, State
+from managed_sync.indexing.diff import chunk_hash, has_text_hash, text_hash
+from managed_sync.indexing.ledger.model import ChunkHashes, LedgerRecord, Pipeline, RecordStatus
 from managed_sync.indexing.targets.base import (
     EmbeddingTarget,
     IndexTarget,
-    InspectableTarget,
     ReadableTarget,
-    RelabelingTarget,
     StoredChunk,
 )
-from managed_sync.indexing.targets.patience import TimedCalls
+from managed_sync.indexing.targets.calls import TimedCalls
+from managed_sync.indexing.targets.renamed import inspectable_target, metadata_target
 from managed_sync.indexing.targets.vectors import similarity
 
 __all__ = ["Disagreements", "StoredIndex", "expected_chunks"]
 
 _CHUNKS_AT_ONCE = 500
-# Stores that keep vectors with fewer digits, and services that compute them anew, differ a little.
+# Stores that keep vectors with fewer digits, and services that compute them again, differ a little.
 _SAME_VECTOR = 0.98
 
 
 @dataclass(slots=True)
 class Disagreements:
-    """Chunks that the index does not hold as the ledger says, of some records.
+    """Chunks that the index does not hold as the ledger says.
 
     Attributes:
-        missing: Those that are not there.
-        changed: Those whose text or metadata is another, with the mark that is still certain: the
+        missing: Chunks that are not there.
+        changed: Chunks with another text or metadata, with the hash that is still certain: the
             text's, if that is what was written.
-        duplicates: Those that are there more than once.
-        is_read: Whether the store gave back texts and metadata as it holds them. If not, nothing
-            is known of changes.
-        is_counted: Whether the store gave back every copy.
+        duplicates: Chunks that are there more than once.
+        is_read: Whether the store returned texts and metadata as it holds them. If not, nothing is
+            known of changes.
+        is_counted: Whether the store returned every copy.
     """
 
     missing: set[str] = field(default_factory=set)
@@ -52,7 +51,7 @@ class Disagreements:
         return bool(self.missing or self.changed or self.duplicates)
 
     def add(self, other: Disagreements) -> None:
-        """Adds those of other records."""
+        """Adds the disagreements of other records."""
         self.missing |= other.missing
         self.changed |= other.changed
         self.duplicates |= other.duplicates
@@ -60,8 +59,8 @@ class Disagreements:
         self.is_counted &= other.is_counted
 
     @property
-    def marks(self) -> dict[str, str | None]:
-        """What is still certain of each of these chunks."""
+    def certain_hashes(self) -> dict[str, str | None]:
+        """The hash of each of these chunks that is still certain."""
         return {**self.changed, **dict.fromkeys((*self.missing, *self.duplicates))}
 
 
@@ -70,23 +69,22 @@ class StoredIndex:
 
     Args:
         target: The index.
-        calls: Makes the calls.
+        timed: Makes the calls.
     """
 
-    def __init__(self, target: IndexTarget, calls: TimedCalls) -> None:
-        self._calls = calls
-        self._target = target
+    def __init__(self, target: IndexTarget, timed: TimedCalls) -> None:
+        self._timed = timed
         self._readable = target if isinstance(target, ReadableTarget) else None
-        self._inspectable = target if isinstance(target, InspectableTarget) else None
+        self._inspectable = inspectable_target(target)
         self._embedding = target if isinstance(target, EmbeddingTarget) else None
-        self._relabeling = target if isinstance(target, RelabelingTarget) else None
+        self._updating = metadata_target(target)
 
-    def disagreements(self, expected: Mapping[str, str | None]) -> Disagreements | None:
-        """Compares chunks with their marks; ``None`` if the store cannot say.
+    def disagreements(self, expected: ChunkHashes) -> Disagreements | None:
+        """Compares chunks with their hashes; ``None`` if the store cannot say.
 
         Args:
-            expected: The ids and marks of chunks that should be there; no mark says that only the
-                id is known.
+            expected: The chunks that should be there, with their hashes; ``None`` in place of them
+                says that only the id is known.
         """
         found, ids = Disagreements(is_counted=self._readable is not None), list(expected)
         for start in range(0, len(ids), _CHUNKS_AT_ONCE):
@@ -99,14 +97,14 @@ class StoredIndex:
             found.duplicates |= {key for key in part if copies[key] > 1}
             for chunk in stored:
                 found.is_read &= chunk.metadata is not None
-                mark = expected.get(chunk.chunk_id)
-                certain = self._certain_mark(chunk, mark)
-                if certain != mark:
+                hashes = expected.get(chunk.chunk_id)
+                certain = self._certain_hash(chunk, hashes)
+                if certain != hashes:
                     found.changed[chunk.chunk_id] = certain
         return found
 
-    def unlike(self, chunk_ids: Sequence[str]) -> list[str] | None:
-        """Those of some chunks whose vector the model does not give now; ``None`` if unknown."""
+    def wrong_vectors(self, chunk_ids: Sequence[str]) -> list[str] | None:
+        """Returns the chunks whose vector the model does not give now; ``None`` if unknown."""
         embedding = self._embedding
         if embedding is None or self._readable is None or not embedding.can_embed:
             return None
@@ -115,7 +113,7 @@ class StoredIndex:
         known = [(each, chunk) for each, chunk in kept if chunk is not None]
         if not known:
             return None
-        vectors = self._calls.value(lambda: embedding.embed([chunk for _, chunk in known]))
+        vectors = self._timed.value(lambda: embedding.embed([chunk for _, chunk in known]))
         return [
             each.chunk_id
             for (each, _), vector in zip(known, vectors, strict=True)
@@ -123,40 +121,40 @@ class StoredIndex:
         ]
 
     def names(self, chunk_id: str) -> Pipeline | None:
-        """The project, integration and sync type that a chunk in the index bears."""
+        """Returns the pipeline that a chunk's metadata in the index names."""
         for chunk in self._read([chunk_id]) or ():
             if chunk.metadata and all(name in chunk.metadata for name in Pipeline._fields):
                 return Pipeline(*(str(chunk.metadata[name]) for name in Pipeline._fields))
         return None
 
     def count(self, names: Mapping[str, str]) -> int | None:
-        """How many chunks have this metadata; ``None`` if the store cannot say."""
+        """Counts the chunks that have this metadata; ``None`` if the store cannot say."""
         readable = self._readable
-        return self._calls.value(lambda: readable.count(names)) if readable else None
+        return self._timed.value(lambda: readable.count(names)) if readable else None
 
     def unknown(
         self, names: Mapping[str, str], known: Collection[str]
     ) -> dict[str, str | None] | None:
-        """The chunks with this metadata that are not known, with the records that they name.
+        """Returns the chunks with this metadata that are not known, with the records they name.
 
-        Only a chunk that bears this metadata as it is read back counts: a store may ignore what it
-        is to filter by. ``None`` if the store cannot say.
+        Only a chunk that has this metadata when it is read back counts, since a store may ignore a
+        filter. ``None`` if the store cannot say.
 
         Args:
             names: The metadata.
-            known: The ids of those that are left out.
+            known: The ids of chunks to leave out.
         """
         inspectable = self._inspectable
 
         def listed() -> set[str] | None:
-            # All of it first: what follows may remove from the store that is being read.
-            held = inspectable.chunk_ids(names) if inspectable else None
-            return None if held is None else set(held)
+            # All ids first: the caller may remove chunks from the store that is being read.
+            ids = inspectable.chunk_ids(names) if inspectable else None
+            return None if ids is None else set(ids)
 
-        held = self._calls.value(listed)
-        if held is None:
+        existing = self._timed.value(listed)
+        if existing is None:
             return None
-        unknown = sorted(key for key in held if key not in known)
+        unknown = sorted(key for key in existing if key not in known)
         records: dict[str, str | None] = {}
         for start in range(0, len(unknown), _CHUNKS_AT_ONCE):
             for chunk in self._read(unknown[start : start + _CHUNKS_AT_ONCE]) or ():
@@ -170,49 +168,49 @@ class StoredIndex:
         if self._readable is not None:
             return self._read(ids)
         inspectable = self._inspectable
-        held = self._calls.value(lambda: inspectable.held(ids)) if inspectable else None
-        if held is None:
+        existing = self._timed.value(lambda: inspectable.existing_ids(ids)) if inspectable else None
+        if existing is None:
             return None
-        return [StoredChunk(key, "", None) for key in sorted(set(ids) & held)]
+        return [StoredChunk(key, "", None) for key in sorted(set(ids) & existing)]
 
     def _read(self, ids: Sequence[str], *, vectors: bool = False) -> Sequence[StoredChunk] | None:
-        """What is there under some ids; what a store returns beyond them is not believed."""
+        """Returns the chunks with these ids; others that a store returns are ignored."""
         readable, wanted = self._readable, set(ids)
         if readable is None:
             return None
-        found = self._calls.value(lambda: readable.read(ids, vectors=vectors))
+        found = self._timed.value(lambda: readable.read(ids, vectors=vectors))
         return None if found is None else [each for each in found if each.chunk_id in wanted]
 
-    def _certain_mark(self, stored: StoredChunk, mark: str | None) -> str | None:
-        """As much of a mark as is true of a stored chunk."""
-        if mark is None or stored.metadata is None:
-            return mark
+    def _certain_hash(self, stored: StoredChunk, hashes: str | None) -> str | None:
+        """Returns the part of a chunk's hashes that is true of the stored chunk."""
+        if hashes is None or stored.metadata is None:
+            return hashes
         chunk = _as_chunk(stored)
         if chunk is None:
             return None
-        relabeling = None if is_without_text(mark) else self._relabeling
-        found = mark_of(chunk, relabeling.embedded_text if relabeling else None)
-        if found == mark:
-            return mark
-        is_same_text = text_mark(found) == text_mark(mark)
-        return text_mark(mark) if is_same_text and relabeling else None
+        updating = self._updating if has_text_hash(hashes) else None
+        found = chunk_hash(chunk, updating.embedded_text if updating else None)
+        if found == hashes:
+            return hashes
+        is_same_text = text_hash(found) == text_hash(hashes)
+        return text_hash(hashes) if is_same_text and updating else None
 
 
-def expected_chunks(entries: Sequence[Entry]) -> dict[str, str | None]:
-    """The chunks that should be in the index of some records, with their marks.
+def expected_chunks(known: Sequence[LedgerRecord]) -> dict[str, str | None]:
+    """Returns the chunks that should be in the index of some records, with their hashes.
 
-    What is not certain of a record in between is written again by the next run anyway.
+    A chunk of a record in flight that is not certain is written again by the next run anyway.
     """
     return {
-        key: mark
-        for entry in entries
-        for key, mark in entry.chunks.items()
-        if mark is not None or entry.state is State.INDEXED
+        key: hashes
+        for record in known
+        for key, hashes in record.chunks.items()
+        if hashes is not None or record.state is RecordStatus.INDEXED
     }
 
 
 def _as_chunk(stored: StoredChunk) -> Chunk | None:
-    """A stored chunk, without what its store adds; ``None`` if it lost what a chunk needs."""
+    """Returns a stored chunk without the fields its store adds; ``None`` if it lost its ids."""
     metadata = {
         key: value
         for key, value in (stored.metadata or {}).items()

@@ -4,7 +4,7 @@ Guarantees:
 
 - New chunks are written before the old ones of the same record are removed.
 - Nothing is removed unless the API itself says of the single record that it is gone, and shows
-  that it sees the pipeline. What only is missing in a listing stays.
+  that it sees the pipeline. A record that is only missing in a listing stays.
 - A record that cannot be read stays in the index as it was, and is tried again by a later run.
 - A run that stops anywhere is finished by the next one.
 """
@@ -20,51 +20,51 @@ from pathlib import Path
 
 from managed_sync.arguments import check_integer, check_number
 from managed_sync.documents import Chunker, DocumentLoader, RecordSource
+from managed_sync.documents.loading.results import RecordLoader
 from managed_sync.errors import ConfigurationError, ForbiddenError
-from managed_sync.indexing.feed.absence import Guard
-from managed_sync.indexing.feed.feed import Feed
+from managed_sync.indexing.feed.absence import DeletionLimit
 from managed_sync.indexing.feed.selection import Selection
 from managed_sync.indexing.feed.versions import Version, version_of
 from managed_sync.indexing.index_settings import IndexSettings
-from managed_sync.indexing.ledger.ledger import Ledger, PipelineLedger
-from managed_sync.indexing.ledger.locks import locked
-from managed_sync.indexing.ledger.model import Pipeline
-from managed_sync.indexing.report import IndexProgress, IndexReport, RecordFailure
-from managed_sync.indexing.run import RecordLoader, Run
+from managed_sync.indexing.report import (
+    IndexProgress,
+    IndexReport,
+    RecordFailure,
+    VerificationReport,
+)
+from managed_sync.indexing.session import Session, Setup
 from managed_sync.indexing.targets.base import IndexTarget
-from managed_sync.indexing.targets.patience import Retries, TimedCalls
-from managed_sync.indexing.targets.retrying import PersistentTarget
-from managed_sync.indexing.verify import Verification, VerificationReport
+from managed_sync.indexing.targets.calls import Retries, TimedCalls
 
 __all__ = ["IndexSync"]
 
 _DAY = 24 * 3600.0
-_FEWEST_MISSING = 20
+_ALWAYS_ALLOWED_DELETIONS = 20
 
 
 class IndexSync:
     """Brings an index up to date with the Sync API, at a cost that follows the change.
 
     Args:
-        client: Where the records are.
+        client: A client of the API.
         target: The index, such as a ``LangChainTarget``.
-        ledger: A file that remembers what is in the index; keep it with the index. Or the URL of a
+        ledger: A file that records what is in the index; keep it with the index. Or the URL of a
             PostgreSQL database, such as ``postgresql+psycopg://user@host/database``.
         loader: Loads the records; by default the same way as the frameworks' loaders.
         chunker: Splits the documents; by default into chunks of 512 tokens.
-        batch_size: Chunks in one call of the target, at most.
-        most_deletions: The share of the records in the index that one run may delete, unless it is
-            fewer than 20 records or the run is told otherwise.
-        full_comparison_every: Seconds after which a run compares everything even where the API
-            can list what changed since the last run, as the hosted one can: only that finds
-            deletions. By default a day; 0 means that every run does.
-        retries: How often a target that fails is asked again.
-        version: What counts as another version of a record: a function that gives its version as
-            a string, or names of fields of its data that do not count. By default everything counts
-            but links that sources make anew for each listing.
+        batch_size: The most chunks in one call of the target.
+        most_deletions: The share of the records in the index that one run may delete. Fewer than 20
+            records may always be deleted, and any share with ``allow_deletions=True``.
+        full_comparison_every: Seconds after which a run compares everything even if the API can
+            list the changes since the last run, as the hosted one can. Only a full comparison finds
+            deletions. The default is a day; with 0 every run is a full comparison.
+        retries: The number of retries of a target that fails, and the waits between them.
+        version: A function that returns a record's version as a string, or names of fields of its
+            data that do not count. By default everything counts except links that a source
+            generates for each listing.
 
     Raises:
-        ConfigurationError: An argument makes no sense.
+        ConfigurationError: An argument is out of range.
 
     Examples:
         ```python
@@ -88,21 +88,25 @@ class IndexSync:
         retries: Retries | None = None,
         version: Version | Collection[str] | None = None,
     ) -> None:
-        self._client = client
-        self._target = target
-        self._ledger_place = ledger
-        # The listing has shown that the token is good: what it does not open is a single record.
-        self._loader = loader or DocumentLoader(client, of_one_record=[ForbiddenError])
-        self._chunker = chunker or Chunker()
-        self._batch_size = check_integer("batch_size", batch_size)
+        # The listing has shown that the token is good: what it does not open is one record.
+        loader = loader or DocumentLoader(client, of_one_record=[ForbiddenError])
+        chunker, retries = chunker or Chunker(), retries or Retries()
+        self._setup = Setup(
+            client=client,
+            target=target,
+            ledger=ledger,
+            loader=loader,
+            chunker=chunker,
+            batch_size=check_integer("batch_size", batch_size),
+            retries=retries,
+            timed=TimedCalls(retries.call_timeout),
+            version=version_of(version),
+            settings=IndexSettings(loader, chunker, target),
+        )
         self._most_deletions = check_number("most_deletions", most_deletions, at_most=1)
         self._full_comparison_every = check_number(
             "full_comparison_every", full_comparison_every, is_finite=False, unit="seconds"
         )
-        self._retries = retries or Retries()
-        self._calls = TimedCalls(self._retries.call_timeout)
-        self._version = version_of(version)
-        self._settings = IndexSettings(self._loader, self._chunker, target)
 
     def run(
         self,
@@ -125,46 +129,45 @@ class IndexSync:
             sync_type: Such as ``"files"``.
             on_progress: Called a few times a second. If it fails, that is logged, and the run goes
                 on without it.
-            dry_run: Whether to compare only, and report what would be done.
+            dry_run: Whether to compare only, and report what a run would do.
             allow_deletions: Whether any share of the records may be deleted.
-            rebuild: Whether to index every record anew, as after a change of the parser, the
-                chunker or the embedding model. Until it is through, the index holds old and new.
+            rebuild: Whether to index every record again, for example after a change of the parser,
+                the chunker or the embedding model. Until the run ends, the index holds old and new
+                chunks.
             full: Whether to compare everything even if the last full comparison was not long ago,
-                and to try at once again what failed.
+                and to retry failed records at once.
             again: Records to read again though they did not change, by id or by path in the source;
-                and folders, by path, with all below them, or by id.
+                and folders, by path, with everything below them, or by id.
             wait: Seconds to wait for another run on the same pipeline.
-            stop: When this is set, the run ends after what is under way; its report says so.
+            stop: An event that ends the run after the work under way; the report then has
+                ``complete=False``.
 
         Raises:
             ApiError: The listing could not be read whole; nothing was removed.
             IndexLockedError: Another run works on the same pipeline.
             SettingsChangedError: The index was built with other settings.
             AnotherUserError: The index was made with another connected user's token.
-            DeletionsWithheldError: The listing lacks more records than seems right.
-            ConfigurationError: Nothing is called as ``again`` says.
+            DeletionsWithheldError: The listing lacks more records than may be deleted.
+            ConfigurationError: ``again`` names a record or folder that does not exist.
             IndexingError: The index or the ledger failed; the next run goes on from there.
         """
-        stop = stop or threading.Event()
-        guard = self._guard(allow_deletions=allow_deletions)
+        limit = self._limit(allow_deletions=allow_deletions)
         selection = Selection(again) if again else None
-        pipeline = self._pipeline(integration, sync_type)
-        with Ledger(self._ledger_place) as place:
-            ledger = place.of(pipeline)
-            run = self._new_run(ledger, on_progress, stop)
+        with Session.open(self._setup, integration, sync_type, stop) as session:
+            run = session.run(on_progress)
             if dry_run:
-                self._settings.check(ledger, rebuild=rebuild)
-                return run.look(guard, anew=rebuild, again=selection)
-            with locked(ledger, wait=wait, stop=stop):
-                self._settings.note(
-                    ledger, rebuild=rebuild, probe=self._persistent(ledger, stop).probe
+                self._setup.settings.check(session.ledger, rebuild=rebuild)
+                return run.plan(limit, everything=rebuild, again=selection)
+            with session.locked(wait):
+                self._setup.settings.note(
+                    session.ledger, rebuild=rebuild, probe=session.target().probe
                 )
-                self._verification(ledger, stop).check_sample()
+                session.verification().check_sample()
                 if not full and not again and (cursor := run.cursor(self._full_comparison_every)):
-                    report = run.resume(cursor, guard)
+                    report = run.resume(cursor, limit)
                     if report is not None:
                         return report
-                return run.compare_all(guard, patient=not full, again=selection)
+                return run.compare_all(limit, patient=not full, again=selection)
 
     async def arun(
         self,
@@ -180,9 +183,9 @@ class IndexSync:
         wait: float = 0.0,
         stop: threading.Event | None = None,
     ) -> IndexReport:
-        """The same as ``run``, in a thread; ``on_progress`` is called there.
+        """Runs ``run`` in a thread, where ``on_progress`` is called.
 
-        When the task is cancelled, the run ends after what is under way.
+        When the task is cancelled, the run ends after the work under way.
         """
         stop = stop or threading.Event()
         run = partial(
@@ -219,35 +222,34 @@ class IndexSync:
     ) -> IndexReport:
         """Brings single records up to date, such as those that a webhook names.
 
-        Each one is read from the API, with its content: so it does no harm to call this twice,
-        late, or for records that did not change. A record that is gone is removed if the API itself
-        says so and sees the pipeline's other records. One that cannot be read is put aside (see
+        Each record is read from the API, with its content, so you can call this twice, late, or for
+        records that did not change. A record that is gone is removed if the API itself says so and
+        sees the pipeline's other records. A record that cannot be read is put aside (see
         ``failures``), and the others are not affected.
 
         Args:
-            record_ids: The records' ids; those of other pipelines are left out.
+            record_ids: The records' ids; ids of other pipelines are ignored.
             integration: Such as ``"googleDrive"``.
             sync_type: Such as ``"files"``.
-            expected: Those among them that should be there: one that is not stays, and is named in
-                the report's ``unconfirmed``, so that you can ask for it again.
+            expected: Records that should exist. One that the API does not have stays in the index
+                and is named in the report's ``unconfirmed``, so that you can ask for it again.
             allow_deletions: Whether any share of the records may be deleted.
             wait: Seconds to wait for another run on the same pipeline.
-            stop: Ends it after what is under way, when it is set.
+            stop: An event that ends it after the work under way.
 
         Raises:
             ApiError: No record could be read, or the API cannot be used.
             IndexLockedError: Another run works on the same pipeline.
             SettingsChangedError: The index was built with other settings.
             AnotherUserError: The index was made with another connected user's token.
-            DeletionsWithheldError: More records are gone than seems right.
+            DeletionsWithheldError: More records are gone than may be deleted.
             IndexingError: The index or the ledger failed.
         """
-        stop = stop or threading.Event()
-        with self._locked(integration, sync_type, wait, stop) as ledger:
-            self._settings.note(ledger)
-            return self._new_run(ledger, None, stop).apply(
+        with self._locked(integration, sync_type, wait, stop) as session:
+            self._setup.settings.note(session.ledger)
+            return session.run().apply(
                 dict.fromkeys(record_ids),
-                self._guard(allow_deletions=allow_deletions),
+                self._limit(allow_deletions=allow_deletions),
                 expected=expected,
             )
 
@@ -257,8 +259,8 @@ class IndexSync:
         Raises:
             IndexingError: The ledger failed.
         """
-        with Ledger(self._ledger_place) as place:
-            return place.of(self._pipeline(integration, sync_type)).failures()
+        with Session.open(self._setup, integration, sync_type) as session:
+            return session.ledger.failures()
 
     def retry(
         self,
@@ -269,14 +271,14 @@ class IndexSync:
         wait: float = 60.0,
         stop: threading.Event | None = None,
     ) -> IndexReport:
-        """Tries records that are put aside again now, without waiting for their time.
+        """Retries records that are put aside now, without waiting for their time.
 
         Args:
-            record_ids: Some of them, or of those that were dismissed; by default all failures.
+            record_ids: The records, which may have been dismissed; by default all failures.
             integration: Such as ``"googleDrive"``.
             sync_type: Such as ``"files"``.
             wait: Seconds to wait for another run on the same pipeline.
-            stop: Ends it after what is under way, when it is set.
+            stop: An event that ends it after the work under way.
 
         Raises:
             ManagedSyncError: As ``apply`` does.
@@ -296,27 +298,27 @@ class IndexSync:
         sync_type: str,
         wait: float = 60.0,
     ) -> int:
-        """Gives records up that are put aside: they are neither tried nor reported any more.
+        """Dismisses records that are put aside: they are neither retried nor reported any more.
 
-        What the index holds of them stays. A new version of such a record is indexed as any other.
+        The index keeps what it holds of them. A new version of such a record is indexed as usual.
 
         Args:
-            record_ids: Some of them; by default all.
+            record_ids: The records; by default all.
             integration: Such as ``"googleDrive"``.
             sync_type: Such as ``"files"``.
             wait: Seconds to wait for another run on the same pipeline.
 
         Returns:
-            How many there were.
+            The number of dismissed records.
 
         Raises:
             IndexLockedError: Another run works on the same pipeline.
             IndexingError: The ledger failed.
         """
-        with self._locked(integration, sync_type, wait) as ledger:
+        with self._locked(integration, sync_type, wait) as session:
             if record_ids is None:
-                record_ids = [failure.record_id for failure in ledger.failures()]
-            return ledger.dismiss(record_ids)
+                record_ids = [failure.record_id for failure in session.ledger.failures()]
+            return session.ledger.dismiss(record_ids)
 
     def verify(
         self,
@@ -332,36 +334,32 @@ class IndexSync:
         Args:
             integration: Such as ``"googleDrive"``.
             sync_type: Such as ``"files"``.
-            repair: Whether to put right what does not agree: chunks that are missing in the index
-                are written, those that records do not need any more are removed, and a full run
-                follows.
+            repair: Whether to repair disagreements: missing chunks are written, chunks that records
+                do not need any more are removed, and a full run follows.
             remove_unknown: Whether a repair also removes the pipeline's chunks of records that
-                neither the ledger nor the API knows. Only if no other ledger, such as another
-                connected user's, writes into the same collection: they would be its chunks.
+                neither the ledger nor the API knows. Use it only if no other ledger, such as one of
+                another connected user, writes into the same collection: they would be its chunks.
             wait: Seconds to wait for another run on the same pipeline.
 
         Raises:
             ConfigurationError: ``remove_unknown`` without ``repair``.
             ApiError: The source could not be listed.
             IndexLockedError: Another run works on the same pipeline.
-            SettingsChangedError: It is to be repaired, and was built with other settings.
+            SettingsChangedError: With ``repair``, the index was built with other settings.
             IndexingError: The index or the ledger failed.
         """
         if remove_unknown and not repair:
             raise ConfigurationError("remove_unknown=True is part of a repair: add repair=True.")
-        with self._locked(integration, sync_type, wait) as ledger:
+        with self._locked(integration, sync_type, wait) as session:
             if repair:
-                self._settings.note(ledger)
-            stop = threading.Event()
-            feed = Feed(self._client, ledger.pipeline)
-            run = self._new_run(ledger, None, stop, feed)
-            verification = self._verification(ledger, stop, feed)
-            guard = self._guard(allow_deletions=False)
-            report = verification.report(run.look(guard, anew=False))
+                self._setup.settings.note(session.ledger)
+            limit = self._limit(allow_deletions=False)
+            verification = session.verification()
+            report = verification.report(session.run().plan(limit, everything=False))
             if not repair:
                 return report
             verification.prepare_repair()
-            repaired = self._new_run(ledger, None, stop, feed).compare_all(guard, patient=False)
+            repaired = session.run().compare_all(limit, patient=False)
             if remove_unknown:
                 verification.remove_unknown()
             return report.repaired_by(repaired)
@@ -369,48 +367,13 @@ class IndexSync:
     @contextmanager
     def _locked(
         self, integration: str, sync_type: str, wait: float, stop: threading.Event | None = None
-    ) -> Iterator[PipelineLedger]:
-        with Ledger(self._ledger_place) as place:
-            ledger = place.of(self._pipeline(integration, sync_type))
-            with locked(ledger, wait=wait, stop=stop):
-                yield ledger
+    ) -> Iterator[Session]:
+        with (
+            Session.open(self._setup, integration, sync_type, stop) as session,
+            session.locked(wait),
+        ):
+            yield session
 
-    def _verification(
-        self, ledger: PipelineLedger, stop: threading.Event, feed: Feed | None = None
-    ) -> Verification:
-        feed = feed or Feed(self._client, ledger.pipeline)
-        return Verification(ledger, self._target, self._persistent(ledger, stop), feed)
-
-    def _pipeline(self, integration: str, sync_type: str) -> Pipeline:
-        return Pipeline(self._client.project_id, integration, sync_type)
-
-    def _guard(self, *, allow_deletions: bool) -> Guard:
-        return Guard(None if allow_deletions else self._most_deletions, _FEWEST_MISSING)
-
-    def _persistent(self, ledger: PipelineLedger, stop: threading.Event) -> PersistentTarget:
-        return PersistentTarget(
-            self._target,
-            batch_size=self._batch_size,
-            retries=self._retries,
-            stop=stop,
-            calls=self._calls,
-            before_each_call=ledger.database.require_connection,
-        )
-
-    def _new_run(
-        self,
-        ledger: PipelineLedger,
-        tell: Callable[[IndexProgress], None] | None,
-        stop: threading.Event,
-        feed: Feed | None = None,
-    ) -> Run:
-        return Run(
-            ledger,
-            feed or Feed(self._client, ledger.pipeline),
-            self._loader,
-            self._persistent(ledger, stop),
-            self._chunker.split,
-            version=self._version,
-            tell=tell,
-            stop=stop,
-        )
+    def _limit(self, *, allow_deletions: bool) -> DeletionLimit:
+        share = None if allow_deletions else self._most_deletions
+        return DeletionLimit(share, always_allowed=_ALWAYS_ALLOWED_DELETIONS)

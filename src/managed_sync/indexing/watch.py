@@ -1,10 +1,11 @@
-"""Runs again and again until it is told to stop."""
+"""Repeats work until it is told to stop."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 
+from managed_sync.backoff import Backoff
 from managed_sync.errors import IndexingError, ManagedSyncError
 
 __all__ = ["watch"]
@@ -19,28 +20,28 @@ def watch(
     stop: threading.Event,
     on_error: Callable[[ManagedSyncError, float], None],
 ) -> None:
-    """Does work again and again; after failures less and less often, up to once an hour.
+    """Repeats work; after failures less and less often, down to once an hour.
 
     Args:
-        work: What to do.
-        every: Seconds between the end of one time and the beginning of the next.
+        work: The work.
+        every: Seconds between the end of one turn and the beginning of the next.
         stop: Ends it when it is set, also while it waits.
-        on_error: Called with what went wrong, and the seconds until the next time.
+        on_error: Called with the error, and the seconds until the next turn.
     """
-    pause = every
+    backoff, failures = Backoff(every, longest=max(every, _LONGEST_PAUSE)), 0
     while not stop.is_set():
         try:
             work()
         except (ManagedSyncError, OSError) as error:
-            pause = max(every, min(pause * 2, _LONGEST_PAUSE))
-            on_error(_of_this_package(error), pause)
+            failures += 1
+            on_error(_of_this_package(error), backoff.wait(failures))
         else:
-            pause = every
-        stop.wait(pause)
+            failures = 0
+        stop.wait(backoff.wait(failures))
 
 
 def _of_this_package(error: ManagedSyncError | OSError) -> ManagedSyncError:
-    """The same; what the system refuses, such as room on a disk, may be there next time."""
+    """Wraps errors of the system, such as a full disk, which may be gone at the next turn."""
     if isinstance(error, ManagedSyncError):
         return error
     return IndexingError(f"{type(error).__name__}: {error}.")

@@ -1,4 +1,4 @@
-"""Writes records into the index, many at once, so that a stop anywhere can be mended.
+"""Writes records into the index, in batches and in an order that survives a stop anywhere.
 
 For each batch, in this order: the ledger notes every chunk that the index may hold from now on;
 new chunks are written; old ones are removed; the ledger notes that it is done.
@@ -6,110 +6,87 @@ new chunks are written; old ones are removed; the ledger notes that it is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from managed_sync.documents import Chunk, SourceDocument
+from managed_sync.documents import Chunk, Loaded, SourceDocument
 from managed_sync.documents.model import utf8
-from managed_sync.indexing.diff import Change, Work, change_for, unchanged
+from managed_sync.indexing.diff import ChunkDiff, diff_record
 from managed_sync.indexing.ledger.ledger import PipelineLedger
-from managed_sync.indexing.ledger.model import Entry, Outcome
-from managed_sync.indexing.targets.retrying import PROBE_ID, PersistentTarget
+from managed_sync.indexing.ledger.model import LedgerRecord, RecordJob, RecordResult
+from managed_sync.indexing.progress import Tally
+from managed_sync.indexing.targets.retrying import PROBE_ID, RetryingTarget
 
-__all__ = ["Tally", "Writer"]
+__all__ = ["Writer"]
 
 _RECORDS_AT_ONCE = 200
 _CHARACTERS_AT_ONCE = 100_000
 
 
 @dataclass(slots=True)
-class Tally:
-    """What was done so far."""
-
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    deleted: int = 0
-    failed: int = 0
-    skipped: int = 0
-    chunks_embedded: int = 0
-    chunks_reused: int = 0
-    bytes: int = 0
-
-
 class Writer:
     """Applies records to a target and a ledger, in batches, and counts.
 
     Args:
         ledger: The pipeline's.
         target: The index.
-        split: Cuts documents.
+        split: Splits documents.
+        tally: The counts.
     """
 
-    def __init__(
-        self,
-        ledger: PipelineLedger,
-        target: PersistentTarget,
-        split: Callable[[SourceDocument], Sequence[Chunk]],
-    ) -> None:
-        self.tally = Tally()
-        self._ledger = ledger
-        self._target = target
-        self._split = split
-        self._waiting: list[Work] = []
-        self._characters = 0
+    ledger: PipelineLedger
+    target: RetryingTarget
+    split: Callable[[SourceDocument], Sequence[Chunk]]
+    tally: Tally
+    _waiting: list[tuple[RecordJob, Loaded]] = field(default_factory=list)
+    _characters: int = 0
 
-    def add(self, work: Work) -> None:
-        """Takes a record; writes when there is enough for a batch.
+    def add(self, job: RecordJob, loaded: Loaded) -> None:
+        """Takes a record, and writes when there is enough for a batch.
 
         Raises:
             IndexingError: The index or the ledger cannot be used at all.
         """
-        self._waiting.append(work)
-        if work.document is not None:
-            self._characters += len(work.document.text)
+        self._waiting.append((job, loaded))
+        if isinstance(loaded, SourceDocument):
+            self._characters += len(loaded.text)
+            self.tally.bytes += len(utf8(loaded.text))
         if self._characters >= _CHARACTERS_AT_ONCE or len(self._waiting) >= _RECORDS_AT_ONCE:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what was taken and is not written yet.
+        """Writes the records that were taken and are not written yet.
 
         Raises:
             IndexingError: The index or the ledger cannot be used at all.
         """
-        works, self._waiting, self._characters = self._waiting, [], 0
-        if not works:
+        batch, self._waiting, self._characters = self._waiting, [], 0
+        if not batch:
             return
-        known = self._ledger.entries([work.record_id for work in works])
-        outcomes, changes = [], []
-        for work in works:
-            entry = known.get(work.record_id) or Entry(work.record_id, title=work.title)
-            self._count_bytes(work)
-            change = change_for(
-                work,
-                entry,
-                self._split,
-                self._target.embedded_text,
-                can_relabel=self._target.relabeling is not None,
+        known = self.ledger.records([job.record_id for job, _ in batch])
+        diffs = [
+            diff_record(
+                job,
+                loaded,
+                known.get(job.record_id) or LedgerRecord(job.record_id, title=loaded.title),
+                self.split,
+                self.target.embedded_text,
+                can_update_metadata=self.target.can_update_metadata,
             )
-            if change is None:
-                outcomes.append(unchanged(work, entry))
-                self.tally.failed += work.reason is not None
-                self.tally.unchanged += work.reason is None
-            else:
-                changes.append(change)
-        self._carry_out([change for change in changes if change.touches_the_index])
-        # Records with passages that were left out stay in between, for the next run, which does not
+            for job, loaded in batch
+        ]
+        self._carry_out([diff for diff in diffs if diff.touches_index])
+        # Records with chunks that were left out stay in flight for the next run, which does not
         # embed again what is written already.
-        left_out = [change for change in changes if self._is_left_out(change)]
-        self._ledger.begin(
-            [(change.known, change.chunks_in_between(self._target.left_out)) for change in left_out]
+        in_flight = [diff for diff in diffs if self._is_left_out(diff)]
+        self.ledger.begin(
+            [(diff.known, diff.chunks_in_flight(self.target.left_out)) for diff in in_flight]
         )
-        ended = [change for change in changes if not self._is_left_out(change)]
-        self._ledger.finish([*outcomes, *(change.outcome() for change in ended)])
-        for change in ended:
-            self._count(change)
-        self._target.raise_if_out_of_order()
+        ended = [diff for diff in diffs if not self._is_left_out(diff)]
+        self.ledger.finish([diff.result() for diff in ended])
+        for diff in ended:
+            self._count(diff)
+        self.target.raise_if_out_of_order()
 
     def remove(self, record_ids: Sequence[str]) -> None:
         """Removes records, and forgets them.
@@ -117,82 +94,77 @@ class Writer:
         Raises:
             IndexingError: The index or the ledger cannot be used.
         """
-        entries = self._ledger.entries(record_ids)
-        # Written down first: a run that stops in between must look at them again.
-        self._ledger.begin([(entry, dict.fromkeys(entry.chunks)) for entry in entries.values()])
-        reasons = self._target.delete(
-            [key for entry in entries.values() for key in sorted(entry.chunks)]
-        )
-        left_out = self._target.left_out
-        removed, failed = [], list[Outcome]()
-        for entry in entries.values():
-            remaining = dict.fromkeys(key for key in entry.chunks if key in reasons)
+        known = self.ledger.records(record_ids).values()
+        # Written down first: a run that stops after this must look at them again.
+        self.ledger.begin([(record, dict.fromkeys(record.chunks)) for record in known])
+        reasons = self.target.delete([key for record in known for key in sorted(record.chunks)])
+        removed, failed = [], list[RecordResult]()
+        for record in known:
+            remaining = dict.fromkeys(key for key in record.chunks if key in reasons)
             if remaining:
-                failed.append(_not_removed(entry, remaining, reasons))
-            elif left_out.isdisjoint(entry.chunks):
-                removed.append(entry)
-        self._ledger.finish(failed)
-        self._ledger.forget([entry.record_id for entry in removed])
-        # Of the others there was nothing in the index.
-        self.tally.deleted += sum(bool(entry.chunks) for entry in removed)
+                reason = reasons[next(iter(remaining))]
+                failed.append(
+                    RecordResult(
+                        record.record_id,
+                        record.version or "",
+                        record.title,
+                        record.digest,
+                        remaining,
+                        f"{record.title} could not be removed: {reason}",
+                    )
+                )
+            elif self.target.left_out.isdisjoint(record.chunks):
+                removed.append(record)
+        self.ledger.finish(failed)
+        self.ledger.forget([record.record_id for record in removed])
+        # The index held nothing of the others.
+        self.tally.deleted += sum(bool(record.chunks) for record in removed)
         self.tally.failed += len(failed)
-        self._target.raise_if_out_of_order()
+        self.target.raise_if_out_of_order()
 
-    def _carry_out(self, changes: Sequence[Change]) -> None:
-        if not changes:
+    def _carry_out(self, diffs: Sequence[ChunkDiff]) -> None:
+        if not diffs:
             return
-        about = [(change.known, change.chunks_in_between()) for change in changes]
-        # Where the index refuses something, it is tried with a chunk of its own.
-        about[0][1][PROBE_ID] = None
-        self._ledger.begin(about)
-        present = {chunk_id for change in changes for chunk_id in change.known.chunks}
-        embedding = [chunk for change in changes for chunk in change.to_embed]
-        relabeling = [chunk for change in changes for chunk in change.to_relabel]
-        reasons = self._target.upsert(embedding, present) | self._target.relabel(relabeling)
-        for change in changes:
-            touched = (chunk.chunk_id for chunk in (*change.to_embed, *change.to_relabel))
-            change.failures = {key: reasons[key] for key in touched if key in reasons}
-        whole = [
-            change for change in changes if not change.failures and not self._is_left_out(change)
-        ]
-        kept = self._target.delete([chunk_id for change in whole for chunk_id in change.stale])
-        for change in whole:
-            change.not_removed = {key: kept[key] for key in change.stale if key in kept}
-        if self._target.has_left_probe:
-            # Whoever made it necessary remembers it.
-            failed = (one for one in changes if one.failures or self._is_left_out(one))
-            next(failed, changes[0]).not_removed[PROBE_ID] = (
+        in_flight = [(diff.known, diff.chunks_in_flight()) for diff in diffs]
+        # Where the index refuses a chunk, it is tried with a chunk of this package's own.
+        in_flight[0][1][PROBE_ID] = None
+        self.ledger.begin(in_flight)
+        present = {chunk_id for diff in diffs for chunk_id in diff.known.chunks}
+        reasons = self.target.upsert([chunk for diff in diffs for chunk in diff.to_embed], present)
+        reasons |= self.target.update_metadata(
+            [chunk for diff in diffs for chunk in diff.to_update]
+        )
+        for diff in diffs:
+            touched = (chunk.chunk_id for chunk in (*diff.to_embed, *diff.to_update))
+            diff.failures = {key: reasons[key] for key in touched if key in reasons}
+        whole = [diff for diff in diffs if not diff.failures and not self._is_left_out(diff)]
+        kept = self.target.delete([chunk_id for diff in whole for chunk_id in diff.stale])
+        for diff in whole:
+            diff.not_removed = {key: kept[key] for key in diff.stale if key in kept}
+        if self.target.has_left_probe:
+            # The record that made it necessary remembers it.
+            failed = (diff for diff in diffs if diff.failures or self._is_left_out(diff))
+            next(failed, diffs[0]).not_removed[PROBE_ID] = (
                 "The index did not remove a chunk that tried it."
             )
 
-    def _is_left_out(self, change: Change) -> bool:
-        return not self._target.left_out.isdisjoint((*change.marks, *change.stale))
-
-    def _count_bytes(self, work: Work) -> None:
-        if work.document is not None:
-            self.tally.bytes += len(utf8(work.document.text))
-
-    def _count(self, change: Change) -> None:
-        tally = self.tally
-        tally.chunks_embedded += sum(
-            chunk.chunk_id not in change.failures for chunk in change.to_embed
+    def _is_left_out(self, diff: ChunkDiff) -> bool:
+        return not (
+            diff.is_unchanged or self.target.left_out.isdisjoint((*diff.chunk_hashes, *diff.stale))
         )
-        tally.chunks_reused += change.reused
-        if change.work.is_empty and not (change.failures or change.not_removed):
+
+    def _count(self, diff: ChunkDiff) -> None:
+        tally = self.tally
+        tally.chunks_embedded += sum(chunk.chunk_id not in diff.failures for chunk in diff.to_embed)
+        tally.chunks_reused += diff.reused
+        has_failed = bool(diff.failures or diff.not_removed)
+        if diff.is_empty and not has_failed:
             tally.skipped += 1
-        elif change.failures or change.not_removed or change.work.reason is not None:
+        elif has_failed or diff.error is not None:
             tally.failed += 1
-        elif change.work.is_new:
+        elif diff.is_unchanged:
+            tally.unchanged += 1
+        elif diff.job.is_new:
             tally.added += 1
         else:
             tally.updated += 1
-
-
-def _not_removed(
-    entry: Entry, remaining: Mapping[str, str | None], reasons: Mapping[str, str]
-) -> Outcome:
-    """The outcome for a record that is gone, of which some passages are still in the index."""
-    reason = f"{entry.title} could not be removed: {reasons[next(iter(remaining))]}"
-    return Outcome(
-        entry.record_id, entry.version or "", entry.title, entry.digest, remaining, reason
-    )

@@ -89,7 +89,7 @@ class LangChainTarget(StoreTarget[LangChainAdapter]):
         else:
             self._adapter.write([to_langchain(chunk) for chunk in chunks], present, self._add)
 
-    def relabel(self, chunks: Sequence[Chunk]) -> None:
+    def update_metadata(self, chunks: Sequence[Chunk]) -> None:
         """Writes the metadata of chunks that are there."""
         self._adapter.update_metadata([to_langchain(chunk) for chunk in chunks])
 

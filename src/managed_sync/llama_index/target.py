@@ -103,7 +103,7 @@ class LlamaIndexTarget(StoreTarget[LlamaIndexAdapter]):
         """
         self.write(chunks, self.embed(chunks), present)
 
-    def relabel(self, chunks: Sequence[Chunk]) -> None:
+    def update_metadata(self, chunks: Sequence[Chunk]) -> None:
         """Writes the metadata of chunks that are there."""
         self._adapter.update_metadata([to_node(chunk, heading_prefix=True) for chunk in chunks])
 

@@ -31,11 +31,11 @@ class StoreTarget(Generic[Adapter]):
         self._adapter = adapter
 
     @property
-    def can_relabel(self) -> bool:
+    def can_update_metadata(self) -> bool:
         """Returns whether metadata can be changed without embedding."""
         return self._adapter.can_update_metadata
 
-    def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
+    def existing_ids(self, chunk_ids: Sequence[str]) -> Set[str] | None:
         """Returns those chunks that the store holds; ``None`` if it cannot say."""
         return self._adapter.existing_ids(chunk_ids)
 

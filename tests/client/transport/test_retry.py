@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from managed_sync.backoff import retry_after_seconds
 from managed_sync.client.transport.retry import RetryPolicy
 from managed_sync.client.wire.request import Request
-from managed_sync.client.wire.status_errors import seconds_until
 from managed_sync.errors import (
     ApiConnectionError,
     ApiError,
@@ -246,7 +246,7 @@ class TestTime:
         ],
     )
     def test_what_cannot_be_read_is_ignored(self, value: str | None, seconds: float | None) -> None:
-        assert seconds_until(value, "Wed, 21 Oct 2015 07:28:00 GMT") == seconds
+        assert retry_after_seconds(value, "Wed, 21 Oct 2015 07:28:00 GMT") == seconds
 
     def test_jitter_only_shortens_a_wait(self) -> None:
         error = ServerError("", status=500)

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from managed_sync.errors import ConfigurationError, IndexingError, MissingExtraError
 from managed_sync.indexing import Ledger, Pipeline
 from managed_sync.indexing.ledger.ledger import PipelineLedger
-from managed_sync.indexing.ledger.model import Entry, Outcome, State
+from managed_sync.indexing.ledger.model import LedgerRecord, RecordResult, RecordStatus
 from tests.support.index_target import Target
 from tests.support.indexing import run
 from tests.support.record_source import ChangingSource
@@ -26,13 +26,13 @@ from tests.support.record_source import ChangingSource
 BOX = Pipeline("p1", "box", "files")
 
 
-def outcome(record_id: str, version: str = "v1", **values: object) -> Outcome:
+def outcome(record_id: str, version: str = "v1", **values: object) -> RecordResult:
     defaults: dict[str, object] = {"title": f"{record_id}.txt", "digest": "d", "chunks": {}}
-    return Outcome(record_id, version, **{**defaults, **values})  # type: ignore[arg-type]
+    return RecordResult(record_id, version, **{**defaults, **values})  # type: ignore[arg-type]
 
 
-def entry_of(ledger: PipelineLedger, record_id: str) -> Entry:
-    return ledger.entries([record_id])[record_id]
+def entry_of(ledger: PipelineLedger, record_id: str) -> LedgerRecord:
+    return ledger.records([record_id])[record_id]
 
 
 def test_what_was_begun_is_known_to_the_next_process_and_in_between(any_ledger: str) -> None:
@@ -44,8 +44,8 @@ def test_what_was_begun_is_known_to_the_next_process_and_in_between(any_ledger: 
     with Ledger(any_ledger) as ledger:
         box = ledger.of(BOX)
         entry = entry_of(box, "a")
-        assert (entry.state, entry.chunks) == (State.PENDING, {"c1": "m1", "c2": None})
-        assert not box.standings(["a"])["a"].is_indexed("v1")
+        assert (entry.state, entry.chunks) == (RecordStatus.PENDING, {"c1": "m1", "c2": None})
+        assert not box.states(["a"])["a"].is_indexed("v1")
         assert box.due(now=0) == ["a"]
 
 
@@ -55,8 +55,8 @@ def test_what_is_finished_is_indexed_in_its_version_and_counted(any_ledger: str)
         box.finish([outcome("a", chunks={"c1": "m1", "c2": "m2"}), outcome("b", "v7")])
 
         assert box.counts() == (1, 2)
-        assert box.standings(["a", "b", "x"])["b"].is_indexed("v7")
-        assert not box.standings(["b"])["b"].is_indexed("v8")
+        assert box.states(["a", "b", "x"])["b"].is_indexed("v7")
+        assert not box.states(["b"])["b"].is_indexed("v8")
         assert box.due(now=1e12) == []
 
 
@@ -77,10 +77,10 @@ def test_a_failure_is_kept_with_reason_and_count_and_waits_longer_each_time(
         assert waits[:5] == [0, 60, 120, 240, 480]
         assert waits == sorted(waits)
         assert waits[-1] == 24 * 3600
-        standing = box.standings(["a"])["a"]
-        assert standing.waits("v1", now=1000)
-        assert not standing.waits("v1", now=1000 + 24 * 3600)
-        assert not standing.waits("v2", now=1000), "another version may be a better one"
+        standing = box.states(["a"])["a"]
+        assert standing.is_waiting("v1", now=1000)
+        assert not standing.is_waiting("v1", now=1000 + 24 * 3600)
+        assert not standing.is_waiting("v2", now=1000), "another version may be a better one"
         assert entry_of(box, "a").chunks == {"c1": "m"}
 
 
@@ -126,17 +126,17 @@ def test_it_always_says_what_it_was_last_told(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, dict[str, str | None]]]
 ) -> None:
     place = tmp_path_factory.mktemp("ledger") / "ledger.db"
-    expected: dict[str, tuple[State, dict[str, str | None]]] = {}
+    expected: dict[str, tuple[RecordStatus, dict[str, str | None]]] = {}
     ledger = Ledger(place)
     box = ledger.of(BOX)
     for action, name, chunks in steps:
         if action == "begin":
-            box.begin([(Entry(name), chunks)])
-            expected[name] = (State.PENDING, chunks)
+            box.begin([(LedgerRecord(name), chunks)])
+            expected[name] = (RecordStatus.PENDING, chunks)
         elif action in {"finish", "fail"}:
             error = "no" if action == "fail" else None
             box.finish([outcome(name, chunks=chunks, error=error)])
-            expected[name] = (State.FAILED if error else State.INDEXED, chunks)
+            expected[name] = (RecordStatus.FAILED if error else RecordStatus.INDEXED, chunks)
         elif action == "forget":
             box.forget([name])
             expected.pop(name, None)
@@ -155,10 +155,10 @@ def test_a_process_that_is_killed_loses_nothing_that_was_written(tmp_path: Path)
         f"""
         import os, signal
         from managed_sync.indexing import Ledger, Pipeline
-        from managed_sync.indexing.ledger.ledger import Entry
+        from managed_sync.indexing.ledger.model import LedgerRecord
         box = Ledger({str(place)!r}).of(Pipeline(*{tuple(BOX)!r}))
         for number in range(50):
-            box.begin([(Entry(f"r{{number}}"), {{"c": None}})])
+            box.begin([(LedgerRecord(f"r{{number}}"), {{"c": None}})])
         os.kill(os.getpid(), signal.SIGKILL)
         """
     )
@@ -193,7 +193,7 @@ def test_two_that_open_a_new_ledger_at_the_same_time_both_can_use_it(any_ledger:
 
     assert errors == []
     with Ledger(any_ledger) as ledger:
-        assert len(ledger.of(BOX).standings([f"r{number}" for number in range(8)])) == 8
+        assert len(ledger.of(BOX).states([f"r{number}" for number in range(8)])) == 8
 
 
 def first_form(place: Path) -> None:
@@ -234,9 +234,9 @@ def test_a_ledger_of_the_first_form_is_brought_along_whole(tmp_path: Path) -> No
                 "between": ("pending", {"c3"}),
                 "failed": ("failed", {"c4"}),
             }
-            assert box.standings(["done"])["done"].is_indexed("v1")
+            assert box.states(["done"])["done"].is_indexed("v1")
             assert box.failures()[0].reason == "It is damaged."
-            assert len(ledger.of(Pipeline("a/b", "drive", "files")).standings(["x"])) == 1
+            assert len(ledger.of(Pipeline("a/b", "drive", "files")).states(["x"])) == 1
 
 
 def test_a_migration_that_stops_anywhere_leaves_the_old_ledger(
@@ -291,7 +291,7 @@ def test_tables_of_others_in_the_same_database_stay(any_ledger: str) -> None:
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("mysql://host/db", "not mysql"),
+        ("mysql://host/db", "got mysql"),
         ("sqlite://", "would forget"),
         ("postgresql://host:port/db", "cannot be read"),
     ],
@@ -302,7 +302,7 @@ def test_a_place_that_makes_no_sense_is_refused(place: str, said: str) -> None:
 
 
 def test_postgresql_without_its_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("managed_sync.indexing.ledger.database.find_spec", lambda name: None)
+    monkeypatch.setattr("managed_sync.sql.find_spec", lambda name: None)
 
     with pytest.raises(MissingExtraError, match=r"managed-sync\[postgres\]"):
         Ledger("postgresql://user:s3cret@127.0.0.1:1/ledger")
@@ -318,7 +318,7 @@ def test_a_full_disk_is_said_and_what_was_written_before_is_still_there(tmp_path
             connection.execute(text(f"PRAGMA max_page_count = {pages}"))
 
         with pytest.raises(IndexingError, match="full"):
-            box.begin([(Entry(f"r{number}", title="x" * 999), {}) for number in range(99)])
+            box.begin([(LedgerRecord(f"r{number}", title="x" * 999), {}) for number in range(99)])
 
         assert entry_of(box, "a").chunks == {"c": "m"}
         assert box.due(now=0) == []

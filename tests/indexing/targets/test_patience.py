@@ -14,7 +14,8 @@ import pytest
 from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing import Retries
-from managed_sync.indexing.targets.patience import TimedCalls, is_limited, requested_wait
+from managed_sync.indexing.targets.calls import TimedCalls
+from managed_sync.indexing.targets.rate_limits import is_limited, requested_wait
 from tests.support.index_target import Target
 from tests.support.indexing import from_scratch, syncing
 from tests.support.lying_index import Liar, LimitedError, LyingIndex

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from threading import Lock
 
 from managed_sync.arguments import check_number
+from managed_sync.backoff import Backoff
 from managed_sync.client.wire.request import Request
 from managed_sync.errors import (
     ApiConnectionError,
@@ -28,8 +29,7 @@ DEFAULT_RETRY_BUDGET = 60.0
 _logger = get_logger("managed_sync.client")
 
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
-_FIRST_WAIT = 0.5
-_LONGEST_WAIT = 8.0
+_BACKOFF = Backoff(first=0.5, longest=8.0)
 _MAX_KEPT_CONNECTIONS = 3
 # The API is well then, and other records wait, perhaps many of the same host.
 _MAX_FOR_A_DEAD_HOST = 4
@@ -85,9 +85,7 @@ class RetryPolicy(OfProcess):
             # No retry by the budget: the API itself was not asked yet.
             self._note(request, error, retries, 0.0)
             return 0.0
-        # 2.0 ** 1024 overflows; the longest wait is reached long before.
-        wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(retries, 10))
-        wait *= 1 - self._jitter() / 2
+        wait = _BACKOFF.wait(retries) * (1 - self._jitter() / 2)
         wait = max(wait, asked or 0.0)
         if spent + wait >= self._budget:
             return None

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
+from managed_sync.backoff import retry_after_seconds
 from managed_sync.client.wire.request import Request
 from managed_sync.client.wire.response import Response, short_text
 from managed_sync.errors import (
@@ -21,7 +20,7 @@ from managed_sync.errors import (
     ServerError,
 )
 
-__all__ = ["raise_for_content", "raise_for_status", "seconds_until"]
+__all__ = ["raise_for_content", "raise_for_status"]
 
 _PARTIAL_CONTENT = 206
 _ERRORS: dict[int, tuple[type[ApiStatusError], str]] = {
@@ -60,7 +59,7 @@ def raise_for_status(request: Request, response: Response) -> None:
         status=response.status,
         request_id=response.request_id,
         excerpt=response.excerpt,
-        retry_after=seconds_until(
+        retry_after=retry_after_seconds(
             response.headers.get("retry-after"), response.headers.get("date")
         ),
     )
@@ -83,29 +82,6 @@ def raise_for_content(request: Request, response: Response) -> None:
             status=response.status,
             request_id=response.request_id,
         )
-
-
-def seconds_until(retry_after: str | None, date: str | None) -> float | None:
-    """Returns the seconds that ``Retry-After`` asks for; ``None`` if it cannot be read.
-
-    A date is compared with the response's own ``Date`` where there is one, since the clocks of a
-    client and a server differ.
-    """
-    text = (retry_after or "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    until = _moment(text)
-    if until is None:
-        return None
-    return max(0.0, (until - (_moment(date or "") or datetime.now(UTC))).total_seconds())
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, IndexError, TypeError, OverflowError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _detail(response: Response) -> str:

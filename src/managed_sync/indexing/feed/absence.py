@@ -14,83 +14,84 @@ from managed_sync.indexing.feed.feed import Feed
 from managed_sync.indexing.ledger.ledger import PipelineLedger
 from managed_sync.models import SyncState, SyncStatus
 
-__all__ = ["Absence", "Guard"]
+__all__ = ["DeletionLimit", "confirmed_gone"]
 
 _WITNESSES = 5
 _NOT_AT_WORK = frozenset({SyncState.ERROR, SyncState.DISABLED})
 
 
-class Guard(NamedTuple):
-    """The limit to what is deleted at once.
+class DeletionLimit(NamedTuple):
+    """The limit of deletions in one run.
 
     Attributes:
-        most_missing: The share of the records in the index that may be missing; ``None`` for all.
-        fewest_missing: So few may be missing whatever their share is.
+        share: The largest share of the records in the index that may be deleted; ``None`` for all.
+        always_allowed: Fewer records than these may be deleted, whatever their share is.
     """
 
-    most_missing: float | None
-    fewest_missing: int
+    share: float | None
+    always_allowed: int
 
     def refuses(self, missing: int, known: int) -> bool:
-        """Whether so many are too many."""
-        if self.most_missing is None or missing < self.fewest_missing:
-            return False
-        return missing > self.most_missing * known
-
-
-class Absence:
-    """Judges what the API says of records that seem to be gone.
-
-    Args:
-        feed: The pipeline's records.
-        ledger: The pipeline's.
-    """
-
-    def __init__(self, feed: Feed, ledger: PipelineLedger) -> None:
-        self._feed = feed
-        self._ledger = ledger
-
-    def confirmed(self, gone: Collection[str], *, listed: int | None = None) -> set[str]:
-        """Returns those records that really are gone.
+        """Returns whether so many missing records are too many.
 
         Args:
-            gone: The ids of records of which the API said that they are gone.
-            listed: How many records it listed just now; ``None`` if it did not list all.
+            missing: The number of records to delete.
+            known: The number of records in the index.
         """
-        if not gone or not self._sees_the_pipeline(gone, listed):
-            return set()
-        # An API with several copies of its data may have asked one that lags behind.
-        return {look.record_id for look in self._feed.look(gone) if look.is_gone_from_here}
+        if self.share is None or missing < self.always_allowed:
+            return False
+        return missing > self.share * known
 
-    def _sees_the_pipeline(self, gone: Collection[str], listed: int | None) -> bool:
-        """Whether what the API does not find is not there."""
-        status: SyncStatus | ApiError | None
-        try:
-            status = self._feed.status()
-        except NotFoundError:
-            return False
-        except ApiError as error:
-            status = error
-        if isinstance(status, SyncStatus) and status.status in _NOT_AT_WORK:
-            return False
-        witnesses = self._ledger.some_indexed(_WITNESSES, without=gone)
-        if witnesses:
-            return any(look.record is not None for look in self._feed.look(witnesses))
-        if isinstance(status, ApiError):
-            return False
-        # Nothing that is known would be left, so that nobody can bear witness but the listing.
-        return self._lists_without(gone, status) if listed is None else _agrees(status, listed)
 
-    def _lists_without(self, gone: Collection[str], status: SyncStatus | None) -> bool:
-        listed: set[str] = set()
-        try:
-            for record in self._feed.anew().everything():
-                listed.add(record.id)
-        except ApiError:
-            return False
-        return listed.isdisjoint(gone) and _agrees(status, len(listed))
+def confirmed_gone(
+    gone: Collection[str], feed: Feed, ledger: PipelineLedger, *, listed: int | None = None
+) -> set[str]:
+    """Returns those records that really are gone.
+
+    Args:
+        gone: The ids of records that are gone according to the API.
+        feed: The pipeline's records.
+        ledger: The pipeline's.
+        listed: The number of records that the API listed just now; ``None`` if it did not list all.
+    """
+    if not gone or not _sees_pipeline(gone, feed, ledger, listed):
+        return set()
+    # An API with several copies of its data may have asked one that lags behind.
+    return {each.record_id for each in feed.look_up(gone) if each.is_gone_from_here}
+
+
+def _sees_pipeline(
+    gone: Collection[str], feed: Feed, ledger: PipelineLedger, listed: int | None
+) -> bool:
+    """Returns whether records that the API does not find do not exist."""
+    status: SyncStatus | ApiError | None
+    try:
+        status = feed.status()
+    except NotFoundError:
+        return False
+    except ApiError as error:
+        status = error
+    if isinstance(status, SyncStatus) and status.status in _NOT_AT_WORK:
+        return False
+    witnesses = ledger.sample_ids(_WITNESSES, without=gone)
+    if witnesses:
+        return any(each.record is not None for each in feed.look_up(witnesses))
+    if isinstance(status, ApiError):
+        return False
+    # No known record would be left that could bear witness, so only a listing can.
+    return _lists_without(gone, feed, status) if listed is None else _agrees(status, listed)
+
+
+def _lists_without(gone: Collection[str], feed: Feed, status: SyncStatus | None) -> bool:
+    listed: set[str] = set()
+    try:
+        for record in feed.fresh().everything():
+            listed.add(record.id)
+    except ApiError:
+        return False
+    return listed.isdisjoint(gone) and _agrees(status, len(listed))
 
 
 def _agrees(status: SyncStatus | None, listed: int) -> bool:
-    """Whether a listing has as many records as the API counts, where it counts them."""
+    """Returns whether a listing has all the records that the API counts, where it counts them."""
     return status is None or status.record_count <= listed

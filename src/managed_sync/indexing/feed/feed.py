@@ -1,14 +1,14 @@
-"""Where a run's records come from: all of a pipeline, what changed since a cursor, or single ones.
+"""The records of a pipeline, read from a client: all, those changed since a cursor, or single ones.
 
-The specification's API only lists everything. Of the hosted service, whose cursors are made to be
-kept, the client's ``iter_changes`` gives what changed since; then most runs cost the change alone.
+The specification's API only lists everything. The hosted service has cursors that are made to be
+kept: with the client's ``iter_changes`` most runs cost the change alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from managed_sync.documents import RecordSource
 from managed_sync.documents.loading.source import StatusSource
@@ -17,26 +17,25 @@ from managed_sync.errors import (
     ApiError,
     ConfigurationError,
     InvalidIdentifierError,
-    ManagedSyncError,
-    NotFoundError,
     ResponseFormatError,
 )
 from managed_sync.identifiers import lower_ascii
 from managed_sync.indexing.diff import digest_of
-from managed_sync.indexing.ledger.model import Pipeline, SetAside
+from managed_sync.indexing.feed.lookup import LookupResult
+from managed_sync.indexing.ledger.model import Pipeline, UnreadableRecord
 from managed_sync.models import MalformedRecord, SyncedRecord, SyncStatus
 
-__all__ = ["ChangePage", "ChangeSource", "Feed", "Look", "RecordLookup"]
+__all__ = ["ChangePage", "ChangeSource", "Feed", "RecordLookup"]
 
-_LOOKS_AT_ONCE = 8
+_LOOKUPS_AT_ONCE = 8
 
 
 class ChangePage(Protocol):
     """One page of a listing.
 
     Attributes:
-        records: What it lists.
-        resume_cursor: From where the next run can go on after this page, if the API offers that.
+        records: The listed records.
+        resume_cursor: The cursor after which the next run can go on, if the API offers one.
     """
 
     @property
@@ -48,15 +47,15 @@ class ChangePage(Protocol):
 
 @runtime_checkable
 class ChangeSource(Protocol):
-    """A client that can list what changed since an earlier listing; ``ManagedSyncClient`` can.
+    """A client that can list changes since an earlier listing; ``ManagedSyncClient`` can.
 
-    Whether its API offers that shows in the pages: only then do they have a ``resume_cursor``.
+    Only if its API can do so do the pages have a ``resume_cursor``.
     """
 
     def iter_changes(
         self, integration: str, sync_type: str, cursor: str | None
     ) -> Iterator[ChangePage]:
-        """Pages of what changed since the cursor was given; all records without one.
+        """Yields pages of the records that changed since the cursor was given; without one, of all.
 
         Raises:
             BadRequestError: The cursor is not valid any more.
@@ -69,64 +68,35 @@ class RecordLookup(Protocol):
     """A client that can read a single record; ``ManagedSyncClient`` can."""
 
     def get_record(self, record_id: str) -> SyncedRecord:
-        """The record as it is now; called from several threads at once.
+        """Returns the record as it is now; called from several threads at once.
 
         Raises:
             NotFoundError: It is gone.
         """
 
 
-class Look(NamedTuple):
-    """What the API says of one record that it was asked for by its id.
-
-    Attributes:
-        record: The record, if the pipeline has it.
-        error: Why it could not be read, or was not found.
-    """
-
-    record_id: str
-    record: SyncedRecord | None = None
-    error: ManagedSyncError | None = None
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the API itself says that there is no such record."""
-        return isinstance(self.error, NotFoundError) and self.error.is_from_api
-
-    @property
-    def is_gone_from_here(self) -> bool:
-        """Whether it is gone, or is there as a record of another pipeline."""
-        return self.is_gone or (self.record is None and self.error is None)
-
-
 class Feed:
     """The records of a pipeline, as far as the client can give them.
 
     Attributes:
-        resume_cursor: From where the next run can go on, once all records were read.
-        malformed: What was listed and cannot be read.
+        can_resume: Whether the client can list changes since a cursor, if its API gave one.
+        can_look_up: Whether the client can be asked for single records.
+        resume_cursor: The cursor after which the next run can go on, once all records were read.
+        malformed: Listed records that cannot be read.
     """
 
     def __init__(self, client: RecordSource, pipeline: Pipeline) -> None:
         self._client = client
         self._pipeline = pipeline
         self._named: set[tuple[str, str]] = set()
+        self.can_resume = isinstance(client, ChangeSource)
+        self.can_look_up = isinstance(client, RecordLookup)
         self.resume_cursor: str | None = None
         self.malformed: list[MalformedRecord] = []
 
-    def anew(self) -> Feed:
-        """Another feed of the same records, which has read nothing yet."""
+    def fresh(self) -> Feed:
+        """Returns another feed of the same records, which has read nothing yet."""
         return Feed(self._client, self._pipeline)
-
-    @property
-    def can_resume(self) -> bool:
-        """Whether the client could list what changed since a cursor, if its API gave one."""
-        return isinstance(self._client, ChangeSource)
-
-    @property
-    def can_look(self) -> bool:
-        """Whether the client can be asked for single records."""
-        return isinstance(self._client, RecordLookup)
 
     @property
     def connected_user(self) -> str | None:
@@ -136,10 +106,10 @@ class Feed:
 
     @property
     def names(self) -> Mapping[str, str] | None:
-        """The metadata of this pipeline's chunks, once all was listed; ``None`` if others have it.
+        """The metadata of this pipeline's chunks, once all was listed; ``None`` if others share it.
 
-        Where a hosted pipeline is named by the id of its sync, others can have the same metadata.
-        And where its records bear several names, one of them may be another pipeline's.
+        If a hosted pipeline is named by the id of its sync, others can have the same metadata. And
+        if its records have several names, one of them may be another pipeline's.
         """
         project_id, *own = self._pipeline
         integration, sync_type = next(iter(self._named), own)
@@ -149,7 +119,7 @@ class Feed:
         return Pipeline(project_id, integration, sync_type)._asdict()
 
     def status(self) -> SyncStatus | None:
-        """The state of the pipeline; ``None`` if the client does not know of such.
+        """Returns the state of the pipeline; ``None`` if the client cannot read it.
 
         Raises:
             ApiError: It could not be read.
@@ -161,7 +131,7 @@ class Feed:
         return status
 
     def everything(self) -> Iterator[SyncedRecord]:
-        """All records.
+        """Yields all records.
 
         Raises:
             ApiError: The listing could not be read whole.
@@ -174,12 +144,12 @@ class Feed:
         yield from self._own(self._client.iter_records(*names))
 
     def changes(self, cursor: str | None) -> Iterator[SyncedRecord]:
-        """What changed since the cursor was given.
+        """Yields the records that changed since the cursor was given; without one, all records.
 
         Raises:
             ApiError: The listing could not be read whole.
         """
-        assert isinstance(self._client, ChangeSource)  # noqa: S101 - callers look first
+        assert isinstance(self._client, ChangeSource)  # noqa: S101 - callers check can_resume first
         self.resume_cursor = cursor
         self.malformed = []
         _, integration, sync_type = self._pipeline
@@ -189,10 +159,10 @@ class Feed:
             self.resume_cursor = page.resume_cursor or self.resume_cursor
 
     def _own(self, records: Iterable[SyncedRecord]) -> Iterator[SyncedRecord]:
-        """Those of some listed records that name this pipeline; the others count as malformed.
+        """Yields the listed records that name this pipeline; the others count as malformed.
 
-        What is written and removed goes by these names: another pipeline's must never be taken
-        for this one's. Those whose ids no database takes are malformed too.
+        Records are written and removed by these names, so another pipeline's record must never be
+        taken for this one's. A record whose id no database takes is malformed too.
         """
         for record in records:
             if storable(record.id) != record.id:
@@ -209,17 +179,17 @@ class Feed:
                 )
             self.malformed.append(MalformedRecord(id=record.id, reason=reason))
 
-    def set_aside(self) -> list[SetAside]:
-        """What was listed and cannot be read, as the ledger notes it."""
-        aside = []
+    def unreadable(self) -> list[UnreadableRecord]:
+        """Returns the listed records that cannot be read."""
+        unreadable = []
         for each in self.malformed:
             digest = digest_of(each.reason)
             name = storable(each.id) if each.id else f"(a record without an id, {digest})"
-            aside.append(SetAside(name, each.reason, f"malformed {digest}"))
-        return aside
+            unreadable.append(UnreadableRecord(name, each.reason, f"malformed {digest}"))
+        return unreadable
 
-    def look(self, record_ids: Collection[str]) -> Iterator[Look]:
-        """Asks for records by their ids, several at a time; the answers come in the same order.
+    def look_up(self, record_ids: Collection[str]) -> Iterator[LookupResult]:
+        """Asks for records by their ids, several at a time; yields the results in that order.
 
         Raises:
             ConfigurationError: The client cannot read single records.
@@ -230,29 +200,29 @@ class Feed:
             raise ConfigurationError(
                 f"{type(self._client).__name__} has no get_record, which single records need."
             )
-        threads = min(_LOOKS_AT_ONCE, len(record_ids))
-        with ThreadPoolExecutor(threads, thread_name_prefix="managed-sync-look") as pool:
+        threads = min(_LOOKUPS_AT_ONCE, len(record_ids))
+        with ThreadPoolExecutor(threads, thread_name_prefix="managed-sync-lookup") as pool:
             try:
-                yield from pool.map(self._look_at, record_ids)
+                yield from pool.map(self._look_up_one, record_ids)
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _look_at(self, record_id: str) -> Look:
-        assert isinstance(self._client, RecordLookup)  # noqa: S101 - look() looked
+    def _look_up_one(self, record_id: str) -> LookupResult:
+        assert isinstance(self._client, RecordLookup)  # noqa: S101 - look_up() checked
         if storable(record_id) != record_id:
-            return Look(record_id, error=InvalidIdentifierError(_odd(record_id)))
+            return LookupResult(record_id, error=InvalidIdentifierError(_odd(record_id)))
         try:
             record = self._client.get_record(record_id)
         except (ApiError, InvalidIdentifierError) as error:
-            return Look(record_id, error=error)
+            return LookupResult(record_id, error=error)
         if record.id != record_id:
             wrong = ResponseFormatError("The API gave another record than the one asked for.")
-            return Look(record_id, error=wrong)
+            return LookupResult(record_id, error=wrong)
         # Ids are of a project; this one may be of another pipeline in it.
-        return Look(record_id, record if self._is_listed(record) else None)
+        return LookupResult(record_id, record if self._is_listed(record) else None)
 
     def _is_listed(self, record: SyncedRecord) -> bool:
-        """Whether the pipeline's listing would have it, by the names that the hosted API takes."""
+        """Returns whether the record is the pipeline's, by the names that the hosted API takes."""
         _, integration, sync_type = self._pipeline
         if lower_ascii(record.integration) != lower_ascii(integration):
             return False

@@ -1,4 +1,4 @@
-"""Records that are to be indexed again though they did not change."""
+"""A choice of records to index again though they did not change."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class Selection:
     """Records by name, and those in a folder.
 
     A name is a record's id, its id in the source, or a folder: by its path, such as ``/Plans``,
-    which stands for everything below it, or by its id, which stands for what lies directly in it.
+    which selects everything below it, or by its id, which selects the records directly in it.
 
     Args:
-        names: Some of these.
+        names: The names.
 
     Raises:
-        ConfigurationError: It is a single string.
+        ConfigurationError: ``names`` is a single string.
     """
 
     def __init__(self, names: Collection[str]) -> None:
@@ -36,7 +36,7 @@ class Selection:
         return bool(self._names)
 
     def has(self, record: SyncedRecord) -> bool:
-        """Whether a record is among them."""
+        """Returns whether a record is selected."""
         parent = record.data.get("parentId")
         own = {record.id, record.source_id, parent if isinstance(parent, str) else record.id}
         found = own & self._names
@@ -47,11 +47,11 @@ class Selection:
         return bool(found)
 
     def note_folder(self, folder: SyncedRecord) -> None:
-        """Takes note of a folder, which may be one of those that are named and yet be empty."""
+        """Notes a listed folder, which may be named and yet be empty."""
         self._unused -= {folder.id, folder.source_id.rstrip("/")}
 
     def raise_if_unused(self, pipeline: str) -> None:
-        """Raises if a name stands for nothing that was listed.
+        """Raises if a name selects nothing that was listed.
 
         Raises:
             ConfigurationError: The message has the names.

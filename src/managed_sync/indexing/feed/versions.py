@@ -1,7 +1,7 @@
-"""What counts as another version of a record.
+"""Versions of records.
 
 A version is a digest of everything in a record that its document depends on. Permissions are not
-part of it: they are asked for at each question. Neither are links that a source makes anew for each
+part of it: they are checked at each question. Neither are links that a source generates for each
 listing, since they would make every record look changed at every run.
 """
 
@@ -77,7 +77,7 @@ def record_version(record: SyncedRecord, ignored: Collection[str] = ()) -> str:
 
 
 def may_differ_unseen(record: SyncedRecord) -> bool:
-    """Whether its content can change while the record stays: a file's, unless it says of what."""
+    """Returns whether a record can stay as it is while its content changes."""
     return (
         record.updated_at is None
         and has_content(record)
@@ -86,17 +86,17 @@ def may_differ_unseen(record: SyncedRecord) -> bool:
 
 
 def _counts(name: str, value: str) -> bool:
-    """Whether a file's own link matters: ``url``, which is part of its metadata, if it lasts."""
+    """Returns whether a file's own link counts: a lasting ``url``, which its metadata has."""
     return name == "url" and _without_signature(value) == value
 
 
 def _is_link(name: str, value: Any) -> bool:
-    """Whether it is one of a file's own links, such as to a thumbnail, on which no text depends."""
+    """Returns whether a value is one of a file's own links, such as one to a thumbnail."""
     return _LINK_NAME.search(name) is not None and isinstance(value, str) and _is_url(value)
 
 
 def _lasting(value: Any, *, is_file: bool) -> Any:
-    """The same without what is made anew for each listing."""
+    """Returns a value without the parts that a source generates for each listing."""
     if isinstance(value, str):
         return _without_signature(value) if _is_url(value) else value
     if isinstance(value, Mapping):

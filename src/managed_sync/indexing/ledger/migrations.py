@@ -1,7 +1,7 @@
-"""Layouts of the ledger's tables, and the ways from each to the next.
+"""Versions of the schema of the ledger's tables, and the ways from each to the next.
 
-A layout's number goes up by one with every change to ``tables``, which then needs a function here
-that brings the tables and rows of the layout before it along.
+The schema version goes up by one with every change to ``tables``, which then needs a function here
+that migrates the tables and rows of the version before it.
 """
 
 from __future__ import annotations
@@ -14,31 +14,28 @@ from sqlalchemy import Connection, inspect, text
 
 from managed_sync.indexing.ledger.tables import pipelines, records
 
-__all__ = ["LAYOUT", "bring_up_to_date", "layout_of_others"]
+__all__ = ["SCHEMA_VERSION", "migrate", "version_without_number"]
 
-LAYOUT = 3
+SCHEMA_VERSION = 3
 
-_NONE = 0
 _WITHOUT_A_NUMBER = 1
 _WITHOUT_USERS = 2
 _ROWS_AT_ONCE = 500
 
 
-def layout_of_others(tables: Collection[str]) -> int:
-    """The layout of a database that does not say; 0 if there is no ledger in it."""
-    return _WITHOUT_A_NUMBER if {"records", "chunks"} <= set(tables) else _NONE
+def version_without_number(tables: Collection[str]) -> int:
+    """Returns the version of a database that has no number; 0 if there is no ledger in it."""
+    return _WITHOUT_A_NUMBER if {"records", "chunks"} <= set(tables) else 0
 
 
-def bring_up_to_date(connection: Connection, layout: int) -> None:
-    """Brings what a ledger of an older layout holds into the tables of today."""
-    if layout == _NONE:
-        return
-    for step in range(layout, LAYOUT):
+def migrate(connection: Connection, version: int) -> None:
+    """Moves the rows of a ledger of an older version into the tables of today."""
+    for step in range(version, SCHEMA_VERSION):
         _STEPS[step](connection)
 
 
 def _from_rows_of_chunks(connection: Connection) -> None:
-    """From two tables, with a row for each chunk, to one row for each record."""
+    """Turns two tables, with a row for each chunk, into one row for each record."""
     for (name,) in connection.execute(text("SELECT DISTINCT pipeline FROM records")).all():
         project_id, integration, sync_type = name.rsplit("/", 2)
         pipeline_id = connection.execute(

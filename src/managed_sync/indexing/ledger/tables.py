@@ -1,4 +1,4 @@
-"""The ledger's tables. They bear a prefix, since a database on a server may hold others."""
+"""The ledger's tables. Their names have a prefix, since a server's database may hold others."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-__all__ = ["layouts", "listed", "metadata", "pipelines", "records", "staging_metadata"]
+__all__ = ["listed", "metadata", "pipelines", "records", "schema_versions", "staging_metadata"]
 
 metadata = MetaData()
 staging_metadata = MetaData()
 
-layouts = Table(
+schema_versions = Table(
     "managed_sync_layout",
     metadata,
     Column("version", Integer, nullable=False),
@@ -33,14 +33,14 @@ pipelines = Table(
     Column("project_id", Text, nullable=False),
     Column("integration", Text, nullable=False),
     Column("sync_type", Text, nullable=False),
-    # What the index was built with, as JSON; empty until the first run.
+    # The settings that the index was built with, as JSON; empty until the first run.
     Column("settings", Text),
-    # From where the API lists what has changed since, if it offers that.
+    # The cursor after which the API lists changes, if it offers that.
     Column("cursor", Text),
     Column("compared_at", Float),
     # The user whose token the records were read with, where that is known.
     Column("connected_user", Text),
-    # Who holds the lock; says nothing unless the lock is held.
+    # The holder of the lock; means nothing unless the lock is held.
     Column("holder", Text),
     UniqueConstraint("project_id", "integration", "sync_type"),
 )
@@ -55,7 +55,7 @@ records = Table(
     Column("version", Text),
     # Of the document that was made of it.
     Column("digest", Text),
-    # Every chunk that may be in the index: id to marks, as JSON; null where it is not certain.
+    # Every chunk that may be in the index: id to hashes, as JSON; null where it is not certain.
     Column("chunks", Text, nullable=False),
     Column("chunk_count", Integer, nullable=False),
     Column("title", Text, nullable=False),
@@ -65,7 +65,7 @@ records = Table(
     Index("managed_sync_records_by_state", "pipeline_id", "state"),
 )
 
-# What a run was told by the API, in a table that lives as long as its connection.
+# The listing of a run, in a table that lives as long as its connection.
 listed = Table(
     "managed_sync_listed",
     staging_metadata,

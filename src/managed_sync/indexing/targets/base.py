@@ -1,4 +1,4 @@
-"""What an index must offer to be kept in step, and what more it may offer."""
+"""The protocols of an index: one that it must follow to be kept in step, and four that it may."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = [
     "EmbeddingTarget",
     "IndexTarget",
     "InspectableTarget",
+    "MetadataTarget",
     "ReadableTarget",
-    "RelabelingTarget",
     "StoredChunk",
 ]
 
 
 class IndexTarget(Protocol):
-    """An index of chunks; ``LangChainTarget`` and ``LlamaIndexTarget`` are such.
+    """An index of chunks, such as ``LangChainTarget`` and ``LlamaIndexTarget``.
 
     Both methods may be called again with the same chunks, after they failed or were cut off.
     """
@@ -28,7 +28,7 @@ class IndexTarget(Protocol):
         """Embeds and writes chunks; raises unless all were written.
 
         Args:
-            chunks: What to write.
+            chunks: The chunks to write.
             present: The ids that may be in the index already, and are to be replaced.
         """
 
@@ -42,13 +42,13 @@ class EmbeddingTarget(Protocol):
 
     @property
     def can_embed(self) -> bool:
-        """Whether the store that is behind it takes vectors."""
+        """Returns whether the store behind it takes vectors."""
 
     def embed(self, chunks: Sequence[Chunk], *, cached: bool = True) -> list[Vector]:
         """Returns one vector for each chunk, and changes nothing.
 
         Args:
-            chunks: What to embed.
+            chunks: The chunks to embed.
             cached: Whether a cache around the model may answer.
 
         Raises:
@@ -56,41 +56,41 @@ class EmbeddingTarget(Protocol):
         """
 
     def write(self, chunks: Sequence[Chunk], vectors: Sequence[Vector], present: Set[str]) -> None:
-        """Writes chunks with their vectors; what ``upsert`` does once it has embedded them."""
+        """Writes chunks with their vectors, as ``upsert`` does once it has embedded them."""
 
 
 @runtime_checkable
-class RelabelingTarget(Protocol):
+class MetadataTarget(Protocol):
     """A target that can change the metadata of chunks without embedding them again."""
 
     @property
-    def can_relabel(self) -> bool:
-        """Whether the store that is behind it can do so."""
+    def can_update_metadata(self) -> bool:
+        """Returns whether the store behind it can do so."""
 
     def embedded_text(self, chunk: Chunk) -> str:
-        """What of a chunk goes into its vector; a change of anything else needs no new one."""
+        """Returns the part of a chunk that goes into its vector."""
 
-    def relabel(self, chunks: Sequence[Chunk]) -> None:
+    def update_metadata(self, chunks: Sequence[Chunk]) -> None:
         """Writes the metadata of chunks that are in the index with the same text."""
 
 
 @runtime_checkable
 class InspectableTarget(Protocol):
-    """A target that can say what the index holds."""
+    """A target that can list chunks of the index."""
 
-    def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
-        """Those of some chunks that the index holds; ``None`` if the store cannot say."""
+    def existing_ids(self, chunk_ids: Sequence[str]) -> Set[str] | None:
+        """Returns those chunks that the index holds; ``None`` if the store cannot say."""
 
     def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
-        """All chunks that have this metadata; ``None`` if the store cannot say."""
+        """Returns all chunks that have this metadata; ``None`` if the store cannot say."""
 
 
 class StoredChunk(NamedTuple):
     """A chunk as an index holds it.
 
     Attributes:
-        metadata: As far as the store gives it back as it was written; ``None`` where it may not.
-        vector: Only where it was asked for, and the store gives it.
+        metadata: The metadata as it was written; ``None`` if the store may return another.
+        vector: The vector, if it was asked for and the store returns it.
     """
 
     chunk_id: str
@@ -106,10 +106,10 @@ class ReadableTarget(Protocol):
     def read(
         self, chunk_ids: Sequence[str], *, vectors: bool = False
     ) -> Sequence[StoredChunk] | None:
-        """What the index holds under some ids; ``None`` if the store cannot say.
+        """Returns what the index holds under some ids; ``None`` if the store cannot say.
 
         A chunk that is there twice is returned twice, and one that is not is left out.
         """
 
     def count(self, metadata: Mapping[str, str]) -> int | None:
-        """How many chunks have this metadata; ``None`` if the store cannot say."""
+        """Counts the chunks that have this metadata; ``None`` if the store cannot say."""

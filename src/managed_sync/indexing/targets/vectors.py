@@ -69,7 +69,7 @@ def checked_question(vector: Any) -> Any:
 
     Raises:
         EmbeddingError: It is missing or empty, or is not made of numbers that 32 bits can hold and
-            multiply; stores answer such a question with nothing, or in an order of no meaning.
+            multiply. Stores would return nothing for it, or passages in a meaningless order.
     """
     try:
         is_usable = len(vector) > 0 and math.hypot(*vector) <= _LONGEST

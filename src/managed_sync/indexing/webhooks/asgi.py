@@ -8,7 +8,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from managed_sync.errors import MissingExtraError
-from managed_sync.indexing.webhooks.receiver import Answer, WebhookReceiver
+from managed_sync.indexing.webhooks.events import WebhookResponse
+from managed_sync.indexing.webhooks.receiver import WebhookReceiver
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -25,11 +26,11 @@ _MOST_BYTES = 1024 * 1024
 class WebhookApp:
     """An ASGI app that takes events at any path, by POST.
 
-    It answers 202 to what it accepts, 401 without a valid signature or secret, 400 to what is no
-    event, 404 to pipelines that it does not know, 413 beyond a megabyte.
+    Its responses: 202 to an accepted event, 401 without a valid signature or secret, 400 to a body
+    that is not an event, 404 to an unknown pipeline, 413 to a body of more than a megabyte.
 
     Args:
-        receiver: What takes the events; it is closed when the server shuts down.
+        receiver: Takes the events. It is closed when the server shuts down.
 
     Examples:
         ```python
@@ -46,13 +47,15 @@ class WebhookApp:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            answer = await self._answer(scope, receive)
-            content = json.dumps({"message": answer.said}).encode()
+            response = await self._respond(scope, receive)
+            content = json.dumps({"message": response.message}).encode()
             headers = [
                 (b"content-type", b"application/json"),
                 (b"content-length", str(len(content)).encode()),
             ]
-            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            await send(
+                {"type": "http.response.start", "status": response.status, "headers": headers}
+            )
             await send({"type": "http.response.body", "body": content})
 
     async def _live(self, receive: _Receive, send: _Send) -> None:
@@ -66,19 +69,19 @@ class WebhookApp:
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    async def _answer(self, scope: _Message, receive: _Receive) -> Answer:
+    async def _respond(self, scope: _Message, receive: _Receive) -> WebhookResponse:
         if scope["method"] != "POST":
-            return Answer(405, "Events are posted.")
+            return WebhookResponse(405, "Send events with POST.")
         body = bytearray()
         more = True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
-                return Answer(400, "The body broke off.")
+                return WebhookResponse(400, "The body is incomplete.")
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > _MOST_BYTES:
-                return Answer(413, "An event has a megabyte at most.")
+                return WebhookResponse(413, "An event must not exceed one megabyte.")
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in scope["headers"]
@@ -87,11 +90,11 @@ class WebhookApp:
 
 
 def webhook_router(receiver: WebhookReceiver, path: str = "/webhooks") -> APIRouter:
-    """A router for an app of FastAPI; close the receiver when the app shuts down.
+    """Returns a router for a FastAPI app; close the receiver when the app shuts down.
 
     Args:
-        receiver: What takes the events.
-        path: Where.
+        receiver: Takes the events.
+        path: The path to which events are posted.
 
     Raises:
         MissingExtraError: The extra ``server`` is not installed.
@@ -108,6 +111,6 @@ def webhook_router(receiver: WebhookReceiver, path: str = "/webhooks") -> APIRou
     from starlette.routing import Route  # noqa: PLC0415
 
     router = APIRouter()
-    # The app itself answers, so that there is one way to read a body and to refuse it.
+    # The app itself responds, so that bodies are read and refused in one way.
     router.routes.append(Route(path, WebhookApp(receiver), methods=["POST"]))
     return router

@@ -1,4 +1,4 @@
-"""Knows the sender of a webhook; in doubt it does not.
+"""Recognizes the senders of webhooks; a doubtful sender is refused.
 
 Secrets and signatures are compared in a time that does not depend on where they differ.
 """
@@ -21,18 +21,18 @@ _SHORTEST = 16
 
 
 class Verifier(Protocol):
-    """Decides whether an event comes from whom it should."""
+    """Recognizes the sender of an event."""
 
     def accepts(self, headers: Mapping[str, str], body: bytes) -> bool:
-        """Whether it does; headers have their names in lower case."""
+        """Returns whether the sender is the expected one; names of headers are in lower case."""
 
 
 class SharedSecret:
-    """The sender sends a secret in a header.
+    """A verifier of senders that send a secret in a header.
 
     Args:
         secret: At least 16 characters.
-        header: Its name. In ``Authorization`` the secret follows the word ``Bearer``.
+        header: The header. In ``Authorization`` the secret follows the word ``Bearer``.
 
     Raises:
         ConfigurationError: The secret is too short.
@@ -43,26 +43,26 @@ class SharedSecret:
         self._header = header.lower()
 
     def accepts(self, headers: Mapping[str, str], body: bytes) -> bool:
-        """Whether the header holds the secret."""
-        said = headers.get(self._header, "")
+        """Returns whether the header holds the secret."""
+        secret = headers.get(self._header, "")
         if self._header == "authorization":
-            scheme, _, said = said.partition(" ")
+            scheme, _, secret = secret.partition(" ")
             if scheme.lower() != "bearer":
                 return False
-        return hmac.compare_digest(said.encode(), self._secret)
+        return hmac.compare_digest(secret.encode(), self._secret)
 
 
 class SignedBody:
-    """The sender signs the body: HMAC-SHA256 with a secret, in hexadecimal, in a header.
+    """A verifier of senders that sign the body: HMAC-SHA256 with a secret, in hexadecimal.
 
-    With a timestamp, the signature is of ``<timestamp>.<body>``, so that it cannot be used again
-    later.
+    With a timestamp, the sender signs ``<timestamp>.<body>``, so that a signature cannot be used
+    again later.
 
     Args:
         secret: At least 16 characters.
-        header: Where the signature is; ``sha256=`` may stand before it.
-        timestamp_header: Where the time is, in seconds since 1970, if the sender signs it.
-        tolerance: Seconds that the time may differ.
+        header: The header with the signature, which may have the prefix ``sha256=``.
+        timestamp_header: The header with the time in seconds since 1970, if the sender signs it.
+        tolerance: Seconds by which the time may differ.
 
     Raises:
         ConfigurationError: The secret is too short.
@@ -82,7 +82,7 @@ class SignedBody:
         self._tolerance = tolerance
 
     def accepts(self, headers: Mapping[str, str], body: bytes) -> bool:
-        """Whether the body is signed with the secret, and not long ago."""
+        """Returns whether the body was signed with the secret, and not long ago."""
         signed = body
         if self._timestamp_header is not None:
             timestamp = headers.get(self._timestamp_header, "")
@@ -92,15 +92,15 @@ class SignedBody:
                 return False
             signed = timestamp.encode() + b"." + body
         expected = hmac.new(self._secret, signed, hashlib.sha256).hexdigest()
-        said = headers.get(self._header, "").removeprefix("sha256=")
-        return hmac.compare_digest(said.lower().encode(), expected.encode())
+        signature = headers.get(self._header, "").removeprefix("sha256=")
+        return hmac.compare_digest(signature.lower().encode(), expected.encode())
 
 
 def _checked(secret: str | SecretStr) -> bytes:
     value = secret.get_secret_value() if isinstance(secret, SecretStr) else secret
     if len(value) < _SHORTEST:
         raise ConfigurationError(
-            f"The webhooks' secret has {len(value)} characters; it needs {_SHORTEST} at least. "
+            f"The webhooks' secret must have at least {_SHORTEST} characters, got {len(value)}. "
             f"`python -c 'import secrets; print(secrets.token_urlsafe(32))'` makes one."
         )
     return value.encode()

@@ -6,23 +6,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from time import monotonic, sleep
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import URL, Connection, Engine
+from sqlalchemy.exc import DatabaseError, DBAPIError
 
-from managed_sync.errors import ConfigurationError, MissingExtraError, StateInUseError
+from managed_sync.backoff import poll
+from managed_sync.errors import ConfigurationError, StateInUseError
 from managed_sync.private_files import private_database
 from managed_sync.server.storage.migration import migrate
 from managed_sync.server.troubles import database_trouble
+from managed_sync.sql import (
+    database_url,
+    postgresql_engine,
+    sqlite_engine,
+    sqlite_url,
+    write_transaction,
+)
 
 __all__ = ["Database"]
 
 # Seconds for which a transaction that writes waits for others, unless the caller sets another time.
 _PATIENCE_SECONDS = 60.0
 # SQLite's own page cache is smaller than the indexes of a large graph; this maps the file instead.
-_MAPPED_BYTES = 1 << 30
+_SQLITE_PRAGMAS = {"foreign_keys": "ON", "mmap_size": 1 << 30}
 # More connections than threads, so that none of them waits; and error messages, which may be
 # logged, without the values of a statement.
 _OPTIONS = {"pool_size": 8, "max_overflow": -1, "hide_parameters": True}
@@ -62,10 +68,10 @@ class Database:
     def __init__(self, place: Path | str) -> None:
         url = _url(place)
         self._reservation: _Reservation | None = None
-        self._engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+        self._engine = _engine(url)
         self._snapshots = (
             self._engine
-            if url.get_backend_name() == "sqlite"
+            if self._engine.dialect.name == "sqlite"
             else self._engine.execution_options(isolation_level="REPEATABLE READ")
         )
         shown = place if isinstance(place, Path) else url.render_as_string(hide_password=True)
@@ -109,12 +115,8 @@ class Database:
 
         It locks other writers out from its begin, so that nothing it reads is outdated.
         """
-        connection.execution_options(patience=patience)
-        try:
-            with connection.begin():
-                yield
-        finally:
-            connection.execution_options(patience=None)
+        with write_transaction(connection, patience):
+            yield
 
     def reserve(self) -> None:
         """Reserves this database for one server until it is closed.
@@ -162,12 +164,9 @@ def _explained(error: OSError | DatabaseError, *, is_file: bool) -> str:
 
 def _url(place: Path | str) -> URL:
     if isinstance(place, Path):
-        return URL.create("sqlite", database=str(place))
-    try:
-        url = make_url(place)
-    except ArgumentError:
-        url = URL.create("unknown")
-    if url.get_backend_name() != "postgresql":
+        return sqlite_url(place)
+    url = database_url(place)
+    if url is None or url.get_backend_name() != "postgresql":
         # The URL is not repeated, since it may contain a password.
         raise ConfigurationError(
             "The database must be a URL such as postgresql://user:password@host/name; leave it "
@@ -176,52 +175,26 @@ def _url(place: Path | str) -> URL:
     return url.set(drivername="postgresql+psycopg")
 
 
-def _sqlite(url: URL) -> Engine:
-    engine = create_engine(
-        url, **_OPTIONS, connect_args={"timeout": _PATIENCE_SECONDS, "check_same_thread": False}
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        return sqlite_engine(url, patience=_PATIENCE_SECONDS, pragmas=_SQLITE_PRAGMAS, **_OPTIONS)
+    return postgresql_engine(
+        url,
+        feature="PostgreSQL",
+        connect_args=_POSTGRESQL_OPTIONS,
+        before_write=_lock_writers_out,
+        pool_pre_ping=True,
+        **_OPTIONS,
     )
 
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: object, _entry: ConnectionPoolEntry) -> None:
-        _configure(connection)
 
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
-        patience = _patience(connection)
-        if patience is None:
-            connection.exec_driver_sql("BEGIN")
-            return
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(patience * 1000)}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _postgresql(url: URL) -> Engine:
-    try:
-        engine = create_engine(
-            url,
-            **_OPTIONS,
-            pool_pre_ping=True,
-            connect_args={
-                name: value for name, value in _POSTGRESQL_OPTIONS.items() if name not in url.query
-            },
-        )
-    except ModuleNotFoundError:
-        raise MissingExtraError("PostgreSQL", "postgres") from None
-
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
-        if (patience := _patience(connection)) is None:
-            return
-        for name, value in {
-            "lock_timeout": f"{round(patience * 1000)}ms",
-            "statement_timeout": _PUBLISHING_TIMEOUT,
-        }.items():
-            connection.exec_driver_sql(f"SET LOCAL {name} = '{value}'")
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
-
-    return engine
+def _lock_writers_out(connection: Connection, patience: float) -> None:
+    for name, value in {
+        "lock_timeout": f"{round(patience * 1000)}ms",
+        "statement_timeout": _PUBLISHING_TIMEOUT,
+    }.items():
+        connection.exec_driver_sql(f"SET LOCAL {name} = '{value}'")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
 
 
 class _Reservation:
@@ -249,32 +222,15 @@ class _Reservation:
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         question = f"SELECT pg_try_advisory_lock({_SERVER})"
         # PostgreSQL needs a moment to notice that a server was killed.
-        deadline = monotonic() + _RESERVATION_SECONDS
-        while not connection.exec_driver_sql(question).scalar_one():
-            if monotonic() > deadline:
-                connection.close()
-                place = self._engine.url.render_as_string(hide_password=True)
-                raise StateInUseError(
-                    f"The database {place} is in use by another server. Stop that server, or give "
-                    "this one a database of its own."
-                )
-            sleep(0.1)
+        if not poll(
+            lambda: bool(connection.exec_driver_sql(question).scalar_one()),
+            seconds=_RESERVATION_SECONDS,
+            every=0.1,
+        ):
+            connection.close()
+            place = self._engine.url.render_as_string(hide_password=True)
+            raise StateInUseError(
+                f"The database {place} is in use by another server. Stop that server, or give "
+                "this one a database of its own."
+            )
         return connection
-
-
-def _patience(connection: Connection) -> float | None:
-    """Returns the seconds that a writing transaction may wait; ``None`` for one that reads."""
-    patience: float | None = connection.get_execution_options().get("patience")
-    return patience
-
-
-def _configure(connection: object) -> None:
-    # Otherwise the driver begins transactions by its own rules.
-    connection.isolation_level = None  # type: ignore[attr-defined]
-    cursor = connection.cursor()  # type: ignore[attr-defined]
-    cursor.execute("PRAGMA journal_mode = WAL")
-    # A revocation that was confirmed must survive a power cut.
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
-    cursor.close()

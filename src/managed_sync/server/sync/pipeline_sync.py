@@ -23,6 +23,7 @@ from time import sleep
 
 from sqlalchemy import Connection
 
+from managed_sync.backoff import Backoff
 from managed_sync.errors import PermissionsFileError, SourceError
 from managed_sync.models import SyncState
 from managed_sync.server.domain import KnownContent
@@ -51,8 +52,9 @@ from managed_sync.server.sync.warnings import SyncWarnings
 
 __all__ = ["PipelineGoneError", "synchronize"]
 
-# Seconds to wait before each new attempt while the source is being changed.
-_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+# The waits before new attempts while the source is being changed.
+_BACKOFF = Backoff(first=0.05)
+_ATTEMPTS = 6
 
 
 class PipelineGoneError(Exception):
@@ -98,12 +100,12 @@ def synchronize(
         contents=contents,
         wait=wait,
     )
-    for pause in _PAUSES:
+    for retries in range(_ATTEMPTS):
         with suppress(MovingError):
             sync.attempt(strict=True)
             return
         keep_going()
-        wait(pause)
+        wait(_BACKOFF.wait(retries))
     try:
         sync.attempt(strict=False)
     except MovingError as error:

@@ -1,0 +1,83 @@
+"""A target with the first names of the protocols' methods works as before, and is told so."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from managed_sync.documents import Chunk
+from managed_sync.indexing import InspectableTarget, RelabelingTarget
+from managed_sync.indexing.targets.renamed import inspectable_target, metadata_target
+from tests.support.index_target import AbleTarget, Target
+from tests.support.indexing import run, syncing
+from tests.support.record_source import ChangingSource
+
+
+class FirstNames(Target):
+    """A target that was written for the first names."""
+
+    can_relabel = True
+    relabeled = 0
+
+    def embedded_text(self, chunk: Chunk) -> str:
+        return chunk.text
+
+    def relabel(self, chunks: Sequence[Chunk]) -> None:
+        self.relabeled += len(chunks)
+        self.chunks |= {chunk.chunk_id: chunk for chunk in chunks}
+
+    def held(self, chunk_ids: Collection[str]) -> set[str]:
+        return set(chunk_ids) & set(self.chunks)
+
+    def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
+        return iter(sorted(self.chunks))
+
+
+class OfTheProtocols(FirstNames, RelabelingTarget, InspectableTarget):
+    """The same, derived from the protocols, which have methods without a body."""
+
+
+class Derived(AbleTarget):
+    """A target of today with an override under a first name."""
+
+    def held(self, chunk_ids: Collection[str]) -> set[str]:
+        return {"of the override"}
+
+
+@pytest.mark.parametrize("kind", [FirstNames, OfTheProtocols])
+def test_a_target_with_the_first_names_is_updated_and_verified(
+    kind: type[FirstNames], ledger: Path
+) -> None:
+    source, target = ChangingSource(a="One.", b="Two."), kind()
+    with pytest.warns(DeprecationWarning, match="relabel is called update_metadata now"):
+        run(source, target, ledger)
+    source.move("a", "elsewhere")
+    source.write("a", "One.")
+    target.embedded.clear()
+
+    with pytest.warns(DeprecationWarning, match="held is called existing_ids now"):
+        run(source, target, ledger)
+    assert (target.relabeled, target.embedded) == (1, [])
+    target.chunks.pop(next(iter(target.chunks)))
+    report = syncing(source, target, ledger).verify(integration="box", sync_type="files")
+
+    assert report.missing_chunks == 1
+
+
+def test_an_override_under_a_first_name_is_not_passed_over() -> None:
+    with pytest.warns(DeprecationWarning, match=r"Derived\.held"):
+        found = inspectable_target(Derived())
+
+    assert found is not None
+    assert found.existing_ids(["a"]) == {"of the override"}
+
+
+def test_a_target_of_today_is_taken_as_it_is_and_one_without_abilities_has_none() -> None:
+    target = AbleTarget()
+
+    assert metadata_target(target) is target
+    assert inspectable_target(target) is target
+    assert metadata_target(Target()) is None
+    assert inspectable_target(Target()) is None
