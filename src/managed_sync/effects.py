@@ -198,12 +198,14 @@ class AsyncBackground:
     """Runs programs beside its caller in tasks, which end with it."""
 
     def __init__(self) -> None:
-        self._task: asyncio.Task[Any] | None = None
+        self._running: set[asyncio.Task[Any]] = set()
 
     def begin(self, program: Program[R]) -> Effect[R]:
         """Starts a program, and returns the effect that waits for its result."""
         task = asyncio.create_task(arun(program))
-        self._task = task
+        self._running.add(task)
+        # The result of a task that has ended may be large.
+        task.add_done_callback(self._running.discard)
         return lambda: task
 
     async def __aenter__(self) -> Self:
@@ -215,8 +217,7 @@ class AsyncBackground:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._task is not None:
-            await _end([self._task])
+        await _end(list(self._running))
 
 
 async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:

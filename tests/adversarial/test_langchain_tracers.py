@@ -1,4 +1,4 @@
-"""What LangChain's tracers of a whole process or context see, and what stays as it was."""
+"""Tests what LangChain's tracers of a whole process or context see, and what stays unchanged."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_collected_runs_show_only_what_was_returned(
 
 @pytest.fixture
 def spans() -> Iterator[InMemorySpanExporter]:
-    """What an instrumentation records that reaches into LangChain's classes."""
+    """Yields the records of an instrumentation that patches LangChain's classes."""
     spans, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
     LangChainInstrumentor().instrument(tracer_provider=provider)

@@ -351,7 +351,7 @@ def test_a_retriever_without_an_asynchronous_way_does_not_block_the_event_loop()
 
 
 def test_every_way_of_llama_index_to_its_handlers_is_known() -> None:
-    """Where a new version adds one, it has to be closed as well."""
+    """Fails if a new version adds a way to handlers that must be closed as well."""
     dispatching = {
         name
         for name, method in vars(Dispatcher).items()
