@@ -26,7 +26,7 @@ Chunker = Callable[[str], Iterable[Piece]]
 
 @dataclass(frozen=True)
 class Chunked:
-    """What one chunker did with all documents.
+    """The results of one chunker for all documents.
 
     Attributes:
         name: The chunker.

@@ -1,1 +1,1 @@
-"""What several benchmarks share: environments, processes, memory, pages and tables."""
+"""Code that several benchmarks share: environments, processes, memory, pages and tables."""

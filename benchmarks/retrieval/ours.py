@@ -40,7 +40,7 @@ def _asking(
 
 
 class _ObjectFilter:
-    """How the store is searched among some objects only."""
+    """The object filter of the benchmark's store."""
 
     max_objects: int | None = None
     exact = True

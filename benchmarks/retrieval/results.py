@@ -1,4 +1,4 @@
-"""What the measurements say: one line for each contender, point and latency."""
+"""The results: one line per contender, point and latency."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Failure", "Point", "Results", "Setting", "summarize"]
 
 @dataclass(frozen=True)
 class Setting:
-    """What was measured, and on what."""
+    """The setting of the measurements."""
 
     chunks: int
     objects: int

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class Passage(BaseModel):
-    """What an assistant gets: a text to answer from, and what to cite."""
+    """The result for an assistant: a text to answer from, and its citations."""
 
     number: int
     place: str
@@ -50,7 +50,7 @@ class SignedTokens(TokenVerifier):
         self._verifier = verifier
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """What the token says, or nothing if it is not good."""
+        """Returns the claims of a token, or ``None`` if it is not valid."""
         try:
             claims = self._verifier.claims(token)
         except InvalidTokenError:

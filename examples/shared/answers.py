@@ -111,7 +111,7 @@ def extractive_answer(question: str, passages: Sequence[Passage]) -> str:
 
 
 def _is_about(question: str, passage: Passage) -> bool:
-    """Whether enough of the question's content words stand in the passage or above it."""
+    """Returns whether the passage or its headings have enough of the question's content words."""
     text, metadata = passage
     wanted = _content_words(question)
     found = wanted & _content_words(f"{place(metadata)} {text}")

@@ -1,4 +1,4 @@
-"""What a conversation remembers, and forgets when its user may no longer read it.
+"""A conversation's memory, which forgets turns that its user may no longer read.
 
 An answer repeats what its passages say, so a remembered answer is as confidential as they are. Each
 turn therefore carries the ids of the objects that it may repeat, and they are checked again before

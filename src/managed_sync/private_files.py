@@ -1,24 +1,38 @@
-"""Files and folders that other users of the machine cannot read, whatever the umask is.
+"""Files for this user alone, and locks on files for one process at a time.
 
 A folder that the caller chose may exist and contain other files, so each file is made private too.
 On Windows, where files inherit the access rights of their folder, nothing changes.
+
+Guarantees:
+
+- Other users of the machine cannot read the files and folders made here, whatever the umask is.
+- A lock has one holder, among processes and among threads of one process, and ends with the process
+  that holds it, however that ends. A forked child does not hold its parent's locks.
+- The file of a lock stays after the release, since removing it would break the lock of a process
+  that has opened it already.
+
+See ``docs/decisions/0033-private-files.md``.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from managed_sync.forks import OfProcess
 from managed_sync.logs import get_logger
 
-__all__ = ["private_database", "private_file", "private_folder", "write_private"]
+__all__ = ["FileLock", "private_database", "private_file", "private_folder", "write_private"]
 
 _logger = get_logger("managed_sync")
 
 _FOLDER = 0o700
 _FILE = 0o600
+_NOTE_BYTES = 100
 _OTHERS = 0o077
 _creating = Lock()
 # Files that SQLite keeps next to a database, with the database's own mode.
@@ -112,3 +126,100 @@ def _make_private(path: Path, mode: int) -> None:
             error.strerror,
             path,
         )
+
+
+class _LockedPaths(OfProcess):
+    """The files that this process has locked.
+
+    The system's lock belongs to the whole process, so this set keeps its threads apart.
+    """
+
+    def __init__(self) -> None:
+        self._enter_process()
+
+    def _begin(self) -> None:
+        self.guard = Lock()
+        self.paths: set[Path] = set()
+
+
+_held_here = _LockedPaths()
+
+
+@dataclass(slots=True)
+class FileLock:
+    """An exclusive lock on a file.
+
+    Args:
+        path: The file. Created if it is missing, and readable by its owner alone.
+
+    Attributes:
+        holder_note: The note of the holder that kept the last attempt out; empty if it left none.
+        is_held_here: Whether that holder is this process.
+    """
+
+    path: Path
+    holder_note: str = ""
+    is_held_here: bool = False
+    _descriptor: int | None = None
+
+    def try_acquire(self, note: str = "") -> bool:
+        """Takes the lock if it is free; returns whether it did.
+
+        Args:
+            note: A text for others, such as the name of the holder, which is written into the file.
+
+        Raises:
+            OSError: The file cannot be opened or written.
+        """
+        with _held_here.guard:
+            self.is_held_here = self.path in _held_here.paths
+            if self.is_held_here:
+                # Not even opened, since closing it would end the lock of the other thread.
+                return False
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, _FILE)
+            try:
+                _lock_descriptor(descriptor)
+            except OSError:
+                self.holder_note = _note_in(descriptor)
+                os.close(descriptor)
+                return False
+            try:
+                if note:
+                    os.ftruncate(descriptor, 0)
+                    os.write(descriptor, note.encode())
+            except OSError:
+                os.close(descriptor)
+                raise
+            self._descriptor = descriptor
+            _held_here.paths.add(self.path)
+            return True
+
+    def release(self) -> None:
+        """Releases the lock; a second call changes nothing."""
+        with _held_here.guard:
+            if self._descriptor is not None:
+                _held_here.paths.discard(self.path)
+                # Closing it frees the lock.
+                os.close(self._descriptor)
+                self._descriptor = None
+
+
+def _note_in(descriptor: int) -> str:
+    try:
+        return os.read(descriptor, _NOTE_BYTES).decode()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock_descriptor(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock_descriptor(descriptor: int) -> None:
+        # Unlike flock's, this lock does not stay with a child that a killed process leaves behind.
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

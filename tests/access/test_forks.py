@@ -1,4 +1,4 @@
-"""What a checker has under way is not what a process that is forked from its own waits for."""
+"""A forked process does not wait for requests that its parent's checker has in flight."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from tests.support.lying_index import Liar, LyingIndex, vector_of
 from tests.support.record_source import ChangingSource
 from tests.support.source_changes import change
 
-CASES = min(int(os.environ.get("MANAGED_SYNC_CASES", "60")), 2_000)
+CASES = min(int(os.environ.get("MANAGED_SYNC_CASES", "30")), 2_000)
 SHARDS = 4
 NAMES: Any = {"integration": "box", "sync_type": "files"}
 Contents: TypeAlias = list[tuple[str, str, dict[str, Any]]]
@@ -46,7 +46,7 @@ def test_a_store_and_a_model_that_lie_end_in_a_fresh_index(tmp_path: Path, shard
 
 def lie_and_repair(folder: Path, chance: random.Random) -> None:
     source = ChangingSource(**{f"r{n}": f"Text {n}. " * chance.randint(1, 12) for n in range(8)})
-    index = LyingIndex(Liar(chance), relabels=chance.random() < 0.7)
+    index = LyingIndex(Liar(chance), updates_metadata=chance.random() < 0.7)
     others = add_another_pipeline(index)
     ledger = folder / "ledger.db"
     sync = syncing(source, index, ledger, retries=SOON, batch_size=chance.choice([2, 5, 128]))

@@ -412,5 +412,5 @@ def test_a_real_server_that_misbehaves_means_no_passage(
         with pytest.raises(AccessCheckError) as caught:
             way.ask(retriever, ALICE)
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     assert TOKEN not in str(caught.value)

@@ -304,7 +304,7 @@ class TestWithoutAWorkspace:
     def test_a_folder_without_permissions_is_refused_with_the_way_out(self, tmp_path: Path) -> None:
         (tmp_path / "docs" / "files").mkdir(parents=True)
 
-        result = run(tmp_path, "serve", "--folder", "docs")
+        result = run(tmp_path, "serve", "--folder", "docs", "--port", "0")
 
         assert result.returncode == 1
         assert "permissions.yaml" in result.stderr

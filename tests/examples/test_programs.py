@@ -55,7 +55,7 @@ def run(
 
 
 def answers(said: str) -> list[str]:
-    """What came after each prompt for a question."""
+    """Returns the output after each prompt for a question."""
     return said.split("\n> ")[1:]
 
 
@@ -97,9 +97,9 @@ def mentioned_folder(said: str) -> Path:
     ("name", "options"),
     [
         ("langchain_chatbot", []),
-        ("llama_index_chat", []),
-        ("langgraph_agent", []),
-        ("vector_stores", ["--store", "chroma"]),
+        pytest.param("llama_index_chat", [], marks=pytest.mark.slow),
+        pytest.param("langgraph_agent", [], marks=pytest.mark.slow),
+        pytest.param("vector_stores", ["--store", "chroma"], marks=pytest.mark.slow),
     ],
 )
 def test_a_chat_answers_each_user_from_what_they_may_read_whoever_the_question_says_is_asking(

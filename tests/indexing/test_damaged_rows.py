@@ -9,11 +9,8 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import chromadb
-import faiss
 import pytest
 from langchain_chroma import Chroma
-from langchain_community.docstore.in_memory import InMemoryDocstore
-from langchain_community.vectorstores import FAISS
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_qdrant import QdrantVectorStore
 from llama_index.core import StorageContext, VectorStoreIndex
@@ -26,6 +23,7 @@ from qdrant_client.models import Distance, PointStruct, VectorParams
 from managed_sync.indexing import IndexTarget
 from managed_sync.langchain import LangChainTarget
 from managed_sync.llama_index import LlamaIndexTarget
+from tests.support.community_stores import faiss_store
 from tests.support.indexing import syncing
 from tests.support.record_source import ChangingSource
 
@@ -76,7 +74,7 @@ def llama_index_chroma() -> Store:
 
 
 def langchain_faiss() -> Store:
-    store = FAISS(MODEL, faiss.IndexFlatL2(8), InMemoryDocstore(), {})
+    store = faiss_store(MODEL, 8)
     return Store(LangChainTarget(store), store)
 
 

@@ -20,7 +20,7 @@ from managed_sync.indexing import (
     WebhookReceiver,
 )
 from managed_sync.indexing.ledger.model import Pipeline
-from tests.support.hosted_service import Content, HostedService, Sync
+from tests.indexing.hosted_service import Content, HostedService, Sync
 from tests.support.index_target import AbleTarget, Target
 from tests.support.indexing import syncing
 
@@ -60,7 +60,7 @@ class Drive:
         return sync.verify(integration=FILES.integration, sync_type=sync_type, repair=repair)
 
     def asked(self) -> list[int]:
-        """Where listings began or went on since this was asked last."""
+        """Returns the cursors of listings since the last call."""
         asked, self.sync.asked = self.sync.asked, []
         return asked
 

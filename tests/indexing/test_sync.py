@@ -157,7 +157,7 @@ class TestOnlyWhatChanged:
         source.write("a", f"{'longer ' * 30}\n\n{'part ' * 18}")
         run(source, target, ledger)
 
-        assert target.relabeled > 0
+        assert target.updated > 0
         assert target.contents() == from_scratch(source, tmp_path)
 
     def test_a_move_updates_the_container_without_embedding(self, ledger: Path) -> None:

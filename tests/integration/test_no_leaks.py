@@ -29,7 +29,14 @@ from tests.support.company_oracle import Oracle
 from tests.support.sample_company import Company
 
 
-@pytest.fixture(scope="module", params=["langchain-memory", "langchain-qdrant", "llama-index"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("langchain-memory", marks=pytest.mark.slow),
+        "langchain-qdrant",
+        "llama-index",
+    ],
+)
 def engine(
     request: pytest.FixtureRequest, company: Company, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Engine]:

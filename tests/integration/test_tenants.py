@@ -22,6 +22,7 @@ from managed_sync import llama_index as li
 from managed_sync.errors import ConfigurationError
 from managed_sync.retrieval.effects import Strategy
 from tests.integration.tenants import PIPELINES, TICKETS, USERS, Tenants, clients, text_of
+from tests.support.community_stores import faiss_store, lancedb_store
 from tests.support.hash_embeddings import DIMENSIONS, HashEmbedding, HashEmbeddings
 from tests.support.postgres import running_postgres
 
@@ -44,7 +45,7 @@ class Index:
     filtered: Callable[[AccessChecker, str], list[str]]
 
     def texts(self, checker: AccessChecker, user: str, **settings: Any) -> list[str]:
-        """What a user finds, by every way to ask."""
+        """Returns the results of a user for every way to ask."""
         with acting_as(user):
             found, report = self.retriever(checker, **settings).retrieve_with_report(QUESTION)
             assert report.returned == len(found)
@@ -108,17 +109,11 @@ def chroma(folder: Path) -> Index:
 
 
 def faiss(_: Path) -> Index:
-    from faiss import IndexFlatL2
-    from langchain_community.docstore.in_memory import InMemoryDocstore
-    from langchain_community.vectorstores import FAISS
-
-    return of_langchain(FAISS(HashEmbeddings(), IndexFlatL2(DIMENSIONS), InMemoryDocstore(), {}))
+    return of_langchain(faiss_store(HashEmbeddings(), DIMENSIONS))
 
 
 def lancedb(folder: Path) -> Index:
-    from langchain_community.vectorstores import LanceDB
-
-    return of_langchain(LanceDB(uri=str(folder), embedding=HashEmbeddings(), mode="append"))
+    return of_langchain(lancedb_store(HashEmbeddings(), folder))
 
 
 def new_database(postgres: str) -> str:

@@ -8,11 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import faiss
 import pytest
 from langchain_classic.retrievers import EnsembleRetriever, MergerRetriever, MultiQueryRetriever
-from langchain_community.docstore.in_memory import InMemoryDocstore
-from langchain_community.vectorstores import FAISS
 from langchain_core.callbacks import BaseCallbackHandler, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
@@ -34,6 +31,7 @@ from managed_sync.errors import (
 )
 from managed_sync.langchain import PermissionAwareRetriever
 from managed_sync.retrieval import CustomObjectFilter, Doubt
+from tests.support.community_stores import faiss_store
 from tests.support.permission_service import (
     CheckingService,
     FakePermissionService,
@@ -584,7 +582,7 @@ class Sick(DeterministicFakeEmbedding):
 
 
 def in_faiss(model: Embeddings) -> VectorStore:
-    return FAISS(model, faiss.IndexFlatL2(16), InMemoryDocstore(), {})
+    return faiss_store(model, 16)
 
 
 def in_qdrant(model: Embeddings) -> VectorStore:

@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import faiss
 import pytest
 from langchain_chroma import Chroma
-from langchain_community.docstore.in_memory import InMemoryDocstore
-from langchain_community.vectorstores import FAISS, LanceDB
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
@@ -26,6 +23,7 @@ from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing import InspectableTarget, MetadataTarget
 from managed_sync.indexing.targets.vectors import similarity
 from managed_sync.langchain import LangChainTarget
+from tests.support.community_stores import faiss_store, lancedb_store
 from tests.support.postgres import running_postgres
 
 IDS = [f"00000000-0000-0000-0000-00000000000{number}" for number in range(5)]
@@ -84,12 +82,12 @@ def chroma(model: Model, folder: Path) -> VectorStore:
     return Chroma("chunks", model, persist_directory=str(folder))
 
 
-def faiss_store(model: Model, _: Path) -> VectorStore:
-    return FAISS(model, faiss.IndexFlatL2(8), InMemoryDocstore(), {})
+def faiss(model: Model, _: Path) -> VectorStore:
+    return faiss_store(model, 8)
 
 
 def lancedb(model: Model, folder: Path) -> VectorStore:
-    return LanceDB(uri=str(folder), embedding=model, mode="append")
+    return lancedb_store(model, folder)
 
 
 def pgvector(model: Model, _: Path, postgres: str) -> VectorStore:
@@ -120,7 +118,7 @@ def pgvector_columns(model: Model, folder: Path, postgres: str) -> VectorStore:
 
 
 ON_POSTGRES = [pgvector, pgvector_store, pgvector_columns]
-KNOWN = [in_memory, qdrant, chroma, faiss_store, lancedb, *ON_POSTGRES]
+KNOWN = [in_memory, qdrant, chroma, faiss, lancedb, *ON_POSTGRES]
 
 
 @pytest.fixture(scope="module")
@@ -403,22 +401,16 @@ def test_a_table_of_lancedb_with_double_rows_is_put_right_by_the_next_write(
 
 
 def test_vectors_of_faiss_stay_with_their_texts_when_a_write_fails(model: Model) -> None:
-    class Docstore(InMemoryDocstore):
-        fails = False
+    def fail(_: dict[str, Document]) -> None:
+        raise OSError("disk full")
 
-        def add(self, texts: dict[str, Document]) -> None:
-            if self.fails and len(texts) > 1:
-                raise OSError("disk full")
-            super().add(texts)
-
-    docstore = Docstore()
-    store = FAISS(model, faiss.IndexFlatL2(8), docstore, {})
+    store = faiss_store(model, 8)
     target = LangChainTarget(store)
     target.upsert([chunk(1, "first")])
-    docstore.fails = True
-    with pytest.raises(OSError, match="disk full"):
-        target.upsert([chunk(2, "second"), chunk(3, "third")])
-    docstore.fails = False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store.docstore, "add", fail)
+        with pytest.raises(OSError, match="disk full"):
+            target.upsert([chunk(2, "second"), chunk(3, "third")])
 
     target.upsert([chunk(4, "fourth")])
 
@@ -447,7 +439,7 @@ def test_a_store_that_would_replace_everything_with_each_write_is_refused(
     model: Model, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigurationError, match="mode='append'"):
-        LangChainTarget(LanceDB(uri=str(tmp_path), embedding=model))
+        LangChainTarget(lancedb_store(model, tmp_path, mode="overwrite"))
 
 
 def test_a_store_that_is_not_known_is_used_through_langchains_interface(model: Model) -> None:

@@ -96,7 +96,7 @@ def column(markdown: str, name: str) -> list[str]:
 
 
 def shows_something(source: str) -> bool:
-    """Whether a cell prints or plots on its own, or ends in a value."""
+    """Returns whether a cell prints or plots by itself, or ends in a value."""
     body = ast.parse(source).body
     printing = any(
         isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "plt.show"}
@@ -124,7 +124,15 @@ def test_it_is_known_what_each_notebook_is_about() -> None:
     assert {path.name for path in NOTEBOOKS} == {*REVOKED, *SHOWN}
 
 
-@every_notebook
+# A kernel and its imports take longer than a thousand other tests: one of them shows that it works.
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[pytest.mark.slow] if number else [])
+        for number, path in enumerate(NOTEBOOKS)
+    ],
+    ids=lambda path: path.stem,
+)
 def test_it_runs_from_a_clean_kernel_without_a_network_and_leaves_nothing_behind(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,8 +1,9 @@
-"""What one client may cost the others: size, number, rate and slowness have limits."""
+"""Limits what one client costs the others: size, number, rate and slowness."""
 
 from __future__ import annotations
 
 import json
+import select
 import socket
 import time
 from collections.abc import Callable
@@ -103,7 +104,7 @@ class Connection:
 
 
 def test_slow_clients_are_cut_off_and_hold_up_nobody(configured: Configured) -> None:
-    caller = configured(limits={"head_seconds": 1, "body_seconds": 1})
+    caller = configured(limits={"head_seconds": 3, "body_seconds": 3})
     authorization = caller.http.headers["authorization"]
     head = (
         f"POST /projects/demo/permissions/check-access HTTP/1.1\r\nHost: x\r\n"
@@ -119,9 +120,9 @@ def test_slow_clients_are_cut_off_and_hold_up_nobody(configured: Configured) -> 
         silent = [connection(b"") for _ in range(60)]
         half_heads = [connection(b"GET /healthz HTTP/1.1\r\nX-Slow: ") for _ in range(60)]
         half_bodies = [connection(head + b"{") for _ in range(60)]
-        begin = time.monotonic()
         assert caller.get("sync/status", **FILES).status_code == 200
-        assert time.monotonic() - begin < 1
+        slow = [one.socket for one in (*silent, *half_heads, *half_bodies)]
+        assert select.select(slow, [], [], 0)[0] == [], "it was answered before they were cut off"
         for one in half_bodies:
             assert one.answer().startswith(b"HTTP/1.1 408 ")
         for one in (*silent, *half_heads):
@@ -143,9 +144,9 @@ def test_a_head_that_trickles_is_cut_off_too(configured: Configured) -> None:
 
 
 def test_a_connection_may_be_used_again(configured: Configured) -> None:
-    caller = configured(limits={"head_seconds": 0.3})
+    caller = configured(limits={"head_seconds": 1})
     with closing(Connection(caller)) as connection:
-        for _ in range(3):
+        for _ in range(2):
             connection.socket.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             received = b""
             while b'{"status":"ok"}' not in received:
@@ -153,7 +154,7 @@ def test_a_connection_may_be_used_again(configured: Configured) -> None:
                 assert block
                 received += block
             assert received.startswith(b"HTTP/1.1 200 ")
-            time.sleep(0.4)
+            time.sleep(1.2)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ class FilledStore:
 
 @dataclass
 class Place:
-    """Where a store may keep its data, and what has to be closed at the end."""
+    """The location of a store's data, and the resources to close at the end."""
 
     folder: Path
     request: pytest.FixtureRequest
@@ -87,12 +87,14 @@ def chroma(place: Place) -> VectorStore:
 
 
 def faiss_flat(_: Place) -> VectorStore:
+    pytest.importorskip("langchain_community")
     from langchain_community.vectorstores import FAISS
 
     return FAISS.from_texts(TEXTS, HashEmbeddings(), METADATA, ids=IDS)
 
 
 def faiss_hnsw(_: Place) -> VectorStore:
+    pytest.importorskip("langchain_community")
     from faiss import IndexHNSWFlat
     from langchain_community.docstore import InMemoryDocstore
     from langchain_community.vectorstores import FAISS
@@ -103,6 +105,7 @@ def faiss_hnsw(_: Place) -> VectorStore:
 
 
 def lancedb(place: Place) -> VectorStore:
+    pytest.importorskip("langchain_community")
     from langchain_community.vectorstores import LanceDB
 
     vectorstore = LanceDB(uri=str(place.folder), embedding=HashEmbeddings(), mode="append")

@@ -192,10 +192,10 @@ def matching_adapter(
         search_words: Words in the names of the methods that search.
     """
     kinds = type(store).__mro__
-    for place, kind in enumerate(kinds):
+    for depth, kind in enumerate(kinds):
         for adapter in adapters:
             if any(_is_class(kind, package, name) for package, name in adapter.classes):
-                overriding = [*map(vars, kinds[:place]), vars(store)]
+                overriding = [*map(vars, kinds[:depth]), vars(store)]
                 names = [
                     name
                     for attributes in overriding

@@ -1,4 +1,4 @@
-"""How many requests are under way at once, and that nobody waits for ever."""
+"""Concurrent requests stay within the limit, and no caller waits forever."""
 
 from __future__ import annotations
 

@@ -28,8 +28,7 @@ from managed_sync.client.wire.content import (
     redirect_target,
 )
 from managed_sync.client.wire.request import Request
-from managed_sync.client.wire.response import Response
-from managed_sync.client.wire.status_errors import raise_for_content, raise_for_status
+from managed_sync.client.wire.response import Response, raise_for_content, raise_for_status
 from managed_sync.effects import Program, perform
 from managed_sync.errors import ApiError, ResponseFormatError
 from managed_sync.logs import get_logger

@@ -2,7 +2,7 @@
 
 A format builds an ``Operation`` for each request and has the client's sender call it. It decides
 which requests an operation takes, also where one depends on the response to another; the sender
-decides when and how often a request is sent.
+decides when and how often a request is sent. See ``docs/decisions/0025-client-wire-formats.md``.
 """
 
 from __future__ import annotations

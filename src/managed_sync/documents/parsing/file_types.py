@@ -230,7 +230,7 @@ def _type_of_archive(data: bytes, name: str) -> FileType:
         raise ParsingError(f"{name} would unpack to more than 1 GiB and is not read.")
     if unpacked > max(_HARMLESS, _MAX_RATIO * len(data)):
         raise ParsingError(
-            f"{name} would unpack to {unpacked // len(data)} times its size, as only malicious "
+            f"{name} would unpack to {unpacked // len(data)} times its size, as malicious "
             f"files do, and is not read."
         )
     if (stated := _BY_CONTENT_TYPE.get(media_type)) in _ARCHIVES:

@@ -64,12 +64,12 @@ class TokenVerifier:
         self._keys = keys
 
     def verify(self, authorization: list[str], project_id: str | None) -> Scope:
-        """The connected user that the request comes from.
+        """Returns the connected user that a request comes from.
 
         Args:
             authorization: All ``Authorization`` headers of the request.
-            project_id: The project in the request's path; ``None`` where the path names none, so
-                that the token's audience does.
+            project_id: The project in the request's path; ``None`` if the path names
+                none; then the audience of the token does.
 
         Raises:
             TokenError: The request has no valid token.
