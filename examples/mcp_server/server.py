@@ -21,7 +21,7 @@ from starlette.applications import Starlette
 from examples.shared.tokens import Verifier
 from managed_sync import ManagedSyncError
 from managed_sync.langchain import PermissionAwareRetriever
-from managed_sync.retrieval.citations import place
+from managed_sync.retrieval.citations import position
 
 __all__ = ["create_app"]
 
@@ -109,7 +109,7 @@ def create_app(
             passages=[
                 Passage(
                     number=number,
-                    place=place(document.metadata),
+                    place=position(document.metadata),
                     url=document.metadata.get("url", ""),
                     text=document.page_content,
                 )
