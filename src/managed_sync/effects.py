@@ -12,6 +12,8 @@ Guarantees:
 - The error of an effect is raised in the program, at the line that performs it, and nowhere else.
 - Cancellation, Ctrl-C and other errors beside ``Exception`` end a program; it cannot swallow them.
 - Programs that run at the same time run in copies of the caller's context.
+
+See ``docs/decisions/0003-client-operations.md``.
 """
 
 from __future__ import annotations
