@@ -27,6 +27,7 @@ lint: .venv/test-installed ## Check format, lint rules, spelling and docstrings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/codespell
+	$(BIN)/python -m scripts.check_style
 
 types: .venv/test-installed
 	$(BIN)/mypy

@@ -3,6 +3,8 @@
 An answer repeats what its passages say, so a remembered answer is as confidential as they are. Each
 turn therefore carries the ids of the objects that it may repeat, and they are checked again before
 every use. What is no longer allowed is dropped, with everything that was answered in its light.
+
+See ``docs/decisions/0031-examples-memory.md``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The embedding model of the extra ``demo``: small, static, and offline."""
+"""The embedding model of the extra ``demo``: small, static, and offline.
+
+See ``docs/decisions/0012-stores-default.md``.
+"""
 
 from __future__ import annotations
 

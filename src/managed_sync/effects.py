@@ -13,6 +13,8 @@ Guarantees:
 - Cancellation, Ctrl-C and every other error that is no ``Exception`` end a program; it cannot
   swallow them.
 - Programs that run at the same time run in copies of the caller's context.
+
+See ``docs/decisions/0003-client-operations.md``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The documentation is true: its code runs, its help is the commands', what it names is there."""
+"""The documentation is true: its code runs, its help is the commands', what it names is there.
+
+See ``docs/decisions/0024-documentation.md``.
+"""
 
 from __future__ import annotations
 

@@ -11,6 +11,8 @@ Guarantees:
   broken off, as by Ctrl-C, those who share it send another one.
 - A process that was forked waits for no request of the other one.
 - Only callers of an equal key share. What is not part of the key must not change the answer.
+
+See ``docs/decisions/0011-access-caching.md``.
 """
 
 from __future__ import annotations

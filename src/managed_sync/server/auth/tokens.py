@@ -6,6 +6,8 @@ Guarantees:
   choose another algorithm nor bring its own key.
 - A token must name its user and its project, and must expire.
 - No message contains the token or a part of it.
+
+See ``docs/decisions/0028-server-tokens.md``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The connection to the database, and its transactions."""
+"""The connection to the database, and its transactions.
+
+See ``docs/decisions/0030-server-storage.md``.
+"""
 
 from __future__ import annotations
 
