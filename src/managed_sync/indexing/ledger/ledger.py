@@ -4,6 +4,8 @@ Guarantees:
 
 - A chunk that may be in the index is recorded before it is written there, and forgotten only after
   it was removed there. A run that stops anywhere leaves nothing that a later run does not know of.
+
+See ``docs/decisions/0020-indexing-ledger.md``.
 """
 
 from __future__ import annotations
