@@ -307,6 +307,23 @@ class TestBackground:
         assert asyncio.run(use()) == 2
         assert events == ["entered", "left"]
 
+    def test_an_error_that_nobody_waits_for_is_not_logged(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def failing() -> Program[None]:
+            yield from perform(asyncio.sleep, 0)
+            raise RuntimeError("words of the API")
+
+        async def use() -> None:
+            async with AsyncBackground() as background:
+                background.begin(failing())
+                for _ in range(5):
+                    await asyncio.sleep(0)
+
+        asyncio.run(use())
+        gc.collect()
+        assert not caplog.records
+
     def test_leaving_abandons_what_runs_in_the_thread(self) -> None:
         began, ended = threading.Event(), threading.Event()
 

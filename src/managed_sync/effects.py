@@ -207,9 +207,15 @@ class AsyncBackground:
         """Starts a program, and returns the effect that waits for its result."""
         task = asyncio.create_task(arun(program))
         self._running.add(task)
-        # The result of a task that has ended may be large.
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._end_task)
         return lambda: task
+
+    def _end_task(self, task: asyncio.Task[Any]) -> None:
+        # The result of a task that has ended may be large.
+        self._running.discard(task)
+        if not task.cancelled():
+            # asyncio logs errors that were never retrieved, with their text.
+            task.exception()
 
     async def __aenter__(self) -> Self:
         return self

@@ -371,3 +371,20 @@ def test_both_ways_take_and_return_the_same(name: str) -> None:
 
     assert synchronous == asynchronous
     assert inspect.iscoroutinefunction(getattr(AccessChecker, f"a{name}"))
+
+
+class PassingOn:
+    """A client that adds nothing to another, such as one that counts calls."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def test_a_wrapped_client_can_list() -> None:
+    checker = AccessChecker(PassingOn(Client(["file:1"])))
+
+    assert checker.can_list
+    assert checker.list_objects("a@x.example").object_ids == {"file:1"}

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -51,6 +52,37 @@ class Limited:
         numbers = asked_in(request)
         self.sizes.append(len(numbers))
         return decisions(numbers) if len(numbers) <= self.limit else self.refusal()
+
+
+@pytest.mark.parametrize("count", [1, 2, 100, 250])
+def test_each_check_of_an_iterator_is_decided(client_of: ClientOf, count: int) -> None:
+    client = client_of(lambda request: decisions(asked_in(request)))
+    once: Any = iter(checks(count))
+
+    assert client.batch_check_access(once) == [n % 3 == 0 for n in range(count)]
+
+
+def test_a_change_of_the_list_in_flight_changes_nothing(client_of: ClientOf) -> None:
+    asked = checks(2)
+
+    def echo(request: httpx.Request) -> httpx.Response:
+        sent = json.loads(request.content)["checks"]
+        asked.clear()
+        return httpx.Response(
+            200, json={"results": [{"allowed": True, "request": each} for each in sent]}
+        )
+
+    assert client_of(echo).batch_check_access(asked) == [True, True]
+
+
+def test_an_error_names_no_object_that_the_api_mentioned(client_of: ClientOf) -> None:
+    client = client_of(
+        lambda request: httpx.Response(200, json={"results": {"file:secret-plan": True}})
+    )
+
+    with pytest.raises(AccessCheckError, match="got an object") as failure:
+        client.batch_check_access(checks(1))
+    assert "secret-plan" not in str(failure.value)
 
 
 class TestSize:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from managed_sync import AccessChecker, RetrievalReport
 from managed_sync.access.checker import ListedObjects
 from managed_sync.effects import arun, run
-from managed_sync.errors import AccessCheckError
+from managed_sync.errors import AccessCheckError, ConfigurationError
 from managed_sync.retrieval import Doubt
 from managed_sync.retrieval.effects import (
     Inspect,
@@ -158,6 +158,19 @@ def retrieve(
     program = retrieval.by(strategy)
     hits, report = asyncio.run(arun(program)) if asynchronously else run(program)
     return [hit.passage for hit in hits], report
+
+
+class Confining(Store):
+    """A store that cannot be searched, which must not look like a store without hits."""
+
+    def search(self, step: Search) -> Sequence[Hit] | None:
+        return None
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_search_without_a_result_is_never_a_complete_one(strategy: Strategy) -> None:
+    with pytest.raises((TypeError, ConfigurationError)):
+        retrieve(Confining(spread(10)), FakePermissionService(*files(1)), strategy)
 
 
 class TestPostFilter:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar
 
 from managed_sync.access.cache import DecisionCache, ExpiringCache
 from managed_sync.effects import Program, perform
@@ -83,14 +83,6 @@ class CheckClient(Protocol):
         self, checks: Sequence[AccessCheck]
     ) -> list[bool] | Awaitable[list[bool]]:
         """Decides each check, in order."""
-
-
-@runtime_checkable
-class ListClient(Protocol):
-    """A client that lists objects too."""
-
-    def list_objects(self, subject: str, relation: str, /) -> list[str] | Awaitable[list[str]]:
-        """Returns the ids of the objects to which a subject has a relation."""
 
 
 class Share(Protocol):
@@ -208,9 +200,10 @@ class CheckRequests:
         if kept is not None:
             return kept
         asked_at = self._clock()
-        if not isinstance(self._client, ListClient):
+        list_objects = getattr(self._client, "list_objects", None)
+        if not callable(list_objects):
             raise AccessCheckError("The client has no list_objects().")
-        answer = yield from perform(self._client.list_objects, name, self.relation)
+        answer = yield from perform(list_objects, name, self.relation)
         object_ids = _object_ids(answer)
         limit = self._list_limit
         is_cut = limit is not None and len(object_ids) >= limit and len(object_ids) % limit == 0

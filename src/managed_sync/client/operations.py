@@ -147,6 +147,8 @@ class Operations:
 
     def batch_check_access(self, checks: Sequence[AccessCheck]) -> Program[list[bool]]:
         """Decides all checks, or raises."""
+        # The caller's own collection may change while its requests are in flight.
+        checks = list(checks)
         groups: defaultdict[Hashable | None, list[int]] = defaultdict(list)
         for position, check in enumerate(checks):
             groups[self._api.batch_of(check)].append(position)

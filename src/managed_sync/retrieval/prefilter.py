@@ -53,7 +53,7 @@ def search_among(
         if state.scores.higher_is_better is None and sum(map(bool, [known, *rankings])) > 1:
             # Parts of one hit each do not show which of them is better.
             glance = yield from state.search(state.spec.k * state.spec.overfetch)
-            state.scores.learn(glance or [])
+            state.scores.learn(glance or ())
         if not state.scores.can_order(rankings):
             state.doubts.add(Doubt.SCORES)
         if state.scores.can_order([known, *rankings]):

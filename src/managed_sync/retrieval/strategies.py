@@ -243,7 +243,9 @@ class Retrieval(RetrievalState):
 
     def _search_ranking(self, limit: int) -> Program[None]:
         limit = min(limit, self.spec.max_candidates)
-        found = (yield from self.search(limit)) or []
+        found = yield from self.search(limit)
+        if found is None:
+            raise TypeError("A search among all objects must return hits, got None.")
         self.scores.learn(found)
         hits = distinct(found)
         if self.sight.hits and not is_continued(self.sight.hits, hits):

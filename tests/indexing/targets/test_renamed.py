@@ -81,3 +81,20 @@ def test_a_target_of_today_is_taken_as_it_is_and_one_without_abilities_has_none(
     assert inspectable_target(target) is target
     assert metadata_target(Target()) is None
     assert inspectable_target(Target()) is None
+
+
+class PassingOn:
+    """A wrapper that defines nothing itself."""
+
+    def __init__(self, inner: Target) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+
+def test_a_wrapper_of_a_target_with_the_first_names_is_recognized() -> None:
+    with pytest.warns(DeprecationWarning, match="relabel is called update_metadata now"):
+        assert metadata_target(PassingOn(FirstNames())) is not None
+    with pytest.warns(DeprecationWarning, match="held is called existing_ids now"):
+        assert inspectable_target(PassingOn(FirstNames())) is not None

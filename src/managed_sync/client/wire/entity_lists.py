@@ -138,7 +138,7 @@ def _items(document: Any, list_keys: Sequence[str]) -> list[Any]:
     if not isinstance(items, list):
         raise ResponseFormatError(
             f"Expected a list, or one under {' or '.join(map(repr, list_keys))}, in the API's "
-            f"response, got {described(document)}."
+            f"response, got {described(document, keys=True)}."
         )
     return items
 

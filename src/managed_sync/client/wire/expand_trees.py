@@ -62,7 +62,8 @@ def parse_tree(
         case _:
             raise ResponseFormatError(
                 f"Expected a relationship tree in the API's response, with 'object' and "
-                f"'relation', OpenFGA's 'tree' or SpiceDB's 'treeRoot', got {described(document)}."
+                f"'relation', OpenFGA's 'tree' or SpiceDB's 'treeRoot', got "
+                f"{described(document, keys=True)}."
             )
 
 

@@ -42,6 +42,8 @@ _EXCERPT_LENGTH = 300
 _READ_FOR_EXCERPT = 65_536
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id", "cf-ray")
 
+# The most keys that a message names.
+_MAX_KEYS = 10
 _PARTIAL_CONTENT = 206
 _ERRORS: dict[int, tuple[type[ApiStatusError], str]] = {
     400: (BadRequestError, "The API did not understand the request."),
@@ -205,11 +207,16 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def described(value: Any) -> str:
-    """Returns the kind of a JSON value for messages: of an object its keys, and never a value."""
+def described(value: Any, *, keys: bool = False) -> str:
+    """Returns the kind of a JSON value for messages, and never the value.
+
+    Args:
+        value: The value.
+        keys: Also names the keys of an object; only for objects whose keys are names of fields.
+    """
     match value:
         case dict():
-            return f"an object with the keys {sorted(value)}"
+            return f"an object with the keys {sorted(value)[:_MAX_KEYS]}" if keys else "an object"
         case list():
             return "a list"
         case str():

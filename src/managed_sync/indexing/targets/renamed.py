@@ -49,7 +49,12 @@ def _has_old_name(target: object, old: str, new: str) -> bool:
     """Returns whether a target's own method has the old name; it may inherit the new one."""
     classes = [one for one in type(target).__mro__ if not getattr(one, "_is_protocol", False)]
     first = next((one for one in classes if old in vars(one) or new in vars(one)), None)
-    if first is None or new in vars(first):
+    if first is None:
+        # A wrapper may pass on what it does not define itself.
+        has_old_name = hasattr(target, old) and not hasattr(target, new)
+    else:
+        has_old_name = old in vars(first) and new not in vars(first)
+    if not has_old_name:
         return False
     warnings.warn(
         f"{type(target).__name__}.{old} is called {new} now; rename it.",
