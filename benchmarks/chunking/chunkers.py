@@ -26,7 +26,7 @@ Chunker = Callable[[str], Iterable[Piece]]
 
 @dataclass(frozen=True)
 class Chunked:
-    """What one chunker did with all documents.
+    """The work of one chunker on all documents.
 
     Attributes:
         name: The chunker.

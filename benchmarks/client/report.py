@@ -15,7 +15,7 @@ PAGES_A_ROUND = 200
 
 @dataclass(frozen=True)
 class Kind:
-    """What was measured of one client.
+    """The figures of one client.
 
     Attributes:
         client: Its name.

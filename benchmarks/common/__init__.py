@@ -1,1 +1,1 @@
-"""What several benchmarks share: environments, processes, memory, pages and tables."""
+"""Shared parts of the benchmarks: commands, environments, processes, memory, pages and tables."""

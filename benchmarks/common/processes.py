@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def lines_from(python: Path, arguments: Sequence[str]) -> Iterator[str]:
-    """What a module says on its standard output, line by line.
+    """Yields the lines that a module writes to its standard output.
 
     Args:
         python: The interpreter.

@@ -16,7 +16,7 @@ RUNS = {"first": 0, "no change": 0, "1 % changed": 1}
 
 @dataclass(frozen=True)
 class Results:
-    """What was measured, and on what."""
+    """All measurements, and the machine and versions they hold for."""
 
     cores: int
     python: str

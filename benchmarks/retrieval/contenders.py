@@ -1,4 +1,4 @@
-"""What takes part in the benchmark."""
+"""The contenders of the benchmark."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Corpus:
 
     @property
     def object_count(self) -> int:
-        """How many objects there are."""
+        """The number of objects."""
         return len(self.vectors) // self.chunks_per_object
 
     def save(self, folder: Path) -> None:
@@ -142,7 +142,7 @@ def make_cases(corpus: Corpus, selectivities: Sequence[float], seed: int) -> Ite
 
 
 def _best_chunk(corpus: Corpus, question: Vectors) -> Vectors:
-    """How close each object comes to a question."""
+    """Returns the similarity of each object's closest chunk to a question."""
     scores: Vectors = (corpus.vectors @ question).reshape(-1, corpus.chunks_per_object).max(axis=1)
     return scores
 

@@ -1,4 +1,4 @@
-"""What a perfect retriever would return, and what getting there has to cost.
+"""The answers of a perfect retriever, and the least that they cost.
 
 Computed from the vectors alone, in double precision, without any code that takes part.
 """
@@ -45,11 +45,11 @@ class Answer:
 
     @property
     def cheapest_ids(self) -> int:
-        """What the cheaper of the two pure strategies moves."""
+        """The ids that the cheaper of the two pure strategies moves."""
         return min(self.post_filter_ids, self.pre_filter_ids)
 
     def bound_on_ids(self, first_look: int) -> float:
-        """How many ids a retrieval should move at most.
+        """Returns the number of ids that a retrieval should move at most.
 
         One and a half times the cheaper pure strategy and, since a cold retrieval has to look
         before it can decide, the objects that it checks first, of which at most 5 x k count.
@@ -63,7 +63,7 @@ class Answer:
         return len(good) / self.expected
 
     def leaks(self, rows: Sequence[int]) -> int:
-        """How many of the returned passages the subject may not read."""
+        """Returns the number of returned passages that the subject may not read."""
         return sum(not self._may_read(row) for row in rows)
 
     def _may_read(self, row: int) -> bool:

@@ -40,7 +40,7 @@ def _asking(
 
 
 class _ObjectFilter:
-    """How the store is searched among some objects only."""
+    """Restricts a search of the store to some objects."""
 
     max_objects: int | None = None
     exact = True

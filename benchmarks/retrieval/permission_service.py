@@ -14,7 +14,7 @@ __all__ = ["PermissionService", "Usage"]
 
 @dataclass(slots=True)
 class Usage:
-    """What was asked of the service.
+    """The requests to the service.
 
     Attributes:
         calls: Requests.
@@ -49,7 +49,7 @@ class PermissionService:
         self.latency = 0.0
 
     def check(self, subject: str, object_ids: Sequence[str]) -> list[bool]:
-        """Which of the objects the subject may read, in their order."""
+        """Returns for each object whether the subject may read it."""
         with self._counted(checked=len(object_ids)):
             if self.latency:
                 time.sleep(self.latency)
@@ -79,7 +79,7 @@ class PermissionService:
             return object_ids
 
     def take_usage(self) -> Usage:
-        """What was asked since this was last called."""
+        """Returns the requests since the last call."""
         with self._lock:
             usage, self._usage = replace(self._usage), Usage()
             return usage

@@ -34,7 +34,7 @@ def question_text(number: int) -> str:
 
 
 def row_of(document: Document) -> int:
-    """Which chunk of the corpus a document is."""
+    """Returns the number of a document's chunk in the corpus."""
     return int(str(document.id).removeprefix("chunk-"))
 
 
@@ -133,7 +133,7 @@ class _KnownQuestions(Embeddings):
 
 
 def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Where the ``k`` highest scores are, highest first."""
+    """Returns the positions of the ``k`` highest scores, highest first."""
     if k < len(scores):
         candidates = np.sort(np.argpartition(-scores, k)[:k])
     else:

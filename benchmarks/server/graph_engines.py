@@ -95,7 +95,7 @@ class Questions:
 
 @contextmanager
 def sqlite_operations(company: Company, questions: Questions) -> Iterator[list[Operation]]:
-    """What SQLite can be asked, once it is filled."""
+    """Yields the operations of SQLite, once it is filled."""
     with TemporaryDirectory() as name:
         database = Database(Path(name) / "server.db")
         with database.writing() as connection:
@@ -167,7 +167,7 @@ def fill_spicedb(client: SpiceDBClient, company: Company) -> None:
 
 
 def spicedb_operations(client: SpiceDBClient, questions: Questions) -> list[Operation]:
-    """What SpiceDB can be asked, once it is filled."""
+    """Returns the operations of SpiceDB, once it is filled."""
     names = ScopedNames(_SCOPE)
     graph = SpiceDBGraph(client, names, _LATEST)
 
