@@ -1,4 +1,4 @@
-# Everything happens in .venv, which the first command makes.
+# Everything happens in .venv, which the first command creates.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,7 +14,7 @@ TESTS := .venv/test-installed .venv/prism-installed .venv/spicedb-installed
 # Types keep one core busy for a minute, in which tests wait for each other: both at once.
 PYTEST := $(BIN)/pytest --numprocesses 2 --dist worksteal
 
-test: $(TESTS) ## Run every check: format, lint, types, documentation, tests; the slow ones apart
+test: $(TESTS) ## Run every check: format, lint, types, documentation, tests, except slow tests
 	@$(MAKE) --no-print-directory --jobs 2 lint types docs unit
 
 test-all: $(TESTS) ## Run every check and test, report coverage, and try the lowest dependencies
@@ -26,6 +26,8 @@ test-all: $(TESTS) ## Run every check and test, report coverage, and try the low
 lint: .venv/test-installed ## Check format, lint rules, spelling and docstrings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
+	$(BIN)/python -m scripts.check_style
 
 types: .venv/test-installed
 	$(BIN)/mypy
@@ -49,7 +51,7 @@ lowest: .venv/lowest-installed .venv/spicedb-installed ## Test with the lowest s
 docs: .venv/test-installed ## Build the documentation into .venv/site; any warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-soak: .venv/test-installed ## Draw the random tests at length, and kill two hundred runs
+soak: .venv/test-installed ## Run the random tests with many draws, and kill two hundred runs
 	MANAGED_SYNC_CASES=100000 $(BIN)/pytest --timeout 3000 tests/adversarial/test_properties.py \
 		tests/adversarial/test_shared_collection.py tests/adversarial/test_who_asks.py \
 		tests/retrieval/test_strategies.py
@@ -58,7 +60,7 @@ soak: .venv/test-installed ## Draw the random tests at length, and kill two hund
 		tests/adversarial/test_lying_store.py
 	MANAGED_SYNC_KILLS=200 $(BIN)/pytest --timeout 1000 tests/indexing/test_crashes.py
 
-format: .venv/test-installed ## Format the code and mend what the linter can
+format: .venv/test-installed ## Format the code and fix what the linter can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -68,7 +70,7 @@ notebooks: .venv/test-installed ## Run the notebooks and keep their outputs
 command-reference: .venv/test-installed ## Write the commands' help into the documentation
 	$(BIN)/python -m scripts.write_command_reference
 
-sample-company: .venv/test-installed ## Make the sample company's files anew
+sample-company: .venv/test-installed ## Write the sample company's files again
 	$(BIN)/python -m scripts.make_sample_company
 
 clean: ## Remove the environment and the demo's workspace

@@ -15,7 +15,7 @@ from pathlib import Path
 __all__ = ["problems_in", "python_files"]
 
 ROOT = Path(__file__).parent.parent
-_FOLDERS = ("src", "examples", "benchmarks", "scripts")
+_FOLDERS = ("src", "tests", "examples", "benchmarks", "scripts")
 _GENERATED = ROOT / "src" / "managed_sync" / "sample_company"
 
 _VAGUE_OPENING = re.compile(r"(What|Whether|How|Where|Which|When)\b")

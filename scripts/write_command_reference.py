@@ -1,4 +1,4 @@
-"""Writes what each command's ``--help`` says into ``docs/reference/command-line.md``."""
+"""Writes each command's ``--help`` into ``docs/reference/command-line.md``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "reference" / "command-line.md"
 _TOP = """\
 # Command line
 
-Installed with the extra `cli`. Every command explains itself with `--help`; this is what they say.
+Install the extra `cli`. This page shows the `--help` of every command.
 """
 
 

@@ -1,4 +1,4 @@
-"""What tests of several folders share: a server over the sample company, and its index."""
+"""Fixtures for several folders: a server over the sample company, and its index."""
 
 from __future__ import annotations
 

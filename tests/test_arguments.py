@@ -11,6 +11,7 @@ import pytest
 
 from managed_sync import AccessChecker, AsyncManagedSyncClient, IndexSync, ManagedSyncClient
 from managed_sync.arguments import check_integer, check_number, check_text
+from managed_sync.documents import Chunker, DocumentLoader
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing import Retries
 
@@ -87,6 +88,11 @@ def test_a_name_must_be_a_string_with_something_in_it(value: object) -> None:
         (lambda: AccessChecker(CLIENT, list_limit=0), "an integer >= 1 or 'auto' or None, got 0"),
         (lambda: AccessChecker(CLIENT, deny_ttl=-1), "a number of seconds >= 0, got -1"),
         (lambda: AccessChecker(CLIENT, ""), "a non-empty string such as 'viewer', got ''"),
+        (lambda: Chunker(chunk_size=0), "an integer >= 1, got 0"),
+        (lambda: Chunker(8, chunk_overlap=-1), "an integer >= 0, got -1"),
+        (lambda: Chunker(8, chunk_overlap=8), "an integer <= chunk_size - 1 (7), got 8"),
+        (lambda: DocumentLoader(CLIENT, downloads=0), "an integer >= 1, got 0"),
+        (lambda: DocumentLoader(CLIENT, parse_timeout=0), "a number of seconds > 0, got 0"),
         (lambda: Retries(attempts=0), "an integer >= 1, got 0"),
         (lambda: Retries(call_timeout=0), "a number of seconds > 0 or None, got 0"),
         (lambda: IndexSync(CLIENT, object(), "x", batch_size=0), "an integer >= 1, got 0"),  # type: ignore[arg-type]

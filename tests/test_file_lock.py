@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from managed_sync.file_lock import FileLock
+from managed_sync.private_files import FileLock
 from tests.support.forks import in_child, needs_fork
 
 HOLD = """
 import sys
 from pathlib import Path
-from managed_sync.file_lock import FileLock
+from managed_sync.private_files import FileLock
 assert FileLock(Path(sys.argv[1])).try_acquire(note="another process")
 print("held", flush=True)
 sys.stdin.read()

@@ -1,4 +1,4 @@
-"""Which spellings are one address, and which are two."""
+"""Tests which spellings are one address, and which are two."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_imports_go_one_way(tmp_path: Path) -> None:
         ("client.base", "server.domain"),
         ("access.checker", "retrieval.report"),
         ("stores.qdrant", "langchain"),
-        ("server.domain", "server.troubles"),
+        ("server.domain", "server.failures"),
         ("server.storage.records", "server.graph.schema"),
         ("server.sources.model", "server.storage.tables"),
         ("server.http.problems", "server.runtime.listener"),

@@ -1,4 +1,4 @@
-"""What is installed: a light import, types, a version, and errors that name the missing extra."""
+"""The installed package: a light import, types, a version, and errors that name an extra."""
 
 from __future__ import annotations
 

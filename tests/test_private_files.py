@@ -1,4 +1,4 @@
-"""What is kept on disk is closed to other users, whatever the umask, and also where it was open."""
+"""Files on disk are closed to other users, whatever the umask is, even if they were open before."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def mode(path: Path) -> int:
 
 
 def open_to_others(folder: Path) -> list[Path]:
-    """What other users can reach below a folder; a closed folder hides all that is in it."""
+    """Returns the files below a folder that others can reach; a closed folder hides its content."""
     reached = []
     for path in folder.iterdir():
         if mode(path) & 0o077:

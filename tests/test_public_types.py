@@ -139,7 +139,7 @@ def _named_in(tree: ast.AST) -> tuple[str, ...]:
 
 
 def _is_private(module: str, name: str) -> bool:
-    """Whether a name stands for a type of this project that no public package has."""
+    """Returns whether a name is a type of this project that no public package exports."""
     origin = _origin(module, name)
     if origin is None or origin in _public() or _is_parameter(*origin):
         return False

@@ -26,7 +26,7 @@ Chunker = Callable[[str], Iterable[Piece]]
 
 @dataclass(frozen=True)
 class Chunked:
-    """The work of one chunker on all documents.
+    """The results of one chunker for all documents.
 
     Attributes:
         name: The chunker.

@@ -171,7 +171,7 @@ def _taking_turns(
 
 
 def _memory_of(name: str, records: int) -> float:
-    """Returns the growth of a process's peak memory in MB, from its first records to its last."""
+    """Returns the growth of a process's peak memory, in MB, from its first records to its last."""
     options = ["--memory-of", name, "--records", str(records)]
     (line,) = lines_from(Path(sys.executable), ["benchmarks.client", *options])
     return float(line)

@@ -15,7 +15,7 @@ PAGES_A_ROUND = 200
 
 @dataclass(frozen=True)
 class Kind:
-    """The figures of one client.
+    """The measurements of one client.
 
     Attributes:
         client: Its name.

@@ -1,1 +1,1 @@
-"""Shared parts of the benchmarks: commands, environments, processes, memory, pages and tables."""
+"""Code that several benchmarks share: environments, processes, memory, pages and tables."""

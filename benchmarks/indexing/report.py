@@ -16,7 +16,7 @@ RUNS = {"first": 0, "no change": 0, "1 % changed": 1}
 
 @dataclass(frozen=True)
 class Results:
-    """All measurements, and the machine and versions they hold for."""
+    """All measurements, and the machine and versions that they were made with."""
 
     cores: int
     python: str

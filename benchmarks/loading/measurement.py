@@ -81,7 +81,7 @@ def run(manual: Path, *, files: int = 1000, rounds: int = ROUNDS) -> Results:
 
 @dataclass(frozen=True)
 class _Address:
-    """The address and the key of the server, for another process."""
+    """The address and credentials of the server, for another process."""
 
     base_url: str
     signing_key: str

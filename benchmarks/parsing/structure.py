@@ -1,4 +1,4 @@
-"""The share of a file's structure that a parser keeps, next to what its author wrote.
+"""Compares the structure that a parser keeps with the structure that the author wrote.
 
 The sample company's Word, PowerPoint, Excel and PDF files are made from sources written by hand,
 which say what is a heading, a row, an item, and where a page ends. Its web pages say so themselves.
@@ -39,7 +39,7 @@ _FORMATS = ("docx", "pptx", "xlsx", "pdf", "html")
 
 @dataclass
 class Truth:
-    """The structure that a file's author wrote.
+    """The structure of a file.
 
     Attributes:
         headings: Their paths, such as ``("Limits", "Speed")``, in order.

@@ -142,7 +142,7 @@ def make_cases(corpus: Corpus, selectivities: Sequence[float], seed: int) -> Ite
 
 
 def _best_chunk(corpus: Corpus, question: Vectors) -> Vectors:
-    """Returns the similarity of each object's closest chunk to a question."""
+    """Returns the best score of each object for a question."""
     scores: Vectors = (corpus.vectors @ question).reshape(-1, corpus.chunks_per_object).max(axis=1)
     return scores
 

@@ -1,4 +1,4 @@
-"""The answers of a perfect retriever, and the least that they cost.
+"""The result of a perfect retriever, and the least that it must cost.
 
 Computed from the vectors alone, in double precision, without any code that takes part.
 """
@@ -45,11 +45,11 @@ class Answer:
 
     @property
     def cheapest_ids(self) -> int:
-        """The ids that the cheaper of the two pure strategies moves."""
+        """The number of ids that the cheaper of the two pure strategies transfers."""
         return min(self.post_filter_ids, self.pre_filter_ids)
 
     def bound_on_ids(self, first_look: int) -> float:
-        """Returns the number of ids that a retrieval should move at most.
+        """The number of ids that a retrieval should transfer at most.
 
         One and a half times the cheaper pure strategy and, since a cold retrieval has to look
         before it can decide, the objects that it checks first, of which at most 5 x k count.

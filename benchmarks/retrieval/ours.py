@@ -40,7 +40,7 @@ def _asking(
 
 
 class _ObjectFilter:
-    """Restricts a search of the store to some objects."""
+    """The object filter of the benchmark's store."""
 
     max_objects: int | None = None
     exact = True

@@ -14,7 +14,7 @@ __all__ = ["PermissionService", "Usage"]
 
 @dataclass(slots=True)
 class Usage:
-    """The requests to the service.
+    """The counts of requests and ids.
 
     Attributes:
         calls: Requests.
@@ -49,7 +49,7 @@ class PermissionService:
         self.latency = 0.0
 
     def check(self, subject: str, object_ids: Sequence[str]) -> list[bool]:
-        """Returns for each object whether the subject may read it."""
+        """Returns one decision per object, in their order."""
         with self._counted(checked=len(object_ids)):
             if self.latency:
                 time.sleep(self.latency)
@@ -79,7 +79,7 @@ class PermissionService:
             return object_ids
 
     def take_usage(self) -> Usage:
-        """Returns the requests since the last call."""
+        """Returns the counts since the last call."""
         with self._lock:
             usage, self._usage = replace(self._usage), Usage()
             return usage

@@ -1,4 +1,4 @@
-"""The results: one line for each contender, point and latency."""
+"""The results: one line per contender, point and latency."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Failure", "Point", "Results", "Setting", "summarize"]
 
 @dataclass(frozen=True)
 class Setting:
-    """The sizes, versions and machine of a run."""
+    """The setting of the measurements."""
 
     chunks: int
     objects: int

@@ -95,7 +95,7 @@ class Questions:
 
 @contextmanager
 def sqlite_operations(company: Company, questions: Questions) -> Iterator[list[Operation]]:
-    """Yields the operations of SQLite, once it is filled."""
+    """Fills SQLite and yields its operations."""
     with TemporaryDirectory() as name:
         database = Database(Path(name) / "server.db")
         with database.writing() as connection:
@@ -167,7 +167,7 @@ def fill_spicedb(client: SpiceDBClient, company: Company) -> None:
 
 
 def spicedb_operations(client: SpiceDBClient, questions: Questions) -> list[Operation]:
-    """Returns the operations of SpiceDB, once it is filled."""
+    """Fills SpiceDB and yields its operations."""
     names = ScopedNames(_SCOPE)
     graph = SpiceDBGraph(client, names, _LATEST)
 

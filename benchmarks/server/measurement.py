@@ -80,7 +80,7 @@ def run(
 
 
 def _spicedb_in_time(size: int, seed: int, repetitions: int, seconds: float) -> Iterator[Measured]:
-    """Yields what SpiceDB answers within its time, in a process, which can be ended."""
+    """Measures SpiceDB within a time limit, in a process, since its calls cannot be ended."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_ask_spicedb, args=(sender, size, seed, repetitions))

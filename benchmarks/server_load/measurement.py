@@ -32,7 +32,7 @@ WEIGHTS = {"batch-check": 6, "list-objects": 2, "records": 2, "content": 1, "sta
 
 @dataclass
 class Measured:
-    """The requests of all clients, and the server's memory."""
+    """The times that all clients saw, and the memory of the server."""
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     errors: Counter[str] = field(default_factory=Counter)

@@ -38,7 +38,7 @@ UNDECIDED = "What you may read could not be decided, so there is no answer. Try 
 
 
 class Credentials(BaseModel):
-    """What a user logs in with."""
+    """The body of a login request."""
 
     user: str
     password: str

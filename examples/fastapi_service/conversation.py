@@ -70,7 +70,7 @@ class Conversation:
         yield citations(answer, passages)
 
     async def history(self) -> list[Turn]:
-        """What is remembered, as far as the user may read it now.
+        """Returns the remembered turns that the user may read now.
 
         Raises:
             ManagedSyncError: What the user may read could not be decided.

@@ -35,7 +35,7 @@ class Session:
         return self.agent.ask(self.user, "terminal", question)
 
     def history(self) -> list[Turn]:
-        """What the thread remembers."""
+        """Returns the remembered turns of the thread."""
         return self.agent.history(self.user, "terminal")
 
 

@@ -36,7 +36,7 @@ INSTRUCTIONS = (
 
 
 class Thread(TypedDict, total=False):
-    """What is checkpointed; there is no place for passages in it."""
+    """The checkpointed state, which has no field for passages."""
 
     question: str
     answer_with_sources: str
@@ -111,7 +111,7 @@ class Agent:
         return str(state["answer_with_sources"])
 
     def history(self, user: str, conversation: str) -> list[Turn]:
-        """What the thread remembers, as far as the user may read it now; the rest is forgotten.
+        """Returns the thread's turns that the user may read now, and forgets the others.
 
         Raises:
             ManagedSyncError: What the user may read could not be decided.

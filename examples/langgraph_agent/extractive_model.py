@@ -1,4 +1,4 @@
-"""What stands in for a chat model without a key: it searches once, and quotes what was found."""
+"""A stand-in for a chat model that needs no key: it searches once and quotes the passages."""
 
 from __future__ import annotations
 

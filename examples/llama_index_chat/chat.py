@@ -98,7 +98,7 @@ class Conversation:
         return with_sources(answer, passages)
 
     def history(self) -> list[Turn]:
-        """What is remembered, as far as the user may read it now.
+        """Returns the remembered turns that the user may read now.
 
         Raises:
             ManagedSyncError: What the user may read could not be decided.

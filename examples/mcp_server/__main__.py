@@ -27,7 +27,7 @@ ISSUER = "https://login.harbor.example"
 
 
 def token_file(folder: str, user: str) -> Path:
-    """Where a user's token is; whatever a user is called, inside the folder."""
+    """Returns the path of a user's token, which is inside the folder for any name."""
     return Path(folder) / quote(user, safe="@")
 
 

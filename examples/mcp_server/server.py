@@ -21,7 +21,7 @@ from starlette.applications import Starlette
 from examples.shared.tokens import Verifier
 from managed_sync import ManagedSyncError
 from managed_sync.langchain import PermissionAwareRetriever
-from managed_sync.retrieval.citations import place
+from managed_sync.retrieval.citations import position
 
 __all__ = ["create_app"]
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class Passage(BaseModel):
-    """What an assistant gets: a text to answer from, and what to cite."""
+    """The result for an assistant: a text to answer from, and its citations."""
 
     number: int
     place: str
@@ -50,7 +50,7 @@ class SignedTokens(TokenVerifier):
         self._verifier = verifier
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """What the token says, or nothing if it is not good."""
+        """Returns the claims of a token, or ``None`` if it is not valid."""
         try:
             claims = self._verifier.claims(token)
         except InvalidTokenError:
@@ -109,7 +109,7 @@ def create_app(
             passages=[
                 Passage(
                     number=number,
-                    place=place(document.metadata),
+                    place=position(document.metadata),
                     url=document.metadata.get("url", ""),
                     text=document.page_content,
                 )

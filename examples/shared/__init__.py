@@ -1,1 +1,1 @@
-"""What the examples share: the sample company, memory, answers, the terminal, tokens."""
+"""Code that the examples share: the sample company, memory, answers, the terminal, tokens."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from managed_sync.bundled_embedding import load_bundled_model
-from managed_sync.retrieval.citations import place
+from managed_sync.retrieval.citations import position
 
 __all__ = [
     "NOTHING_FOUND",
@@ -64,7 +64,7 @@ def object_ids(passages: Sequence[Passage]) -> set[str]:
 def numbered(passages: Sequence[Passage], first: int = 1) -> str:
     """The passages for a model's prompt, each with its number and its place."""
     return "\n\n".join(
-        f"[{number}] {place(metadata)}\n{text}"
+        f"[{number}] {position(metadata)}\n{text}"
         for number, (text, metadata) in enumerate(passages, first)
     )
 
@@ -73,7 +73,7 @@ def citations(answer: str, passages: Sequence[Passage]) -> list[Citation]:
     """The passages that an answer cites; a number that the model made up cites nothing."""
     cited = {int(number) for number in re.findall(r"\[(\d{1,4})\]", answer)}
     return [
-        Citation(number, place(metadata), metadata.get("url", ""))
+        Citation(number, position(metadata), metadata.get("url", ""))
         for number, (_, metadata) in enumerate(passages, start=1)
         if number in cited
     ]
@@ -111,10 +111,10 @@ def extractive_answer(question: str, passages: Sequence[Passage]) -> str:
 
 
 def _is_about(question: str, passage: Passage) -> bool:
-    """Whether enough of the question's content words stand in the passage or above it."""
+    """Returns whether the passage or its headings have enough of the question's content words."""
     text, metadata = passage
     wanted = _content_words(question)
-    found = wanted & _content_words(f"{place(metadata)} {text}")
+    found = wanted & _content_words(f"{position(metadata)} {text}")
     return len(found) >= _LEAST_SHARE * len(wanted)
 
 

@@ -1,8 +1,10 @@
-"""What a conversation remembers, and forgets when its user may no longer read it.
+"""A conversation's memory, which forgets turns that its user may no longer read.
 
 An answer repeats what its passages say, so a remembered answer is as confidential as they are. Each
 turn therefore carries the ids of the objects that it may repeat, and they are checked again before
 every use. What is no longer allowed is dropped, with everything that was answered in its light.
+
+See ``docs/decisions/0031-examples-memory.md``.
 """
 
 from __future__ import annotations

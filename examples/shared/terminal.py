@@ -23,7 +23,7 @@ class Conversation(Protocol):
         """The answer and its sources."""
 
     def history(self) -> list[Turn]:
-        """What is remembered, as far as the user may read it now."""
+        """Returns the remembered turns that the user may read now."""
 
 
 def argument_parser(description: str | None, model: str | None = None) -> argparse.ArgumentParser:

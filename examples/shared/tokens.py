@@ -31,7 +31,7 @@ class Verifier:
         self._audience = audience
 
     def claims(self, token: str) -> dict[str, Any]:
-        """What a token says; ``sub`` is the user.
+        """Returns the claims of a token; ``sub`` is the user.
 
         Raises:
             jwt.InvalidTokenError: It is forged, expired, for somebody else, or names nobody.
@@ -77,5 +77,5 @@ class Issuer:
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
 
     def verifier(self) -> Verifier:
-        """What a service needs to verify these tokens."""
+        """Returns the verifier of these tokens, which a service needs."""
         return Verifier(self._key.public_key(), issuer=self._name, audience=self._audience)

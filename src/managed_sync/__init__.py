@@ -2,7 +2,10 @@
 
 The names below are what most users import, and the types in the signatures of these. The parts for
 the two frameworks are in ``managed_sync.langchain`` and ``managed_sync.llama_index``. Every name is
-loaded when it is first used, so that ``import managed_sync`` costs next to nothing.
+loaded when it is first used, so that ``import managed_sync`` costs next to nothing. See
+``docs/decisions/0002-light-import.md``.
+
+See ``docs/decisions/0035-rooms.md``.
 """
 
 from __future__ import annotations

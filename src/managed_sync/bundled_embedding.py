@@ -1,4 +1,7 @@
-"""The embedding model that comes with the extra ``demo``: small, static, and offline."""
+"""The embedding model of the extra ``demo``: small, static, and offline.
+
+See ``docs/decisions/0012-stores-default.md``.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,13 @@ BUNDLED_DIMENSIONS = 256
 
 
 class BundledModel:
-    """Turns texts into vectors of 256 dimensions and length 1."""
+    """A model that turns texts into vectors of 256 dimensions and length 1."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector for each text; a text without words has the same one as any other such."""
+        """Returns one vector per text. All texts without words share one vector."""
         if not texts:
             return []
         vectors = self._model.embed(list(texts))
@@ -37,7 +40,7 @@ class BundledModel:
 
 @cache
 def load_bundled_model() -> BundledModel:
-    """Loads WordLlama's 256-dimension model from the installed package, once a process.
+    """Loads WordLlama's 256-dimension model from the installed package, once per process.
 
     Raises:
         MissingExtraError: The extra ``demo`` is not installed.

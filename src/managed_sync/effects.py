@@ -10,8 +10,11 @@ Guarantees:
 
 - A program that does not reach its end is closed: its ``with`` and ``finally`` blocks are left.
 - The error of an effect is raised in the program, at the line that performs it, and nowhere else.
-- Cancellation, Ctrl-C and other errors beside ``Exception`` end a program; it cannot swallow them.
+- Cancellation, Ctrl-C and every other error that is no ``Exception`` end a program; it cannot
+  swallow them.
 - Programs that run at the same time run in copies of the caller's context.
+
+See ``docs/decisions/0003-client-operations.md``.
 """
 
 from __future__ import annotations
@@ -59,7 +62,7 @@ def perform(
 def perform(
     function: Callable[P, R | Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
 ) -> Program[R]:
-    """Has a function called by whoever runs the program; use it with ``yield from``.
+    """Asks the runner of a program to call a function; use it with ``yield from``.
 
     Examples:
         >>> def program():
@@ -68,7 +71,7 @@ def perform(
         >>> run(program())
         21
     """
-    # The only place at which a type is stated that no checker can see: runs answer with R.
+    # The only type that no checker can verify: the runner sends the function's own result.
     result: R = yield partial(function, *args, **kwargs)
     return result
 
@@ -100,7 +103,7 @@ def run(program: Program[R], *, abandoned: Event | None = None) -> R:
                 failure = error
         raise CancelledError
     finally:
-        # An error that refers to this frame, and this frame to it, would live until a collection.
+        # An error and a frame that refer to each other would live until a garbage collection.
         failure = None
         program.close()
 
@@ -151,7 +154,7 @@ def gather(programs: Sequence[Program[R]], *, max_threads: int) -> list[R]:
         ]
         return [each.result() for each in running]
     finally:
-        # Nobody waits for programs that are still running: each ends at its next effect.
+        # Nothing waits for programs that are still running: each ends at its next effect.
         abandoned.set()
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -170,7 +173,7 @@ async def agather(programs: Sequence[Program[R]]) -> list[R]:
 
 
 class Background:
-    """Runs programs beside its caller, one after another, in a thread of its own."""
+    """A thread that runs programs concurrently with its caller, one after another."""
 
     def __init__(self) -> None:
         self._abandoned = Event()
@@ -195,15 +198,17 @@ class Background:
 
 
 class AsyncBackground:
-    """Runs programs beside its caller in tasks, which end with it."""
+    """Tasks that run programs concurrently with their caller, and end with it."""
 
     def __init__(self) -> None:
-        self._task: asyncio.Task[Any] | None = None
+        self._running: set[asyncio.Task[Any]] = set()
 
     def begin(self, program: Program[R]) -> Effect[R]:
         """Starts a program, and returns the effect that waits for its result."""
         task = asyncio.create_task(arun(program))
-        self._task = task
+        self._running.add(task)
+        # The result of a task that has ended may be large.
+        task.add_done_callback(self._running.discard)
         return lambda: task
 
     async def __aenter__(self) -> Self:
@@ -215,12 +220,11 @@ class AsyncBackground:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._task is not None:
-            await _end([self._task])
+        await _end(list(self._running))
 
 
 async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Cancels tasks whose results nobody waits for, and lets them end."""
+    """Cancels tasks whose results are no longer needed, and waits until they have ended."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,44 +1,44 @@
 """Every error this package raises, in one tree.
 
     ManagedSyncError
-    ├── ConfigurationError              a setting is missing or makes no sense
+    ├── ConfigurationError              a setting is missing or invalid
     │   ├── MissingExtraError           an optional dependency is not installed
     │   ├── PortInUseError              another program listens on the port
     │   └── StateInUseError             another server works with the same state
     ├── InvalidIdentifierError          an object id or subject that cannot be read
     ├── MissingSubjectError             a retrieval without a user to check
     ├── ApiError                        the Managed Sync API could not be used
-    │   ├── CredentialsError            no token to send, because its callable failed
+    │   ├── CredentialsError            the token callable failed
     │   ├── ApiConnectionError          no connection, or it broke
-    │   │   └── ApiTimeoutError         no answer in time
-    │   ├── ApiStatusError              an answer with an error status
+    │   │   └── ApiTimeoutError         no response in time
+    │   ├── ApiStatusError              a response with an error status
     │   │   ├── BadRequestError         400, 413, 422
     │   │   ├── AuthenticationError     401
     │   │   ├── ForbiddenError          403
     │   │   ├── NotFoundError           404
     │   │   ├── RateLimitError          429
     │   │   └── ServerError             5xx
-    │   └── ResponseFormatError         an answer that is not what the specification says
-    │       ├── IncompleteResponseError an answer that ends too early
-    │       └── MalformedRecordsError   a listing with records that cannot be read
-    ├── AccessCheckError                a permission question without a trustworthy answer
-    ├── IncompleteRetrievalError        a result that may not be the best there is
-    ├── EmbeddingError                  a question's vector that nothing can be searched by
+    │   └── ResponseFormatError         a response that violates the specification
+    │       ├── IncompleteResponseError a response that ends too early
+    │       └── MalformedRecordsError   a listing with malformed records
+    ├── AccessCheckError                an access check without a trustworthy decision
+    ├── IncompleteRetrievalError        a retrieval that may have missed passages
+    ├── EmbeddingError                  a question's vector that cannot be searched with
     ├── DocumentError                   one record could not become a document
     │   ├── EmptyContentError           nothing to read in it
     │   ├── ContentTooLargeError        more bytes than the limit
     │   └── ParsingError                bytes that no parser could read
-    │       └── NotTextError            a picture, a sound or a film
+    │       └── NotTextError            an image, audio or video file
     ├── SyncFailedError                 a pipeline's last sync failed, or did not end in time
-    ├── IndexingError                   the index could not be brought up to date
+    ├── IndexingError                   the index could not be updated
     │   ├── IndexLockedError            another run works on the same pipeline
-    │   ├── DeletionsWithheldError      the listing lacks more records than seems right
-    │   ├── AnotherUserError            the index was made with another user's token
+    │   ├── DeletionsWithheldError      the listing lacks suspiciously many records
+    │   ├── AnotherUserError            the index was built with another user's token
     │   └── SettingsChangedError        the index was built with other settings
     └── SourceError                     the embedded server's source folder
         └── PermissionsFileError        permissions.yaml is missing or malformed
 
-Messages say what happened, name the thing, and say what to do. None holds a token or a key.
+A message says what happened, to what, and what to do. No message contains a token or a key.
 """
 
 from __future__ import annotations
@@ -57,15 +57,15 @@ class ManagedSyncError(Exception):
 
 
 class ConfigurationError(ManagedSyncError):
-    """A setting is missing or makes no sense; the message names it and a value that would work."""
+    """A setting is missing or invalid; the message names it and what it must be."""
 
 
 class MissingExtraError(ConfigurationError):
-    """An optional dependency is needed here and not installed.
+    """An optional dependency is not installed.
 
     Args:
-        feature: What the caller wanted, as the start of a sentence.
-        extra: The extra of this package that brings the dependency.
+        feature: The feature that needs it, as the start of a sentence.
+        extra: The extra of this package that installs the dependency.
     """
 
     def __init__(self, feature: str, extra: str) -> None:
@@ -75,7 +75,7 @@ class MissingExtraError(ConfigurationError):
 
 
 class PortInUseError(ConfigurationError):
-    """Another program listens on the port that the embedded server was told to use."""
+    """Another program listens on the embedded server's port."""
 
 
 class StateInUseError(ConfigurationError):
@@ -83,34 +83,34 @@ class StateInUseError(ConfigurationError):
 
 
 class InvalidIdentifierError(ManagedSyncError, ValueError):
-    """An object id or a subject is empty or not of the form the API uses."""
+    """An object id or a subject is empty, or does not have the form that the API uses."""
 
 
 class MissingSubjectError(ManagedSyncError):
-    """A retrieval was asked for without saying for whom.
+    """A retrieval has no subject.
 
-    Nothing is returned without a user: pass ``subject=``, put it into
+    Nothing is returned without a user: pass ``subject=``, set
     ``config={"configurable": {"subject": ...}}``, or wrap the call in ``acting_as(...)``.
     """
 
     def __init__(self, reason: str = "No subject") -> None:
         super().__init__(
-            f"{reason}: say for whom to retrieve, with for_subject('user@example.com'), "
-            "subject='user@example.com', config={'configurable': {'subject': ...}}, or inside "
+            f"{reason}: name the user with for_subject('user@example.com'), "
+            "subject='user@example.com', config={'configurable': {'subject': ...}}, or "
             "acting_as('user@example.com') in the same thread or task."
         )
 
 
 class ApiError(ManagedSyncError):
-    """The Managed Sync API could not be used: the base of all that goes wrong on the wire.
+    """The base of all errors of requests to the Managed Sync API.
 
     Attributes:
-        status: The HTTP status code of the answer, if there was one.
-        request_id: What the API calls the request in its own log, if it says so.
-        excerpt: The start of the answer's body, without the token. It may hold data of users, which
-            is why no message repeats it unless the API wrote it to explain an error.
-        is_of_one_record: Whether it says nothing of other records: the content of one broke off, or
-            the host to which the API sends for it failed.
+        status: The HTTP status code of the response, if there was one.
+        request_id: The id of the request in the API's own log, if the response has it.
+        excerpt: The start of the response's body, without the token. It may contain data of users,
+            so a message repeats it only if the API wrote it to explain an error.
+        is_of_one_record: ``True`` if the error says nothing about other records: the content of one
+            record broke off, or the host that serves it failed.
     """
 
     is_of_one_record = False
@@ -130,17 +130,17 @@ class ApiError(ManagedSyncError):
 
 
 class CredentialsError(ApiError):
-    """The callable that gives the token failed, or gave something that is no token."""
+    """The token callable failed, or did not return a token."""
 
 
 class ApiConnectionError(ApiError):
-    """The API could not be reached, or the connection broke before the answer was whole.
+    """The API could not be reached, or the connection broke before the response was complete.
 
     Attributes:
-        nothing_sent: Whether it is certain that the API received nothing of the request.
-        is_lasting: Whether trying again is of no use, as with a certificate that is not trusted.
-        was_closed_meanwhile: Whether the connection was kept from an earlier request, and the API
-            closed it as this one went out.
+        nothing_sent: ``True`` if the API certainly received nothing of the request.
+        is_lasting: ``True`` if a retry is useless, for example with an untrusted certificate.
+        was_closed_meanwhile: ``True`` if the API closed a connection kept from an earlier request
+            while this request was sent.
     """
 
     def __init__(
@@ -158,14 +158,14 @@ class ApiConnectionError(ApiError):
 
 
 class ApiTimeoutError(ApiConnectionError):
-    """The API did not answer in time."""
+    """The API did not respond in time."""
 
 
 class ApiStatusError(ApiError):
-    """The API answered with an error status.
+    """The API returned an error status.
 
     Attributes:
-        retry_after: The seconds after which the API wants to be asked again, if it says so.
+        retry_after: The seconds that the API asks to wait before a retry, if it does.
     """
 
     status: int
@@ -192,15 +192,15 @@ class AuthenticationError(ApiStatusError):
 
 
 class ForbiddenError(ApiStatusError):
-    """The token is good, but not for this project (403)."""
+    """The token is valid, but not for this project (403)."""
 
 
 class NotFoundError(ApiStatusError):
-    """There is no such record, pipeline or project (404).
+    """The record, pipeline or project does not exist (404).
 
     Attributes:
-        is_from_api: ``False`` if the answer was no JSON object, as the API's own is: a proxy or
-            another server may have written it, and it says nothing of the record.
+        is_from_api: ``False`` if the response is not a JSON object, as the API's own is. A proxy or
+            another server may have written it, so it says nothing about the record.
     """
 
     is_from_api = True
@@ -215,18 +215,18 @@ class ServerError(ApiStatusError):
 
 
 class ResponseFormatError(ApiError):
-    """The API answered with something that the specification does not allow."""
+    """The API returned a response that violates the specification."""
 
 
 class IncompleteResponseError(ResponseFormatError):
-    """The answer ends too early: its JSON breaks off, or its body is not as long as announced."""
+    """The response ends too early: its JSON is cut off, or its body is shorter than announced."""
 
 
 class MalformedRecordsError(ResponseFormatError):
-    """A listing has records that cannot be read; all others were handed out.
+    """A listing contains malformed records; all others were yielded.
 
     Attributes:
-        malformed: What cannot be read, with the reasons.
+        malformed: The malformed records, with reasons.
     """
 
     def __init__(self, message: str = "", *, malformed: Iterable[MalformedRecord] = ()) -> None:
@@ -235,12 +235,12 @@ class MalformedRecordsError(ResponseFormatError):
 
 
 class AccessCheckError(ManagedSyncError):
-    """Whether a subject may read some objects could not be decided.
+    """Some access checks have no decision.
 
-    Nothing is guessed: whoever catches this must treat every undecided object as forbidden.
+    If you catch this error, treat every undecided object as forbidden.
 
     Attributes:
-        undecided: The object ids without a decision.
+        undecided: The ids of the objects without a decision.
     """
 
     def __init__(self, message: str, *, undecided: Iterable[str] = ()) -> None:
@@ -249,10 +249,10 @@ class AccessCheckError(ManagedSyncError):
 
 
 class IncompleteRetrievalError(ManagedSyncError):
-    """A retrieval may have missed passages, and its retriever was told to raise then.
+    """A retrieval may have missed passages, and its retriever has ``raise_if_incomplete=True``.
 
     Attributes:
-        report: What the retrieval did; see ``RetrievalReport``.
+        report: The report of the retrieval; see ``RetrievalReport``.
     """
 
     def __init__(self, report: RetrievalReport) -> None:
@@ -265,7 +265,7 @@ class IncompleteRetrievalError(ManagedSyncError):
 
 
 class EmbeddingError(ManagedSyncError):
-    """The embedding model gave a question no vector that anything can be searched by."""
+    """The embedding model returned a vector for a question that cannot be searched with."""
 
 
 class DocumentError(ManagedSyncError):
@@ -273,16 +273,16 @@ class DocumentError(ManagedSyncError):
 
 
 class EmptyContentError(DocumentError):
-    """The file has no bytes, or no text in it."""
+    """The file has no bytes, or no text."""
 
 
 class ContentTooLargeError(DocumentError):
     """The file is larger than the limit for one file.
 
     Attributes:
-        status: The HTTP status code of the answer that began to bring it, if there was one.
-        request_id: What the API calls the request in its own log, if it says so.
-        excerpt: Always empty: a file does not explain an error.
+        status: The HTTP status code of the response with the file, if there was one.
+        request_id: The id of the request in the API's own log, if the response has it.
+        excerpt: Always empty, since a file does not explain an error.
     """
 
     excerpt = ""
@@ -296,11 +296,11 @@ class ContentTooLargeError(DocumentError):
 
 
 class ParsingError(DocumentError):
-    """No parser could read the file: damaged, encrypted, or not what its type says."""
+    """No parser could read the file: it is damaged, encrypted, or of another type than declared."""
 
 
 class NotTextError(ParsingError):
-    """The file is a picture, a sound or a film, which holds no text by nature."""
+    """The file is an image, audio or video file, which contains no text."""
 
 
 class SyncFailedError(ManagedSyncError):
@@ -308,7 +308,7 @@ class SyncFailedError(ManagedSyncError):
 
 
 class IndexingError(ManagedSyncError):
-    """The index could not be brought up to date; what it held before is still there."""
+    """The index could not be updated; its previous content is still there."""
 
 
 class IndexLockedError(IndexingError):
@@ -316,15 +316,15 @@ class IndexLockedError(IndexingError):
 
 
 class DeletionsWithheldError(IndexingError):
-    """A listing lacks so many records that are in the index that it may be wrong.
+    """A listing lacks so many indexed records that it may be wrong.
 
-    Everything else was brought up to date, and nothing was deleted. If the records really are gone,
-    run once with ``allow_deletions=True``, on the command line with ``--allow-deletions``.
+    Everything else was updated, and nothing was deleted. If the records really are gone, run once
+    with ``allow_deletions=True``, or ``--allow-deletions`` on the command line.
 
     Attributes:
-        count: How many records would be deleted.
-        titles: What some of them are called.
-        report: What the run did before it stopped; see ``IndexReport``.
+        count: The number of records that would be deleted.
+        titles: The titles of some of them.
+        report: The report of the run until it stopped; see ``IndexReport``.
     """
 
     def __init__(
@@ -334,24 +334,24 @@ class DeletionsWithheldError(IndexingError):
         self.titles = tuple(titles)
         self.report = report
         super().__init__(
-            f"The API lists {pipeline} without {count:,} of {known:,} records that are in the "
-            f"index, such as {', '.join(self.titles)}. Nothing was deleted. If they really are "
-            f"gone, run once with allow_deletions=True (--allow-deletions)."
+            f"The API's listing of {pipeline} lacks {count:,} of the {known:,} indexed records, "
+            f"such as {', '.join(self.titles)}. Nothing was deleted. If they really are gone, run "
+            f"once with allow_deletions=True (--allow-deletions)."
         )
 
 
 class AnotherUserError(IndexingError):
-    """The index was made with the token of one connected user, and this client has another's.
+    """The index was built with the token of another connected user.
 
-    Another user may see other records, so that those of the first one would seem to be gone. Use a
-    token of the first user or another ledger, or run once with ``rebuild=True``.
+    This user may see other records, so the first user's would seem to be gone. Use a token of the
+    first user or another ledger, or run once with ``rebuild=True``.
     """
 
     def __init__(self, pipeline: str, *, before: str, now: str) -> None:
         super().__init__(
-            f"The index of {pipeline} was made as the connected user {before!r}, and this client "
+            f"The index of {pipeline} was built as the connected user {before!r}, but this client "
             f"is {now!r}, who may see other records. Nothing was changed. Use a token of "
-            f"{before!r}, or another ledger; or run once with rebuild=True (--rebuild)."
+            f"{before!r} or another ledger, or run once with rebuild=True (--rebuild)."
         )
 
 
@@ -359,13 +359,13 @@ class SettingsChangedError(IndexingError):
     """The index was built with another parser, chunker or embedding model.
 
     Old and new chunks would not fit together. Go back to the old settings, or run once with
-    ``rebuild=True``, on the command line with ``--rebuild``, to index every record anew.
+    ``rebuild=True``, or ``--rebuild`` on the command line, to index every record again.
     """
 
 
 class SourceError(ManagedSyncError):
-    """Something is wrong with the folder that the embedded server serves."""
+    """The folder that the embedded server serves cannot be used."""
 
 
 class PermissionsFileError(SourceError):
-    """``permissions.yaml`` is missing or malformed; the message names the file and the place."""
+    """``permissions.yaml`` is missing or malformed; the message names the file and the line."""

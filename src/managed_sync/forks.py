@@ -1,8 +1,8 @@
-"""What a process that was forked must not take over from the one that it is a copy of.
+"""State that a forked process must not take over from its parent.
 
-Servers that load a program once and then fork their workers, and ``multiprocessing``, copy objects
-that are in use: locks that a thread holds, which does not exist in the child, and work that such a
-thread was about to end. In a child they begin anew.
+Servers that load a program once and fork their workers, and ``multiprocessing``, copy objects that
+are in use: locks held by threads that do not exist in the child, and work that such a thread would
+have finished. In a child, that state starts fresh.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ __all__ = ["OfProcess"]
 
 
 class OfProcess(ABC):
-    """Something with locks, or with work under way, which are those of one process."""
+    """The base of objects with locks, or with work in progress, that belong to one process."""
 
     def _enter_process(self) -> None:
-        """Begins here, and again in each child that a fork makes; for ``__init__`` to call."""
+        """Starts the state, here and in each forked child; called by ``__init__``."""
         self._begin()
-        _known.add(self)
+        _instances.add(self)
 
     @abstractmethod
     def _begin(self) -> None:
-        """Makes the locks, with nothing under way."""
+        """Creates the locks, with no work in progress."""
 
 
-_known: WeakSet[OfProcess] = WeakSet()
+_instances: WeakSet[OfProcess] = WeakSet()
 
 
 def _begin_in_child() -> None:
-    for each in list(_known):
+    for each in list(_instances):
         each._begin()  # noqa: SLF001 - own class
 
 

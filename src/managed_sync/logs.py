@@ -1,8 +1,7 @@
 """Log lines and terminal output that no name can forge.
 
-A file, a record or a user may have any name, line breaks and escape sequences of terminals in it.
-Written as it is, such a name makes lines of a log that nobody logged, or moves the cursor of
-whoever looks at it.
+The name of a file, a record or a user may contain line breaks and escape sequences of terminals.
+Unescaped, it could forge lines of a log, or control the terminal that shows it.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from numbers import Number
 
 __all__ = ["LineFormatter", "get_logger", "printable"]
 
-# Control characters, line and paragraph separators, those that turn the direction of text, and
-# halves of characters, which many streams cannot encode.
+# Control characters, line and paragraph separators, characters that change the direction of text,
+# and lone surrogates, which many streams cannot encode.
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -23,7 +22,7 @@ _INDENT = "    "
 
 
 def printable(text: str) -> str:
-    r"""Returns a text on one line, with everything that is not text escaped.
+    r"""Returns a text on one line, with all other characters escaped.
 
     Examples:
         >>> printable("a\nb\x1b[2J")
@@ -33,17 +32,17 @@ def printable(text: str) -> str:
 
 
 def get_logger(name: str) -> logging.Logger:
-    """Returns a logger whose records are safe to write, whichever handler writes them."""
+    """Returns a logger whose records are safe to write with any handler."""
     logger = logging.getLogger(name)
     logger.addFilter(_escape_arguments)
     return logger
 
 
 class LineFormatter(logging.Formatter):
-    """Writes records of any logger so that only a record begins a line."""
+    """A formatter that starts a line for each record only, whatever the record contains."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Returns the record's line, and indented below it what has lines of its own."""
+        """Returns the record's line, and its further lines indented below it."""
         first, *further = super().format(record).split("\n")
         return "\n".join([printable(first), *(_INDENT + printable(line) for line in further)])
 
@@ -54,7 +53,7 @@ def _escape_arguments(record: logging.LogRecord) -> bool:
     elif isinstance(record.args, dict):
         record.args = {name: _escaped(value) for name, value in record.args.items()}
     if record.exc_info and record.exc_info[0] is not None and not record.exc_text:
-        # Formatters take this text instead of making their own.
+        # Formatters use this text instead of their own.
         lines = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n").split("\n")
         record.exc_text = "\n".join(_INDENT + printable(line) for line in lines)
     return True
@@ -65,7 +64,7 @@ def _escaped(value: object) -> object:
 
 
 class _Printable:
-    """An argument of a log message, escaped when it is written."""
+    """An argument of a log message that is escaped when it is written."""
 
     def __init__(self, value: object) -> None:
         self._value = value

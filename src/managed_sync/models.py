@@ -1,7 +1,7 @@
-"""The API's nouns, as the Managed Sync specification writes them.
+"""The objects of the Managed Sync specification.
 
-Attributes are in Python's spelling, JSON in the API's: ``SyncStatus.sync_type`` is ``syncType`` on
-the wire. Unknown fields are kept out of the way, so that an API that grows does not break anyone.
+Attributes have Python's spelling, and the JSON has the API's: ``SyncStatus.sync_type`` is
+``syncType`` on the wire. Unknown fields are ignored, so that a newer API breaks nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class ApiModel(BaseModel):
-    """Base of all models that travel as JSON."""
+    """The base of all models that are sent as JSON."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True
@@ -34,7 +34,7 @@ class ApiModel(BaseModel):
 
 
 class SyncState(StrEnum):
-    """What a pipeline is doing."""
+    """The state of a pipeline."""
 
     SYNCING = "SYNCING"
     IDLE = "IDLE"
@@ -42,22 +42,22 @@ class SyncState(StrEnum):
     DISABLED = "DISABLED"
 
 
-def _in_capitals(value: object) -> object:
+def _in_upper_case(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
 class SyncStatus(ApiModel):
-    """The state of one sync pipeline.
+    """The status of one sync pipeline.
 
     Attributes:
-        error: Why the last sync failed, where the server says so.
-        warnings: What the last sync left out, one sentence each, where the server says so.
+        error: The reason why the last sync failed, if the server states it.
+        warnings: One sentence for each thing the last sync left out, if the server states them.
     """
 
     integration: str
     sync_type: str
-    # The specification writes states in capitals, and not every server does.
-    status: Annotated[SyncState, BeforeValidator(_in_capitals)]
+    # The specification writes states in upper case, but not every server does.
+    status: Annotated[SyncState, BeforeValidator(_in_upper_case)]
     last_synced_at: datetime | None = None
     record_count: int = 0
     error: str | None = None
@@ -68,11 +68,11 @@ class SyncedRecord(ApiModel):
     """One normalized record.
 
     Attributes:
-        id: The record's id in the Sync API; it names the object in the Permissions API too.
-        source_id: The record's id in the system it was synced from.
-        data: The normalized fields; which ones depends on the sync type.
-        permissions: What the source said about access when the record was synced. For display
-            only: whether somebody may read the record is asked of the Permissions API.
+        id: The record's id in the Sync API, which is also part of its object id.
+        source_id: The record's id in the source system.
+        data: The normalized fields, which depend on the sync type.
+        permissions: The source's statement about access when the record was synced, for display
+            only. The Permissions API alone decides who may read the record.
     """
 
     id: str = Field(min_length=1)
@@ -85,7 +85,7 @@ class SyncedRecord(ApiModel):
 
     @property
     def is_folder(self) -> bool:
-        """Whether this is a folder among files, which has no content."""
+        """``True`` for a folder among files, which has no content."""
         mime_type = str(self.data.get("mimeType") or "")
         return mime_type in {"inode/directory", "folder"} or mime_type.endswith(".folder")
 
@@ -94,7 +94,7 @@ class MalformedRecord(NamedTuple):
     """A record of a listing that cannot be read.
 
     Attributes:
-        id: Its id, if that can be read.
+        id: The record's id, if that can be read.
         reason: One sentence that names the field.
     """
 
@@ -106,17 +106,17 @@ class RecordPage(ApiModel):
     """One page of a listing.
 
     Attributes:
-        malformed: Records that the page has too, and that cannot be read.
-        next_cursor: Where the next page begins; ``None`` on the last page.
-        resume_cursor: Where to go on later: a listing that begins there brings only what was added
-            or changed since. ``None`` where the API's cursors are not made to be kept, as those of
-            the specification. It says nothing of what was deleted since.
+        malformed: The records of the page that cannot be read.
+        next_cursor: The cursor of the next page; ``None`` on the last page.
+        resume_cursor: A cursor to store. A later listing from it brings only the records added or
+            changed since, and nothing about deleted ones. ``None`` if the API's cursors cannot be
+            stored, as those of the specification.
     """
 
     records: tuple[SyncedRecord, ...]
     malformed: tuple[MalformedRecord, ...] = Field(default=(), exclude=True)
     resume_cursor: str | None = Field(default=None, exclude=True)
-    # A server may mark the last page by an empty cursor, by null, or by leaving it out.
+    # A server may mark the last page with an empty cursor, with null, or with no cursor.
     next_cursor: Annotated[str | None, BeforeValidator(lambda cursor: cursor or None)] = None
 
 
@@ -125,7 +125,7 @@ class FileContent(BaseModel):
 
     Attributes:
         content_type: The media type without parameters, such as ``application/pdf``.
-        filename: The name the server gave, if it gave one.
+        filename: The file's name, if the server sent one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -136,7 +136,7 @@ class FileContent(BaseModel):
 
 
 class AccessCheck(ApiModel):
-    """One permission question: has the subject this relation to the object?
+    """One access check: does the subject have this relation to the object?
 
     Examples:
         >>> AccessCheck(subject="alice@example.com", relation="viewer", object="file:3f2a").object
@@ -149,21 +149,21 @@ class AccessCheck(ApiModel):
 
 
 class RelationshipNode(ApiModel):
-    """One node of the tree that says how a relation to an object comes about.
+    """One node of the tree that explains a relation to an object.
 
     Attributes:
-        object: The object whose relation this node is about.
-        relation: The relation.
-        via: How this node adds to the one above it: ``self`` for the root, and for a part of the
-            same relation; ``implied`` by a stronger relation to the same object; ``parent`` for the
-            container it lies in; ``member`` for a group or organization that was granted the
-            relation.
-        subjects: Who has the relation directly at this node.
-        granted: Whether the subject of the question has the relation through this node; ``None``
-            where the API's tree does not say, which never happens at the root.
-        children: The nodes that this one is made of.
-        operation: How it is made of them: of their union and ``subjects``, of what all of them have
-            in common, or of the first one without the others.
+        object: The object of this node.
+        relation: The relation of this node.
+        via: The way in which this node contributes to its parent: ``self`` for the root and for a
+            part of the same relation, ``implied`` for a stronger relation to the same object,
+            ``parent`` for the object's container, ``member`` for a group or organization that has
+            the relation.
+        subjects: The subjects that have the relation directly at this node.
+        granted: ``True`` if the subject of the check has the relation through this node; ``None``
+            if the API's tree does not say, which never happens at the root.
+        children: The nodes that this node combines.
+        operation: The combination: ``union`` of the children and ``subjects``, ``intersection`` of
+            the children, or ``difference``, the first child without the others.
     """
 
     object: str

@@ -1,9 +1,12 @@
-"""How to reach a Managed Sync API, read from environment variables.
+"""The environment variables of a client.
 
-``MANAGED_SYNC_BASE_URL``, ``MANAGED_SYNC_PROJECT_ID``, then either ``MANAGED_SYNC_TOKEN`` or
-``MANAGED_SYNC_SIGNING_KEY`` (an RSA private key in PEM) with ``MANAGED_SYNC_USER_ID``. Where one of
-these is not set, the same name with ``PARAGON_`` in place of ``MANAGED_SYNC_`` is read.
-``MANAGED_SYNC_API`` names the wire format: ``projects``, or ``hosted`` for the hosted service's.
+- ``MANAGED_SYNC_BASE_URL``: the API's URL.
+- ``MANAGED_SYNC_PROJECT_ID``: the project.
+- ``MANAGED_SYNC_TOKEN``: a token; or ``MANAGED_SYNC_SIGNING_KEY``, an RSA private key in PEM, with
+  ``MANAGED_SYNC_USER_ID``.
+- ``MANAGED_SYNC_API``: the wire format, ``projects`` or ``hosted``.
+
+If one of these is not set, the same name with ``PARAGON_`` in place of ``MANAGED_SYNC_`` is read.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ DEFAULT_BASE_URLS: dict[ApiName, str] = {
 }
 
 _PREFIX = "MANAGED_SYNC_"
-_OTHER_PREFIX = "PARAGON_"
+_HOSTED_PREFIX = "PARAGON_"
 
 
 class Settings(BaseSettings):
@@ -60,29 +63,31 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then this package's variables, then those of the hosted service."""
-        theirs = EnvSettingsSource(settings_cls, env_prefix=_OTHER_PREFIX)
-        return init_settings, env_settings, theirs
+        """Reads arguments first, then this package's variables, then the hosted service's."""
+        hosted = EnvSettingsSource(settings_cls, env_prefix=_HOSTED_PREFIX)
+        return init_settings, env_settings, hosted
 
     @classmethod
     def from_env(cls) -> Settings:
         """Reads the environment.
 
         Raises:
-            ConfigurationError: A variable has a value that makes no sense. The message names it.
+            ConfigurationError: A variable has an invalid value. The message names the variable.
         """
         try:
             return cls()
         except ValidationError as error:
-            # The values are left out: one of them may be a key pasted into the wrong variable.
+            # Without the values: one of them may be a key pasted into the wrong variable.
             problems = "; ".join(
                 f"{_variable(str(problem['loc'][0]))}: {problem['msg']}"
                 for problem in error.errors()
             )
-            raise ConfigurationError(f"Cannot use the environment: {problems}") from None
+            raise ConfigurationError(
+                f"The environment has invalid variables: {problems}."
+            ) from None
 
 
 def _variable(field: str) -> str:
-    """The variable that a field was read from."""
-    ours, theirs = (f"{prefix}{field.upper()}" for prefix in (_PREFIX, _OTHER_PREFIX))
-    return theirs if os.environ.get(theirs) and not os.environ.get(ours) else ours
+    """Returns the variable that a field was read from."""
+    own, hosted = (f"{prefix}{field.upper()}" for prefix in (_PREFIX, _HOSTED_PREFIX))
+    return hosted if os.environ.get(hosted) and not os.environ.get(own) else own

@@ -1,4 +1,4 @@
-"""What is kept is found under its own key only, for its own time only."""
+"""A cached decision is found under its own key only, and for its own lifetime only."""
 
 from __future__ import annotations
 

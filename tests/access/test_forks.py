@@ -1,4 +1,4 @@
-"""What a checker has under way is not what a process that is forked from its own waits for."""
+"""A forked process does not wait for requests that its parent's checker has in flight."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from threading import Event, Thread
 
 from managed_sync.access.cache import ExpiringCache
 from managed_sync.access.single_flight import SingleFlight
+from managed_sync.effects import perform
 from tests.support.forks import in_child, needs_fork
 
 pytestmark = needs_fork
@@ -20,10 +21,10 @@ def test_a_child_sends_its_own_request_while_the_same_one_is_under_way_in_the_pa
         go_on.wait(20)
         return "the parent's"
 
-    thread = Thread(target=flights.run, args=("question", send))
+    thread = Thread(target=flights.run, args=("question", perform(send)))
     thread.start()
     sent.wait(20)
-    said = in_child(lambda: flights.run("question", lambda: "the child's"))
+    said = in_child(lambda: flights.run("question", perform(str, "the child's")))
     go_on.set()
     thread.join()
 
@@ -34,7 +35,7 @@ def test_requests_in_threads_go_on_in_a_child() -> None:
     flights = SingleFlight()
 
     def ask() -> str:
-        return asyncio.run(flights.arun_in_thread("question", lambda: "answer"))
+        return asyncio.run(flights.arun_in_thread("question", perform(str, "answer")))
 
     assert ask() == "answer"
     assert in_child(ask) == "answer"

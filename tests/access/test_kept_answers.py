@@ -1,4 +1,4 @@
-"""What a checker keeps, when it is told to: for whom, for what, and for how long."""
+"""Tests the checker's cache: for which subjects and objects it holds, and for how long."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from managed_sync.access.single_flight import SingleFlight
+from managed_sync.effects import perform
 
 
 class Requests:
@@ -57,15 +58,15 @@ Ask = Callable[[SingleFlight, Requests], Awaitable[Any]]
 
 
 async def from_a_task(flights: SingleFlight, requests: Requests) -> Any:
-    return await flights.arun("question", requests.asend)
+    return await flights.arun("question", perform(requests.asend))
 
 
 async def from_a_task_with_a_thread(flights: SingleFlight, requests: Requests) -> Any:
-    return await flights.arun_in_thread("question", requests.send)
+    return await flights.arun_in_thread("question", perform(requests.send))
 
 
 async def from_a_thread(flights: SingleFlight, requests: Requests) -> Any:
-    return await asyncio.to_thread(flights.run, "question", requests.send)
+    return await asyncio.to_thread(flights.run, "question", perform(requests.send))
 
 
 every_way = pytest.mark.parametrize(
@@ -119,10 +120,10 @@ def test_all_who_ask_while_a_request_is_under_way_share_the_next_one(ask: Ask) -
 def test_threads_share_too() -> None:
     flights, requests = SingleFlight(), Requests()
     with ThreadPoolExecutor(64) as pool:
-        early = pool.submit(flights.run, "question", requests.send)
+        early = pool.submit(flights.run, "question", perform(requests.send))
         assert requests.first_is_sent.wait(10)
         requests.truth = "shared"
-        late = [pool.submit(flights.run, "question", requests.send) for _ in range(63)]
+        late = [pool.submit(flights.run, "question", perform(requests.send)) for _ in range(63)]
         time.sleep(0.1)
         requests.first_may_end.set()
 
@@ -167,17 +168,17 @@ def test_a_request_that_is_not_sent_yet_is_shared_at_once() -> None:
 def test_nothing_is_remembered_once_a_request_has_ended() -> None:
     flights, answers = SingleFlight(), iter([1, 2, 3])
 
-    assert [flights.run("question", lambda: next(answers)) for _ in range(3)] == [1, 2, 3]
+    assert [flights.run("question", perform(next, answers)) for _ in range(3)] == [1, 2, 3]
     assert flights._flights == {}
 
 
 def test_unequal_questions_neither_share_nor_wait_for_each_other() -> None:
     flights, requests = SingleFlight(), Requests()
     with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(flights.run, ("alice", "file:1"), requests.send)
+        slow = pool.submit(flights.run, ("alice", "file:1"), perform(requests.send))
         assert requests.first_is_sent.wait(10)
 
-        assert flights.run(("bob", "file:1"), lambda: "for bob") == "for bob"
+        assert flights.run(("bob", "file:1"), perform(str, "for bob")) == "for bob"
 
         requests.first_may_end.set()
         assert slow.result() == "at first"
@@ -197,7 +198,9 @@ def test_a_failure_fails_all_who_share_it_and_is_not_remembered(ask: Ask) -> Non
 
         assert outcomes == [requests.truth] * 20
         assert (await early, requests.sent) == ("at first", 2)
-        assert len(traceback.extract_tb(requests.truth.__traceback__)) < 10
+        frames = [frame.name for frame in traceback.extract_tb(requests.truth.__traceback__)]
+        assert frames.count(ask.__name__) == 1
+        assert len(frames) <= 10
         requests.truth = "mended"
         assert await ask(flights, requests) == "mended"
 
@@ -317,9 +320,9 @@ def test_a_request_that_is_broken_off_is_sent_again_for_those_who_share_it() -> 
         return requests.send()
 
     with ThreadPoolExecutor(5) as pool:
-        early = pool.submit(flights.run, "question", requests.send)
+        early = pool.submit(flights.run, "question", perform(requests.send))
         assert requests.first_is_sent.wait(10)
-        late = [pool.submit(flights.run, "question", send) for _ in range(4)]
+        late = [pool.submit(flights.run, "question", perform(send)) for _ in range(4)]
         time.sleep(0.02)
         requests.truth = "sent again"
         requests.first_may_end.set()
@@ -339,7 +342,7 @@ def test_a_request_that_cannot_be_started_fails_and_leaves_the_question_open() -
     with pytest.raises(RuntimeError, match="shutdown"):
         asyncio.run(from_a_task_with_a_thread(flights, requests))
 
-    assert flights.run("question", requests.send) == "at first"
+    assert flights.run("question", perform(requests.send)) == "at first"
 
 
 def test_tasks_get_their_answer_while_the_loops_own_threads_all_wait_for_it() -> None:

@@ -26,7 +26,7 @@ from langsmith import traceable
 
 from managed_sync.langchain import PermissionAwareRetriever, PermissionFilter
 from managed_sync.retrieval.effects import Strategy
-from tests.adversarial.canary_passages import PASSAGES, checker
+from tests.adversarial.traced_passages import PASSAGES, checker
 from tests.support.frameworks import ALICE, STRATEGIES, LangChain
 from tests.support.passages import RankedStore, Ranking
 

@@ -15,7 +15,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from managed_sync.llama_index import PermissionAwareRetriever
 from managed_sync.retrieval.effects import Strategy
-from tests.adversarial.canary_passages import PASSAGES, checker
+from tests.adversarial.traced_passages import PASSAGES, checker
 from tests.support.frameworks import STRATEGIES, LlamaIndex
 from tests.support.passages import InOrderToo
 

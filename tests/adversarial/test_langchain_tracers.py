@@ -1,4 +1,4 @@
-"""What LangChain's tracers of a whole process or context see, and what stays as it was."""
+"""Tests what LangChain's tracers of a whole process or context see, and what stays unchanged."""
 
 from __future__ import annotations
 
@@ -37,7 +37,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from managed_sync import acting_as
 from managed_sync.access.subject import resolve_subject
 from managed_sync.langchain import PermissionAwareRetriever
-from tests.adversarial.canary_passages import FINE, assert_shows_only_what_was_returned
 from tests.adversarial.langchain_retrievers import (
     RETRIEVERS,
     AsksATool,
@@ -46,6 +45,7 @@ from tests.adversarial.langchain_retrievers import (
     ListRetriever,
     over_another,
 )
+from tests.adversarial.traced_passages import FINE, assert_shows_only_what_was_returned
 from tests.support.frameworks import ALICE, QUESTION
 
 DRIVERS = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
@@ -146,7 +146,7 @@ def test_collected_runs_show_only_what_was_returned(
 
 @pytest.fixture
 def spans() -> Iterator[InMemorySpanExporter]:
-    """What an instrumentation records that reaches into LangChain's classes."""
+    """Yields the records of an instrumentation that patches LangChain's classes."""
     spans, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
     LangChainInstrumentor().instrument(tracer_provider=provider)

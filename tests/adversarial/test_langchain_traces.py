@@ -18,12 +18,12 @@ from langgraph.graph import START, StateGraph
 
 from managed_sync.errors import AccessCheckError
 from managed_sync.langchain import PermissionAwareRetriever
-from tests.adversarial.canary_passages import (
+from tests.adversarial.langchain_retrievers import RETRIEVERS, ensemble
+from tests.adversarial.traced_passages import (
     PASSAGES,
     assert_shows_only_what_was_returned,
     broken_checker,
 )
-from tests.adversarial.langchain_retrievers import RETRIEVERS, ensemble
 from tests.support.frameworks import ALICE, QUESTION, LangChain
 
 

@@ -26,18 +26,18 @@ from llama_index_instrumentation.dispatcher import Dispatcher
 from managed_sync import acting_as
 from managed_sync.errors import AccessCheckError
 from managed_sync.llama_index import PermissionAwareRetriever
-from tests.adversarial.canary_passages import (
-    FINE,
-    assert_shows_only_what_was_returned,
-    broken_checker,
-    checker,
-)
 from tests.adversarial.llama_index_retrievers import (
     RETRIEVERS,
     ListOfNodes,
     OverAnother,
     fused,
     over_another,
+)
+from tests.adversarial.traced_passages import (
+    FINE,
+    assert_shows_only_what_was_returned,
+    broken_checker,
+    checker,
 )
 from tests.support.frameworks import ALICE, QUESTION
 
@@ -351,7 +351,7 @@ def test_a_retriever_without_an_asynchronous_way_does_not_block_the_event_loop()
 
 
 def test_every_way_of_llama_index_to_its_handlers_is_known() -> None:
-    """Where a new version adds one, it has to be closed as well."""
+    """Fails if a new version adds a way to handlers that must be closed as well."""
     dispatching = {
         name
         for name, method in vars(Dispatcher).items()

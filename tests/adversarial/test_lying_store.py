@@ -46,7 +46,7 @@ def test_a_store_and_a_model_that_lie_end_in_a_fresh_index(tmp_path: Path, shard
 
 def lie_and_repair(folder: Path, chance: random.Random) -> None:
     source = ChangingSource(**{f"r{n}": f"Text {n}. " * chance.randint(1, 12) for n in range(8)})
-    index = LyingIndex(Liar(chance), relabels=chance.random() < 0.7)
+    index = LyingIndex(Liar(chance), updates_metadata=chance.random() < 0.7)
     others = add_another_pipeline(index)
     ledger = folder / "ledger.db"
     sync = syncing(source, index, ledger, retries=SOON, batch_size=chance.choice([2, 5, 128]))

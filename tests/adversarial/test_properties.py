@@ -283,7 +283,7 @@ graphs = st.builds(
 
 @dataclass
 class Setting:
-    """How a retriever is set up and what it is asked."""
+    """The setup of a retriever, and its question."""
 
     chunks: list[int]
     users: list[str]
@@ -378,7 +378,7 @@ def passages_of(setting: Setting) -> list[Passage]:
 def answers(
     setting: Setting, service: Service, kind: type[Ranking], runner: asyncio.Runner
 ) -> Iterator[tuple[str, Found | ManagedSyncError]]:
-    """What each user gets, one after the other, from one retriever."""
+    """Yields the results of one retriever for each user in turn."""
     allow_ttl, deny_ttl, scope_ttl = setting.ttls
     checker = AccessChecker(
         service,
@@ -457,7 +457,7 @@ def test_what_comes_back_is_allowed_and_what_is_complete_is_the_best(
 
 
 def can_be_known(setting: Setting, kind: type[Ranking]) -> bool:
-    """Whether a result can be known to be the best: then it is to be called complete."""
+    """Returns whether a result is known to be the best, and must be called complete."""
     everything_has_an_id = len(OBJECTS) not in setting.chunks
     lists_are_whole = setting.list_cap is None and not setting.is_cut_silently
     nothing_is_kept = setting.ttls == (0, 0, 0)

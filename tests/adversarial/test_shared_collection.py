@@ -81,7 +81,7 @@ def bring_up_to_date(sync: IndexSync, step: Step) -> None:
 
 
 def held(store: InMemoryVectorStore, pipeline: Pipeline) -> dict[str, Any]:
-    """What the collection holds of a pipeline, by the ids of its chunks."""
+    """Returns the chunks that the collection holds of a pipeline, by id."""
     return {
         key: (value["text"], value["metadata"])
         for key, value in store.store.items()

@@ -119,7 +119,7 @@ class Stream:
 
 
 class Play:
-    """What several users' code does, one step after the other, by chance."""
+    """A play that runs the code of several users in steps, in random order."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)

@@ -1,4 +1,4 @@
-"""What counts as kept of a file's structure, and the page that is made of it."""
+"""Tests the comparison of a file's structure, and the page with the results."""
 
 from __future__ import annotations
 

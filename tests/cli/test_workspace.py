@@ -83,7 +83,7 @@ def is_allowed(workspace: Workspace) -> bool:
 
 
 def left_behind(workspace: Workspace, base_url: str) -> None:
-    """What a server that was killed leaves: its announcement, and no lock."""
+    """Leaves the announcement of a killed server, and no lock."""
     with workspace.server():
         pass
     (workspace.root / "server.json").write_text(json.dumps({"base_url": base_url}))

@@ -16,7 +16,7 @@ CHECKS = [AccessCheck(subject="a", relation="viewer", object=f"file:{n}") for n 
 
 
 def answer(request: httpx.Request) -> httpx.Response:
-    """What the API would say, to any operation; a listing has three pages."""
+    """Returns a valid response to any operation; a listing has three pages."""
     path = request.url.path
     if path.endswith("/records"):
         number = int(request.url.params.get("cursor", 1))

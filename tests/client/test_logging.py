@@ -1,4 +1,4 @@
-"""What is logged and hooked: every request of both clients, and never a token."""
+"""Logs and hooks see every request of both clients, and never a token."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ RUNNER = asyncio.Runner()
 
 
 def outcomes(answer: Answer, number: int, retry_budget: float) -> list[Any]:
-    """What a call gives with either client, where it is no error of this package."""
+    """Returns the results of a call with both clients, without those that raise our errors."""
     call, acall = CALLS[number]
     results: list[Any] = []
 

@@ -94,7 +94,7 @@ def test_no_error_shows_the_token(
 
 
 def own_frames_of(error: BaseException) -> str:
-    """What is shown of the frames of this package; the test's own hold the token on purpose."""
+    """Returns the shown frames of this package; the test's own frames hold the token on purpose."""
     trace = traceback.TracebackException.from_exception(error, capture_locals=True)
     shown: list[str] = []
     current: traceback.TracebackException | None = trace

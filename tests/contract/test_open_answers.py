@@ -1,4 +1,4 @@
-"""What the specification leaves open: lists and trees in each form that servers use."""
+"""Lists and trees, which the specification leaves open, are read in each form that servers use."""
 
 from __future__ import annotations
 

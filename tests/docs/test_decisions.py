@@ -44,6 +44,16 @@ def test_the_index_has_the_decision_with_its_title_date_and_status(page: Path) -
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_a_decision_explains_is_there_and_names_the_decision(page: Path) -> None:
+    paths = re.findall(r"`([^`]+)`", head_of(page)["explained"])
+    assert paths
+    for path in paths:
+        explained = PACKAGE / path if (PACKAGE / path).exists() else ROOT / path
+        assert explained.is_file(), path
+        assert f"docs/decisions/{page.name}" in explained.read_text(encoding="utf-8"), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_files_that_a_decision_names_are_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for named in re.findall(r"`(\w[\w./]*\.py|\w+(?:/\w+)+/)`", text):

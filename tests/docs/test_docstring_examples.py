@@ -1,6 +1,7 @@
 """The examples in docstrings run, and print what they say.
 
-An example may await, as in ``python -m asyncio``. Those of the clients talk to the API below.
+An example may await, as in ``python -m asyncio``. Those of the clients talk to the API below, and
+those of the server serve a copy of the sample company.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import pytest
 
 import managed_sync
 from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
+from managed_sync.sample_company import copy_company
 
 PACKAGE = Path(managed_sync.__file__).parent
 SOURCES = {
@@ -76,7 +78,7 @@ def api(request: httpx.Request) -> httpx.Response:
 
 @pytest.fixture
 def clients() -> dict[str, ManagedSyncClient | AsyncManagedSyncClient]:
-    """What ``client`` stands for, by module."""
+    """Returns the value of ``client`` in the examples, by module."""
     transport = httpx.MockTransport(api)
     return {
         kind.__module__: kind("p1", "t", base_url="http://127.0.0.1:8080", transport=transport)
@@ -95,6 +97,8 @@ def test_the_examples_of_a_module_print_what_they_say(
     monkeypatch.setenv("MANAGED_SYNC_PROJECT_ID", "p1")
     monkeypatch.setenv("MANAGED_SYNC_TOKEN", "t")
     monkeypatch.setenv("MANAGED_SYNC_BASE_URL", "http://127.0.0.1:8080")
+    if module.startswith("managed_sync.server"):
+        copy_company(tmp_path / "company")
     names = {"client": clients[module]} if module in clients else {}
     tests = doctest.DocTestFinder().find(importlib.import_module(module), extraglobs=names)
 
@@ -146,7 +150,7 @@ def problems_of(test: doctest.DocTest) -> Iterator[str]:
 
 
 def outcome(source: str, names: dict[str, Any], runner: asyncio.Runner) -> str:
-    """What an example prints, or the last line of its error."""
+    """Returns the output of an example, or the last line of its error."""
     output = io.StringIO()
     try:
         code = compile(source, "<example>", "single", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

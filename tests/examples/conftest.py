@@ -49,5 +49,5 @@ def office(_office: Office) -> Iterator[Office]:
 
 @pytest.fixture
 def sent() -> Sent:
-    """What models were sent in each call: pairs of role and text."""
+    """Returns the messages of each call of a model: pairs of role and text."""
     return []

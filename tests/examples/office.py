@@ -47,7 +47,7 @@ class Gate:
 
 @dataclass
 class Office:
-    """What an example needs, and a way to change who may read the vault's note."""
+    """The setup of an example, with a way to change who may read the vault's note."""
 
     folder: Path
     server: EmbeddedServer

@@ -55,7 +55,7 @@ def run(
 
 
 def answers(said: str) -> list[str]:
-    """What came after each prompt for a question."""
+    """Returns the output after each prompt for a question."""
     return said.split("\n> ")[1:]
 
 

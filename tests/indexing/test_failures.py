@@ -1,4 +1,4 @@
-"""What fails is put aside with its reason, and stops nothing; what has no text is skipped."""
+"""A failing record is recorded with its reason and stops nothing; one without text is skipped."""
 
 from __future__ import annotations
 

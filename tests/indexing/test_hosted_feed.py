@@ -60,7 +60,7 @@ class Drive:
         return sync.verify(integration=FILES.integration, sync_type=sync_type, repair=repair)
 
     def asked(self) -> list[int]:
-        """Where listings began or went on since this was asked last."""
+        """Returns the cursors of listings since the last call."""
         asked, self.sync.asked = self.sync.asked, []
         return asked
 

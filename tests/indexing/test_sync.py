@@ -157,7 +157,7 @@ class TestOnlyWhatChanged:
         source.write("a", f"{'longer ' * 30}\n\n{'part ' * 18}")
         run(source, target, ledger)
 
-        assert target.relabeled > 0
+        assert target.updated > 0
         assert target.contents() == from_scratch(source, tmp_path)
 
     def test_a_move_updates_the_container_without_embedding(self, ledger: Path) -> None:
@@ -271,7 +271,7 @@ class TestDeletions:
             run(source, target, ledger)
 
         assert (caught.value.count, caught.value.report.added) == (20, 1)
-        for word in ("20 of 61", "r00.txt", "--allow-deletions", "allow_deletions=True"):
+        for word in ("20 of the 61", "r00.txt", "--allow-deletions", "allow_deletions=True"):
             assert word in str(caught.value)
         assert len(target.chunks) == 61
 

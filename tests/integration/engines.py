@@ -32,7 +32,7 @@ class Engine(NamedTuple):
     decisions: list[Decision]
 
     def denied_since(self, user: str) -> list[str]:
-        """What was denied to the user since the last call."""
+        """Returns the objects that were denied to the user since the last call."""
         denied = [one.object_id for one in self.decisions if not one.allowed]
         assert {one.subject for one in self.decisions} == {user}
         self.decisions.clear()

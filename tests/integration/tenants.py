@@ -20,7 +20,7 @@ TICKETS = 6
 
 
 def text_of(project_id: str, integration: str, number: int) -> str:
-    """What a ticket says in the beginning."""
+    """Returns the first text of a ticket."""
     return f"The budget of {project_id} in {integration} is {number}."
 
 
@@ -41,7 +41,7 @@ class Tenants:
     )
 
     def answer(self, method: str, url: str, body: dict[str, Any]) -> dict[str, Any] | None:
-        """What the API says; ``None`` for what there is not."""
+        """Returns the API's decisions; ``None`` for unknown objects."""
         parts = urlsplit(url)
         _, _, project, *operation = parts.path.split("/")
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}

@@ -82,7 +82,7 @@ class Hosted(NamedTuple):
         return self.company.client
 
     def references(self) -> dict[str, str]:
-        """What the oracle calls each file, by object id."""
+        """Returns the oracle's name of each file, by object id."""
         return {
             f"file:{record.id}": f"files:{record.source_id}"
             for record in self.client.iter_records(*FILES)

@@ -45,7 +45,7 @@ class Index:
     filtered: Callable[[AccessChecker, str], list[str]]
 
     def texts(self, checker: AccessChecker, user: str, **settings: Any) -> list[str]:
-        """What a user finds, by every way to ask."""
+        """Returns the results of a user for every way to ask."""
         with acting_as(user):
             found, report = self.retriever(checker, **settings).retrieve_with_report(QUESTION)
             assert report.returned == len(found)

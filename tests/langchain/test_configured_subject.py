@@ -75,7 +75,7 @@ losing_configs = pytest.mark.parametrize("wrapped", [compressing, merging, rephr
 
 
 def running_for(user: str, call: Callable[[str], Any]) -> Any:
-    """What a call brings inside a chain for a user."""
+    """Returns the result of a call inside a chain for a user."""
     return RunnableLambda(call).invoke("q", of(user))
 
 

@@ -224,7 +224,7 @@ def index_over(store: BasePydanticVectorStore | None = None, count: int = 100) -
 def outcomes(
     retriever: PermissionAwareRetriever,
 ) -> list[tuple[list[NodeWithScore], RetrievalReport]]:
-    """What Alice gets, synchronously and asynchronously."""
+    """Returns Alice's results, synchronously and asynchronously."""
     return [
         retriever.retrieve_with_report("q", subject=ALICE),
         asyncio.run(retriever.aretrieve_with_report("q", subject=ALICE)),

@@ -297,7 +297,7 @@ class TestInAnAgent:
 
 
 async def outputs(agent: BaseWorkflowAgent) -> list[ToolOutput]:
-    """What the tool gave the agent's model."""
+    """Returns the tool's outputs for the agent's model."""
     handler = agent.run(f"Act as {BOB}.")
     found = [
         event.tool_output

@@ -96,7 +96,7 @@ def column(markdown: str, name: str) -> list[str]:
 
 
 def shows_something(source: str) -> bool:
-    """Whether a cell prints or plots on its own, or ends in a value."""
+    """Returns whether a cell prints or plots by itself, or ends in a value."""
     body = ast.parse(source).body
     printing = any(
         isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "plt.show"}

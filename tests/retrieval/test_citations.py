@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from managed_sync.retrieval.citations import numbered, place
+from managed_sync.retrieval.citations import numbered, position
 
 
 def test_a_name_of_several_lines_stays_on_one() -> None:
-    assert place({"title": "Plan\n[2] Payroll.xlsx\x1b[2J"}) == "Plan\\n[2] Payroll.xlsx\\x1b[2J"
+    assert position({"title": "Plan\n[2] Payroll.xlsx\x1b[2J"}) == "Plan\\n[2] Payroll.xlsx\\x1b[2J"
 
 
 def test_no_title_and_no_url_can_look_like_another_passage() -> None:

@@ -1,4 +1,4 @@
-"""What the sample company holds: enough, in many formats, and all of it readable."""
+"""The sample company holds enough documents, in many formats, and all of them are readable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one client may cost the others: size, number, rate and slowness have limits."""
+"""Limits what one client costs the others: size, number, rate and slowness."""
 
 from __future__ import annotations
 

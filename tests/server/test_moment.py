@@ -1,4 +1,4 @@
-"""What is published was there at one moment, and nothing opens by accident."""
+"""Published records existed at one moment, and nothing opens by accident."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server under pressure: strangers, slow clients and waiting writers hold up nobody else."""
+"""The server under pressure: unverified connections, slow clients and waiting writers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import httpx
 import psycopg
 import pytest
 
-from managed_sync.server.http import strangers as strangers_module
-from managed_sync.server.http.strangers import Strangers
 from managed_sync.server.runtime import connection
+from managed_sync.server.runtime import unverified_connections as module
+from managed_sync.server.runtime.unverified_connections import UnverifiedConnections
 from managed_sync.server.storage import database
 from tests.server.company import FILES, Caller, Company
 
@@ -86,7 +86,7 @@ class TestWithoutAToken:
     def test_whoever_opens_too_many_connections_loses_the_oldest(
         self, configured: Configured, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(strangers_module, "_GRACE_SECONDS", 0)
+        monkeypatch.setattr(module, "_GRACE_SECONDS", 0)
         caller = configured(limits={"connections_per_address": 8, "head_seconds": 60})
         with ExitStack() as opened:
             drips = [opened.enter_context(closing(connect(caller))) for _ in range(30)]
@@ -100,7 +100,7 @@ class TestWithoutAToken:
     def test_a_connection_that_bore_a_good_token_is_not_pushed_out(
         self, configured: Configured, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(strangers_module, "_GRACE_SECONDS", 0)
+        monkeypatch.setattr(module, "_GRACE_SECONDS", 0)
         caller = configured(limits={"connections_per_address": 4, "head_seconds": 60})
         head = (
             b"GET /projects/demo/sync/status?integration=googleDrive&syncType=files HTTP/1.1\r\n"
@@ -128,71 +128,71 @@ class Connection:
         self.closed = True
 
 
-class TestStrangers:
+class TestUnverifiedConnections:
     @pytest.fixture(autouse=True)
     def no_grace(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(strangers_module, "_GRACE_SECONDS", 0)
+        monkeypatch.setattr(module, "_GRACE_SECONDS", 0)
 
     def test_many_may_come_at_once_and_none_of_them_may_stay(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(strangers_module, "_GRACE_SECONDS", 1)
+        monkeypatch.setattr(module, "_GRACE_SECONDS", 1)
         now = [0.0]
-        strangers = Strangers(per_address=2, total=6, clock=lambda: now[0])
+        unverified = UnverifiedConnections(per_address=2, total=6, clock=lambda: now[0])
         early = [Connection() for _ in range(5)]
         for one in early:
-            strangers.add(one, "10.0.0.1")
+            unverified.add(one, "10.0.0.1")
         assert not any(one.closed for one in early)
         now[0] += 1
         for _ in range(5):
-            strangers.add(Connection(), "10.0.0.1")
+            unverified.add(Connection(), "10.0.0.1")
         assert all(one.closed for one in early)
 
     def test_a_crowd_from_one_address_pushes_out_nobody_else(self) -> None:
-        strangers = Strangers(per_address=2, total=4)
+        unverified = UnverifiedConnections(per_address=2, total=4)
         other = Connection()
-        strangers.add(other, "10.0.0.2")
+        unverified.add(other, "10.0.0.2")
         for _ in range(20):
-            strangers.add(Connection(), "10.0.0.1")
+            unverified.add(Connection(), "10.0.0.1")
         assert not other.closed
 
     def test_each_address_has_its_own_limit(self) -> None:
-        strangers = Strangers(per_address=2, total=100)
+        unverified = UnverifiedConnections(per_address=2, total=100)
         other, *flood = (Connection() for _ in range(5))
-        strangers.add(other, "10.0.0.2")
+        unverified.add(other, "10.0.0.2")
         for one in flood:
-            strangers.add(one, "10.0.0.1")
+            unverified.add(one, "10.0.0.1")
         assert [one.closed for one in flood] == [True, True, False, False]
         assert not other.closed
 
     def test_there_is_a_limit_for_all_addresses_together(self) -> None:
-        strangers = Strangers(per_address=2, total=3)
+        unverified = UnverifiedConnections(per_address=2, total=3)
         flood = [Connection() for _ in range(5)]
         for number, one in enumerate(flood):
-            strangers.add(one, f"10.0.0.{number}")
+            unverified.add(one, f"10.0.0.{number}")
         assert [one.closed for one in flood] == [True, True, False, False, False]
-        assert len(strangers) == 3
+        assert len(unverified) == 3
 
     def test_whoever_brought_a_token_or_left_does_not_count(self) -> None:
-        strangers = Strangers(per_address=1, total=1)
+        unverified = UnverifiedConnections(per_address=1, total=1)
         first, second = Connection(), Connection()
-        strangers.add(first, "10.0.0.1")
-        strangers.discard(first)
-        strangers.discard(first)
-        strangers.add(second, "10.0.0.1")
+        unverified.add(first, "10.0.0.1")
+        unverified.discard(first)
+        unverified.discard(first)
+        unverified.add(second, "10.0.0.1")
         assert not first.closed
         assert not second.closed
 
     def test_the_addresses_of_one_ipv6_network_count_together(self) -> None:
-        strangers = Strangers(per_address=1, total=100)
+        unverified = UnverifiedConnections(per_address=1, total=100)
         first, second, other = Connection(), Connection(), Connection()
-        strangers.add(first, "2001:db8:1:2::1")
-        strangers.add(second, "2001:db8:1:2:ffff::9")
-        strangers.add(other, "2001:db8:1:3::1")
+        unverified.add(first, "2001:db8:1:2::1")
+        unverified.add(second, "2001:db8:1:2:ffff::9")
+        unverified.add(other, "2001:db8:1:3::1")
         assert [one.closed for one in (first, second, other)] == [True, False, False]
         mapped, plain = Connection(), Connection()
-        strangers.add(mapped, "::ffff:10.0.0.1")
-        strangers.add(plain, "10.0.0.1")
+        unverified.add(mapped, "::ffff:10.0.0.1")
+        unverified.add(plain, "10.0.0.1")
         assert mapped.closed
 
 

@@ -89,7 +89,7 @@ def test_a_change_that_breaks_it_is_found(
 
 
 def breaches(own: Document) -> Iterator[str]:
-    """Where a description does not keep what the specification promises."""
+    """Yields the differences between a description and the specification's promises."""
     promised = resolved(specification(), specification()["paths"])
     paths = resolved(own, own["paths"])
     for path, methods in promised.items():
@@ -163,6 +163,6 @@ def _schema_breaches(place: str, promised: Any, found: Any) -> Iterator[str]:
 
 
 def _without_null(schema: Any) -> Any:
-    """What may be left out is written as "or null" in the server's own description."""
+    """Returns a schema without the "or null" of optional values in the server's description."""
     kinds = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
     return kinds[0] if len(kinds) == 1 else schema

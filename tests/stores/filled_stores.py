@@ -47,7 +47,7 @@ class FilledStore:
 
 @dataclass
 class Place:
-    """Where a store may keep its data, and what has to be closed at the end."""
+    """The location of a store's data, and the resources to close at the end."""
 
     folder: Path
     request: pytest.FixtureRequest
@@ -158,10 +158,10 @@ def pgvector_store(
 def pgvector_collection(place: Place) -> VectorStore:
     from langchain_postgres import PGVector
 
+    # Without `embedding_length`, which the library would keep for all collections of a process.
     vectorstore = PGVector(
         HashEmbeddings(),
         connection=f"postgresql+psycopg://postgres@{place.postgres}/postgres",
-        embedding_length=DIMENSIONS,
     )
     assert vectorstore._engine is not None
     place.closing.callback(vectorstore._engine.dispose)

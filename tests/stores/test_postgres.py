@@ -1,4 +1,4 @@
-"""What is particular to pgvector: an index chooses rows first, and only then are they filtered."""
+"""Tests pgvector's peculiarity: an index selects rows before they are filtered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Qdrant server is told; the suite for all stores runs Qdrant in process."""
+"""Tests requests to a Qdrant server; the suite for all stores runs Qdrant in process."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ RECORDS = {"contact": "contacts", "deal": "deals", "ticket": "tickets"}
 
 
 class Oracle:
-    """What each user of a company may read."""
+    """An oracle that knows which objects each user of a company may read."""
 
     def __init__(self, company_folder: Path) -> None:
         self._folder = company_folder

@@ -18,7 +18,7 @@ _LONGEST_SECONDS = 20
 
 
 def in_child(function: Callable[[], Any]) -> Any:
-    """What the function returns there; it must be JSON. A child that hangs is ended."""
+    """Returns the function's JSON result in a child process, which is ended if it hangs."""
     readable, writable = os.pipe()
     with warnings.catch_warnings():
         # Python warns of forks beside threads, which is what is tested.

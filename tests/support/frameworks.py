@@ -32,7 +32,7 @@ QUESTION = "question"
 
 @dataclass(frozen=True)
 class Found:
-    """What a retrieval brought."""
+    """The result of a retrieval."""
 
     texts: list[str]
     object_ids: list[Any]

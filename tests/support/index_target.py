@@ -58,14 +58,14 @@ class AbleTarget(Target):
     """One that can change metadata without embedding, and say what it holds."""
 
     can_update_metadata = True
-    relabeled = 0
+    updated = 0
 
     def embedded_text(self, chunk: Chunk) -> str:
         return chunk.text
 
     def update_metadata(self, chunks: Sequence[Chunk]) -> None:
         self._live()
-        self.relabeled += len(chunks)
+        self.updated += len(chunks)
         for chunk in chunks:
             assert self.chunks[chunk.chunk_id].text == chunk.text
             self.chunks[chunk.chunk_id] = chunk

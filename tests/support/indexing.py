@@ -19,7 +19,7 @@ AT_ONCE = Retries(attempts=3, first_wait=0)
 def syncing(
     source: ChangingSource, target: IndexTarget, ledger: Path | str, **settings: Any
 ) -> IndexSync:
-    """What the tests index with: small chunks, and no waiting."""
+    """Returns an ``IndexSync`` for tests, with small chunks and without waiting."""
     settings = {"chunker": Chunker(20, 0), "retries": AT_ONCE, **settings}
     return IndexSync(source, target, ledger, **settings)
 
@@ -31,7 +31,7 @@ def run(source: ChangingSource, target: Target, ledger: Path | str, **options: A
 
 
 def from_scratch(source: ChangingSource, folder: Path) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """What an index holds that is made of this source anew."""
+    """Returns the contents of a new index of this source."""
     target = Target()
     number = len(list(folder.glob("scratch-*.db")))
     run(source, target, folder / f"scratch-{number}.db")

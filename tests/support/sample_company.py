@@ -40,7 +40,7 @@ class Company:
             self.client.wait_until_idle(*pipeline)
 
     def references(self) -> dict[str, str]:
-        """What the oracle calls each object, by object id."""
+        """Returns the oracle's name of each object, by object id."""
         kinds = {"files": "file", "contacts": "contact", "deals": "deal", "tickets": "ticket"}
         return {
             f"{kinds[sync_type]}:{record.id}": f"{sync_type}:{record.source_id}"

@@ -43,7 +43,7 @@ def running_spicedb() -> Iterator[SpiceDBClient]:
 
 
 class EmbeddedError(grpc.RpcError):  # type: ignore[misc]
-    """What the library reports as text, as a gRPC client sees it."""
+    """An error of the library, which is text, in the form that a gRPC client sees."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

@@ -43,6 +43,7 @@ def synchronous(progress: list[SyncStatus]) -> None:
     ManagedSyncClient("p1", "token", transport=httpx.HTTPTransport(), timeout=5)
     ManagedSyncClient("p1", "token", http_client=httpx.Client(), retry_budget=0)
     assert_type(ManagedSyncClient.from_env(), ManagedSyncClient)
+    ManagedSyncClient.from_env(token=ask, retry_budget=5, http_client=httpx.Client())
 
     with ManagedSyncClient("p1", "token") as client:
         assert_type(client, ManagedSyncClient)
@@ -69,6 +70,7 @@ async def asynchronous() -> None:
     AsyncManagedSyncClient("p1", "token", transport=httpx.AsyncHTTPTransport())
     AsyncManagedSyncClient("p1", "token", http_client=httpx.AsyncClient())
 
+    AsyncManagedSyncClient.from_env(token=ask_later, transport=httpx.AsyncHTTPTransport())
     async with AsyncManagedSyncClient.from_env() as client:
         assert_type(client, AsyncManagedSyncClient)
         assert_type(await client.get_sync_status("box", "files"), SyncStatus)

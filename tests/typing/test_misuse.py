@@ -28,6 +28,11 @@ AsyncManagedSyncClient("p1", ask_with)  # arg-type
 ManagedSyncClient("p1", "t", api="hosted-by-me")  # arg-type
 ManagedSyncClient("p1", "t", http_client=httpx.AsyncClient())  # arg-type
 AsyncManagedSyncClient("p1", "t", transport=httpx.HTTPTransport())  # arg-type
+ManagedSyncClient.from_env("p1")  # call-arg
+ManagedSyncClient.from_env(batch_size=7)  # call-arg
+ManagedSyncClient.from_env(retry_budget="5")  # arg-type
+ManagedSyncClient.from_env(token=ask_later)  # arg-type
+AsyncManagedSyncClient.from_env(http_client=httpx.Client())  # arg-type
 client = ManagedSyncClient("p1", "t")
 client.batch_check_access([("alice", "viewer", "file:1")])  # list-item
 client.download_content("r1", 10)  # call-arg

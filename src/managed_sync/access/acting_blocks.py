@@ -14,6 +14,8 @@ A context variable carries the block along. The variable alone is not enough: a 
 the context of its reader, so the variable of a block around a ``yield`` stays set while the reader
 continues. A block therefore also knows the frame whose code it surrounds, and the call stack must
 agree.
+
+See ``docs/decisions/0034-access-acting-as.md``.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ Guarantees:
   not prolong that.
 - An older decision never replaces a newer one.
 - A lifetime of 0 keeps nothing.
+
+See ``docs/decisions/0011-access-caching.md``.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import partial
 from typing import Literal, Protocol, TypeVar
 
 from managed_sync.access.cache import DecisionCache, ExpiringCache
@@ -203,7 +202,7 @@ class AccessChecker:
         """Returns a decision for each distinct id, in order; raises what ``allowed`` raises."""
         if self._is_asynchronous:
             raise ConfigurationError(_IS_ASYNCHRONOUS)
-        return run(self._requests.decide(subject, object_ids, self._share))
+        return run(self._requests.decide(subject, object_ids, self._flights.run))
 
     async def adecide(self, subject: str, object_ids: Iterable[str]) -> tuple[Decision, ...]:
         """Like ``decide``, without blocking the event loop."""
@@ -222,7 +221,7 @@ class AccessChecker:
         """
         if self._is_asynchronous:
             raise ConfigurationError(_IS_ASYNCHRONOUS)
-        return run(self._requests.list_objects(subject, self._share))
+        return run(self._requests.list_objects(subject, self._flights.run))
 
     async def alist_objects(self, subject: str) -> ListedObjects:
         """Like ``list_objects``, without blocking the event loop."""
@@ -232,13 +231,10 @@ class AccessChecker:
         """Returns the list kept by ``scope_ttl``, if there is one; never blocks."""
         return self._requests.kept_list(subject)
 
-    def _share(self, key: Hashable, program: Program[R]) -> R:
-        return self._flights.run(key, partial(run, program))
-
     async def _ashare(self, key: Hashable, program: Program[R]) -> R:
         if self._is_asynchronous:
-            return await self._flights.arun(key, partial(arun, program))
-        return await self._flights.arun_in_thread(key, partial(run, program))
+            return await self._flights.arun(key, program)
+        return await self._flights.arun_in_thread(key, program)
 
 
 def _readable(decisions: Iterable[Decision]) -> set[str]:

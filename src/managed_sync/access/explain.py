@@ -76,15 +76,15 @@ def in_words(tree: RelationshipNode, subject: str, name: Callable[[str], str] = 
     if tree.granted:
         reasons = list(_granted(tree, subject, name))
         return "\n".join([f"{subject} is {asked}:", *(f"- {reason}" for reason in reasons)])
-    places = list(_places(tree))
+    objects = list(_objects(tree))
     lines = [f"{subject} is not {asked}. Neither they nor a group of theirs is among:"]
-    for place in places:
+    for root in objects:
         holders = [
             f"{_plural(node.relation)} {', '.join(node.subjects)}"
-            for node in _at_one_place(place)
+            for node in _of_one_object(root)
             if node.subjects
         ]
-        lines.append(f"- {name(place.object)}: {'; '.join(holders) or 'nobody named'}")
+        lines.append(f"- {name(root.object)}: {'; '.join(holders) or 'nobody named'}")
     return "\n".join(lines)
 
 
@@ -122,19 +122,19 @@ def _implying(node: RelationshipNode, asked: str) -> str:
     return f", and {_with_article(node.relation)} is {_with_article(asked)}"
 
 
-def _places(node: RelationshipNode) -> Iterator[RelationshipNode]:
+def _objects(node: RelationshipNode) -> Iterator[RelationshipNode]:
     """Yields the object and those that it inherits from, each with its own nodes below it."""
     yield node
     for child in node.children:
         if child.via == "parent":
-            yield from _places(child)
+            yield from _objects(child)
 
 
-def _at_one_place(node: RelationshipNode) -> Iterator[RelationshipNode]:
+def _of_one_object(node: RelationshipNode) -> Iterator[RelationshipNode]:
     yield node
     for child in node.children:
         if child.via == "implied":
-            yield from _at_one_place(child)
+            yield from _of_one_object(child)
 
 
 def _with_article(relation: str) -> str:

@@ -11,12 +11,14 @@ Guarantees:
   broken off, as by Ctrl-C, those who share it send another one.
 - A process that was forked waits for no request of the other one.
 - Only callers of an equal key share. What is not part of the key must not change the answer.
+
+See ``docs/decisions/0011-access-caching.md``.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
@@ -24,11 +26,12 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, TypeVar
 
+from managed_sync.effects import Program, arun, run
 from managed_sync.forks import OfProcess
 
 __all__ = ["SingleFlight"]
 
-V = TypeVar("V")
+R = TypeVar("R")
 
 _MAX_THREADS = 32
 
@@ -39,8 +42,9 @@ class SingleFlight(OfProcess):
     Safe to share between threads and tasks. A request must not wait for its own key.
 
     Examples:
-        >>> SingleFlight().run("question", lambda: "answer")
-        'answer'
+        >>> from managed_sync.effects import perform
+        >>> SingleFlight().run("key", perform(str, 7))
+        '7'
     """
 
     def __init__(self) -> None:
@@ -52,52 +56,53 @@ class SingleFlight(OfProcess):
         # The event loop's own pool would not do: it may be full of threads that wait for flights.
         self._pool = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="managed-sync-checks")
 
-    def run(self, key: Hashable, send: Callable[[], V]) -> V:
-        """Returns the result of ``send()``, called here or for another caller of an equal key.
+    def run(self, key: Hashable, program: Program[R]) -> R:
+        """Returns the result of a program, run here or for another caller of an equal key.
 
         Raises:
-            Exception: The error that ``send`` raised.
+            Exception: The error that the program raised.
         """
         for flight, is_mine in self._flights_for(key):
             if is_mine:
                 with self._flying(key, flight):
-                    flight.answer = send()
+                    flight.answer = answer = run(program)
+                return answer
             flight.landed.result()
-        answer: V = flight.outcome()
-        return answer
+        outcome: R = flight.outcome()
+        return outcome
 
-    async def arun_in_thread(self, key: Hashable, send: Callable[[], V]) -> V:
+    async def arun_in_thread(self, key: Hashable, program: Program[R]) -> R:
         """Like ``run``, and shared with its callers, without blocking the event loop."""
 
         def fly(flight: _Flight) -> None:
             with self._flying(key, flight):
-                flight.answer = send()
+                flight.answer = run(program)
 
         def start(flight: _Flight) -> None:
             self._pool.submit(copy_context().run, fly, flight)
 
-        answer: V = await self._outcome(key, start)
+        answer: R = await self._outcome(key, start)
         return answer
 
-    async def arun(self, key: Hashable, send: Callable[[], Awaitable[V]]) -> V:
-        """Returns the result of ``await send()``, called here or for another task of an equal key.
+    async def arun(self, key: Hashable, program: Program[R]) -> R:
+        """Returns the result of a program, run here or for another task of an equal key.
 
         Tasks of different event loops do not share: a request ends with its loop.
 
         Raises:
-            Exception: The error that ``send`` raised.
+            Exception: The error that the program raised.
         """
         own_key = (asyncio.get_running_loop(), key)
 
         def start(flight: _Flight) -> None:
             # A task of its own: the caller's may be cancelled while others wait.
-            flight.task = asyncio.create_task(self._afly(own_key, flight, send))
+            flight.task = asyncio.create_task(self._afly(own_key, flight, program))
             # A task that is cancelled before its first step has no other way to say so.
             flight.task.add_done_callback(
                 lambda _: self._land(own_key, flight, asyncio.CancelledError())
             )
 
-        answer: V = await self._outcome(own_key, start)
+        answer: R = await self._outcome(own_key, start)
         return answer
 
     async def _outcome(self, key: Hashable, start: Callable[[_Flight], None]) -> Any:
@@ -111,12 +116,10 @@ class SingleFlight(OfProcess):
             await asyncio.wrap_future(flight.landed)
         return flight.outcome()
 
-    async def _afly(
-        self, key: Hashable, flight: _Flight, send: Callable[[], Awaitable[Any]]
-    ) -> None:
+    async def _afly(self, key: Hashable, flight: _Flight, program: Program[Any]) -> None:
         # The error is raised to those who wait.
         with suppress(Exception), self._flying(key, flight):
-            flight.answer = await send()
+            flight.answer = await arun(program)
 
     def _flights_for(self, key: Hashable) -> Iterator[tuple[_Flight, bool]]:
         """Yields the flights to wait for, and whether it is the caller who has to start each one.

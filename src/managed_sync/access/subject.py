@@ -183,8 +183,10 @@ def resolve_bound_subject(
     """
     if bound is not None:
         return _reconcile_subject(_checked(bound), argument, configured)
-    if not isinstance(argument, Unset) or isinstance(configured, Unset):
-        return resolve_subject(argument)
+    if not isinstance(argument, Unset):
+        return _checked(argument)
+    if isinstance(configured, Unset):
+        return resolve_subject()
     subject = _checked(configured)
     if named_around() - {subject}:
         raise ConfigurationError(

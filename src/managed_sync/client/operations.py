@@ -4,6 +4,8 @@ Guarantees:
 
 - A batch of checks has one decision for each check, given by the API, or the program raises.
 - No decision of a batch is handed out if another one of the same call is missing.
+
+See ``docs/decisions/0003-client-operations.md``.
 """
 
 from __future__ import annotations

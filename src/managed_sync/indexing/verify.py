@@ -106,7 +106,7 @@ class Verification:
             IndexingError: So much is missing that this seems to be another index.
         """
         sample = _one_chunk_each(self.ledger.sample(_SAMPLE))
-        found = self.index.disagreements(sample)
+        found = self.index.disagreements(sample) if sample else Disagreements()
         if found is None:
             return
         if sample:

@@ -78,11 +78,12 @@ class Writer:
         self._carry_out([diff for diff in diffs if diff.touches_index])
         # Records with chunks that were left out stay in flight for the next run, which does not
         # embed again what is written already.
-        in_flight = [diff for diff in diffs if self._is_left_out(diff)]
+        in_flight, ended = list[ChunkDiff](), list[ChunkDiff]()
+        for diff in diffs:
+            (in_flight if self._is_left_out(diff) else ended).append(diff)
         self.ledger.begin(
             [(diff.known, diff.chunks_in_flight(self.target.left_out)) for diff in in_flight]
         )
-        ended = [diff for diff in diffs if not self._is_left_out(diff)]
         self.ledger.finish([diff.result() for diff in ended])
         for diff in ended:
             self._count(diff)
@@ -130,17 +131,19 @@ class Writer:
         in_flight[0][1][PROBE_ID] = None
         self.ledger.begin(in_flight)
         present = {chunk_id for diff in diffs for chunk_id in diff.known.chunks}
-        reasons = self.target.upsert([chunk for diff in diffs for chunk in diff.to_embed], present)
-        reasons |= self.target.update_metadata(
-            [chunk for diff in diffs for chunk in diff.to_update]
-        )
+        to_embed = [chunk for diff in diffs for chunk in diff.to_embed]
+        to_update = [chunk for diff in diffs for chunk in diff.to_update]
+        reasons = self.target.upsert(to_embed, present)
+        if to_update:
+            reasons |= self.target.update_metadata(to_update)
         for diff in diffs:
             touched = (chunk.chunk_id for chunk in (*diff.to_embed, *diff.to_update))
             diff.failures = {key: reasons[key] for key in touched if key in reasons}
         whole = [diff for diff in diffs if not diff.failures and not self._is_left_out(diff)]
-        kept = self.target.delete([chunk_id for diff in whole for chunk_id in diff.stale])
-        for diff in whole:
-            diff.not_removed = {key: kept[key] for key in diff.stale if key in kept}
+        if stale := [chunk_id for diff in whole for chunk_id in diff.stale]:
+            kept = self.target.delete(stale)
+            for diff in whole:
+                diff.not_removed = {key: kept[key] for key in diff.stale if key in kept}
         if self.target.has_left_probe:
             # The record that made it necessary remembers it.
             failed = (diff for diff in diffs if diff.failures or self._is_left_out(diff))

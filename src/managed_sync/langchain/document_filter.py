@@ -62,7 +62,7 @@ class PermissionFilter(NotPickled, Bindable, BaseDocumentCompressor):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
-    # The checker's client holds credentials, so it is not part of what is serialized or printed.
+    # The checker's client holds credentials, so it is neither serialized nor printed.
     checker: AccessChecker = Field(exclude=True, repr=False)
 
     def compress_documents(

@@ -80,7 +80,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
 
     vectorstore: VectorStore | None = None
     base_retriever: BaseRetriever | None = None
-    # The checker's client holds credentials, so it is not part of what is serialized or printed.
+    # The checker's client holds credentials, so it is neither serialized nor printed.
     checker: AccessChecker = Field(exclude=True, repr=False)
     k: int = 6
     strategy: Strategy = "auto"

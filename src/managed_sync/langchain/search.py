@@ -1,6 +1,6 @@
 """Searches of a LangChain vector store, or of another retriever, for a retrieval plan.
 
-Searches are not traced: callbacks and tracers would see what is withheld later.
+Searches are not traced: callbacks and tracers would see hits that are withheld later.
 """
 
 from __future__ import annotations
@@ -191,9 +191,9 @@ class StoreQuestion:
 
 
 class RetrieverSearch:
-    """Asks another retriever: for as much as is wanted where it has a ``k``, else once.
+    """Searches with another retriever: repeatedly if it has a ``k``, and otherwise once.
 
-    How it searches is not known, so that no result of it is called complete.
+    Its way of searching is unknown, so none of its results is called complete.
     """
 
     object_filter: ObjectFilter | None = None
@@ -210,8 +210,8 @@ class RetrieverSearch:
         """Returns that nothing is known."""
         return Reach()
 
-    def asked_for(self, limit: int) -> BaseRetriever:
-        """Returns the retriever, asked for as much if it can be."""
+    def limited_to(self, limit: int) -> BaseRetriever:
+        """Returns the retriever, with this limit if it has one."""
         if not self.can_return_more:
             return self._retriever
         return self._retriever.model_copy(update={"k": limit})
@@ -227,7 +227,7 @@ class RetrieverQuestion:
     def search(self, step: Search) -> list[Hit]:
         """Returns the hits of one search, best first."""
         run = untraced_run(CallbackManagerForRetrieverRun)
-        retriever = self._search.asked_for(step.limit)
+        retriever = self._search.limited_to(step.limit)
         with untraced():
             # One that yields its documents works only now.
             found = list(retriever._get_relevant_documents(self._query, **_managed(retriever, run)))  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
@@ -236,7 +236,7 @@ class RetrieverQuestion:
     async def asearch(self, step: Search) -> list[Hit]:
         """Like ``search``, without blocking the event loop."""
         run = untraced_run(AsyncCallbackManagerForRetrieverRun)
-        retriever = self._search.asked_for(step.limit)
+        retriever = self._search.limited_to(step.limit)
         with untraced():
             ask = retriever._aget_relevant_documents  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
             found = list(await ask(self._query, **_managed(retriever, run)))
@@ -257,9 +257,9 @@ def _managed(retriever: BaseRetriever, run: object) -> dict[str, Any]:
 
 
 def document_of(hit: Hit) -> Document:
-    """Returns the document of a hit; what a caller does to its metadata leaves the store's alone.
+    """Returns the document of a hit, with metadata that a caller can change safely.
 
-    The hit's score is not added to them: chains tell documents apart by their metadata.
+    The hit's score is not added to it: chains compare documents by their metadata.
     """
     document: Document = hit.passage
     return document.model_copy(update={"metadata": dict(document.metadata)})

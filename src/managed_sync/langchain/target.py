@@ -116,7 +116,7 @@ class LangChainTarget(StoreTarget[LangChainAdapter]):
         )
 
     def _remove_copies(self, others: Sequence[str], ids: Set[str]) -> None:
-        """Removes chunks that were written under other ids, under which nobody would remove them.
+        """Removes chunks that were written under other ids and would stay for good.
 
         A store may confirm any ids. Only a chunk whose metadata names a chunk of this write is a
         copy of it.

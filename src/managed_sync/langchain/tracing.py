@@ -8,6 +8,8 @@ Guarantees:
 - The rest of the context stays as it is: the config's other values, and the caller's variables.
 - Other threads and tasks are traced in full at the same time, and so is everything afterwards.
 - Tasks that are started inside, and threads that get the context, are silent as well.
+
+See ``docs/decisions/0018-retrieval-traces.md``.
 """
 
 from __future__ import annotations

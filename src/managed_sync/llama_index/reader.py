@@ -65,7 +65,7 @@ class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
     sync_type: str
     raise_on_failure: bool = False
 
-    # The client holds credentials, so it is not part of what is serialized.
+    # The client holds credentials, so it is not serialized.
     _client: Any = PrivateAttr()
     _loader: DocumentLoader = PrivateAttr()
     _failures: list[LoadFailure] = PrivateAttr(default_factory=list)

@@ -1,6 +1,6 @@
 """Searches of a LlamaIndex index, or of another retriever, for a retrieval plan.
 
-Searches are not traced: events and spans would show what is withheld later.
+Searches are not traced: events and spans would show hits that are withheld later.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class IndexSearch(FilterableSearch):
 
 
 class RetrieverSearch:
-    """Asks another retriever: for as much as is wanted where it can be told, else once.
+    """Searches with another retriever: repeatedly if it has a limit, and otherwise once.
 
     Only the retriever of a vector index is known to search exhaustively, if its store does.
     """
@@ -100,13 +100,13 @@ class RetrieverSearch:
         self.question = partial(Question, self)
 
     def retriever(self, step: Search) -> BaseRetriever:
-        """Returns the retriever, asked for as much if it can be."""
+        """Returns the retriever, with this limit if it has one."""
         if not self.can_return_more:
             return self._retriever
-        # A copy, since others may be searching with it at the same time.
-        asked: Any = copy.copy(self._retriever)
-        asked.similarity_top_k = step.limit
-        retriever: BaseRetriever = asked
+        # A copy, since other threads may be searching with it at the same time.
+        limited: Any = copy.copy(self._retriever)
+        limited.similarity_top_k = step.limit
+        retriever: BaseRetriever = limited
         return retriever
 
     def reach(self, step: Inspect) -> Reach:

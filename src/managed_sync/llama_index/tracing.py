@@ -12,6 +12,8 @@ Guarantees:
 LlamaIndex can switch tracing off only for a whole process. So each method of its dispatcher and its
 callback manager that calls handlers gets a switch that holds for one context. Where the switch is
 off, the method works as before.
+
+See ``docs/decisions/0018-retrieval-traces.md``.
 """
 
 from __future__ import annotations

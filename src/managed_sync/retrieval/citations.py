@@ -7,16 +7,16 @@ from typing import Any
 
 from managed_sync.logs import printable
 
-__all__ = ["numbered", "place"]
+__all__ = ["numbered", "position"]
 
 
-def place(metadata: Mapping[str, Any]) -> str:
+def position(metadata: Mapping[str, Any]) -> str:
     """Returns a passage's position: title, page and heading, as far as they are known.
 
     The position is one line: a file's name cannot look like a passage of its own.
 
     Examples:
-        >>> place({"title": "Plan.pdf", "page": 2, "heading": "Costs > Travel"})
+        >>> position({"title": "Plan.pdf", "page": 2, "heading": "Costs > Travel"})
         'Plan.pdf · page 2 · Costs > Travel'
     """
     title = str(metadata.get("title") or metadata.get("object_id", ""))
@@ -32,7 +32,7 @@ def numbered(passages: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
         passages: Texts with their metadata.
     """
     return "\n\n".join(
-        f"[{number}] {place(metadata)}{_address(metadata)}\n{text}"
+        f"[{number}] {position(metadata)}{_address(metadata)}\n{text}"
         for number, (text, metadata) in enumerate(passages, start=1)
     )
 

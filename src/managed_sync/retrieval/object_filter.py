@@ -2,6 +2,8 @@
 
 An object filter narrows a search; it grants nothing. Whatever the store returns is checked again,
 so a filter that is ignored, wrong or out of date costs time and never shows a passage.
+
+See ``docs/decisions/0013-stores-object-filters.md``.
 """
 
 from __future__ import annotations

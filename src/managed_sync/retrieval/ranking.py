@@ -148,8 +148,8 @@ class Scores:
         if len(filled) < 2:
             return list(filled[0]) if filled else []
         if not self.can_order(filled):
-            places = zip_longest(*filled)
-            return [hit for place in places for hit in place if hit is not None]
+            ranks = zip_longest(*filled)
+            return [hit for rank in ranks for hit in rank if hit is not None]
         sign = -1.0 if self.higher_is_better else 1.0
         return list(heapq.merge(*filled, key=lambda hit: sign * (hit.score or 0.0)))
 

@@ -12,6 +12,8 @@ Guarantees:
 - A result is called complete only if the search is known to be exhaustive, or returned everything
   that the store holds, and nothing that could be readable was passed over. A list never proves
   that, unless the server is known to give whole lists and gave it for this question.
+
+See ``docs/decisions/0014-retrieval-plan.md``.
 """
 
 from __future__ import annotations

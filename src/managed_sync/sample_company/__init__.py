@@ -1,7 +1,7 @@
-"""Harbor Robotics, a company that does not exist, as a folder that the embedded server can serve.
+"""Harbor Robotics, a fictional company, as a folder that the embedded server can serve.
 
-The folder holds documents in nine formats, contacts, deals and tickets, and a
-``permissions.yaml`` in which eight people may read very different parts of them.
+The folder contains documents in nine formats, contacts, deals and tickets, and a
+``permissions.yaml`` that lets eight people read very different parts of them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ __all__ = ["Question", "company_folder", "copy_company", "questions"]
 
 @dataclass(frozen=True)
 class Question:
-    """A question as an employee would ask it.
+    """A question of an employee.
 
     Attributes:
         question: The question.
-        answer_in: Where the answer is: a path below ``files`` that starts with "/", or
+        answer_in: The source of the answer: a path below ``files`` that starts with "/", or
             ``contact:``, ``deal:`` or ``ticket:`` and the id of the line.
     """
 
@@ -31,7 +31,7 @@ class Question:
 
 
 def company_folder() -> Path:
-    """The company's folder as it is installed; serve a copy of it when it shall change.
+    """Returns the installed folder of the company. To change the company, serve a copy.
 
     Raises:
         ConfigurationError: The package is installed without its data, or inside an archive.
@@ -43,34 +43,33 @@ def company_folder() -> Path:
     folder = files(__name__) / "company"
     if not isinstance(folder, Path) or not folder.is_dir():
         raise ConfigurationError(
-            f"The sample company is not a folder at {folder}; "
-            "install managed-sync from a wheel, unpacked, with its data."
+            f"Expected the sample company's folder at {folder}: install managed-sync from a wheel, "
+            f"unpacked, with its data."
         )
     return folder
 
 
 def copy_company(destination: Path) -> Path:
-    """Copies the company into a folder that may be changed.
+    """Copies the company into a new or empty folder.
 
-    Nothing that exists is overwritten: the folder must be new or empty. Where copying fails half
-    way, what was copied is removed.
+    No existing file is overwritten. If copying fails halfway, the copied part is removed.
 
     Returns:
         The destination.
 
     Raises:
-        ConfigurationError: The destination is a file, holds something, or cannot be written.
+        ConfigurationError: The destination is a file, is not empty, or cannot be written.
 
     Examples:
-        >>> copy_company(Path("company")).joinpath("files").is_dir()  # doctest: +SKIP
+        >>> copy_company(Path("company")).joinpath("files").is_dir()
         True
     """
     source = company_folder()
     if destination.exists() and not destination.is_dir():
-        raise ConfigurationError(f"'{destination}' is a file; name a folder for the company.")
+        raise ConfigurationError(f"'{destination}' is a file: name a folder for the company.")
     if destination.is_dir() and any(destination.iterdir()):
         raise ConfigurationError(
-            f"'{destination}' is not empty; empty it, or name another folder for the company."
+            f"'{destination}' is not empty: empty it, or name another folder for the company."
         )
     try:
         destination.mkdir(parents=True, exist_ok=True)
@@ -84,17 +83,17 @@ def copy_company(destination: Path) -> Path:
     except OSError as error:
         shutil.rmtree(destination, ignore_errors=True)
         raise ConfigurationError(
-            f"Cannot copy the sample company to '{destination}': {error.strerror or error}; "
-            "name a folder that you may write to."
+            f"Cannot copy the sample company to '{destination}': {error.strerror or error}. Name a "
+            f"folder that you may write to."
         ) from error
     return destination
 
 
 def questions() -> list[Question]:
-    """The questions that come with the company, each with the place of its answer.
+    """Returns the questions about the company, each with the source of its answer.
 
     Raises:
-        MissingExtraError: PyYAML is not installed; the extra ``server`` brings it.
+        MissingExtraError: PyYAML is not installed; the extra ``server`` installs it.
 
     Examples:
         >>> questions()[0].answer_in

@@ -6,8 +6,9 @@ program (``EmbeddedServer``), or run it on its own with a settings file (``Serve
 
 Examples:
     >>> from pathlib import Path
-    >>> with EmbeddedServer(Path("company"), Path("state")) as server:  # doctest: +SKIP
-    ...     print(server.base_url, server.project_id)
+    >>> with EmbeddedServer(Path("company"), Path("state")) as server:
+    ...     print(server.project_id)
+    demo
 """
 
 from __future__ import annotations

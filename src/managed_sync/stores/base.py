@@ -1,12 +1,14 @@
 """The base of all store adapters, and of the searches that use them.
 
-Each framework has one adapter class per store, in its own ``stores`` folder, and picks it by the
-class of the store.
+Each framework has one adapter class per store and picks it by the class of the store. To support
+another store, write a subclass in a module of its own in the framework's ``stores`` folder, and add
+it to the registry there.
 
 Guarantees:
 
 - An unknown store, and a subclass that overrides a search, is never called exhaustive, and its
-  chunks are not counted, so that none of its results is called complete.
+  chunks are not counted. So none of its results is called complete, unless the caller's own filter
+  vouches for it (``CustomObjectFilter(exact=True)``).
 - A filter on object ids never becomes an empty one, which a store could read as "no filter".
 """
 
@@ -192,10 +194,10 @@ def matching_adapter(
         search_words: Words in the names of the methods that search.
     """
     kinds = type(store).__mro__
-    for place, kind in enumerate(kinds):
+    for depth, kind in enumerate(kinds):
         for adapter in adapters:
             if any(_is_class(kind, package, name) for package, name in adapter.classes):
-                overriding = [*map(vars, kinds[:place]), vars(store)]
+                overriding = [*map(vars, kinds[:depth]), vars(store)]
                 names = [
                     name
                     for attributes in overriding

@@ -13,7 +13,7 @@ from managed_sync.errors import ManagedSyncError
 
 
 class Said(NamedTuple):
-    """What a command exits with and says."""
+    """The exit status and the output of a command."""
 
     returncode: int
     stdout: str

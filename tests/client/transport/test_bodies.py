@@ -28,7 +28,7 @@ OBJECTS = json.dumps({"objects": ["file:1"]}).encode()
 
 
 def listed(client_of: ClientOf, answer: bytes, **arguments: Any) -> list[str]:
-    """What a client makes of an answer to ``list_objects`` that a real server sends."""
+    """Returns a client's result for a response to ``list_objects`` from a real server."""
 
     def serve(server: RawServer, connection: Connection) -> None:
         while server.take(connection):

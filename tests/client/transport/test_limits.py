@@ -1,4 +1,4 @@
-"""How many requests are under way at once, and that nobody waits for ever."""
+"""Concurrent requests stay within the limit, and no caller waits forever."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class TestAtOnce:
         assert [path.split("/")[5] for path in api.paths] == [str(n) for n in range(20)]
 
     @pytest.mark.parametrize("call", OPERATIONS)
-    def test_one_place_is_enough_for_everything(
+    def test_one_slot_is_enough_for_everything(
         self, client_of: ClientOf, call: Callable[[Any], Any]
     ) -> None:
         client = client_of(answer, max_concurrent_requests=1, check_batch_size=1)
@@ -150,7 +150,7 @@ class TestAtOnce:
 
         assert result == [[[True] * len(CHECKS)] * 3] * 3
 
-    def test_a_redirect_needs_no_second_place(self, client_of: ClientOf) -> None:
+    def test_a_redirect_needs_no_second_slot(self, client_of: ClientOf) -> None:
         def handler(request: httpx.Request) -> httpx.Response:
             if request.url.host == "api.test":
                 return httpx.Response(302, headers={"Location": "https://files.test/1"})
@@ -160,7 +160,7 @@ class TestAtOnce:
 
         assert client.download_content("r1").data == b"data"
 
-    def test_whoever_waits_to_try_again_holds_no_place(self) -> None:
+    def test_a_request_that_waits_for_its_retry_holds_no_slot(self) -> None:
         api = UnderWay(seconds=0)
         waiting, over = threading.Event(), threading.Event()
 
@@ -224,7 +224,7 @@ class TestAtOnce:
 
 
 class TestCancellation:
-    def test_a_task_that_is_cancelled_leaves_its_place_in_the_queue_or_at_the_api(self) -> None:
+    def test_a_task_that_is_cancelled_leaves_the_queue_or_its_slot(self) -> None:
         stalled: list[str] = []
         began = asyncio.Event()
 
@@ -252,7 +252,7 @@ class TestCancellation:
 
         asyncio.run(ask())
 
-    def test_an_event_loop_that_ends_takes_no_place_with_it(self) -> None:
+    def test_an_event_loop_that_ends_takes_no_slot_with_it(self) -> None:
         async def stall(request: httpx.Request) -> httpx.Response:
             if request.url.path.endswith("/stall"):
                 await asyncio.sleep(60)
@@ -270,7 +270,7 @@ class TestCancellation:
         assert all(task.cancelled() for task in asyncio.run(leave_behind()))
         assert asyncio.run(client.get_record("r1")).id == "r1"
 
-    def test_a_listing_that_is_left_early_leaves_its_place(self) -> None:
+    def test_a_listing_that_is_left_early_gives_its_slot_back(self) -> None:
         async def ask() -> None:
             client = asynchronous_client(UnderWay(), max_concurrent_requests=1)
             for _ in range(5):
@@ -281,7 +281,7 @@ class TestCancellation:
 
         asyncio.run(ask())
 
-    def test_a_failure_leaves_its_place(self, client_of: ClientOf) -> None:
+    def test_a_failure_gives_its_slot_back(self, client_of: ClientOf) -> None:
         answers = iter([401, 404, 503, 302])
         client = client_of(
             lambda request: (

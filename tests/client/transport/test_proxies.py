@@ -1,4 +1,4 @@
-"""What goes to this machine goes there directly, whatever proxy the environment names."""
+"""Requests to this machine go there directly, whatever proxy the environment names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many requests are sent in a second."""
+"""Requests per second stay within the limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is sent again, when, and how often."""
+"""Tests which requests are retried, after which wait, and how often."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class TestEnabling:
 
 
 class TestEnablingHosted:
-    """What is created is a sync, of which there must not be two."""
+    """A retried ``enable_sync`` must not create a second sync."""
 
     @staticmethod
     def answering(creation: httpx.Response | type[httpx.RequestError]) -> Script:

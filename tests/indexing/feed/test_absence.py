@@ -225,7 +225,7 @@ class TestSingleRecords:
         for name in gone:
             del source.files[name]
 
-        with pytest.raises(DeletionsWithheldError, match="25 of 60"):
+        with pytest.raises(DeletionsWithheldError, match="25 of the 60"):
             apply(source, target, ledger, *gone)
         assert len(target.chunks) == 60
         assert apply(source, target, ledger, *gone, allow_deletions=True).deleted == 25

@@ -1,4 +1,4 @@
-"""What counts as another version of a record, and what does not."""
+"""Tests which changes give a record another version."""
 
 from __future__ import annotations
 

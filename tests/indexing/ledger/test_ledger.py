@@ -31,20 +31,20 @@ def outcome(record_id: str, version: str = "v1", **values: object) -> RecordResu
     return RecordResult(record_id, version, **{**defaults, **values})  # type: ignore[arg-type]
 
 
-def entry_of(ledger: PipelineLedger, record_id: str) -> LedgerRecord:
+def record_of(ledger: PipelineLedger, record_id: str) -> LedgerRecord:
     return ledger.records([record_id])[record_id]
 
 
-def test_what_was_begun_is_known_to_the_next_process_and_in_between(any_ledger: str) -> None:
+def test_what_was_begun_is_known_to_the_next_process_and_in_flight(any_ledger: str) -> None:
     with Ledger(any_ledger) as ledger:
         box = ledger.of(BOX)
         box.finish([outcome("a", chunks={"c1": "m1"})])
-        box.begin([(entry_of(box, "a"), {"c1": "m1", "c2": None})])
+        box.begin([(record_of(box, "a"), {"c1": "m1", "c2": None})])
 
     with Ledger(any_ledger) as ledger:
         box = ledger.of(BOX)
-        entry = entry_of(box, "a")
-        assert (entry.state, entry.chunks) == (RecordStatus.PENDING, {"c1": "m1", "c2": None})
+        record = record_of(box, "a")
+        assert (record.state, record.chunks) == (RecordStatus.PENDING, {"c1": "m1", "c2": None})
         assert not box.states(["a"])["a"].is_indexed("v1")
         assert box.due(now=0) == ["a"]
 
@@ -77,11 +77,11 @@ def test_a_failure_is_kept_with_reason_and_count_and_waits_longer_each_time(
         assert waits[:5] == [0, 60, 120, 240, 480]
         assert waits == sorted(waits)
         assert waits[-1] == 24 * 3600
-        standing = box.states(["a"])["a"]
-        assert standing.is_waiting("v1", now=1000)
-        assert not standing.is_waiting("v1", now=1000 + 24 * 3600)
-        assert not standing.is_waiting("v2", now=1000), "another version may be a better one"
-        assert entry_of(box, "a").chunks == {"c1": "m"}
+        state = box.states(["a"])["a"]
+        assert state.is_waiting("v1", now=1000)
+        assert not state.is_waiting("v1", now=1000 + 24 * 3600)
+        assert not state.is_waiting("v2", now=1000), "another version may be a better one"
+        assert record_of(box, "a").chunks == {"c1": "m"}
 
 
 def test_attempts_are_counted_anew_for_another_version_and_forgotten_with_success(
@@ -106,7 +106,7 @@ def test_pipelines_do_not_see_each_other(any_ledger: str) -> None:
 
         drive.forget(["a"])
 
-        assert entry_of(box, "a").version == "v1"
+        assert record_of(box, "a").version == "v1"
         assert drive.counts() == (0, 0)
 
 
@@ -144,7 +144,7 @@ def test_it_always_says_what_it_was_last_told(
             ledger.close()
             ledger = Ledger(place)
             box = ledger.of(BOX)
-        found = {entry.record_id: entry for page in box.pages() for entry in page}
+        found = {record.record_id: record for page in box.pages() for record in page}
         assert {key: (one.state, one.chunks) for key, one in found.items()} == expected
     ledger.close()
 
@@ -228,7 +228,7 @@ def test_a_ledger_of_the_first_form_is_brought_along_whole(tmp_path: Path) -> No
     for _ in range(2):
         with Ledger(place) as ledger:
             box = ledger.of(BOX)
-            found = {entry.record_id: entry for page in box.pages() for entry in page}
+            found = {record.record_id: record for page in box.pages() for record in page}
             assert {key: (str(one.state), set(one.chunks)) for key, one in found.items()} == {
                 "done": ("indexed", {"c1", "c2"}),
                 "between": ("pending", {"c3"}),
@@ -320,7 +320,7 @@ def test_a_full_disk_is_said_and_what_was_written_before_is_still_there(tmp_path
         with pytest.raises(IndexingError, match="full"):
             box.begin([(LedgerRecord(f"r{number}", title="x" * 999), {}) for number in range(99)])
 
-        assert entry_of(box, "a").chunks == {"c": "m"}
+        assert record_of(box, "a").chunks == {"c": "m"}
         assert box.due(now=0) == []
 
 

@@ -1,4 +1,4 @@
-"""Which vectors of an embedding model may be written, and which questions may be put."""
+"""Unusable vectors of an embedding model are refused, in chunks and in questions."""
 
 from __future__ import annotations
 

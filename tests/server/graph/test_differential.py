@@ -102,7 +102,7 @@ def test_spicedb_answers_where_two_groups_are_members_of_each_other(
 def test_spicedb_never_allows_more_than_follows_where_there_are_circles(
     spicedb_graphs: MakeGraph, edges: set[Edge]
 ) -> None:
-    """Where circles cost it more time than it gives itself, it may also answer with an error."""
+    """SpiceDB may also raise an error if cycles cost more time than its own limit."""
     graph = spicedb_graphs(edges)
     with suppress(PermissionEngineError):
         _allows_no_more_than_follows(graph, edges)

@@ -1,4 +1,4 @@
-"""What every engine answers alike."""
+"""Every engine gives the same decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only the SQL engine promises: circles, any depth, and no work that grows with the table."""
+"""Promises of the SQL engine alone: cycles, any depth, and no work that grows with the table."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S
 
 
 class Swap:
-    """What lies at a place, and a link that takes its place."""
+    """A file or folder, and a link that replaces it."""
 
     def __init__(self, path: Path, target: Path) -> None:
         self._path, self._target = path, target

@@ -10,11 +10,11 @@ import pytest
 
 from managed_sync.errors import SourceError
 from managed_sync.server.domain import KnownContent
+from managed_sync.server.failures import ServerFailureError
 from managed_sync.server.sources import file_tree
 from managed_sync.server.sources.descent import TreePath
 from managed_sync.server.sources.file_tree import FileTree
 from managed_sync.server.sources.model import ListingContext, SourceItem, UnreadableItem
-from managed_sync.server.troubles import TroubleError
 
 
 class Tree:
@@ -244,7 +244,7 @@ class TestTroubleOfTheServersOwn:
         try:
             with suppress(OSError):
                 spare.extend(iter(lambda: os.open(os.devnull, os.O_RDONLY), -1))
-            with pytest.raises(TroubleError, match="Too many open files"):
+            with pytest.raises(ServerFailureError, match="Too many open files"):
                 FileTree(tree.root).open("a.txt")
             with pytest.raises(SourceError, match="Too many open files"):
                 tree.list()

@@ -12,7 +12,7 @@ from managed_sync.server.storage.database import Database
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
-    """Where a new database is: a file, or a URL."""
+    """Returns the location of a new database: a file, or a URL."""
     if request.param == "sqlite":
         return tmp_path / "server.db"
     new_url: Callable[[], str] = request.getfixturevalue("postgres")

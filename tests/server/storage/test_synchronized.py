@@ -1,4 +1,4 @@
-"""What syncs leave in either database: whole states, told apart, in a stable order."""
+"""Syncs leave complete, distinct states in a stable order, in either database."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Connect = Callable[..., Caller]
 
 
 def _everything(caller: Caller) -> Any:
-    """What the API says about the files, and who may read which."""
+    """Returns the API's files and their readers."""
     records = caller.records(FILES)
     users = {
         source_id: caller.post(

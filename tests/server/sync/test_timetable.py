@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 
-from managed_sync.server.sync.timetable import Timetable
+from managed_sync.server.sync.timetable import Timetable, parse_frequency
 
 
 class Clock:
@@ -75,3 +76,24 @@ def test_a_started_timetable_calls_what_is_put_into_it_later() -> None:
     timetable.put(1, every=3600, first=0)
     assert called.wait(10)
     timetable.stop()
+
+
+@pytest.mark.parametrize(
+    ("text", "interval"),
+    [
+        ("1m", timedelta(minutes=1)),
+        ("15m", timedelta(minutes=15)),
+        ("1h", timedelta(hours=1)),
+        ("1d", timedelta(days=1)),
+    ],
+)
+def test_minutes_hours_and_days(text: str, interval: timedelta) -> None:
+    assert parse_frequency(text) == interval
+
+
+@pytest.mark.parametrize(
+    "text", ["", "m", "0m", "01m", "1.5h", "1s", "1M", "1 m", "99999d", "\u0661m"]
+)
+def test_other_forms_are_refused_with_the_right_one(text: str) -> None:
+    with pytest.raises(ValueError, match="1m, 15m, 1h or 1d"):
+        parse_frequency(text)

@@ -22,7 +22,7 @@ from managed_sync.cli.vector_index import open_index
 from managed_sync.cli.workspace import Workspace
 from managed_sync.client import ManagedSyncClient
 from managed_sync.errors import ConfigurationError
-from managed_sync.retrieval.citations import place
+from managed_sync.retrieval.citations import position
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -56,7 +56,7 @@ def search(
         )
         documents, report = retriever.retrieve_with_report(question, subject=subject)
         for rank, document in enumerate(documents, start=1):
-            output.print(f"\n{rank}. {place(document.metadata)}", style="bold", markup=False)
+            output.print(f"\n{rank}. {position(document.metadata)}", style="bold", markup=False)
             output.print(Padding(Text(excerpt(document, _EXCERPT_LENGTH)), (0, 0, 0, 3)))
             if url := document.metadata.get("url"):
                 output.print(f"   {url}", style="dim", markup=False, soft_wrap=True)

@@ -73,6 +73,8 @@ class AsyncDriver:
             while (items := await arun(listing.read(background.begin))) is not None:
                 for item in items:
                     yield item
+                # Two pages in memory would double what the garbage collection has to look at.
+                del items
 
     async def send(self, request: Request, token: SecretStr) -> Response:
         """Sends a request and reads the whole response."""

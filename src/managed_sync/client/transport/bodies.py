@@ -2,6 +2,8 @@
 
 An encoded body is decoded here and not by httpx, which makes as much of a part as is in it: of a
 few kilobytes of compressed zeros, gigabytes.
+
+See ``docs/decisions/0032-client-responses.md``.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ Guarantees:
   loop alike. Neither taking nor returning one blocks: a program waits for it as an effect.
 - A slot is held for exactly one request and never while waiting for another operation of the same
   client, so a client cannot deadlock on itself.
+
+See ``docs/decisions/0019-client-limits.md``.
 """
 
 from __future__ import annotations

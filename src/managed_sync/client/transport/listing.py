@@ -30,7 +30,7 @@ _SECONDS_WORTH_READING_AHEAD = 0.001
 
 
 class Begin(Protocol):
-    """Starts a program beside the caller, and returns the effect that waits for its result."""
+    """Starts a program in the background, and returns the effect that waits for its result."""
 
     def __call__(self, program: Program[R], /) -> Effect[R]: ...
 

@@ -2,6 +2,8 @@
 
 Waits double from half a second up to eight, and each is cut by a random part, so that many clients
 do not come back at the same moment. An API that names a moment in ``Retry-After`` is obeyed.
+
+See ``docs/decisions/0017-client-retries.md``.
 """
 
 from __future__ import annotations

@@ -28,8 +28,7 @@ from managed_sync.client.wire.content import (
     redirect_target,
 )
 from managed_sync.client.wire.request import Request
-from managed_sync.client.wire.response import Response
-from managed_sync.client.wire.status_errors import raise_for_content
+from managed_sync.client.wire.response import Response, raise_for_content, raise_for_status
 from managed_sync.effects import Program, perform
 from managed_sync.errors import ApiError, ResponseFormatError
 from managed_sync.logs import get_logger
@@ -87,7 +86,14 @@ class Sender:
         def attempt(slot: RequestSlot) -> Program[R]:
             response = yield from self._authorized(partial(self.driver.send, request), slot)
             _logger.debug("%s was answered with %d", request, response.status)
-            return operation.read(response)
+            raise_for_status(request, response)
+            try:
+                return operation.parse(response)
+            except ApiError as error:
+                error.status = response.status
+                error.request_id = response.request_id
+                error.excerpt = response.excerpt
+                raise
 
         return self._retrying(request, attempt, *also_in)
 

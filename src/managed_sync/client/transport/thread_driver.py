@@ -74,6 +74,8 @@ class ThreadDriver:
         with Background() as background:
             while (items := run(listing.read(background.begin))) is not None:
                 yield from items
+                # Two pages in memory would double what the garbage collection has to look at.
+                del items
 
     def send(self, request: Request, token: SecretStr) -> Response:
         """Sends a request and reads the whole response."""

@@ -2,7 +2,7 @@
 
 A format builds an ``Operation`` for each request and has the client's sender call it. It decides
 which requests an operation takes, also where one depends on the response to another; the sender
-decides when and how often a request is sent.
+decides when and how often a request is sent. See ``docs/decisions/0025-client-wire-formats.md``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from managed_sync.client.wire.request import Request
 from managed_sync.client.wire.response import Response
-from managed_sync.client.wire.status_errors import raise_for_status
 from managed_sync.effects import Program
-from managed_sync.errors import ApiError
 from managed_sync.models import (
     AccessCheck,
     RecordPage,
@@ -35,22 +33,6 @@ class Operation(Generic[R]):
 
     request: Request
     parse: Callable[[Response], R]
-
-    def read(self, response: Response) -> R:
-        """Reads a response.
-
-        Raises:
-            ApiStatusError: The response has an error status.
-            ResponseFormatError: The response cannot be understood.
-        """
-        raise_for_status(self.request, response)
-        try:
-            return self.parse(response)
-        except ApiError as error:
-            error.status = response.status
-            error.request_id = response.request_id
-            error.excerpt = response.excerpt
-            raise
 
 
 class Caller(Protocol):

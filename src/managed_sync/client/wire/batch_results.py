@@ -21,7 +21,8 @@ __all__ = ["read_decision", "read_decisions"]
 
 
 def read_decisions(
-    results: Any,
+    document: Any,
+    field: str,
     *,
     objects: Sequence[str],
     keys: Sequence[Hashable],
@@ -31,7 +32,8 @@ def read_decisions(
     """Returns one decision per check, in the order of the checks.
 
     Args:
-        results: The API's results.
+        document: The API's response.
+        field: The name of the results in it.
         objects: The object of each check, for errors.
         keys: The key of each check.
         key_of: Returns the key of the check that a result's ``request`` repeats.
@@ -41,6 +43,7 @@ def read_decisions(
         AccessCheckError: A check has no decision. ``undecided`` holds its object, or all objects if
             the form of the response makes no part of it trustworthy.
     """
+    results: Any = document.get(field) if isinstance(document, dict) else None
     if not isinstance(results, list) or not all(isinstance(each, dict) for each in results):
         raise AccessCheckError(
             f"Expected a list of decisions in the API's response, got {described(results)}.",
@@ -52,17 +55,20 @@ def read_decisions(
             f"be trusted.",
             undecided=objects,
         )
-    # Only a boolean is a decision: a string such as "false" must never be read as one.
-    if not all(_failed(each) or isinstance(each.get("allowed"), bool) for each in results):
-        raise AccessCheckError(
-            "The API returned a decision that is neither true nor false; none of its decisions "
-            "can be trusted.",
-            undecided=objects,
-        )
+    for each in results:
+        # Only a boolean is a decision: a string such as "false" must never be read as one.
+        if each.get("error") is None and not isinstance(each.get("allowed"), bool):
+            raise AccessCheckError(
+                "The API returned a decision that is neither true nor false; none of its decisions "
+                "can be trusted.",
+                undecided=objects,
+            )
     echoes = [each["request"] for each in results if each.get("request") is not None]
     if echoes or must_echo:
         results = _in_order(results, echoes, objects=objects, keys=keys, key_of=key_of)
-    failed = [name for name, each in zip(objects, results, strict=True) if _failed(each)]
+    failed = [
+        name for name, each in zip(objects, results, strict=True) if each.get("error") is not None
+    ]
     if failed:
         raise AccessCheckError(
             f"The API returned an error for {len(failed)} of {len(keys)} checks.", undecided=failed
@@ -89,7 +95,7 @@ def read_decision(
         ResponseFormatError: The response is not a decision, or not one about this check.
     """
     found: Mapping[str, Any] = document if isinstance(document, dict) else {}
-    if _failed(found):
+    if found.get("error") is not None:
         raise ResponseFormatError("The API returned an error in place of a decision.")
     decision = found.get(field)
     # Only a boolean is a decision: a string such as "false" must never be read as one.
@@ -147,9 +153,5 @@ def _in_order(
     return [found[key] for key in keys]
 
 
-def _failed(result: Mapping[str, Any]) -> bool:
-    return result.get("error") is not None
-
-
 def _outcome(result: Mapping[str, Any]) -> tuple[bool, Any]:
-    return _failed(result), result.get("allowed")
+    return result.get("error") is not None, result.get("allowed")

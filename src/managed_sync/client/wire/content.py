@@ -5,6 +5,8 @@ Guarantees:
 - Hardly more bytes than the limit are read.
 - Content with fewer or more bytes than announced raises.
 - A redirect is followed to https or to the API's own host only, and only the latter gets the token.
+
+See ``docs/decisions/0016-client-content.md``.
 """
 
 from __future__ import annotations

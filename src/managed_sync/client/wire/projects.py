@@ -41,10 +41,6 @@ _logger = get_logger("managed_sync.client")
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class _Decisions(BaseModel):
-    results: list[dict[str, Any]]
-
-
 class ProjectsApi:
     """The ten operations of the specification, for one project."""
 
@@ -110,7 +106,8 @@ class ProjectsApi:
 
         def parse(response: Response) -> list[bool]:
             return read_decisions(
-                _model(_Decisions, response).results,
+                parse_json(response),
+                "results",
                 objects=[check.object for check in checks],
                 keys=[(check.subject, check.relation, check.object) for check in checks],
                 key_of=_key_of,
@@ -118,7 +115,8 @@ class ProjectsApi:
             )
 
         body = {"checks": [check.model_dump(by_alias=True) for check in checks]}
-        return self._post("/permissions/batch-check-access", body, parse)
+        request = Request("POST", f"{self._root}/permissions/batch-check-access", body=body)
+        return Operation(request, parse)
 
     def list_users(self, object_id: str, relation: str) -> Program[list[str]]:
         """Calls ``listUsers``."""

@@ -1,4 +1,4 @@
-"""A response of the API, and how its JSON is read, without I/O."""
+"""A response of the API: its JSON, and the errors of its status. No I/O."""
 
 from __future__ import annotations
 
@@ -10,7 +10,19 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from managed_sync.errors import IncompleteResponseError, ResponseFormatError
+from managed_sync.backoff import retry_after_seconds
+from managed_sync.client.wire.request import Request
+from managed_sync.errors import (
+    ApiStatusError,
+    AuthenticationError,
+    BadRequestError,
+    ForbiddenError,
+    IncompleteResponseError,
+    NotFoundError,
+    RateLimitError,
+    ResponseFormatError,
+    ServerError,
+)
 
 __all__ = [
     "Response",
@@ -19,7 +31,8 @@ __all__ = [
     "is_integer",
     "parse_json",
     "parse_model",
-    "short_text",
+    "raise_for_content",
+    "raise_for_status",
     "without_token",
 ]
 
@@ -28,6 +41,20 @@ Model = TypeVar("Model", bound=BaseModel)
 _EXCERPT_LENGTH = 300
 _READ_FOR_EXCERPT = 65_536
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id", "cf-ray")
+
+_PARTIAL_CONTENT = 206
+_ERRORS: dict[int, tuple[type[ApiStatusError], str]] = {
+    400: (BadRequestError, "The API did not understand the request."),
+    401: (
+        AuthenticationError,
+        "Check the token: it may have expired, or be signed with a key the project does not know.",
+    ),
+    403: (ForbiddenError, "The token is not valid for this project: check the project id."),
+    404: (NotFoundError, "Check the project id, the integration, the sync type and the record id."),
+    413: (BadRequestError, "The request is too large: send less at once."),
+    422: (BadRequestError, "The API did not understand the request."),
+    429: (RateLimitError, "Wait a little and try again."),
+}
 
 
 class UnreadableJsonError(ResponseFormatError):
@@ -59,7 +86,7 @@ class Response:
     @property
     def excerpt(self) -> str:
         """The start of the body, without the token."""
-        return short_text(self.content[:_READ_FOR_EXCERPT].decode("utf-8", "replace"), self.token)
+        return _short_text(self.content[:_READ_FOR_EXCERPT].decode("utf-8", "replace"), self.token)
 
 
 def without_token(text: str, token: SecretStr) -> str:
@@ -72,10 +99,57 @@ def without_token(text: str, token: SecretStr) -> str:
     return re.sub("|".join(re.escape(secret) for secret in reversed(secrets)), "[token]", text)
 
 
-def short_text(text: str, token: SecretStr) -> str:
+def _short_text(text: str, token: SecretStr) -> str:
     """Returns the start of a text on one line, without the token."""
     # The token goes first: after the text was cut, a part of the token would not be found.
     return " ".join(without_token(text, token).split())[:_EXCERPT_LENGTH]
+
+
+def raise_for_status(request: Request, response: Response) -> None:
+    """Raises the error of a response's status; does nothing if the request succeeded."""
+    if 200 <= response.status < 300:
+        return
+    if response.status < 400:
+        raise ResponseFormatError(
+            f"{request} was answered with a redirect ({response.status}), which the API does not "
+            f"use: check the base URL.",
+            status=response.status,
+            request_id=response.request_id,
+            excerpt=response.excerpt,
+        )
+    kind, remedy = _ERRORS.get(response.status, (BadRequestError, "The API refused the request."))
+    if response.status >= 500:
+        kind, remedy = ServerError, "The API failed: try again, and look at its log."
+    detail = _detail(response)
+    error = kind(
+        f"{request} was answered with {response.status}{f' ({detail})' if detail else ''}. "
+        f"{remedy}",
+        status=response.status,
+        request_id=response.request_id,
+        excerpt=response.excerpt,
+        retry_after=retry_after_seconds(
+            response.headers.get("retry-after"), response.headers.get("date")
+        ),
+    )
+    if isinstance(error, NotFoundError):
+        error.is_from_api = isinstance(_document(response), dict)
+    raise error
+
+
+def raise_for_content(request: Request, response: Response) -> None:
+    """Raises the error of a response that should be the whole content of a file.
+
+    Raises:
+        IncompleteResponseError: The response is a part of the content.
+    """
+    raise_for_status(request, response)
+    if response.status == _PARTIAL_CONTENT:
+        raise IncompleteResponseError(
+            f"{request} was answered with a part of the content ({_PARTIAL_CONTENT}), though the "
+            f"whole was requested. Try again.",
+            status=response.status,
+            request_id=response.request_id,
+        )
 
 
 def parse_json(response: Response) -> Any:
@@ -146,3 +220,21 @@ def described(value: Any) -> str:
             return "null"
         case _:
             return "a number"
+
+
+def _detail(response: Response) -> str:
+    """Returns the server's own words: the detail of a problem document, or the body's start."""
+    document = _document(response)
+    if document is None:
+        return response.excerpt.rstrip(".")
+    known = document if isinstance(document, dict) else {}
+    text = str(known.get("detail") or known.get("message") or known.get("title") or "")
+    return _short_text(text, response.token).rstrip(".")
+
+
+def _document(response: Response) -> Any:
+    """Returns the body as a JSON value; ``None`` if it is not JSON."""
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError):
+        return None

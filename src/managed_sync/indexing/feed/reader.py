@@ -72,8 +72,9 @@ class ListingReader:
         if counted > self._listed():
             self._add(self.feed.everything())
         listed = self._listed()
-        # A record that cannot be read is there, whatever it is.
-        self.listing.keep([each.record_id for each in self.feed.unreadable()])
+        if self.feed.malformed:
+            # A record that cannot be read is there, whatever it is.
+            self.listing.keep([each.record_id for each in self.feed.unreadable()])
         is_refused = limit.refuses(*self.listing.missing_count())
         found = 0 if is_refused else self._look_up_missing(listed)
         self.unlisted = max(0, counted - listed - found)
@@ -101,6 +102,8 @@ class ListingReader:
 
     def put_aside_malformed(self) -> None:
         """Writes down the listed records that cannot be read."""
+        if not self.feed.malformed:
+            return
         unreadable = self.feed.unreadable()
         self.put_aside(unreadable)
         self.listing.keep([each.record_id for each in unreadable])
@@ -158,8 +161,9 @@ class ListingReader:
                     gone.append(result.record_id)
                 else:
                     self._keep([result.record_id])
-        confirmed = confirmed_gone(gone, self.feed, self.ledger, listed=listed)
-        self._keep([each for each in gone if each not in confirmed])
+        if gone:
+            confirmed = confirmed_gone(gone, self.feed, self.ledger, listed=listed)
+            self._keep([each for each in gone if each not in confirmed])
         return found
 
     def _keep(self, record_ids: Sequence[str]) -> None:

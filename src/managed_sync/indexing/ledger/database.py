@@ -108,7 +108,7 @@ class LedgerDatabase:
         if schema_versions.name in tables:
             version: int = self.connection.execute(schema_versions.select()).scalar_one()
         else:
-            version = migrations.version_without_number(tables)
+            version = migrations.version_without_number(tables) if tables else 0
         if version > migrations.SCHEMA_VERSION:
             raise IndexingError(
                 f"The ledger {self.name} was written by a newer version of this package (schema "

@@ -4,6 +4,8 @@ Guarantees:
 
 - A chunk that may be in the index is recorded before it is written there, and forgotten only after
   it was removed there. A run that stops anywhere leaves nothing that a later run does not know of.
+
+See ``docs/decisions/0020-indexing-ledger.md``.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import json
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection, Table, bindparam, select, update
@@ -75,12 +76,7 @@ class Ledger:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.close()
 
 

@@ -20,9 +20,9 @@ from sqlalchemy import text
 
 from managed_sync.backoff import poll
 from managed_sync.errors import IndexingError, IndexLockedError
-from managed_sync.file_lock import FileLock
 from managed_sync.indexing.ledger.database import ADVISORY_LOCKS
 from managed_sync.indexing.ledger.ledger import PipelineLedger
+from managed_sync.private_files import FileLock
 
 __all__ = ["locked"]
 

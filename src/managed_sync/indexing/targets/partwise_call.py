@@ -79,7 +79,8 @@ class PartwiseCall:
         error = self.calls.attempt(lambda: self.call(tried), attempts)
         if error is None:
             self._most_taken = max(self._most_taken, len(tried))
-            self._settle()
+            if self._doubtful:
+                self._settle()
             self._patience_with_owners = _OBJECTS_IN_A_ROW
             return len(tried) == len(items)
         if len(tried) == 1 and self.calls.out_of_order is None:

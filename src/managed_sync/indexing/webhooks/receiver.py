@@ -9,6 +9,8 @@ Guarantees:
 - A record that an event says was created or updated is looked for twice before it is taken to be
   gone.
 - An event that cannot be applied holds up no other one.
+
+See ``docs/decisions/0023-indexing-webhooks.md``.
 """
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ class LangChainAdapter(StoreAdapter):
         add(documents)
         if self.replaces_by_id or not present:
             return
-        # An unknown store should replace by id. One that kept both is told to remove both, and
-        # the documents are added again.
+        # An unknown store should replace by id. If it kept both, both are removed, and the
+        # documents are added again.
         found = [str(document.id) for document in self._documents(sorted(present)) or ()]
         doubled = {key for key in found if found.count(key) > 1}
         if doubled:
@@ -105,5 +105,5 @@ class LangChainAdapter(StoreAdapter):
             found: list[Document] = self._store.get_by_ids(list(ids))
         except NotImplementedError:
             return None
-        # A store may return more than it was asked for, which must not be replaced or removed.
+        # A store may return other documents, too, which must not be replaced or removed.
         return [document for document in found if str(document.id) in wanted]

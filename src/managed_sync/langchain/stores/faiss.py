@@ -34,7 +34,7 @@ class FaissAdapter(LangChainAdapter):
         return type(self._store.index).__name__ in _FLAT_INDEXES
 
     def completed(self, own: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the caller's arguments, with ``fetch_k`` beside a filter."""
+        """Returns the caller's arguments, and ``fetch_k`` if there is a filter among them."""
         if own.get("filter") is None:
             return dict(own)
         return {"fetch_k": max(1, self.chunk_count()), **own}

@@ -61,7 +61,7 @@ class LanceAdapter(LangChainAdapter):
         )
 
     def completed(self, own: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the caller's arguments, with ``prefilter`` beside a filter."""
+        """Returns the caller's arguments, and ``prefilter`` if there is a filter among them."""
         return {"prefilter": True, **own} if own.get("filter") is not None else dict(own)
 
     def chunk_count(self, object_ids: list[str] | None = None) -> int | None:

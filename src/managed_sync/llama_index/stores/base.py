@@ -92,8 +92,8 @@ class LlamaIndexAdapter(StoreAdapter):
             nodes = self._store.get_nodes(node_ids=list(ids))
         except NotImplementedError:
             return None
-        # An unknown store may return metadata in another form than it was written in, and nodes
-        # that it was not asked for.
+        # An unknown store may return metadata in another form than it was written in, and other
+        # nodes, too.
         wanted = set(ids)
         return [
             StoredChunk(node.node_id, node.get_content(), None)
@@ -130,7 +130,7 @@ def metadata_filters(object_ids: Sequence[str]) -> MetadataFilters:
 def stored_chunk(
     node_id: str, payload: Mapping[str, Any], text: str | None, vector: Any
 ) -> StoredChunk:
-    """Returns a chunk from a node's payload: the node as JSON, and its metadata beside it.
+    """Returns a chunk from a node's payload: the node as JSON, and its metadata.
 
     A node whose JSON cannot be read has neither text nor metadata, so that it is written again.
     """

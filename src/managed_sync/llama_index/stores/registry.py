@@ -36,7 +36,7 @@ def adapter_of(store: object, index: BaseIndex[Any] | None = None) -> LlamaIndex
 def object_filter_for(index: BaseIndex[Any]) -> ObjectFilter | None:
     """Returns the filter on object ids of an index, or ``None`` if its store is unknown.
 
-    Its ``search_kwargs`` are for ``index.as_retriever``, beside ``similarity_top_k``.
+    Its ``search_kwargs`` are arguments of ``index.as_retriever``.
     """
     adapter = adapter_of(getattr(index, "vector_store", None))
     return adapter if adapter.is_known else None

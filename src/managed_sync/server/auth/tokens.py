@@ -6,6 +6,8 @@ Guarantees:
   choose another algorithm nor bring its own key.
 - A token must name its user and its project, and must expire.
 - No message contains the token or a part of it.
+
+See ``docs/decisions/0028-server-tokens.md``.
 """
 
 from __future__ import annotations
@@ -64,12 +66,12 @@ class TokenVerifier:
         self._keys = keys
 
     def verify(self, authorization: list[str], project_id: str | None) -> Scope:
-        """The connected user that the request comes from.
+        """Returns the connected user that a request comes from.
 
         Args:
             authorization: All ``Authorization`` headers of the request.
-            project_id: The project in the request's path; ``None`` where the path names none, so
-                that the token's audience does.
+            project_id: The project in the request's path; ``None`` if the path names
+                none; then the audience of the token does.
 
         Raises:
             TokenError: The request has no valid token.

@@ -5,6 +5,8 @@ Guarantees:
 - A query that the schema does not know, or the engine cannot decide, is not allowed.
 - A graph evaluates one scope; no graph can be reached from another one.
 - The changes of a sync become visible as a whole or not at all, from the next query on.
+
+See ``docs/decisions/0009-server-permission-graph.md``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The outermost layer of every request: its id, log line, metrics, HEAD and last error handler."""
+"""The outermost layer of every request: its id, log line, metrics, HEAD and last error handler.
+
+See ``docs/decisions/0029-server-limits.md``.
+"""
 
 from __future__ import annotations
 

@@ -17,14 +17,14 @@ from managed_sync.errors import InvalidIdentifierError
 from managed_sync.logs import get_logger
 from managed_sync.server.auth.tokens import TokenError, UnknownProjectError, WrongProjectError
 from managed_sync.server.domain import InvalidParameterError
+from managed_sync.server.failures import (
+    ServerFailureError,
+    concerns_one_file,
+    database_failure,
+    system_failure,
+)
 from managed_sync.server.graph.engine import PermissionEngineError
 from managed_sync.server.sync.runner import UnknownPipelineError
-from managed_sync.server.troubles import (
-    TroubleError,
-    concerns_one_file,
-    database_trouble,
-    system_trouble,
-)
 
 __all__ = [
     "PROBLEM_MEDIA_TYPE",
@@ -129,24 +129,24 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def on_engine_error(_request: Request, error: PermissionEngineError) -> JSONResponse:
         return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error), RETRY_LATER)
 
-    @app.exception_handler(TroubleError)
-    async def on_trouble(_request: Request, trouble: TroubleError) -> JSONResponse:
-        _logger.error("%s", trouble)
-        return problem_response(trouble.status, str(trouble), RETRY_LATER)
+    @app.exception_handler(ServerFailureError)
+    async def on_failure(_request: Request, failure: ServerFailureError) -> JSONResponse:
+        _logger.error("%s", failure)
+        return problem_response(failure.status, str(failure), RETRY_LATER)
 
     @app.exception_handler(DBAPIError)
     async def on_database_error(request: Request, error: DBAPIError) -> JSONResponse:
-        trouble = database_trouble(error)
-        if trouble is None:
+        failure = database_failure(error)
+        if failure is None:
             raise error
         _logger.error("The database failed: %s", error.orig)
-        return await on_trouble(request, trouble)
+        return await on_failure(request, failure)
 
     @app.exception_handler(OSError)
     async def on_system_error(request: Request, error: OSError) -> JSONResponse:
         if concerns_one_file(error):
             raise error
-        return await on_trouble(request, system_trouble(error, "The server cannot work"))
+        return await on_failure(request, system_failure(error, "The server cannot work"))
 
     @app.exception_handler(HTTPException)
     async def on_http_exception(_request: Request, error: HTTPException) -> JSONResponse:

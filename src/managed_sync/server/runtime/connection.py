@@ -21,7 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from managed_sync.server.config import Limits
 from managed_sync.server.http.problems import PROBLEM_MEDIA_TYPE, problem_details
-from managed_sync.server.http.strangers import Strangers
+from managed_sync.server.runtime.unverified_connections import UnverifiedConnections
 
 __all__ = ["connection_class"]
 
@@ -31,7 +31,7 @@ _LINGER_SECONDS = 2.0
 
 def connection_class(limits: Limits) -> type[H11Protocol]:
     """Returns the class of a server's connections, which share the limits on unknown clients."""
-    strangers = Strangers(
+    unverified = UnverifiedConnections(
         per_address=limits.connections_per_address, total=limits.connections_without_token
     )
     deadlines = {
@@ -52,17 +52,17 @@ def connection_class(limits: Limits) -> type[H11Protocol]:
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            strangers.add(transport, self.client[0] if self.client else "")
+            unverified.add(transport, self.client[0] if self.client else "")
             self._deadline.enter("head", transport)
 
         def connection_lost(self, exc: Exception | None) -> None:
-            strangers.discard(self.transport)
+            unverified.discard(self.transport)
             super().connection_lost(exc)
             self._deadline.enter(None, self.transport)
 
         def is_verified(self) -> None:
             """Marks this connection as one that sent a valid token."""
-            strangers.discard(self.transport)
+            unverified.discard(self.transport)
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)

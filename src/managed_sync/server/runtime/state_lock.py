@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 
 from managed_sync.errors import ConfigurationError, StateInUseError
-from managed_sync.file_lock import FileLock
-from managed_sync.private_files import private_folder
+from managed_sync.private_files import FileLock, private_folder
 
 __all__ = ["StateLock"]
 

@@ -8,6 +8,8 @@ Guarantees:
 
 Each step is taken relative to the open folder above it. On a system without such calls (Windows),
 the whole path is compared before and after.
+
+See ``docs/decisions/0010-server-links.md``.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 from managed_sync.errors import SourceError
 from managed_sync.server.domain import KnownContent, OpenFile, source_id_at
+from managed_sync.server.failures import concerns_one_file, system_failure
 from managed_sync.server.sources.descent import (
     Folder,
     FolderEntry,
@@ -41,7 +42,6 @@ from managed_sync.server.sources.model import (
     SourceItem,
     UnreadableItem,
 )
-from managed_sync.server.troubles import concerns_one_file, system_trouble
 
 __all__ = ["MOUNT", "FileTree", "file_version"]
 
@@ -100,13 +100,13 @@ class FileTree:
         """Opens a file that was listed; ``None`` if it does not exist any more.
 
         Raises:
-            TroubleError: The file may exist, but the server cannot read it at the moment.
+            ServerFailureError: The file may exist, but the server cannot read it at the moment.
         """
         try:
             stream = open_file(TreePath(self._root, location))
         except OSError as error:
             if not concerns_one_file(error):
-                raise system_trouble(error, "Cannot read the file") from error
+                raise system_failure(error, "Cannot read the file") from error
             return None
         status = os.fstat(stream.fileno())
         return OpenFile(stream, status.st_size, file_version(status))
@@ -299,7 +299,7 @@ class _Level:
 
 def _unreadable(path: Path, error: OSError) -> SourceError:
     """Returns an error that is not the fault of the file at which it occurred."""
-    return SourceError(str(system_trouble(error, f"Cannot read {path}")))
+    return SourceError(str(system_failure(error, f"Cannot read {path}")))
 
 
 def _entries(tree_path: TreePath) -> Folder:

@@ -11,7 +11,7 @@ from typing import IO
 
 from managed_sync.private_files import private_folder
 from managed_sync.server.domain import OpenFile
-from managed_sync.server.troubles import system_trouble
+from managed_sync.server.failures import system_failure
 
 __all__ = ["Blobs"]
 
@@ -34,9 +34,9 @@ class Blobs:
         """Returns whether a content is stored.
 
         Raises:
-            TroubleError: The folder cannot be read.
+            ServerFailureError: The folder cannot be read.
         """
-        with self._trouble():
+        with self._failure():
             return self._path(digest).exists()
 
     @contextmanager
@@ -44,15 +44,15 @@ class Blobs:
         """Opens a draft of a copy, which ``keep`` makes permanent.
 
         Raises:
-            TroubleError: The copy cannot be stored, here or in a method of the draft. The file that
-                is copied is not to blame: the server's disk is full, for example.
+            ServerFailureError: The copy cannot be stored, here or in a method of the draft. The
+                copied file is not to blame: the server's disk is full, for example.
         """
-        with self._trouble():
+        with self._failure():
             private_folder(self._folder)
             private_folder(self._drafts)
             file = NamedTemporaryFile(dir=self._drafts, delete=False)  # noqa: SIM115 - closed below
         try:
-            yield _Draft(file, self._path, self._trouble)
+            yield _Draft(file, self._path, self._failure)
         finally:
             # A draft that cannot be removed now is removed at the next start.
             with suppress(OSError):
@@ -84,11 +84,11 @@ class Blobs:
         return self._folder / digest[:2] / digest
 
     @contextmanager
-    def _trouble(self) -> Iterator[None]:
+    def _failure(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise system_trouble(error, f"Cannot keep copies of files in {self._folder}") from error
+            raise system_failure(error, f"Cannot keep copies of files in {self._folder}") from error
 
 
 class _Draft:
@@ -96,18 +96,18 @@ class _Draft:
         self,
         file: IO[bytes],
         path_of: Callable[[str], Path],
-        trouble: Callable[[], AbstractContextManager[None]],
+        failure: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._file = file
         self._path_of = path_of
-        self._trouble = trouble
+        self._failure = failure
 
     def write(self, block: bytes) -> None:
-        with self._trouble():
+        with self._failure():
             self._file.write(block)
 
     def keep(self, digest: str) -> None:
-        with self._trouble():
+        with self._failure():
             self._file.flush()
             # Written to disk before its record is, so that a power cut leaves no half copy.
             os.fsync(self._file.fileno())

@@ -1,4 +1,7 @@
-"""The connection to the database, and its transactions."""
+"""The connection to the database, and its transactions.
+
+See ``docs/decisions/0030-server-storage.md``.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ from sqlalchemy.exc import DatabaseError, DBAPIError
 from managed_sync.backoff import poll
 from managed_sync.errors import ConfigurationError, StateInUseError
 from managed_sync.private_files import private_database
+from managed_sync.server.failures import database_failure
 from managed_sync.server.storage.migration import migrate
-from managed_sync.server.troubles import database_trouble
 from managed_sync.sql import (
     database_url,
     postgresql_engine,
@@ -150,9 +153,9 @@ class Database:
 
 
 def _explained(error: OSError | DatabaseError, *, is_file: bool) -> str:
-    if is_file and isinstance(error, DatabaseError) and (trouble := database_trouble(error)):
+    if is_file and isinstance(error, DatabaseError) and (failure := database_failure(error)):
         # A locked database must not be reported as one to delete.
-        return str(trouble)
+        return str(failure)
     reason = error.strerror if isinstance(error, OSError) else error.orig
     remedy = (
         "Choose another state folder, or delete the file and enable the pipelines again."

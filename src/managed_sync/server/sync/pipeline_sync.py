@@ -13,6 +13,8 @@ Guarantees:
 - Nothing opens by accident: protected items must be found (see ``snapshot``), wide openings
   must be confirmed (see ``openings``), and a file that opens anything must not be half written.
 - Of two syncs, the one that ends last has listed last: a sync that was overtaken begins again.
+
+See ``docs/decisions/0008-server-sync.md``.
 """
 
 from __future__ import annotations

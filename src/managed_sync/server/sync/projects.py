@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from managed_sync.server.config import ServerConfig
 from managed_sync.server.domain import OpenFile, is_version
+from managed_sync.server.failures import ServerFailureError
 from managed_sync.server.graph.engine import PermissionEngine
 from managed_sync.server.sources.file_tree import file_version
 from managed_sync.server.sources.folder import FolderSource
@@ -16,7 +17,6 @@ from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import pipelines_of_project
 from managed_sync.server.storage.records import StoredRecord, all_digests
 from managed_sync.server.sync.runner import Pipelines, SyncResult
-from managed_sync.server.troubles import TroubleError
 
 __all__ = ["Content", "Project", "Projects"]
 
@@ -63,7 +63,8 @@ class Project:
         """Opens the content of a record; ``None`` if it is gone.
 
         Raises:
-            TroubleError: The content exists, but the server cannot read it or has lost its copy.
+            ServerFailureError: The content exists, but the server cannot read it or has lost its
+                copy.
         """
         if record.location is None or record.digest is None:
             return None
@@ -71,7 +72,7 @@ class Project:
             kept = self._blobs.open(record.digest)
             if kept is None:
                 # Not a deletion: the record exists, and its file may exist, too.
-                raise TroubleError(
+                raise ServerFailureError(
                     "The copy of this content is lost. The next sync makes a new one."
                 )
             return Content(kept, record.digest)

@@ -15,6 +15,12 @@ from managed_sync.errors import SourceError, StateInUseError
 from managed_sync.logs import get_logger
 from managed_sync.models import SyncState, SyncStatus
 from managed_sync.server.domain import PipelineName, Scope
+from managed_sync.server.failures import (
+    ServerFailureError,
+    concerns_one_file,
+    database_failure,
+    system_failure,
+)
 from managed_sync.server.graph.engine import PermissionEngine, PermissionEngineError
 from managed_sync.server.sources.folder import FolderSource
 from managed_sync.server.sources.model import Contents
@@ -34,12 +40,6 @@ from managed_sync.server.storage.pipelines import (
 )
 from managed_sync.server.sync.pipeline_sync import PipelineGoneError, synchronize
 from managed_sync.server.sync.timetable import Timetable, parse_frequency
-from managed_sync.server.troubles import (
-    TroubleError,
-    concerns_one_file,
-    database_trouble,
-    system_trouble,
-)
 
 __all__ = ["Pipelines", "SyncResult", "UnknownPipelineError"]
 
@@ -310,7 +310,7 @@ class Pipelines:
             _logger.error("A sync failed: %s", error)
             with self._lock:
                 self._unsaved_failures[pipeline_id] = str(error)
-        except (SourceError, PermissionEngineError, TroubleError) as error:
+        except (SourceError, PermissionEngineError, ServerFailureError) as error:
             _logger.error("A sync failed: %s", error)
             self._fail(pipeline_id, str(error))
         except Exception as error:
@@ -363,13 +363,13 @@ class Pipelines:
 
 def _reason(error: Exception) -> str:
     """Returns a message for an unexpected error of a sync."""
-    trouble: TroubleError | None = None
+    failure: ServerFailureError | None = None
     if isinstance(error, DBAPIError):
-        trouble = database_trouble(error)
+        failure = database_failure(error)
     elif isinstance(error, OSError) and not concerns_one_file(error):
-        trouble = system_trouble(error, "The sync could not continue")
-    if trouble is not None:
-        return str(trouble)
+        failure = system_failure(error, "The sync could not continue")
+    if failure is not None:
+        return str(failure)
     return (
         f"The sync failed unexpectedly ({type(error).__name__}); see the server's log. What was "
         "synced before is kept."

@@ -64,7 +64,7 @@ def _publish(
     remove: Any = (),
     scope: Scope = SCOPE,
 ) -> None:
-    """What a sync does: the change and the note of it in one transaction."""
+    """Writes a change and its note in one transaction, as a sync does."""
     added = [RelationTuple(*edge) for edge in add]
     removed = [RelationTuple(*edge) for edge in remove]
     with engine.publishing(scope) as publication, database.writing() as connection:

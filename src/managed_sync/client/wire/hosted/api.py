@@ -15,7 +15,7 @@ from managed_sync.client.wire.base import Caller, Operation
 from managed_sync.client.wire.entity_lists import EntityList
 from managed_sync.client.wire.hosted import permissions as hosted_permissions
 from managed_sync.client.wire.hosted import syncs as hosted_syncs
-from managed_sync.client.wire.hosted.syncs import ListedSync
+from managed_sync.client.wire.hosted.syncs import HostedPipeline
 from managed_sync.client.wire.request import Request
 from managed_sync.effects import Program
 from managed_sync.errors import (
@@ -62,7 +62,7 @@ class HostedApi:
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
-        self._syncs: tuple[ListedSync, ...] = ()
+        self._syncs: tuple[HostedPipeline, ...] = ()
 
     def enable_sync(
         self, integration: str, sync_type: str, frequency: str | None
@@ -173,7 +173,7 @@ class HostedApi:
         self,
         integration: str,
         sync_type: str,
-        operation: Callable[[ListedSync], Operation[T]],
+        operation: Callable[[HostedPipeline], Operation[T]],
         *,
         of_any: bool = True,
     ) -> Program[T]:
@@ -190,7 +190,7 @@ class HostedApi:
                 raise
             return (yield from self._caller.call(operation(newer)))
 
-    def _looked_up(self, integration: str, sync_type: str) -> Program[ListedSync]:
+    def _looked_up(self, integration: str, sync_type: str) -> Program[HostedPipeline]:
         yield from self._refresh()
         sync = self._find(integration, sync_type)
         if sync is None:
@@ -205,7 +205,7 @@ class HostedApi:
         self._syncs = tuple((yield from self._caller.call(hosted_syncs.list_syncs())))
 
     def _listed_or_refused(
-        self, sync: ListedSync, object_type: str, subject: str, relation: str
+        self, sync: HostedPipeline, object_type: str, subject: str, relation: str
     ) -> Program[EntityList | BadRequestError | NotFoundError]:
         """Lists a sync's objects, or returns the error of a sync without permissions."""
         try:
@@ -223,10 +223,10 @@ class HostedApi:
             )
             return error
 
-    def _known(self, sync_id: str) -> ListedSync | None:
+    def _known(self, sync_id: str) -> HostedPipeline | None:
         return next((sync for sync in self._syncs if sync.id == sync_id), None)
 
-    def _find(self, integration: str, sync_type: str) -> ListedSync | None:
+    def _find(self, integration: str, sync_type: str) -> HostedPipeline | None:
         """Returns the sync of a name; of several syncs, the only enabled one."""
         found = [sync for sync in self._syncs if sync.named(integration, sync_type)]
         enabled = [sync for sync in found if sync.state is not SyncState.DISABLED]

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
-
 from managed_sync.client.wire.base import Operation
 from managed_sync.client.wire.batch_results import read_decision, read_decisions
 from managed_sync.client.wire.entity_lists import EntityList, parse_objects, parse_subjects
 from managed_sync.client.wire.expand_trees import NameMapping, parse_tree
 from managed_sync.client.wire.request import Request, path_segment
-from managed_sync.client.wire.response import Response, parse_json, parse_model
+from managed_sync.client.wire.response import Response, parse_json
 from managed_sync.errors import InvalidIdentifierError, ResponseFormatError
 from managed_sync.identifiers import ObjectId, RecordOfSync, address_key, normalize_subject
 from managed_sync.models import AccessCheck, RelationshipNode
@@ -33,10 +31,6 @@ _ROLES = {"viewer": "can_read", "editor": "can_write", "owner": "is_owner"}
 _RELATIONS = {role: relation for relation, role in _ROLES.items()}
 
 
-class _Decisions(BaseModel):
-    result: list[dict[str, Any]]
-
-
 def check_access(check: AccessCheck) -> Operation[bool]:
     """Builds a request for one decision."""
     asked = _check_of(check)
@@ -55,7 +49,8 @@ def batch_check_access(checks: Sequence[AccessCheck]) -> Operation[list[bool]]:
 
     def parse(response: Response) -> list[bool]:
         return read_decisions(
-            parse_model(_Decisions, parse_json(response)).result,
+            parse_json(response),
+            "result",
             objects=[check.object for check in checks],
             keys=[_key_of(each) for each in asked],
             key_of=_key_of,

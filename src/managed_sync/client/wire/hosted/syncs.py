@@ -19,7 +19,7 @@ from managed_sync.identifiers import RecordOfSync, lower_ascii
 from managed_sync.models import MalformedRecord, RecordPage, SyncedRecord, SyncState, SyncStatus
 
 __all__ = [
-    "ListedSync",
+    "HostedPipeline",
     "content_request",
     "create_sync",
     "get_record",
@@ -44,7 +44,7 @@ class _Document(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
 
 
-class ListedSync(_Document):
+class HostedPipeline(_Document):
     """One pipeline of the connected user, as the service lists it."""
 
     id: str = Field(min_length=1)
@@ -66,7 +66,7 @@ class ListedSync(_Document):
 
 
 class _Syncs(_Document):
-    data: list[ListedSync]
+    data: list[HostedPipeline]
 
 
 class _Summary(_Document):
@@ -97,7 +97,7 @@ class _Page(_Document):
     paging: _Paging
 
 
-def list_syncs() -> Operation[list[ListedSync]]:
+def list_syncs() -> Operation[list[HostedPipeline]]:
     """Builds a request for the pipelines of the connected user."""
     return Operation(
         Request("GET", "/api/syncs"),
@@ -105,21 +105,21 @@ def list_syncs() -> Operation[list[ListedSync]]:
     )
 
 
-def create_sync(integration: str, pipeline: str) -> Operation[ListedSync]:
+def create_sync(integration: str, pipeline: str) -> Operation[HostedPipeline]:
     """Builds a request that enables a pipeline for the first time."""
     body = {"integration": lower_ascii(integration), "pipeline": pipeline}
     return Operation(
         Request("POST", "/api/syncs", body=body, is_repeatable=False),
-        lambda response: parse_model(ListedSync, parse_json(response)),
+        lambda response: parse_model(HostedPipeline, parse_json(response)),
     )
 
 
-def reenable_sync(sync: ListedSync) -> Operation[None]:
+def reenable_sync(sync: HostedPipeline) -> Operation[None]:
     """Builds a request that enables a disabled pipeline."""
     return Operation(Request("POST", f"{_sync_path(sync.id)}/reenable"), lambda _: None)
 
 
-def get_status(sync: ListedSync) -> Operation[SyncStatus]:
+def get_status(sync: HostedPipeline) -> Operation[SyncStatus]:
     """Builds a request for the status of a pipeline."""
 
     def parse(response: Response) -> SyncStatus:
@@ -136,7 +136,7 @@ def get_status(sync: ListedSync) -> Operation[SyncStatus]:
     return Operation(Request("GET", _sync_path(sync.id)), parse)
 
 
-def list_records(sync: ListedSync, cursor: str | None) -> Operation[RecordPage]:
+def list_records(sync: HostedPipeline, cursor: str | None) -> Operation[RecordPage]:
     """Builds a request for a page of records, whose ``resume_cursor`` contains the sync's id.
 
     Raises:
@@ -166,7 +166,7 @@ def list_records(sync: ListedSync, cursor: str | None) -> Operation[RecordPage]:
     return Operation(Request("GET", f"{_sync_path(sync.id)}/records", params), parse)
 
 
-def get_record(sync: ListedSync, record: RecordOfSync) -> Operation[SyncedRecord]:
+def get_record(sync: HostedPipeline, record: RecordOfSync) -> Operation[SyncedRecord]:
     """Builds a request for one record."""
     return Operation(
         Request("GET", _record_path(record)),
@@ -179,7 +179,7 @@ def content_request(record: RecordOfSync) -> Request:
     return Request("GET", f"{_record_path(record)}/content")
 
 
-def _record(sync: ListedSync, document: Any) -> SyncedRecord:
+def _record(sync: HostedPipeline, document: Any) -> SyncedRecord:
     refuse_deep(document)
     record = parse_model(_Record, document)
     data = {name: value for name, value in document.items() if name not in _NOT_DATA}
@@ -200,7 +200,9 @@ def _record(sync: ListedSync, document: Any) -> SyncedRecord:
     return parse_model(SyncedRecord, fields)
 
 
-def _of_sync(sync: ListedSync, malformed: Sequence[MalformedRecord]) -> tuple[MalformedRecord, ...]:
+def _of_sync(
+    sync: HostedPipeline, malformed: Sequence[MalformedRecord]
+) -> tuple[MalformedRecord, ...]:
     """Adds the sync's id to the ids of malformed records."""
     return tuple(
         each._replace(id=str(RecordOfSync(sync.id, each.id))) if each.id else each
@@ -208,7 +210,7 @@ def _of_sync(sync: ListedSync, malformed: Sequence[MalformedRecord]) -> tuple[Ma
     )
 
 
-def _cursor_of(sync: ListedSync, cursor: str | None) -> str | None:
+def _cursor_of(sync: HostedPipeline, cursor: str | None) -> str | None:
     """Returns the service's own cursor; refuses one that was kept from an older sync."""
     kept_of, slash, own = (cursor or "").partition("/")
     if not slash or (kept_of != sync.id and not _is_uuid(kept_of)):

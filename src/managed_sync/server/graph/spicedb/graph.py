@@ -149,7 +149,7 @@ class SpiceDBGraph:
                         pending.append(edge.object)
 
     def members(self, groups: Iterable[str]) -> Iterator[RelationTuple]:
-        """The ``member`` tuples of some groups."""
+        """Yields the ``member`` tuples of some groups."""
         for group in groups:
             reference = self._names.object(group)
             yield from self._read(

@@ -2,6 +2,8 @@
 
 Here the token names the project, and an id names a pipeline. Records are listed in the order in
 which they changed, so a stored cursor returns the changes since then.
+
+See ``docs/decisions/0027-server-hosted-paths.md``.
 """
 
 from __future__ import annotations

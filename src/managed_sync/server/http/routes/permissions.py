@@ -151,7 +151,7 @@ def _query(check: AccessCheck) -> GraphQuery:
 
 
 def _query_or_none(item: object) -> GraphQuery | None:
-    """One item of a batch; a malformed one must not cost the others their answers.
+    """Returns the query of one item of a batch; ``None`` for a malformed item.
 
     Raises:
         UnknownRelationError: The graph has no such relation, which is no mistake of one item.

@@ -1,4 +1,7 @@
-"""What the tests of tracing share: passages of which few may be read, and what to see of them."""
+"""Passages for the tests of tracing: few may be read, and a word in all others must not be seen.
+
+The word must not be in the name of this module, which stands in the tracebacks that traces show.
+"""
 
 from __future__ import annotations
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
-__all__ = ["Strangers"]
+__all__ = ["UnverifiedConnections"]
 
 # A client with one IPv6 address usually controls the rest of its network, too.
 _IPV6_NETWORK_BITS = 64
-# A new connection is not closed within this time, so that many clients can connect at once.
+# The limit per address closes no newer connection, so that many clients can connect at once.
 _GRACE_SECONDS = 1.0
 
 
@@ -21,7 +21,7 @@ class _Closeable(Protocol):
     def abort(self) -> None: ...
 
 
-class Strangers:
+class UnverifiedConnections:
     """The open connections without a valid token, the oldest first.
 
     A connection above the limit closes the oldest one, not itself: a client that floods the server

@@ -1,4 +1,4 @@
-"""What those who run the server see: health, metrics, request ids, the log."""
+"""Tests health, metrics, request ids and the log of a running server."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-__all__ = ["TroubleError", "concerns_one_file", "database_trouble", "system_trouble"]
+__all__ = ["ServerFailureError", "concerns_one_file", "database_failure", "system_failure"]
 
 _KEPT = "What was synced before is kept."
 
@@ -67,7 +67,7 @@ _POSTGRESQL_FULL = "53100"
 _AWAY = "The database does not answer. Try again."
 
 
-class TroubleError(Exception):
+class ServerFailureError(Exception):
     """The server cannot do its work.
 
     Args:
@@ -85,7 +85,7 @@ def concerns_one_file(error: OSError) -> bool:
     return error.errno in _OF_ONE_FILE
 
 
-def system_trouble(error: OSError, action: str) -> TroubleError:
+def system_failure(error: OSError, action: str) -> ServerFailureError:
     """Describes an error of the operating system.
 
     Args:
@@ -96,24 +96,24 @@ def system_trouble(error: OSError, action: str) -> TroubleError:
     reason = os.strerror(number) if number else type(error).__name__
     remedy = _REMEDIES.get(number, "Try again, and check the server's disk and limits.")
     status = HTTPStatus.INSUFFICIENT_STORAGE if number in _FULL else HTTPStatus.SERVICE_UNAVAILABLE
-    return TroubleError(f"{action}: {reason}. {remedy} {_KEPT}", status)
+    return ServerFailureError(f"{action}: {reason}. {remedy} {_KEPT}", status)
 
 
-def database_trouble(error: DBAPIError) -> TroubleError | None:
+def database_failure(error: DBAPIError) -> ServerFailureError | None:
     """Describes an error of the database; ``None`` if the statement is to blame."""
     code = getattr(error.orig, "sqlite_errorcode", None)
     if code is not None:
         primary = code & 0xFF
-        return _trouble(_SQLITE.get(primary), full=primary == _SQLITE_FULL)
+        return _failure(_SQLITE.get(primary), full=primary == _SQLITE_FULL)
     state = getattr(error.orig, "sqlstate", None)
     if state is not None and (message := _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])):
-        return _trouble(message, full=state == _POSTGRESQL_FULL)
+        return _failure(message, full=state == _POSTGRESQL_FULL)
     is_away = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
-    return _trouble(_AWAY if is_away else None, full=False)
+    return _failure(_AWAY if is_away else None, full=False)
 
 
-def _trouble(message: str | None, *, full: bool) -> TroubleError | None:
+def _failure(message: str | None, *, full: bool) -> ServerFailureError | None:
     if message is None:
         return None
     status = HTTPStatus.INSUFFICIENT_STORAGE if full else HTTPStatus.SERVICE_UNAVAILABLE
-    return TroubleError(f"{message} {_KEPT}", status)
+    return ServerFailureError(f"{message} {_KEPT}", status)

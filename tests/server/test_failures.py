@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from managed_sync.errors import ConfigurationError
+from managed_sync.server.failures import database_failure
 from managed_sync.server.storage import database
 from managed_sync.server.storage.database import Database
 from managed_sync.server.sync import runner as pipelines
-from managed_sync.server.troubles import database_trouble
 from tests.server.company import FILES, Caller, Company
 
 resource = pytest.importorskip("resource", reason="Windows has no such limits")
@@ -154,7 +154,7 @@ def test_nobody_is_told_to_delete_a_database_that_is_only_locked(
     assert "delete the file" not in str(refused.value)
 
 
-class TestDatabaseTrouble:
+class TestDatabaseFailure:
     @pytest.mark.parametrize(
         ("code", "status"),
         [
@@ -169,9 +169,9 @@ class TestDatabaseTrouble:
     def test_of_sqlite(self, code: int, status: int) -> None:
         original = sqlite3.OperationalError("x")
         original.sqlite_errorcode = code
-        trouble = database_trouble(OperationalError("SELECT", {}, original))
-        assert trouble is not None
-        assert trouble.status == status
+        failure = database_failure(OperationalError("SELECT", {}, original))
+        assert failure is not None
+        assert failure.status == status
 
     @pytest.mark.parametrize(
         ("state", "status"),
@@ -188,15 +188,15 @@ class TestDatabaseTrouble:
         psycopg = pytest.importorskip("psycopg")
         original = psycopg.OperationalError("x")
         original.sqlstate = state
-        trouble = database_trouble(OperationalError("SELECT", {}, original))
-        assert trouble is not None
-        assert trouble.status == status
+        failure = database_failure(OperationalError("SELECT", {}, original))
+        assert failure is not None
+        assert failure.status == status
 
-    def test_a_wrong_statement_is_no_trouble_of_the_databases(self) -> None:
+    def test_a_wrong_statement_is_no_failure_of_the_database(self) -> None:
         with (
             closing(sqlite3.connect(":memory:")) as connection,
             pytest.raises(sqlite3.OperationalError) as wrong,
         ):
             connection.execute("SELEC 1")
-        assert database_trouble(OperationalError("SELEC", {}, wrong.value)) is None
-        assert database_trouble(ProgrammingError("x", {}, Exception("x"))) is None
+        assert database_failure(OperationalError("SELEC", {}, wrong.value)) is None
+        assert database_failure(ProgrammingError("x", {}, Exception("x"))) is None
