@@ -235,7 +235,7 @@ def test_the_chatbot_runs_on_postgresql(office: Office) -> None:
         (
             ["--user", "ada@x.example"],
             {"MANAGED_SYNC_TOKEN": "t0ken"},
-            "Set MANAGED_SYNC_PROJECT_ID",
+            "set MANAGED_SYNC_PROJECT_ID",
         ),
         (
             ["--user", "ada@x.example"],

@@ -1,4 +1,7 @@
-"""One run: compare, index, delete, in this order."""
+"""One run: compare, index, delete, in this order.
+
+See ``docs/decisions/0021-indexing-runs.md``.
+"""
 
 from __future__ import annotations
 
