@@ -20,6 +20,7 @@ from managed_sync.errors import (
     ConfigurationError,
     InvalidIdentifierError,
 )
+from tests.support.permission_service import CheckingService
 
 
 class Client:
@@ -262,12 +263,8 @@ class TestListing:
         assert caught.value.__cause__ is error
 
     def test_a_client_without_the_method_raises(self) -> None:
-        class OnlyChecks:
-            def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
-                return [True] * len(checks)
-
         with pytest.raises(AccessCheckError, match="list_objects"):
-            AccessChecker(OnlyChecks()).list_objects("a@x.example")
+            AccessChecker(CheckingService()).list_objects("a@x.example")
 
     @pytest.mark.parametrize("subject", ["", None, "a\n@x"])
     def test_without_a_subject_nothing_is_asked(self, subject: Any) -> None:

@@ -232,18 +232,21 @@ class TestManyAtOnce:
         assert len(asked) == 1
 
     def test_threads_share_one_failure_each_with_an_error_of_its_own(self) -> None:
-        waiting = threading.Barrier(9)
+        waiting, about_to_ask = threading.Barrier(9), threading.Semaphore(0)
         asked: list[int] = []
 
         def issue() -> str:
             asked.append(1)
-            time.sleep(0.05)
+            for _ in range(8):
+                assert about_to_ask.acquire(timeout=60)
+            time.sleep(0.1)
             raise ValueError("down")
 
         tokens = CallableTokens(issue)
 
         def get() -> BaseException | None:
             waiting.wait()
+            about_to_ask.release()
             try:
                 tokens.get()
             except CredentialsError as error:

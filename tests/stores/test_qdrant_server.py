@@ -37,14 +37,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path.endswith("/points/query"):
+        if self.path.endswith(("/points/query", "/points/search")):
             self.server.searches.append(json.loads(body))
-        self._answer({"points": []})
+        # Older adapters search, newer ones query.
+        self._answer([] if self.path.endswith("/points/search") else {"points": []})
 
     def do_PUT(self) -> None:
         self.do_POST()
 
-    def _answer(self, result: dict[str, Any]) -> None:
+    def _answer(self, result: Any) -> None:
         body = json.dumps({"result": result, "status": "ok", "time": 0}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
