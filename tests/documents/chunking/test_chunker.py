@@ -363,7 +363,7 @@ def test_sizes_that_make_no_sense_are_refused(size: int, overlap: int) -> None:
     ids=["prose", "one word", "no spaces", "lines", "headings"],
 )
 def test_large_texts_take_seconds(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     chunks = split(text)
     assert chunks
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
