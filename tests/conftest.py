@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Iterator
 
@@ -38,6 +39,16 @@ def _no_settings_from_outside() -> Iterator[None]:
             patch.delenv(f"PARAGON_{name}", raising=False)
         patch.delenv("MANAGED_SYNC_WORKSPACE", raising=False)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _loggers_stay_as_they_are() -> Iterator[None]:
+    """Undoes what a page of the documentation or a library does to the levels of logging."""
+    loggers = [logging.getLogger(), logging.getLogger("managed_sync")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="module")

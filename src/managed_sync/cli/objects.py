@@ -22,6 +22,8 @@ def resolve_object(
     Raises:
         ConfigurationError: No record has this source id, or several have it.
     """
+    if not reference:
+        raise ConfigurationError("An object must be a path or an object id, got an empty text.")
     # A folder may be written with a final slash.
     wanted = reference.rstrip("/") or reference
     found = [

@@ -98,7 +98,9 @@ def command_line(workspace: Path, arguments: str) -> str:
     """Returns a command of this program as it can be typed here, indented."""
     program = "managed-sync"
     if shutil.which(program) is None:
-        program = _relative(Path(sys.argv[0]))
+        started = Path(sys.argv[0])
+        is_module = started.name == "__main__.py"
+        program = "python -m managed_sync" if is_module else _relative(started)
     default = workspace == Path(".managed-sync").absolute()
     option = "" if default else f" --workspace {_relative(workspace)}"
     command, _, rest = arguments.partition(" ")

@@ -351,7 +351,10 @@ class IndexSync:
             IndexingError: The index or the ledger failed.
         """
         if remove_unknown and not repair:
-            raise ConfigurationError("remove_unknown=True is part of a repair: add repair=True.")
+            raise ConfigurationError(
+                "remove_unknown=True (--remove-unknown) is part of a repair: add repair=True "
+                "(--repair)."
+            )
         with self._locked(integration, sync_type, wait) as session:
             if repair:
                 self._setup.settings.note(session.ledger)

@@ -161,8 +161,8 @@ class Verification:
     def _names_in_index(self, existing: Sequence[str]) -> Mapping[str, str] | None:
         """Returns the metadata of this pipeline's chunks; ``None`` if others may share it."""
         names = self.index.names(existing[0]) if existing else None
-        # The hosted API takes names that differ by case. It also takes the id of a sync for its
-        # type: then others have these names too.
+        # The hosted API takes names that differ by case. It also takes the id of a sync in place of
+        # its type, and then others have these names too.
         is_own = names is not None and [*map(lower_ascii, names)] == [
             *map(lower_ascii, self.ledger.pipeline)
         ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Generic, TypeVar
 
+from managed_sync.documents import Chunk
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.stores.base import StoreAdapter
 
@@ -13,7 +16,7 @@ __all__ = ["StoreTarget"]
 Adapter = TypeVar("Adapter", bound=StoreAdapter)
 
 
-class StoreTarget(Generic[Adapter]):
+class StoreTarget(ABC, Generic[Adapter]):
     """A vector store as the target of an index.
 
     Guarantees:
@@ -39,6 +42,25 @@ class StoreTarget(Generic[Adapter]):
         """Returns those chunks that the store holds; ``None`` if it cannot say."""
         return self._adapter.existing_ids(chunk_ids)
 
+    @property
+    def can_relabel(self) -> bool:
+        """Returns ``can_update_metadata``; the first name, for subclasses written for it."""
+        return self.can_update_metadata
+
+    def relabel(self, chunks: Sequence[Chunk]) -> None:
+        """Calls ``update_metadata``; the first name, for subclasses written for it."""
+        _warn("relabel", "update_metadata")
+        self.update_metadata(chunks)
+
+    def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
+        """Calls ``existing_ids``; the first name, for subclasses written for it."""
+        _warn("held", "existing_ids")
+        return self.existing_ids(chunk_ids)
+
+    @abstractmethod
+    def update_metadata(self, chunks: Sequence[Chunk]) -> None:
+        """Writes the metadata of chunks that are there."""
+
     def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
         """Returns all chunks that have this metadata; ``None`` if the store cannot say."""
         return self._adapter.chunk_ids(metadata)
@@ -52,3 +74,7 @@ class StoreTarget(Generic[Adapter]):
     def count(self, metadata: Mapping[str, str]) -> int | None:
         """Counts the chunks that have this metadata; ``None`` if the store cannot say."""
         return self._adapter.count(metadata)
+
+
+def _warn(old: str, new: str) -> None:
+    warnings.warn(f"{old} is called {new} now; rename it.", DeprecationWarning, stacklevel=3)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 import pytest
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.vectorstores import InMemoryVectorStore
+from llama_index.core import MockEmbedding, VectorStoreIndex
 
 from managed_sync.documents import Chunk
 from managed_sync.indexing import InspectableTarget, RelabelingTarget
 from managed_sync.indexing.targets.renamed import inspectable_target, metadata_target
+from managed_sync.langchain import LangChainTarget
+from managed_sync.llama_index import LlamaIndexTarget
 from tests.support.index_target import AbleTarget, Target
 from tests.support.indexing import run, syncing
 from tests.support.record_source import ChangingSource
@@ -98,3 +103,52 @@ def test_a_wrapper_of_a_target_with_the_first_names_is_recognized() -> None:
         assert metadata_target(PassingOn(FirstNames())) is not None
     with pytest.warns(DeprecationWarning, match="held is called existing_ids now"):
         assert inspectable_target(PassingOn(FirstNames())) is not None
+
+
+class LoggedLangChain(LangChainTarget):
+    """A subclass that was written for the first names."""
+
+    calls = 0
+
+    def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
+        self.calls += 1
+        return super().held(chunk_ids)
+
+    def relabel(self, chunks: Sequence[Chunk]) -> None:
+        self.calls += 1
+        super().relabel(chunks)
+
+
+class LoggedLlamaIndex(LlamaIndexTarget):
+    """A subclass that was written for the first names."""
+
+    calls = 0
+
+    def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
+        self.calls += 1
+        return super().held(chunk_ids)
+
+    def relabel(self, chunks: Sequence[Chunk]) -> None:
+        self.calls += 1
+        super().relabel(chunks)
+
+
+@pytest.mark.filterwarnings("ignore:.* is called .* now:DeprecationWarning")
+@pytest.mark.parametrize(
+    "target",
+    [
+        LoggedLangChain(InMemoryVectorStore(DeterministicFakeEmbedding(size=8))),
+        LoggedLlamaIndex(VectorStoreIndex([], embed_model=MockEmbedding(8))),
+    ],
+)
+def test_a_subclass_of_our_target_may_override_the_first_names(
+    target: LoggedLangChain | LoggedLlamaIndex, ledger: Path
+) -> None:
+    source = ChangingSource(a="One.")
+    run(source, target, ledger)
+    source.move("a", "elsewhere")
+
+    report = run(source, target, ledger)
+
+    assert (report.updated, report.failed) == (1, ())
+    assert target.calls

@@ -69,7 +69,8 @@ def list_failures(
             )
         )
         return
-    table = plain_table("id", "pipeline", "attempts", "reason")
+    table = plain_table("id", "pipeline", "attempts")
+    table.add_column("reason", overflow="fold")
     for name, records in found.items():
         for record in records:
             attempts = str(getattr(record, "attempts", "-"))

@@ -59,6 +59,7 @@ def serve(
         return
     workspace = Workspace(root)
     set_up_logging("text")
+    # A public name, as `managed_sync.webhooks` is: users filter by it, wherever the code lies.
     logging.getLogger("managed_sync.server.requests").setLevel(logging.WARNING)
     with workspace.server(port, folder) as server, workspace.announce(server.base_url):
         if folder is not None:

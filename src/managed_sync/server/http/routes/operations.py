@@ -47,7 +47,10 @@ def operation_routes(
     )
     async def readiness(request: Request) -> Health:
         if not request.app.state.ready:
-            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "The server starts or stops.")
+            raise ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "The server is starting or shutting down. Try again.",
+            )
         try:
             async with asyncio.timeout(_READY_SECONDS):
                 await prober.run(require_ready)
