@@ -151,3 +151,30 @@ def test_a_subclass_of_our_target_may_override_the_first_names(target: Any, ledg
 
     assert (report.updated, report.failed) == (1, ())
     assert target.calls
+
+
+class RelabelsOtherThings(Target):
+    """A target whose method of the first name has another meaning."""
+
+    def relabel(self, *arguments: object) -> None:
+        raise AssertionError(arguments)
+
+
+def test_a_method_of_the_first_name_alone_is_not_the_protocol() -> None:
+    assert metadata_target(RelabelsOtherThings()) is None
+
+
+class CannotRelabel(LangChainTarget):
+    """A subclass that turns the updating of metadata off under its first name."""
+
+    can_relabel = False
+
+
+@pytest.mark.filterwarnings("ignore:.* is called .* now:DeprecationWarning")
+def test_a_subclass_of_our_target_may_turn_the_first_name_off() -> None:
+    target = CannotRelabel(InMemoryVectorStore(DeterministicFakeEmbedding(size=8)))
+
+    found = metadata_target(target)
+
+    assert found is not None
+    assert not found.can_update_metadata

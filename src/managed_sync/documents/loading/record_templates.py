@@ -145,7 +145,9 @@ def template_title(record: SyncedRecord, templates: Templates | None) -> str:
     title = getattr((templates or {}).get(record.sync_type), "title", None)
     if callable(title):
         try:
-            return str(title(record))
+            found = title(record)
+            if found and isinstance(found, str):
+                return found
         except Exception as error:  # noqa: BLE001 - a caller's function may raise anything
             _logger.debug(
                 "The template for %s has no title: %s", record.sync_type, type(error).__name__

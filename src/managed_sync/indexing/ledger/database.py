@@ -140,9 +140,9 @@ class LedgerDatabase:
                 raise self._lost() from None
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
             raise IndexingError(
-                f"The ledger {self.name} cannot be used ({reason}). The index is as it was, and "
-                f"the next run goes on. If the ledger is damaged, remove it together with the "
-                f"index, and index again."
+                f"The ledger {self.name} cannot be used ({reason}). What the index holds is "
+                f"still there, and the next run goes on. If the ledger is damaged, remove it "
+                f"together with the index, and index again."
             ) from None
 
     def _lost(self) -> IndexingError:

@@ -31,9 +31,17 @@ class RelabelingTarget(Protocol):
         """Writes the metadata of chunks that are in the index with the same text."""
 
 
+# The whole protocol: a target may have a method `relabel` of another meaning.
+_RELABELING = ("can_relabel", "embedded_text", "relabel")
+
+
 def metadata_target(target: Any) -> MetadataTarget | None:
     """Returns the target, if it can change metadata under the new names or the old ones."""
-    if _has_old_name(target, "relabel", "update_metadata"):
+    can_relabel = all(hasattr(target, name) for name in _RELABELING)
+    if can_relabel and (
+        _has_old_name(target, "relabel", "update_metadata")
+        or _has_old_name(target, "can_relabel", "can_update_metadata")
+    ):
         return _Relabeling(target)
     return target if isinstance(target, MetadataTarget) else None
 
