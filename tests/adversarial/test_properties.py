@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from managed_sync import AccessCheck, AccessChecker
 from managed_sync.errors import ManagedSyncError
 from managed_sync.llama_index.stores import metadata_filters
-from managed_sync.retrieval import CustomObjectFilter
+from managed_sync.retrieval import CustomObjectFilter, Doubt
 from managed_sync.retrieval.effects import Strategy
 from tests.support.frameworks import STRATEGIES, WAYS, Found, LangChain, Way
 from tests.support.passages import Passage, RankedStore, RankedVectorStore, Ranking
@@ -450,7 +450,8 @@ def test_what_comes_back_is_allowed_and_what_is_complete_is_the_best(
         if found.report.complete:
             assert found.texts == best_for(user, setting, graph)
         event(f"complete: {found.report.complete}, found: {bool(found.texts)}")
-        if kind in {Exact, Repeating, Ignoring}:
+        # A few hits with equal scores do not show which of several searches found the better one.
+        if kind in {Exact, Repeating, Ignoring} and Doubt.SCORES not in found.report.doubts:
             assert found.texts == sorted(found.texts, key=int)
         if can_be_known(setting, kind):
             assert found.report.complete

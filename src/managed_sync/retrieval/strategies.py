@@ -8,7 +8,8 @@ Guarantees:
 - A hit is returned only if a check in this retrieval allowed its object; being on a list is not
   enough.
 - No object is checked twice in one retrieval.
-- Allowed hits keep the store's order; none among those seen is left out for a worse one.
+- Allowed hits keep the store's order, and none among those seen is left out for a worse one, unless
+  the hits of several searches have scores that cannot be compared (``Doubt.SCORES``).
 - A result is called complete only if the search is known to be exhaustive, or returned everything
   that the store holds, and nothing that could be readable was passed over. A list never proves
   that, unless the server is known to give whole lists and gave it for this question.
