@@ -169,7 +169,7 @@ class AccessChecker:
         return self._project_id
 
     def boundary(self) -> ProjectBoundary:
-        """Returns what tells this project's chunks from those of others, for one retrieval."""
+        """Returns the boundary between this project's chunks and others, for one retrieval."""
         return ProjectBoundary(self._project_id, is_strict=self._is_strict)
 
     @property

@@ -134,7 +134,7 @@ class Operations:
         return self._sender.open(self._api.download_content(record_id))
 
     def download_content(self, record_id: str, max_bytes: int) -> Program[FileContent]:
-        """Reads content whole, and again where it came in part."""
+        """Reads the whole content; repeats the request if only a part arrived."""
         check_integer("max_bytes", max_bytes, at_least=0)
         request = self._api.download_content(record_id)
         return self._sender.download(request, record_id, max_bytes)

@@ -1,4 +1,4 @@
-"""The report of a retrieval, for logs, tests and curious users."""
+"""The report of a retrieval: its searches, its checks, and whether its result is complete."""
 
 from __future__ import annotations
 

@@ -269,7 +269,7 @@ class RetrievalState:
         return not self._doubts_of_sight(*self.settle())
 
     def sample(self) -> Sample:
-        """Returns what was seen, for estimates."""
+        """Returns the sample of decisions so far, for estimates."""
         return Sample(
             checked=len(self.decisions),
             allowed=sum(self.decisions.values()),

@@ -114,7 +114,7 @@ class Body:
         """
         if now > self._deadline:
             raise ApiTimeoutError(
-                f"{self._request} was not answered whole within {_LONGEST_SECONDS:g} s; the API "
+                f"{self._request} did not complete within {_LONGEST_SECONDS:g} s; the API "
                 f"sends too slowly."
             )
         if self._decoder is not None:

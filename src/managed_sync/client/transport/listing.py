@@ -82,7 +82,7 @@ class Listing(ABC, Generic[Item]):
 
     @abstractmethod
     def _items(self, page: RecordPage) -> Sequence[Item]:
-        """Returns what the caller gets of a page."""
+        """Returns the items of a page, in the form that the caller asked for."""
 
     def _end(self) -> None:
         """Ends the listing, after its last page was consumed."""
@@ -141,7 +141,7 @@ class RecordListing(Listing[SyncedRecord]):
 
 
 def _contents(page: RecordPage) -> list[str]:
-    """Returns what is on a page, so that it can be compared with other pages."""
+    """Returns the records of a page as texts, for comparing it with other pages."""
     # Where nothing says when a record changed, its data do.
     records = [f"{record.id} {record.updated_at or record.data}" for record in page.records]
     return records + [each.reason for each in page.malformed]

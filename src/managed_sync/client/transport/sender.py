@@ -110,7 +110,7 @@ class Sender:
         return self._retrying(request, lambda slot: self._open(request, slot))
 
     def download(self, request: Request, record_id: str, max_bytes: int) -> Program[FileContent]:
-        """Reads content whole, and again where it came in part."""
+        """Reads the whole content; repeats the request if only a part arrived."""
 
         def attempt(slot: RequestSlot) -> Program[FileContent]:
             streamed = yield from self._open(request, slot)

@@ -28,7 +28,7 @@ _MAX_DEPTH = 190
 
 
 class Unreadable(dict[str, Any]):
-    """A stand-in for a record whose JSON cannot be read, with the record's id if that can.
+    """A stand-in for a record with unreadable JSON; it has the record's id if that is readable.
 
     Attributes:
         reason: One sentence that says why.

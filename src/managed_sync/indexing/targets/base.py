@@ -106,7 +106,7 @@ class ReadableTarget(Protocol):
     def read(
         self, chunk_ids: Sequence[str], *, vectors: bool = False
     ) -> Sequence[StoredChunk] | None:
-        """Returns what the index holds under some ids; ``None`` if the store cannot say.
+        """Returns the stored chunks with these ids; ``None`` if the store cannot say.
 
         A chunk that is there twice is returned twice, and one that is not is left out.
         """
