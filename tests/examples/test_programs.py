@@ -137,6 +137,7 @@ def test_a_chat_answers_each_user_from_what_they_may_read_whoever_the_question_s
     assert not mentioned_folder(done.stderr).exists()
 
 
+@pytest.mark.slow
 def test_the_chat_service_says_where_to_log_in_and_ends_cleanly() -> None:
     with running("fastapi_service") as program:
         found = re.search(
@@ -158,6 +159,7 @@ def test_the_chat_service_says_where_to_log_in_and_ends_cleanly() -> None:
     assert program.returncode == 0
 
 
+@pytest.mark.slow
 def test_the_mcp_server_says_how_to_search_and_ends_cleanly() -> None:
     with running("mcp_server") as program:
         found = re.search(r"Try: python (.*)  \(Ctrl-C", next_step(program))
@@ -208,6 +210,7 @@ def test_once_answers_one_question_from_the_api_that_the_environment_names(offic
     assert "Left out" in ada.stderr  # the pipelines that this API does not have
 
 
+@pytest.mark.slow
 def test_the_chatbot_runs_on_postgresql(office: Office) -> None:
     asked = "What is the password of the kettle?"
     with running_postgres() as place:

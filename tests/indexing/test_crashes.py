@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-KILLS = int(os.environ.get("MANAGED_SYNC_KILLS", "20"))
+KILLS = int(os.environ.get("MANAGED_SYNC_KILLS", "10"))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork a process")
