@@ -179,7 +179,7 @@ def _name(item: Any, wrappers: Sequence[str]) -> str:
     inner = next((entry[key] for key in (*wrappers, "userset") if key in entry), None)
     if inner is None:
         raise ResponseFormatError(
-            f"Expected an identifier in the API's list, got {described(item)}."
+            f"Expected an identifier in the API's list, got {described(item, keys=True)}."
         )
     return _with_relation(_name(inner, wrappers), entry.get("optionalRelation"))
 

@@ -237,5 +237,5 @@ def _spicedb_subject(item: Any) -> str:
 
 def _unreadable(value: Any) -> ResponseFormatError:
     return ResponseFormatError(
-        f"Expected a node in the API's relationship tree, got {described(value)}."
+        f"Expected a node in the API's relationship tree, got {described(value, keys=True)}."
     )
