@@ -315,6 +315,19 @@ class TestPreFilter:
         assert found == [2, 3, 4]
         assert report.complete
 
+    def test_one_hit_of_each_part_is_enough_to_find_the_best(self) -> None:
+        store = Store(spread(10), max_objects=1)
+
+        found, report = retrieve(
+            store,
+            FakePermissionService(*files(3, 7)),
+            "pre_filter",
+            wanted=RetrievalSpec(1, overfetch=1),
+        )
+
+        assert found == [3]
+        assert Doubt.SCORES not in report.doubts
+
     def test_a_long_list_is_searched_in_parts(self) -> None:
         store = Store(spread(100), max_objects=7)
         service = FakePermissionService(*files(*range(50, 100)))

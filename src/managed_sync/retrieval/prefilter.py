@@ -18,6 +18,9 @@ from managed_sync.retrieval.state import RetrievalState, Sight
 
 __all__ = ["search_among"]
 
+# Hits of a search that shows which scores are better: one hit alone, or one repeated, does not.
+_GLANCE = 8
+
 
 def search_among(
     state: RetrievalState,
@@ -52,7 +55,7 @@ def search_among(
         rankings, short, cut = found
         if state.scores.higher_is_better is None and sum(map(bool, [known, *rankings])) > 1:
             # Parts of one hit each do not show which of them is better.
-            glance = yield from state.search(state.spec.k * state.spec.overfetch)
+            glance = yield from state.search(max(_GLANCE, state.spec.k * state.spec.overfetch))
             state.scores.learn(glance or ())
         if not state.scores.can_order(rankings):
             state.doubts.add(Doubt.SCORES)
