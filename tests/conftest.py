@@ -43,7 +43,7 @@ def _no_settings_from_outside() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _loggers_stay_as_they_are() -> Iterator[None]:
-    """Undoes what a page of the documentation or a library does to the levels of logging."""
+    """Restores the log levels that a page of the documentation or a library changed."""
     loggers = [logging.getLogger(), logging.getLogger("managed_sync")]
     levels = [logger.level for logger in loggers]
     yield

@@ -120,7 +120,7 @@ class CheckRequests:
         on_decision: Callable[[Decision], None] | None,
         clock: Callable[[], float],
     ) -> None:
-        self._client = client
+        self._client: Any = client
         self.relation = relation
         self._decisions = decisions
         self._scopes = scopes
@@ -129,6 +129,11 @@ class CheckRequests:
         self.lists_are_proven = lists_are_proven
         self._on_decision = on_decision
         self._clock = clock
+
+    @property
+    def can_list(self) -> bool:
+        """``True`` if the client has ``list_objects``."""
+        return callable(getattr(self._client, "list_objects", None))
 
     def decide(
         self, subject: str, object_ids: Iterable[str], share: Share
@@ -200,10 +205,9 @@ class CheckRequests:
         if kept is not None:
             return kept
         asked_at = self._clock()
-        list_objects = getattr(self._client, "list_objects", None)
-        if not callable(list_objects):
+        if not self.can_list:
             raise AccessCheckError("The client has no list_objects().")
-        answer = yield from perform(list_objects, name, self.relation)
+        answer = yield from perform(self._client.list_objects, name, self.relation)
         object_ids = _object_ids(answer)
         limit = self._list_limit
         is_cut = limit is not None and len(object_ids) >= limit and len(object_ids) % limit == 0

@@ -180,7 +180,7 @@ class AccessChecker:
     @property
     def can_list(self) -> bool:
         """``True`` if the client has ``list_objects``; without it everything else still works."""
-        return hasattr(self._client, "list_objects")
+        return self._requests.can_list
 
     def allowed(self, subject: str, object_ids: Iterable[str]) -> set[str]:
         """Returns the objects among ``object_ids`` that ``subject`` may read.

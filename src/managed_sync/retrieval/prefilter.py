@@ -18,7 +18,8 @@ from managed_sync.retrieval.state import RetrievalState, Sight
 
 __all__ = ["search_among"]
 
-# Hits of a search that shows which scores are better: one hit alone, or one repeated, does not.
+# The fewest hits to learn from whether higher or lower scores are better. One hit, or the same hit
+# twice, does not show it.
 _GLANCE = 8
 
 

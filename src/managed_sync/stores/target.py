@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Generic, TypeVar
 
 from managed_sync.documents import Chunk
 from managed_sync.indexing.targets.base import StoredChunk
+from managed_sync.indexing.targets.renamed import warn_of_first_name
 from managed_sync.stores.base import StoreAdapter
 
 __all__ = ["StoreTarget"]
@@ -44,17 +44,17 @@ class StoreTarget(ABC, Generic[Adapter]):
 
     @property
     def can_relabel(self) -> bool:
-        """Returns ``can_update_metadata``; the first name, for subclasses written for it."""
+        """Returns ``can_update_metadata``. Deprecated; kept for subclasses that use this name."""
         return self.can_update_metadata
 
     def relabel(self, chunks: Sequence[Chunk]) -> None:
-        """Calls ``update_metadata``; the first name, for subclasses written for it."""
-        _warn("relabel", "update_metadata")
+        """Calls ``update_metadata``. Deprecated; kept for subclasses that use this name."""
+        warn_of_first_name(self, "relabel", "update_metadata")
         self.update_metadata(chunks)
 
     def held(self, chunk_ids: Sequence[str]) -> Set[str] | None:
-        """Calls ``existing_ids``; the first name, for subclasses written for it."""
-        _warn("held", "existing_ids")
+        """Calls ``existing_ids``. Deprecated; kept for subclasses that use this name."""
+        warn_of_first_name(self, "held", "existing_ids")
         return self.existing_ids(chunk_ids)
 
     @abstractmethod
@@ -74,7 +74,3 @@ class StoreTarget(ABC, Generic[Adapter]):
     def count(self, metadata: Mapping[str, str]) -> int | None:
         """Counts the chunks that have this metadata; ``None`` if the store cannot say."""
         return self._adapter.count(metadata)
-
-
-def _warn(old: str, new: str) -> None:
-    warnings.warn(f"{old} is called {new} now; rename it.", DeprecationWarning, stacklevel=3)

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from managed_sync.documents import Chunk
 from managed_sync.indexing.targets.base import InspectableTarget, MetadataTarget
 
-__all__ = ["RelabelingTarget", "inspectable_target", "metadata_target"]
+__all__ = ["RelabelingTarget", "inspectable_target", "metadata_target", "warn_of_first_name"]
 
 
 @runtime_checkable
@@ -62,14 +62,18 @@ def _has_old_name(target: object, old: str, new: str) -> bool:
         has_old_name = hasattr(target, old) and not hasattr(target, new)
     else:
         has_old_name = old in vars(first) and new not in vars(first)
-    if not has_old_name:
-        return False
+    if has_old_name:
+        warn_of_first_name(target, old, new)
+    return has_old_name
+
+
+def warn_of_first_name(target: object, old: str, new: str) -> None:
+    """Warns the caller's caller that a method has another name now."""
     warnings.warn(
         f"{type(target).__name__}.{old} is called {new} now; rename it.",
         DeprecationWarning,
         stacklevel=3,
     )
-    return True
 
 
 class _Relabeling:
