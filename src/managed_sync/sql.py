@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -110,6 +110,14 @@ def postgresql_engine(
         raise MissingExtraError(feature, "postgres")
     defaults = {name: value for name, value in connect_args.items() if name not in url.query}
     engine = create_engine(url, connect_args=defaults, **options)
+
+    @event.listens_for(engine, "handle_error")
+    def _on_error(failed: ExceptionContext) -> None:
+        # While PostgreSQL ends a connection, the test of it before use may fail with any error,
+        # such as that it is still busy. Whatever the error is, a new connection takes its place.
+        if failed.is_pre_ping:
+            failed.is_disconnect = True
+
     if before_write is not None:
 
         @event.listens_for(engine, "begin")

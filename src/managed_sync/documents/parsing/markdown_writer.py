@@ -18,6 +18,7 @@ __all__ = [
     "heading",
     "join_blocks",
     "join_pages",
+    "link",
     "list_item",
     "outside_code",
     "paragraph",
@@ -35,6 +36,8 @@ _UNWANTED = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufeff\ud800-\udfff]")
 _FENCE_LINE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _HEADING_MARK = re.compile(r"^(#{1,5}) ", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")
+# Targets that mean something outside of their file. Longer ones are mostly tracking parameters.
+_TARGET = re.compile(r"(?:https?://|mailto:)[^\s<>]{1,300}", re.IGNORECASE)
 
 
 def clean(text: str) -> str:
@@ -65,6 +68,22 @@ def heading(text: str, level: int) -> str:
 def paragraph(text: str) -> str:
     """Writes a paragraph, with its line breaks."""
     return escape(text).strip("\n").rstrip()
+
+
+def link(text: str, target: str) -> str:
+    """Writes a link to a page or an address; any other target is left out.
+
+    Examples:
+        >>> link("The plan", "https://harbor.example/plan")
+        '[The plan](https://harbor.example/plan)'
+        >>> link("Above", "#top")
+        'Above'
+    """
+    shown = _one_line(text)
+    if not shown or not _TARGET.fullmatch(target) or shown in {target, target[len("mailto:") :]}:
+        return shown
+    address = target.replace("(", "%28").replace(")", "%29")
+    return f"[{shown.replace('[', '(').replace(']', ')')}]({address})"
 
 
 def list_item(text: str, depth: int = 0) -> str:
