@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from pathlib import Path
 
 import certifi
@@ -99,11 +100,12 @@ def test_clients_read_the_certificates_again_only_when_those_have_changed(
     create = httpx.create_ssl_context
     connections._tls.cache_clear()
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    monkeypatch.setattr(
-        httpx,
-        "create_ssl_context",
-        lambda: (read.append(os.environ.get("SSL_CERT_FILE")), create())[1],
-    )
+
+    def count() -> ssl.SSLContext:
+        read.append(os.environ.get("SSL_CERT_FILE"))
+        return create()
+
+    monkeypatch.setattr(httpx, "create_ssl_context", count)
 
     def make_two_clients() -> None:
         for _ in range(2):
