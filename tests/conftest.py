@@ -10,6 +10,7 @@ import pytest
 
 from managed_sync import ManagedSyncClient
 from managed_sync.server import EmbeddedServer
+from tests.support.chroma import closing_new_databases
 from tests.support.sample_company import Company
 
 # A shell that starts the tests in the background makes them, and what they start, ignore Ctrl-C.
@@ -49,6 +50,12 @@ def _loggers_stay_as_they_are() -> Iterator[None]:
     yield
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def _chroma_is_closed() -> Iterator[None]:
+    with closing_new_databases():
+        yield
 
 
 @pytest.fixture(scope="module")
