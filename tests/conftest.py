@@ -44,12 +44,17 @@ def _no_settings_from_outside() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _loggers_stay_as_they_are() -> Iterator[None]:
-    """Restores the log levels that a page of the documentation or a library changed."""
+    """Restores what a page of the documentation, a command or a library changed.
+
+    A handler that stays would write into the captured output of its test, which is closed.
+    """
     loggers = [logging.getLogger(), logging.getLogger("managed_sync")]
-    levels = [logger.level for logger in loggers]
+    before = [(logger.level, list(logger.handlers)) for logger in loggers]
     yield
-    for logger, level in zip(loggers, levels, strict=True):
+    for logger, (level, handlers) in zip(loggers, before, strict=True):
         logger.setLevel(level)
+        for handler in set(logger.handlers) - set(handlers):
+            logger.removeHandler(handler)
 
 
 @pytest.fixture(autouse=True)
