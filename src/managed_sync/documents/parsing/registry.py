@@ -20,6 +20,7 @@ from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
 from managed_sync.documents.parsing.parsers.email import parse_email
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
+from managed_sync.documents.parsing.parsers.web.html import parse_html
 from managed_sync.errors import ConfigurationError, DocumentError, EmptyContentError
 
 __all__ = [
@@ -88,7 +89,7 @@ class FileParser:
         FileType.DOCX: unstructured.parse_docx,
         FileType.PPTX: unstructured.parse_pptx,
     }
-    _html: _TextReader = staticmethod(kreuzberg.parse_html)
+    _html: _TextReader = staticmethod(parse_html)
     _markdown: _TextReader = staticmethod(parse_markdown)
 
     def __call__(
@@ -133,8 +134,8 @@ class FileParser:
     def _read_text(self, kind: FileType, text: str, *, name: str, filename: str) -> str:
         match kind:
             case FileType.HTML:
-                # Parsers return nothing for tags that are nested a thousand levels deep.
-                return self._html(text, name=name).strip() or text_parsers.bare_text(text)
+                # unstructured returns nothing for tags that are nested a thousand levels deep.
+                return self._html(text, name=name).strip() or parse_html(text, name=name)
             case FileType.MARKDOWN:
                 return self._markdown(text, name=name)
             case FileType.CSV:
