@@ -10,6 +10,11 @@ from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
 from managed_sync.documents.parsing.base import Parser
+from managed_sync.documents.parsing.charsets import (
+    declared_in_page,
+    declared_in_source,
+    parameter_of,
+)
 from managed_sync.documents.parsing.decoding import decode
 from managed_sync.documents.parsing.detection.detector import detect_file_type
 from managed_sync.documents.parsing.detection.refusals import no_reader
@@ -102,7 +107,8 @@ class FileParser:
         kind = self._kind(data, content_type, filename)
         if kind not in self._readers and kind not in _TEXT_FORMATS:
             raise no_reader(name, kind, image_type(data))
-        text = clean(self._read(kind, data, name=name, filename=filename)).strip(" \t\n")
+        text = self._read(kind, data, name=name, content_type=content_type, filename=filename)
+        text = clean(text).strip(" \t\n")
         if not text.strip():
             scanned = " It seems to be a scan, with pictures only." if kind is FileType.PDF else ""
             raise EmptyContentError(f"{name} has no text in it.{scanned}")
@@ -124,12 +130,16 @@ class FileParser:
         kind = detect_file_type(data, content_type=content_type, filename=filename)
         return kind if kind in self._readers else _PLAIN.get(kind, kind)
 
-    def _read(self, kind: FileType, data: bytes, *, name: str, filename: str) -> str:
+    def _read(
+        self, kind: FileType, data: bytes, *, name: str, content_type: str, filename: str
+    ) -> str:
         if reader := self._readers.get(kind):
             return reader(data, name=name)
         if kind is FileType.EMAIL:
             return parse_email(data, name=name, read_html=self._html)
-        return self._read_text(kind, decode(data, name=name), name=name, filename=filename)
+        charset = parameter_of(content_type) or _declared_inside(kind, data)
+        text = decode(data, name=name, charset=charset)
+        return self._read_text(kind, text, name=name, filename=filename)
 
     def _read_text(self, kind: FileType, text: str, *, name: str, filename: str) -> str:
         match kind:
@@ -195,6 +205,12 @@ class UnstructuredParser(FileParser):
     def fingerprint(self) -> str:
         """The settings that decide the text; an index notices when they change."""
         return f"UnstructuredParser({self._settings})"
+
+
+def _declared_inside(kind: FileType, data: bytes) -> str:
+    if kind is FileType.HTML:
+        return declared_in_page(data)
+    return declared_in_source(data) if kind in {FileType.CODE, FileType.SVG} else ""
 
 
 _DEFAULT = FileParser()
