@@ -82,7 +82,7 @@ def is_text(data: bytes) -> bool:
         return True
     if any(pattern.search(sample) for pattern, _ in _SEVEN_BITS):
         sample = sample.translate(None, b"\x0e\x0f")
-    controls = len(sample) - len(sample.translate(None, _CONTROLS + b"\0"))
+    controls = len(sample) - len(sample.translate(None, _CONTROLS))
     try:
         codecs.getincrementaldecoder("utf-8")("surrogatepass").decode(sample)
     except UnicodeDecodeError:
