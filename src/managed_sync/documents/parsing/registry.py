@@ -10,6 +10,11 @@ from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
 from managed_sync.documents.parsing.base import Parser
+from managed_sync.documents.parsing.charsets import (
+    declared_in_page,
+    declared_in_source,
+    parameter_of,
+)
 from managed_sync.documents.parsing.decoding import decode
 from managed_sync.documents.parsing.detection.detector import detect_file_type
 from managed_sync.documents.parsing.detection.refusals import no_reader
@@ -20,6 +25,7 @@ from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
 from managed_sync.documents.parsing.parsers.email import parse_email
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
+from managed_sync.documents.parsing.parsers.web.html import parse_html
 from managed_sync.errors import ConfigurationError, DocumentError, EmptyContentError
 
 __all__ = [
@@ -88,7 +94,7 @@ class FileParser:
         FileType.DOCX: unstructured.parse_docx,
         FileType.PPTX: unstructured.parse_pptx,
     }
-    _html: _TextReader = staticmethod(kreuzberg.parse_html)
+    _html: _TextReader = staticmethod(parse_html)
     _markdown: _TextReader = staticmethod(parse_markdown)
 
     def __call__(
@@ -101,7 +107,8 @@ class FileParser:
         kind = self._kind(data, content_type, filename)
         if kind not in self._readers and kind not in _TEXT_FORMATS:
             raise no_reader(name, kind, image_type(data))
-        text = clean(self._read(kind, data, name=name, filename=filename)).strip(" \t\n")
+        text = self._read(kind, data, name=name, content_type=content_type, filename=filename)
+        text = clean(text).strip(" \t\n")
         if not text.strip():
             scanned = " It seems to be a scan, with pictures only." if kind is FileType.PDF else ""
             raise EmptyContentError(f"{name} has no text in it.{scanned}")
@@ -123,18 +130,22 @@ class FileParser:
         kind = detect_file_type(data, content_type=content_type, filename=filename)
         return kind if kind in self._readers else _PLAIN.get(kind, kind)
 
-    def _read(self, kind: FileType, data: bytes, *, name: str, filename: str) -> str:
+    def _read(
+        self, kind: FileType, data: bytes, *, name: str, content_type: str, filename: str
+    ) -> str:
         if reader := self._readers.get(kind):
             return reader(data, name=name)
         if kind is FileType.EMAIL:
             return parse_email(data, name=name, read_html=self._html)
-        return self._read_text(kind, decode(data, name=name), name=name, filename=filename)
+        charset = parameter_of(content_type) or _declared_inside(kind, data)
+        text = decode(data, name=name, charset=charset)
+        return self._read_text(kind, text, name=name, filename=filename)
 
     def _read_text(self, kind: FileType, text: str, *, name: str, filename: str) -> str:
         match kind:
             case FileType.HTML:
-                # Parsers return nothing for tags that are nested a thousand levels deep.
-                return self._html(text, name=name).strip() or text_parsers.bare_text(text)
+                # unstructured returns nothing for tags that are nested a thousand levels deep.
+                return self._html(text, name=name).strip() or parse_html(text, name=name)
             case FileType.MARKDOWN:
                 return self._markdown(text, name=name)
             case FileType.CSV:
@@ -194,6 +205,12 @@ class UnstructuredParser(FileParser):
     def fingerprint(self) -> str:
         """The settings that decide the text; an index notices when they change."""
         return f"UnstructuredParser({self._settings})"
+
+
+def _declared_inside(kind: FileType, data: bytes) -> str:
+    if kind is FileType.HTML:
+        return declared_in_page(data)
+    return declared_in_source(data) if kind in {FileType.CODE, FileType.SVG} else ""
 
 
 _DEFAULT = FileParser()
