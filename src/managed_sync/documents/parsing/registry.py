@@ -20,6 +20,10 @@ from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
 from managed_sync.documents.parsing.parsers.email import parse_email
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
+from managed_sync.documents.parsing.parsers.slides.odp import parse_odp
+from managed_sync.documents.parsing.parsers.slides.pptx import parse_pptx
+from managed_sync.documents.parsing.parsers.workbooks.ods import parse_ods
+from managed_sync.documents.parsing.parsers.workbooks.xlsx import parse_xlsx
 from managed_sync.errors import ConfigurationError, DocumentError, EmptyContentError
 
 __all__ = [
@@ -77,16 +81,19 @@ _UNSTRUCTURED: Mapping[FileType, _BytesReader] = {
 class FileParser:
     """A parser that reads each format with the library that keeps most of it.
 
-    Word and PowerPoint are read with ``unstructured``; Excel, PDF, web pages, OpenDocument, RTF
-    and EPUB with ``kreuzberg``; e-mail, CSV, Markdown, code and plain text by this package itself.
+    Word files are read with ``unstructured``; PDF, web pages, OpenDocument, RTF and EPUB with
+    ``kreuzberg``; workbooks, slides, e-mail, CSV, Markdown, code and plain text by this package.
     ``docs/benchmarks/parsing.md`` compares them. Subclasses use other libraries for some formats.
     """
 
     _readers: Mapping[FileType, _BytesReader] = {
         **_KREUZBERG,
-        # kreuzberg loses the lists of Word files and the notes of slides.
+        # kreuzberg loses the lists of Word files.
         FileType.DOCX: unstructured.parse_docx,
-        FileType.PPTX: unstructured.parse_pptx,
+        FileType.PPTX: parse_pptx,
+        FileType.XLSX: parse_xlsx,
+        FileType.ODS: parse_ods,
+        FileType.ODP: parse_odp,
     }
     _html: _TextReader = staticmethod(kreuzberg.parse_html)
     _markdown: _TextReader = staticmethod(parse_markdown)
