@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.markdown_writer import join_blocks, paragraph
-from managed_sync.documents.parsing.parsers.office.odf_text import body_blocks, body_text
+from managed_sync.documents.parsing.parsers.office.odf_blocks import body_blocks, body_text
 from managed_sync.documents.parsing.parsers.office.package import Package
 
 __all__ = ["DrawingReader"]

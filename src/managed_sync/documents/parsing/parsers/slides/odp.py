@@ -12,9 +12,9 @@ from managed_sync.documents.parsing.markdown_writer import (
     paragraph,
 )
 from managed_sync.documents.parsing.parsers.office.odf_drawings import DrawingReader
-from managed_sync.documents.parsing.parsers.office.odf_text import (
+from managed_sync.documents.parsing.parsers.office.odf_blocks import (
     annotation,
-    inline_text,
+    plain_inline,
     open_document,
 )
 from managed_sync.documents.parsing.parsers.office.package import reading
@@ -39,7 +39,7 @@ def parse_odp(data: bytes, *, name: str) -> str:
             raise LookupError("it has no content.xml in it")
         drawings = DrawingReader(package, with_values=True)
         pages = [join_blocks(_slide(page, drawings)) for page in root.iter("drawing:page")]
-        footers = [paragraph(inline_text(one)) for one in root.iter() if one.tag in _REPEATED]
+        footers = [paragraph(plain_inline(one)) for one in root.iter() if one.tag in _REPEATED]
         if pages and footers:
             pages[0] = join_blocks([pages[0], *footers])
         return join_pages(page for page in pages if page)
@@ -56,7 +56,7 @@ def _slide(page: Element, drawings: DrawingReader) -> Iterator[str]:
             # Its text invites to click.
             continue
         if kind == "title" and not title:
-            title = "\n".join(inline_text(one) for one in shape.iter("text:p"))
+            title = "\n".join(plain_inline(one) for one in shape.iter("text:p"))
         else:
             blocks += drawings.blocks(shape)
     yield heading(title, 1)

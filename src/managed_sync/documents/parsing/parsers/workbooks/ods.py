@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.parsers.office.odf_drawings import DrawingReader
-from managed_sync.documents.parsing.parsers.office.odf_text import (
+from managed_sync.documents.parsing.parsers.office.odf_blocks import (
     annotation,
     body_text,
     open_document,

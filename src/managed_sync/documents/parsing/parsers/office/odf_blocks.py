@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.markdown_writer import (
     heading,
-    link,
     list_item,
     paragraph,
     table,
 )
+from managed_sync.documents.parsing.parsers.office.odf_text import inline_text
 from managed_sync.documents.parsing.parsers.office.package import Package
 from managed_sync.errors import ParsingError
 
-__all__ = ["annotation", "body_blocks", "body_text", "inline_text", "open_document"]
+__all__ = ["annotation", "body_blocks", "body_text", "open_document", "plain_inline"]
 
 # Their text is no part of the paragraph that they stand in.
 _ELSEWHERE = {
     "office:annotation",
     "office:annotation-end",
     "text:note",
-    "text:ruby-text",
     "text:page-number",
-    "text:tracked-changes",
     "drawing:frame",
     "drawing:g",
 }
 _MAX_BLANKS = 1000
-_BLANKS = re.compile(r"[ \t\r\n]+")
 
 
 def open_document(data: bytes, *, name: str) -> Package:
@@ -47,32 +43,9 @@ def open_document(data: bytes, *, name: str) -> Package:
     return package
 
 
-def inline_text(element: Element) -> str:
-    """Returns the text of a paragraph, with its line breaks and the targets of links."""
-    return "".join(_parts(element)).strip(" ")
-
-
-def _parts(element: Element) -> Iterator[str]:
-    yield _collapsed(element.text)
-    for child in element:
-        match child.tag:
-            case "text:s":
-                count = child.get("text:c", "1")
-                yield " " * (min(int(count), _MAX_BLANKS) if count.isdigit() else 1)
-            case "text:tab":
-                yield "\t"
-            case "text:line-break":
-                yield "\n"
-            case "text:a":
-                yield link(inline_text(child), child.get("xlink:href", ""))
-            case tag if tag not in _ELSEWHERE:
-                yield from _parts(child)
-        yield _collapsed(child.tail)
-
-
-def _collapsed(text: str | None) -> str:
-    """Returns text with one blank for any in the XML, where line breaks and tabs are elements."""
-    return _BLANKS.sub(" ", text or "")
+def plain_inline(element: Element) -> str:
+    """Returns the text of a paragraph, without the notes, comments and frames in it."""
+    return inline_text(element, lambda child: "" if child.tag in _ELSEWHERE else None).strip(" ")
 
 
 def body_text(parent: Element) -> str:
@@ -80,7 +53,7 @@ def body_text(parent: Element) -> str:
     lines = []
     for child in parent:
         if child.tag in {"text:p", "text:h"}:
-            lines.append(inline_text(child))
+            lines.append(plain_inline(child))
         elif child.tag in {"text:list", "text:list-item", "text:list-header", "text:section"}:
             lines.append(body_text(child))
     return "\n".join(line for line in lines if line.strip())
@@ -96,12 +69,12 @@ def body_blocks(parent: Element, depth: int = -1) -> Iterator[str]:
     for child in parent:
         match child.tag:
             case "text:p" if depth >= 0:
-                yield list_item(inline_text(child), depth)
+                yield list_item(plain_inline(child), depth)
             case "text:p":
-                yield paragraph(inline_text(child))
+                yield paragraph(plain_inline(child))
             case "text:h":
                 level = child.get("text:outline-level", "1")
-                yield heading(inline_text(child), int(level) if level.isdigit() else 1)
+                yield heading(plain_inline(child), int(level) if level.isdigit() else 1)
             case "text:list":
                 yield from body_blocks(child, depth + 1)
             case "text:list-item" | "text:list-header" | "text:section":
