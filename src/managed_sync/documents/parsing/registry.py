@@ -20,6 +20,7 @@ from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
 from managed_sync.documents.parsing.parsers.email import parse_email
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
+from managed_sync.documents.parsing.parsers.word.document import parse_word
 from managed_sync.errors import ConfigurationError, DocumentError, EmptyContentError
 
 __all__ = [
@@ -46,6 +47,8 @@ _PLAIN = {
     FileType.MHT: FileType.EMAIL,
 }
 _TEXT_FORMATS = {*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.EMAIL}
+# What Word can embed as a part of its text.
+_EMBEDDED = {FileType.HTML, FileType.TEXT, FileType.RTF, FileType.MHT}
 
 
 class _BytesReader(Protocol):
@@ -77,15 +80,15 @@ _UNSTRUCTURED: Mapping[FileType, _BytesReader] = {
 class FileParser:
     """A parser that reads each format with the library that keeps most of it.
 
-    Word and PowerPoint are read with ``unstructured``; Excel, PDF, web pages, OpenDocument, RTF
-    and EPUB with ``kreuzberg``; e-mail, CSV, Markdown, code and plain text by this package itself.
+    PowerPoint is read with ``unstructured``; Excel, PDF, web pages, OpenDocument, RTF and EPUB with
+    ``kreuzberg``; Word, e-mail, CSV, Markdown, code and plain text by this package itself.
     ``docs/benchmarks/parsing.md`` compares them. Subclasses use other libraries for some formats.
     """
 
     _readers: Mapping[FileType, _BytesReader] = {
         **_KREUZBERG,
-        # kreuzberg loses the lists of Word files and the notes of slides.
-        FileType.DOCX: unstructured.parse_docx,
+        FileType.DOCX: parse_word,
+        # kreuzberg loses the notes of slides.
         FileType.PPTX: unstructured.parse_pptx,
     }
     _html: _TextReader = staticmethod(kreuzberg.parse_html)
@@ -124,11 +127,24 @@ class FileParser:
         return kind if kind in self._readers else _PLAIN.get(kind, kind)
 
     def _read(self, kind: FileType, data: bytes, *, name: str, filename: str) -> str:
-        if reader := self._readers.get(kind):
+        reader = self._readers.get(kind)
+        if reader is parse_word:
+            return parse_word(data, name=name, read_embedded=self._read_embedded)
+        if reader is not None:
             return reader(data, name=name)
         if kind is FileType.EMAIL:
             return parse_email(data, name=name, read_html=self._html)
         return self._read_text(kind, decode(data, name=name), name=name, filename=filename)
+
+    def _read_embedded(self, data: bytes, content_type: str, name: str) -> str:
+        """Returns the text of a document within a Word file; nothing if it is of another kind.
+
+        Documents within it are left out, so that no file can contain itself.
+        """
+        kind = self._kind(data, content_type, name)
+        if kind is FileType.DOCX:
+            return parse_word(data, name=name)
+        return self._read(kind, data, name=name, filename=name) if kind in _EMBEDDED else ""
 
     def _read_text(self, kind: FileType, text: str, *, name: str, filename: str) -> str:
         match kind:
