@@ -22,7 +22,11 @@ from managed_sync.documents.parsing.parsers.email import parse_email
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
 from managed_sync.documents.parsing.parsers.slides.odp import parse_odp
 from managed_sync.documents.parsing.parsers.slides.pptx import parse_pptx
+from managed_sync.documents.parsing.parsers.word.document import parse_word
+from managed_sync.documents.parsing.parsers.workbooks.delimited import parse_csv
 from managed_sync.documents.parsing.parsers.workbooks.ods import parse_ods
+from managed_sync.documents.parsing.parsers.workbooks.xls import parse_xls
+from managed_sync.documents.parsing.parsers.workbooks.xlsb import parse_xlsb
 from managed_sync.documents.parsing.parsers.workbooks.xlsx import parse_xlsx
 from managed_sync.errors import ConfigurationError, DocumentError, EmptyContentError
 
@@ -50,6 +54,8 @@ _PLAIN = {
     FileType.MHT: FileType.EMAIL,
 }
 _TEXT_FORMATS = {*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.EMAIL}
+# What Word can embed as a part of its text.
+_EMBEDDED = {FileType.HTML, FileType.TEXT, FileType.RTF, FileType.MHT}
 
 
 class _BytesReader(Protocol):
@@ -65,6 +71,9 @@ _KREUZBERG: Mapping[FileType, _BytesReader] = {
     FileType.DOCX: partial(kreuzberg.parse_document, kind=FileType.DOCX),
     FileType.PPTX: partial(kreuzberg.parse_slides, kind=FileType.PPTX),
     FileType.XLSX: partial(kreuzberg.parse_workbook, kind=FileType.XLSX),
+    FileType.PPT: partial(kreuzberg.parse_slides, kind=FileType.PPT),
+    FileType.XLSB: partial(kreuzberg.parse_workbook, kind=FileType.XLSB),
+    FileType.XLS: partial(kreuzberg.parse_workbook, kind=FileType.XLS),
     FileType.RTF: partial(kreuzberg.parse_document, kind=FileType.RTF),
     FileType.ODT: partial(kreuzberg.parse_document, kind=FileType.ODT),
     FileType.ODS: partial(kreuzberg.parse_workbook, kind=FileType.ODS),
@@ -81,17 +90,18 @@ _UNSTRUCTURED: Mapping[FileType, _BytesReader] = {
 class FileParser:
     """A parser that reads each format with the library that keeps most of it.
 
-    Word files are read with ``unstructured``; PDF, web pages, OpenDocument, RTF and EPUB with
-    ``kreuzberg``; workbooks, slides, e-mail, CSV, Markdown, code and plain text by this package.
+    PDF, web pages, RTF, EPUB and OpenDocument texts are read with ``kreuzberg``; Word files,
+    workbooks, slides, e-mail, CSV, Markdown, code and plain text by this package itself.
     ``docs/benchmarks/parsing.md`` compares them. Subclasses use other libraries for some formats.
     """
 
     _readers: Mapping[FileType, _BytesReader] = {
         **_KREUZBERG,
-        # kreuzberg loses the lists of Word files.
-        FileType.DOCX: unstructured.parse_docx,
+        FileType.DOCX: parse_word,
         FileType.PPTX: parse_pptx,
         FileType.XLSX: parse_xlsx,
+        FileType.XLSB: parse_xlsb,
+        FileType.XLS: parse_xls,
         FileType.ODS: parse_ods,
         FileType.ODP: parse_odp,
     }
@@ -131,11 +141,24 @@ class FileParser:
         return kind if kind in self._readers else _PLAIN.get(kind, kind)
 
     def _read(self, kind: FileType, data: bytes, *, name: str, filename: str) -> str:
-        if reader := self._readers.get(kind):
+        reader = self._readers.get(kind)
+        if reader is parse_word:
+            return parse_word(data, name=name, read_embedded=self._read_embedded)
+        if reader is not None:
             return reader(data, name=name)
         if kind is FileType.EMAIL:
             return parse_email(data, name=name, read_html=self._html)
         return self._read_text(kind, decode(data, name=name), name=name, filename=filename)
+
+    def _read_embedded(self, data: bytes, content_type: str, name: str) -> str:
+        """Returns the text of a document within a Word file; nothing if it is of another kind.
+
+        Documents within it are left out, so that no file can contain itself.
+        """
+        kind = self._kind(data, content_type, name)
+        if kind is FileType.DOCX:
+            return parse_word(data, name=name)
+        return self._read(kind, data, name=name, filename=name) if kind in _EMBEDDED else ""
 
     def _read_text(self, kind: FileType, text: str, *, name: str, filename: str) -> str:
         match kind:
@@ -145,7 +168,7 @@ class FileParser:
             case FileType.MARKDOWN:
                 return self._markdown(text, name=name)
             case FileType.CSV:
-                return text_parsers.parse_csv(text)
+                return parse_csv(text)
             case FileType.CODE:
                 return text_parsers.parse_code(text, filename=filename)
         return text_parsers.parse_text(text)

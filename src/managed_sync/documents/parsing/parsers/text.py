@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import io
-import itertools
 import re
-from collections import Counter
 from pathlib import PurePosixPath
 
 from managed_sync.documents.parsing.markdown_writer import (
@@ -16,14 +12,10 @@ from managed_sync.documents.parsing.markdown_writer import (
     escape,
     join_blocks,
     paragraph,
-    table,
 )
 
-__all__ = ["bare_text", "parse_code", "parse_csv", "parse_text"]
+__all__ = ["bare_text", "parse_code", "parse_text"]
 
-_SEPARATORS = (",", ";", "\t", "|")
-_SNIFFED = 64 * 1024
-_SNIFFED_ROWS = 50
 _UNSEEN = re.compile(
     r"<(head|script|style|template|noscript|svg)\b.*?</\1\s*>|<!--.*?-->|<![^>]*>",
     re.IGNORECASE | re.DOTALL,
@@ -41,18 +33,6 @@ def parse_code(text: str, *, filename: str) -> str:
     return code_block(text, PurePosixPath(filename).suffix.lower().removeprefix("."))
 
 
-def parse_csv(text: str) -> str:
-    """Writes a CSV file as a table, with any separator, in time proportional to its size."""
-    text = text.replace("\0", "").lstrip("\n\r")
-    limit = csv.field_size_limit(max(len(text), 1))
-    try:
-        return table(csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text)))
-    except csv.Error:
-        return parse_text(text)
-    finally:
-        csv.field_size_limit(limit)
-
-
 def bare_text(page: str) -> str:
     """Returns the text between the tags of a web page, with a paragraph for each text.
 
@@ -64,20 +44,3 @@ def bare_text(page: str) -> str:
     """
     parts = _TAGS.split(_UNSEEN.sub("", page))
     return join_blocks(paragraph(html.unescape(part)) for part in parts)
-
-
-def _separator(text: str) -> str:
-    """Returns the separator that gives the most of the first lines equally many values."""
-    sample = text[:_SNIFFED]
-    if len(text) > len(sample):
-        sample = sample[: sample.rfind("\n") + 1] or sample
-
-    def score(separator: str) -> tuple[float, int]:
-        rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)
-        widths = Counter(len(row) for row in itertools.islice(rows, _SNIFFED_ROWS) if row)
-        if not widths:
-            return 0, 0
-        width, count = widths.most_common(1)[0]
-        return (count / widths.total() if width > 1 else 0), width
-
-    return max(_SEPARATORS, key=score)

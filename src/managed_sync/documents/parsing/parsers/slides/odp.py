@@ -11,12 +11,12 @@ from managed_sync.documents.parsing.markdown_writer import (
     join_pages,
     paragraph,
 )
-from managed_sync.documents.parsing.parsers.office.odf_drawings import DrawingReader
 from managed_sync.documents.parsing.parsers.office.odf_blocks import (
     annotation,
-    plain_inline,
     open_document,
+    plain_inline,
 )
+from managed_sync.documents.parsing.parsers.office.odf_drawings import DrawingReader
 from managed_sync.documents.parsing.parsers.office.package import reading
 
 __all__ = ["parse_odp"]

@@ -14,6 +14,8 @@ from typing import TypeAlias
 from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK, join_pages
+from managed_sync.documents.parsing.parsers.office.charts import chart_blocks
+from managed_sync.documents.parsing.parsers.office.diagrams import diagram_blocks
 from managed_sync.documents.parsing.parsers.office.package import Package, reading
 from managed_sync.documents.parsing.parsers.word.blocks import SET, Block, flat, to_markdown
 from managed_sync.documents.parsing.parsers.word.numbering import Label, Numbering, roman
@@ -126,11 +128,13 @@ class Document:
 
     def chart(self, part: str) -> list[Block]:
         """Returns the title and the data of a chart."""
-        return []
+        root = self.package.xml(part)
+        return [] if root is None else [Block("markdown", text) for text in chart_blocks(root)]
 
     def diagram(self, part: str) -> list[Block]:
         """Returns the texts of SmartArt."""
-        return []
+        root = self.package.xml(part)
+        return [] if root is None else [Block("markdown", text) for text in diagram_blocks(root)]
 
     def embedded(self, part: str) -> list[Block]:
         """Returns the text of a whole document within this one."""

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.markdown_writer import link
+from managed_sync.documents.parsing.parsers.office.drawing_text import (
+    alternative_text,
+    plain_text,
+)
 from managed_sync.documents.parsing.parsers.word import equations, symbols
 from managed_sync.documents.parsing.parsers.word.blocks import Block
 from managed_sync.documents.parsing.parsers.word.styles import is_on
@@ -31,7 +35,6 @@ _NOT_TEXT = {
 _SPACES = re.compile(r"[\r\n]+")
 _HYPERLINK = re.compile(r"\s*HYPERLINK\b(.*)", re.IGNORECASE | re.DOTALL)
 _ARGUMENT = re.compile(r'(\\[lmnot])?\s*"([^"]*)"|(\\[lmnot])?\s*([^\s"\\]\S*)')
-_DATA_ADDRESS = re.compile(r"data:", re.IGNORECASE)
 
 
 @dataclass
@@ -226,13 +229,8 @@ class Inlines:
     def _text_box(self, element: Element) -> None:
         self.following += self.story.nested().blocks(element)
 
-    def _drawing_paragraph(self, element: Element) -> None:
-        text = "".join(
-            "\n" if each.tag == "a:br" else each.text or ""
-            for each in element.iter()
-            if each.tag in {"a:t", "a:br"}
-        )
-        if text.strip():
+    def _drawing_text(self, element: Element) -> None:
+        if text := plain_text(element):
             self.following.append(Block("paragraph", text))
 
     def _drawing(self, element: Element) -> None:
@@ -242,7 +240,7 @@ class Inlines:
 
     def _description(self, element: Element) -> None:
         """Adds an alternative text; a picture and its frame often have the same one."""
-        text = (element.get("descr") or element.get("title") or "").strip()
+        text = alternative_text(element)
         if text not in self._described:
             self._described.add(text)
             self._apart(text)
@@ -255,11 +253,6 @@ class Inlines:
 
     def _word_art(self, element: Element) -> None:
         self._apart(element.get("string", ""))
-
-    def _picture_data(self, element: Element) -> None:
-        title = element.get("o:title", "")
-        if not _DATA_ADDRESS.match(title):
-            self._apart(title)
 
     def _chart(self, element: Element) -> None:
         self.following += self.story.chart(element.get("r:id", ""))
@@ -287,7 +280,7 @@ class Inlines:
         "w:commentReference": _comment,
         "mc:AlternateContent": _alternatives,
         "w:txbxContent": _text_box,
-        "a:p": _drawing_paragraph,
+        "a:txBody": _drawing_text,
         "w:drawing": _drawing,
         **dict.fromkeys(
             ("wp:docPr", "pic:cNvPr", "wps:cNvPr", "wpg:cNvPr", "a:cNvPr"), _description
@@ -295,7 +288,6 @@ class Inlines:
         "v:shape": _shape,
         "v:rect": _shape,
         "v:textpath": _word_art,
-        "v:imagedata": _picture_data,
         "c:chart": _chart,
         "cx:chart": _chart,
         "dgm:relIds": _diagram,

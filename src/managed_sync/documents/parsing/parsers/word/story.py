@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 from managed_sync.documents.parsing.parsers.word.blocks import SET, Block
 from managed_sync.documents.parsing.parsers.word.inlines import PAGE, RENDERED_PAGE, Field, Inlines
 from managed_sync.documents.parsing.parsers.word.numbering import Label
-from managed_sync.documents.parsing.parsers.word.styles import Styles, is_on
+from managed_sync.documents.parsing.parsers.word.styles import Styles, is_on, outline_level
 from managed_sync.documents.parsing.parsers.word.tables import read_table
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ _SKIPPED = {
     *("w:del", "w:moveFrom", "mc:Fallback"),
 }
 _PAGES = re.compile(f"([{PAGE}{RENDERED_PAGE}])")
-_BODY_LEVEL = 9
 
 
 @dataclass
@@ -172,11 +171,8 @@ class Story:
         return Block("paragraph", text)
 
     def _heading_level(self, properties: Element | None, style: str) -> int:
-        outline = _value(properties, "w:outlineLvl")
-        if outline.isdecimal():
-            level = int(outline)
-            return level + 1 if level < _BODY_LEVEL else 0
-        return self.styles.heading_level(style)
+        stated = outline_level(properties)
+        return self.styles.heading_level(style) if stated is None else stated
 
     def _joins_next(self, properties: Element | None) -> bool:
         """Tells whether a paragraph goes on in the next one.

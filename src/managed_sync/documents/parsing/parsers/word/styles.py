@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from xml.etree.ElementTree import Element
 
-__all__ = ["Styles", "is_on"]
+__all__ = ["Styles", "is_on", "outline_level"]
 
 _MAX_CHAIN = 20
 _BODY_LEVEL = 9
@@ -29,6 +29,15 @@ def is_on(properties: Element | None, name: str) -> bool | None:
     if switch is None:
         return None
     return switch.get("w:val", "true").lower() not in {"0", "false", "off", "none"}
+
+
+def outline_level(properties: Element | None) -> int | None:
+    """Returns the level of a heading that properties state, 0 for body text, ``None`` if none."""
+    stated = _value(None if properties is None else properties.find("w:outlineLvl"))
+    if not stated.isdecimal():
+        return None
+    level = int(stated)
+    return level + 1 if level < _BODY_LEVEL else 0
 
 
 @dataclass(frozen=True)
@@ -70,11 +79,8 @@ class Styles:
         for style in self._chain(identifier):
             if (level := _level_of_name(style.name)) > 0:
                 return level
-            if style.paragraph is not None:
-                outline = style.paragraph.find("w:outlineLvl")
-                if outline is not None and _value(outline).isdecimal():
-                    level = int(_value(outline))
-                    return level + 1 if level < _BODY_LEVEL else 0
+            if (stated := outline_level(style.paragraph)) is not None:
+                return stated
         return 0 if identifier in self._styles else _level_of_name(_spaced(identifier))
 
     def _is_hidden(self, identifier: str) -> bool:

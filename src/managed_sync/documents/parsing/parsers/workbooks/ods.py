@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
-from managed_sync.documents.parsing.parsers.office.odf_drawings import DrawingReader
 from managed_sync.documents.parsing.parsers.office.odf_blocks import (
     annotation,
     body_text,
     open_document,
 )
+from managed_sync.documents.parsing.parsers.office.odf_drawings import DrawingReader
 from managed_sync.documents.parsing.parsers.office.package import reading
 from managed_sync.documents.parsing.parsers.workbooks.sheets import (
     Comment,
