@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import IO
+from xml.etree.ElementTree import ParseError
 from xml.parsers import expat
 
 from managed_sync.documents.parsing.parsers.office.number_formats.formats import NumberFormat
@@ -93,7 +94,7 @@ class SheetXml:
 
         Raises:
             ParsingError: It declares entities.
-            ExpatError: It is not well formed.
+            ParseError: It is not well formed.
         """
         _parse(stream, self._start, self._end, self._data)
 
@@ -210,6 +211,9 @@ def _parse(
     parser.CharacterDataHandler = data
     parser.EntityDeclHandler = refuse
     parser.buffer_text = True
-    while block := stream.read(_BLOCK):
-        parser.Parse(block, False)
-    parser.Parse(b"", True)
+    try:
+        while block := stream.read(_BLOCK):
+            parser.Parse(block, False)
+        parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        raise ParseError(str(error)) from error
