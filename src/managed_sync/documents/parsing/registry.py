@@ -21,6 +21,7 @@ from managed_sync.documents.parsing.parsers import text as text_parsers
 from managed_sync.documents.parsing.parsers.email import parse_email
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
 from managed_sync.documents.parsing.parsers.word.document import parse_word
+from managed_sync.documents.parsing.parsers.word.opendocument import parse_opendocument
 from managed_sync.errors import ConfigurationError, DocumentError, EmptyContentError
 
 __all__ = [
@@ -88,6 +89,7 @@ class FileParser:
     _readers: Mapping[FileType, _BytesReader] = {
         **_KREUZBERG,
         FileType.DOCX: parse_word,
+        FileType.ODT: parse_opendocument,
         # kreuzberg loses the notes of slides.
         FileType.PPTX: unstructured.parse_pptx,
     }
