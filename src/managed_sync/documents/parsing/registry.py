@@ -23,6 +23,7 @@ from managed_sync.documents.parsing.parsers.markdown import parse_markdown
 from managed_sync.documents.parsing.parsers.slides.odp import parse_odp
 from managed_sync.documents.parsing.parsers.slides.pptx import parse_pptx
 from managed_sync.documents.parsing.parsers.word.document import parse_word
+from managed_sync.documents.parsing.parsers.word.opendocument import parse_opendocument
 from managed_sync.documents.parsing.parsers.workbooks.delimited import parse_csv
 from managed_sync.documents.parsing.parsers.workbooks.ods import parse_ods
 from managed_sync.documents.parsing.parsers.workbooks.xls import parse_xls
@@ -90,14 +91,15 @@ _UNSTRUCTURED: Mapping[FileType, _BytesReader] = {
 class FileParser:
     """A parser that reads each format with the library that keeps most of it.
 
-    PDF, web pages, RTF, EPUB and OpenDocument texts are read with ``kreuzberg``; Word files,
-    workbooks, slides, e-mail, CSV, Markdown, code and plain text by this package itself.
+    PDF, web pages, RTF and EPUB are read with ``kreuzberg``; Word files, workbooks, slides,
+    OpenDocument, e-mail, CSV, Markdown, code and plain text by this package itself.
     ``docs/benchmarks/parsing.md`` compares them. Subclasses use other libraries for some formats.
     """
 
     _readers: Mapping[FileType, _BytesReader] = {
         **_KREUZBERG,
         FileType.DOCX: parse_word,
+        FileType.ODT: parse_opendocument,
         FileType.PPTX: parse_pptx,
         FileType.XLSX: parse_xlsx,
         FileType.XLSB: parse_xlsb,

@@ -12,6 +12,7 @@ __all__ = ["inline_text"]
 
 _SPACES = re.compile(r"[ \t\r\n]+")
 _MAX_SPACES = 100
+_CHARACTERS = {"text:tab": "\t", "text:line-break": "\n"}
 # Codes of fields, marks of changes, and readings that are added by their base.
 _NOT_TEXT = {"text:tracked-changes", "text:script", "office:script", "text:ruby-text"}
 
@@ -38,22 +39,21 @@ def _parts(element: Element, other: Callable[[Element], str | None]) -> list[str
 
 
 def _child(child: Element, other: Callable[[Element], str | None]) -> list[str]:
-    match child.tag:
-        case "text:s":
-            count = child.get("text:c", "1")
-            return [" " * min(int(count), _MAX_SPACES) if count.isdecimal() else " "]
-        case "text:tab":
-            return ["\t"]
-        case "text:line-break":
-            return ["\n"]
-        case "text:a":
-            return [_linked("".join(_parts(child, other)), child.get("xlink:href", ""))]
-        case "text:ruby":
-            return _ruby(child, other)
-        case tag if tag in _NOT_TEXT:
-            return []
+    tag = child.tag
+    if tag in _NOT_TEXT:
+        return []
+    if tag == "text:s":
+        count = child.get("text:c", "1")
+        return [" " * min(int(count), _MAX_SPACES) if count.isdecimal() else " "]
+    if tag in _CHARACTERS:
+        return [_CHARACTERS[tag]]
+    if tag == "text:ruby":
+        return _ruby(child, other)
     text = other(child)
-    return _parts(child, other) if text is None else [text]
+    if text is not None:
+        return [text]
+    parts = _parts(child, other)
+    return [_linked("".join(parts), child.get("xlink:href", ""))] if tag == "text:a" else parts
 
 
 def _linked(text: str, target: str) -> str:

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from managed_sync.documents.parsing import markdown_writer as markdown
 
-__all__ = ["SET", "Block", "BlockKind", "flat", "to_markdown"]
+__all__ = ["SET", "Block", "BlockKind", "flat", "pages_of", "to_markdown"]
 
 BlockKind: TypeAlias = Literal[
     "heading", "item", "paragraph", "table", "markdown", "page", "comment", "footnote", "endnote"
@@ -79,3 +79,30 @@ def _row(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     for row in rows:
         if text := ", ".join(filter(None, row)):
             yield text
+
+
+def pages_of(blocks: Iterable[Block]) -> list[list[Block]]:
+    """Splits blocks into pages, each with its footnotes at its end.
+
+    A mark of Word's layout begins no page right after another one: it repeats a break that the
+    author set.
+    """
+    pages: list[list[Block]] = [[]]
+    notes: list[Block] = []
+    for block in blocks:
+        match block.kind:
+            case "page":
+                if block.label == SET or pages[-1]:
+                    pages[-1] += notes
+                    notes = []
+                    pages.append([])
+            case "footnote":
+                notes.append(block)
+            case "endnote":
+                pass
+            case _:
+                pages[-1].append(block)
+    pages[-1] += notes
+    while len(pages) > 1 and not pages[-1]:
+        pages.pop()
+    return pages

@@ -7,7 +7,7 @@ are text, deletions and hidden text are not. See ``docs/decisions/0005-documents
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cached_property
 from itertools import pairwise
 from typing import TypeAlias
@@ -17,7 +17,7 @@ from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK, join_page
 from managed_sync.documents.parsing.parsers.office.charts import chart_blocks
 from managed_sync.documents.parsing.parsers.office.diagrams import diagram_blocks
 from managed_sync.documents.parsing.parsers.office.package import Package, reading
-from managed_sync.documents.parsing.parsers.word.blocks import SET, Block, flat, to_markdown
+from managed_sync.documents.parsing.parsers.word.blocks import Block, flat, pages_of, to_markdown
 from managed_sync.documents.parsing.parsers.word.numbering import Label, Numbering, roman
 from managed_sync.documents.parsing.parsers.word.story import Story
 from managed_sync.documents.parsing.parsers.word.styles import Styles
@@ -75,7 +75,7 @@ class Document:
         old = {id(each) for change in root.iter("w:sectPrChange") for each in change}
         self._sections = [each for each in root.iter("w:sectPr") if id(each) not in old]
         body = Story(self, self.package.main_part, is_main=True).blocks(root)
-        pages = _pages(body)
+        pages = pages_of(body)
         pages[0] = [*self._running(_HEADERS), *pages[0]]
         pages[-1] += [
             *(block for block in body if block.kind == "endnote"),
@@ -197,33 +197,6 @@ class Document:
             if root is not None:
                 return part, root
         return "", None
-
-
-def _pages(blocks: Iterable[Block]) -> list[list[Block]]:
-    """Splits blocks into pages, each with its footnotes at its end.
-
-    A mark of Word's layout begins no page right after another one: it repeats a break that the
-    author set.
-    """
-    pages: list[list[Block]] = [[]]
-    notes: list[Block] = []
-    for block in blocks:
-        match block.kind:
-            case "page":
-                if block.label == SET or pages[-1]:
-                    pages[-1] += notes
-                    notes = []
-                    pages.append([])
-            case "footnote":
-                notes.append(block)
-            case "endnote":
-                pass
-            case _:
-                pages[-1].append(block)
-    pages[-1] += notes
-    while len(pages) > 1 and not pages[-1]:
-        pages.pop()
-    return pages
 
 
 def _by_id(root: Element | None, tag: str) -> dict[str, Element]:

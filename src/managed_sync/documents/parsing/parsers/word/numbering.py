@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
-__all__ = ["Label", "Numbering", "roman"]
+__all__ = ["Label", "Numbering", "formatted", "roman"]
 
 _LEVELS = 9
 _PLACE = re.compile(r"%([1-9])")
@@ -168,12 +168,13 @@ def _written(this: _Level, levels: list[_Level], counted: _List) -> str:
         if value is None:
             value = levels[index].start
         style = "decimal" if this.is_legal else levels[index].style
-        return _format(value, style)
+        return formatted(value, style)
 
     return _PLACE.sub(count, this.text).strip()
 
 
-def _format(value: int, style: str) -> str:
+def formatted(value: int, style: str) -> str:
+    """Returns a number in one of Word's styles, such as ``"lowerLetter"``."""
     if style in {"none", "bullet"}:
         return ""
     if style.startswith(("chineseCounting", "ideographDigital", "japaneseCounting")):
