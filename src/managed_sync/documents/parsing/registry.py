@@ -25,7 +25,16 @@ from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
 from managed_sync.documents.parsing.parsers.email import parse_email
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
+from managed_sync.documents.parsing.parsers.slides.odp import parse_odp
+from managed_sync.documents.parsing.parsers.slides.pptx import parse_pptx
 from managed_sync.documents.parsing.parsers.web.html import parse_html
+from managed_sync.documents.parsing.parsers.word.document import parse_word
+from managed_sync.documents.parsing.parsers.word.opendocument import parse_opendocument
+from managed_sync.documents.parsing.parsers.workbooks.delimited import parse_csv
+from managed_sync.documents.parsing.parsers.workbooks.ods import parse_ods
+from managed_sync.documents.parsing.parsers.workbooks.xls import parse_xls
+from managed_sync.documents.parsing.parsers.workbooks.xlsb import parse_xlsb
+from managed_sync.documents.parsing.parsers.workbooks.xlsx import parse_xlsx
 from managed_sync.errors import ConfigurationError, DocumentError, EmptyContentError
 
 __all__ = [
@@ -52,6 +61,8 @@ _PLAIN = {
     FileType.MHT: FileType.EMAIL,
 }
 _TEXT_FORMATS = {*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.EMAIL}
+# What Word can embed as a part of its text.
+_EMBEDDED = {FileType.HTML, FileType.TEXT, FileType.RTF, FileType.MHT}
 
 
 class _BytesReader(Protocol):
@@ -67,6 +78,9 @@ _KREUZBERG: Mapping[FileType, _BytesReader] = {
     FileType.DOCX: partial(kreuzberg.parse_document, kind=FileType.DOCX),
     FileType.PPTX: partial(kreuzberg.parse_slides, kind=FileType.PPTX),
     FileType.XLSX: partial(kreuzberg.parse_workbook, kind=FileType.XLSX),
+    FileType.PPT: partial(kreuzberg.parse_slides, kind=FileType.PPT),
+    FileType.XLSB: partial(kreuzberg.parse_workbook, kind=FileType.XLSB),
+    FileType.XLS: partial(kreuzberg.parse_workbook, kind=FileType.XLS),
     FileType.RTF: partial(kreuzberg.parse_document, kind=FileType.RTF),
     FileType.ODT: partial(kreuzberg.parse_document, kind=FileType.ODT),
     FileType.ODS: partial(kreuzberg.parse_workbook, kind=FileType.ODS),
@@ -83,16 +97,21 @@ _UNSTRUCTURED: Mapping[FileType, _BytesReader] = {
 class FileParser:
     """A parser that reads each format with the library that keeps most of it.
 
-    Word and PowerPoint are read with ``unstructured``; Excel, PDF, web pages, OpenDocument, RTF
-    and EPUB with ``kreuzberg``; e-mail, CSV, Markdown, code and plain text by this package itself.
+    PDF, web pages, RTF and EPUB are read with ``kreuzberg``; Word files, workbooks, slides,
+    OpenDocument, e-mail, CSV, Markdown, code and plain text by this package itself.
     ``docs/benchmarks/parsing.md`` compares them. Subclasses use other libraries for some formats.
     """
 
     _readers: Mapping[FileType, _BytesReader] = {
         **_KREUZBERG,
-        # kreuzberg loses the lists of Word files and the notes of slides.
-        FileType.DOCX: unstructured.parse_docx,
-        FileType.PPTX: unstructured.parse_pptx,
+        FileType.DOCX: parse_word,
+        FileType.ODT: parse_opendocument,
+        FileType.PPTX: parse_pptx,
+        FileType.XLSX: parse_xlsx,
+        FileType.XLSB: parse_xlsb,
+        FileType.XLS: parse_xls,
+        FileType.ODS: parse_ods,
+        FileType.ODP: parse_odp,
     }
     _html: _TextReader = staticmethod(parse_html)
     _markdown: _TextReader = staticmethod(parse_markdown)
@@ -133,13 +152,28 @@ class FileParser:
     def _read(
         self, kind: FileType, data: bytes, *, name: str, content_type: str, filename: str
     ) -> str:
-        if reader := self._readers.get(kind):
+        reader = self._readers.get(kind)
+        if reader is parse_word:
+            return parse_word(data, name=name, read_embedded=self._read_embedded)
+        if reader is not None:
             return reader(data, name=name)
         if kind is FileType.EMAIL:
             return parse_email(data, name=name, read_html=self._html)
         charset = parameter_of(content_type) or _declared_inside(kind, data)
         text = decode(data, name=name, charset=charset)
         return self._read_text(kind, text, name=name, filename=filename)
+
+    def _read_embedded(self, data: bytes, content_type: str, name: str) -> str:
+        """Returns the text of a document within a Word file; nothing if it is of another kind.
+
+        Documents within it are left out, so that no file can contain itself.
+        """
+        kind = self._kind(data, content_type, name)
+        if kind is FileType.DOCX:
+            return parse_word(data, name=name)
+        if kind not in _EMBEDDED:
+            return ""
+        return self._read(kind, data, name=name, content_type=content_type, filename=name)
 
     def _read_text(self, kind: FileType, text: str, *, name: str, filename: str) -> str:
         match kind:
@@ -149,7 +183,7 @@ class FileParser:
             case FileType.MARKDOWN:
                 return self._markdown(text, name=name)
             case FileType.CSV:
-                return text_parsers.parse_csv(text)
+                return parse_csv(text)
             case FileType.CODE:
                 return text_parsers.parse_code(text, filename=filename)
         return text_parsers.parse_text(text)
