@@ -5,7 +5,7 @@ See ``docs/decisions/0005-documents-parsers.md``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
@@ -25,6 +25,7 @@ from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
 from managed_sync.documents.parsing.parsers.email import parse_email
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
+from managed_sync.documents.parsing.parsers.ocr import check_languages, with_ocr
 from managed_sync.documents.parsing.parsers.slides.odp import parse_odp
 from managed_sync.documents.parsing.parsers.slides.pptx import parse_pptx
 from managed_sync.documents.parsing.parsers.web.html import parse_html
@@ -100,6 +101,19 @@ class FileParser:
     PDF, web pages, RTF and EPUB are read with ``kreuzberg``; Word files, workbooks, slides,
     OpenDocument, e-mail, CSV, Markdown, code and plain text by this package itself.
     ``docs/benchmarks/parsing.md`` compares them. Subclasses use other libraries for some formats.
+
+    Args:
+        ocr: The languages of text in pictures and scans, in the codes of Tesseract, such as
+            ``("eng", "deu")``. Without one, pictures and scans are not read. The data of the
+            languages has to be installed; a page takes a second or more.
+
+    Raises:
+        ConfigurationError: ``ocr`` has something else in it.
+
+    Examples:
+        ```python
+        ManagedSyncLoader(..., parser=FileParser(ocr=("eng",)), parse_timeout=600)
+        ```
     """
 
     _readers: Mapping[FileType, _BytesReader] = {
@@ -115,6 +129,12 @@ class FileParser:
     }
     _html: _TextReader = staticmethod(parse_html)
     _markdown: _TextReader = staticmethod(parse_markdown)
+    _ocr = ""
+
+    def __init__(self, *, ocr: Sequence[str] = ()) -> None:
+        if languages := check_languages(ocr):
+            self._ocr = "+".join(languages)
+            self._readers = with_ocr(self._readers, languages)
 
     def __call__(
         self, data: bytes, *, content_type: str = "application/octet-stream", filename: str = ""
@@ -129,7 +149,8 @@ class FileParser:
         text = self._read(kind, data, name=name, content_type=content_type, filename=filename)
         text = clean(text).strip(" \t\n")
         if not text.strip():
-            scanned = " It seems to be a scan, with pictures only." if kind is FileType.PDF else ""
+            is_scan = kind is FileType.PDF and not self._ocr
+            scanned = " It seems to be a scan: FileParser(ocr=...) reads it." if is_scan else ""
             raise EmptyContentError(f"{name} has no text in it.{scanned}")
         return text + "\n"
 
@@ -211,6 +232,10 @@ class UnstructuredParser(FileParser):
             layout with a model), ``"ocr_only"`` (reads scans with Tesseract) or ``"auto"``. It
             needs the extra ``unstructured-pdf``, and ``unstructured`` downloads the models.
         languages: The languages of scans, in the codes of Tesseract.
+        ocr: The languages of text in pictures and scans; see :class:`FileParser`.
+
+    Raises:
+        ConfigurationError: ``ocr`` has something else in it.
 
     Examples:
         ```python
@@ -226,6 +251,7 @@ class UnstructuredParser(FileParser):
         *,
         pdf_strategy: unstructured.PdfStrategy | None = None,
         languages: tuple[str, ...] = ("eng",),
+        ocr: Sequence[str] = (),
     ) -> None:
         self._readers = {**_KREUZBERG, **_UNSTRUCTURED}
         self._settings = ""
@@ -234,6 +260,9 @@ class UnstructuredParser(FileParser):
             self._readers[FileType.PDF] = partial(
                 unstructured.parse_pdf, strategy=pdf_strategy, languages=languages
             )
+        super().__init__(ocr=ocr)
+        if self._ocr:
+            self._settings += f"{', ' if self._settings else ''}ocr={self._ocr}"
 
     @property
     def fingerprint(self) -> str:
