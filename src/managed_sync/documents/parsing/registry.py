@@ -5,11 +5,11 @@ See ``docs/decisions/0005-documents-parsers.md``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
-from managed_sync.documents.parsing.base import Parser
+from managed_sync.documents.parsing.base import ParsedFile, Parser
 from managed_sync.documents.parsing.decoding import decode
 from managed_sync.documents.parsing.detection.detector import detect_file_type
 from managed_sync.documents.parsing.detection.refusals import no_reader
@@ -18,8 +18,15 @@ from managed_sync.documents.parsing.file_types import FileType, display_name
 from managed_sync.documents.parsing.markdown_writer import clean
 from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
-from managed_sync.documents.parsing.parsers.email import parse_email
+from managed_sync.documents.parsing.parsers.archive import open_archive
+from managed_sync.documents.parsing.parsers.mail.calendar import calendar_text
+from managed_sync.documents.parsing.parsers.mail.contacts import contacts_text
+from managed_sync.documents.parsing.parsers.mail.mailbox import open_mailbox
+from managed_sync.documents.parsing.parsers.mail.message import open_email
+from managed_sync.documents.parsing.parsers.mail.outlook import open_outlook_message
+from managed_sync.documents.parsing.parsers.mail.web_archive import parse_web_archive
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
+from managed_sync.documents.parsing.parts import Container, PartsReader
 from managed_sync.errors import ConfigurationError, DocumentError, EmptyContentError
 
 __all__ = [
@@ -40,12 +47,12 @@ _QUICK = {FileType.TEXT, FileType.CODE, FileType.CSV}
 _PLAIN = {
     FileType.NOTEBOOK: FileType.CODE,
     FileType.SVG: FileType.CODE,
-    FileType.MBOX: FileType.TEXT,
-    FileType.ICS: FileType.TEXT,
-    FileType.VCF: FileType.TEXT,
-    FileType.MHT: FileType.EMAIL,
 }
-_TEXT_FORMATS = {*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.EMAIL}
+# These are read by this package itself.
+_OWN_FORMATS = {
+    *(*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.ICS, FileType.VCF),
+    *(FileType.EMAIL, FileType.MSG, FileType.MBOX, FileType.MHT, FileType.ARCHIVE),
+}
 
 
 class _BytesReader(Protocol):
@@ -74,6 +81,13 @@ _UNSTRUCTURED: Mapping[FileType, _BytesReader] = {
 }
 
 
+_TEXTS: Mapping[FileType, Callable[[str], str]] = {
+    FileType.CSV: text_parsers.parse_csv,
+    FileType.ICS: calendar_text,
+    FileType.VCF: contacts_text,
+}
+
+
 class FileParser:
     """A parser that reads each format with the library that keeps most of it.
 
@@ -94,14 +108,27 @@ class FileParser:
     def __call__(
         self, data: bytes, *, content_type: str = "application/octet-stream", filename: str = ""
     ) -> str:
-        """Returns the text of a file as Markdown; see :func:`parse`."""
+        """Returns the text of a file as Markdown, as a ``ParsedFile``; see :func:`parse`."""
+        return self.read_file(data, content_type=content_type, filename=filename)
+
+    def read_file(self, data: bytes, *, content_type: str, filename: str) -> ParsedFile:
+        """Returns the text of a file, and of the files inside of it."""
+        reader = PartsReader(self._text_of)
+        return reader.file(data, content_type=content_type, filename=filename)
+
+    def _text_of(self, data: bytes, content_type: str, filename: str, parts: PartsReader) -> str:
+        """Returns the text of a file; its parts are left with the reader of parts."""
         name = display_name(filename, content_type)
         if not data.strip(b"\0 \t\r\n"):
             raise EmptyContentError(f"{name} is empty.")
         kind = self._kind(data, content_type, filename)
-        if kind not in self._readers and kind not in _TEXT_FORMATS:
+        if kind not in self._readers and kind not in _OWN_FORMATS:
             raise no_reader(name, kind, image_type(data))
-        text = clean(self._read(kind, data, name=name, filename=filename)).strip(" \t\n")
+        if opened := self._opened(kind, data, name=name):
+            text = parts.text_of(opened)
+        else:
+            text = self._read(kind, data, name=name, filename=filename)
+        text = clean(text).strip(" \t\n")
         if not text.strip():
             scanned = " It seems to be a scan, with pictures only." if kind is FileType.PDF else ""
             raise EmptyContentError(f"{name} has no text in it.{scanned}")
@@ -117,17 +144,37 @@ class FileParser:
             return True
         if kind is FileType.MARKDOWN:
             return self._markdown is FileParser._markdown
-        return kind in _QUICK or (kind not in self._readers and kind not in _TEXT_FORMATS)
+        return kind in _QUICK or (kind not in self._readers and kind not in _OWN_FORMATS)
 
     def _kind(self, data: bytes, content_type: str, filename: str) -> FileType:
         kind = detect_file_type(data, content_type=content_type, filename=filename)
         return kind if kind in self._readers else _PLAIN.get(kind, kind)
 
+    def _opened(self, kind: FileType, data: bytes, *, name: str) -> Container | None:
+        """Returns a file that holds others, opened; ``None`` for any other file."""
+        match kind:
+            case _ if kind in self._readers:
+                return None
+            case FileType.EMAIL:
+                return open_email(data, name=name, read_html=self._html)
+            case FileType.MSG:
+                return open_outlook_message(
+                    data,
+                    name=name,
+                    read_html=self._html,
+                    read_rtf=self._readers.get(FileType.RTF),
+                )
+            case FileType.MBOX:
+                return open_mailbox(data, name=name)
+            case FileType.ARCHIVE:
+                return open_archive(data, name=name)
+        return None
+
     def _read(self, kind: FileType, data: bytes, *, name: str, filename: str) -> str:
         if reader := self._readers.get(kind):
             return reader(data, name=name)
-        if kind is FileType.EMAIL:
-            return parse_email(data, name=name, read_html=self._html)
+        if kind is FileType.MHT:
+            return parse_web_archive(data, name=name, read_html=self._html)
         return self._read_text(kind, decode(data, name=name), name=name, filename=filename)
 
     def _read_text(self, kind: FileType, text: str, *, name: str, filename: str) -> str:
@@ -137,11 +184,9 @@ class FileParser:
                 return self._html(text, name=name).strip() or text_parsers.bare_text(text)
             case FileType.MARKDOWN:
                 return self._markdown(text, name=name)
-            case FileType.CSV:
-                return text_parsers.parse_csv(text)
             case FileType.CODE:
                 return text_parsers.parse_code(text, filename=filename)
-        return text_parsers.parse_text(text)
+        return _TEXTS.get(kind, text_parsers.parse_text)(text)
 
 
 class KreuzbergParser(FileParser):
@@ -201,11 +246,12 @@ _DEFAULT = FileParser()
 
 def parse(
     data: bytes, *, content_type: str = "application/octet-stream", filename: str = ""
-) -> str:
+) -> ParsedFile:
     r"""Returns the text of a file as Markdown, with ``"\f"`` between pages, slides or sheets.
 
     Each format is read with the library that suits it; see :class:`FileParser`. Nothing is
-    downloaded, and every error of a library becomes one of this package.
+    downloaded, and every error of a library becomes one of this package. The ``parts`` of the
+    result are the files inside of the file, such as the attachments of an e-mail.
 
     Raises:
         EmptyContentError: There are no bytes, or no text in them, as in a scanned PDF.
@@ -216,7 +262,7 @@ def parse(
         >>> parse(b"# 1 egg\n", content_type="text/plain")
         '\\# 1 egg\n'
     """
-    return _DEFAULT(data, content_type=content_type, filename=filename)
+    return _DEFAULT.read_file(data, content_type=content_type, filename=filename)
 
 
 def chosen_parser(choice: ParserChoice | None) -> Parser:
