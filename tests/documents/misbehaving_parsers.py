@@ -8,6 +8,9 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
+
+from managed_sync.documents.parsing.parts import Container, Member, PartsReader
 
 
 def process_id(data: bytes, *, content_type: str, filename: str) -> str:
@@ -48,3 +51,25 @@ def by_instruction(data: bytes, *, content_type: str, filename: str) -> str:
         case "nothing":
             return " "
     return f"{filename}: {data.decode()}"
+
+
+class PartsByInstruction:
+    """Reads a file of words as a file with parts, each of which does what its word says."""
+
+    def __call__(self, data: bytes, *, content_type: str, filename: str) -> str:
+        return PartsReader(self._read).file(data, content_type=content_type, filename=filename)
+
+    def _read(self, data: bytes, content_type: str, filename: str, parts: PartsReader) -> str:
+        words = data.decode().split()
+        if len(words) == 1:
+            return by_instruction(
+                words[0].rstrip("0123456789").encode(), content_type="", filename=""
+            ).removeprefix(": ")
+        if words[0] == "outer":
+            ctypes.string_at(0)
+        members = [Member(word, partial(_bytes_of, word)) for word in words]
+        return parts.text_of(Container("Outer.", members))
+
+
+def _bytes_of(word: str, limit: int) -> bytes:
+    return word.encode()

@@ -136,7 +136,7 @@ def make_eml() -> bytes:
     message["Date"] = "Mon, 02 Nov 2026 10:00:00 +0100"
     message["Subject"] = "Grüße aus Hamburg"
     message.set_content("Hello Tom,\n\nthe crane arrives on Monday.\n")
-    message.add_attachment(b"%PDF-1.4", maintype="application", subtype="pdf", filename="crane.pdf")
+    message.add_attachment(b"GIF89a", maintype="image", subtype="gif", filename="crane.gif")
     return message.as_bytes()
 
 

@@ -21,7 +21,7 @@ from managed_sync.errors import (
     NotFoundError,
 )
 from managed_sync.langchain import BundledEmbeddings, ManagedSyncLoader, ManagedSyncSplitter
-from tests.support.record_source import RecordSource, folder_of
+from tests.support.record_source import RecordSource, folder_of, mail_with
 
 PLAN = "# Plan\n\nWhy.\n\n## Steps\n\n" + "Do one thing after the other. " * 40
 
@@ -51,6 +51,25 @@ def test_every_record_but_folders_becomes_a_document_with_scalar_metadata() -> N
         }.items()
     )
     assert all(isinstance(value, str | int | float | bool) for value in metadata.values())
+
+
+def test_the_attachments_of_a_mail_are_documents_of_their_own_after_it() -> None:
+    source = mail_with(a_txt="Same text.", b_txt="Same text.")
+
+    documents = loader(source).load()
+    chunks = ManagedSyncSplitter().transform_documents(documents)
+
+    assert [each.metadata["title"] for each in documents] == ["mail.eml", "a.txt", "b.txt"]
+    assert [each.metadata.get("part") for each in chunks] == [
+        *(None, "attachments/a.txt", "attachments/b.txt"),
+    ]
+    assert {each.metadata["object_id"] for each in [*documents, *chunks]} == {"file:mail"}
+    assert len({each.id for each in chunks}) == 3
+
+    async def load() -> list[Document]:
+        return [document async for document in loader(source).alazy_load()]
+
+    assert asyncio.run(load()) == documents
 
 
 def test_the_asynchronous_way_loads_the_same() -> None:

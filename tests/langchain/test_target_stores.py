@@ -400,6 +400,19 @@ def test_a_table_of_lancedb_with_double_rows_is_put_right_by_the_next_write(
     assert [each.chunk_id for each in target.read([IDS[1]]) or ()] == [IDS[1]]
 
 
+def test_a_table_of_lancedb_from_before_a_metadata_field_gets_the_field(
+    model: Model, tmp_path: Path
+) -> None:
+    target = LangChainTarget(lancedb(model, tmp_path))
+    target.upsert([chunk(1)])
+
+    target.upsert([chunk(2, new_field="a", new_number=7)])
+
+    old, new = (each.metadata or {} for each in target.read([IDS[1], IDS[2]]) or ())
+    assert (new["new_field"], new["new_number"]) == ("a", 7)
+    assert (old["new_field"], old["new_number"]) == (None, None)
+
+
 def test_vectors_of_faiss_stay_with_their_texts_when_a_write_fails(model: Model) -> None:
     def fail(_: dict[str, Document]) -> None:
         raise OSError("disk full")

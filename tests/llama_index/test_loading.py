@@ -30,7 +30,7 @@ from managed_sync.errors import (
     NotFoundError,
 )
 from managed_sync.llama_index import BundledEmbedding, ManagedSyncNodeParser, ManagedSyncReader
-from tests.support.record_source import AsyncRecordSource, RecordSource, folder_of
+from tests.support.record_source import AsyncRecordSource, RecordSource, folder_of, mail_with
 
 # Sentences that stand twice, so that searching for their text would find the wrong place.
 PLAN = "# Plan\n\nWhy.\n\n## Steps\n\n" + "Do one thing after the other. " * 40
@@ -48,6 +48,23 @@ def test_every_record_but_folders_becomes_a_document_under_its_object_id() -> No
     assert [document.id_ for document in documents] == ["file:a", "file:b"]
     assert documents[0].metadata["container_id"] == "folder:folder"
     assert asyncio.run(reader(folder_of(a="Alpha")).aload_data())[0].text == "Alpha\n"
+
+
+def test_the_attachments_of_a_mail_are_documents_of_their_own_after_it() -> None:
+    source = mail_with(a_txt="Same text.", b_txt="Same text.")
+
+    documents = reader(source).load_data()
+    nodes = ManagedSyncNodeParser().get_nodes_from_documents(documents)
+
+    assert [document.id_ for document in documents] == [
+        *("file:mail", "file:mail#attachments/a.txt", "file:mail#attachments/b.txt"),
+    ]
+    assert [node.ref_doc_id for node in nodes] == [document.id_ for document in documents]
+    assert {each.metadata["object_id"] for each in [*documents, *nodes]} == {"file:mail"}
+    assert len({node.node_id for node in nodes}) == 3
+    assert reader(source).load_resource("mail") == documents
+    awaited = reader(AsyncRecordSource(source)).aload_resource("mail")  # type: ignore[arg-type]
+    assert asyncio.run(awaited) == documents
 
 
 def test_failures_are_kept_or_raised() -> None:

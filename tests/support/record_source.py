@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from typing import NamedTuple
 
 from managed_sync import SyncedRecord
@@ -115,6 +116,23 @@ def folder_of(**texts: str | None) -> RecordSource:
         for name, text in texts.items()
     }
     return RecordSource([record("folder", name="x", mimeType=FOLDER), *files], contents)
+
+
+def mail_with(**files: str) -> RecordSource:
+    """One e-mail with attachments; "plan_txt" is the name of "plan.txt"."""
+    message = EmailMessage()
+    message["Subject"] = "Plan"
+    message.set_content("See the files.")
+    for name, text in files.items():
+        message.add_attachment(text, filename=name.replace("_", "."))
+    record = SyncedRecord(
+        id="mail",
+        integration="box",
+        sync_type="files",
+        data={"name": "mail.eml", "mimeType": "message/rfc822"},
+    )
+    content = FileContent(data=message.as_bytes(), content_type="message/rfc822")
+    return RecordSource([record], {"mail": content})
 
 
 @dataclass

@@ -14,8 +14,8 @@ from managed_sync.documents.loading.results import (
     documents_only,
 )
 from managed_sync.documents.loading.source import AsyncRecordSource, RecordSource
-from managed_sync.documents.model import Chunk, Metadata, Scalar, SourceDocument
-from managed_sync.documents.parsing.base import Parser
+from managed_sync.documents.model import Chunk, FilePart, Metadata, Scalar, SourceDocument
+from managed_sync.documents.parsing.base import ParsedFile, Parser
 from managed_sync.documents.parsing.parsers.unstructured import PdfStrategy
 from managed_sync.documents.parsing.registry import (
     FileParser,
@@ -31,12 +31,14 @@ __all__ = [
     "Chunker",
     "DocumentLoader",
     "FileParser",
+    "FilePart",
     "KreuzbergParser",
     "LoadFailure",
     "LoadOptions",
     "LoadProgress",
     "Loaded",
     "Metadata",
+    "ParsedFile",
     "Parser",
     "ParserChoice",
     "PdfStrategy",

@@ -3,22 +3,34 @@
 Guarantees:
 
 - No text exists without a valid ``object_id``, so access to each can be checked.
+- A file inside of a record's file has no id of its own: its document has the ``object_id`` and all
+  other metadata of the record, and only its names, type and tables are its own.
 - Text and metadata hold only what every database takes: scalars, without NUL and without halves of
   surrogate pairs. An object id that would have to be changed for that is refused.
 
-See ``docs/decisions/0004-documents-text-form.md``.
+See ``docs/decisions/0004-documents-text-form.md`` and
+``docs/decisions/0037-documents-parts.md``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from managed_sync.errors import DocumentError, InvalidIdentifierError
 from managed_sync.identifiers import ObjectId
 
-__all__ = ["Chunk", "Metadata", "Scalar", "SourceDocument", "storable", "utf8", "well_formed"]
+__all__ = [
+    "Chunk",
+    "FilePart",
+    "Metadata",
+    "Scalar",
+    "SourceDocument",
+    "storable",
+    "utf8",
+    "well_formed",
+]
 
 Scalar = str | int | float | bool
 Metadata = Mapping[str, Scalar]
@@ -68,8 +80,29 @@ class _Text:
 
     @property
     def title(self) -> str:
-        """The title of the record that the text came from, or the object id without one."""
+        """The title of the record or part that the text is from, or the object id without one."""
         return str(self.metadata.get("title") or self.object_id)
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """The text of a file inside of a record's file, such as an attachment of an e-mail.
+
+    It has no metadata of its own, so that no file can choose whose permissions govern it.
+
+    Attributes:
+        text: The text, as Markdown.
+        path: The place in the record's file, such as ``attachments/plan.docx``; unique in it.
+        title: The name of the file.
+        mime_type: The type of the file, if it is known.
+        tables_html: Its tables as HTML, if they are small.
+    """
+
+    text: str
+    path: str
+    title: str
+    mime_type: str = ""
+    tables_html: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,19 +113,62 @@ class SourceDocument(_Text):
     (``"\f"``) where a new page, slide or sheet begins. The text alone carries the structure, so a
     document passes through the document class of any framework unharmed.
 
+    Attributes:
+        parts: The files inside of the record's file, such as the attachments of an e-mail.
+
     Raises:
         InvalidIdentifierError: The metadata has no valid ``object_id``.
-        DocumentError: A metadata value is not a scalar.
+        DocumentError: A metadata value is not a scalar, or two parts have the same path.
 
     Examples:
         >>> SourceDocument("# Plan", {"object_id": "file:3f2a"}).object_id
         'file:3f2a'
     """
 
+    parts: tuple[FilePart, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len({part.path for part in self.parts}) < len(self.parts):
+            raise DocumentError(
+                f"The paths of the parts of a document must differ, but two parts of "
+                f"{self.object_id} have the same one."
+            )
+
     @property
     def record_id(self) -> str:
         """The id of the record in the Sync API; empty in a document that no loader made."""
         return str(self.metadata.get("record_id", ""))
+
+    def documents(self) -> Iterator[SourceDocument]:
+        """Yields the document without its parts, and then a document for each part.
+
+        A part has the metadata of the record, with its own ``title``, ``mime_type`` and
+        ``tables_html``; ``part`` is its path, and ``parent_title`` the title of the record.
+
+        Examples:
+            >>> mail = SourceDocument(
+            ...     "See the plan.",
+            ...     {"object_id": "file:1", "title": "Plan"},
+            ...     (FilePart("# Plan B", "attachments/b.docx", "b.docx"),),
+            ... )
+            >>> [(each.object_id, each.title, each.text) for each in mail.documents()]
+            [('file:1', 'Plan', 'See the plan.'), ('file:1', 'b.docx', '# Plan B')]
+        """
+        yield replace(self, parts=()) if self.parts else self
+        for part in self.parts:
+            yield SourceDocument(part.text, self._metadata_of(part))
+
+    def _metadata_of(self, part: FilePart) -> Metadata:
+        own = {
+            "title": part.title or part.path,
+            "mime_type": part.mime_type,
+            "tables_html": part.tables_html,
+            "parent_title": self.title,
+            "part": part.path,
+        }
+        shared = {name: value for name, value in self.metadata.items() if name not in own}
+        return {**shared, **{name: value for name, value in own.items() if value}}
 
 
 @dataclass(frozen=True)

@@ -135,12 +135,14 @@ def diff_record(
                 is_empty=True,
             )
         return _unchanged(job, loaded, known)
-    digest = digest_of(loaded.text, loaded.metadata)
+    # A record without parts has the digest that it had before there were any.
+    documents = list(loaded.documents())
+    digest = digest_of(*(each for one in documents for each in (one.text, one.metadata)))
     is_certain = None not in known.chunks.values()
     if known.state is RecordStatus.INDEXED and digest == known.digest and is_certain:
         return _unchanged(job, loaded, known)
     diff = ChunkDiff(job, loaded.title, known, digest)
-    for chunk in split(loaded):
+    for chunk in (chunk for document in documents for chunk in split(document)):
         after = chunk_hash(chunk, embedded_text)
         before = known.chunks.get(chunk.chunk_id)
         diff.chunk_hashes[chunk.chunk_id] = after

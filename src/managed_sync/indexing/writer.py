@@ -49,8 +49,9 @@ class Writer:
         """
         self._waiting.append((job, loaded))
         if isinstance(loaded, SourceDocument):
-            self._characters += len(loaded.text)
-            self.tally.bytes += len(utf8(loaded.text))
+            for text in (loaded.text, *(part.text for part in loaded.parts)):
+                self._characters += len(text)
+                self.tally.bytes += len(utf8(text))
         if self._characters >= _CHARACTERS_AT_ONCE or len(self._waiting) >= _RECORDS_AT_ONCE:
             self.flush()
 

@@ -18,13 +18,17 @@ __all__ = ["from_llama_index", "to_document", "to_node", "without_reference"]
 
 # The metadata that a model sees beside a passage's text; ids and offsets mean nothing to it.
 _KEYS_FOR_EMBEDDING = {"title"}
-_KEYS_FOR_MODELS = {"title", "heading", "url", "page", "updated_at"}
+_KEYS_FOR_MODELS = {"title", "parent_title", "heading", "url", "page", "updated_at"}
 
 
 def to_document(source: SourceDocument) -> Document:
-    """Returns a document under its object id, so that loading it again replaces it."""
+    """Returns a document under its object id, so that loading it again replaces it.
+
+    The path of a part, such as an attachment, is added to the id.
+    """
+    part = source.metadata.get("part")
     return Document(
-        id_=source.object_id,
+        id_=f"{source.object_id}#{part}" if part else source.object_id,
         text=source.text,
         metadata=dict(source.metadata),
         excluded_embed_metadata_keys=_keys_outside(source, _KEYS_FOR_EMBEDDING),

@@ -120,8 +120,8 @@ class ChunkIds:
     """Gives out the ids of one document's chunks.
 
     An id is a UUID of the project, the pipeline, the object id, the text, and the number of equal
-    texts before it; and of the record id if the object is not named after the record, since other
-    records may then have the same object.
+    texts before it; of the record id if the object is not named after the record, since other
+    records may then have the same object; and of the path of a part, such as an attachment.
 
     Args:
         metadata: The document's metadata.
@@ -137,7 +137,9 @@ class ChunkIds:
         is_named_after_record = record_id is None or ObjectId.parse(object_id).id in record_names
         owner = object_id if is_named_after_record else f"{object_id}\n{record_id}"
         pipeline = [metadata.get(name) for name in _PIPELINE]
-        if any(pipeline):
+        if part := metadata.get("part"):
+            self._prefix = _NAMESPACE + utf8(f"{json.dumps([*pipeline, owner, part])}\n")
+        elif any(pipeline):
             # JSON, because a name that is simply appended to another one could begin inside it.
             self._prefix = _NAMESPACE + utf8(f"{json.dumps([*pipeline, owner])}\n")
         else:

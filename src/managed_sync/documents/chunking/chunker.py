@@ -68,10 +68,14 @@ class Chunker:
         return f"Chunker({self._size} tokens of {self._encoding}, overlap {self._overlap})"
 
     def split(self, document: SourceDocument) -> list[Chunk]:
-        """Returns the document's chunks, in order; none for a text of white space only.
+        """Returns the chunks of the document and then of its parts, in order.
 
-        A single character that takes more tokens than ``chunk_size`` still becomes a chunk.
+        There are none for a text of white space only. A single character that takes more tokens
+        than ``chunk_size`` still becomes a chunk. Offsets are those in the text of the part.
         """
+        return [chunk for each in document.documents() for chunk in self._split(each)]
+
+    def _split(self, document: SourceDocument) -> list[Chunk]:
         builder = ChunkBuilder(document)
         text = document.text
         finder = BoundaryFinder(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Semaphore
 from typing import cast
 
@@ -20,7 +21,7 @@ from managed_sync.documents.loading.record_metadata import (
 from managed_sync.documents.loading.record_templates import Templates, record_text
 from managed_sync.documents.loading.results import Loaded, LoadFailure
 from managed_sync.documents.loading.source import AsyncRecordSource, RecordSource, is_asynchronous
-from managed_sync.documents.model import SourceDocument
+from managed_sync.documents.model import FilePart, SourceDocument
 from managed_sync.documents.parsing import markdown_writer as markdown
 from managed_sync.documents.parsing.file_types import contradicts
 from managed_sync.documents.parsing.pool import ParsingPool
@@ -38,10 +39,14 @@ from managed_sync.errors import (
     ResponseFormatError,
     ServerError,
 )
+from managed_sync.logs import get_logger
 from managed_sync.models import FileContent, SyncedRecord
 
 __all__ = ["DocumentBuilder", "RecordReader"]
 
+_logger = get_logger(__name__)
+
+_PARTS_IN_A_MESSAGE = 5
 # Errors that concern one record only. Any other, such as an expired token, concerns them all.
 _OF_ONE_RECORD = (
     DocumentError,
@@ -126,10 +131,12 @@ class DocumentBuilder:
                 f"page or an error. Try again, and look at the API's log."
             )
         content_type = mime_type(record, content)
-        text = self._pool.parse(
+        parsed = self._pool.parse(
             content.data, content_type=content_type, filename=content.filename or name
         )
-        return self._document(record, title, text, content_type)
+        if parsed.unread:
+            _logger.warning("Not read in %s: %s", title, _listed(parsed.unread))
+        return self._document(record, title, parsed, content_type, parsed.parts)
 
     def failure(self, record: SyncedRecord, error: ManagedSyncError) -> LoadFailure:
         """Returns the report of a record that became no document."""
@@ -150,7 +157,12 @@ class DocumentBuilder:
             )
 
     def _document(
-        self, record: SyncedRecord, title: str, text: str, mime_type: str
+        self,
+        record: SyncedRecord,
+        title: str,
+        text: str,
+        mime_type: str,
+        parts: Sequence[FilePart] = (),
     ) -> SourceDocument:
         known = metadata(
             record,
@@ -161,7 +173,11 @@ class DocumentBuilder:
         )
         if tables := small_tables_html(text):
             known["tables_html"] = tables
-        return SourceDocument(text, known)
+        return SourceDocument(
+            str(text),
+            known,
+            tuple(replace(part, tables_html=small_tables_html(part.text)) for part in parts),
+        )
 
 
 class RecordReader:
@@ -235,6 +251,13 @@ class RecordReader:
         return isinstance(error, self._of_one_record) or (
             isinstance(error, ApiError) and error.is_of_one_record
         )
+
+
+def _listed(unread: Sequence[str]) -> str:
+    """Returns the parts that were not read, for one line of a log."""
+    further = len(unread) - _PARTS_IN_A_MESSAGE
+    named = "; ".join(unread[:_PARTS_IN_A_MESSAGE])
+    return f"{named}; and {further:,} more" if further > 0 else named
 
 
 @contextmanager

@@ -56,7 +56,7 @@ class RecordLoader(Protocol):
     """An object that turns records into documents, such as the loaders of both frameworks."""
 
     def load_records(self, records: Iterable[SyncedRecord]) -> Iterator[Loaded]:
-        """Yields a document or a failure for each record that is not a folder."""
+        """Yields a document, with its parts, or a failure for each record but folders."""
 
 
 def load_jobs(
@@ -100,7 +100,9 @@ def _carries_jobs(loader: object) -> bool:
 def documents_only(
     loaded: Generator[Loaded], *, failures: list[LoadFailure], raise_on_failure: bool
 ) -> Generator[SourceDocument]:
-    """Yields the documents; logs each failure and adds it to ``failures``.
+    """Yields the documents, each followed by those of its parts; notes each failure.
+
+    A failure is logged and added to ``failures``.
 
     Raises:
         ManagedSyncError: A record failed, and ``raise_on_failure`` is set.
@@ -108,7 +110,7 @@ def documents_only(
     with closing(loaded):
         for result in loaded:
             if isinstance(result, SourceDocument):
-                yield result
+                yield from result.documents()
             else:
                 note_failure(result, failures, raise_on_failure=raise_on_failure)
 
@@ -124,7 +126,8 @@ async def adocuments_only(
     async with aclosing(loaded):
         async for result in loaded:
             if isinstance(result, SourceDocument):
-                yield result
+                for document in result.documents():
+                    yield document
             else:
                 note_failure(result, failures, raise_on_failure=raise_on_failure)
 

@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Protocol
 
+from managed_sync.documents.model import FilePart
 from managed_sync.documents.parsing.file_types import display_name
 from managed_sync.documents.parsing.markdown_writer import clean
 from managed_sync.errors import EmptyContentError, ManagedSyncError, ParsingError
 
-__all__ = ["Parser", "run_parser", "unreadable"]
+__all__ = ["ParsedFile", "Parser", "run_parser", "unreadable"]
 
 _MAX_REASON = 200
+
+
+class ParsedFile(str):
+    """The text of a file, together with the files inside of it.
+
+    It is a ``str``, so a parser may return plain text as well, and code that only wants the text of
+    the file itself does not have to know about parts.
+
+    Args:
+        text: The text, as Markdown.
+        parts: The files inside of the file, such as attachments, with different paths.
+        unread: The parts that could not be read, each with the reason in parentheses.
+
+    Examples:
+        >>> ParsedFile("See the plan.", [FilePart("# Plan", "attachments/b.md", "b.md")]).upper()
+        'SEE THE PLAN.'
+    """
+
+    __slots__ = ("parts", "unread")
+
+    parts: tuple[FilePart, ...]
+    unread: tuple[str, ...]
+
+    def __new__(
+        cls, text: str, parts: Iterable[FilePart] = (), unread: Iterable[str] = ()
+    ) -> ParsedFile:
+        """Joins a text and the parts of its file."""
+        parsed = super().__new__(cls, text)
+        parsed.parts, parsed.unread = tuple(parts), tuple(unread)
+        return parsed
 
 
 class Parser(Protocol):
@@ -30,11 +63,11 @@ class Parser(Protocol):
     """
 
     def __call__(self, data: bytes, *, content_type: str, filename: str) -> str:
-        """Returns the text of the file, as Markdown."""
+        """Returns the text of the file, as Markdown; a ``ParsedFile`` if it holds others."""
         ...
 
 
-def run_parser(parser: Parser, data: bytes, *, content_type: str, filename: str) -> str:
+def run_parser(parser: Parser, data: bytes, *, content_type: str, filename: str) -> ParsedFile:
     """Returns the text that a parser reads, without characters that stores refuse.
 
     Raises:
@@ -58,10 +91,12 @@ def run_parser(parser: Parser, data: bytes, *, content_type: str, filename: str)
         raise ParsingError(
             f"{name} could not be read: the parser must return text, got {type(text).__name__}."
         )
+    parts = text.parts if isinstance(text, ParsedFile) else ()
+    unread = text.unread if isinstance(text, ParsedFile) else ()
     text = clean(text)
-    if not text.strip():
+    if not text.strip() and not parts:
         raise EmptyContentError(f"{name} has no text in it.")
-    return text
+    return ParsedFile(text, [replace(part, text=clean(part.text)) for part in parts], unread)
 
 
 def unreadable(name: str, error: BaseException) -> ParsingError:

@@ -17,10 +17,15 @@ import os
 import pickle
 import queue
 import threading
+import time
+from collections.abc import Mapping
+from typing import Any
 
 from managed_sync import errors
-from managed_sync.documents.parsing.base import Parser, run_parser
+from managed_sync.documents.model import FilePart
+from managed_sync.documents.parsing.base import ParsedFile, Parser, run_parser
 from managed_sync.documents.parsing.file_types import display_name
+from managed_sync.documents.parsing.parts import ALL_PARTS
 from managed_sync.documents.parsing.worker_process import NoWorker, WorkerLost, WorkerProcess
 from managed_sync.errors import (
     ConfigurationError,
@@ -37,6 +42,9 @@ _logger = get_logger(__name__)
 
 DEFAULT_PARSE_TIMEOUT = 60.0
 DEFAULT_MAX_MEMORY = 4 * 1024**3
+# A file is read again without the parts that ended its worker, in as many time limits at most.
+_MOST_TIMEOUTS = 2
+_MOST_LOST_PARTS = 3
 
 
 def available_cores() -> int:
@@ -78,8 +86,11 @@ class ParsingPool(OfProcess):
         for _ in range(self._processes):
             self._slots.put(None)
 
-    def parse(self, data: bytes, *, content_type: str, filename: str) -> str:
-        """Returns the text of a file; waits until a worker is free.
+    def parse(self, data: bytes, *, content_type: str, filename: str) -> ParsedFile:
+        """Returns the text of a file and of the files inside of it; waits for a free worker.
+
+        A part of the file that takes too long or ends its worker is left out, and the file is read
+        again without it.
 
         Raises:
             ManagedSyncError: The parser raised it.
@@ -89,10 +100,19 @@ class ParsingPool(OfProcess):
         if introduction is None or self._is_quick(data, content_type, filename):
             return self._parse_here(data, content_type, filename)
         worker = self._slots.get()
+        skipped: dict[str, str] = {}
+        ends = time.monotonic() + _MOST_TIMEOUTS * self._timeout
         try:
-            if worker is None or not worker.is_usable:
-                worker = self._start(introduction)
-            answer = worker.ask((data, content_type, filename), seconds=self._timeout)
+            while True:
+                if worker is None or not worker.is_usable:
+                    worker = self._start(introduction)
+                seconds = min(self._timeout, max(ends - time.monotonic(), 1))
+                try:
+                    answer = worker.ask((data, content_type, filename, skipped), seconds=seconds)
+                    break
+                except WorkerLost as lost:
+                    if self._closed or not _leaves_out(lost, skipped):
+                        raise
         except NoWorker as error:
             if self._closed:  # close() ended the worker while it was starting
                 raise ParsingError(f"{filename} was not read: loading was stopped.") from None
@@ -104,7 +124,7 @@ class ParsingPool(OfProcess):
             raise ParsingError(f"{name} could not be read: {lost}.") from None
         finally:
             self._slots.put(worker)
-        return _text_of(answer)
+        return _parsed(answer)
 
     def close(self) -> None:
         """Ends all workers, including those that are parsing."""
@@ -118,7 +138,7 @@ class ParsingPool(OfProcess):
         is_quick = getattr(self._parser, "is_quick", None)
         return is_quick is not None and is_quick(data, content_type=content_type, filename=filename)
 
-    def _parse_here(self, data: bytes, content_type: str, filename: str) -> str:
+    def _parse_here(self, data: bytes, content_type: str, filename: str) -> ParsedFile:
         with self._here:
             return run_parser(self._parser, data, content_type=content_type, filename=filename)
 
@@ -130,6 +150,20 @@ class ParsingPool(OfProcess):
             self._workers = {other for other in self._workers if other.is_usable} | {worker}
         worker.introduce(introduction)
         return worker
+
+
+def _leaves_out(lost: WorkerLost, skipped: dict[str, str]) -> bool:
+    """Adds the part that ended a worker to those that are not read.
+
+    Returns:
+        Whether the file can be read without it.
+    """
+    if not lost.part or lost.part in skipped or ALL_PARTS in skipped:
+        return False
+    skipped[lost.part] = str(lost)
+    if len(skipped) > _MOST_LOST_PARTS or (lost.is_late and len(skipped) > 1):
+        skipped[ALL_PARTS] = "other files in it could not be read either"
+    return True
 
 
 def _pickled(value: object) -> bytes | None:
@@ -146,14 +180,22 @@ def _warn_of_parsing_here(reason: str) -> None:
     )
 
 
-def _text_of(answer: dict[str, str]) -> str:
-    """Returns the text in a worker's answer.
+def _texts(part: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in part.items()}
+
+
+def _parsed(answer: dict[str, Any]) -> ParsedFile:
+    """Returns the texts in a worker's answer.
 
     Raises:
         ManagedSyncError: The answer has an error.
     """
     if "text" in answer:
-        return answer["text"]
+        try:
+            parts = [FilePart(**_texts(part)) for part in answer["parts"]]
+            return ParsedFile(str(answer["text"]), parts, map(str, answer["unread"]))
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ParsingError(f"The process that read the file answered: {error!r}.") from error
     message = answer["message"]
     if "extra" in answer:
         raise MissingExtraError(answer["feature"], answer["extra"])

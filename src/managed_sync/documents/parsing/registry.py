@@ -5,11 +5,11 @@ See ``docs/decisions/0005-documents-parsers.md``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
-from managed_sync.documents.parsing.base import Parser
+from managed_sync.documents.parsing.base import ParsedFile, Parser
 from managed_sync.documents.parsing.charsets import (
     declared_in_page,
     declared_in_source,
@@ -23,7 +23,13 @@ from managed_sync.documents.parsing.file_types import FileType, display_name
 from managed_sync.documents.parsing.markdown_writer import clean
 from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
-from managed_sync.documents.parsing.parsers.email import parse_email
+from managed_sync.documents.parsing.parsers.archive import open_archive
+from managed_sync.documents.parsing.parsers.mail.calendar import calendar_text
+from managed_sync.documents.parsing.parsers.mail.contacts import contacts_text
+from managed_sync.documents.parsing.parsers.mail.mailbox import open_mailbox
+from managed_sync.documents.parsing.parsers.mail.message import open_email
+from managed_sync.documents.parsing.parsers.mail.outlook import open_outlook_message
+from managed_sync.documents.parsing.parsers.mail.web_archive import parse_web_archive
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
 from managed_sync.documents.parsing.parsers.ocr import check_languages, with_ocr
 from managed_sync.documents.parsing.parsers.slides.odp import parse_odp
@@ -36,6 +42,7 @@ from managed_sync.documents.parsing.parsers.workbooks.ods import parse_ods
 from managed_sync.documents.parsing.parsers.workbooks.xls import parse_xls
 from managed_sync.documents.parsing.parsers.workbooks.xlsb import parse_xlsb
 from managed_sync.documents.parsing.parsers.workbooks.xlsx import parse_xlsx
+from managed_sync.documents.parsing.parts import Container, PartsReader
 from managed_sync.errors import ConfigurationError, DocumentError, EmptyContentError
 
 __all__ = [
@@ -56,14 +63,14 @@ _QUICK = {FileType.TEXT, FileType.CODE, FileType.CSV}
 _PLAIN = {
     FileType.NOTEBOOK: FileType.CODE,
     FileType.SVG: FileType.CODE,
-    FileType.MBOX: FileType.TEXT,
-    FileType.ICS: FileType.TEXT,
-    FileType.VCF: FileType.TEXT,
-    FileType.MHT: FileType.EMAIL,
 }
-_TEXT_FORMATS = {*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.EMAIL}
 # What Word can embed as a part of its text.
 _EMBEDDED = {FileType.HTML, FileType.TEXT, FileType.RTF, FileType.MHT}
+# These are read by this package itself.
+_OWN_FORMATS = {
+    *(*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.ICS, FileType.VCF),
+    *(FileType.EMAIL, FileType.MSG, FileType.MBOX, FileType.MHT, FileType.ARCHIVE),
+}
 
 
 class _BytesReader(Protocol):
@@ -92,6 +99,13 @@ _UNSTRUCTURED: Mapping[FileType, _BytesReader] = {
     FileType.DOCX: unstructured.parse_docx,
     FileType.PPTX: unstructured.parse_pptx,
     FileType.XLSX: unstructured.parse_xlsx,
+}
+
+
+_TEXTS: Mapping[FileType, Callable[[str], str]] = {
+    FileType.CSV: parse_csv,
+    FileType.ICS: calendar_text,
+    FileType.VCF: contacts_text,
 }
 
 
@@ -139,14 +153,26 @@ class FileParser:
     def __call__(
         self, data: bytes, *, content_type: str = "application/octet-stream", filename: str = ""
     ) -> str:
-        """Returns the text of a file as Markdown; see :func:`parse`."""
+        """Returns the text of a file as Markdown, as a ``ParsedFile``; see :func:`parse`."""
+        return self.read_file(data, content_type=content_type, filename=filename)
+
+    def read_file(self, data: bytes, *, content_type: str, filename: str) -> ParsedFile:
+        """Returns the text of a file, and of the files inside of it."""
+        reader = PartsReader(self._text_of)
+        return reader.file(data, content_type=content_type, filename=filename)
+
+    def _text_of(self, data: bytes, content_type: str, filename: str, parts: PartsReader) -> str:
+        """Returns the text of a file; its parts are left with the reader of parts."""
         name = display_name(filename, content_type)
         if not data.strip(b"\0 \t\r\n"):
             raise EmptyContentError(f"{name} is empty.")
         kind = self._kind(data, content_type, filename)
-        if kind not in self._readers and kind not in _TEXT_FORMATS:
+        if kind not in self._readers and kind not in _OWN_FORMATS:
             raise no_reader(name, kind, image_type(data))
-        text = self._read(kind, data, name=name, content_type=content_type, filename=filename)
+        if opened := self._opened(kind, data, name=name):
+            text = parts.text_of(opened)
+        else:
+            text = self._read(kind, data, name=name, content_type=content_type, filename=filename)
         text = clean(text).strip(" \t\n")
         if not text.strip():
             is_scan = kind is FileType.PDF and not self._ocr
@@ -164,11 +190,31 @@ class FileParser:
             return True
         if kind is FileType.MARKDOWN:
             return self._markdown is FileParser._markdown
-        return kind in _QUICK or (kind not in self._readers and kind not in _TEXT_FORMATS)
+        return kind in _QUICK or (kind not in self._readers and kind not in _OWN_FORMATS)
 
     def _kind(self, data: bytes, content_type: str, filename: str) -> FileType:
         kind = detect_file_type(data, content_type=content_type, filename=filename)
         return kind if kind in self._readers else _PLAIN.get(kind, kind)
+
+    def _opened(self, kind: FileType, data: bytes, *, name: str) -> Container | None:
+        """Returns a file that holds others, opened; ``None`` for any other file."""
+        match kind:
+            case _ if kind in self._readers:
+                return None
+            case FileType.EMAIL:
+                return open_email(data, name=name, read_html=self._html)
+            case FileType.MSG:
+                return open_outlook_message(
+                    data,
+                    name=name,
+                    read_html=self._html,
+                    read_rtf=self._readers.get(FileType.RTF),
+                )
+            case FileType.MBOX:
+                return open_mailbox(data, name=name)
+            case FileType.ARCHIVE:
+                return open_archive(data, name=name)
+        return None
 
     def _read(
         self, kind: FileType, data: bytes, *, name: str, content_type: str, filename: str
@@ -178,8 +224,8 @@ class FileParser:
             return parse_word(data, name=name, read_embedded=self._read_embedded)
         if reader is not None:
             return reader(data, name=name)
-        if kind is FileType.EMAIL:
-            return parse_email(data, name=name, read_html=self._html)
+        if kind is FileType.MHT:
+            return parse_web_archive(data, name=name, read_html=self._html)
         charset = parameter_of(content_type) or _declared_inside(kind, data)
         text = decode(data, name=name, charset=charset)
         return self._read_text(kind, text, name=name, filename=filename)
@@ -203,11 +249,9 @@ class FileParser:
                 return self._html(text, name=name).strip() or parse_html(text, name=name)
             case FileType.MARKDOWN:
                 return self._markdown(text, name=name)
-            case FileType.CSV:
-                return parse_csv(text)
             case FileType.CODE:
                 return text_parsers.parse_code(text, filename=filename)
-        return text_parsers.parse_text(text)
+        return _TEXTS.get(kind, text_parsers.parse_text)(text)
 
 
 class KreuzbergParser(FileParser):
@@ -281,11 +325,12 @@ _DEFAULT = FileParser()
 
 def parse(
     data: bytes, *, content_type: str = "application/octet-stream", filename: str = ""
-) -> str:
+) -> ParsedFile:
     r"""Returns the text of a file as Markdown, with ``"\f"`` between pages, slides or sheets.
 
     Each format is read with the library that suits it; see :class:`FileParser`. Nothing is
-    downloaded, and every error of a library becomes one of this package.
+    downloaded, and every error of a library becomes one of this package. The ``parts`` of the
+    result are the files inside of the file, such as the attachments of an e-mail.
 
     Raises:
         EmptyContentError: There are no bytes, or no text in them, as in a scanned PDF.
@@ -296,7 +341,7 @@ def parse(
         >>> parse(b"# 1 egg\n", content_type="text/plain")
         '\\# 1 egg\n'
     """
-    return _DEFAULT(data, content_type=content_type, filename=filename)
+    return _DEFAULT.read_file(data, content_type=content_type, filename=filename)
 
 
 def chosen_parser(choice: ParserChoice | None) -> Parser:

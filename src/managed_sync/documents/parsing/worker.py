@@ -15,9 +15,11 @@ import pickle
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from managed_sync.documents.parsing.base import Parser, run_parser
+from managed_sync.documents.parsing.parts import PartsRequest, parts_request
 from managed_sync.errors import ManagedSyncError, MissingExtraError
 
 __all__ = ["serve"]
@@ -33,7 +35,9 @@ def serve() -> None:
     """Answers requests until the standard input ends.
 
     The first request is the parser, the time limit in seconds, and the memory limit in bytes. Every
-    other request is a file's bytes, content type and name.
+    other request is a file's bytes, content type and name, and the parts of it that are not to be
+    read. Each part is announced by a line before it is read, so that the parent knows which one
+    ended this process.
     """
     requests, answers = _take_standard_streams()
     # The parent handles Ctrl-C, and ends its workers.
@@ -47,16 +51,23 @@ def serve() -> None:
     _write(answers, {})
     _discard_errors()
     for count, request in enumerate(iter(lambda: _next(requests), None), start=1):
-        with _last_resort(seconds):
-            answer = _parse(parser, *request)
+        data, content_type, filename, skipped = request
+        parts = PartsRequest(seconds, skipped, lambda path: _write(answers, {"part": path}))
+        with _last_resort(seconds), parts_request(parts):
+            answer = _parse(parser, data, content_type, filename)
         _write(answers, answer)
         if count % _FILES_BETWEEN_COLLECTIONS == 0:
             gc.collect()
 
 
-def _parse(parser: Parser, data: bytes, content_type: str, filename: str) -> dict[str, str]:
+def _parse(parser: Parser, data: bytes, content_type: str, filename: str) -> dict[str, Any]:
     try:
-        return {"text": run_parser(parser, data, content_type=content_type, filename=filename)}
+        parsed = run_parser(parser, data, content_type=content_type, filename=filename)
+        return {
+            "text": parsed,
+            "parts": [asdict(part) for part in parsed.parts],
+            "unread": parsed.unread,
+        }
     except MissingExtraError as error:
         return {**_described(error), "feature": error.feature, "extra": error.extra}
     except ManagedSyncError as error:
@@ -82,9 +93,9 @@ def _discard_errors() -> None:
     os.dup2(sys.stdin.fileno(), sys.stderr.fileno())
 
 
-def _next(requests: BinaryIO) -> tuple[bytes, str, str] | None:
+def _next(requests: BinaryIO) -> tuple[bytes, str, str, dict[str, str]] | None:
     try:
-        request: tuple[bytes, str, str] = pickle.load(requests)  # noqa: S301 - from the parent
+        request: tuple[bytes, str, str, dict[str, str]] = pickle.load(requests)  # noqa: S301 - from the parent
     except (EOFError, pickle.UnpicklingError):
         return None
     return request

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 __all__ = ["NoWorker", "WorkerLost", "WorkerProcess"]
@@ -31,7 +32,17 @@ class NoWorker(Exception):  # noqa: N818 - never leaves the pool
 
 
 class WorkerLost(Exception):  # noqa: N818 - never leaves the pool
-    """Raised when a worker ends while it parses; the message is the reason."""
+    """Raised when a worker ends while it parses; the message is the reason.
+
+    Attributes:
+        part: The path of the part that it was reading, if it was reading one.
+        is_late: Whether it took too long.
+    """
+
+    def __init__(self, message: str, *, part: str = "", is_late: bool = False) -> None:
+        super().__init__(message)
+        self.part = part
+        self.is_late = is_late
 
 
 class WorkerProcess:
@@ -55,6 +66,7 @@ class WorkerProcess:
             )
         except OSError as error:
             raise NoWorker(f"no other process can be started ({error})") from error
+        self._part = ""
         self._ending = threading.Lock()
         self._has_expired = False
 
@@ -77,7 +89,9 @@ class WorkerProcess:
             self.end()
             raise NoWorker(f"the parser cannot be used in another process ({answer['message']})")
 
-    def ask(self, request: tuple[bytes, str, str], *, seconds: float) -> dict[str, Any]:
+    def ask(
+        self, request: tuple[bytes, str, str, Mapping[str, str]], *, seconds: float
+    ) -> dict[str, Any]:
         """Returns the worker's answer to a file.
 
         Raises:
@@ -103,29 +117,36 @@ class WorkerProcess:
         timer = threading.Timer(seconds, self._expire)
         timer.daemon = True
         timer.start()
+        self._part = ""
         try:
-            line = self._round_trip(request)
+            answer = self._round_trip(request)
         finally:
             timer.cancel()
-        if line.endswith(b"\n"):
-            answer: dict[str, Any] = json.loads(line)
+        if answer is not None:
             return answer
         self.end()
         if self._has_expired:
-            raise WorkerLost(f"it takes longer than {seconds:g} s")
-        raise WorkerLost(f"the process that read it died ({_cause(self._process.returncode)})")
+            reason = f"it takes longer than {seconds:g} s"
+        else:
+            reason = f"the process that read it died ({_cause(self._process.returncode)})"
+        raise WorkerLost(reason, part=self._part, is_late=self._has_expired)
 
-    def _round_trip(self, request: bytes) -> bytes:
-        """Returns the answer's line, which is incomplete if the process ends first."""
+    def _round_trip(self, request: bytes) -> dict[str, Any] | None:
+        """Returns the answer, or ``None`` if the process ends before it; notes parts under way."""
         requests, answers = self._process.stdin, self._process.stdout
         if requests is None or answers is None:
-            return b""
+            return None
         try:
             requests.write(request)
             requests.flush()
-            return answers.readline()
+            while (line := answers.readline()).endswith(b"\n"):
+                answer: dict[str, Any] = json.loads(line)
+                if "part" not in answer:
+                    return answer
+                self._part = str(answer["part"])
         except (OSError, ValueError):  # ValueError: end() closed the pipes meanwhile
-            return b""
+            pass
+        return None
 
     def _expire(self) -> None:
         self._has_expired = True

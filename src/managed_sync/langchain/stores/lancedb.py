@@ -36,6 +36,8 @@ _TEXTS = (
     "updated_at",
     "chunk_id",
     "heading",
+    "parent_title",
+    "part",
 )
 _NUMBERS = ("chunk_index", "start_char", "end_char", "token_count", "page")
 _METADATA = "metadata"
@@ -84,11 +86,15 @@ class LanceAdapter(LangChainAdapter):
             )
 
     def prepared(self, documents: Sequence[Document], vector: Vector) -> list[Document]:
-        """Returns documents with every metadata field of the table, which is made if need be."""
+        """Returns documents with every metadata field of the table, which is made if need be.
+
+        A table from before there was one of their fields gets it.
+        """
         table = self._table
         # A table without rows is false.
         if table is None:
             table = self._made_for(documents, len(vector))
+        self._add_fields(table, documents)
         names = [field.name for field in table.schema.field(_METADATA).type]
         return [
             document.model_copy(update={"metadata": {**dict.fromkeys(names), **document.metadata}})
@@ -196,6 +202,21 @@ class LanceAdapter(LangChainAdapter):
         rows = table.search().where(self._with_ids(ids)).select([key])
         found = rows.with_row_id(True).limit(None).to_arrow().to_pylist()
         return [row["_rowid"] for row in found if row[key] in wanted]
+
+    @staticmethod
+    def _add_fields(table: Any, documents: Sequence[Document]) -> None:
+        import pyarrow as pa  # noqa: PLC0415 - comes with LanceDB
+
+        known = {field.name for field in table.schema.field(_METADATA).type}
+        missing = {
+            key: pa.scalar(value).type
+            for document in documents
+            for key, value in document.metadata.items()
+            if key not in known
+        }
+        if missing:
+            field = pa.field(_METADATA, pa.struct(missing.items()))
+            table.add_columns(pa.schema([field]))
 
     def _made_for(self, documents: Sequence[Document], dimensions: int) -> Any:
         import pyarrow as pa  # noqa: PLC0415 - comes with LanceDB

@@ -1,0 +1,1 @@
+"""Reads mail, calendars and contacts: formats that hold several texts or files."""

@@ -1,0 +1,55 @@
+"""Reads web archives (MHTML): a page and the pages in its frames, kept as a message."""
+
+from __future__ import annotations
+
+from email.message import Message
+
+from managed_sync.documents.parsing import markdown_writer as markdown
+from managed_sync.documents.parsing.parsers.mail import bodies
+from managed_sync.documents.parsing.parsers.mail.alternatives import HtmlReader, html_text
+from managed_sync.documents.parsing.parsers.mail.headers import header
+from managed_sync.documents.parsing.parsers.mail.message import parse_message
+from managed_sync.errors import ParsingError
+
+__all__ = ["parse_web_archive"]
+
+_MAX_PAGES = 200
+
+
+def parse_web_archive(data: bytes, *, name: str, read_html: HtmlReader) -> str:
+    """Returns the text of a saved page.
+
+    Args:
+        data: The file.
+        name: The name of the file, for errors.
+        read_html: Turns HTML into Markdown.
+
+    Raises:
+        ParsingError: There is no page in the file.
+    """
+    message = parse_message(data, name=name)
+    try:
+        parts = [part for part in message.walk() if not part.is_multipart()]
+    except RecursionError:
+        raise ParsingError(f"{name} could not be read: its parts are nested too deep.") from None
+    pages = [part for part in parts if _is_page(part)]
+    if pages:
+        texts = [
+            html_text(bodies.text_of(page, name), read_html, name=name)
+            for page in pages[:_MAX_PAGES]
+        ]
+    else:
+        texts = [
+            bodies.plain_text(part, bodies.text_of(part, name))
+            for part in parts
+            if part.get_content_type() == "text/plain" and message.keys()
+        ]
+    text = markdown.join_blocks(dict.fromkeys(texts))
+    if not text.strip():
+        raise ParsingError(f"{name} is declared as a web archive, but there is no page in it.")
+    title = header(message, "Subject")
+    return text if not title or title in text else f"{markdown.heading(title, 1)}\n\n{text}"
+
+
+def _is_page(part: Message) -> bool:
+    return part.get_content_type() in {"text/html", "application/xhtml+xml"}

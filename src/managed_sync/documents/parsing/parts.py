@@ -1,0 +1,295 @@
+"""Reads the files inside of a file: attachments of e-mail, and members of archives.
+
+Guarantees:
+
+- A part that cannot be read stops neither its file nor the other parts: the text of the file names
+  the part and the reason.
+- The number of parts, their depth, their bytes, their text and the time for them are bounded.
+- A name in an archive or an e-mail is only a label: no file is written, and none outside is read.
+
+See ``docs/decisions/0037-documents-parts.md``.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from mimetypes import guess_type
+from typing import Protocol
+
+from managed_sync.documents.model import FilePart
+from managed_sync.documents.parsing import markdown_writer as markdown
+from managed_sync.documents.parsing.base import ParsedFile, run_parser
+from managed_sync.errors import ManagedSyncError, NotTextError, ParsingError
+
+__all__ = [
+    "ALL_PARTS",
+    "MAX_UNPACKED",
+    "Container",
+    "Member",
+    "PartsReader",
+    "PartsRequest",
+    "label",
+    "parts_request",
+    "too_large",
+]
+
+MAX_DEPTH = 5
+MAX_PARTS = 1_000
+MAX_UNPACKED = 1024**3
+# Texts travel to the program in one piece, and wait there for the index.
+MAX_CHARACTERS = 64 * 1024**2
+# The rest of the time is for the part under way, and for the answer.
+SHARE_OF_TIME = 0.5
+
+ALL_PARTS = ""
+"""The key of ``PartsRequest.skipped`` that stands for every part."""
+
+_MAX_NAME = 120
+_MAX_PATH = 400
+_MAX_TITLE = 300
+_DRIVE = re.compile(r"[A-Za-z]:")
+# Controls, and marks that let a name look as if it had another ending.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+"
+)
+_MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,100}")
+_UNKNOWN_TYPE = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file inside of another one, before it is read.
+
+    Attributes:
+        name: Its path in the file, as the file states it.
+        read: Returns its bytes; given the number of bytes that it may have at most. It raises a
+            ``DocumentError`` if there are more, or if they cannot be read.
+        open: Opens it, in place of ``read``, if it is no file of its own.
+        content_type: Its type, if the file states it.
+        title: Its title, if that is not the last part of its path.
+    """
+
+    name: str
+    read: Callable[[int], bytes] | None = None
+    content_type: str = ""
+    title: str = ""
+    open: Callable[[], Container] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A file that holds other files.
+
+    Attributes:
+        text: Its own text, as Markdown.
+        members: The files in it, in order; an iterator may raise a ``DocumentError``.
+        noun: The word for a file in it.
+        folder: The first part of the paths of its files, such as ``attachments``.
+        lists_members: Whether to add a list of the files to its text.
+    """
+
+    text: str
+    members: Iterable[Member] = ()
+    noun: str = "File"
+    folder: str = ""
+    lists_members: bool = False
+
+
+class _FileReader(Protocol):
+    def __call__(
+        self, data: bytes, content_type: str, filename: str, parts: PartsReader, /
+    ) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PartsRequest:
+    """The wishes of the process that asked for a file, about the parts of it.
+
+    Attributes:
+        seconds: The time limit of the whole file; 0 for none.
+        skipped: Paths of parts that are not to be read, with the reasons.
+        on_part: Called with the path of each part before it is read.
+    """
+
+    seconds: float = 0.0
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    on_part: Callable[[str], None] | None = None
+
+
+_NO_REQUEST = PartsRequest()
+_REQUEST: ContextVar[PartsRequest] = ContextVar("parts_request", default=_NO_REQUEST)
+
+
+@contextmanager
+def parts_request(request: PartsRequest) -> Generator[None]:
+    """Applies a request to every file that is parsed inside of the block."""
+    token = _REQUEST.set(request)
+    try:
+        yield
+    finally:
+        _REQUEST.reset(token)
+
+
+def label(name: str) -> str:
+    r"""Returns the path of a part without anything that leads out of its file.
+
+    Examples:
+        >>> label("..\\..\\C:/Windows/./plan.docx")
+        'Windows/plan.docx'
+    """
+    steps = [" ".join(_UNSEEN.sub(" ", step).split()) for step in re.split(r"[\\/]+", name)]
+    kept = [
+        _shortened(step)
+        for step in steps
+        if step not in {"", ".", ".."} and not _DRIVE.fullmatch(step)
+    ]
+    return "/".join(kept)[-_MAX_PATH:].lstrip("/")
+
+
+class PartsReader:
+    """A reader of the parts of one file, at every depth.
+
+    Args:
+        read_file: Reads a file; called with this reader, or one below it, for the parts in it.
+    """
+
+    def __init__(self, read_file: _FileReader) -> None:
+        self._read_file = read_file
+        self._request = _REQUEST.get()
+        self._ends = time.monotonic() + SHARE_OF_TIME * (self._request.seconds or float("inf"))
+        self._parts: list[FilePart] = []
+        self._paths: set[str] = set()
+        self._unread: list[str] = []
+        self._inside: list[str] = []
+        self._bytes = MAX_UNPACKED
+        self._characters = MAX_CHARACTERS
+
+    def file(self, data: bytes, *, content_type: str, filename: str) -> ParsedFile:
+        """Reads a file with all its parts."""
+        text = self._read_file(data, content_type, filename, self)
+        return ParsedFile(text, self._parts, self._unread)
+
+    def text_of(self, container: Container) -> str:
+        """Reads the members of a container, and returns its text with those that were not read."""
+        names: list[str] = []
+        notes: list[str] = []
+        try:
+            for member in container.members:
+                if reason := self._end():
+                    notes.append(f"Further files were not read: {reason}")
+                    self._unread.append(f"{self._place('further files')} ({reason})")
+                    break
+                path = self._path_of(member, container)
+                names.append(member.title or label(member.name))
+                if reason := self._read(member, path):
+                    name = label(member.name) or path.rpartition("/")[2]
+                    notes.append(f"{container.noun}: {name} (not read: {reason})")
+                    self._unread.append(f"{path} ({reason})")
+        except ManagedSyncError as error:
+            notes.append(f"Further files were not read: {error}")
+            self._unread.append(f"{self._place('further files')} ({error})")
+        listed = map(markdown.list_item, names if container.lists_members else ())
+        return markdown.join_blocks([container.text, *listed, markdown.paragraph("\n".join(notes))])
+
+    def _end(self) -> str:
+        """Returns the reason to read no more parts, if there is one."""
+        if len(self._paths) >= MAX_PARTS:
+            return f"a file may hold at most {MAX_PARTS:,} others"
+        if self._bytes <= 0:
+            return "together they would unpack to more than 1 GiB"
+        if self._characters <= 0:
+            return f"together they have more than {MAX_CHARACTERS:,} characters"
+        if time.monotonic() > self._ends:
+            return "the time for this file was over"
+        return ""
+
+    def _read(self, member: Member, path: str) -> str:
+        """Reads a member, and returns the reason if that was not possible."""
+        skipped = self._request.skipped
+        if reason := skipped.get(path) or skipped.get(ALL_PARTS):
+            return reason
+        if len(self._inside) >= MAX_DEPTH:
+            return f"it lies more than {MAX_DEPTH} files deep"
+        if self._request.on_part is not None:
+            self._request.on_part(path)
+        name = path.rpartition("/")[2]
+        position = len(self._parts)
+        self._inside.append(path)
+        try:
+            text = run_parser(
+                lambda data, *, content_type, filename: self._content(member, name),
+                b"",
+                content_type=member.content_type,
+                filename=name,
+            )
+        except NotTextError:
+            return ""
+        except ManagedSyncError as error:
+            return _reason(str(error), name)
+        finally:
+            self._inside.pop()
+        self._characters -= len(text)
+        title = " ".join(_UNSEEN.sub(" ", member.title).split())[:_MAX_TITLE] or name
+        part = FilePart(text, path, title, _media_type(member.content_type, name))
+        # The parts of this part were read before its own text was complete.
+        self._parts.insert(position, part)
+        return ""
+
+    def _content(self, member: Member, name: str) -> str:
+        if member.open is not None:
+            return self.text_of(member.open()).strip(" \t\n") + "\n"
+        data = member.read(self._bytes) if member.read is not None else b""
+        self._bytes -= len(data)
+        return self._read_file(data, member.content_type or _UNKNOWN_TYPE, name, self)
+
+    def _path_of(self, member: Member, container: Container) -> str:
+        """Returns a path that no other part has."""
+        base = self._place("/".join(filter(None, [container.folder, label(member.name)])))
+        stem, dot, suffix = base.rpartition(".")
+        if not dot or "/" in suffix:
+            stem, suffix = base, ""
+        path, count = base, 1
+        while path in self._paths:
+            count += 1
+            path = f"{stem} ({count}){dot if suffix else ''}{suffix}"
+        self._paths.add(path)
+        return path
+
+    def _place(self, name: str) -> str:
+        path = "/".join([*self._inside[-1:], name or "unnamed"])
+        return path if len(path) <= 2 * _MAX_PATH else path[-2 * _MAX_PATH :].lstrip("/")
+
+
+def _reason(message: str, name: str) -> str:
+    """Returns an error's message for a note that names the file already."""
+    for start in (f"{name} could not be read: ", f"{name}: "):
+        message = message.removeprefix(start)
+    if message.startswith(f"{name} "):
+        message = f"it {message[len(name) + 1 :]}"
+    return " ".join(message.split()).removesuffix(".")
+
+
+def _media_type(declared: str, name: str) -> str:
+    media_type = declared.partition(";")[0].strip().lower()
+    if not _MEDIA_TYPE.fullmatch(media_type) or media_type == _UNKNOWN_TYPE:
+        media_type = guess_type(name)[0] or _UNKNOWN_TYPE
+    return media_type
+
+
+def _shortened(step: str) -> str:
+    if len(step) <= _MAX_NAME:
+        return step
+    stem, dot, suffix = step.rpartition(".")
+    if not dot or len(suffix) > 10:
+        return step[:_MAX_NAME]
+    return f"{stem[: _MAX_NAME - len(suffix) - 1]}.{suffix}"
+
+
+def too_large(name: str, limit: int) -> ParsingError:
+    """Returns the error for a member that unpacks to more bytes than are left for it."""
+    return ParsingError(f"{name} would unpack to more than {limit:,} bytes.")
