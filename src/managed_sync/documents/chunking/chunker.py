@@ -15,6 +15,7 @@ See ``docs/decisions/0006-documents-chunking.md``.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from managed_sync.arguments import check_integer
 from managed_sync.documents.chunking.boundaries import BoundaryFinder
@@ -74,12 +75,19 @@ class Chunker:
         """
         builder = ChunkBuilder(document)
         text = document.text
-        finder = BoundaryFinder(
-            text, Outline(text), EncodedText(text, self._tokenizer), self._size, self._overlap
-        )
+        encoded = EncodedText(text, self._tokenizer)
+        outline = Outline(text, partial(encoded.fits, self._size))
+        finder = BoundaryFinder(text, outline, encoded, self._size, self._overlap)
         return [
-            builder.build(text[start:end], tokens, start=start, heading=heading, page=page)
-            for start, end, tokens, heading, page in finder.passages()
+            builder.build(
+                text[start:end],
+                tokens,
+                start=start,
+                heading=heading,
+                page=page,
+                table_header=table_header,
+            )
+            for start, end, tokens, heading, page, table_header in finder.passages()
         ]
 
     def from_splits(self, document: SourceDocument, splits: Iterable[SplitPiece]) -> list[Chunk]:

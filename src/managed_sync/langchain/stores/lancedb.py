@@ -17,6 +17,7 @@ from langchain_core.documents import Document
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.indexing.targets.vectors import Vector
+from managed_sync.langchain.conversion import PREFIX_METADATA
 from managed_sync.langchain.stores.base import Add, LangChainAdapter
 from managed_sync.stores.base import OBJECT_ID
 
@@ -36,8 +37,9 @@ _TEXTS = (
     "updated_at",
     "chunk_id",
     "heading",
+    "table_header",
 )
-_NUMBERS = ("chunk_index", "start_char", "end_char", "token_count", "page")
+_NUMBERS = ("chunk_index", "start_char", "end_char", "token_count", "page", "prefix_chars")
 _METADATA = "metadata"
 
 
@@ -90,8 +92,17 @@ class LanceAdapter(LangChainAdapter):
         if table is None:
             table = self._made_for(documents, len(vector))
         names = [field.name for field in table.schema.field(_METADATA).type]
+        # A table that was made before there were headers has no fields for them.
+        left_out = PREFIX_METADATA.difference(names)
         return [
-            document.model_copy(update={"metadata": {**dict.fromkeys(names), **document.metadata}})
+            document.model_copy(
+                update={
+                    "metadata": {
+                        **dict.fromkeys(names),
+                        **{k: v for k, v in document.metadata.items() if k not in left_out},
+                    }
+                }
+            )
             for document in documents
         ]
 
