@@ -306,7 +306,7 @@ def test_a_chunk_of_several_sections_has_the_heading_that_it_begins_with() -> No
 
 @settings(deadline=None, max_examples=100)
 @given(
-    st.lists(st.tuples(st.sampled_from("# ## ###".split()), st.integers(0, 30)), max_size=12),
+    st.lists(st.tuples(st.sampled_from(["#", "##", "###"]), st.integers(0, 30)), max_size=12),
     sizes,
 )
 def test_the_heading_is_the_one_above_a_chunks_own_text(
@@ -390,9 +390,10 @@ def test_long_clauses_without_spaces_are_cut_at_commas_and_between_characters() 
 
 
 def test_no_character_is_cut_from_its_marks() -> None:
-    for character in ("e\u0301\u0323", "👩\u200d🔧", "กำ"):
-        for chunk in split(character * 300, 32, 0):
-            assert chunk.text.startswith(character[0])
+    for character in ("e\u0301\u0323", "👩\u200d🔧", "กิ่"):
+        for size in range(16, 32):
+            for chunk in split(character * 100, size, 0):
+                assert chunk.text.startswith(character[0])
 
 
 @pytest.mark.parametrize(
@@ -471,7 +472,7 @@ def test_sizes_that_make_no_sense_are_refused(size: int, overlap: int) -> None:
         "机器人每天工作。" * 100_000,
         "ab\n" * 300_000,
         "# a\n" * 100_000,
-        ")" * 300_000,
+        ")" * 1_000_000,
         "」" * 300_000,
     ],
     ids=["prose", "one word", "no spaces", "lines", "headings", "brackets", "quotes"],

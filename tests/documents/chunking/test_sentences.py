@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import regex
 
@@ -15,7 +17,7 @@ from managed_sync.documents.chunking.sentences import (
 
 def sentences(text: str) -> list[str]:
     starts = [0, *sentence_starts(text, 1, len(text), len(text)), len(text)]
-    return [text[start:end] for start, end in zip(starts, starts[1:], strict=False)]
+    return [text[start:end] for start, end in itertools.pairwise(starts)]
 
 
 @pytest.mark.parametrize(
