@@ -157,7 +157,8 @@ class BoundaryFinder:
                 return self._stop_in_first_word(fresh, fresh, size) if start == fresh else None
 
     def _best_stop(self, start: int, fresh: int, limit: int, far: int) -> int | None:
-        if whole := self._whole_block(limit, fresh, far):
+        is_in_block = self._outline.is_in_block(limit)
+        if is_in_block and (whole := self._whole_block(limit, fresh, far)):
             if whole[0] > fresh:
                 return whole[0]
             return whole[1] if start == fresh else None
@@ -165,21 +166,20 @@ class BoundaryFinder:
         block = self._outline.last_block(filled + 1, limit + 1)
         if block is not None:
             return block
-        if limit > fresh and self._tables.has_row_on_line(limit):
+        if is_in_block and limit > fresh and self._tables.has_row_on_line(limit):
             row = self._tables.row_around(limit)
             return self._stop_at_row(row, start, fresh, filled, limit) if row else limit
         stop = self._sentence_or_word(fresh, filled, limit)
-        if stop is not None and (whole := self._whole_block(stop, fresh, far)):
-            return whole[1]
+        if stop is not None and self._outline.is_in_block(stop):
+            whole = self._whole_block(stop, fresh, far)
+            return whole[1] if whole else stop
         return stop
 
     def _whole_block(self, offset: int, low: int, far: int) -> tuple[int, int] | None:
         """Returns the table or code block around an offset, if it is whole and fits into a chunk.
 
-        ``far`` is a number of tokens before which every such block ends.
+        The offset is in one. ``far`` is a number of tokens before which every such block ends.
         """
-        if not self._outline.is_in_block(offset):
-            return None
         whole = self._outline.whole_block(offset, low, self._encoded.end_of(far))
         return whole if whole and self._encoded.fits(self._size, *whole) else None
 
@@ -198,12 +198,16 @@ class BoundaryFinder:
         cell = self._tables.last_cell(max(filled, row.start) + 1, limit + 1)
         if cell is not None:
             return cell
-        return row.start if row.start > fresh else self._sentence_or_word(fresh, filled, limit)
+        if row.start > fresh:
+            return row.start
+        return self._sentence_or_word(fresh, filled, limit, within=row)
 
-    def _sentence_or_word(self, fresh: int, filled: int, limit: int) -> int | None:
+    def _sentence_or_word(
+        self, fresh: int, filled: int, limit: int, within: Row | None = None
+    ) -> int | None:
+        """Returns the last end of a sentence or word; in no row but the one that has to be cut."""
         for stop in reversed(self._outline.sentences(filled + 1, limit + 1)):
-            row = self._tables.row_around(stop)
-            if row is None or row.start <= fresh:
+            if self._tables.row_around(stop) in (None, within):
                 return stop
         if limit > fresh and (self._text[limit].isspace() or self._text[limit - 1].isspace()):
             return limit
@@ -249,19 +253,22 @@ class BoundaryFinder:
             return fresh
         reached = self._encoded.end_of(self._encoded.before(stop) - self._overlap)
         earliest = max(reached, start + 1)
-        for offset in self._overlap_starts(earliest, stop):
+        has_rows = self._text.find("|", earliest, stop) >= 0
+        for offset in self._overlap_starts(earliest, stop, has_rows=has_rows):
             first = self._after_space(offset, stop)
             if (
                 first < stop
+                and not (has_rows and self._tables.row_around(first))
                 and self._encoded.count(first, stop) <= self._overlap
-                and not self._tables.row_around(first)
             ):
                 return first
         return fresh
 
-    def _overlap_starts(self, earliest: int, stop: int) -> Iterator[int]:
+    def _overlap_starts(self, earliest: int, stop: int, *, has_rows: bool) -> Iterator[int]:
         text = self._text
         yield from self._outline.sentences(earliest, stop)
+        if has_rows and self._tables.has_row_on_line(stop - 1):
+            return
         yield from self._outline.blocks(earliest, stop)
         yield from clause_starts(text, earliest, stop)
         yield from (word.start() for word in _WORD_START.finditer(text, earliest, stop))

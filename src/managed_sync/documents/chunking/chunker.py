@@ -5,11 +5,13 @@ Guarantees:
 - ``document.text[start_char:end_char] == chunk.text``, exactly.
 - Every character but white space is in some chunk.
 - No chunk has more than ``chunk_size`` tokens, and a word is split only if it is longer than that.
-- A table or code block that fits into a chunk is not split.
+- A table or code block that fits into a chunk is not split, and a row is not either.
+- A chunk that begins inside a table has the names of its columns in its metadata. Names and text
+  together have at most ``chunk_size`` tokens.
 - The same text in the same record gives the same ``chunk_id`` in every process, and an edit changes
   no chunk of another section.
 
-See ``docs/decisions/0006-documents-chunking.md``.
+See ``docs/decisions/0006-documents-chunking.md`` and ``0037-documents-table-chunks.md``.
 """
 
 from __future__ import annotations

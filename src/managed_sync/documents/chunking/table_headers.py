@@ -42,6 +42,9 @@ class Header(NamedTuple):
         return self.within and self.within.end
 
 
+_NO_HEADER = Header()
+
+
 class TableHeaders:
     """The headers of a text's tables.
 
@@ -66,7 +69,7 @@ class TableHeaders:
         """
         row = self._tables.row_at(start)
         if row is None:
-            return Header()
+            return _NO_HEADER
         header = self._tables.header_of(row, start)
         within = row if row.start < start else None
         if header is None:

@@ -13,6 +13,9 @@ from typing import NamedTuple
 __all__ = ["Row", "Tables", "cells_of", "row_of"]
 
 _ROW = re.compile(r"[^\S\n\f]*\|")
+# Searching is several times as fast for a pattern that begins with one certain character.
+_FIRST_ROW = re.compile(r"\n[^\S\n\f]*\|")
+_FIRST_ROW_OR_PAGE = re.compile(r"[\n\f][^\S\n\f]*\|")
 _DELIMITER = re.compile(r"[^\S\n\f]*\|(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*(?=[\n\f]|\Z)")
 _NAME = re.compile(r"[^\W_]")
 _BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
@@ -45,7 +48,11 @@ class Tables:
         self._text = text
         self._in_code = in_code
         self._fits = fits
-        self._has_rows = "|" in text
+        self._has_pages = "\f" in text
+        # Most texts have no tables, or few, so most offsets are outside of this range.
+        first = self._first_row() if "|" in text else None
+        self._rows_start = len(text) if first is None else first
+        self._rows_end = -1 if first is None else self._end_of_line(text.rfind("|"))
         # The line that was looked at last, and the last table: its first and last known line.
         self._line = (0, -1)
         self._first = self._last = -1
@@ -55,10 +62,13 @@ class Tables:
 
     def row_at(self, offset: int) -> Row | None:
         """Returns the row around an offset, or the one that begins there."""
-        if not self._has_rows:
+        text = self._text
+        if not self._rows_start <= offset < self._rows_end:
+            return None
+        if text[offset] != "|" and text[offset - 1] == "\n" and not text[offset].isspace():
             return None
         line, end = self._line_at(offset)
-        found = _ROW.match(self._text, line, end)
+        found = _ROW.match(text, line, end)
         if not found or offset < found.end() - 1 or self._in_code(offset):
             return None
         head, is_one_row = self._head_of(self._first_line(line))
@@ -75,7 +85,7 @@ class Tables:
     def has_row_on_line(self, offset: int) -> bool:
         """Tells whether the line around an offset is a row of a table."""
         return (
-            self._has_rows
+            self._rows_start <= offset <= self._rows_end
             and _ROW.match(self._text, *self._line_at(offset)) is not None
             and not self._in_code(offset)
         )
@@ -126,6 +136,13 @@ class Tables:
             found = self._text.rfind("|", low, found)
         return found if found >= low else None
 
+    def _first_row(self) -> int | None:
+        text = self._text
+        if _ROW.match(text):
+            return 0
+        found = (_FIRST_ROW_OR_PAGE if self._has_pages else _FIRST_ROW).search(text)
+        return found.start() if found else None
+
     def _first_line(self, line: int) -> int:
         """Returns the start of the first line of the table of a row's line."""
         text = self._text
@@ -171,12 +188,12 @@ class Tables:
     def _end_of_line(self, offset: int) -> int:
         end = self._text.find("\n", offset)
         end = end if end >= 0 else len(self._text)
-        page = self._text.find("\f", offset, end)
+        page = self._text.find("\f", offset, end) if self._has_pages else -1
         return page if page >= 0 else end
 
     def _start_of_line(self, offset: int) -> int:
         start = self._text.rfind("\n", 0, offset) + 1
-        return self._text.rfind("\f", start, offset) + 1 or start
+        return (self._has_pages and self._text.rfind("\f", start, offset) + 1) or start
 
 
 def cells_of(row: str) -> list[str]:
