@@ -92,6 +92,7 @@ class Share(Protocol):
         """Returns the program's result."""
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class CheckRequests:
     """The requests about one relation.
 
@@ -107,33 +108,20 @@ class CheckRequests:
         clock: Seconds that only ever grow; the clock of both caches.
     """
 
-    def __init__(
-        self,
-        client: CheckClient,
-        relation: str,
-        *,
-        decisions: DecisionCache,
-        scopes: ExpiringCache[str, ListedObjects],
-        scope_ttl: float,
-        list_limit: int | None,
-        lists_are_proven: bool,
-        on_decision: Callable[[Decision], None] | None,
-        clock: Callable[[], float],
-    ) -> None:
-        self._client: Any = client
-        self.relation = relation
-        self._decisions = decisions
-        self._scopes = scopes
-        self._scope_ttl = scope_ttl
-        self._list_limit = list_limit
-        self.lists_are_proven = lists_are_proven
-        self._on_decision = on_decision
-        self._clock = clock
+    client: Any
+    relation: str
+    decisions: DecisionCache
+    scopes: ExpiringCache[str, ListedObjects]
+    scope_ttl: float
+    list_limit: int | None
+    lists_are_proven: bool
+    on_decision: Callable[[Decision], None] | None
+    clock: Callable[[], float]
 
     @property
     def can_list(self) -> bool:
         """``True`` if the client has ``list_objects``."""
-        return callable(getattr(self._client, "list_objects", None))
+        return callable(getattr(self.client, "list_objects", None))
 
     def decide(
         self, subject: str, object_ids: Iterable[str], share: Share
@@ -144,7 +132,7 @@ class CheckRequests:
             raise InvalidIdentifierError(f"Pass a list of object ids, [{object_ids!r}], not one.")
         # Anything that is no id has no decision and so is not allowed.
         distinct = tuple(dict.fromkeys(filter(can_be_asked_about, object_ids)))
-        decisions = self._kept(name, distinct) if self._decisions.is_on else {}
+        decisions = self._kept(name, distinct) if self.decisions.is_on else {}
         missing = tuple(object_id for object_id in distinct if object_id not in decisions)
         if missing:
             key = ("decide", name, self.relation, frozenset(missing))
@@ -153,9 +141,9 @@ class CheckRequests:
             except Exception as error:  # noqa: BLE001 - fails closed
                 raise _failed_closed(error, missing) from _cause(error)
         decided = tuple(decisions[object_id] for object_id in distinct)
-        if self._on_decision is not None:
+        if self.on_decision is not None:
             for decision in decided:
-                self._on_decision(decision)
+                self.on_decision(decision)
         return decided
 
     def list_objects(self, subject: str, share: Share) -> Program[ListedObjects]:
@@ -175,41 +163,41 @@ class CheckRequests:
 
         It is not proven: the subject may have been given more since it was made.
         """
-        if not self._scope_ttl:
+        if not self.scope_ttl:
             return None
-        kept = self._scopes.find(normalize_subject(subject))
+        kept = self.scopes.find(normalize_subject(subject))
         return None if kept is None else replace(kept, proven=False)
 
     def _check(self, name: str, object_ids: Sequence[str]) -> Program[dict[str, Decision]]:
         # Whoever waited for an equal request may find its decisions kept.
-        decisions = self._kept(name, object_ids) if self._decisions.is_on else {}
+        decisions = self._kept(name, object_ids) if self.decisions.is_on else {}
         missing = [object_id for object_id in object_ids if object_id not in decisions]
         if not missing:
             return decisions
-        asked_at = self._clock()
+        asked_at = self.clock()
         checks = [
             AccessCheck(subject=name, relation=self.relation, object=object_id)
             for object_id in missing
         ]
-        answer = yield from perform(self._client.batch_check_access, checks)
+        answer = yield from perform(self.client.batch_check_access, checks)
         allowed = _one_boolean_each(answer, len(missing))
         for object_id, is_allowed in zip(missing, allowed, strict=True):
             decisions[object_id] = Decision(name, self.relation, object_id, is_allowed, False)
-        if self._decisions.is_on:
+        if self.decisions.is_on:
             kept = dict(zip(missing, allowed, strict=True))
-            self._decisions.keep(name, self.relation, kept, asked_at=asked_at)
+            self.decisions.keep(name, self.relation, kept, asked_at=asked_at)
         return decisions
 
     def _list(self, name: str) -> Program[ListedObjects]:
         kept = self.kept_list(name)
         if kept is not None:
             return kept
-        asked_at = self._clock()
+        asked_at = self.clock()
         if not self.can_list:
             raise AccessCheckError("The client has no list_objects().")
-        answer = yield from perform(self._client.list_objects, name, self.relation)
+        answer = yield from perform(self.client.list_objects, name, self.relation)
         object_ids = _object_ids(answer)
-        limit = self._list_limit
+        limit = self.list_limit
         is_cut = limit is not None and len(object_ids) >= limit and len(object_ids) % limit == 0
         # Clients may state that a list is not whole; of other clients only the limit is known.
         states_whole = getattr(answer, "is_whole", True) is True
@@ -219,13 +207,13 @@ class CheckRequests:
             proven=states_whole and self.lists_are_proven,
         )
         weight = max(1, len(object_ids))
-        self._scopes.keep(name, listed, since=asked_at, lifetime=self._scope_ttl, weight=weight)
+        self.scopes.keep(name, listed, since=asked_at, lifetime=self.scope_ttl, weight=weight)
         return listed
 
     def _kept(self, name: str, object_ids: Iterable[str]) -> dict[str, Decision]:
         return {
             object_id: Decision(name, self.relation, object_id, allowed, from_cache=True)
-            for object_id, allowed in self._decisions.find(name, self.relation, object_ids).items()
+            for object_id, allowed in self.decisions.find(name, self.relation, object_ids).items()
         }
 
 

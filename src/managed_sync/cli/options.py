@@ -33,8 +33,22 @@ OptionalIntegration: TypeAlias = Annotated[
     str | None, typer.Argument(help=f"{_INTEGRATION_HELP} Leave both out for every pipeline.")
 ]
 OptionalSyncType: TypeAlias = Annotated[str | None, typer.Argument(help=_SYNC_TYPE_HELP)]
+
+
+def _require_subject(subject: str) -> str:
+    if not subject.strip():
+        raise typer.BadParameter("must name the user who asks, such as alice@example.com.")
+    return subject
+
+
 SubjectOption: TypeAlias = Annotated[
-    str, typer.Option("--as", help="The user who asks, such as alice@example.com.", metavar="USER")
+    str,
+    typer.Option(
+        "--as",
+        help="The user who asks, such as alice@example.com.",
+        metavar="USER",
+        callback=_require_subject,
+    ),
 ]
 
 

@@ -7,7 +7,7 @@ import re
 
 from managed_sync.errors import ParsingError
 
-__all__ = ["decode"]
+__all__ = ["decode", "is_text"]
 
 # UTF-32's marks begin with UTF-16's, so they come first.
 _BYTE_ORDER_MARKS = (
@@ -38,13 +38,31 @@ def decode(data: bytes, *, name: str) -> str:
     sample = data[:_SAMPLE]
     if b"\0" in sample and (utf16 := _utf16_without_mark(sample)):
         return data.decode(utf16, errors="replace")
-    if len(sample.translate(None, _CONTROLS.replace(b"\0", b""))) < 0.9 * len(sample):
+    if not is_text(data):
         raise ParsingError(f"{name} is declared as text, but its bytes are not.")
     try:
         # Halves of surrogate pairs are not UTF-8, but some programs write them; they go later.
         return data.decode("utf-8", errors="surrogatepass")
     except UnicodeDecodeError:
         return data.decode(_declared(sample) or _guessed(sample), errors="replace")
+
+
+def is_text(data: bytes) -> bool:
+    """Tells whether some bytes are text in any encoding.
+
+    Text has hardly any control characters; in other bytes they are as frequent as letters.
+    """
+    if data.startswith(tuple(mark for mark, _ in _BYTE_ORDER_MARKS)):
+        return True
+    sample = data[:_SAMPLE]
+    if b"\0" in sample and _utf16_without_mark(sample):
+        return True
+    controls = len(sample) - len(sample.translate(None, _CONTROLS.replace(b"\0", b"")))
+    try:
+        codecs.getincrementaldecoder("utf-8")("surrogatepass").decode(sample)
+    except UnicodeDecodeError:
+        return controls <= 0.01 * len(sample) and b"\0" not in sample
+    return controls <= 0.1 * len(sample)
 
 
 def _utf16_without_mark(sample: bytes) -> str | None:

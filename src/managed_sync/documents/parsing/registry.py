@@ -11,7 +11,10 @@ from typing import Literal, Protocol, TypeAlias
 
 from managed_sync.documents.parsing.base import Parser
 from managed_sync.documents.parsing.decoding import decode
-from managed_sync.documents.parsing.file_types import FileType, detect_file_type, display_name
+from managed_sync.documents.parsing.detection.detector import detect_file_type
+from managed_sync.documents.parsing.detection.refusals import no_reader
+from managed_sync.documents.parsing.detection.signatures import image_type
+from managed_sync.documents.parsing.file_types import FileType, display_name
 from managed_sync.documents.parsing.markdown_writer import clean
 from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
@@ -33,6 +36,16 @@ ParserChoice: TypeAlias = Parser | Literal["unstructured", "kreuzberg"]
 # Text formats are parsed in time proportional to their size: some megabytes in a second.
 _QUICK_BYTES = 512 * 1024
 _QUICK = {FileType.TEXT, FileType.CODE, FileType.CSV}
+# These have no reader of their own yet, and are text.
+_PLAIN = {
+    FileType.NOTEBOOK: FileType.CODE,
+    FileType.SVG: FileType.CODE,
+    FileType.MBOX: FileType.TEXT,
+    FileType.ICS: FileType.TEXT,
+    FileType.VCF: FileType.TEXT,
+    FileType.MHT: FileType.EMAIL,
+}
+_TEXT_FORMATS = {*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.EMAIL}
 
 
 class _BytesReader(Protocol):
@@ -85,7 +98,9 @@ class FileParser:
         name = display_name(filename, content_type)
         if not data.strip(b"\0 \t\r\n"):
             raise EmptyContentError(f"{name} is empty.")
-        kind = detect_file_type(data, content_type=content_type, filename=filename)
+        kind = self._kind(data, content_type, filename)
+        if kind not in self._readers and kind not in _TEXT_FORMATS:
+            raise no_reader(name, kind, image_type(data))
         text = clean(self._read(kind, data, name=name, filename=filename)).strip(" \t\n")
         if not text.strip():
             scanned = " It seems to be a scan, with pictures only." if kind is FileType.PDF else ""
@@ -97,12 +112,16 @@ class FileParser:
         if len(data) > _QUICK_BYTES:
             return False
         try:
-            kind = detect_file_type(data, content_type=content_type, filename=filename)
+            kind = self._kind(data, content_type, filename)
         except DocumentError:
             return True
-        return kind in _QUICK or (
-            kind is FileType.MARKDOWN and self._markdown is FileParser._markdown
-        )
+        if kind is FileType.MARKDOWN:
+            return self._markdown is FileParser._markdown
+        return kind in _QUICK or (kind not in self._readers and kind not in _TEXT_FORMATS)
+
+    def _kind(self, data: bytes, content_type: str, filename: str) -> FileType:
+        kind = detect_file_type(data, content_type=content_type, filename=filename)
+        return kind if kind in self._readers else _PLAIN.get(kind, kind)
 
     def _read(self, kind: FileType, data: bytes, *, name: str, filename: str) -> str:
         if reader := self._readers.get(kind):

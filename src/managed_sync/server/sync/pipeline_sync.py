@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from time import sleep
 
 from sqlalchemy import Connection
@@ -92,16 +93,7 @@ def synchronize(
         PipelineGoneError: The pipeline was disabled or deleted.
         PermissionEngineError: The engine did not accept the changes.
     """
-    sync = _Sync(
-        database,
-        engine,
-        source,
-        pipeline,
-        keep_going=keep_going,
-        progress=progress,
-        contents=contents,
-        wait=wait,
-    )
+    sync = _Sync(database, engine, source, pipeline, keep_going, progress, contents, wait)
     for retries in range(_ATTEMPTS):
         with suppress(MovingError):
             sync.attempt(strict=True)
@@ -114,29 +106,18 @@ def synchronize(
         raise SourceError(f"{error} What was synced before stays in force.") from None
 
 
+@dataclass
 class _Sync:
-    def __init__(
-        self,
-        database: Database,
-        engine: PermissionEngine,
-        source: FolderSource,
-        pipeline: StoredPipeline,
-        *,
-        keep_going: Callable[[], None],
-        progress: Callable[[int], None],
-        contents: Contents | None,
-        wait: Callable[[float], object],
-    ) -> None:
-        self._database = database
-        self._engine = engine
-        self._source = source
-        self._pipeline = pipeline
-        self._keep_going = keep_going
-        self._progress = progress
-        self._contents = contents
-        self._wait = wait
-        # Contents that were read once need not be read again at the next attempt.
-        self._known: dict[int, dict[str, KnownContent]] = {}
+    _database: Database
+    _engine: PermissionEngine
+    _source: FolderSource
+    _pipeline: StoredPipeline
+    _keep_going: Callable[[], None]
+    _progress: Callable[[int], None]
+    _contents: Contents | None
+    _wait: Callable[[float], object]
+    # Contents that were read once need not be read again at the next attempt.
+    _known: dict[int, dict[str, KnownContent]] = field(default_factory=dict)
 
     def attempt(self, *, strict: bool) -> None:
         """Syncs once.

@@ -129,6 +129,10 @@ def hosted_permission_routes(
         with database.reading() as connection:
             return objects_by_id(connection, pipeline, record_ids)
 
+    def object_of(caller: Scope, identifier: str, record_id: str) -> str | None:
+        pipeline = require_sync(database, caller, identifier)
+        return objects_of(pipeline, [record_id]).get(record_id)
+
     def answers(pipeline: StoredPipeline, checks: Sequence[HostedCheck | None]) -> list[bool]:
         objects = objects_of(pipeline, [check.object for check in checks if check is not None])
         queries = [
@@ -183,9 +187,8 @@ def hosted_permission_routes(
     def list_users(
         caller: Caller, identifier: SyncId, body: Annotated[HostedListUsers, Body()]
     ) -> HostedUsers:
-        pipeline = require_sync(database, caller, identifier)
         relation = _relation(body.role)
-        object_id = objects_of(pipeline, [body.object]).get(body.object)
+        object_id = object_of(caller, identifier, body.object)
         if object_id is None:
             return HostedUsers(users=[])
         with engine.graph(caller) as graph:
@@ -213,9 +216,8 @@ def hosted_permission_routes(
     def expand_relationships(
         caller: Caller, identifier: SyncId, body: Annotated[HostedExpand, Body()]
     ) -> HostedTree:
-        pipeline = require_sync(database, caller, identifier)
         relation = _relation(body.relation)
-        object_id = objects_of(pipeline, [body.object]).get(body.object)
+        object_id = object_of(caller, identifier, body.object)
         if object_id is None:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"The sync has no record {body.object!r}.")
         with engine.graph(caller) as graph:

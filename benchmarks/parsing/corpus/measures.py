@@ -1,0 +1,193 @@
+"""Compares the Markdown that a parser returns with the truth about the file."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.parsing.truth.model import Row, Text, Truth, words
+
+__all__ = ["Measured", "Share", "measure"]
+
+_HEADING = re.compile(r" {0,3}#{1,6} (.+)")
+_BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
+_RULE_ROW = re.compile(r"[|\s:-]+")
+_SPLIT_WORD = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]\n\s*(?=[^\W\d_])")
+
+
+@dataclass(frozen=True)
+class Share:
+    """A number of things out of all."""
+
+    kept: int = 0
+    of: int = 0
+
+    def __add__(self, other: Share) -> Share:
+        return Share(self.kept + other.kept, self.of + other.of)
+
+    @property
+    def value(self) -> float | None:
+        """The share, or ``None`` if there is nothing to keep."""
+        return self.kept / self.of if self.of else None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One file, as one parser reads it.
+
+    Attributes:
+        recall: Of the words of the file, those in the text.
+        made_up: Of the words of the text, those that are not in the file, or too often.
+        order: Of the words that the file has once, those in reading order.
+        parts: Of the words of each part. Words that only this part has decide, if it has any.
+        rows: Of the rows of tables, those with each cell in its column.
+        headings_found: Of the headings of the file, those that are headings in the text.
+        headings_right: Of the headings in the text, those that are headings in the file.
+    """
+
+    recall: Share
+    made_up: Share
+    order: Share
+    parts: dict[str, Share] = field(default_factory=dict)
+    rows: Share = Share()
+    headings_found: Share = Share()
+    headings_right: Share = Share()
+
+
+def measure(text: str, truth: Truth) -> Measured:
+    """Compares a text with the truth."""
+    text = _SPLIT_WORD.sub("", text)
+    found_words = words(text)
+    found = Counter(found_words)
+    expected = {
+        part: Counter(word for one in texts for word in _best(one, found))
+        for part, texts in truth.parts.items()
+    }
+    counted = _sum(counts for part, counts in expected.items() if part not in truth.uncounted)
+    everything = _sum(expected.values())
+    return Measured(
+        recall=Share((counted & found).total(), counted.total()),
+        made_up=Share((found - everything).total(), found.total()),
+        order=_in_order(found_words, words(_SPLIT_WORD.sub("", "\n".join(truth.flow)))),
+        parts={part: _of_part(part, expected, everything, found) for part in expected},
+        rows=_rows(text, truth.rows),
+        **_headings(text, truth.headings),
+    )
+
+
+def _sum(counters: Iterable[Counter[str]]) -> Counter[str]:
+    result: Counter[str] = Counter()
+    for counter in counters:
+        result.update(counter)
+    return result
+
+
+def _best(text: Text, found: Counter[str]) -> list[str]:
+    """The words of a text, or of that way to write it of which most is in the text."""
+    if isinstance(text, str):
+        return words(_SPLIT_WORD.sub("", text))
+    ways = [words(one) for one in text]
+    return max(ways, key=lambda way: sum(word in found for word in way) / max(1, len(way)))
+
+
+def _of_part(
+    part: str,
+    expected: dict[str, Counter[str]],
+    everything: Counter[str],
+    found: Counter[str],
+) -> Share:
+    counts = expected[part]
+    others = everything - counts
+    own = Counter({word: count for word, count in counts.items() if word not in others})
+    if own:
+        return Share((own & found).total(), own.total())
+    # Without words of its own, the other parts are served first.
+    return Share((counts & (found - others)).total(), counts.total())
+
+
+def _in_order(found: Sequence[str], expected: Sequence[str]) -> Share:
+    """The longest increasing sequence of the words that both sides have once."""
+    once = {word for word, count in Counter(found).items() if count == 1}
+    once &= {word for word, count in Counter(expected).items() if count == 1}
+    places = {word: index for index, word in enumerate(found) if word in once}
+    ends: list[int] = []
+    for word in expected:
+        if word not in once:
+            continue
+        place = places[word]
+        at = bisect_left(ends, place)
+        ends[at : at + 1] = [place]
+    return Share(len(ends), len(once))
+
+
+def _plain(text: str) -> str:
+    return " ".join(words(text))
+
+
+def _title(text: str) -> str:
+    """A title without its number, which is not always a part of the text."""
+    found = words(text)
+    while len(found) > 1 and found[0].isdecimal():
+        del found[0]
+    return " ".join(found)
+
+
+def _rows(text: str, expected: Sequence[Row]) -> Share:
+    if not expected:
+        return Share()
+    by_start: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for line in text.replace("\f", "\n").split("\n"):
+        if not line.startswith("|") or _RULE_ROW.fullmatch(line):
+            continue
+        inside = line.rstrip()[1:].removesuffix("|")
+        cells = tuple(_plain(cell) for cell in _BETWEEN_CELLS.split(inside))
+        if start := next(filter(None, cells), ""):
+            by_start[start].append(cells)
+    kept = 0
+    for row in expected:
+        for start in _starts(row):
+            rows = by_start.get(start, [])
+            match = next((i for i, cells in enumerate(rows[:200]) if _is_row(cells, row)), None)
+            if match is not None:
+                del rows[match]
+                kept += 1
+                break
+    return Share(kept, len(expected))
+
+
+def _starts(row: Row) -> list[str]:
+    """The first texts that a line with this row may have."""
+    starts: dict[str, None] = {}
+    for cell in row:
+        texts = list(map(_plain, cell))
+        starts.update(dict.fromkeys(filter(None, texts)))
+        if texts and all(texts):
+            break
+    return list(starts)
+
+
+def _is_row(found: Sequence[str], row: Row) -> bool:
+    while row and not row[0]:  # a blank column that may be left out
+        found, row = (found[1:] if not found[0] else found), row[1:]
+    if any(found[len(row) :]):
+        return False
+    padded = [*found, *[""] * (len(row) - len(found))]
+    return all(cell in map(_plain, right) for cell, right in zip(padded, row, strict=False))
+
+
+def _headings(text: str, expected: Sequence[str]) -> dict[str, Share]:
+    titles = Counter(filter(None, map(_title, expected)))
+    if not titles:
+        return {}
+    lines = text.replace("\f", "\n").split("\n")
+    found = Counter(
+        filter(None, (_title(heading[1]) for line in lines if (heading := _HEADING.match(line))))
+    )
+    common = (titles & found).total()
+    return {
+        "headings_found": Share(common, titles.total()),
+        "headings_right": Share(common, found.total()),
+    }

@@ -1,0 +1,51 @@
+"""Reads what the drawings of Office files hold: charts and SmartArt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.parsing.truth.cell_texts import ways_to_write
+from benchmarks.parsing.truth.model import DamagedFileError, Truth
+from benchmarks.parsing.truth.xml import Archive, local
+
+__all__ = ["add_drawings", "drawing_text"]
+
+_KINDS = {"chart": "charts", "chartEx": "charts", "diagramData": "SmartArt"}
+
+
+def add_drawings(truth: Truth, archive: Archive, kind: str, name: str) -> None:
+    """Adds the text of a chart or of SmartArt, if the member is one.
+
+    Args:
+        truth: The truth that it is added to.
+        archive: The file.
+        kind: The kind of the relation to the member.
+        name: The member.
+    """
+    part = _KINDS.get(kind)
+    if not part or name not in archive:
+        return
+    try:
+        root = archive.xml(name)
+    except DamagedFileError:
+        return
+    if part == "charts":
+        for paragraph in root.iter("{*}p"):
+            truth.add(part, drawing_text(paragraph))
+        for points in root.iter("{*}numCache", "{*}numLit", "{*}strCache", "{*}strLit"):
+            code = points.findtext("{*}formatCode") or "General"
+            for value in points.iter("{*}v"):
+                is_number = local(points).startswith("num")
+                text = value.text or ""
+                truth.add(part, ways_to_write(text, code)[1] if is_number else text)
+    else:
+        for paragraph in root.iter("{*}p"):
+            truth.add(part, drawing_text(paragraph))
+
+
+def drawing_text(paragraph: Any) -> str:
+    """Returns the text of a paragraph of DrawingML."""
+    texts = []
+    for element in paragraph.iter("{*}t", "{*}br", "{*}tab"):
+        texts.append(element.text or "" if local(element) == "t" else " ")
+    return "".join(texts)

@@ -1,0 +1,71 @@
+"""Explains why a file is not read, and how its text could be indexed."""
+
+from __future__ import annotations
+
+from managed_sync.documents.parsing.file_types import FileType
+from managed_sync.errors import NotTextError, ParsingError
+
+__all__ = ["bytes_without_text", "no_reader", "not_read", "wrong_type"]
+
+_MEDIA = ("image/", "audio/", "video/")
+_REMEDIES = {
+    "application/x-7z-compressed": "pack its files as ZIP",
+    "application/vnd.rar": "pack its files as ZIP",
+    "application/postscript": "save it as PDF",
+    "image/vnd.dwg": "save it as PDF",
+    "application/vnd.visio": "save it as PDF",
+    "application/vnd.apache.parquet": "export it as CSV",
+    "application/vnd.sqlite3": "export it as CSV",
+}
+_OFFICE = {
+    FileType.DOC: "save it as .docx",
+    FileType.PPT: "save it as .pptx",
+    FileType.XLS: "save it as .xlsx",
+    FileType.XLSB: "save it as .xlsx",
+    FileType.MSG: "save it as .eml",
+    FileType.ARCHIVE: "unpack it",
+}
+
+
+def not_read(name: str, media_type: str) -> ParsingError:
+    """Returns the error for a format that holds no text, or none that is read."""
+    remedy = _REMEDIES.get(media_type)
+    kind = NotTextError if media_type.startswith(_MEDIA) else ParsingError
+    return kind(
+        f"{name}: no text can be read from {media_type}"
+        + (f"; {remedy} to have it indexed." if remedy else ".")
+    )
+
+
+def no_reader(name: str, kind: FileType, image_type: str) -> ParsingError:
+    """Returns the error for a format that the parser in use does not read.
+
+    Args:
+        name: The name of the file.
+        kind: Its type.
+        image_type: The content type of a picture.
+    """
+    if kind is FileType.IMAGE:
+        return not_read(name, image_type)
+    remedy = _OFFICE.get(kind, "save it as text or PDF")
+    return ParsingError(
+        f"{name}: this parser does not read the format .{kind}; {remedy} to have it indexed."
+    )
+
+
+def wrong_type(name: str, kind: FileType) -> ParsingError:
+    """Returns the error for a binary format whose bytes are another one's."""
+    return ParsingError(
+        f"{name} is declared as {kind.upper()}, but its bytes are not: the file is damaged "
+        f"or has the wrong type."
+    )
+
+
+def bytes_without_text(name: str, media_type: str) -> ParsingError:
+    """Returns the error for bytes that are neither text nor of a known format."""
+    if media_type.startswith("text/"):
+        return ParsingError(f"{name} is declared as text, but its bytes are not.")
+    return ParsingError(
+        f"{name} has bytes of no known format; save it as text, PDF or an Office file "
+        "to have it indexed."
+    )

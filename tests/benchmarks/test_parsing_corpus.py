@@ -1,0 +1,116 @@
+"""Tests the comparison of texts with the truth, and the run over a folder of files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.parsing.__main__ import main
+from benchmarks.parsing.corpus.files import evenly, files_of
+from benchmarks.parsing.corpus.measures import Share, measure
+from benchmarks.parsing.corpus.report import corpus_tables
+from benchmarks.parsing.corpus.runs import Apart, FileResult
+from benchmarks.parsing.corpus.scores import scores, worst_files
+from benchmarks.parsing.corpus.workers import Failure, Worker
+from benchmarks.parsing.truth.model import Truth, words
+
+
+def test_words_are_compared_without_marks_of_layout() -> None:
+    assert words("The \ufb01rst pi\u00ader: 1,200 km\u00b2") == [
+        "the",
+        "first",
+        "pier",
+        "1200",
+        "km2",
+    ]
+    assert words("渡船") == ["渡", "船"]
+    assert words(r"\alpha + β") == words("α + β")
+
+
+def test_lost_and_invented_words_are_told_apart() -> None:
+    truth = Truth({"text": ["one two two three"]})
+    measured = measure("two three three four", truth)
+    assert measured.recall == Share(2, 4)
+    assert measured.made_up == Share(2, 4)
+
+
+def test_a_word_that_a_line_break_splits_is_one() -> None:
+    truth = Truth({"text": ["the har-\nbor"]})
+    assert measure("the harbor", truth).recall.value == 1.0
+
+
+def test_one_of_several_ways_to_write_is_enough() -> None:
+    truth = Truth({"cells": [("0.125", "12.5%")]})
+    assert [measure(text, truth).recall.value for text in ("12.5 %", "0.125")] == [1.0, 1.0]
+    assert measure("13 %", truth).recall.kept == 0
+
+
+def test_parts_that_are_not_counted_are_still_measured() -> None:
+    truth = Truth({"text": ["a b"], "hidden": ["c"]}, uncounted=frozenset({"hidden"}))
+    measured = measure("a b", truth)
+    assert measured.recall.value == 1.0
+    assert measured.parts["hidden"].value == 0.0
+    assert measure("a b c", truth).made_up.kept == 0
+
+
+def test_a_part_without_words_of_its_own_is_served_last() -> None:
+    truth = Truth({"body": ["pier nine"], "footnotes": ["pier"]})
+    assert measure("pier nine", truth).parts["footnotes"].value == 0.0
+    assert measure("pier nine pier", truth).parts["footnotes"].value == 1.0
+
+
+def test_order_is_that_of_words_which_are_there_once() -> None:
+    truth = Truth({"text": ["a b c d"]}, flow=["a b", "c d"])
+    assert measure("a b c d", truth).order.value == 1.0
+    assert measure("c d a b", truth).order.value == 0.5
+
+
+def test_the_share_of_files_and_the_worst_ones_are_summed_up() -> None:
+    truth = Truth({"text": ["a b c d"]})
+    results = [
+        FileResult("eml", "default", "whole", 10**6, measure("a b c d", truth), seconds=2.0),
+        FileResult("eml", "default", "half", 10**6, measure("a b", truth), seconds=1.0),
+        FileResult("eml", "default", "slow", 10, failure=Failure("hang", "slow")),
+    ]
+    (score,) = scores(results, [Apart("eml", "cut", "damaged")])
+    assert (score.files, score.read, score.apart, score.hangs) == (3, 2, 1, 1)
+    assert (score.recall_median, score.recall, score.under) == (0.75, 0.75, 0.5)
+    assert score.seconds_per_megabyte == 1.5
+    assert score.parts["text"].losing == 1
+    assert [one.path for one in worst_files(results, 2)] == ["slow", "half"]
+    assert "| eml | default | 2 (1 hang) | 3 | 1 | 0.750 |" in corpus_tables([score])
+
+
+def test_files_are_found_by_the_ends_of_their_names_and_spread(tmp_path: Path) -> None:
+    for name in ("a.DOCM", "b.docx", "c/d.dotx", "e.bin", "f.docx"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    (tmp_path / "empty.docx").touch()
+    found = files_of(tmp_path)["docx"]
+    assert [path.name for path in found] == ["a.DOCM", "b.docx", "d.dotx", "f.docx"]
+    assert [path.name for path in evenly(found, 2)] == ["a.DOCM", "d.dotx"]
+
+
+def test_a_parser_that_hangs_or_ends_its_process_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.eml"
+    file.write_bytes(b"Subject: a\n\nb")
+    worker = Worker("default", seconds=0.0)
+    try:
+        answer = worker(file, "eml")
+        assert isinstance(answer, Failure)
+        assert answer.kind == "hang"
+    finally:
+        worker.end()
+
+
+def test_the_command_measures_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.eml").write_bytes(b"Subject: Ferry\nFrom: a@b.example\n\nIt leaves at nine.\n")
+    (tmp_path / "b.eml").write_bytes(b"no mail")
+    main(["--corpus", str(tmp_path), "--format", "eml", "--parser", "default", "--json"])
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["scores"][0]["recall"] == 1.0
+    assert figures["scores"][0]["read"] == 1
+    assert [one["path"] for one in figures["apart"]] == ["b.eml"]

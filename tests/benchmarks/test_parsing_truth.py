@@ -1,0 +1,226 @@
+"""Tests the truths about files: each part is seen, and losing it lowers the figure of that part."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import zipfile
+from email.message import EmailMessage
+
+import pytest
+
+from benchmarks.parsing.corpus.measures import measure
+from benchmarks.parsing.truth.model import DamagedFileError, Truth
+from benchmarks.parsing.truth.reading import read_truth
+
+_W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_M = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+_RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+
+def _archive(members: dict[str, str]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def _relations(**targets: str) -> str:
+    lines = "".join(
+        f'<Relationship Id="r{kind}" Type="{_RELATION}/{kind}" Target="{target}"/>'
+        for kind, target in targets.items()
+    )
+    return (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+        f"{lines}</Relationships>"
+    )
+
+
+def _word(body: str, **others: str) -> bytes:
+    """A Word file; other members are named by the kind of their relation."""
+    spaces = f'xmlns:w="{_W}" xmlns:m="{_M}" xmlns:mc="urn:mc" xmlns:wp="urn:wp"'
+    members = {
+        "_rels/.rels": _relations(officeDocument="word/document.xml"),
+        "word/document.xml": f"<w:document {spaces}><w:body>{body}</w:body></w:document>",
+        "word/_rels/document.xml.rels": _relations(**{kind: f"{kind}.xml" for kind in others}),
+    }
+    for kind, content in others.items():
+        members[f"word/{kind}.xml"] = f"<w:{kind} {spaces}>{content}</w:{kind}>"
+    return _archive(members)
+
+
+def _p(text: str, style: str = "") -> str:
+    properties = f'<w:pPr><w:pStyle w:val="{style}"/></w:pPr>' if style else ""
+    return f"<w:p>{properties}{_r(text)}</w:p>"
+
+
+def _r(text: str) -> str:
+    return f"<w:r><w:t>{text}</w:t></w:r>"
+
+
+def _parts(truth: Truth) -> dict[str, str]:
+    return {part: " ".join(map(str, texts)) for part, texts in truth.parts.items()}
+
+
+def test_each_text_of_a_word_file_belongs_to_its_part() -> None:
+    box = f"<w:txbxContent>{_p('boxed')}</w:txbxContent>"
+    body = (
+        f"<w:p>{_r('plain')}<w:ins>{_r(' inserted ')}</w:ins>"
+        f"<w:del><w:r><w:delText>deleted</w:delText></w:r></w:del>"
+        f"<m:oMath><m:r><m:t>squared</m:t></m:r></m:oMath></w:p>"
+        f"<w:sdt><w:sdtContent>{_p('controlled')}</w:sdtContent></w:sdt>"
+        f"<w:p><w:r><mc:AlternateContent><mc:Choice>{box}</mc:Choice>"
+        f"<mc:Fallback>{box}</mc:Fallback></mc:AlternateContent></w:r></w:p>"
+        "<w:p><w:r><w:rPr><w:vanish/></w:rPr><w:t>invisible</w:t></w:r></w:p>"
+        f"<w:tbl><w:tr><w:tc>{_p('celled')}</w:tc><w:tc>{_p('also')}</w:tc></w:tr></w:tbl>"
+    )
+    separator = f'<w:footnote w:type="separator">{_p("line")}</w:footnote>'
+    file = _word(
+        body,
+        footnotes=f"{separator}<w:footnote>{_p('noted')}</w:footnote>",
+        endnotes=f"<w:endnote>{_p('ended')}</w:endnote>",
+        comments=f"<w:comment>{_p('commented')}</w:comment>",
+        header=_p("headed"),
+        footer=_p("footed"),
+    )
+    assert _parts(read_truth(file, "docx")) == {
+        "body": "plain",
+        "insertions": " inserted ",
+        "equations": "squared",
+        "content controls": "controlled",
+        "text boxes": "boxed",
+        "hidden text": "invisible",
+        "tables": "celled also",
+        "footnotes": "noted",
+        "endnotes": "ended",
+        "comments": "commented",
+        "headers and footers": "headed footed",
+    }
+
+
+def test_a_lost_part_of_a_word_file_lowers_its_own_figure_only() -> None:
+    truth = read_truth(
+        _word(_p("the long road to Oslo"), footnotes=f"<w:footnote>{_p('the ferry')}</w:footnote>"),
+        "docx",
+    )
+    parts = measure("the long road to Oslo", truth).parts
+    assert (parts["body"].value, parts["footnotes"].value) == (1.0, 0.0)
+    assert measure("the long road to Oslo [^1]: the ferry", truth).parts["footnotes"].value == 1.0
+
+
+def test_rows_of_a_word_table_are_right_only_with_each_cell_in_its_column() -> None:
+    wide = '<w:tcPr><w:gridSpan w:val="2"/></w:tcPr>'
+    start, below = (f"<w:tcPr><w:vMerge{value}/></w:tcPr>" for value in (' w:val="restart"', ""))
+    rows = (
+        f"<w:tr><w:tc>{wide}{_p('Both')}</w:tc><w:tc>{start}{_p('Tall')}</w:tc></w:tr>"
+        f"<w:tr><w:tc>{_p('a')}</w:tc><w:tc>{_p('b')}</w:tc><w:tc>{below}{_p('')}</w:tc></w:tr>"
+    )
+    truth = read_truth(_word(f"<w:tbl>{rows}</w:tbl>"), "docx")
+    right = "| Both |  | Tall |\n| --- | --- | --- |\n| a | b |  |"
+    repeated = "| Both | Both | Tall |\n| a | b | Tall |"
+    moved = "| Both | Tall |  |\n| a | b |  |"
+    assert [measure(text, truth).rows.kept for text in (right, repeated, moved)] == [2, 2, 1]
+
+
+def test_headings_of_a_word_file_are_paragraphs_with_such_a_style() -> None:
+    styles = '<w:style w:styleId="berschrift1"><w:name w:val="heading 1"/></w:style>'
+    truth = read_truth(_word(_p("Plan", "berschrift1") + _p("text"), styles=styles), "docx")
+    assert truth.headings == ["Plan"]
+    kept, lost = measure("# Plan\n\ntext", truth), measure("Plan\n\n# text", truth)
+    assert (kept.headings_found.value, kept.headings_right.value) == (1.0, 1.0)
+    assert (lost.headings_found.value, lost.headings_right.value) == (0.0, 0.0)
+
+
+def test_damaged_and_protected_files_are_told_apart() -> None:
+    for data in (b"PK\x03\x04 cut", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 encrypted", _archive({})):
+        with pytest.raises(DamagedFileError):
+            read_truth(data, "docx")
+
+
+def _mail() -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"] = "Jörg Müller <jm@harbor.example>"
+    mail["Subject"] = "Fähre"
+    mail.set_content("See the page.")
+    mail.add_alternative("<p>The ferry leaves at nine from pier four today</p>", subtype="html")
+    return mail
+
+
+def test_a_plain_part_that_only_points_to_the_page_is_not_the_text() -> None:
+    mail = _mail()
+    mail.add_attachment("rope 12 m", filename="order.txt")
+    inner = EmailMessage()
+    inner["Subject"] = "Old"
+    inner.set_content("forwarded text")
+    mail.add_attachment(inner)
+    truth = read_truth(mail.as_bytes(), "eml")
+    parts = _parts(truth)
+    assert parts["subject and addresses"] == "Fähre Jörg Müller jm@harbor.example"
+    assert "plain" not in parts
+    assert "pier four" in parts["html"]
+    assert parts["attachments"].split() == ["rope", "12", "m"]
+    assert parts["names of attachments"] == "order.txt"
+    assert parts["forwarded messages"].split() == ["Old", "forwarded", "text"]
+    shares = measure("Fähre Jörg Müller jm@harbor.example\nSee the page.", truth).parts
+    assert shares["subject and addresses"].value == 1.0
+    assert (shares["html"].value or 0) < 0.3
+    assert shares["forwarded messages"].value == 0.0
+
+
+def test_a_plain_part_with_the_same_text_is_enough() -> None:
+    mail = _mail()
+    plain = mail.get_body(("plain",))
+    assert plain is not None
+    plain.set_content("The ferry leaves at nine from pier four today\n")
+    assert set(read_truth(mail.as_bytes(), "eml").parts) == {"plain", "subject and addresses"}
+
+
+def test_a_web_page_has_its_main_part_and_what_is_around_it() -> None:
+    page = (
+        "<body><nav>menu</nav><aside>advert</aside><main><h2>Piers</h2>one<b>word</b>"
+        "<custom-tag> inside</custom-tag><p hidden>secret</p><script>code</script>"
+        "<table><tr><td rowspan=2>Tall<td>a<tr><td>b</table></main></body>"
+    )
+    truth = read_truth(page.encode(), "html")
+    parts = _parts(truth)
+    assert parts["text"].split() == ["Piers", "oneword", "inside", "Tall", "a", "b"]
+    assert parts["hidden text"] == "secret"
+    assert parts["around the main part"].split() == ["advert"]
+    assert truth.headings == ["Piers"]
+    assert measure("| Tall | a |\n| --- | --- |\n|  | b |", truth).rows.value == 1.0
+    assert measure("| Tall | a |\n| --- | --- |\n| b |  |", truth).rows.value == 0.5
+
+
+@pytest.mark.parametrize(
+    ("declaration", "data"),
+    [
+        ('<meta charset="iso-8859-1">', "€".encode("cp1252") + b"<p>"),
+        ("", "\ufeffü<p>".encode("utf-16")),
+        ("", "ü<p>".encode()),
+    ],
+)
+def test_a_web_page_is_decoded_as_browsers_do(declaration: str, data: bytes) -> None:
+    truth = read_truth(declaration.encode() + b"<p>word " + data if declaration else data, "html")
+    assert ("€" if declaration else "ü") in str(truth.parts["text"])
+
+
+@pytest.mark.skipif(not shutil.which("pdftotext"), reason="needs poppler-utils")
+def test_bookmarks_whose_title_is_on_their_page_are_headings() -> None:
+    from reportlab.pdfgen.canvas import Canvas
+
+    file = io.BytesIO()
+    canvas = Canvas(file)
+    canvas.drawString(72, 700, "First pier")
+    canvas.bookmarkPage("a")
+    canvas.addOutlineEntry("First pier", "a")
+    canvas.bookmarkPage("b")
+    canvas.addOutlineEntry("Nowhere", "b")
+    canvas.textAnnotation("mind the gap", Rect=[72, 600, 90, 620])
+    canvas.save()
+    truth = read_truth(file.getvalue(), "pdf")
+    assert truth.headings == ["First pier"]
+    assert _parts(truth)["notes"] == "mind the gap"
+    assert measure("# First pier\n\n# Else", truth).headings_right.value == 0.5
+    with pytest.raises(DamagedFileError, match="pdftotext"):
+        read_truth(b"%PDF-1.4 cut", "pdf")

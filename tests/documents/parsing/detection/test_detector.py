@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import io
+import random
+import zipfile
+
+import pytest
+
+from managed_sync.documents import parse
+from managed_sync.documents.parsing.detection.detector import detect_file_type
+from managed_sync.documents.parsing.file_types import FileType
+from managed_sync.errors import NotTextError, ParsingError
+from tests.documents import sample_files
+
+OFFICE = "application/vnd.openxmlformats-officedocument."
+OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
+GOOGLE = "application/vnd.google-apps."
+UNKNOWN = "application/octet-stream"
+TEXT = b"The gripper is inspected every week.\n"
+MAIL = b"Received: from a\nMessage-ID: <1@a>\nFrom: a@b.example\nSubject: x\n\nHello\n"
+DOCX, PPTX, XLSX = sample_files.make_docx(), sample_files.make_pptx(), sample_files.make_xlsx()
+PDF = sample_files.make_pdf()
+RANDOM = random.Random(1).randbytes(3000)
+
+
+def zip_of(*names: str, media_type: str = "") -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        if media_type:
+            archive.writestr("mimetype", media_type)
+        for name in names:
+            archive.writestr(name, "<x/>")
+    return buffer.getvalue()
+
+
+def compound_file(stream: str) -> bytes:
+    return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + stream.encode("utf-16-le") + bytes(64)
+
+
+TYPES = [
+    # Office, with its templates, macros and slide shows
+    (f"{OFFICE}wordprocessingml.document", "a.docx", DOCX, FileType.DOCX),
+    (f"{OFFICE}wordprocessingml.template", "a.dotx", DOCX, FileType.DOCX),
+    ("application/vnd.ms-word.document.macroEnabled.12", "a.docm", DOCX, FileType.DOCX),
+    ("application/vnd.ms-word.template.macroEnabled.12", "a.dotm", DOCX, FileType.DOCX),
+    (f"{OFFICE}presentationml.presentation", "a.pptx", PPTX, FileType.PPTX),
+    (f"{OFFICE}presentationml.slideshow", "a.ppsx", PPTX, FileType.PPTX),
+    (f"{OFFICE}presentationml.template", "a.potx", PPTX, FileType.PPTX),
+    ("application/vnd.ms-powerpoint.presentation.macroEnabled.12", "a.pptm", PPTX, FileType.PPTX),
+    (f"{OFFICE}spreadsheetml.sheet", "a.xlsx", XLSX, FileType.XLSX),
+    (f"{OFFICE}spreadsheetml.template", "a.xltx", XLSX, FileType.XLSX),
+    ("application/vnd.ms-excel.sheet.macroEnabled.12", "a.xlsm", XLSX, FileType.XLSX),
+    (
+        "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
+        "a.xlsb",
+        zip_of("[Content_Types].xml", "xl/workbook.bin"),
+        FileType.XLSB,
+    ),
+    ("application/x-zip-compressed", "a.docx", DOCX, FileType.DOCX),
+    ("application/zip", "a.xlsx", XLSX, FileType.XLSX),
+    ("application/msword", "a.docx", DOCX, FileType.DOCX),
+    ("application/msword", "a.doc", compound_file("WordDocument"), FileType.DOC),
+    ("application/vnd.ms-excel", "a.xls", compound_file("Workbook"), FileType.XLS),
+    ("application/vnd.ms-powerpoint", "a.ppt", compound_file("PowerPoint Document"), FileType.PPT),
+    ("application/vnd.ms-outlook", "a.msg", compound_file("__properties_version1.0"), FileType.MSG),
+    # Programs write these under the names of old Office files
+    ("application/msword", "a.doc", b"{\\rtf1 x}", FileType.RTF),
+    ("application/msword", "a.doc", b"<html><p>x", FileType.HTML),
+    ("application/msword", "a.doc", TEXT, FileType.TEXT),
+    ("application/vnd.ms-excel", "a.xls", b"a\tb\n1\t2\n", FileType.CSV),
+    ("application/vnd.ms-excel", "a.csv", b"a,b\n1,2\n", FileType.CSV),
+    # OpenDocument and books
+    (f"{OPEN_DOCUMENT}text", "a.odt", zip_of(media_type=f"{OPEN_DOCUMENT}text"), FileType.ODT),
+    (
+        f"{OPEN_DOCUMENT}text-template",
+        "a.ott",
+        zip_of(media_type=f"{OPEN_DOCUMENT}text-template"),
+        FileType.ODT,
+    ),
+    (
+        f"{OPEN_DOCUMENT}spreadsheet",
+        "a.ods",
+        zip_of(media_type=f"{OPEN_DOCUMENT}spreadsheet"),
+        FileType.ODS,
+    ),
+    ("application/epub+zip", "a.epub", zip_of(media_type="application/epub+zip"), FileType.EPUB),
+    ("application/x-pdf", "a.pdf", PDF, FileType.PDF),
+    # Google's exports
+    (f"{GOOGLE}document", "Plan", DOCX, FileType.DOCX),
+    (f"{GOOGLE}document", "Plan", PDF, FileType.PDF),
+    (f"{GOOGLE}document", "Plan", TEXT, FileType.TEXT),
+    (f"{GOOGLE}spreadsheet", "Plan", b"a,b\n1,2\n", FileType.CSV),
+    (f"{GOOGLE}presentation", "Plan", PPTX, FileType.PPTX),
+    (f"{GOOGLE}drawing", "Plan", b"<svg xmlns='x'><text>x</text></svg>", FileType.SVG),
+    (f"{GOOGLE}script", "Code.json", b'{"files": []}', FileType.CODE),
+    # Text of every kind
+    ("text/html", "a.html", b"<p>x</p>", FileType.HTML),
+    ("application/xhtml+xml", "a.xhtml", b"<?xml version='1.0'?><html/>", FileType.HTML),
+    ("text/xml", "a.xhtml", b"<?xml version='1.0'?><html/>", FileType.HTML),
+    ("text/markdown", "a.md", TEXT, FileType.MARKDOWN),
+    ("text/x-web-markdown", "a.md", TEXT, FileType.MARKDOWN),
+    ("text/plain", "a.md", TEXT, FileType.MARKDOWN),
+    ("text/plain", "a.csv", b"a,b\n1,2\n", FileType.CSV),
+    ("text/csv", "a.txt", b"a,b\n1,2\n", FileType.CSV),
+    ("text/x-python", "a.py", b"import os\n", FileType.CODE),
+    ("application/x-python-code", "a.py", b"import os\n", FileType.CODE),
+    ("application/x-sh", "a.sh", b"ls\n", FileType.CODE),
+    ("application/ld+json", "a.jsonld", b"{}", FileType.CODE),
+    ("application/geo+json", "a.geojson", b"{}", FileType.CODE),
+    ("application/atom+xml", "a.atom", b"<feed/>", FileType.CODE),
+    ("application/toml", "a.toml", b"a = 1\n", FileType.CODE),
+    ("application/x-tex", "a.tex", b"\\section{One}\n", FileType.TEXT),
+    ("text/x-rst", "a.rst", b"One\n===\n", FileType.TEXT),
+    ("application/x-ipynb+json", "a.ipynb", b'{"cells": []}', FileType.NOTEBOOK),
+    ("application/json", "a.ipynb", b'{"cells": []}', FileType.NOTEBOOK),
+    ("image/svg+xml", "a.svg", b"<svg/>", FileType.SVG),
+    ("video/mp2t", "a.ts", b"const a = 1\n", FileType.CODE),
+    ("application/vnd.lotus-organizer", "a.org", b"* One\n", FileType.TEXT),
+    ("image/png", "a.txt", TEXT, FileType.TEXT),
+    ("image/png", "a.pdf", PDF, FileType.PDF),
+    ("application/pdf", "a.txt", TEXT, FileType.TEXT),
+    ("application/unheard-of", "notes", TEXT, FileType.TEXT),
+    # Mail, calendars and cards
+    ("message/rfc822", "a.eml", MAIL, FileType.EMAIL),
+    ("message/global", "a", MAIL, FileType.EMAIL),
+    (UNKNOWN, "", MAIL, FileType.EMAIL),
+    ("application/mbox", "a.mbox", b"From a@b Mon Nov  2 10:00:00 2026\n" + MAIL, FileType.MBOX),
+    (UNKNOWN, "", b"From a@b Mon Nov  2 10:00:00 2026\n" + MAIL, FileType.MBOX),
+    ("multipart/related", "a.mhtml", MAIL, FileType.MHT),
+    ("message/rfc822", "a.mht", MAIL, FileType.MHT),
+    ("text/calendar", "a.ics", b"BEGIN:VCALENDAR\n", FileType.ICS),
+    (UNKNOWN, "", b"BEGIN:VCALENDAR\n", FileType.ICS),
+    ("text/x-vcard", "a.vcf", b"BEGIN:VCARD\n", FileType.VCF),
+    # Archives and pictures
+    ("application/zip", "a.zip", zip_of("a.txt"), FileType.ARCHIVE),
+    ("application/gzip", "a.tar.gz", b"\x1f\x8b\x08\0", FileType.ARCHIVE),
+    ("application/x-tar", "a.tar", bytes(257) + b"ustar\0" + bytes(300), FileType.ARCHIVE),
+    ("image/png", "a.png", sample_files.PNG, FileType.IMAGE),
+    ("image/jpeg", "a.jpg", b"\xff\xd8\xff\xe0\0\x10JFIF\0", FileType.IMAGE),
+    (UNKNOWN, "a.webp", b"RIFF\0\0\0\0WEBPVP8 ", FileType.IMAGE),
+]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "filename", "data", "expected"),
+    TYPES,
+    ids=[f"{content_type} {filename} {kind}" for content_type, filename, _, kind in TYPES],
+)
+def test_content_type_name_and_bytes_are_weighed_together(
+    content_type: str, filename: str, data: bytes, expected: FileType
+) -> None:
+    assert detect_file_type(data, content_type=content_type, filename=filename) is expected
+
+
+@pytest.mark.parametrize(
+    ("filename", "data", "kind"),
+    [
+        (filename, data, kind)
+        for content_type, filename, data, kind in TYPES
+        if content_type != "text/csv" and not content_type.startswith(GOOGLE)
+    ],
+)
+def test_name_and_bytes_are_enough_without_a_content_type(
+    filename: str, data: bytes, kind: FileType
+) -> None:
+    assert detect_file_type(data, content_type=UNKNOWN, filename=filename) is kind
+
+
+@pytest.mark.parametrize(
+    ("content_type", "filename"),
+    [
+        (UNKNOWN, "blob.bin"),
+        (UNKNOWN, "data.dat"),
+        ("", ""),
+        ("application/unheard-of", "a.foo"),
+        ("text/plain", "fake.txt"),
+        ("text/markdown", "fake.md"),
+        ("application/json", "fake.json"),
+        (sample_files.DOCX, "fake.docx"),
+        ("image/png", "fake.png"),
+    ],
+)
+def test_bytes_of_no_known_format_are_never_text(content_type: str, filename: str) -> None:
+    with pytest.raises(ParsingError) as caught:
+        parse(RANDOM, content_type=content_type, filename=filename)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "filename", "remedy"),
+    [
+        (b"7z\xbc\xaf\x27\x1c" + RANDOM, "a.7z", "pack its files as ZIP"),
+        (b"PAR1" + RANDOM, "a.parquet", "export it as CSV"),
+        (b"%!PS-Adobe-3.0\n", "a.eps", "save it as PDF"),
+        (zip_of("Index/Document.iwa"), "a.pages", "export it as PDF"),
+        (RANDOM, "a.bin", "save it as text, PDF or an Office file"),
+    ],
+)
+def test_a_format_that_is_not_read_is_refused_with_a_remedy(
+    data: bytes, filename: str, remedy: str
+) -> None:
+    with pytest.raises(ParsingError, match=rf"{filename}.*{remedy}"):
+        parse(data, content_type=UNKNOWN, filename=filename)
+
+
+@pytest.mark.parametrize("content_type", ["video/mp4", "audio/mpeg", "image/png"])
+def test_media_without_a_name_and_bytes_of_their_own_are_refused(content_type: str) -> None:
+    with pytest.raises(NotTextError, match=f"no text can be read from {content_type}"):
+        parse(TEXT, content_type=content_type)
