@@ -129,6 +129,14 @@ def test_every_chunk_of_a_table_has_the_names_of_its_columns(before: str, overla
     assert overlapping == (len(chunks) - 1 - first if overlap else 0)
 
 
+def test_overlap_does_not_begin_in_a_row_that_is_longer_than_it() -> None:
+    row = "| " + "It says one thing. " * 12  # as in drawings: without a last bar
+    text = f"{HEADER}\n{DELIMITER}\n{row}\n{row}\nProse right below the table. " + "More. " * 90
+    for chunk in split(text, 96, 24):
+        assert chunk.text.startswith(("| It", HEADER, "Prose", "More"))
+        assert len(chunk.text) > 100
+
+
 def test_a_table_without_names_gives_no_header() -> None:
     text = "\n".join(f"| row {number} | some value |" for number in range(100))
     assert all("table_header" not in chunk.metadata for chunk in split(text, 64, 8))

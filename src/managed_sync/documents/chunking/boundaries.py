@@ -253,7 +253,8 @@ class BoundaryFinder:
             return fresh
         reached = self._encoded.end_of(self._encoded.before(stop) - self._overlap)
         earliest = max(reached, start + 1)
-        has_rows = self._text.find("|", earliest, stop) >= 0
+        # Looking for a row takes longer than looking for a character.
+        has_rows = self._text.find("|", start, stop) >= 0 or bool(self._tables.row_at(earliest))
         for offset in self._overlap_starts(earliest, stop, has_rows=has_rows):
             first = self._after_space(offset, stop)
             if (
