@@ -10,9 +10,10 @@ import pytest
 from benchmarks.parsing.__main__ import main
 from benchmarks.parsing.corpus.files import evenly, files_of
 from benchmarks.parsing.corpus.measures import Share, measure
+from benchmarks.parsing.corpus.record import add_scores
 from benchmarks.parsing.corpus.report import corpus_tables
 from benchmarks.parsing.corpus.runs import Apart, FileResult
-from benchmarks.parsing.corpus.scores import scores, worst_files
+from benchmarks.parsing.corpus.scores import CorpusScore, scores, worst_files
 from benchmarks.parsing.corpus.workers import Failure, Worker
 from benchmarks.parsing.truth.model import Truth, words
 
@@ -81,6 +82,18 @@ def test_the_share_of_files_and_the_worst_ones_are_summed_up() -> None:
     assert score.parts["text"].losing == 1
     assert [one.path for one in worst_files(results, 2)] == ["slow", "half"]
     assert "| eml | default | 2 (1 hang) | 3 | 1 | 0.750 |" in corpus_tables([score])
+
+
+def test_scores_of_several_runs_are_kept_together(tmp_path: Path) -> None:
+    def score(kind: str, text: str) -> CorpusScore:
+        measured = measure(text, Truth({"text": ["a b"]}))
+        (one,) = scores([FileResult(kind, "default", "a", 1, measured)], [])
+        return one
+
+    file = tmp_path / "scores.json"
+    add_scores(file, [score("eml", "a"), score("docx", "a b")])
+    kept = add_scores(file, [score("eml", "a b")])
+    assert kept == [score("docx", "a b"), score("eml", "a b")]
 
 
 def test_files_are_found_by_the_ends_of_their_names_and_spread(tmp_path: Path) -> None:

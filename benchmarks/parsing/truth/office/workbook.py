@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ __all__ = ["column_of", "grid_rows", "read_workbook"]
 _MAIN = "officeDocument"
 _KINDS = {"s": "texts", "str": "texts", "inlineStr": "texts", "e": "errors", "b": "booleans"}
 _MOST_COLUMNS = 300
+_HEADER_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-F]{6}|\d+|.)')
 
 
 @dataclass
@@ -137,7 +139,7 @@ def _add_sheet(truth: Truth, book: _Book, name: str, *, is_hidden: bool) -> None
         _merge(root, cells)
         truth.rows += grid_rows(cells)
     for one in root.iter("{*}oddHeader", "{*}oddFooter"):
-        truth.add("headers and footers", one.text or "")
+        truth.add("headers and footers", _HEADER_CODE.sub(" ", one.text or ""))
     _add_related(truth, book.archive, name)
 
 
