@@ -33,6 +33,7 @@ __all__ = [
     "Member",
     "PartsReader",
     "PartsRequest",
+    "bounded",
     "label",
     "parts_request",
     "too_large",
@@ -288,6 +289,17 @@ def _shortened(step: str) -> str:
     if not dot or len(suffix) > 10:
         return step[:_MAX_NAME]
     return f"{stem[: _MAX_NAME - len(suffix) - 1]}.{suffix}"
+
+
+def bounded(data: bytes, name: str, limit: int) -> bytes:
+    """Returns the bytes of a member, if they are not too many.
+
+    Raises:
+        ParsingError: They are.
+    """
+    if len(data) > limit:
+        raise ParsingError(f"{name} has more than the {limit:,} bytes that are left for it.")
+    return data
 
 
 def too_large(name: str, limit: int) -> ParsingError:
