@@ -21,7 +21,8 @@ from managed_sync.documents.parsing.parsers.mail.headers import (
 )
 from managed_sync.documents.parsing.parsers.mail.tnef import open_tnef
 from managed_sync.documents.parsing.parsers.text import parse_text
-from managed_sync.documents.parsing.parts import Container, Member, bounded, label
+from managed_sync.documents.parsing.part_names import label
+from managed_sync.documents.parsing.parts import Container, Member, bounded
 from managed_sync.errors import ManagedSyncError, MissingExtraError, ParsingError
 
 __all__ = ["MessageReader", "open_email", "parse_message"]

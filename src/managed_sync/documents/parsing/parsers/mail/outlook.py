@@ -14,7 +14,8 @@ from managed_sync.documents.parsing.parsers.mail.alternatives import HtmlReader,
 from managed_sync.documents.parsing.parsers.mail.charsets import decode_as
 from managed_sync.documents.parsing.parsers.mail.outlook_rtf import decompressed, html_inside
 from managed_sync.documents.parsing.parsers.text import parse_text
-from managed_sync.documents.parsing.parts import Container, Member, bounded, label
+from managed_sync.documents.parsing.part_names import label
+from managed_sync.documents.parsing.parts import Container, Member, bounded
 from managed_sync.errors import ManagedSyncError, MissingExtraError, ParsingError
 
 __all__ = ["RtfReader", "open_outlook_message"]
