@@ -27,7 +27,7 @@ _Job = TypeVar("_Job")
 
 
 class ManagedSyncLoader(BaseLoader):
-    """Loads a pipeline: one document per record, files parsed into Markdown text.
+    """Loads a pipeline: a document per record and per attachment, parsed into Markdown text.
 
     A record that cannot be read (deleted, damaged, encrypted, too large, empty) never stops the
     others: it is logged, and kept in ``failures``.

@@ -36,7 +36,7 @@ _logger = get_logger(__name__)
 
 
 class ManagedSyncReader(BasePydanticReader, ResourcesReaderMixin):
-    """Loads a pipeline: one document per record, files parsed into Markdown text.
+    """Loads a pipeline: a document per record and per attachment, parsed into Markdown text.
 
     A record that cannot be read (deleted, damaged, encrypted, too large, empty) never stops the
     others: it is logged, and kept in ``failures``. The resources are the records, by their ids.

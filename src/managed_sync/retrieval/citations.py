@@ -18,11 +18,14 @@ def position(metadata: Mapping[str, Any]) -> str:
     Examples:
         >>> position({"title": "Plan.pdf", "page": 2, "heading": "Costs > Travel"})
         'Plan.pdf · page 2 · Costs > Travel'
+        >>> position({"title": "Plan.pdf", "parent_title": "Offer.eml"})
+        'Plan.pdf in Offer.eml'
     """
     title = str(metadata.get("title") or metadata.get("object_id", ""))
+    parent = f" in {metadata['parent_title']}" if metadata.get("parent_title") else ""
     page = f"page {metadata['page']}" if "page" in metadata else ""
     heading = str(metadata.get("heading") or "").removeprefix(title).removeprefix(" > ")
-    return printable(" · ".join(filter(None, [title, page, heading])))
+    return printable(" · ".join(filter(None, [title + parent, page, heading])))
 
 
 def numbered(passages: Iterable[tuple[str, Mapping[str, Any]]]) -> str:

@@ -10,12 +10,12 @@ import pytest
 from managed_sync.documents import FilePart, KreuzbergParser, ParsedFile, UnstructuredParser, parse
 from managed_sync.documents.parsing import parts as limits
 from managed_sync.documents.parsing.base import Parser, run_parser
+from managed_sync.documents.parsing.part_names import label
 from managed_sync.documents.parsing.parts import (
     Container,
     Member,
     PartsReader,
     PartsRequest,
-    label,
     parts_request,
 )
 from managed_sync.documents.parsing.pool import ParsingPool

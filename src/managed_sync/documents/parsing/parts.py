@@ -12,18 +12,23 @@ See ``docs/decisions/0037-documents-parts.md``.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from mimetypes import guess_type
 from typing import Protocol
 
 from managed_sync.documents.model import FilePart
 from managed_sync.documents.parsing import markdown_writer as markdown
 from managed_sync.documents.parsing.base import ParsedFile, run_parser
+from managed_sync.documents.parsing.part_names import (
+    UNKNOWN_TYPE,
+    label,
+    media_type_by,
+    shortened_path,
+    title_of,
+)
 from managed_sync.errors import ManagedSyncError, NotTextError, ParsingError
 
 __all__ = [
@@ -33,7 +38,7 @@ __all__ = [
     "Member",
     "PartsReader",
     "PartsRequest",
-    "label",
+    "bounded",
     "parts_request",
     "too_large",
 ]
@@ -48,17 +53,6 @@ SHARE_OF_TIME = 0.5
 
 ALL_PARTS = ""
 """The key of ``PartsRequest.skipped`` that stands for every part."""
-
-_MAX_NAME = 120
-_MAX_PATH = 400
-_MAX_TITLE = 300
-_DRIVE = re.compile(r"[A-Za-z]:")
-# Controls, and marks that let a name look as if it had another ending.
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+"
-)
-_MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,100}")
-_UNKNOWN_TYPE = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,22 +127,6 @@ def parts_request(request: PartsRequest) -> Generator[None]:
         yield
     finally:
         _REQUEST.reset(token)
-
-
-def label(name: str) -> str:
-    r"""Returns the path of a part without anything that leads out of its file.
-
-    Examples:
-        >>> label("..\\..\\C:/Windows/./plan.docx")
-        'Windows/plan.docx'
-    """
-    steps = [" ".join(_UNSEEN.sub(" ", step).split()) for step in re.split(r"[\\/]+", name)]
-    kept = [
-        _shortened(step)
-        for step in steps
-        if step not in {"", ".", ".."} and not _DRIVE.fullmatch(step)
-    ]
-    return "/".join(kept)[-_MAX_PATH:].lstrip("/")
 
 
 class PartsReader:
@@ -234,8 +212,8 @@ class PartsReader:
         finally:
             self._inside.pop()
         self._characters -= len(text)
-        title = " ".join(_UNSEEN.sub(" ", member.title).split())[:_MAX_TITLE] or name
-        part = FilePart(text, path, title, _media_type(member.content_type, name))
+        title = title_of(member.title) or name
+        part = FilePart(text, path, title, media_type_by(member.content_type, name))
         # The parts of this part were read before its own text was complete.
         self._parts.insert(position, part)
         return ""
@@ -245,7 +223,7 @@ class PartsReader:
             return self.text_of(member.open()).strip(" \t\n") + "\n"
         data = member.read(self._bytes) if member.read is not None else b""
         self._bytes -= len(data)
-        return self._read_file(data, member.content_type or _UNKNOWN_TYPE, name, self)
+        return self._read_file(data, member.content_type or UNKNOWN_TYPE, name, self)
 
     def _path_of(self, member: Member, container: Container) -> str:
         """Returns a path that no other part has."""
@@ -261,8 +239,7 @@ class PartsReader:
         return path
 
     def _place(self, name: str) -> str:
-        path = "/".join([*self._inside[-1:], name or "unnamed"])
-        return path if len(path) <= 2 * _MAX_PATH else path[-2 * _MAX_PATH :].lstrip("/")
+        return shortened_path("/".join([*self._inside[-1:], name or "unnamed"]))
 
 
 def _reason(message: str, name: str) -> str:
@@ -274,20 +251,15 @@ def _reason(message: str, name: str) -> str:
     return " ".join(message.split()).removesuffix(".")
 
 
-def _media_type(declared: str, name: str) -> str:
-    media_type = declared.partition(";")[0].strip().lower()
-    if not _MEDIA_TYPE.fullmatch(media_type) or media_type == _UNKNOWN_TYPE:
-        media_type = guess_type(name)[0] or _UNKNOWN_TYPE
-    return media_type
+def bounded(data: bytes, name: str, limit: int) -> bytes:
+    """Returns the bytes of a member, if they are not too many.
 
-
-def _shortened(step: str) -> str:
-    if len(step) <= _MAX_NAME:
-        return step
-    stem, dot, suffix = step.rpartition(".")
-    if not dot or len(suffix) > 10:
-        return step[:_MAX_NAME]
-    return f"{stem[: _MAX_NAME - len(suffix) - 1]}.{suffix}"
+    Raises:
+        ParsingError: They are.
+    """
+    if len(data) > limit:
+        raise ParsingError(f"{name} has more than the {limit:,} bytes that are left for it.")
+    return data
 
 
 def too_large(name: str, limit: int) -> ParsingError:

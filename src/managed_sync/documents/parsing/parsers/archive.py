@@ -14,11 +14,11 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, Any
 
+from managed_sync.documents.parsing.part_names import label
 from managed_sync.documents.parsing.parts import (
     MAX_UNPACKED,
     Container,
     Member,
-    label,
     too_large,
 )
 from managed_sync.errors import ParsingError

@@ -102,6 +102,12 @@ def test_an_unfinished_calendar_is_read_as_far_as_it_goes() -> None:
     assert calendar_text("BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Cut off") == "# Cut off"
 
 
+def test_a_calendar_without_events_is_a_text() -> None:
+    text = "BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\nTZID:Europe/Berlin\nEND:VTIMEZONE\nEND:VCALENDAR"
+
+    assert calendar_text(text) == text
+
+
 CONTACT = """BEGIN:VCARD
 VERSION:3.0
 FN:Ada Byron

@@ -12,6 +12,7 @@ from managed_sync.documents.parsing.parsers.mail.content_lines import (
     Property,
     components,
 )
+from managed_sync.documents.parsing.parsers.text import parse_text
 
 __all__ = ["calendar_text"]
 
@@ -54,7 +55,7 @@ _DATE_LENGTH = 8
 
 
 def calendar_text(text: str) -> str:
-    """Returns the events, tasks and notes of a calendar as Markdown."""
+    """Returns the events, tasks and notes of a calendar as Markdown; without any, its lines."""
     root = components(text)
     blocks: list[str] = []
     for calendar in [each for each in root.components if each.kind == "VCALENDAR"] or [root]:
@@ -65,7 +66,7 @@ def calendar_text(text: str) -> str:
         is_canceled = calendar.text("METHOD").upper() == "CANCEL"
         for component in calendar.find(*_KINDS):
             blocks += _blocks(component, is_canceled=is_canceled)
-    return markdown.join_blocks(blocks)
+    return markdown.join_blocks(blocks) or parse_text(text)
 
 
 def _blocks(component: Component, *, is_canceled: bool) -> Iterator[str]:

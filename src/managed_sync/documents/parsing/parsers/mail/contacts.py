@@ -10,6 +10,7 @@ from managed_sync.documents.parsing.parsers.mail.content_lines import (
     Property,
     components,
 )
+from managed_sync.documents.parsing.parsers.text import parse_text
 
 __all__ = ["contacts_text"]
 
@@ -38,9 +39,10 @@ _UNSAID = {"pref", "internet", "x-internet", "voice", "text", "quoted-printable"
 
 
 def contacts_text(text: str) -> str:
-    """Returns the contacts of a file as Markdown."""
+    """Returns the contacts of a file as Markdown; without any, its lines."""
     found = list(components(text).find("VCARD"))
-    return markdown.join_blocks(block for contact in found for block in _blocks(contact))
+    blocks = (block for contact in found for block in _blocks(contact))
+    return markdown.join_blocks(blocks) or parse_text(text)
 
 
 def _blocks(contact: Component) -> Iterator[str]:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from email.parser import BytesHeaderParser
 
 from managed_sync.documents.parsing.parsers.mail.headers import header
-from managed_sync.documents.parsing.parsers.mail.message import bounded
-from managed_sync.documents.parsing.parts import Container, Member
+from managed_sync.documents.parsing.parts import Container, Member, bounded
 from managed_sync.errors import ParsingError
 
 __all__ = ["open_mailbox"]

@@ -19,11 +19,13 @@ from managed_sync.documents.parsing.parsers.mail.headers import (
     header,
     header_lines,
 )
+from managed_sync.documents.parsing.parsers.mail.tnef import open_tnef
 from managed_sync.documents.parsing.parsers.text import parse_text
-from managed_sync.documents.parsing.parts import Container, Member, label
+from managed_sync.documents.parsing.part_names import label
+from managed_sync.documents.parsing.parts import Container, Member, bounded
 from managed_sync.errors import ManagedSyncError, MissingExtraError, ParsingError
 
-__all__ = ["MessageReader", "bounded", "open_email", "parse_message"]
+__all__ = ["MessageReader", "open_email", "parse_message"]
 
 _KNOWN = {
     *("from", "to", "cc", "bcc", "date", "subject", "sender", "reply-to", "message-id", "received"),
@@ -50,6 +52,7 @@ _MESSAGES = {"message/rfc822", "message/global", "message/news"}
 _NO_VERSIONS = {"text/calendar", "text/x-amp-html", "text/watch-html"}
 # Pictures within a text, and the like.
 _SELDOM_NAMED = ("image/", "audio/", "video/", "application/applefile")
+_TNEF = {"application/ms-tnef", "application/vnd.ms-tnef"}
 _MAX_PARTS = 10_000
 
 
@@ -91,17 +94,6 @@ def parse_message(data: bytes, *, name: str) -> Message:
         return email.message_from_bytes(data, policy=email.policy.compat32)
     except RecursionError:
         raise ParsingError(f"{name} could not be read: its parts are nested too deep.") from None
-
-
-def bounded(data: bytes, name: str, limit: int) -> bytes:
-    """Returns the bytes of a part, if they are not too many.
-
-    Raises:
-        ParsingError: They are.
-    """
-    if len(data) > limit:
-        raise ParsingError(f"{name} has more than the {limit:,} bytes that are left for it.")
-    return data
 
 
 class MessageReader:
@@ -243,6 +235,13 @@ class MessageReader:
     def _note_file(self, part: Message, kind: str) -> None:
         name = filename_of(part)
         if not name and kind.startswith(_SELDOM_NAMED):
+            return
+        if kind in _TNEF or name.lower() == "winmail.dat":
+            data = bodies.bytes_of(part)
+            name = name or "winmail.dat"
+            self._members.append(
+                Member(name, content_type=kind, open=lambda: open_tnef(data, name=name))
+            )
             return
         name = name or f"attachment{mimetypes.guess_extension(kind) or ''}"
         self._names.append(label(name))

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from managed_sync.documents.parsing import markdown_writer as markdown
 from managed_sync.documents.parsing.parsers.mail.alternatives import HtmlReader, html_text, richest
 from managed_sync.documents.parsing.parsers.mail.charsets import decode_as
-from managed_sync.documents.parsing.parsers.mail.message import bounded
 from managed_sync.documents.parsing.parsers.mail.outlook_rtf import decompressed, html_inside
 from managed_sync.documents.parsing.parsers.text import parse_text
-from managed_sync.documents.parsing.parts import Container, Member, label
+from managed_sync.documents.parsing.part_names import label
+from managed_sync.documents.parsing.parts import Container, Member, bounded
 from managed_sync.errors import ManagedSyncError, MissingExtraError, ParsingError
 
 __all__ = ["RtfReader", "open_outlook_message"]
