@@ -20,8 +20,9 @@ from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
 from managed_sync.documents.parsing.parsers.email import parse_email
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
+from managed_sync.documents.parsing.parsers.opendocument.text import parse_opendocument
+from managed_sync.documents.parsing.parsers.rtf.reader import parse_rtf
 from managed_sync.documents.parsing.parsers.word.document import parse_word
-from managed_sync.documents.parsing.parsers.word.opendocument import parse_opendocument
 from managed_sync.errors import ConfigurationError, DocumentError, EmptyContentError
 
 __all__ = [
@@ -90,6 +91,7 @@ class FileParser:
         **_KREUZBERG,
         FileType.DOCX: parse_word,
         FileType.ODT: parse_opendocument,
+        FileType.RTF: parse_rtf,
         # kreuzberg loses the notes of slides.
         FileType.PPTX: unstructured.parse_pptx,
     }
