@@ -19,6 +19,7 @@ from managed_sync.documents.parsing.markdown_writer import clean
 from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
 from managed_sync.documents.parsing.parsers.email import parse_email
+from managed_sync.documents.parsing.parsers.epub import parse_epub
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
 from managed_sync.documents.parsing.parsers.opendocument.text import parse_opendocument
 from managed_sync.documents.parsing.parsers.rtf.reader import parse_rtf
@@ -48,7 +49,8 @@ _PLAIN = {
     FileType.VCF: FileType.TEXT,
     FileType.MHT: FileType.EMAIL,
 }
-_TEXT_FORMATS = {*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.EMAIL}
+# Read here, or by this package with the parser of web pages.
+_TEXT_FORMATS = {*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.EMAIL, FileType.EPUB}
 # What Word can embed as a part of its text.
 _EMBEDDED = {FileType.HTML, FileType.TEXT, FileType.RTF, FileType.MHT}
 
@@ -88,7 +90,7 @@ class FileParser:
     """
 
     _readers: Mapping[FileType, _BytesReader] = {
-        **_KREUZBERG,
+        **{kind: reader for kind, reader in _KREUZBERG.items() if kind is not FileType.EPUB},
         FileType.DOCX: parse_word,
         FileType.ODT: parse_opendocument,
         FileType.RTF: parse_rtf,
@@ -136,6 +138,8 @@ class FileParser:
             return parse_word(data, name=name, read_embedded=self._read_embedded)
         if reader is not None:
             return reader(data, name=name)
+        if kind is FileType.EPUB:
+            return parse_epub(data, name=name, read_html=self._html)
         if kind is FileType.EMAIL:
             return parse_email(data, name=name, read_html=self._html)
         return self._read_text(kind, decode(data, name=name), name=name, filename=filename)
@@ -202,7 +206,7 @@ class UnstructuredParser(FileParser):
         pdf_strategy: unstructured.PdfStrategy | None = None,
         languages: tuple[str, ...] = ("eng",),
     ) -> None:
-        self._readers = {**_KREUZBERG, **_UNSTRUCTURED}
+        self._readers = {**FileParser._readers, **_UNSTRUCTURED}
         self._settings = ""
         if pdf_strategy:
             self._settings = f"pdf_strategy={pdf_strategy}, languages={'+'.join(languages)}"
