@@ -10,6 +10,11 @@ from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
 from managed_sync.documents.parsing.base import Parser
+from managed_sync.documents.parsing.charsets import (
+    declared_in_page,
+    declared_in_source,
+    parameter_of,
+)
 from managed_sync.documents.parsing.decoding import decode
 from managed_sync.documents.parsing.detection.detector import detect_file_type
 from managed_sync.documents.parsing.detection.refusals import no_reader
@@ -23,6 +28,7 @@ from managed_sync.documents.parsing.parsers.epub import parse_epub
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
 from managed_sync.documents.parsing.parsers.opendocument.text import parse_opendocument
 from managed_sync.documents.parsing.parsers.rtf.reader import parse_rtf
+from managed_sync.documents.parsing.parsers.web.html import parse_html
 from managed_sync.documents.parsing.parsers.word.document import parse_word
 from managed_sync.errors import ConfigurationError, DocumentError, EmptyContentError
 
@@ -97,7 +103,7 @@ class FileParser:
         # kreuzberg loses the notes of slides.
         FileType.PPTX: unstructured.parse_pptx,
     }
-    _html: _TextReader = staticmethod(kreuzberg.parse_html)
+    _html: _TextReader = staticmethod(parse_html)
     _markdown: _TextReader = staticmethod(parse_markdown)
 
     def __call__(
@@ -110,7 +116,8 @@ class FileParser:
         kind = self._kind(data, content_type, filename)
         if kind not in self._readers and kind not in _TEXT_FORMATS:
             raise no_reader(name, kind, image_type(data))
-        text = clean(self._read(kind, data, name=name, filename=filename)).strip(" \t\n")
+        text = self._read(kind, data, name=name, content_type=content_type, filename=filename)
+        text = clean(text).strip(" \t\n")
         if not text.strip():
             scanned = " It seems to be a scan, with pictures only." if kind is FileType.PDF else ""
             raise EmptyContentError(f"{name} has no text in it.{scanned}")
@@ -132,7 +139,9 @@ class FileParser:
         kind = detect_file_type(data, content_type=content_type, filename=filename)
         return kind if kind in self._readers else _PLAIN.get(kind, kind)
 
-    def _read(self, kind: FileType, data: bytes, *, name: str, filename: str) -> str:
+    def _read(
+        self, kind: FileType, data: bytes, *, name: str, content_type: str, filename: str
+    ) -> str:
         reader = self._readers.get(kind)
         if reader is parse_word:
             return parse_word(data, name=name, read_embedded=self._read_embedded)
@@ -142,7 +151,9 @@ class FileParser:
             return parse_epub(data, name=name, read_html=self._html)
         if kind is FileType.EMAIL:
             return parse_email(data, name=name, read_html=self._html)
-        return self._read_text(kind, decode(data, name=name), name=name, filename=filename)
+        charset = parameter_of(content_type) or _declared_inside(kind, data)
+        text = decode(data, name=name, charset=charset)
+        return self._read_text(kind, text, name=name, filename=filename)
 
     def _read_embedded(self, data: bytes, content_type: str, name: str) -> str:
         """Returns the text of a document within a Word file; nothing if it is of another kind.
@@ -152,13 +163,15 @@ class FileParser:
         kind = self._kind(data, content_type, name)
         if kind is FileType.DOCX:
             return parse_word(data, name=name)
-        return self._read(kind, data, name=name, filename=name) if kind in _EMBEDDED else ""
+        if kind not in _EMBEDDED:
+            return ""
+        return self._read(kind, data, name=name, content_type=content_type, filename=name)
 
     def _read_text(self, kind: FileType, text: str, *, name: str, filename: str) -> str:
         match kind:
             case FileType.HTML:
-                # Parsers return nothing for tags that are nested a thousand levels deep.
-                return self._html(text, name=name).strip() or text_parsers.bare_text(text)
+                # unstructured returns nothing for tags that are nested a thousand levels deep.
+                return self._html(text, name=name).strip() or parse_html(text, name=name)
             case FileType.MARKDOWN:
                 return self._markdown(text, name=name)
             case FileType.CSV:
@@ -218,6 +231,12 @@ class UnstructuredParser(FileParser):
     def fingerprint(self) -> str:
         """The settings that decide the text; an index notices when they change."""
         return f"UnstructuredParser({self._settings})"
+
+
+def _declared_inside(kind: FileType, data: bytes) -> str:
+    if kind is FileType.HTML:
+        return declared_in_page(data)
+    return declared_in_source(data) if kind in {FileType.CODE, FileType.SVG} else ""
 
 
 _DEFAULT = FileParser()

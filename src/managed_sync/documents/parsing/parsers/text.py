@@ -1,12 +1,10 @@
-"""Reads formats that are text already: plain text, code, CSV, and web pages without structure."""
+"""Reads formats that are text already: plain text, code and CSV."""
 
 from __future__ import annotations
 
 import csv
-import html
 import io
 import itertools
-import re
 from collections import Counter
 from pathlib import PurePosixPath
 
@@ -14,21 +12,14 @@ from managed_sync.documents.parsing.markdown_writer import (
     PAGE_BREAK,
     code_block,
     escape,
-    join_blocks,
-    paragraph,
     table,
 )
 
-__all__ = ["bare_text", "parse_code", "parse_csv", "parse_text"]
+__all__ = ["parse_code", "parse_csv", "parse_text"]
 
 _SEPARATORS = (",", ";", "\t", "|")
 _SNIFFED = 64 * 1024
 _SNIFFED_ROWS = 50
-_UNSEEN = re.compile(
-    r"<(head|script|style|template|noscript|svg)\b.*?</\1\s*>|<!--.*?-->|<![^>]*>",
-    re.IGNORECASE | re.DOTALL,
-)
-_TAGS = re.compile(r"(?:</?[a-z][^<>]*>\s*)+", re.IGNORECASE)
 
 
 def parse_text(text: str) -> str:
@@ -51,19 +42,6 @@ def parse_csv(text: str) -> str:
         return parse_text(text)
     finally:
         csv.field_size_limit(limit)
-
-
-def bare_text(page: str) -> str:
-    """Returns the text between the tags of a web page, with a paragraph for each text.
-
-    It is for pages in which no parser finds any text.
-
-    Examples:
-        >>> bare_text("<div><div><p>Deep &amp; down.</p></div></div>")
-        'Deep & down.'
-    """
-    parts = _TAGS.split(_UNSEEN.sub("", page))
-    return join_blocks(paragraph(html.unescape(part)) for part in parts)
 
 
 def _separator(text: str) -> str:
