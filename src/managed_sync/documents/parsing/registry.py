@@ -23,6 +23,7 @@ from managed_sync.documents.parsing.file_types import FileType, display_name
 from managed_sync.documents.parsing.markdown_writer import clean
 from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
+from managed_sync.documents.parsing.parsers.doc.reader import parse_doc
 from managed_sync.documents.parsing.parsers.email import parse_email
 from managed_sync.documents.parsing.parsers.epub import parse_epub
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
@@ -90,8 +91,8 @@ _UNSTRUCTURED: Mapping[FileType, _BytesReader] = {
 class FileParser:
     """A parser that reads each format with the library that keeps most of it.
 
-    PowerPoint is read with ``unstructured``; Excel, PDF, web pages, OpenDocument, RTF and EPUB with
-    ``kreuzberg``; Word, e-mail, CSV, Markdown, code and plain text by this package itself.
+    PowerPoint is read with ``unstructured``; Excel, PDF and tables of OpenDocument with
+    ``kreuzberg``; everything else by this package itself.
     ``docs/benchmarks/parsing.md`` compares them. Subclasses use other libraries for some formats.
     """
 
@@ -100,6 +101,7 @@ class FileParser:
         FileType.DOCX: parse_word,
         FileType.ODT: parse_opendocument,
         FileType.RTF: parse_rtf,
+        FileType.DOC: parse_doc,
         # kreuzberg loses the notes of slides.
         FileType.PPTX: unstructured.parse_pptx,
     }
@@ -189,7 +191,7 @@ class KreuzbergParser(FileParser):
         '# Hi\n'
     """
 
-    _readers = _KREUZBERG
+    _readers = {**_KREUZBERG, FileType.DOC: parse_doc}
 
 
 class UnstructuredParser(FileParser):
@@ -219,7 +221,7 @@ class UnstructuredParser(FileParser):
         pdf_strategy: unstructured.PdfStrategy | None = None,
         languages: tuple[str, ...] = ("eng",),
     ) -> None:
-        self._readers = {**FileParser._readers, **_UNSTRUCTURED}
+        self._readers = {**self._readers, **_UNSTRUCTURED}
         self._settings = ""
         if pdf_strategy:
             self._settings = f"pdf_strategy={pdf_strategy}, languages={'+'.join(languages)}"
