@@ -191,7 +191,7 @@ class KreuzbergParser(FileParser):
         '# Hi\n'
     """
 
-    _readers = {**_KREUZBERG, FileType.DOC: parse_doc}
+    _readers: Mapping[FileType, _BytesReader] = {**_KREUZBERG, FileType.DOC: parse_doc}
 
 
 class UnstructuredParser(FileParser):
