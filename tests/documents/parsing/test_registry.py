@@ -47,8 +47,8 @@ def test_the_pages_of_a_word_file_are_told_apart(laid_out_by_word: bool) -> None
 def test_a_presentation_has_a_page_and_a_heading_for_each_slide_and_its_notes() -> None:
     text = parse(sample_files.make_pptx(), content_type=sample_files.PPTX)
     first, second = text.split("\f")
-    assert lines_of(first) == ["# Goals", "Grow in Europe", "Hire"]
-    assert lines_of(second) == ["# Risks", "Chips are scarce", "Notes: Mention the supplier."]
+    assert lines_of(first) == ["# Goals", "- Grow in Europe", "- Hire"]
+    assert lines_of(second) == ["# Risks", "- Chips are scarce", "Notes: Mention the supplier."]
 
 
 def test_a_workbook_has_a_page_and_a_heading_for_each_sheet() -> None:

@@ -29,8 +29,15 @@ from managed_sync.documents.parsing.parsers.epub import parse_epub
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
 from managed_sync.documents.parsing.parsers.opendocument.text import parse_opendocument
 from managed_sync.documents.parsing.parsers.rtf.reader import parse_rtf
+from managed_sync.documents.parsing.parsers.slides.odp import parse_odp
+from managed_sync.documents.parsing.parsers.slides.pptx import parse_pptx
 from managed_sync.documents.parsing.parsers.web.html import parse_html
 from managed_sync.documents.parsing.parsers.word.document import parse_word
+from managed_sync.documents.parsing.parsers.workbooks.delimited import parse_csv
+from managed_sync.documents.parsing.parsers.workbooks.ods import parse_ods
+from managed_sync.documents.parsing.parsers.workbooks.xls import parse_xls
+from managed_sync.documents.parsing.parsers.workbooks.xlsb import parse_xlsb
+from managed_sync.documents.parsing.parsers.workbooks.xlsx import parse_xlsx
 from managed_sync.errors import ConfigurationError, DocumentError, EmptyContentError
 
 __all__ = [
@@ -75,6 +82,9 @@ _KREUZBERG: Mapping[FileType, _BytesReader] = {
     FileType.DOCX: partial(kreuzberg.parse_document, kind=FileType.DOCX),
     FileType.PPTX: partial(kreuzberg.parse_slides, kind=FileType.PPTX),
     FileType.XLSX: partial(kreuzberg.parse_workbook, kind=FileType.XLSX),
+    FileType.PPT: partial(kreuzberg.parse_slides, kind=FileType.PPT),
+    FileType.XLSB: partial(kreuzberg.parse_workbook, kind=FileType.XLSB),
+    FileType.XLS: partial(kreuzberg.parse_workbook, kind=FileType.XLS),
     FileType.RTF: partial(kreuzberg.parse_document, kind=FileType.RTF),
     FileType.ODT: partial(kreuzberg.parse_document, kind=FileType.ODT),
     FileType.ODS: partial(kreuzberg.parse_workbook, kind=FileType.ODS),
@@ -91,8 +101,7 @@ _UNSTRUCTURED: Mapping[FileType, _BytesReader] = {
 class FileParser:
     """A parser that reads each format with the library that keeps most of it.
 
-    PowerPoint is read with ``unstructured``; Excel, PDF and tables of OpenDocument with
-    ``kreuzberg``; everything else by this package itself.
+    PDF is read with ``kreuzberg``; everything else by this package itself.
     ``docs/benchmarks/parsing.md`` compares them. Subclasses use other libraries for some formats.
     """
 
@@ -102,8 +111,12 @@ class FileParser:
         FileType.ODT: parse_opendocument,
         FileType.RTF: parse_rtf,
         FileType.DOC: parse_doc,
-        # kreuzberg loses the notes of slides.
-        FileType.PPTX: unstructured.parse_pptx,
+        FileType.PPTX: parse_pptx,
+        FileType.XLSX: parse_xlsx,
+        FileType.XLSB: parse_xlsb,
+        FileType.XLS: parse_xls,
+        FileType.ODS: parse_ods,
+        FileType.ODP: parse_odp,
     }
     _html: _TextReader = staticmethod(parse_html)
     _markdown: _TextReader = staticmethod(parse_markdown)
@@ -177,7 +190,7 @@ class FileParser:
             case FileType.MARKDOWN:
                 return self._markdown(text, name=name)
             case FileType.CSV:
-                return text_parsers.parse_csv(text)
+                return parse_csv(text)
             case FileType.CODE:
                 return text_parsers.parse_code(text, filename=filename)
         return text_parsers.parse_text(text)

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.markdown_writer import paragraph, table
 from managed_sync.documents.parsing.parsers.office.drawing_text import plain_text
-from managed_sync.documents.parsing.parsers.office.number_format import NumberFormat
+from managed_sync.documents.parsing.parsers.office.number_formats.formats import NumberFormat
 
 __all__ = ["chart_blocks"]
 
@@ -74,7 +74,9 @@ def _tables(series: list[_Series]) -> Iterator[str]:
 def _series(root: Element) -> Iterator[_Series]:
     for one in root.iter("c:ser"):
         name = one.find("c:tx")
-        series = _Series(" ".join(v.text or "" for v in name.iter("c:v")) if name is not None else "")
+        series = _Series(
+            " ".join(v.text or "" for v in name.iter("c:v")) if name is not None else ""
+        )
         for child in one:
             match child.tag:
                 case "c:cat" | "c:xVal":

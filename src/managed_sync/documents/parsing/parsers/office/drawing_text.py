@@ -10,14 +10,23 @@ from xml.etree.ElementTree import Element
 from managed_sync.documents.parsing.markdown_writer import join_blocks, link, list_item, paragraph
 from managed_sync.documents.parsing.parsers.office.package import Relationship
 
-__all__ = ["Links", "alternative_text", "drawing_blocks", "is_bulleted", "plain_text", "text_blocks"]
+__all__ = [
+    "Links",
+    "alternative_text",
+    "drawing_blocks",
+    "is_bulleted",
+    "plain_text",
+    "text_blocks",
+]
 
 Links = Mapping[str, Relationship]
 
 # Numbers of slides and pages, and the present date: they change with every look at the file.
 _CHANGING_FIELD = re.compile(r"slidenum|datetime.*|footer|header|pagenum", re.IGNORECASE)
 # Programs write the name of a picture's file where its description should be.
-_FILE_NAME = re.compile(r"(?:[^\n]*[\\/])?[^\n\\/]{1,120}\.(?:png|jpe?g|gif|bmp|tiff?|emf|wmf|svg)", re.I)
+_FILE_NAME = re.compile(
+    r"(?:[^\n]*[\\/])?[^\n\\/]{1,120}\.(?:png|jpe?g|gif|bmp|tiff?|emf|wmf|svg)", re.I
+)
 _MAX_LEVEL = 8
 _NO_LINKS: Links = {}
 
@@ -64,7 +73,7 @@ def text_blocks(
 
 
 def is_bulleted(properties: Element | None) -> bool | None:
-    """Tells whether the properties of a paragraph give it a bullet; ``None`` if they say nothing."""
+    """Tells whether its properties give a paragraph a bullet; ``None`` if they say nothing."""
     if properties is None:
         return None
     if properties.find("a:buNone") is not None:

@@ -7,54 +7,27 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import IO
+from xml.etree.ElementTree import ParseError
 from xml.parsers import expat
 
-from managed_sync.documents.parsing.parsers.office.number_format import NumberFormat
-from managed_sync.documents.parsing.parsers.office.sheets import Figure, Row
+from managed_sync.documents.parsing.parsers.office.number_formats.formats import NumberFormat
+from managed_sync.documents.parsing.parsers.workbooks.cells import (
+    MAX_ROWS,
+    CellRange,
+    cell_position,
+    cell_range,
+    unescape,
+)
+from managed_sync.documents.parsing.parsers.workbooks.sheets import Figure, Row
 from managed_sync.errors import ParsingError
 
-__all__ = ["CellRange", "SheetXml", "cell_position", "cell_range", "read_strings", "unescape"]
+__all__ = ["SheetXml", "read_strings"]
 
 _BLOCK = 256 * 1024
-_MAX_ROWS = 1_048_576
-_MAX_COLUMNS = 16_384
-_REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
-_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 # Integers that a program wrote with more digits than Excel keeps.
 _INTEGER = re.compile(r"-?[1-9]\d{0,19}")
 _HYPERLINK = re.compile(r'\s*HYPERLINK\(\s*"((?:[^"]|"")*)"', re.IGNORECASE)
 _EPOCH = datetime.datetime(1899, 12, 30)
-
-CellRange = tuple[int, int, int, int]
-
-
-def cell_position(reference: str) -> tuple[int, int] | None:
-    """Returns the row and the column of a cell, counted from 1, or ``None`` if it is no cell.
-
-    Examples:
-        >>> cell_position("AB12")
-        (12, 28)
-    """
-    found = _REFERENCE.fullmatch(reference)
-    if not found:
-        return None
-    column = 0
-    for letter in found[1].upper():
-        column = column * 26 + ord(letter) - 64
-    row = int(found[2])
-    return (row, column) if 1 <= row <= _MAX_ROWS and column <= _MAX_COLUMNS else None
-
-
-def cell_range(reference: str) -> CellRange | None:
-    """Returns first row, first column, last row and last column of a range such as ``A1:C9``."""
-    first, _, last = reference.partition(":")
-    start, end = cell_position(first), cell_position(last or first)
-    return (*start, *end) if start and end else None
-
-
-def unescape(text: str) -> str:
-    """Replaces Excel's own escapes of characters that XML has not, such as ``_x000D_``."""
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
 
 
 def read_strings(stream: IO[bytes]) -> list[str]:
@@ -89,7 +62,7 @@ def read_strings(stream: IO[bytes]) -> list[str]:
 
 @dataclass
 class SheetXml:
-    """What a sheet's XML holds.
+    """The cells and links in the XML of a sheet.
 
     Args:
         strings: The texts that cells refer to.
@@ -121,7 +94,7 @@ class SheetXml:
 
         Raises:
             ParsingError: It declares entities.
-            ExpatError: It is not well formed.
+            ParseError: It is not well formed.
         """
         _parse(stream, self._start, self._end, self._data)
 
@@ -144,7 +117,7 @@ class SheetXml:
                 self._in_reading = True
             case "row":
                 number = attributes.get("r", "")
-                self._row = min(int(number), _MAX_ROWS) if number.isdigit() else self._row + 1
+                self._row = min(int(number), MAX_ROWS) if number.isdigit() else self._row + 1
                 self._column = 0
             case "hyperlink":
                 # The key of the id has the namespace of relationships, transitional or Strict.
@@ -238,6 +211,9 @@ def _parse(
     parser.CharacterDataHandler = data
     parser.EntityDeclHandler = refuse
     parser.buffer_text = True
-    while block := stream.read(_BLOCK):
-        parser.Parse(block, False)
-    parser.Parse(b"", True)
+    try:
+        while block := stream.read(_BLOCK):
+            parser.Parse(block, False)
+        parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        raise ParseError(str(error)) from error

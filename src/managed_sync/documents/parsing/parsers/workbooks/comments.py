@@ -5,8 +5,8 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.parsers.office.package import Package
-from managed_sync.documents.parsing.parsers.office.sheet_xml import cell_position, unescape
-from managed_sync.documents.parsing.parsers.office.sheets import Comment, comment
+from managed_sync.documents.parsing.parsers.workbooks.cells import cell_position, unescape
+from managed_sync.documents.parsing.parsers.workbooks.sheets import Comment, comment
 
 __all__ = ["read_comments"]
 
@@ -45,8 +45,8 @@ def _notes(root: Element, *, without_threads: bool) -> list[Comment]:
                 continue
             author = ""
         # The readings above Japanese text are parts of "rPh".
-        texts = [one for one in entry.iter("x:text")]
-        parts = [run for text in texts for run in text if run.tag in {"x:t", "x:r"}]
+        runs = [run for text in entry.iter("x:text") for run in text]
+        parts = [run for run in runs if run.tag in {"x:t", "x:r"}]
         words = "".join(t.text or "" for part in parts for t in part.iter("x:t"))
         notes += _comment(entry, unescape(words), author)
     return notes

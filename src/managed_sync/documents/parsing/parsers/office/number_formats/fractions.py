@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
-from managed_sync.documents.parsing.parsers.office.number_codes import Kind, Section, Token
+from managed_sync.documents.parsing.parsers.office.number_formats.codes import Kind, Section, Token
 
 __all__ = ["format_fraction"]
 
@@ -36,7 +36,9 @@ def format_fraction(section: Section, number: Decimal) -> str:
     whole, numerator = divmod(numerator, denominator)
     if not numerator:
         return f"{sign}{whole}" if whole else "0"
-    return f"{sign}{whole} {numerator}/{denominator}" if whole else f"{sign}{numerator}/{denominator}"
+    return (
+        f"{sign}{whole} {numerator}/{denominator}" if whole else f"{sign}{numerator}/{denominator}"
+    )
 
 
 def _place(token: Token) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-from managed_sync.documents.parsing.parsers.office.number_codes import Kind, Section, Token
+from managed_sync.documents.parsing.parsers.office.number_formats.codes import Kind, Section, Token
 
 __all__ = ["format_date"]
 
@@ -75,29 +75,26 @@ def format_date(section: Section, days: float) -> str:
 
 def _part(moment: _Moment, letters: str, *, in_halves: bool) -> str:
     width = len(letters)
+    month, weekday = _MONTHS[moment.month - 1], _WEEKDAYS[moment.weekday]
+    shown: list[str] = []
     match letters[0]:
-        case "y" | "e":
-            return f"{moment.year % 100:02d}" if letters[0] == "y" and width < 3 else f"{moment.year}"
-        case "b":
-            year = moment.year + _BUDDHIST_YEARS
-            return f"{year % 100:02d}" if width < 3 else f"{year}"
+        case "y" | "b":
+            year = moment.year + (_BUDDHIST_YEARS if letters[0] == "b" else 0)
+            shown = [f"{year % 100:02d}", f"{year % 100:02d}", f"{year}"]
+        case "e":
+            shown = [f"{moment.year}"]
         case "m":
-            name = _MONTHS[moment.month - 1]
-            return (f"{moment.month}", f"{moment.month:02d}", name[:3], name, name[0])[
-                min(width, 5) - 1
-            ]
+            shown = [f"{moment.month}", f"{moment.month:02d}", month[:3], month, month[0]]
         case "d":
-            name = _WEEKDAYS[moment.weekday]
-            return (f"{moment.day}", f"{moment.day:02d}", name[:3], name)[min(width, 4) - 1]
+            shown = [f"{moment.day}", f"{moment.day:02d}", weekday[:3], weekday]
         case "a":
-            name = _WEEKDAYS[moment.weekday]
-            return name[:3] if width == 3 else name
+            shown = [weekday[:3], weekday[:3], weekday[:3], weekday]
         case "h":
             hour = (moment.hour - 1) % 12 + 1 if in_halves else moment.hour
-            return f"{hour:0{min(2, width)}d}"
+            shown = [f"{hour}", f"{hour:02d}"]
         case "s":
-            return f"{moment.second:0{min(2, width)}d}"
-    return ""
+            shown = [f"{moment.second}", f"{moment.second:02d}"]
+    return shown[min(width, len(shown)) - 1] if shown else ""
 
 
 def _is_minutes(tokens: list[Token], index: int) -> bool:

@@ -31,7 +31,9 @@ class Placeholders:
         self._parts: dict[str, list[tuple[Placeholder, Element]]] = {}
         self._body_styles: dict[str, Element | None] = {}
 
-    def bulleted(self, slide: str, placeholder: Placeholder | None, shape: Element, level: int) -> bool:
+    def bulleted(
+        self, slide: str, placeholder: Placeholder | None, shape: Element, level: int
+    ) -> bool:
         """Tells whether paragraphs of a level have bullets in a shape of a slide."""
         style = f"a:lvl{level + 1}pPr"
         own = is_bulleted(_level_style(shape, style))
@@ -40,7 +42,10 @@ class Placeholders:
         for layout in self._package.related(slide, "slideLayout"):
             kind, index = placeholder
             for (_, other_index), other in self._placeholders(layout):
-                if other_index == index and (found := is_bulleted(_level_style(other, style))) is not None:
+                if (
+                    other_index == index
+                    and (found := is_bulleted(_level_style(other, style))) is not None
+                ):
                     return found
             for master in self._package.related(layout, "slideMaster"):
                 for (other_kind, _), other in self._placeholders(master):

@@ -6,19 +6,26 @@ system's settings are written as ``2026-03-04``, since nothing says whose settin
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 
-from managed_sync.documents.parsing.parsers.office.date_format import format_date
-from managed_sync.documents.parsing.parsers.office.fraction_format import format_fraction
-from managed_sync.documents.parsing.parsers.office.number_codes import (
+from managed_sync.documents.parsing.parsers.office.number_formats.codes import (
     Kind,
     Section,
     Token,
     parse_code,
 )
+from managed_sync.documents.parsing.parsers.office.number_formats.dates import format_date
+from managed_sync.documents.parsing.parsers.office.number_formats.fractions import format_fraction
 
-__all__ = ["BUILT_IN_FORMATS", "NumberFormat", "general"]
+__all__ = [
+    "BUILT_IN_FORMATS",
+    "FIXED_FORMATS",
+    "NumberFormat",
+    "formats_of_styles",
+    "general",
+]
 
 _DATE = "yyyy-mm-dd"
 BUILT_IN_FORMATS: dict[int, str] = {
@@ -61,6 +68,8 @@ BUILT_IN_FORMATS: dict[int, str] = {
     48: "##0.0E+0",
     49: "@",
 }
+# Those that a workbook cannot define for itself: Excel takes them from the system's settings.
+FIXED_FORMATS = {number: BUILT_IN_FORMATS[number] for number in (0, 14, 22)}
 _SIGNIFICANT = 15
 # A number of 308 digits with all the decimals that a format can ask for.
 _EXACT = Context(prec=1000)
@@ -81,6 +90,26 @@ def general(value: float) -> str:
     elif has_exponent:
         text = f"{mantissa}E{power:+03d}"
     return "0" if text == "-0" else text
+
+
+def formats_of_styles(
+    styles: Iterable[int], codes: Mapping[int, str], *, since_1904: bool = False
+) -> list[NumberFormat]:
+    """Returns the format of each style of a workbook; there is at least one.
+
+    Args:
+        styles: The numbers of the styles' formats.
+        codes: The codes of the formats that the workbook defines, by number.
+        since_1904: Whether the workbook counts days from 1904.
+    """
+    made: dict[str, NumberFormat] = {}
+    formats = []
+    for number in [*styles] or [0]:
+        code = codes.get(number, BUILT_IN_FORMATS.get(number, "General"))
+        if code not in made:
+            made[code] = NumberFormat(code, since_1904=since_1904)
+        formats.append(made[code])
+    return formats
 
 
 class NumberFormat:
@@ -120,25 +149,12 @@ class NumberFormat:
 
     def _show(self, value: float) -> str:
         section, shown = self._chosen(value)
-        if section is None:
+        # ";;" hides numbers from the eye; they are in the cell nevertheless.
+        if section is None or not section.tokens:
             return general(value)
         if section.is_date():
             return format_date(section, value + self._days) or general(value)
-        if not section.tokens:
-            # ";;" hides numbers from the eye; they are in the cell nevertheless.
-            return general(value)
-        if section.has(Kind.GENERAL, Kind.VALUE):
-            return "".join(
-                general(shown) if token.kind in {Kind.GENERAL, Kind.VALUE} else _literal(token)
-                for token in section.tokens
-            ).strip()
-        if not section.has(Kind.DIGIT):
-            text = "".join(map(_literal, section.tokens)).strip()
-            return text if text.strip('" ') else general(value)
-        number = Decimal(f"{shown:.{_SIGNIFICANT}g}")
-        if section.has(Kind.SLASH) and (text := format_fraction(section, number)):
-            return text
-        return _number(section, number).strip()
+        return _in_section(section, shown).strip() or general(value)
 
     def _chosen(self, value: float) -> tuple[Section | None, float]:
         """Returns the section for a number, and the number without the sign that it implies."""
@@ -154,6 +170,21 @@ class NumberFormat:
         if len(sections) > 1 and value < 0:
             return sections[1], -value
         return sections[0], value
+
+
+def _in_section(section: Section, value: float) -> str:
+    """Returns a number as a section that is no date shows it."""
+    if section.has(Kind.GENERAL, Kind.VALUE):
+        return "".join(
+            general(value) if token.kind in {Kind.GENERAL, Kind.VALUE} else _literal(token)
+            for token in section.tokens
+        )
+    if not section.has(Kind.DIGIT):
+        return "".join(map(_literal, section.tokens))
+    number = Decimal(f"{value:.{_SIGNIFICANT}g}")
+    if section.has(Kind.SLASH) and (text := format_fraction(section, number)):
+        return text
+    return _number(section, number)
 
 
 def _literal(token: Token) -> str:

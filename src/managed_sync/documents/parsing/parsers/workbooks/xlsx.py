@@ -6,24 +6,25 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.markdown_writer import link
-from managed_sync.documents.parsing.parsers.office.number_format import (
-    BUILT_IN_FORMATS,
+from managed_sync.documents.parsing.parsers.office.number_formats.formats import (
+    FIXED_FORMATS,
     NumberFormat,
+    formats_of_styles,
 )
 from managed_sync.documents.parsing.parsers.office.package import Package, reading
-from managed_sync.documents.parsing.parsers.office.sheet_comments import read_comments
-from managed_sync.documents.parsing.parsers.office.sheet_xml import (
+from managed_sync.documents.parsing.parsers.workbooks.cells import cell_range
+from managed_sync.documents.parsing.parsers.workbooks.sheet_parts import (
+    SHEETS,
+    add_parts,
+    link_cells,
+)
+from managed_sync.documents.parsing.parsers.workbooks.sheet_xml import (
     SheetXml,
-    cell_range,
     read_strings,
 )
-from managed_sync.documents.parsing.parsers.office.sheets import Sheet, write_workbook
+from managed_sync.documents.parsing.parsers.workbooks.sheets import Sheet, write_workbook
 
 __all__ = ["parse_xlsx"]
-
-_SHEETS = {"worksheet", "chartsheet", "dialogsheet", "xlMacrosheet"}
-# A link on a range of blank cells, as on a whole column, says nothing about most of them.
-_MAX_LINKED_CELLS = 10_000
 
 
 def parse_xlsx(data: bytes, *, name: str) -> str:
@@ -54,7 +55,7 @@ def _sheets(package: Package) -> Iterator[Sheet]:
     relationships = package.relationships(main)
     for entry in root.iter("x:sheet"):
         target = relationships.get(entry.get("r:id", ""))
-        if target and target.kind in _SHEETS and target.target in package:
+        if target and target.kind in SHEETS and target.target in package:
             yield _sheet(package, target.target, entry.get("name", ""), strings, formats)
 
 
@@ -65,49 +66,28 @@ def _sheet(
     with package.open(part) as stream:
         content.read(stream)
     sheet = Sheet(name, content.rows)
-    relationships = package.relationships(part)
-    for where, key in content.links:
-        if (found := relationships.get(key)) and found.is_external:
-            _link(sheet, where, found.target)
+    link_cells(sheet, content.links, package.relationships(part))
     for (row, column), target in content.targets.items():
         sheet.rows[row][column] = link(sheet.rows[row][column], target)
-    for table_part in package.related(part, "table"):
-        if (table := package.xml(table_part)) is not None:
-            if where_ := cell_range(table.get("ref", "")):
-                sheet.tables.append((where_[0], where_[2]))
-    sheet.comments = read_comments(package, part)
+    tables = [package.xml(one) for one in package.related(part, "table")]
+    ranges = [cell_range(table.get("ref", "")) for table in tables if table is not None]
+    sheet.tables = [(one[0], one[2]) for one in ranges if one]
+    add_parts(sheet, package, part)
     return sheet
-
-
-def _link(sheet: Sheet, where: tuple[int, int, int, int], target: str) -> None:
-    first_row, first_column, last_row, last_column = where
-    if (last_row - first_row + 1) * (last_column - first_column + 1) > _MAX_LINKED_CELLS:
-        return
-    for number in range(first_row, last_row + 1):
-        row = sheet.rows.get(number, {})
-        for column in range(first_column, last_column + 1):
-            if column in row:
-                row[column] = link(row[column], target)
 
 
 def _formats(package: Package, main: str, *, since_1904: bool) -> list[NumberFormat]:
     """Returns the number formats of the cells' styles."""
-    codes = dict(BUILT_IN_FORMATS)
+    codes = dict(FIXED_FORMATS)
     styles: Element | None = None
     for part in package.related(main, "styles"):
         styles = package.xml(part)
     if styles is None:
-        return [NumberFormat("General")]
+        return formats_of_styles([], {})
     for entry in styles.iter("x:numFmt"):
         if (number := entry.get("numFmtId", "")).isdigit():
-            codes[int(number)] = entry.get("formatCode", "")
-    made: dict[str, NumberFormat] = {}
-    formats = []
-    for cells in styles.iter("x:cellXfs"):
-        for style in cells.iter("x:xf"):
-            number = style.get("numFmtId", "0")
-            code = codes.get(int(number), "General") if number.isdigit() else "General"
-            if code not in made:
-                made[code] = NumberFormat(code, since_1904=since_1904)
-            formats.append(made[code])
-    return formats or [NumberFormat("General")]
+            codes.setdefault(int(number), entry.get("formatCode", ""))
+    ids = (style.get("numFmtId", "") for cells in styles.iter("x:cellXfs") for style in cells)
+    return formats_of_styles(
+        (int(number) if number.isdigit() else 0 for number in ids), codes, since_1904=since_1904
+    )

@@ -28,14 +28,14 @@ from managed_sync.documents.parsing.parsers.office.drawing_text import (
     text_blocks,
 )
 from managed_sync.documents.parsing.parsers.office.package import Package, reading
-from managed_sync.documents.parsing.parsers.office.placeholders import (
+from managed_sync.documents.parsing.parsers.slides.comments import (
+    CommentAuthors,
+    comment_blocks,
+)
+from managed_sync.documents.parsing.parsers.slides.placeholders import (
     TITLES,
     Placeholders,
     placeholder_of,
-)
-from managed_sync.documents.parsing.parsers.office.slide_comments import (
-    CommentAuthors,
-    comment_blocks,
 )
 
 __all__ = ["parse_pptx"]
@@ -58,13 +58,11 @@ def parse_pptx(data: bytes, *, name: str) -> str:
         relationships = package.relationships(package.main_part)
         targets = (relationships.get(one.get("r:id", "")) for one in root.iter("p:sldId"))
         parts = [target.target for target in targets if target and target.target in package]
-        return join_pages(
-            page for part in parts if (page := join_blocks(presentation.slide(part)))
-        )
+        return join_pages(page for part in parts if (page := join_blocks(presentation.slide(part))))
 
 
 class _Presentation:
-    """What all slides of a presentation share."""
+    """A presentation, whose slides share authors, layouts and footers."""
 
     def __init__(self, package: Package) -> None:
         self._package = package
@@ -145,7 +143,7 @@ class _SlideReader:
         placeholder = placeholder_of(shape)
         kind = placeholder[0] if placeholder else ""
         body = shape.find("p:txBody")
-        if kind == "sldNum" or kind == "sldImg":
+        if kind in {"sldNum", "sldImg"}:
             return
         if kind in _REPEATED:
             text = plain_text(body, self._links) if body is not None else ""
