@@ -51,7 +51,7 @@ _COLLECTED = {"fldinst", "listtext", "pntext", "atnauthor", "sn", "sv", "fonttbl
 
 @dataclass
 class _State:
-    """What holds in a group, and is forgotten at its end."""
+    """The settings of a group, which are forgotten at its end."""
 
     destination: str = ""
     is_skipped: bool = False

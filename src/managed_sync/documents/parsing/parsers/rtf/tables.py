@@ -21,7 +21,7 @@ _MAX_CELLS = 1000
 
 @dataclass
 class RowShape:
-    """Where the cells of a row begin, and which ones continue another cell."""
+    """The places where the cells of a row begin, and the cells that continue another one."""
 
     starts: list[int] = field(default_factory=lambda: [0])
     above: set[int] = field(default_factory=set)
