@@ -24,6 +24,8 @@ from managed_sync.documents.parsing.markdown_writer import clean
 from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
 from managed_sync.documents.parsing.parsers.archive import open_archive
+from managed_sync.documents.parsing.parsers.doc.reader import parse_doc
+from managed_sync.documents.parsing.parsers.epub import parse_epub
 from managed_sync.documents.parsing.parsers.mail.calendar import calendar_text
 from managed_sync.documents.parsing.parsers.mail.contacts import contacts_text
 from managed_sync.documents.parsing.parsers.mail.mailbox import open_mailbox
@@ -32,11 +34,12 @@ from managed_sync.documents.parsing.parsers.mail.outlook import open_outlook_mes
 from managed_sync.documents.parsing.parsers.mail.web_archive import parse_web_archive
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
 from managed_sync.documents.parsing.parsers.ocr import check_languages, with_ocr
+from managed_sync.documents.parsing.parsers.opendocument.text import parse_opendocument
+from managed_sync.documents.parsing.parsers.rtf.reader import parse_rtf
 from managed_sync.documents.parsing.parsers.slides.odp import parse_odp
 from managed_sync.documents.parsing.parsers.slides.pptx import parse_pptx
 from managed_sync.documents.parsing.parsers.web.html import parse_html
 from managed_sync.documents.parsing.parsers.word.document import parse_word
-from managed_sync.documents.parsing.parsers.word.opendocument import parse_opendocument
 from managed_sync.documents.parsing.parsers.workbooks.delimited import parse_csv
 from managed_sync.documents.parsing.parsers.workbooks.ods import parse_ods
 from managed_sync.documents.parsing.parsers.workbooks.xls import parse_xls
@@ -68,7 +71,7 @@ _PLAIN = {
 _EMBEDDED = {FileType.HTML, FileType.TEXT, FileType.RTF, FileType.MHT}
 # These are read by this package itself.
 _OWN_FORMATS = {
-    *(*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.ICS, FileType.VCF),
+    *(*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.ICS, FileType.VCF, FileType.EPUB),
     *(FileType.EMAIL, FileType.MSG, FileType.MBOX, FileType.MHT, FileType.ARCHIVE),
 }
 
@@ -112,8 +115,7 @@ _TEXTS: Mapping[FileType, Callable[[str], str]] = {
 class FileParser:
     """A parser that reads each format with the library that keeps most of it.
 
-    PDF, web pages, RTF and EPUB are read with ``kreuzberg``; Word files, workbooks, slides,
-    OpenDocument, e-mail, CSV, Markdown, code and plain text by this package itself.
+    PDF is read with ``kreuzberg``; everything else by this package itself.
     ``docs/benchmarks/parsing.md`` compares them. Subclasses use other libraries for some formats.
 
     Args:
@@ -131,9 +133,11 @@ class FileParser:
     """
 
     _readers: Mapping[FileType, _BytesReader] = {
-        **_KREUZBERG,
+        **{kind: reader for kind, reader in _KREUZBERG.items() if kind is not FileType.EPUB},
         FileType.DOCX: parse_word,
         FileType.ODT: parse_opendocument,
+        FileType.RTF: parse_rtf,
+        FileType.DOC: parse_doc,
         FileType.PPTX: parse_pptx,
         FileType.XLSX: parse_xlsx,
         FileType.XLSB: parse_xlsb,
@@ -226,6 +230,8 @@ class FileParser:
             return reader(data, name=name)
         if kind is FileType.MHT:
             return parse_web_archive(data, name=name, read_html=self._html)
+        if kind is FileType.EPUB:
+            return parse_epub(data, name=name, read_html=self._html)
         charset = parameter_of(content_type) or _declared_inside(kind, data)
         text = decode(data, name=name, charset=charset)
         return self._read_text(kind, text, name=name, filename=filename)
@@ -262,7 +268,7 @@ class KreuzbergParser(FileParser):
         '# Hi\n'
     """
 
-    _readers = _KREUZBERG
+    _readers: Mapping[FileType, _BytesReader] = {**_KREUZBERG, FileType.DOC: parse_doc}
 
 
 class UnstructuredParser(FileParser):
@@ -297,7 +303,7 @@ class UnstructuredParser(FileParser):
         languages: tuple[str, ...] = ("eng",),
         ocr: Sequence[str] = (),
     ) -> None:
-        self._readers = {**_KREUZBERG, **_UNSTRUCTURED}
+        self._readers = {**self._readers, **_UNSTRUCTURED}
         self._settings = ""
         if pdf_strategy:
             self._settings = f"pdf_strategy={pdf_strategy}, languages={'+'.join(languages)}"

@@ -12,15 +12,15 @@ from managed_sync.documents.parsing.markdown_writer import join_pages
 from managed_sync.documents.parsing.parsers.office.odf_text import inline_text
 from managed_sync.documents.parsing.parsers.office.package import Package, reading
 from managed_sync.documents.parsing.parsers.office.safe_xml import parse_xml
-from managed_sync.documents.parsing.parsers.word.blocks import Block, flat, pages_of, to_markdown
-from managed_sync.documents.parsing.parsers.word.grid import Cell, arrange
-from managed_sync.documents.parsing.parsers.word.mathml import linear
-from managed_sync.documents.parsing.parsers.word.numbering import roman
-from managed_sync.documents.parsing.parsers.word.opendocument_styles import (
+from managed_sync.documents.parsing.parsers.opendocument.mathml import linear
+from managed_sync.documents.parsing.parsers.opendocument.styles import (
     ListStyle,
     TextStyles,
     label,
 )
+from managed_sync.documents.parsing.parsers.word.blocks import Block, flat, pages_of, to_markdown
+from managed_sync.documents.parsing.parsers.word.grid import Cell, arrange
+from managed_sync.documents.parsing.parsers.word.numbering import roman
 from managed_sync.errors import ParsingError
 
 __all__ = ["parse_opendocument"]
