@@ -41,6 +41,8 @@ ParserChoice: TypeAlias = Parser | Literal["unstructured", "kreuzberg"]
 
 # Text formats are parsed in time proportional to their size: some megabytes in a second.
 _QUICK_BYTES = 512 * 1024
+# Each HTML block in Markdown costs as much as some hundred letters.
+_QUICK_MARKDOWN_BYTES = 64 * 1024
 _QUICK = {FileType.TEXT, FileType.CODE, FileType.CSV}
 # These have no reader of their own yet, and are text.
 _PLAIN = {
@@ -123,7 +125,7 @@ class FileParser:
         except DocumentError:
             return True
         if kind is FileType.MARKDOWN:
-            return self._markdown is FileParser._markdown
+            return self._markdown is FileParser._markdown and len(data) <= _QUICK_MARKDOWN_BYTES
         return kind in _QUICK or (kind not in self._readers and kind not in _TEXT_FORMATS)
 
     def _kind(self, data: bytes, content_type: str, filename: str) -> FileType:
