@@ -25,7 +25,9 @@ from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
 from managed_sync.documents.parsing.parsers.email import parse_email
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
+from managed_sync.documents.parsing.parsers.web.drawing import parse_svg
 from managed_sync.documents.parsing.parsers.web.html import parse_html
+from managed_sync.documents.parsing.parsers.web.notebook import parse_notebook
 from managed_sync.errors import ConfigurationError, DocumentError, EmptyContentError
 
 __all__ = [
@@ -46,14 +48,14 @@ _QUICK_MARKDOWN_BYTES = 64 * 1024
 _QUICK = {FileType.TEXT, FileType.CODE, FileType.CSV}
 # These have no reader of their own yet, and are text.
 _PLAIN = {
-    FileType.NOTEBOOK: FileType.CODE,
-    FileType.SVG: FileType.CODE,
     FileType.MBOX: FileType.TEXT,
     FileType.ICS: FileType.TEXT,
     FileType.VCF: FileType.TEXT,
     FileType.MHT: FileType.EMAIL,
 }
-_TEXT_FORMATS = {*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.EMAIL}
+_TEXT_FORMATS = {*_QUICK, FileType.EMAIL} | {
+    *(FileType.HTML, FileType.MARKDOWN, FileType.NOTEBOOK, FileType.SVG)
+}
 
 
 class _BytesReader(Protocol):
@@ -150,6 +152,10 @@ class FileParser:
                 return self._html(text, name=name).strip() or parse_html(text, name=name)
             case FileType.MARKDOWN:
                 return self._markdown(text, name=name)
+            case FileType.NOTEBOOK:
+                return parse_notebook(text, name=name)
+            case FileType.SVG:
+                return parse_svg(text, name=name)
             case FileType.CSV:
                 return text_parsers.parse_csv(text)
             case FileType.CODE:

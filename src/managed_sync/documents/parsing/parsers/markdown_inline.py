@@ -1,4 +1,4 @@
-"""Reads the text within a paragraph of Markdown: comments, but not those in code."""
+"""Reads the text within a paragraph of Markdown: comments and embedded pictures."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import re
 
 __all__ = ["without_comments"]
 
+_PICTURE = re.compile(r"data:[\w.+-]{1,60}/[\w.+-]{1,60};base64,[\w+/=%-]*")
 _MARKS = re.compile(r"\\`|`+|<!--")
 
 
 def without_comments(text: str) -> str:
-    """Removes the HTML comments of a paragraph that are not in a code span.
+    """Removes pictures in Base64, and the HTML comments of a paragraph that are not in code.
 
     Examples:
         >>> without_comments("a <!-- b --> `<!--` c -->")
         'a  `<!--` c -->'
     """
+    if ";base64," in text:
+        text = _PICTURE.sub("", text)
     if "<!--" not in text or "-->" not in text:
         return text
     marks = list(_MARKS.finditer(text))
