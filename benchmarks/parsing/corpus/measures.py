@@ -127,6 +127,14 @@ def _plain(text: str) -> str:
     return " ".join(words(text))
 
 
+def _title(text: str) -> str:
+    """A title without its number, which is not always a part of the text."""
+    found = words(text)
+    while len(found) > 1 and found[0].isdecimal():
+        del found[0]
+    return " ".join(found)
+
+
 def _rows(text: str, expected: Sequence[Row]) -> Share:
     if not expected:
         return Share()
@@ -162,6 +170,8 @@ def _starts(row: Row) -> list[str]:
 
 
 def _is_row(found: Sequence[str], row: Row) -> bool:
+    while row and not row[0]:  # a blank column that may be left out
+        found, row = (found[1:] if not found[0] else found), row[1:]
     if any(found[len(row) :]):
         return False
     padded = [*found, *[""] * (len(row) - len(found))]
@@ -169,12 +179,12 @@ def _is_row(found: Sequence[str], row: Row) -> bool:
 
 
 def _headings(text: str, expected: Sequence[str]) -> dict[str, Share]:
-    titles = Counter(filter(None, map(_plain, expected)))
+    titles = Counter(filter(None, map(_title, expected)))
     if not titles:
         return {}
     lines = text.replace("\f", "\n").split("\n")
     found = Counter(
-        filter(None, (_plain(heading[1]) for line in lines if (heading := _HEADING.match(line))))
+        filter(None, (_title(heading[1]) for line in lines if (heading := _HEADING.match(line))))
     )
     common = (titles & found).total()
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.parsing.truth.cell_texts import ways_to_write
 from benchmarks.parsing.truth.model import DamagedFileError, Truth
 from benchmarks.parsing.truth.xml import Archive, local
 
@@ -29,9 +30,14 @@ def add_drawings(truth: Truth, archive: Archive, kind: str, name: str) -> None:
     except DamagedFileError:
         return
     if part == "charts":
-        for element in root.iter("{*}v", "{*}p"):
-            text = element.text or "" if local(element) == "v" else drawing_text(element)
-            truth.add(part, _number_ways(text))
+        for paragraph in root.iter("{*}p"):
+            truth.add(part, drawing_text(paragraph))
+        for points in root.iter("{*}numCache", "{*}numLit", "{*}strCache", "{*}strLit"):
+            code = points.findtext("{*}formatCode") or "General"
+            for value in points.iter("{*}v"):
+                is_number = local(points).startswith("num")
+                text = value.text or ""
+                truth.add(part, ways_to_write(text, code)[1] if is_number else text)
     else:
         for paragraph in root.iter("{*}p"):
             truth.add(part, drawing_text(paragraph))
@@ -43,11 +49,3 @@ def drawing_text(paragraph: Any) -> str:
     for element in paragraph.iter("{*}t", "{*}br", "{*}tab"):
         texts.append(element.text or "" if local(element) == "t" else " ")
     return "".join(texts)
-
-
-def _number_ways(text: str) -> str | tuple[str, ...]:
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return (text, f"{number:g}", f"{number:.2f}", f"{number:.1f}", f"{number:.0f}")

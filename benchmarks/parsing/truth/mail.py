@@ -6,13 +6,14 @@ import email
 import email.header
 import email.policy
 import email.utils
+import re
 from collections.abc import Iterator
 from email.message import Message
 
 from benchmarks.parsing.truth.html import html_text, parsed_html
 from benchmarks.parsing.truth.model import DamagedFileError, Truth, words
 
-__all__ = ["read_mail"]
+__all__ = ["read_mail", "read_mailbox"]
 
 _ADDRESSES = ("From", "To", "Cc")
 # A plain part that has less of the words of the web page beside it only points to it.
@@ -32,6 +33,22 @@ def read_mail(data: bytes) -> Truth:
         raise DamagedFileError("no headers of an e-mail in it")
     truth = Truth(uncounted=frozenset({"names of attachments"}))
     _add_message(truth, message, "")
+    return truth
+
+
+def read_mailbox(data: bytes) -> Truth:
+    """Returns the truth about a mailbox: all its messages.
+
+    Raises:
+        DamagedFileError: There is none in it.
+    """
+    truth = Truth(uncounted=frozenset({"names of attachments"}))
+    for content in re.split(rb"(?m)^From [^\r\n]*\r?\n", data.removeprefix(b"\xef\xbb\xbf")):
+        message = email.message_from_bytes(content)
+        if message["From"] or message["Subject"]:
+            _add_message(truth, message, "")
+    if not truth.parts:
+        raise DamagedFileError("no message in it")
     return truth
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.parsing.truth.drawings import add_drawings
 from benchmarks.parsing.truth.model import Cell, DamagedFileError, Row, Truth
-from benchmarks.parsing.truth.xml import Archive, local, related
+from benchmarks.parsing.truth.xml import Archive, local, relations
 
 __all__ = ["read_word"]
 
@@ -43,7 +43,7 @@ def read_word(data: bytes) -> Truth:
         DamagedFileError: It is damaged or protected.
     """
     archive = Archive(data)
-    main = next((name for kind, name in related(archive, "") if kind == _MAIN), "")
+    main = next((one.name for one in relations(archive, "") if one.kind == _MAIN), "")
     if main not in archive:
         raise DamagedFileError("no main document in it")
     truth = Truth(uncounted=frozenset({"hidden text", "alternative texts"}))
@@ -58,8 +58,9 @@ def read_word(data: bytes) -> Truth:
         if not _inside(table, "Fallback", "del", "tbl"):
             truth.rows += _rows(table)
     seen = set()
-    for kind, name in related(archive, main):
-        if part := _OTHERS.get(kind):
+    for one in relations(archive, main):
+        name = one.name
+        if part := _OTHERS.get(one.kind):
             if name not in archive:
                 continue
             for paragraph in _paragraphs(archive.xml(name)):
@@ -68,7 +69,7 @@ def read_word(data: bytes) -> Truth:
                     seen.add(text)
                     _add(truth, paragraph, part, fixed=True)
         else:
-            add_drawings(truth, archive, kind, name)
+            add_drawings(truth, archive, one.kind, name)
     return truth
 
 
@@ -166,7 +167,7 @@ def _outline(paragraph: Any) -> bool:
 
 
 def _heading_styles(archive: Archive, main: str) -> dict[str, bool]:
-    name = next((name for kind, name in related(archive, main) if kind == "styles"), "")
+    name = next((one.name for one in relations(archive, main) if one.kind == "styles"), "")
     if name not in archive:
         return {}
     result = {}

@@ -7,13 +7,14 @@ import posixpath
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from lxml import etree
 
 from benchmarks.parsing.truth.model import DamagedFileError
 
-__all__ = ["Archive", "local", "related"]
+__all__ = ["Archive", "Relation", "local", "relations"]
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MOST = 200 * 1024 * 1024
@@ -84,15 +85,31 @@ def local(element: Any) -> str:
     return str(tag).rpartition("}")[2] if isinstance(tag, str) else ""
 
 
-def related(archive: Archive, name: str) -> Iterator[tuple[str, str]]:
-    """Yields the kind and the name of each member that a member is related to."""
+@dataclass(frozen=True)
+class Relation:
+    """A member that another one is related to.
+
+    Attributes:
+        id: The name by which the other one refers to it.
+        kind: The last word of its type, such as ``"footnotes"``.
+        name: The member.
+    """
+
+    id: str
+    kind: str
+    name: str
+
+
+def relations(archive: Archive, name: str) -> Iterator[Relation]:
+    """Yields what a member is related to, without what is outside of the file."""
     folder, _, file = name.rpartition("/")
-    relations = f"{folder}/_rels/{file}.rels".lstrip("/")
-    if relations not in archive:
+    member = f"{folder}/_rels/{file}.rels".lstrip("/")
+    if member not in archive:
         return
-    for one in archive.xml(relations):
+    for one in archive.xml(member):
         target = one.get("Target", "")
         if one.get("TargetMode") == "External" or not target:
             continue
         path = target.lstrip("/") if target.startswith("/") else f"{folder}/{target}"
-        yield one.get("Type", "").rpartition("/")[2], posixpath.normpath(path).lstrip("/")
+        kind = one.get("Type", "").rpartition("/")[2]
+        yield Relation(one.get("Id", ""), kind, posixpath.normpath(path).lstrip("/"))

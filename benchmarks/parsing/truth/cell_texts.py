@@ -1,0 +1,128 @@
+"""The texts that are right for a number, a date or a time in a cell."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time, timedelta
+
+from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format
+from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
+
+from benchmarks.parsing.truth.model import Text
+
+__all__ = ["date_ways", "number_ways", "ways_to_write"]
+
+_QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|_.|\*.')
+_DECIMALS = re.compile(r"\.([0#?]+)")
+_TOKEN = re.compile(r"yyyy|yy|mmmmm|mmmm|mmm|mm|m|dddd|ddd|dd|d|hh|h|ss|s|am/pm|a/p", re.IGNORECASE)
+
+
+def ways_to_write(text: str, code: str, *, is_1904: bool = False) -> tuple[str, Text]:
+    """Returns the part that a number belongs to, and the ways to write it.
+
+    Args:
+        text: The number as the file stores it.
+        code: Its format, or the number of a builtin one.
+        is_1904: Days are counted from 1904.
+    """
+    if code.isdigit() and len(code) < 4:
+        code = BUILTIN_FORMATS.get(int(code), "General")
+    try:
+        number = float(text)
+    except ValueError:
+        return "numbers", text
+    if is_date_format(code.split(";")[0]):
+        epoch = CALENDAR_MAC_1904 if is_1904 else CALENDAR_WINDOWS_1900
+        try:
+            moment = from_excel(number, epoch)
+        except (ValueError, OverflowError):
+            return "numbers", number_ways(text, number, code)
+        if moment is not None:
+            return "dates", (*date_ways(moment, code), *_duration_ways(number, code))
+    return "numbers", number_ways(text, number, code)
+
+
+def number_ways(text: str, number: float, code: str) -> tuple[str, ...]:
+    """Returns the ways to write a number: as it is stored, in full, and as its format shows it."""
+    full = f"{number:.15g}"
+    ways = [
+        text,
+        full,
+        repr(number),
+        f"{number:.9g}",
+        f"{number:.10g}",
+        f"{number:f}".rstrip("0").rstrip("."),
+    ]
+    plain = _QUOTED.sub("", code.split(";", maxsplit=1)[0])
+    match = _DECIMALS.search(plain)
+    decimals = len(match[1]) if match else 0
+    if "%" in plain:
+        shown = f"{number * 100:.{decimals}f}"
+        # The stored share says something else to a reader than the percents of the sheet.
+        return (f"{shown}%", f"{number * 100:.10g}%")
+    if "E" in plain.upper() and "GENERAL" not in plain.upper():
+        ways.append(f"{number:.{decimals}E}")
+    elif plain and plain != "General" and re.search(r"[0#]", plain):
+        ways += [f"{number:.{decimals}f}", f"{number:,.{decimals}f}"]
+        if plain.rstrip(".0#?").endswith(","):
+            ways.append(f"{number / 1000:.{decimals}f}")
+    ways.append(f"{number:.2f}".rstrip("0").rstrip("."))
+    return tuple(dict.fromkeys(ways))
+
+
+def date_ways(moment: datetime | date | time | timedelta, code: str = "") -> tuple[str, ...]:
+    """Returns the ways to write a date or a time: in the order of ISO, and as its format shows."""
+    match moment:
+        case datetime():
+            ways = [f"{moment:%Y-%m-%d}"]
+            if (moment.hour, moment.minute, moment.second) != (0, 0, 0):
+                ways = [f"{moment:%Y-%m-%d %H:%M:%S}", f"{moment:%Y-%m-%d %H:%M}"]
+                ways += [f"{moment:%H:%M:%S}", f"{moment:%H:%M}"] if "y" not in code.lower() else []
+            else:
+                ways.append(f"{moment:%Y-%m-%d %H:%M:%S}")
+        case date():
+            return (moment.isoformat(),)
+        case time():
+            ways = [f"{moment:%H:%M:%S}", f"{moment:%H:%M}"]
+        case timedelta():
+            seconds = int(moment.total_seconds())
+            return (f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}", str(moment))
+    if code:
+        ways.append(_shown(moment, code))
+    return tuple(dict.fromkeys(ways))
+
+
+def _duration_ways(number: float, code: str) -> tuple[str, ...]:
+    if not re.search(r"\[[hms]+\]", code, re.IGNORECASE):
+        return ()
+    seconds = round(number * 86400)
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    return (f"{hours}:{minutes:02}:{seconds % 60:02}", f"{hours}:{minutes:02}", str(seconds))
+
+
+def _shown(moment: datetime | time, code: str) -> str:
+    """A date or time as its format shows it, in English."""
+    plain = _QUOTED.sub(" ", code.split(";", maxsplit=1)[0])
+    is_twelve = "am/pm" in plain.lower() or "a/p" in plain.lower()
+    before = ""
+
+    def replaced(token: re.Match[str]) -> str:
+        nonlocal before
+        name = token[0].lower()
+        is_minute = name in {"m", "mm"} and (
+            before.startswith("h") or plain[token.end() :].lstrip(" :.").lower().startswith("s")
+        )
+        before = name
+        if is_minute:
+            return f"{moment.minute:02}" if name == "mm" else str(moment.minute)
+        hour = (moment.hour - 1) % 12 + 1 if is_twelve else moment.hour
+        day = moment if isinstance(moment, datetime) else datetime(1899, 12, 30)
+        return {
+            "yyyy": f"{day:%Y}", "yy": f"{day:%y}", "mmmmm": f"{day:%B}"[0], "mmmm": f"{day:%B}",
+            "mmm": f"{day:%b}", "mm": f"{day:%m}", "m": str(day.month), "dddd": f"{day:%A}",
+            "ddd": f"{day:%a}", "dd": f"{day:%d}", "d": str(day.day), "hh": f"{hour:02}",
+            "h": str(hour), "ss": f"{moment.second:02}", "s": str(moment.second),
+            "am/pm": "PM" if moment.hour >= 12 else "AM", "a/p": "P" if moment.hour >= 12 else "A",
+        }[name]  # fmt: skip
+
+    return _TOKEN.sub(replaced, plain)

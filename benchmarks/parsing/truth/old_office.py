@@ -1,0 +1,186 @@
+"""Reads the binary formats of Office with ``catdoc``, ``xlrd``, ``pyxlsb`` and ``olefile``."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import olefile
+import xlrd
+
+from benchmarks.parsing.truth.cell_texts import number_ways, ways_to_write
+from benchmarks.parsing.truth.html import html_text, parsed_html
+from benchmarks.parsing.truth.model import (
+    Cell,
+    DamagedFileError,
+    Text,
+    Truth,
+    UnsupportedFileError,
+)
+from benchmarks.parsing.truth.workbook import grid_rows
+
+__all__ = ["read_binary_workbook", "read_doc", "read_msg", "read_ppt", "read_xls"]
+
+_SECONDS = 30
+_FIELDS = {"0037": "subject and addresses", "0C1A": "subject and addresses",
+           "0E04": "subject and addresses", "0E03": "subject and addresses",
+           "1000": "plain"}  # fmt: skip
+
+
+def read_doc(data: bytes) -> Truth:
+    """Returns the truth about an old Word file, which ``catdoc`` reads.
+
+    Raises:
+        DamagedFileError: It is damaged or protected.
+        UnsupportedFileError: ``catdoc`` is not installed.
+    """
+    return _printed(["catdoc", "-d", "utf-8", "-w"], data)
+
+
+def read_ppt(data: bytes) -> Truth:
+    """Returns the truth about an old PowerPoint file, which ``catppt`` reads.
+
+    Raises:
+        DamagedFileError: It is damaged or protected.
+        UnsupportedFileError: ``catppt`` is not installed.
+    """
+    return _printed(["catppt", "-d", "utf-8"], data)
+
+
+def _printed(command: Sequence[str], data: bytes) -> Truth:
+    if not shutil.which(command[0]):
+        raise UnsupportedFileError("install it with apt-get install catdoc")
+    if not olefile.isOleFile(io.BytesIO(data)):
+        raise DamagedFileError("not of the old format")
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        run = subprocess.run(
+            [*command, file.name], capture_output=True, check=False, timeout=_SECONDS
+        )
+    text = run.stdout.decode("utf-8", "replace")
+    if run.returncode or "encrypted" in run.stderr.decode("utf-8", "replace").lower():
+        raise DamagedFileError(f"{command[0]} cannot read it")
+    truth = Truth(flow=[text])
+    truth.add("text", text)
+    return truth
+
+
+def read_xls(data: bytes) -> Truth:
+    """Returns the truth about an old Excel file, which ``xlrd`` reads.
+
+    Raises:
+        DamagedFileError: It is damaged or protected.
+    """
+    try:
+        book = xlrd.open_workbook(
+            file_contents=data, formatting_info=True, logfile=io.StringIO(), on_demand=False
+        )
+    except NotImplementedError as error:
+        raise UnsupportedFileError(str(error)) from error
+    except Exception as error:
+        raise DamagedFileError(f"xlrd cannot read it: {error}") from error
+    truth = Truth(uncounted=frozenset({"hidden cells"}))
+    for sheet in book.sheets():
+        cells: dict[int, dict[int, Cell]] = {}
+        for number in range(sheet.nrows):
+            for column, cell in enumerate(sheet.row(number)):
+                part, ways = _xls_cell(book, cell)
+                if ways:
+                    truth.add("hidden cells" if sheet.visibility else part, ways)
+                    texts = (ways,) if isinstance(ways, str) else ways
+                    cells.setdefault(number, {})[column] = texts
+                    truth.flow.append(texts[0])
+        if cells and not sheet.visibility:
+            truth.add("sheet names", sheet.name)
+            truth.rows += [] if sheet.merged_cells else grid_rows(cells)
+        for note in sheet.cell_note_map.values():
+            truth.add("comments", note.text)
+    return truth
+
+
+def _xls_cell(book: Any, cell: Any) -> tuple[str, Text]:
+    match cell.ctype:
+        case xlrd.XL_CELL_TEXT:
+            return "texts", str(cell.value)
+        case xlrd.XL_CELL_NUMBER | xlrd.XL_CELL_DATE:
+            style = book.xf_list[cell.xf_index]
+            code = book.format_map[style.format_key].format_str if style else "General"
+            return ways_to_write(f"{cell.value:.17g}", code, is_1904=bool(book.datemode))
+        case xlrd.XL_CELL_BOOLEAN:
+            return "booleans", ("TRUE", "1") if cell.value else ("FALSE", "0")
+        case xlrd.XL_CELL_ERROR:
+            return "errors", str(xlrd.error_text_from_code.get(cell.value, ""))
+    return "", ""
+
+
+def read_binary_workbook(data: bytes) -> Truth:
+    """Returns the truth about a binary Excel file, which ``pyxlsb`` reads.
+
+    Raises:
+        DamagedFileError: It is damaged or protected.
+        UnsupportedFileError: ``pyxlsb`` is not installed.
+    """
+    try:
+        open_workbook: Any = import_module("pyxlsb").open_workbook
+    except ImportError as error:
+        raise UnsupportedFileError("install it with pip install pyxlsb") from error
+    truth = Truth()
+    try:
+        with open_workbook(io.BytesIO(data)) as book:
+            for name in book.sheets:
+                with book.get_sheet(name) as sheet:
+                    for row in sheet.rows(sparse=True):
+                        for cell in row:
+                            _add_binary_cell(truth, cell.v)
+    except Exception as error:
+        raise DamagedFileError(f"pyxlsb cannot read it: {error}") from error
+    return truth
+
+
+def _add_binary_cell(truth: Truth, value: object) -> None:
+    if isinstance(value, str):
+        truth.add("texts", value)
+    elif isinstance(value, float) and value == int(value):
+        # Without its format, a number may be a date or a share.
+        truth.add("whole numbers", number_ways(f"{value:.15g}", value, ""))
+
+
+def read_msg(data: bytes) -> Truth:
+    """Returns the truth about a message of Outlook, from its storage.
+
+    Raises:
+        DamagedFileError: It is damaged, or no message.
+    """
+    try:
+        file = olefile.OleFileIO(io.BytesIO(data))
+    except Exception as error:
+        raise DamagedFileError(str(error)) from error
+    truth = Truth(uncounted=frozenset({"names of attachments"}))
+    html = b""
+    for path in file.listdir():
+        name = path[-1].upper()
+        if not name.startswith("__SUBSTG1.0_") or len(path) > 2:
+            continue
+        code, kind = name[12:16], name[16:20]
+        content = file.openstream(path).read()
+        if len(path) == 1 and code in _FIELDS:
+            truth.add(_FIELDS[code], _string(content, kind))
+        elif len(path) == 1 and code == "1013":
+            html = content if kind == "0102" else _string(content, kind).encode("utf-8-sig")
+        elif code == "3707" and path[0].startswith("__attach"):
+            truth.add("names of attachments", _string(content, kind))
+    if not truth.parts and not html:
+        raise DamagedFileError("no message in it")
+    if html and "plain" not in truth.parts:
+        truth.add("html", html_text(parsed_html(html)))
+    return truth
+
+
+def _string(content: bytes, kind: str) -> str:
+    return content.decode("utf-16-le" if kind == "001F" else "cp1252", "replace").rstrip("\0")
