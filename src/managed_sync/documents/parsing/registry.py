@@ -25,9 +25,9 @@ from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
 from managed_sync.documents.parsing.parsers.email import parse_email
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
+from managed_sync.documents.parsing.parsers.notebook import parse_notebook
 from managed_sync.documents.parsing.parsers.web.drawing import parse_svg
 from managed_sync.documents.parsing.parsers.web.html import parse_html
-from managed_sync.documents.parsing.parsers.web.notebook import parse_notebook
 from managed_sync.errors import ConfigurationError, DocumentError, EmptyContentError
 
 __all__ = [
@@ -53,8 +53,8 @@ _PLAIN = {
     FileType.VCF: FileType.TEXT,
     FileType.MHT: FileType.EMAIL,
 }
-_TEXT_FORMATS = {*_QUICK, FileType.EMAIL} | {
-    *(FileType.HTML, FileType.MARKDOWN, FileType.NOTEBOOK, FileType.SVG)
+_TEXT_FORMATS = {*_QUICK, FileType.EMAIL, FileType.HTML, FileType.MARKDOWN} | {
+    *(FileType.NOTEBOOK, FileType.SVG)
 }
 
 
@@ -81,6 +81,10 @@ _UNSTRUCTURED: Mapping[FileType, _BytesReader] = {
     FileType.DOCX: unstructured.parse_docx,
     FileType.PPTX: unstructured.parse_pptx,
     FileType.XLSX: unstructured.parse_xlsx,
+}
+_TEXT_READERS: Mapping[FileType, _TextReader] = {
+    FileType.NOTEBOOK: parse_notebook,
+    FileType.SVG: parse_svg,
 }
 
 
@@ -146,16 +150,14 @@ class FileParser:
         return self._read_text(kind, text, name=name, filename=filename)
 
     def _read_text(self, kind: FileType, text: str, *, name: str, filename: str) -> str:
+        if reader := _TEXT_READERS.get(kind):
+            return reader(text, name=name)
         match kind:
             case FileType.HTML:
                 # unstructured returns nothing for tags that are nested a thousand levels deep.
                 return self._html(text, name=name).strip() or parse_html(text, name=name)
             case FileType.MARKDOWN:
                 return self._markdown(text, name=name)
-            case FileType.NOTEBOOK:
-                return parse_notebook(text, name=name)
-            case FileType.SVG:
-                return parse_svg(text, name=name)
             case FileType.CSV:
                 return text_parsers.parse_csv(text)
             case FileType.CODE:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from managed_sync.documents import parse
-from managed_sync.documents.parsing.parsers.web.notebook import parse_notebook
+from managed_sync.documents.parsing.parsers.notebook import parse_notebook
 from managed_sync.errors import EmptyContentError, ParsingError
 
 

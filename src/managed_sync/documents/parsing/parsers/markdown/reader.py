@@ -12,12 +12,12 @@ from functools import cached_property
 
 from managed_sync.documents.parsing import markdown_writer
 from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK
-from managed_sync.documents.parsing.parsers.markdown_html import (
+from managed_sync.documents.parsing.parsers.markdown.html_blocks import (
     HtmlBlock,
     html_block,
     html_to_markdown,
 )
-from managed_sync.documents.parsing.parsers.markdown_inline import without_comments
+from managed_sync.documents.parsing.parsers.markdown.inline import without_comments
 
 __all__ = ["parse_markdown", "split_front_matter"]
 
