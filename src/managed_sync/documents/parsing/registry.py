@@ -91,8 +91,9 @@ _TEXT_READERS: Mapping[FileType, _TextReader] = {
 class FileParser:
     """A parser that reads each format with the library that keeps most of it.
 
-    Word and PowerPoint are read with ``unstructured``; Excel, PDF, web pages, OpenDocument, RTF
-    and EPUB with ``kreuzberg``; e-mail, CSV, Markdown, code and plain text by this package itself.
+    Word and PowerPoint are read with ``unstructured``; Excel, PDF, OpenDocument, RTF and EPUB with
+    ``kreuzberg``; web pages, notebooks, e-mail, CSV, Markdown, code and plain text by this package
+    itself.
     ``docs/benchmarks/parsing.md`` compares them. Subclasses use other libraries for some formats.
     """
 
@@ -166,7 +167,7 @@ class FileParser:
 
 
 class KreuzbergParser(FileParser):
-    r"""A parser that reads every format with ``kreuzberg`` if possible: the fastest choice.
+    r"""A parser that reads PDF, Office, OpenDocument, RTF and EPUB with ``kreuzberg``.
 
     Examples:
         >>> KreuzbergParser()(b"<h1>Hi</h1>", content_type="text/html")
