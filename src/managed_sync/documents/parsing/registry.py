@@ -33,11 +33,13 @@ from managed_sync.documents.parsing.parsers.mail.message import open_email
 from managed_sync.documents.parsing.parsers.mail.outlook import open_outlook_message
 from managed_sync.documents.parsing.parsers.mail.web_archive import parse_web_archive
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
+from managed_sync.documents.parsing.parsers.notebook import parse_notebook
 from managed_sync.documents.parsing.parsers.ocr import check_languages, with_ocr
 from managed_sync.documents.parsing.parsers.opendocument.text import parse_opendocument
 from managed_sync.documents.parsing.parsers.rtf.reader import parse_rtf
 from managed_sync.documents.parsing.parsers.slides.odp import parse_odp
 from managed_sync.documents.parsing.parsers.slides.pptx import parse_pptx
+from managed_sync.documents.parsing.parsers.web.drawing import parse_svg
 from managed_sync.documents.parsing.parsers.web.html import parse_html
 from managed_sync.documents.parsing.parsers.word.document import parse_word
 from managed_sync.documents.parsing.parsers.workbooks.delimited import parse_csv
@@ -61,17 +63,15 @@ ParserChoice: TypeAlias = Parser | Literal["unstructured", "kreuzberg"]
 
 # Text formats are parsed in time proportional to their size: some megabytes in a second.
 _QUICK_BYTES = 512 * 1024
+# Each HTML block in Markdown costs as much as some hundred letters.
+_QUICK_MARKDOWN_BYTES = 64 * 1024
 _QUICK = {FileType.TEXT, FileType.CODE, FileType.CSV}
-# These have no reader of their own yet, and are text.
-_PLAIN = {
-    FileType.NOTEBOOK: FileType.CODE,
-    FileType.SVG: FileType.CODE,
-}
 # What Word can embed as a part of its text.
 _EMBEDDED = {FileType.HTML, FileType.TEXT, FileType.RTF, FileType.MHT}
 # These are read by this package itself.
 _OWN_FORMATS = {
     *(*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.ICS, FileType.VCF, FileType.EPUB),
+    *(FileType.NOTEBOOK, FileType.SVG),
     *(FileType.EMAIL, FileType.MSG, FileType.MBOX, FileType.MHT, FileType.ARCHIVE),
 }
 
@@ -102,6 +102,10 @@ _UNSTRUCTURED: Mapping[FileType, _BytesReader] = {
     FileType.DOCX: unstructured.parse_docx,
     FileType.PPTX: unstructured.parse_pptx,
     FileType.XLSX: unstructured.parse_xlsx,
+}
+_TEXT_READERS: Mapping[FileType, _TextReader] = {
+    FileType.NOTEBOOK: parse_notebook,
+    FileType.SVG: parse_svg,
 }
 
 
@@ -170,7 +174,7 @@ class FileParser:
         name = display_name(filename, content_type)
         if not data.strip(b"\0 \t\r\n"):
             raise EmptyContentError(f"{name} is empty.")
-        kind = self._kind(data, content_type, filename)
+        kind = detect_file_type(data, content_type=content_type, filename=filename)
         if kind not in self._readers and kind not in _OWN_FORMATS:
             raise no_reader(name, kind, image_type(data))
         if opened := self._opened(kind, data, name=name):
@@ -189,16 +193,12 @@ class FileParser:
         if len(data) > _QUICK_BYTES:
             return False
         try:
-            kind = self._kind(data, content_type, filename)
+            kind = detect_file_type(data, content_type=content_type, filename=filename)
         except DocumentError:
             return True
         if kind is FileType.MARKDOWN:
-            return self._markdown is FileParser._markdown
+            return self._markdown is FileParser._markdown and len(data) <= _QUICK_MARKDOWN_BYTES
         return kind in _QUICK or (kind not in self._readers and kind not in _OWN_FORMATS)
-
-    def _kind(self, data: bytes, content_type: str, filename: str) -> FileType:
-        kind = detect_file_type(data, content_type=content_type, filename=filename)
-        return kind if kind in self._readers else _PLAIN.get(kind, kind)
 
     def _opened(self, kind: FileType, data: bytes, *, name: str) -> Container | None:
         """Returns a file that holds others, opened; ``None`` for any other file."""
@@ -241,7 +241,7 @@ class FileParser:
 
         Documents within it are left out, so that no file can contain itself.
         """
-        kind = self._kind(data, content_type, name)
+        kind = detect_file_type(data, content_type=content_type, filename=name)
         if kind is FileType.DOCX:
             return parse_word(data, name=name)
         if kind not in _EMBEDDED:
@@ -249,6 +249,8 @@ class FileParser:
         return self._read(kind, data, name=name, content_type=content_type, filename=name)
 
     def _read_text(self, kind: FileType, text: str, *, name: str, filename: str) -> str:
+        if reader := _TEXT_READERS.get(kind):
+            return reader(text, name=name)
         match kind:
             case FileType.HTML:
                 # unstructured returns nothing for tags that are nested a thousand levels deep.
@@ -261,7 +263,7 @@ class FileParser:
 
 
 class KreuzbergParser(FileParser):
-    r"""A parser that reads every format with ``kreuzberg`` if possible: the fastest choice.
+    r"""A parser that reads PDF, Office, OpenDocument, RTF and EPUB with ``kreuzberg``.
 
     Examples:
         >>> KreuzbergParser()(b"<h1>Hi</h1>", content_type="text/html")
