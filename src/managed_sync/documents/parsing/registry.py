@@ -36,6 +36,7 @@ from managed_sync.documents.parsing.parsers.markdown import parse_markdown
 from managed_sync.documents.parsing.parsers.notebook import parse_notebook
 from managed_sync.documents.parsing.parsers.ocr import check_languages, with_ocr
 from managed_sync.documents.parsing.parsers.opendocument.text import parse_opendocument
+from managed_sync.documents.parsing.parsers.pdf.reader import parse_pdf
 from managed_sync.documents.parsing.parsers.rtf.reader import parse_rtf
 from managed_sync.documents.parsing.parsers.slides.odp import parse_odp
 from managed_sync.documents.parsing.parsers.slides.pptx import parse_pptx
@@ -119,7 +120,7 @@ _TEXTS: Mapping[FileType, Callable[[str], str]] = {
 class FileParser:
     """A parser that reads each format with the library that keeps most of it.
 
-    PDF is read with ``kreuzberg``; everything else by this package itself.
+    Each format is read by a small reader of this package on a library that keeps all of it.
     ``docs/benchmarks/parsing.md`` compares them. Subclasses use other libraries for some formats.
 
     Args:
@@ -148,6 +149,7 @@ class FileParser:
         FileType.XLS: parse_xls,
         FileType.ODS: parse_ods,
         FileType.ODP: parse_odp,
+        FileType.PDF: parse_pdf,
     }
     _html: _TextReader = staticmethod(parse_html)
     _markdown: _TextReader = staticmethod(parse_markdown)
@@ -276,8 +278,8 @@ class KreuzbergParser(FileParser):
 class UnstructuredParser(FileParser):
     """A parser that reads Office files, web pages and Markdown with ``unstructured``.
 
-    PDF is read with ``kreuzberg`` unless you name a strategy, since ``unstructured`` needs PyTorch
-    for it.
+    PDF is read as by :class:`FileParser` unless you name a strategy, since ``unstructured`` needs
+    PyTorch for it.
 
     Args:
         pdf_strategy: The strategy of ``unstructured`` for PDF: ``"fast"``, ``"hi_res"`` (finds the
