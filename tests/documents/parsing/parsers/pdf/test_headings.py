@@ -68,6 +68,11 @@ def test_bookmarks_name_the_headings_if_there_are_any() -> None:
     assert "A word in large type" in text
 
 
+def test_a_number_may_be_in_the_bookmark_alone() -> None:
+    text = read(outlined(("Exhibit 2.3-1 1 Limits", 0), ("Section 1.1: Speed of the arm", 1)))
+    assert headings(text) == ["# 1 Limits", "## 1.1 Speed of the arm"]
+
+
 def test_bookmarks_that_are_not_on_their_pages_change_nothing() -> None:
     text = read(outlined(("Cover", 0), ("Scan 1", 0), ("Scan 2", 0)))
     assert headings(text) == ["# A word in large type"]

@@ -187,7 +187,7 @@ def test_a_file_that_needs_a_password_says_so_and_one_that_needs_none_is_read() 
 
 def test_a_damaged_file_has_one_clear_reason() -> None:
     for data in (b"%PDF-1.7 and nothing else", b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n%%EOF"):
-        with pytest.raises(ParsingError, match=r"^arm\.pdf could not be read: "):
+        with pytest.raises(ParsingError, match=r"^arm\.pdf could not be read: it is damaged$"):
             read(data)
 
 

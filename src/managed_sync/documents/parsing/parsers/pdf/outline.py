@@ -17,9 +17,9 @@ _MAX_ON_PAGE = 200
 _MAX_LINES = 5
 _MAX_LEVEL = 6
 _NO_LETTER = re.compile(r"[\W_]+")
+# The number of a title, with the word before it, as in "Exhibit 2.3-1" or "Chapter IV:".
 _NUMBER = re.compile(
-    r"^(?:chapter|section|kapitel|abschnitt|appendix|part|§)?[\s\divxlcA-Z]{0,3}"
-    r"(?:\d+(?:\.\d+)*|[A-Z](?:\.\d+)+)[.):]?\s+",
+    r"\s*(?:[^\W\d_]+\s+)?(?:[A-Z][.-])?(?:\d+(?:[.-]\d+)*|[ivxlc]+(?=[.):]))[.):]*\s+",
     re.IGNORECASE,
 )
 
@@ -98,7 +98,7 @@ class _Texts:
     def __init__(self, lines: Sequence[Line]) -> None:
         self._lines = lines
         self._letters = [_letters(line.text) for line in lines]
-        self._unnumbered = [_letters(_NUMBER.sub("", line.text)) for line in lines]
+        self._unnumbered = [_letters(_unnumbered(line.text)) for line in lines]
 
     def find(self, title: str, taken: set[int]) -> list[Line]:
         """Returns the lines that are exactly a title, and no other heading yet."""
@@ -133,7 +133,12 @@ class _Texts:
 
 def _forms(title: str) -> Iterator[str]:
     yield _letters(title)
-    yield _letters(_NUMBER.sub("", title))
+    yield _letters(_unnumbered(title))
+
+
+def _unnumbered(text: str) -> str:
+    number = _NUMBER.match(text)
+    return text[number.end() :] if number else text
 
 
 def _letters(text: str) -> str:

@@ -70,13 +70,21 @@ def _opened(data: bytes, *, name: str) -> Iterator[Any]:
         try:
             document = pypdfium2.PdfDocument(data)
         except pypdfium2.PdfiumError as error:
-            raise unreadable(name, error) from error
+            raise unreadable(name, _reason(error)) from error
         try:
             if not len(document):
                 raise ParsingError(f"{name} could not be read: it has no pages.")
             yield document
         finally:
             document.close()
+
+
+def _reason(error: Exception) -> Exception:
+    """Returns an error that says in plain words why PDFium refused a file."""
+    text = str(error)
+    if "security" in text:
+        return ValueError("it is protected in a way that cannot be opened; save it without")
+    return ValueError("it is damaged") if "format" in text else error
 
 
 def _read_pages(document: Any, name: str) -> list[Page]:
