@@ -41,6 +41,8 @@ _TOKEN = re.compile(
 )
 _HYPERLINK = re.compile(r'\s*HYPERLINK\s+(?:\\[lmnot]\s*)?"?([^"\s]+)"?(?:\s*\\l\s*"([^"]+)")?')
 _LETTER = re.compile(r"[^\W\d_]")
+# Notes in text boxes in notes: more levels of texts have no meaning.
+_MAX_NESTED = 8
 _STORIES = {
     **dict.fromkeys(("footnote", "annotation", "shptxt", "dptxbxtext"), ""),
     **dict.fromkeys(("header", "headerl", "headerr", "headerf"), "header"),
@@ -84,6 +86,7 @@ class _Reader:
         self._property = ""
         self._notes = {"footnote": 0, "endnote": 0}
         self._is_endnote = False
+        self._nested = 0
         self._running: dict[str, dict[str, Block]] = {"header": {}, "footer": {}}
         self._links: list[tuple[int, int, str]] = []
 
@@ -134,6 +137,7 @@ class _Reader:
         ended, story, collected = self._state.destination, self._story, self._collected
         is_skipped = self._state.is_skipped
         self._state, self._story, self._collected = self._stack.pop()
+        self._nested -= ended in _STORIES
         if is_skipped or not ended:
             return
         if ended in _STORIES:
@@ -146,6 +150,9 @@ class _Reader:
     def _begin(self, destination: str, starred: bool) -> bool:
         """Begins a destination, if the word is one; tells whether it is."""
         if destination in _STORIES:
+            if self._nested >= _MAX_NESTED:
+                return True
+            self._nested += 1
             self._state = replace(self._state, destination=destination, is_hidden=False)
             self._story = Story(self._definitions.levels)
             self._collected = None
@@ -311,9 +318,6 @@ class _Reader:
         self._put(chr(number % 0x10000))
         self._to_skip = self._state.fallbacks
 
-    def _end_row(self, _number: int) -> None:
-        self._story.end_row(self._shape)
-
     def _page(self, _number: int) -> None:
         self._begin_page(Block("page", label=SET))
 
@@ -361,9 +365,6 @@ class _Reader:
     def _endnote(self, _number: int) -> None:
         self._is_endnote = True
 
-    def _edge(self, number: int) -> None:
-        self._shape.end_cell(number)
-
     _actions: ClassVar[dict[str, Callable[[_Reader, int], None]]] = {
         "u": _unicode,
         "uc": _fallbacks,
@@ -385,10 +386,10 @@ class _Reader:
         "ilvl": _depth,
         "intbl": _in_table,
         "cell": lambda self, _: self._story.end_cell(),
-        "row": _end_row,
+        "row": lambda self, _: self._story.end_row(self._shape),
         "trowd": _new_row,
         "trleft": lambda self, number: self._shape.begin(number),
-        "cellx": _edge,
+        "cellx": lambda self, number: self._shape.end_cell(number),
         "clvmrg": lambda self, _: self._shape.continue_above(),
         "clmrg": lambda self, _: self._shape.continue_left(),
         "ftnalt": _endnote,
