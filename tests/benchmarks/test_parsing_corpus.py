@@ -15,7 +15,7 @@ from benchmarks.parsing.corpus.report import corpus_tables
 from benchmarks.parsing.corpus.runs import Apart, FileResult
 from benchmarks.parsing.corpus.scores import CorpusScore, scores, worst_files
 from benchmarks.parsing.corpus.workers import Failure, Worker
-from benchmarks.parsing.truth.model import Truth, words
+from benchmarks.parsing.truth.model import Row, Truth, words
 
 
 def test_words_are_compared_without_marks_of_layout() -> None:
@@ -60,6 +60,19 @@ def test_a_part_without_words_of_its_own_is_served_last() -> None:
     truth = Truth({"body": ["pier nine"], "footnotes": ["pier"]})
     assert measure("pier nine", truth).parts["footnotes"].value == 0.0
     assert measure("pier nine pier", truth).parts["footnotes"].value == 1.0
+
+
+def test_blank_cells_of_a_sheet_may_be_left_out_but_no_other() -> None:
+    rows: list[Row] = [((), ("pier",), (), ("nine",))]
+    for text, kept in {
+        "| pier | nine |": 1,
+        "|  | pier |  | nine |": 1,
+        "| pier | nine |  |": 1,
+        "| nine | pier |": 0,
+        "| pier |": 0,
+        "| pier | nine | more |": 0,
+    }.items():
+        assert measure(text, Truth(rows=rows)).rows.kept == kept, text
 
 
 def test_order_is_that_of_words_which_are_there_once() -> None:

@@ -187,12 +187,16 @@ def _starts(row: Row) -> list[str]:
 
 
 def _is_row(found: Sequence[str], row: Row) -> bool:
-    while row and not row[0]:  # a blank column that may be left out
-        found, row = (found[1:] if not found[0] else found), row[1:]
-    if any(found[len(row) :]):
-        return False
-    padded = [*found, *[""] * (len(row) - len(found))]
-    return all(cell in map(_plain, right) for cell, right in zip(padded, row, strict=False))
+    place = 0
+    for cell in row:
+        here = found[place] if place < len(found) else ""
+        if cell:
+            if here not in map(_plain, cell):
+                return False
+        elif here or place >= len(found):  # a blank cell that may be left out, and is
+            continue
+        place += 1
+    return not any(found[place:])
 
 
 def _headings(text: str, expected: Sequence[str]) -> dict[str, Share]:

@@ -28,7 +28,8 @@ class Formula(str):
 
 # A text, or several ways to write it, of which a parser needs only one.
 Text = str | tuple[str, ...]
-# The texts that are right in a cell. A cell that is covered by its neighbor may repeat its text.
+# The texts that are right in a cell. A cell that its neighbor covers may repeat its text. A cell
+# without any text here is blank, and may be left out.
 Cell = tuple[str, ...]
 Row = tuple[Cell, ...]
 

@@ -77,15 +77,13 @@ def column_of(reference: str) -> int:
 
 
 def grid_rows(cells: dict[int, dict[int, Cell]]) -> Iterator[Row]:
-    """Yields the rows of a sheet; blank columns before all others may be left out."""
+    """Yields the rows of a sheet with two cells or more; blank cells may be left out."""
     columns = [column for line in cells.values() for column in line]
     if not columns or max(columns) > _MOST_COLUMNS:
         return
-    first = min(columns)
     for _, line in sorted(cells.items()):
-        yield tuple(
-            line.get(column, ("",) if column >= first else ()) for column in range(max(line) + 1)
-        )
+        if sum(all(cell) for cell in line.values()) > 1:
+            yield tuple(line.get(column, ()) for column in range(max(line) + 1))
 
 
 def _strings(archive: Archive, name: str) -> list[str]:
