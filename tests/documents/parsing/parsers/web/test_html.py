@@ -112,6 +112,15 @@ def blocks_of(page: str) -> list[str]:
             id="blanks",
         ),
         pytest.param(
+            '<p>a<span style="display: block">b</span>c<!-- d --><?x?>e', ["a\nb\nce"], id="styles"
+        ),
+        pytest.param(
+            "<p class=MsoNormal>a<o:p></o:p></p><!--[if mso]><p>b<![endif]--><![if !mso]><p>c"
+            "<![endif]>",
+            ["a", "c"],
+            id="conditional comments",
+        ),
+        pytest.param(
             "<p>Pick <select><option>one<option>two</select><button>Go</button>"
             '<input value="typed"><input type=hidden value=token>',
             ["Pick one two Go typed"],

@@ -12,6 +12,7 @@ from functools import cached_property
 
 from managed_sync.documents.parsing import markdown_writer
 from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK
+from managed_sync.documents.parsing.parsers.markdown.front_matter import split_front_matter
 from managed_sync.documents.parsing.parsers.markdown.html_blocks import (
     HtmlBlock,
     html_block,
@@ -19,7 +20,7 @@ from managed_sync.documents.parsing.parsers.markdown.html_blocks import (
 )
 from managed_sync.documents.parsing.parsers.markdown.inline import without_comments
 
-__all__ = ["parse_markdown", "split_front_matter"]
+__all__ = ["parse_markdown"]
 
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _LIKE_A_FENCE = re.compile(r"^( {0,3})(?=`{3,}|~{3,})", re.MULTILINE)
@@ -34,8 +35,6 @@ _MOST_TITLE_LINES = 5
 _TABLE_RULE = re.compile(r" {0,3}:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+$")
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
 _LAST_BORDER = re.compile(r"(?<!\\)\|$")
-_KEY = re.compile(r"[\w\"'][^:\n]{0,100}:(?:\s|$)|[\w.\"'-]+\s*=", re.MULTILINE)
-_FRONT_MATTER_MARKS = {"---": ("---", "..."), "+++": ("+++",)}
 
 
 def parse_markdown(text: str, *, name: str) -> str:
@@ -47,23 +46,6 @@ def parse_markdown(text: str, *, name: str) -> str:
     """
     front, text = split_front_matter(markdown_writer.clean(text).replace(PAGE_BREAK, "\n"))
     return markdown_writer.join_blocks([front, _Reader(text.split("\n"), name).read()])
-
-
-def split_front_matter(text: str) -> tuple[str, str]:
-    """Returns the front matter of a clean Markdown text as a paragraph, and the text after it."""
-    first, _, rest = text.partition("\n")
-    ends = _FRONT_MATTER_MARKS.get(first.rstrip())
-    if ends is None:
-        return "", text
-    lines = rest.split("\n")
-    for number, line in enumerate(lines):
-        if line.rstrip() in ends:
-            matter = "\n".join(lines[:number])
-            # A rule at the beginning has a blank line below it, or at least no keys.
-            if matter[:1].strip() and _KEY.match(matter.lstrip("# \t-")):
-                return markdown_writer.paragraph(matter), "\n".join(lines[number + 1 :])
-            break
-    return "", text
 
 
 class _Reader:

@@ -20,6 +20,9 @@ _NEVER_SHOWN = UNSEEN & {
     *("base", "link", "meta", "param", "script", "source"),
     *("style", "template", "title", "track"),
 }
+_BLOCK_STYLE = re.compile(
+    r"(?:^|;)\s*display\s*:\s*(?:block|flex|grid|list-item|table(?!-cell))", re.I
+)
 _KEEPS_LINES = re.compile(r"(?:^|;)\s*white-space\s*:\s*(?:pre|break-spaces)", re.I)
 _SEPARATE = frozenset({"button", "label", "option", "optgroup", "output", "select"})
 _INPUTS_WITHOUT_TEXT = frozenset(
@@ -134,14 +137,14 @@ class InlineWriter:
                 self._rest(element, out, has_links)
 
     def _rest(self, element: Element, out: list[str], has_links: bool) -> None:
-        tag = element.tag
-        if tag in BLOCKS:
+        tag, style = element.tag, element.attributes.get("style", "")
+        if tag in BLOCKS or _BLOCK_STYLE.search(style):
             around = _BREAK
         elif tag in _SEPARATE or "-" in tag:
             around = " "
         else:
             around = ""
-        if _KEEPS_LINES.search(element.attributes.get("style", "")):
+        if _KEEPS_LINES.search(style):
             lines: list[str] = []
             self._write(element.children, lines, has_links)
             out.append(f"{around}{''.join(lines).strip(chr(10)).replace(chr(10), _BREAK)}{around}")
