@@ -12,7 +12,11 @@ demo: .venv/demo-installed ## Run the main job on a sample company
 
 TESTS := .venv/test-installed .venv/prism-installed .venv/spicedb-installed
 # Types keep one core busy for a minute, in which tests wait for each other: both at once.
-PYTEST := $(BIN)/pytest --numprocesses 2 --dist worksteal
+# Three workers on two cores: tests often wait for the programs that they start.
+PYTEST := $(BIN)/pytest --numprocesses 3 --dist worksteal
+# Even where the machine says otherwise: the tests start many programs, and each would compile the
+# package again.
+export PYTHONDONTWRITEBYTECODE :=
 
 test: $(TESTS) ## Run every check: format, lint, types, documentation, tests, except slow tests
 	@$(MAKE) --no-print-directory --jobs 2 lint types docs unit

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -43,12 +45,33 @@ def _no_settings_from_outside() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _loggers_stay_as_they_are() -> Iterator[None]:
-    """Restores the log levels that a page of the documentation or a library changed."""
+    """Restores what a page of the documentation, a command or a library changed.
+
+    A handler that stays would write into the captured output of its test, which is closed.
+    """
     loggers = [logging.getLogger(), logging.getLogger("managed_sync")]
-    levels = [logger.level for logger in loggers]
+    before = [(logger.level, list(logger.handlers)) for logger in loggers]
     yield
-    for logger, level in zip(loggers, levels, strict=True):
+    for logger, (level, handlers) in zip(loggers, before, strict=True):
         logger.setLevel(level)
+        for handler in set(logger.handlers) - set(handlers):
+            logger.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def _chroma_is_closed() -> Iterator[None]:
+    """Closes the Chroma databases that a test opened; each holds a dozen file descriptors."""
+    before = set(_chroma_systems())
+    yield
+    for place in _chroma_systems().keys() - before:
+        _chroma_systems().pop(place).stop()
+
+
+def _chroma_systems() -> dict[str, Any]:
+    # By the folder; private, as chromadb 1.5 has it. Frameworks open clients that nobody can close.
+    module: Any = sys.modules.get("chromadb.api.shared_system_client")
+    systems: dict[str, Any] = module.SharedSystemClient._identifier_to_system if module else {}
+    return systems
 
 
 @pytest.fixture(scope="module")

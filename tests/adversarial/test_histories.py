@@ -13,6 +13,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from managed_sync.server.sources.folder import FolderSource, Moment
 from managed_sync.server.sources.model import Seen
 from managed_sync.server.storage import database as database_module
 from managed_sync.server.storage.database import Database
-from managed_sync.server.storage.pipelines import enable_pipeline, find_pipeline
+from managed_sync.server.storage.pipelines import enable_pipeline, pipelines_of_scope
 from managed_sync.server.sync.pipeline_sync import synchronize
 from tests.adversarial.company_histories import USERS, State, Writer
 
@@ -242,12 +243,12 @@ class History:
 
     def _note_published(self, begin: int) -> None:
         """Notes for every pipeline that the sync published when it began."""
-        for name in PIPELINES:
-            with self._database.reading() as connection:
-                pipeline = find_pipeline(connection, self.scope, name)
-            if pipeline is not None and pipeline.version != self._versions[name]:
-                self._versions[name] = pipeline.version
-                self._begins[name] = begin
+        with self._database.reading() as connection:
+            pipelines = pipelines_of_scope(connection, self.scope)
+        for pipeline in pipelines:
+            if pipeline.version != self._versions[pipeline.name]:
+                self._versions[pipeline.name] = pipeline.version
+                self._begins[pipeline.name] = begin
 
     def _wait(self, seconds: float) -> None:
         # No writer pauses in the middle of a file for as long as a sync waits.
@@ -273,6 +274,7 @@ def _truth(state: State, name: PipelineName, asked: Any) -> dict[tuple[str, str]
     return {(user, path): state.may_read(user, name.sync_type, path) for user, path in asked}
 
 
+@lru_cache(maxsize=1_000)
 def _object(scope: Scope, name: PipelineName, path: str) -> str:
     source_id = path if name.sync_type == "files" else path.removeprefix("/")
     return f"{name.sync_type.removesuffix('s')}:{record_id(scope, name, source_id)}"

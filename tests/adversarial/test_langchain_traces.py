@@ -200,6 +200,7 @@ async def log_streamed(runnable: Any, question: Any, config: Any) -> Any:
     return [each async for each in runnable.astream_log(question, config)]
 
 
+@pytest.mark.filterwarnings("ignore:astream_log is deprecated")
 @SURROUNDINGS
 @HOW
 @pytest.mark.parametrize("make", NESTED.values(), ids=NESTED)

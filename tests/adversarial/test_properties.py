@@ -318,7 +318,7 @@ settings_of_retrievers = st.builds(
 
 many = settings(
     # Two tests share these; `make soak` runs a hundred thousand.
-    max_examples=int(os.environ.get("MANAGED_SYNC_CASES", "2000")) // 2,
+    max_examples=int(os.environ.get("MANAGED_SYNC_CASES", "1000")) // 2,
     deadline=None,
     # The same cases at every run.
     derandomize=True,

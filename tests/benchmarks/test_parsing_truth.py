@@ -150,6 +150,8 @@ def _mail() -> EmailMessage:
 def test_a_plain_part_that_only_points_to_the_page_is_not_the_text() -> None:
     mail = _mail()
     mail.add_attachment("rope 12 m", filename="order.txt")
+    note = _word(_p("in the file"))
+    mail.add_attachment(note, maintype="application", subtype="x", filename="note.docx")
     inner = EmailMessage()
     inner["Subject"] = "Old"
     inner.set_content("forwarded text")
@@ -159,8 +161,8 @@ def test_a_plain_part_that_only_points_to_the_page_is_not_the_text() -> None:
     assert parts["subject and addresses"] == "Fähre Jörg Müller jm@harbor.example"
     assert "plain" not in parts
     assert "pier four" in parts["html"]
-    assert parts["attachments"].split() == ["rope", "12", "m"]
-    assert parts["names of attachments"] == "order.txt"
+    assert parts["attachments"].split() == ["rope", "12", "m", "in", "the", "file"]
+    assert parts["names of attachments"] == "order.txt note.docx"
     assert parts["forwarded messages"].split() == ["Old", "forwarded", "text"]
     shares = measure("Fähre Jörg Müller jm@harbor.example\nSee the page.", truth).parts
     assert shares["subject and addresses"].value == 1.0

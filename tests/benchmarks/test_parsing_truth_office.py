@@ -15,8 +15,8 @@ from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Inches
 
 from benchmarks.parsing.corpus.measures import measure
-from benchmarks.parsing.truth.cell_texts import ways_to_write
 from benchmarks.parsing.truth.model import DamagedFileError, Truth
+from benchmarks.parsing.truth.office.cell_texts import ways_to_write
 from benchmarks.parsing.truth.reading import read_truth
 
 
@@ -120,7 +120,7 @@ def test_a_number_may_be_written_as_its_format_shows_it(
 
 
 def test_times_and_durations_have_no_date() -> None:
-    from benchmarks.parsing.truth.cell_texts import date_ways
+    from benchmarks.parsing.truth.office.cell_texts import date_ways
 
     assert date_ways(time(7, 5)) == ("07:05:00", "07:05")
     assert date_ways(timedelta(hours=30))[0] == "30:00:00"
@@ -222,6 +222,8 @@ def test_formats_of_text_have_their_parts() -> None:
     assert _parts(read_truth(event, "ics")) == {"summary": "Ferry, to Oslo"}
     card = b"BEGIN:VCARD\nitem1.TEL:12\nUID:x\nEND:VCARD\n"
     assert _parts(read_truth(card, "vcf")) == {"tel": "12"}
+    archive = read_truth(_archive({"in/a.csv": "pier,boats\nfour,200\n", "b.bin": "no"}), "archive")
+    assert _parts(archive) == {"members": "pier boats\nfour 200"}
     mails = b"From a@b\nSubject: One\n\nfirst\n\nFrom c@d\nSubject: Two\n\nsecond\n"
     assert _parts(read_truth(mails, "mbox"))["subject and addresses"] == "One Two"
     with pytest.raises(DamagedFileError, match="guess"):

@@ -163,7 +163,8 @@ def test_every_user_gets_exactly_the_best_passages_they_may_read(
     engine = langchain_engine(hosted.company, store)
     readable = {user: hosted.readable(user) for user in hosted.company.users}
     assert len({frozenset(each) for each in readable.values()}) > 3
-    for question in QUESTIONS:
+    # Every third: test_no_leaks.py asks all of them, over the other form of the API.
+    for question in QUESTIONS[::3]:
         ranking = engine.rank_everything(question)
         for user in hosted.company.users:
             found, report = engine.retrieve(question, user)

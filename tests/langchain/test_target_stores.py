@@ -408,7 +408,7 @@ def test_a_table_of_lancedb_from_before_a_metadata_field_gets_the_field(
 
     target.upsert([chunk(2, new_field="a", new_number=7)])
 
-    old, new = (each.metadata for each in target.read([IDS[1], IDS[2]]) or ())
+    old, new = (each.metadata or {} for each in target.read([IDS[1], IDS[2]]) or ())
     assert (new["new_field"], new["new_number"]) == ("a", 7)
     assert (old["new_field"], old["new_number"]) == (None, None)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -116,9 +116,8 @@ def harbor_server(
         yield server
 
 
-@pytest.fixture(scope="session")
-def connect() -> Iterator[Connect]:
-    """Connects to a server as one of its connected users."""
+@contextmanager
+def _connecting() -> Iterator[Connect]:
     with ExitStack() as clients:
 
         def as_user(server: EmbeddedServer, user: str = "acme") -> Caller:
@@ -131,6 +130,13 @@ def connect() -> Iterator[Connect]:
             return Caller(clients.enter_context(http), server.project_id)
 
         yield as_user
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Connects to a server as one of its connected users."""
+    with _connecting() as connect:
+        yield connect
 
 
 @pytest.fixture
@@ -158,9 +164,10 @@ def caller(server: EmbeddedServer, connect: Connect) -> Caller:
 
 
 @pytest.fixture(scope="session")
-def harbor_caller(harbor_server: EmbeddedServer, connect: Connect) -> Caller:
+def harbor_caller(harbor_server: EmbeddedServer) -> Iterator[Caller]:
     """A connected user of that server, with everything synced."""
-    caller = connect(harbor_server)
-    caller.enable(FILES)
-    caller.enable(CONTACTS)
-    return caller
+    with _connecting() as connect:
+        caller = connect(harbor_server)
+        caller.enable(FILES)
+        caller.enable(CONTACTS)
+        yield caller

@@ -19,9 +19,13 @@ _Parse = Callable[[bytes, str], str]
 def _ours(parser: Callable[[], FileParser]) -> Callable[[], _Parse]:
     def make() -> _Parse:
         made = parser()
-        return lambda data, name: run_parser(
-            made, data, content_type="application/octet-stream", filename=name
-        )
+
+        def parse(data: bytes, name: str) -> str:
+            text = run_parser(made, data, content_type="application/octet-stream", filename=name)
+            # Files in the file, such as attachments, become documents of their own.
+            return "\n\n\f".join([text, *(part.text for part in getattr(text, "parts", ()))])
+
+        return parse
 
     return make
 

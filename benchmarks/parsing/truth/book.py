@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from benchmarks.parsing.truth.html import html_text, parsed_html
 from benchmarks.parsing.truth.model import DamagedFileError, Truth
-from benchmarks.parsing.truth.xml import Archive
+from benchmarks.parsing.truth.office.xml import Archive
 
 __all__ = ["read_book"]
 

@@ -10,7 +10,7 @@ from typing import Any
 from lxml import etree, html
 
 from benchmarks.parsing.truth.model import Cell, DamagedFileError, Row, Truth, words
-from benchmarks.parsing.truth.xml import local
+from benchmarks.parsing.truth.office.xml import local
 
 __all__ = ["html_text", "parsed_html", "read_html"]
 

@@ -9,19 +9,37 @@ import email.utils
 import re
 from collections.abc import Iterator
 from email.message import Message
+from typing import Protocol
 
 from benchmarks.parsing.truth.html import html_text, parsed_html
 from benchmarks.parsing.truth.model import DamagedFileError, Truth, words
 
-__all__ = ["read_mail", "read_mailbox"]
+__all__ = ["TextReader", "no_text", "read_mail", "read_mailbox"]
 
 _ADDRESSES = ("From", "To", "Cc")
 # A plain part that has less of the words of the web page beside it only points to it.
 _STUB = 0.7
 
 
-def read_mail(data: bytes) -> Truth:
+class TextReader(Protocol):
+    """A function that returns the text of a file, or nothing if nothing reads it."""
+
+    def __call__(self, data: bytes, name: str) -> str:
+        """Returns the text."""
+        ...
+
+
+def no_text(data: bytes, name: str) -> str:
+    """Reads no file."""
+    return ""
+
+
+def read_mail(data: bytes, *, read_attachment: TextReader = no_text) -> Truth:
     """Returns the truth about an e-mail.
+
+    Args:
+        data: The e-mail.
+        read_attachment: Reads attachments that are not text.
 
     Raises:
         DamagedFileError: It has none of the headers of one.
@@ -32,12 +50,16 @@ def read_mail(data: bytes) -> Truth:
     if not any(message[name] for name in (*_ADDRESSES, "Subject", "Date")):
         raise DamagedFileError("no headers of an e-mail in it")
     truth = Truth(uncounted=frozenset({"names of attachments"}))
-    _add_message(truth, message, "")
+    _add_message(truth, message, "", read_attachment)
     return truth
 
 
-def read_mailbox(data: bytes) -> Truth:
+def read_mailbox(data: bytes, *, read_attachment: TextReader = no_text) -> Truth:
     """Returns the truth about a mailbox: all its messages.
+
+    Args:
+        data: The mailbox.
+        read_attachment: Reads attachments that are not text.
 
     Raises:
         DamagedFileError: There is none in it.
@@ -46,30 +68,28 @@ def read_mailbox(data: bytes) -> Truth:
     for content in re.split(rb"(?m)^From [^\r\n]*\r?\n", data.removeprefix(b"\xef\xbb\xbf")):
         message = email.message_from_bytes(content)
         if message["From"] or message["Subject"]:
-            _add_message(truth, message, "")
+            _add_message(truth, message, "", read_attachment)
     if not truth.parts:
         raise DamagedFileError("no message in it")
     return truth
 
 
-def _add_message(truth: Truth, message: Message, outer: str) -> None:
-    part = outer or "subject and addresses"
-    truth.add(part, _decoded_header(message, "Subject"))
-    for name in _ADDRESSES:
-        for value in message.get_all(name, []):
-            for person, address in email.utils.getaddresses([str(value)]):
-                truth.add(part, _decoded(person))
-                truth.add(part, address)
+def _add_message(truth: Truth, message: Message, outer: str, read_attachment: TextReader) -> None:
+    _add_headers(truth, message, outer or "subject and addresses")
     has_body = False
     for kind, leaf in _leaves(message):
         if kind == "message":
-            _add_message(truth, leaf, "forwarded messages")
+            _add_message(truth, leaf, "forwarded messages", read_attachment)
             continue
         file = leaf.get_filename()
         if file:
             truth.add("names of attachments", _decoded(str(file)))
         text = _content(leaf)
         if text is None:
+            content = leaf.get_payload(decode=True)
+            if file and isinstance(content, bytes):
+                text = read_attachment(content, _decoded(str(file)))
+                truth.add(outer or "attachments", text)
             continue
         is_attachment = leaf.get_content_disposition() == "attachment" or bool(file)
         if outer:
@@ -84,6 +104,15 @@ def _add_message(truth: Truth, message: Message, outer: str) -> None:
         truth.add(own, text)
         if not is_attachment:
             truth.flow.append(text)
+
+
+def _add_headers(truth: Truth, message: Message, part: str) -> None:
+    truth.add(part, _decoded_header(message, "Subject"))
+    for name in _ADDRESSES:
+        for value in message.get_all(name, []):
+            for person, address in email.utils.getaddresses([str(value)]):
+                truth.add(part, _decoded(person))
+                truth.add(part, address)
 
 
 def _leaves(message: Message) -> Iterator[tuple[str, Message]]:

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from benchmarks.parsing.truth import pdf
+from benchmarks.parsing.truth.archive import read_archive
 from benchmarks.parsing.truth.book import read_book
+from benchmarks.parsing.truth.formats import format_of
 from benchmarks.parsing.truth.html import read_html
 from benchmarks.parsing.truth.mail import read_mail, read_mailbox
 from benchmarks.parsing.truth.model import Truth, UnsupportedFileError
-from benchmarks.parsing.truth.old_office import (
+from benchmarks.parsing.truth.office.old_office import (
     read_binary_workbook,
     read_doc,
     read_msg,
     read_ppt,
     read_xls,
 )
-from benchmarks.parsing.truth.open_document import read_open_document
+from benchmarks.parsing.truth.office.open_document import read_open_document
+from benchmarks.parsing.truth.office.rich_text import read_rich_text
+from benchmarks.parsing.truth.office.slides import read_slides
+from benchmarks.parsing.truth.office.word import read_word
+from benchmarks.parsing.truth.office.workbook import read_workbook
 from benchmarks.parsing.truth.pdf import read_pdf
 from benchmarks.parsing.truth.plain import (
     read_calendar,
@@ -25,10 +31,6 @@ from benchmarks.parsing.truth.plain import (
     read_notebook,
     read_plain,
 )
-from benchmarks.parsing.truth.rich_text import read_rich_text
-from benchmarks.parsing.truth.slides import read_slides
-from benchmarks.parsing.truth.word import read_word
-from benchmarks.parsing.truth.workbook import read_workbook
 
 __all__ = ["FORMATS", "missing_tools", "read_truth"]
 
@@ -38,8 +40,6 @@ _READERS: Mapping[str, Callable[[bytes], Truth]] = {
     "pptx": read_slides,
     "xlsx": read_workbook,
     "html": read_html,
-    "eml": read_mail,
-    "mbox": read_mailbox,
     "mht": read_mail,
     "msg": read_msg,
     "doc": read_doc,
@@ -58,7 +58,12 @@ _READERS: Mapping[str, Callable[[bytes], Truth]] = {
     "ics": read_calendar,
     "vcf": read_cards,
 }
-FORMATS = tuple(_READERS)
+_WITH_FILES: Mapping[str, Callable[[bytes], Truth]] = {
+    "eml": lambda data: read_mail(data, read_attachment=_inner_text),
+    "mbox": lambda data: read_mailbox(data, read_attachment=_inner_text),
+    "archive": lambda data: read_archive(data, read_member=_inner_text),
+}
+FORMATS = (*_READERS, *_WITH_FILES)
 
 
 def read_truth(data: bytes, kind: str) -> Truth:
@@ -68,9 +73,27 @@ def read_truth(data: bytes, kind: str) -> Truth:
         DamagedFileError: It is damaged or protected.
         UnsupportedFileError: Nothing independent reads this format.
     """
-    if kind not in _READERS:
+    reader = _READERS.get(kind) or _WITH_FILES.get(kind)
+    if reader is None:
         raise UnsupportedFileError(f"nothing independent reads {kind}")
-    return _READERS[kind](data)
+    return reader(data)
+
+
+def _inner_text(data: bytes, name: str) -> str:
+    """The text of a file in another one; files in files of files are left out."""
+    reader = _READERS.get(format_of(name))
+    if reader is None or not data:
+        return ""
+    try:
+        truth = reader(data)
+    except Exception:  # noqa: BLE001 - of whatever kind: it is then not a part of the truth
+        return ""
+    return "\n".join(
+        text if isinstance(text, str) else text[0]
+        for part, texts in truth.parts.items()
+        if part not in truth.uncounted
+        for text in texts
+    )
 
 
 def missing_tools(kinds: set[str]) -> str:

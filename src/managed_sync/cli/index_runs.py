@@ -11,7 +11,7 @@ from managed_sync.cli.signals import StopRequest
 from managed_sync.cli.vector_index import COMFORTABLE_CHUNKS, open_index
 from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.client import ManagedSyncClient
-from managed_sync.errors import DeletionsWithheldError
+from managed_sync.errors import DeletionsWithheldError, ForbiddenError
 
 if TYPE_CHECKING:
     from langchain_qdrant import QdrantVectorStore
@@ -31,13 +31,25 @@ class ExitStatus(IntEnum):
 
 
 def index_sync(
-    workspace: Workspace, client: ManagedSyncClient, store: QdrantVectorStore
+    workspace: Workspace, client: ManagedSyncClient, store: QdrantVectorStore, *, ocr: str = ""
 ) -> IndexSync:
-    """Returns the ``IndexSync`` of a workspace."""
+    """Returns the ``IndexSync`` of a workspace.
+
+    Args:
+        workspace: The workspace with index and ledger.
+        client: A client of the API.
+        store: The index.
+        ocr: The languages of pictures and scans, joined with ``+``; without one, they are not read.
+    """
+    from managed_sync.documents import DocumentLoader, FileParser
     from managed_sync.indexing import IndexSync
     from managed_sync.langchain import LangChainTarget
 
-    return IndexSync(client, LangChainTarget(store), workspace.ledger)
+    loader = None
+    if ocr:
+        parser = FileParser(ocr=ocr.split("+"))
+        loader = DocumentLoader(client, parser=parser, of_one_record=[ForbiddenError])
+    return IndexSync(client, LangChainTarget(store), workspace.ledger, loader=loader)
 
 
 def index_pipelines(
@@ -48,6 +60,7 @@ def index_pipelines(
     withheld: Callable[[DeletionsWithheldError], None] | None = None,
     failed: Callable[[PipelineRef, Exception], None] | None = None,
     stop: StopRequest | None = None,
+    ocr: str = "",
     **options: Any,
 ) -> dict[PipelineRef, IndexReport]:
     """Loads, splits, embeds and indexes pipelines, with progress bars.
@@ -59,13 +72,14 @@ def index_pipelines(
         withheld: Called if a pipeline's deletions are withheld; without it, the error is raised.
         failed: Called if a pipeline cannot be indexed; without it, the error is raised.
         stop: Ends the run early.
+        ocr: The languages of pictures and scans; see :func:`index_sync`.
         options: Options of ``IndexSync.run``.
     """
     from managed_sync.cli.index_progress import index_progress
 
     reports = {}
     with open_index(workspace, stop=stop) as store, index_progress(progress_output) as meter_for:
-        sync = index_sync(workspace, client, store)
+        sync = index_sync(workspace, client, store, ocr=ocr)
         for name in pipelines:
             integration, sync_type = name
             try:

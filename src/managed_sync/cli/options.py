@@ -14,6 +14,7 @@ from managed_sync.errors import ConfigurationError
 __all__ = [
     "DEFAULT_WORKSPACE",
     "IntegrationArgument",
+    "OcrOption",
     "OptionalIntegration",
     "OptionalSyncType",
     "Relation",
@@ -70,6 +71,16 @@ WorkspaceOption: TypeAlias = Annotated[
         help="The folder that holds the index, its ledger and the embedded server's state.",
         envvar="MANAGED_SYNC_WORKSPACE",
         file_okay=False,
+    ),
+]
+OcrOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--ocr",
+        help="Read pictures and scans, too, in these languages of Tesseract: eng, or eng+deu. "
+        "Give every command on the index the same ones.",
+        metavar="LANGUAGES",
+        envvar="MANAGED_SYNC_OCR",
     ),
 ]
 

@@ -19,7 +19,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from pydantic import SecretStr
 
@@ -27,6 +27,7 @@ from managed_sync.client.clock import Clock, SystemClock
 from managed_sync.client.tokens import connected_user, expires_at, read_token
 from managed_sync.errors import ConfigurationError, CredentialsError
 from managed_sync.forks import OfProcess
+from managed_sync.private_keys import private_key
 
 __all__ = [
     "AsyncTokenCallable",
@@ -147,7 +148,9 @@ class SignedTokens(Credentials, OfProcess):
             return self._token
 
     def _sign(self, now: int) -> SecretStr:
-        import jwt  # noqa: PLC0415 - only users of a signing key pay for importing cryptography
+        # Only users of a signing key pay for importing these.
+        import jwt  # noqa: PLC0415
+        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
 
         claims = {
             "sub": self._user_id,
@@ -156,8 +159,9 @@ class SignedTokens(Credentials, OfProcess):
             "exp": now + self._lifetime,
         }
         try:
-            return SecretStr(jwt.encode(claims, self._key.get_secret_value(), algorithm="RS256"))
-        except (ValueError, TypeError, jwt.PyJWTError):
+            key: Any = private_key(self._key.get_secret_value().encode())
+            return SecretStr(jwt.encode(claims, key, algorithm="RS256"))
+        except (ValueError, TypeError, UnsupportedAlgorithm, jwt.PyJWTError):
             pass
         # Raised outside, since the library's message and the variables in its frames hold the key.
         raise ConfigurationError(

@@ -18,6 +18,7 @@ from managed_sync.documents.model import Chunk, FilePart, Metadata, Scalar, Sour
 from managed_sync.documents.parsing.base import ParsedFile, Parser
 from managed_sync.documents.parsing.parsers.unstructured import PdfStrategy
 from managed_sync.documents.parsing.registry import (
+    FileParser,
     KreuzbergParser,
     ParserChoice,
     UnstructuredParser,
@@ -29,6 +30,7 @@ __all__ = [
     "Chunk",
     "Chunker",
     "DocumentLoader",
+    "FileParser",
     "FilePart",
     "KreuzbergParser",
     "LoadFailure",

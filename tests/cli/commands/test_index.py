@@ -79,6 +79,12 @@ def test_an_edit_is_foretold_indexed_and_reported(folder: Path) -> None:
     assert "Not indexed (2 times): broken.pdf" in " ".join(status.stdout.split())
 
 
+def test_languages_of_scans_are_checked_before_anything_is_read(folder: Path) -> None:
+    refused = run(folder, "index", "--ocr", "english please")
+    assert refused.returncode == 1
+    assert "codes of Tesseract's languages" in refused.stderr
+
+
 def test_verification_finds_and_repairs_what_is_missing_in_the_index(folder: Path) -> None:
     run(folder, "index")
     index = QdrantClient(path=str(folder / ".managed-sync" / "index"))

@@ -15,8 +15,9 @@ from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
 from managed_sync.client.clock import SystemClock
 from tests.client.faults.server import FaultyServer, content_of
 
-RECORDS = 10_000
-FILES = 500
+# Records, and files among them: many where all faults come together, fewer for each alone.
+MANY = (10_000, 500)
+FEWER = (3_000, 150)
 KINDS = [
     "429",
     "429 with Retry-After",
@@ -43,7 +44,7 @@ class HurriedClock(SystemClock):
 Result = tuple[list[str], list[bytes], int]
 
 
-def read_with_threads(url: str, timeout: float) -> Result:
+def read_with_threads(url: str, file_count: int, timeout: float) -> Result:
     with (
         ManagedSyncClient(
             "p1", "t", base_url=url, timeout=timeout, retry_budget=600, clock=HurriedClock()
@@ -51,17 +52,17 @@ def read_with_threads(url: str, timeout: float) -> Result:
         ThreadPoolExecutor(16) as pool,
     ):
         ids = [record.id for record in client.iter_records("box", "files")]
-        files = pool.map(client.download_content, ids[:FILES])
+        files = pool.map(client.download_content, ids[:file_count])
         return ids, [each.data for each in files], client.retry_count
 
 
-def read_with_tasks(url: str, timeout: float) -> Result:
+def read_with_tasks(url: str, file_count: int, timeout: float) -> Result:
     async def read() -> Result:
         async with AsyncManagedSyncClient(
             "p1", "t", base_url=url, timeout=timeout, retry_budget=600, clock=HurriedClock()
         ) as client:
             ids = [record.id async for record in client.iter_records("box", "files")]
-            files = await asyncio.gather(*map(client.download_content, ids[:FILES]))
+            files = await asyncio.gather(*map(client.download_content, ids[:file_count]))
             return ids, [each.data for each in files], client.retry_count
 
     return asyncio.run(read())
@@ -70,18 +71,19 @@ def read_with_tasks(url: str, timeout: float) -> Result:
 @pytest.mark.parametrize("read", [read_with_threads, read_with_tasks], ids=["sync", "async"])
 @pytest.mark.parametrize("run", RUNS)
 def test_everything_comes_whole_in_order_and_once(
-    run: str, read: Callable[[str, float], Result], caplog: pytest.LogCaptureFixture
+    run: str, read: Callable[[str, int, float], Result], caplog: pytest.LogCaptureFixture
 ) -> None:
     may_stall = "stalls" in RUNS[run]
     # Where nothing stalls, nobody shall be taken for stalled.
     timeout = 0.15 if may_stall else 30.0
-    server = FaultyServer(RECORDS, RUNS[run], stall=2 * timeout if may_stall else 0)
+    record_count, file_count = MANY if run == "mixed" else FEWER
+    server = FaultyServer(record_count, RUNS[run], stall=2 * timeout if may_stall else 0)
 
     with server.running() as url, caplog.at_level(logging.WARNING, logger="managed_sync"):
-        ids, contents, retries = read(url, timeout)
+        ids, contents, retries = read(url, file_count, timeout)
 
-    assert ids == [str(number) for number in range(RECORDS)]
-    assert contents == [content_of(number) for number in ids[:FILES]]
+    assert ids == [str(number) for number in range(record_count)]
+    assert contents == [content_of(number) for number in ids[:file_count]]
     faults = server.happened.total()
     assert faults > (0.15 * server.requests if run not in {"half JSON", "repeated page"} else 5)
     assert set(server.happened) == set(RUNS[run])
@@ -94,7 +96,7 @@ def test_everything_comes_whole_in_order_and_once(
 def test_the_server_is_as_wrong_as_it_is_said_to_be() -> None:
     shares: dict[str, Any] = {}
     for run, faults in RUNS.items():
-        server = FaultyServer(RECORDS, faults, stall=0)
+        server = FaultyServer(MANY[0], faults, stall=0)
         for _ in range(2000):
             server.next_fault(is_page=True, number=2)
         shares[run] = server.happened.total() / server.requests

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import ssl
+from pathlib import Path
 
+import certifi
 import httpx
 import pytest
 
-from managed_sync import AccessCheck
+from managed_sync import AccessCheck, ManagedSyncClient
+from managed_sync.client.transport import connections
 from managed_sync.errors import ApiConnectionError
 from tests.client.raw_server import Connection, RawServer, json_answer
 from tests.support.clients import ClientOf, Driven
@@ -86,3 +91,34 @@ def test_an_answer_that_breaks_off_is_not_taken_for_a_closed_connection(
             client.get_sync_status("box", "files")
 
     assert len(server.requests) == 2
+
+
+def test_clients_read_the_certificates_again_only_when_those_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str | None] = []
+    create = httpx.create_ssl_context
+    connections._tls.cache_clear()
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+
+    def count() -> ssl.SSLContext:
+        read.append(os.environ.get("SSL_CERT_FILE"))
+        return create()
+
+    monkeypatch.setattr(httpx, "create_ssl_context", count)
+
+    def make_two_clients() -> None:
+        for _ in range(2):
+            ManagedSyncClient("p1", "t", base_url="https://api.example").close()
+
+    make_two_clients()
+    certificates = tmp_path / "certificates.pem"
+    certificates.write_bytes(Path(certifi.where()).read_bytes())
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates))
+    make_two_clients()
+    os.utime(certificates, ns=(1, 1))
+    make_two_clients()
+    monkeypatch.delenv("SSL_CERT_FILE")
+    make_two_clients()
+
+    assert read == [None, str(certificates), str(certificates)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from unstructured.nlp import tokenize
 
-from managed_sync.documents import UnstructuredParser, parse
+from managed_sync.documents import UnstructuredParser
 from managed_sync.documents.parsing.parsers.unstructured_runtime import without_language_model
 from managed_sync.errors import ConfigurationError
 from tests.documents import sample_files
@@ -109,4 +109,4 @@ def test_a_release_of_unstructured_that_could_download_is_refused(
 ) -> None:
     monkeypatch.delattr(tokenize, "_get_nlp")
     with pytest.raises(ConfigurationError, match="unstructured"):
-        parse(sample_files.make_docx(), content_type=sample_files.DOCX)
+        UnstructuredParser()(sample_files.make_docx(), content_type=sample_files.DOCX)

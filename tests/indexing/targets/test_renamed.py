@@ -52,6 +52,7 @@ class Derived(AbleTarget):
         return {"of the override"}
 
 
+@pytest.mark.filterwarnings("ignore:.* is called .* now; rename it:DeprecationWarning")
 @pytest.mark.parametrize("kind", [FirstNames, OfTheProtocols])
 def test_a_target_with_the_first_names_is_updated_and_verified(
     kind: type[FirstNames], ledger: Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from authzed.api.v1 import (
@@ -27,16 +28,29 @@ def postgres_graphs(postgres: Callable[[], str]) -> Iterator[MakeGraph]:
         yield make
 
 
-@pytest.fixture(scope="session")
-def spicedb() -> Iterator[SpiceDBClient]:
+@contextmanager
+def _spicedb_with_schema() -> Iterator[SpiceDBClient]:
     with running_spicedb() as client:
         client.write_schema(WriteSchemaRequest(schema=schema_text()))
         yield client
 
 
 @pytest.fixture(scope="session")
+def spicedb() -> Iterator[SpiceDBClient]:
+    with _spicedb_with_schema() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
 def spicedb_graphs(spicedb: SpiceDBClient) -> MakeGraph:
     return lambda edges: spicedb_graph(spicedb, edges)
+
+
+@pytest.fixture
+def spicedb_alone() -> Iterator[MakeGraph]:
+    """A SpiceDB of the test's own, for questions that keep it at work."""
+    with _spicedb_with_schema() as client:
+        yield lambda edges: spicedb_graph(client, edges)
 
 
 @pytest.fixture(params=["sqlite_graphs", "postgres_graphs"])

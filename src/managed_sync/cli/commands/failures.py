@@ -12,6 +12,7 @@ from managed_sync.cli.index_report import as_json, print_reports
 from managed_sync.cli.index_runs import ExitStatus, index_sync
 from managed_sync.cli.options import (
     DEFAULT_WORKSPACE,
+    OcrOption,
     OptionalIntegration,
     OptionalSyncType,
     WorkspaceOption,
@@ -86,8 +87,10 @@ def retry(
     root: WorkspaceOption = DEFAULT_WORKSPACE,
     integration: OptionalIntegration = None,
     sync_type: OptionalSyncType = None,
+    *,
     record: RecordOption = None,
     json_output: JsonOption = False,
+    ocr: OcrOption = "",
 ) -> None:
     """Retry records that could not be indexed. Exits with status 3 if some still fail."""
     workspace = Workspace(root)
@@ -97,7 +100,7 @@ def retry(
         workspace.connect(is_shared=True, stop=stop) as client,
         open_index(workspace, stop=stop) as store,
     ):
-        sync = index_sync(workspace, client, store)
+        sync = index_sync(workspace, client, store, ocr=ocr)
         reports = {}
         for name in chosen:
             reports[name] = sync.retry(record, **name._asdict(), stop=stop)

@@ -12,6 +12,7 @@ from managed_sync.cli.index_report import as_json, described, print_plans, print
 from managed_sync.cli.index_runs import ExitStatus, index_pipelines
 from managed_sync.cli.options import (
     DEFAULT_WORKSPACE,
+    OcrOption,
     OptionalIntegration,
     OptionalSyncType,
     WorkspaceOption,
@@ -78,6 +79,7 @@ def index(
     wait: Annotated[
         float, typer.Option(help="Seconds to wait for another run on the same pipeline.", min=0)
     ] = 0.0,
+    ocr: OcrOption = "",
 ) -> None:
     """Index new and changed records, and remove deleted ones.
 
@@ -108,6 +110,7 @@ def index(
             "full": full,
             "again": again or (),
             "wait": wait,
+            "ocr": ocr,
         }
         once = partial(
             _run_once,

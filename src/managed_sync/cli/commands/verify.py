@@ -10,6 +10,7 @@ from managed_sync.cli.index_report import as_json, print_verification
 from managed_sync.cli.index_runs import ExitStatus, index_sync
 from managed_sync.cli.options import (
     DEFAULT_WORKSPACE,
+    OcrOption,
     OptionalIntegration,
     OptionalSyncType,
     WorkspaceOption,
@@ -36,6 +37,7 @@ def verify(
         ),
     ] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    ocr: OcrOption = "",
 ) -> None:
     """Compare the index, its ledger and the source with each other.
 
@@ -44,7 +46,7 @@ def verify(
     """
     workspace = Workspace(root)
     with workspace.connect() as client, open_index(workspace) as store:
-        sync = index_sync(workspace, client, store)
+        sync = index_sync(workspace, client, store, ocr=ocr)
         found = {
             name: sync.verify(
                 integration=name.integration,

@@ -9,13 +9,18 @@ Guarantees:
 - A request that a server could not receive, because it closed a kept connection at that very
   moment, is recognized, so that it can be sent again at once.
 - No cookie is kept: the API knows its callers by their tokens.
+- The clients of a process share the certificates that they trust, since reading them takes longer
+  than all else that a new client does. A change of the variables or of the file is seen.
 """
 
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Callable
+from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import httpx
@@ -172,6 +177,7 @@ def open_connections(
         settings: dict[str, Any] = {
             "timeout": timeout,
             "transport": transport,
+            "verify": _trusted_certificates() if transport is None else True,
             "mounts": direct_hosts(base_url),
             "limits": pool_limits(max_concurrent_requests),
             "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -188,3 +194,16 @@ def pool_limits(max_concurrent_requests: int) -> httpx.Limits:
         max_keepalive_connections=max_concurrent_requests,
         keepalive_expiry=_KEEP_ALIVE_SECONDS,
     )
+
+
+def _trusted_certificates() -> ssl.SSLContext:
+    variables = [os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")]
+    file = variables[0]
+    changed = Path(file).stat().st_mtime_ns if file else None
+    # Others may put a class of their own in the place of the standard library's.
+    return _tls(ssl.SSLContext, *variables, os.environ.get("SSLKEYLOGFILE"), changed)
+
+
+@lru_cache(maxsize=4)
+def _tls(*_what_it_depends_on: object) -> ssl.SSLContext:
+    return httpx.create_ssl_context()

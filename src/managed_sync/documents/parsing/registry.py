@@ -5,11 +5,16 @@ See ``docs/decisions/0005-documents-parsers.md``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
 from managed_sync.documents.parsing.base import ParsedFile, Parser
+from managed_sync.documents.parsing.charsets import (
+    declared_in_page,
+    declared_in_source,
+    parameter_of,
+)
 from managed_sync.documents.parsing.decoding import decode
 from managed_sync.documents.parsing.detection.detector import detect_file_type
 from managed_sync.documents.parsing.detection.refusals import no_reader
@@ -26,6 +31,17 @@ from managed_sync.documents.parsing.parsers.mail.message import open_email
 from managed_sync.documents.parsing.parsers.mail.outlook import open_outlook_message
 from managed_sync.documents.parsing.parsers.mail.web_archive import parse_web_archive
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
+from managed_sync.documents.parsing.parsers.ocr import check_languages, with_ocr
+from managed_sync.documents.parsing.parsers.slides.odp import parse_odp
+from managed_sync.documents.parsing.parsers.slides.pptx import parse_pptx
+from managed_sync.documents.parsing.parsers.web.html import parse_html
+from managed_sync.documents.parsing.parsers.word.document import parse_word
+from managed_sync.documents.parsing.parsers.word.opendocument import parse_opendocument
+from managed_sync.documents.parsing.parsers.workbooks.delimited import parse_csv
+from managed_sync.documents.parsing.parsers.workbooks.ods import parse_ods
+from managed_sync.documents.parsing.parsers.workbooks.xls import parse_xls
+from managed_sync.documents.parsing.parsers.workbooks.xlsb import parse_xlsb
+from managed_sync.documents.parsing.parsers.workbooks.xlsx import parse_xlsx
 from managed_sync.documents.parsing.parts import Container, PartsReader
 from managed_sync.errors import ConfigurationError, DocumentError, EmptyContentError
 
@@ -48,6 +64,8 @@ _PLAIN = {
     FileType.NOTEBOOK: FileType.CODE,
     FileType.SVG: FileType.CODE,
 }
+# What Word can embed as a part of its text.
+_EMBEDDED = {FileType.HTML, FileType.TEXT, FileType.RTF, FileType.MHT}
 # These are read by this package itself.
 _OWN_FORMATS = {
     *(*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.ICS, FileType.VCF),
@@ -68,6 +86,9 @@ _KREUZBERG: Mapping[FileType, _BytesReader] = {
     FileType.DOCX: partial(kreuzberg.parse_document, kind=FileType.DOCX),
     FileType.PPTX: partial(kreuzberg.parse_slides, kind=FileType.PPTX),
     FileType.XLSX: partial(kreuzberg.parse_workbook, kind=FileType.XLSX),
+    FileType.PPT: partial(kreuzberg.parse_slides, kind=FileType.PPT),
+    FileType.XLSB: partial(kreuzberg.parse_workbook, kind=FileType.XLSB),
+    FileType.XLS: partial(kreuzberg.parse_workbook, kind=FileType.XLS),
     FileType.RTF: partial(kreuzberg.parse_document, kind=FileType.RTF),
     FileType.ODT: partial(kreuzberg.parse_document, kind=FileType.ODT),
     FileType.ODS: partial(kreuzberg.parse_workbook, kind=FileType.ODS),
@@ -82,7 +103,7 @@ _UNSTRUCTURED: Mapping[FileType, _BytesReader] = {
 
 
 _TEXTS: Mapping[FileType, Callable[[str], str]] = {
-    FileType.CSV: text_parsers.parse_csv,
+    FileType.CSV: parse_csv,
     FileType.ICS: calendar_text,
     FileType.VCF: contacts_text,
 }
@@ -91,19 +112,43 @@ _TEXTS: Mapping[FileType, Callable[[str], str]] = {
 class FileParser:
     """A parser that reads each format with the library that keeps most of it.
 
-    Word and PowerPoint are read with ``unstructured``; Excel, PDF, web pages, OpenDocument, RTF
-    and EPUB with ``kreuzberg``; e-mail, CSV, Markdown, code and plain text by this package itself.
+    PDF, web pages, RTF and EPUB are read with ``kreuzberg``; Word files, workbooks, slides,
+    OpenDocument, e-mail, CSV, Markdown, code and plain text by this package itself.
     ``docs/benchmarks/parsing.md`` compares them. Subclasses use other libraries for some formats.
+
+    Args:
+        ocr: The languages of text in pictures and scans, in the codes of Tesseract, such as
+            ``("eng", "deu")``. Without one, pictures and scans are not read. The data of the
+            languages has to be installed; a page takes a second or more.
+
+    Raises:
+        ConfigurationError: ``ocr`` has something else in it.
+
+    Examples:
+        ```python
+        ManagedSyncLoader(..., parser=FileParser(ocr=("eng",)), parse_timeout=600)
+        ```
     """
 
     _readers: Mapping[FileType, _BytesReader] = {
         **_KREUZBERG,
-        # kreuzberg loses the lists of Word files and the notes of slides.
-        FileType.DOCX: unstructured.parse_docx,
-        FileType.PPTX: unstructured.parse_pptx,
+        FileType.DOCX: parse_word,
+        FileType.ODT: parse_opendocument,
+        FileType.PPTX: parse_pptx,
+        FileType.XLSX: parse_xlsx,
+        FileType.XLSB: parse_xlsb,
+        FileType.XLS: parse_xls,
+        FileType.ODS: parse_ods,
+        FileType.ODP: parse_odp,
     }
-    _html: _TextReader = staticmethod(kreuzberg.parse_html)
+    _html: _TextReader = staticmethod(parse_html)
     _markdown: _TextReader = staticmethod(parse_markdown)
+    _ocr = ""
+
+    def __init__(self, *, ocr: Sequence[str] = ()) -> None:
+        if languages := check_languages(ocr):
+            self._ocr = "+".join(languages)
+            self._readers = with_ocr(self._readers, languages)
 
     def __call__(
         self, data: bytes, *, content_type: str = "application/octet-stream", filename: str = ""
@@ -127,10 +172,11 @@ class FileParser:
         if opened := self._opened(kind, data, name=name):
             text = parts.text_of(opened)
         else:
-            text = self._read(kind, data, name=name, filename=filename)
+            text = self._read(kind, data, name=name, content_type=content_type, filename=filename)
         text = clean(text).strip(" \t\n")
         if not text.strip():
-            scanned = " It seems to be a scan, with pictures only." if kind is FileType.PDF else ""
+            is_scan = kind is FileType.PDF and not self._ocr
+            scanned = " It seems to be a scan: FileParser(ocr=...) reads it." if is_scan else ""
             raise EmptyContentError(f"{name} has no text in it.{scanned}")
         return text + "\n"
 
@@ -170,18 +216,37 @@ class FileParser:
                 return open_archive(data, name=name)
         return None
 
-    def _read(self, kind: FileType, data: bytes, *, name: str, filename: str) -> str:
-        if reader := self._readers.get(kind):
+    def _read(
+        self, kind: FileType, data: bytes, *, name: str, content_type: str, filename: str
+    ) -> str:
+        reader = self._readers.get(kind)
+        if reader is parse_word:
+            return parse_word(data, name=name, read_embedded=self._read_embedded)
+        if reader is not None:
             return reader(data, name=name)
         if kind is FileType.MHT:
             return parse_web_archive(data, name=name, read_html=self._html)
-        return self._read_text(kind, decode(data, name=name), name=name, filename=filename)
+        charset = parameter_of(content_type) or _declared_inside(kind, data)
+        text = decode(data, name=name, charset=charset)
+        return self._read_text(kind, text, name=name, filename=filename)
+
+    def _read_embedded(self, data: bytes, content_type: str, name: str) -> str:
+        """Returns the text of a document within a Word file; nothing if it is of another kind.
+
+        Documents within it are left out, so that no file can contain itself.
+        """
+        kind = self._kind(data, content_type, name)
+        if kind is FileType.DOCX:
+            return parse_word(data, name=name)
+        if kind not in _EMBEDDED:
+            return ""
+        return self._read(kind, data, name=name, content_type=content_type, filename=name)
 
     def _read_text(self, kind: FileType, text: str, *, name: str, filename: str) -> str:
         match kind:
             case FileType.HTML:
-                # Parsers return nothing for tags that are nested a thousand levels deep.
-                return self._html(text, name=name).strip() or text_parsers.bare_text(text)
+                # unstructured returns nothing for tags that are nested a thousand levels deep.
+                return self._html(text, name=name).strip() or parse_html(text, name=name)
             case FileType.MARKDOWN:
                 return self._markdown(text, name=name)
             case FileType.CODE:
@@ -211,6 +276,10 @@ class UnstructuredParser(FileParser):
             layout with a model), ``"ocr_only"`` (reads scans with Tesseract) or ``"auto"``. It
             needs the extra ``unstructured-pdf``, and ``unstructured`` downloads the models.
         languages: The languages of scans, in the codes of Tesseract.
+        ocr: The languages of text in pictures and scans; see :class:`FileParser`.
+
+    Raises:
+        ConfigurationError: ``ocr`` has something else in it.
 
     Examples:
         ```python
@@ -226,6 +295,7 @@ class UnstructuredParser(FileParser):
         *,
         pdf_strategy: unstructured.PdfStrategy | None = None,
         languages: tuple[str, ...] = ("eng",),
+        ocr: Sequence[str] = (),
     ) -> None:
         self._readers = {**_KREUZBERG, **_UNSTRUCTURED}
         self._settings = ""
@@ -234,11 +304,20 @@ class UnstructuredParser(FileParser):
             self._readers[FileType.PDF] = partial(
                 unstructured.parse_pdf, strategy=pdf_strategy, languages=languages
             )
+        super().__init__(ocr=ocr)
+        if self._ocr:
+            self._settings += f"{', ' if self._settings else ''}ocr={self._ocr}"
 
     @property
     def fingerprint(self) -> str:
         """The settings that decide the text; an index notices when they change."""
         return f"UnstructuredParser({self._settings})"
+
+
+def _declared_inside(kind: FileType, data: bytes) -> str:
+    if kind is FileType.HTML:
+        return declared_in_page(data)
+    return declared_in_source(data) if kind in {FileType.CODE, FileType.SVG} else ""
 
 
 _DEFAULT = FileParser()

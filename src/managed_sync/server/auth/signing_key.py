@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.private_files import private_folder
+from managed_sync.private_keys import private_key
 
 __all__ = ["KeyPair", "key_files", "load_or_create_signing_key", "read_public_key"]
 
@@ -29,12 +30,17 @@ class KeyPair:
     """A private key of a project, with its public half.
 
     Attributes:
-        pem: The RSA private key, in PEM, which signs tokens.
-        public_key: The public key, which verifies them.
+        pem: The RSA private key, in PEM.
+        private_key: The same key, which signs tokens.
     """
 
     pem: str = field(repr=False)
-    public_key: rsa.RSAPublicKey
+    private_key: rsa.RSAPrivateKey = field(repr=False)
+
+    @property
+    def public_key(self) -> rsa.RSAPublicKey:
+        """The public key, which verifies tokens."""
+        return self.private_key.public_key()
 
 
 def key_files(folder: Path) -> list[Path]:
@@ -86,7 +92,7 @@ def _read(path: Path) -> KeyPair | rsa.RSAPublicKey:
             # left alone: to a server, a change of its mode would look like another key.
             if path.stat().st_mode & _OTHERS:
                 path.chmod(_OWNER_ONLY)
-            key: object = serialization.load_pem_private_key(content, password=None)
+            key: object = private_key(content)
         else:
             key = serialization.load_pem_public_key(content)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -98,7 +104,7 @@ def _read(path: Path) -> KeyPair | rsa.RSAPublicKey:
             f"{path} must be a key of at least {_LEAST_BITS} bits, got {key.key_size}; replace it."
         )
     if isinstance(key, rsa.RSAPrivateKey):
-        return KeyPair(content.decode("ascii"), key.public_key())
+        return KeyPair(content.decode("ascii"), key)
     return key
 
 

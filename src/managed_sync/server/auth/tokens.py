@@ -163,7 +163,7 @@ def sign_token(key: KeyPair, *, project_id: str, user_id: str, seconds: int) -> 
         "iat": now,
         "exp": now + seconds,
     }
-    return jwt.encode(claims, key.pem, algorithm="RS256")
+    return jwt.encode(claims, key.private_key, algorithm="RS256")
 
 
 def _bearer(authorization: list[str]) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Dialect,
     Select,
     Table,
     and_,
@@ -25,6 +27,7 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.schema import CreateTable
 
 from managed_sync.server.domain import RelationChanges, RelationTuple
 from managed_sync.server.graph.schema import PARENT, follows_schema
@@ -48,13 +51,26 @@ _KEYS = ("scope_id", *_EDGE)
 def staging_tables(connection: Connection) -> Iterator[None]:
     """Creates empty staging tables for the connection, and drops them at the end."""
     with connection.begin():
-        staging_metadata.drop_all(connection)
-        staging_metadata.create_all(connection)
+        _drop(connection)
+        for statement in _creation(connection.dialect):
+            connection.exec_driver_sql(statement)
     try:
         yield
     finally:
         with connection.begin():
-            staging_metadata.drop_all(connection)
+            _drop(connection)
+
+
+def _drop(connection: Connection) -> None:
+    for table in staging_metadata.tables:
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table}")
+
+
+@lru_cache(maxsize=4)
+def _creation(dialect: Dialect) -> list[str]:
+    # Compiled once: a sync of a few records would spend more time on this than on the records.
+    tables = staging_metadata.sorted_tables
+    return [str(CreateTable(table).compile(dialect=dialect)) for table in tables]
 
 
 class Staging:

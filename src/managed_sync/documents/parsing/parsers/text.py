@@ -1,34 +1,16 @@
-"""Reads formats that are text already: plain text, code, CSV, and web pages without structure."""
+"""Reads formats that are text already: plain text, code and CSV."""
 
 from __future__ import annotations
 
-import csv
-import html
-import io
-import itertools
-import re
-from collections import Counter
 from pathlib import PurePosixPath
 
 from managed_sync.documents.parsing.markdown_writer import (
     PAGE_BREAK,
     code_block,
     escape,
-    join_blocks,
-    paragraph,
-    table,
 )
 
-__all__ = ["bare_text", "parse_code", "parse_csv", "parse_text"]
-
-_SEPARATORS = (",", ";", "\t", "|")
-_SNIFFED = 64 * 1024
-_SNIFFED_ROWS = 50
-_UNSEEN = re.compile(
-    r"<(head|script|style|template|noscript|svg)\b.*?</\1\s*>|<!--.*?-->|<![^>]*>",
-    re.IGNORECASE | re.DOTALL,
-)
-_TAGS = re.compile(r"(?:</?[a-z][^<>]*>\s*)+", re.IGNORECASE)
+__all__ = ["parse_code", "parse_text"]
 
 
 def parse_text(text: str) -> str:
@@ -39,45 +21,3 @@ def parse_text(text: str) -> str:
 def parse_code(text: str, *, filename: str) -> str:
     """Writes code and data formats as one fenced block with the language of the file's suffix."""
     return code_block(text, PurePosixPath(filename).suffix.lower().removeprefix("."))
-
-
-def parse_csv(text: str) -> str:
-    """Writes a CSV file as a table, with any separator, in time proportional to its size."""
-    text = text.replace("\0", "").lstrip("\n\r")
-    limit = csv.field_size_limit(max(len(text), 1))
-    try:
-        return table(csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text)))
-    except csv.Error:
-        return parse_text(text)
-    finally:
-        csv.field_size_limit(limit)
-
-
-def bare_text(page: str) -> str:
-    """Returns the text between the tags of a web page, with a paragraph for each text.
-
-    It is for pages in which no parser finds any text.
-
-    Examples:
-        >>> bare_text("<div><div><p>Deep &amp; down.</p></div></div>")
-        'Deep & down.'
-    """
-    parts = _TAGS.split(_UNSEEN.sub("", page))
-    return join_blocks(paragraph(html.unescape(part)) for part in parts)
-
-
-def _separator(text: str) -> str:
-    """Returns the separator that gives the most of the first lines equally many values."""
-    sample = text[:_SNIFFED]
-    if len(text) > len(sample):
-        sample = sample[: sample.rfind("\n") + 1] or sample
-
-    def score(separator: str) -> tuple[float, int]:
-        rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)
-        widths = Counter(len(row) for row in itertools.islice(rows, _SNIFFED_ROWS) if row)
-        if not widths:
-            return 0, 0
-        width, count = widths.most_common(1)[0]
-        return (count / widths.total() if width > 1 else 0), width
-
-    return max(_SEPARATORS, key=score)

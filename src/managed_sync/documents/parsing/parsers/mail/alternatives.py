@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from managed_sync.documents.parsing import markdown_writer as markdown
-from managed_sync.documents.parsing.parsers.text import bare_text
+from managed_sync.documents.parsing.parsers.web.html import parse_html
 from managed_sync.errors import MissingExtraError, ParsingError
 
 __all__ = ["HtmlReader", "html_text", "richest"]
@@ -30,13 +30,13 @@ class HtmlReader(Protocol):
 
 
 def html_text(text: str, read_html: HtmlReader, *, name: str) -> str:
-    """Returns the text of a page, and its bare text if the reader finds nothing or fails."""
+    """Returns the text of a page, by this package's own reader if the given one finds nothing."""
     try:
-        return read_html(text, name=name).strip() or bare_text(text)
+        return read_html(text, name=name).strip() or parse_html(text, name=name)
     except MissingExtraError:
         raise
     except ParsingError:
-        return bare_text(text)
+        return parse_html(text, name=name)
 
 
 def richest(versions: Sequence[str]) -> str:

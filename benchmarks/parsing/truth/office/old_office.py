@@ -13,7 +13,6 @@ from typing import Any
 import olefile
 import xlrd
 
-from benchmarks.parsing.truth.cell_texts import number_ways, ways_to_write
 from benchmarks.parsing.truth.html import html_text, parsed_html
 from benchmarks.parsing.truth.model import (
     Cell,
@@ -22,7 +21,8 @@ from benchmarks.parsing.truth.model import (
     Truth,
     UnsupportedFileError,
 )
-from benchmarks.parsing.truth.workbook import grid_rows
+from benchmarks.parsing.truth.office.cell_texts import number_ways, ways_to_write
+from benchmarks.parsing.truth.office.workbook import grid_rows
 
 __all__ = ["read_binary_workbook", "read_doc", "read_msg", "read_ppt", "read_xls"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.parsing.truth.cell_texts import number_ways
 from benchmarks.parsing.truth.model import Cell, DamagedFileError, Row, Text, Truth
-from benchmarks.parsing.truth.workbook import grid_rows
-from benchmarks.parsing.truth.xml import Archive, local
+from benchmarks.parsing.truth.office.cell_texts import number_ways
+from benchmarks.parsing.truth.office.workbook import grid_rows
+from benchmarks.parsing.truth.office.xml import Archive, local
 
 __all__ = ["read_open_document"]
 

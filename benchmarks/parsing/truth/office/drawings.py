@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.parsing.truth.cell_texts import ways_to_write
 from benchmarks.parsing.truth.model import DamagedFileError, Truth
-from benchmarks.parsing.truth.xml import Archive, local
+from benchmarks.parsing.truth.office.cell_texts import ways_to_write
+from benchmarks.parsing.truth.office.xml import Archive, local
 
 __all__ = ["add_drawings", "drawing_text"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.parsing.truth.drawings import add_drawings
 from benchmarks.parsing.truth.model import Cell, DamagedFileError, Row, Truth
-from benchmarks.parsing.truth.xml import Archive, local, relations
+from benchmarks.parsing.truth.office.drawings import add_drawings
+from benchmarks.parsing.truth.office.xml import Archive, local, relations
 
 __all__ = ["read_word"]
 

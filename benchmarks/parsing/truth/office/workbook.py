@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.parsing.truth.cell_texts import ways_to_write
-from benchmarks.parsing.truth.drawings import add_drawings, drawing_text
 from benchmarks.parsing.truth.model import Cell, DamagedFileError, Row, Text, Truth
-from benchmarks.parsing.truth.xml import Archive, local, relations
+from benchmarks.parsing.truth.office.cell_texts import ways_to_write
+from benchmarks.parsing.truth.office.drawings import add_drawings, drawing_text
+from benchmarks.parsing.truth.office.xml import Archive, local, relations
 
 __all__ = ["column_of", "grid_rows", "read_workbook"]
 

@@ -1,0 +1,1 @@
+"""The content of Office files, part by part."""

@@ -1,0 +1,188 @@
+"""Reads text in pictures, and on the scanned pages of PDF, with Tesseract.
+
+The engine comes with ``kreuzberg``; only the data of the languages has to be installed. Pictures
+are decoded here, within limits, so that the engine sees nothing but plain pixels.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from managed_sync.documents.parsing import markdown_writer as markdown
+from managed_sync.documents.parsing.base import unreadable
+from managed_sync.documents.parsing.file_types import FileType
+from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK
+from managed_sync.errors import (
+    ConfigurationError,
+    EmptyContentError,
+    MissingExtraError,
+    ParsingError,
+)
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["check_languages", "read_picture", "read_scans", "with_ocr"]
+
+_LANGUAGE = re.compile(r"[A-Za-z]{3}[A-Za-z_]*(/[A-Za-z]+)?")
+_MISSING_DATA = re.compile(r"Language '([^']+)' not found|([A-Za-z_]+)\.traineddata")
+_DOTS_PER_INCH = 300
+# A page of A3 at 300 dots per inch has 17 million.
+_MAX_PIXELS = 40_000_000
+_MAX_DECODED = 200_000_000
+_MAX_FRAMES = 500
+
+
+class _Reader(Protocol):
+    def __call__(self, data: bytes, *, name: str) -> str: ...
+
+
+def check_languages(languages: Sequence[str]) -> tuple[str, ...]:
+    """Returns the languages if they may be Tesseract's codes.
+
+    Raises:
+        ConfigurationError: One of them is no code.
+    """
+    codes = (languages,) if isinstance(languages, str) else tuple(languages)
+    for code in codes:
+        if not isinstance(code, str) or not _LANGUAGE.fullmatch(code):
+            raise ConfigurationError(
+                f"ocr must hold codes of Tesseract's languages, such as ('eng', 'deu'), got "
+                f"{code!r}."
+            )
+    return codes
+
+
+def with_ocr(
+    readers: Mapping[FileType, _Reader], languages: Sequence[str]
+) -> Mapping[FileType, _Reader]:
+    """Returns readers that also read pictures, and PDF's pages without text."""
+    read_pdf = readers[FileType.PDF]
+    return {
+        **readers,
+        FileType.IMAGE: partial(read_picture, languages=tuple(languages)),
+        FileType.PDF: partial(read_scans, languages=tuple(languages), read_pdf=read_pdf),
+    }
+
+
+def read_picture(data: bytes, *, name: str, languages: Sequence[str]) -> str:
+    """Returns the text in a picture, with a page for each of its frames.
+
+    Raises:
+        ParsingError: The picture is damaged or too large.
+        ConfigurationError: The data of a language is not installed.
+        MissingExtraError: ``kreuzberg`` is not installed.
+    """
+    pages = [_text(frame, name, languages) for frame in _frames(data, name)]
+    return markdown.join_pages(pages)
+
+
+def read_scans(data: bytes, *, name: str, languages: Sequence[str], read_pdf: _Reader) -> str:
+    """Returns the text of a PDF; pages without text are read as pictures.
+
+    Args:
+        data: The PDF.
+        name: Its name, for errors.
+        languages: The languages of the scans.
+        read_pdf: Reads the other pages.
+
+    Raises:
+        ParsingError: The file is damaged or encrypted.
+        ConfigurationError: The data of a language is not installed.
+        MissingExtraError: ``kreuzberg`` is not installed.
+    """
+    try:
+        pages = read_pdf(data, name=name).split(PAGE_BREAK)
+    except EmptyContentError:
+        pages = []
+    try:
+        import pypdfium2  # noqa: PLC0415 - comes with an extra
+    except ImportError as error:
+        raise MissingExtraError(f"Reading {name}", "parsers") from error
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        raise unreadable(name, error) from error
+    try:
+        pages += [""] * (len(document) - len(pages))
+        for number in range(len(document)):
+            if not pages[number].strip():
+                pages[number] = _text(_rendered(document[number]), name, languages)
+    except pypdfium2.PdfiumError as error:
+        raise unreadable(name, error) from error
+    finally:
+        document.close()
+    return markdown.join_pages(pages)
+
+
+def _rendered(page: Any) -> Image:
+    width, height = page.get_size()
+    pixels = width * height * (_DOTS_PER_INCH / 72) ** 2
+    scale = _DOTS_PER_INCH / 72 * min(1.0, (_MAX_PIXELS / max(pixels, 1)) ** 0.5)
+    picture: Image = page.render(scale=scale, grayscale=True).to_pil()
+    return picture
+
+
+def _frames(data: bytes, name: str) -> Iterator[Image]:
+    try:
+        from PIL import Image, ImageOps, ImageSequence  # noqa: PLC0415 - comes with an extra
+    except ImportError as error:
+        raise MissingExtraError(f"Reading {name}", "parsers") from error
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            frames = getattr(picture, "n_frames", 1)
+            if picture.width * picture.height > _MAX_DECODED or frames > _MAX_FRAMES:
+                raise ParsingError(
+                    f"{name} is too large to be read: it has {picture.width} x {picture.height} "
+                    f"pixels and {frames} frames."
+                )
+            # An animation repeats itself; the frames of other formats are pages.
+            only_first = picture.format in {"GIF", "PNG", "WEBP"}
+            for frame in ImageSequence.Iterator(picture):
+                page = ImageOps.exif_transpose(frame).convert("RGBA")
+                plain = Image.new("RGB", page.size, "white")
+                plain.paste(page, mask=page.getchannel("A"))
+                if plain.width * plain.height > _MAX_PIXELS:
+                    plain.thumbnail((6_000, 6_000))
+                yield plain.convert("L")
+                if only_first:
+                    return
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise unreadable(name, error) from error
+
+
+def _text(picture: Image, name: str, languages: Sequence[str]) -> str:
+    try:
+        import kreuzberg  # noqa: PLC0415 - comes with an extra
+    except ImportError as error:
+        raise MissingExtraError(f"Reading {name}", "parsers") from error
+    encoded = io.BytesIO()
+    picture.save(encoded, "PNG", compress_level=1)
+    config = kreuzberg.ExtractionConfig(
+        use_cache=False,
+        enable_quality_processing=False,
+        output_format="plain",
+        ocr=kreuzberg.OcrConfig(backend="tesseract", language="+".join(languages)),
+    )
+    try:
+        text = kreuzberg.extract_bytes_sync(encoded.getvalue(), "image/png", config).content
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic in Rust is not an Exception
+        if missing := _MISSING_DATA.search(str(error)):
+            raise _no_data(missing[1] or missing[2]) from error
+        raise unreadable(name, error) from error
+    return markdown.paragraph(str(text))
+
+
+def _no_data(language: str) -> ConfigurationError:
+    package = language.lower().replace("_", "-")
+    return ConfigurationError(
+        f"Tesseract has no data for the language {language!r} of ocr. Install it, as with "
+        f"`apt-get install tesseract-ocr-{package}` or `brew install tesseract-lang`, or set "
+        f"TESSDATA_PREFIX to the folder with {language}.traineddata."
+    )

@@ -1,0 +1,1 @@
+"""Reads Office and OpenDocument files from the XML in them."""

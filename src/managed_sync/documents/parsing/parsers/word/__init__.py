@@ -1,0 +1,1 @@
+"""Reads texts: Word, OpenDocument, RTF and books."""

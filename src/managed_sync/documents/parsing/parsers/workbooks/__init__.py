@@ -1,0 +1,1 @@
+"""Reads workbooks and tables of every format."""

@@ -1,0 +1,44 @@
+"""Reads the references to cells, and the escapes in their text, of ``.xlsx`` workbooks."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["MAX_ROWS", "CellRange", "cell_position", "cell_range", "unescape"]
+
+CellRange = tuple[int, int, int, int]
+"""First row, first column, last row and last column, counted from 1."""
+
+MAX_ROWS = 1_048_576
+_MAX_COLUMNS = 16_384
+_REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+
+
+def cell_position(reference: str) -> tuple[int, int] | None:
+    """Returns the row and the column of a cell, counted from 1, or ``None`` if it is no cell.
+
+    Examples:
+        >>> cell_position("AB12")
+        (12, 28)
+    """
+    found = _REFERENCE.fullmatch(reference)
+    if not found:
+        return None
+    column = 0
+    for letter in found[1].upper():
+        column = column * 26 + ord(letter) - 64
+    row = int(found[2])
+    return (row, column) if 1 <= row <= MAX_ROWS and column <= _MAX_COLUMNS else None
+
+
+def cell_range(reference: str) -> CellRange | None:
+    """Returns first row, first column, last row and last column of a range such as ``A1:C9``."""
+    first, _, last = reference.partition(":")
+    start, end = cell_position(first), cell_position(last or first)
+    return (*start, *end) if start and end else None
+
+
+def unescape(text: str) -> str:
+    """Replaces Excel's own escapes of characters that XML has not, such as ``_x000D_``."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text

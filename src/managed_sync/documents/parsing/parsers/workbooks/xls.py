@@ -1,0 +1,90 @@
+"""Reads ``.xls`` workbooks, which Excel wrote before 2007, with ``xlrd``."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from managed_sync.documents.parsing.base import unreadable
+from managed_sync.documents.parsing.markdown_writer import link
+from managed_sync.documents.parsing.parsers.office.number_formats.formats import (
+    FIXED_FORMATS,
+    NumberFormat,
+)
+from managed_sync.documents.parsing.parsers.workbooks.sheets import (
+    Comment,
+    Figure,
+    Sheet,
+    comment,
+    write_workbook,
+)
+from managed_sync.errors import MissingExtraError
+
+__all__ = ["parse_xls"]
+
+
+def parse_xls(data: bytes, *, name: str) -> str:
+    """Reads a workbook, with a page, a heading and tables for each sheet.
+
+    Raises:
+        ParsingError: The file is damaged or protected.
+        MissingExtraError: ``xlrd`` is not installed.
+    """
+    try:
+        import xlrd  # noqa: PLC0415 - comes with an extra
+    except ImportError as error:
+        raise MissingExtraError(f"Reading {name}", "parsers") from error
+    try:
+        book = xlrd.open_workbook(
+            file_contents=data, formatting_info=True, ragged_rows=True, logfile=io.StringIO()
+        )
+        return write_workbook(_sheets(book, xlrd.error_text_from_code))
+    except Exception as error:
+        # xlrd fails with errors of all kinds on damaged files.
+        raise unreadable(name, error) from error
+
+
+def _sheets(book: Any, errors: dict[int, str]) -> Iterator[Sheet]:
+    formats: dict[int, NumberFormat] = {}
+
+    def format_of(style: int) -> NumberFormat:
+        if style not in formats:
+            key = book.xf_list[style].format_key if style < len(book.xf_list) else 0
+            found = book.format_map.get(key)
+            code = FIXED_FORMATS.get(key, found.format_str if found else "General")
+            formats[style] = NumberFormat(code, since_1904=bool(book.datemode))
+        return formats[style]
+
+    for source in book.sheets():
+        yield _sheet(source, format_of, errors)
+
+
+def _sheet(source: Any, format_of: Callable[[int], NumberFormat], errors: dict[int, str]) -> Sheet:
+    sheet = Sheet(source.name)
+    for number in range(source.nrows):
+        cells = {}
+        for column, cell in enumerate(source.row(number)):
+            text = _shown(cell, format_of(cell.xf_index or 0), errors)
+            if text and not text.isspace():
+                target = source.hyperlink_map.get((number, column))
+                address = target.url_or_path if target else None
+                cells[column + 1] = link(text, address) if isinstance(address, str) else text
+        if cells:
+            sheet.rows[number + 1] = cells
+    for (row, _), note in sorted(source.cell_note_map.items()):
+        sheet.comments.append(Comment(row + 1, comment(note.text or "", note.author or "")))
+    return sheet
+
+
+def _shown(cell: Any, shown: NumberFormat, errors: dict[int, str]) -> str:
+    match cell.ctype:
+        case 1:
+            return shown.show_text(cell.value)
+        case 2 | 3:
+            return Figure(shown.show(cell.value))
+        case 4:
+            return Figure("TRUE" if cell.value else "FALSE")
+        case 5:
+            return Figure(errors.get(cell.value, "#ERROR"))
+    return ""
