@@ -40,7 +40,11 @@ _GENERAL = {
     FileType.EMAIL: {FileType.MBOX, FileType.MHT, FileType.TEXT},
 }
 # Programs write tables and pages under the names of old Office files.
-_OFTEN_TEXT = {FileType.DOC: FileType.TEXT, FileType.XLS: FileType.CSV}
+_OFTEN_TEXT = {
+    FileType.DOC: FileType.TEXT,
+    FileType.XLS: FileType.CSV,
+    FileType.MSG: FileType.EMAIL,
+}
 _HTML_START = re.compile(rb"<(?:!doctype\s+)?html\b", re.IGNORECASE)
 _SVG_START = re.compile(rb"<(?:!doctype\s+)?svg\b", re.IGNORECASE)
 _HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]{0,60}:[ \t]*\S")
@@ -68,6 +72,9 @@ def detect_file_type(data: bytes, *, content_type: str, filename: str) -> FileTy
     if FileType.PDF in {declared, named} and b"%PDF-" in data[:1024]:
         # Some programs write a few bytes of their own before it.
         return FileType.PDF
+    if FileType.EMAIL in {declared, named} and _HEADER.match(data.lstrip(BLANK)):
+        # A message may have parts in 8 bits, whatever they are, and any name.
+        return FileType.MHT if named is FileType.MHT else FileType.EMAIL
     if not is_text(data):
         raise _refusal(kind, declared, name, media_type)
     start = _without_comments(data[:_START].lstrip(BLANK))
