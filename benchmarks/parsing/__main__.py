@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks.common.command import command_parser
 from benchmarks.common.pages import DOCS, save, update_page
 from benchmarks.parsing.corpus.candidates import available
+from benchmarks.parsing.corpus.record import add_scores
 from benchmarks.parsing.corpus.report import corpus_tables, worst_table
 from benchmarks.parsing.corpus.runs import run_corpus
 from benchmarks.parsing.corpus.scores import scores, worst_files
@@ -70,6 +71,9 @@ def _measure_corpus(parser: ArgumentParser, options: Namespace) -> None:
         seconds=options.timeout,
     )
     found = scores(results, apart)
+    if options.update_docs:
+        kept = add_scores(DOCS / "parsing_corpus.json", found)
+        update_page(DOCS / "parsing.md", corpus_tables(kept), section="real files")
     worst = worst_files(results, options.worst)
     if options.json:
         figures = {

@@ -10,11 +10,12 @@ import pytest
 from benchmarks.parsing.__main__ import main
 from benchmarks.parsing.corpus.files import evenly, files_of
 from benchmarks.parsing.corpus.measures import Share, measure
+from benchmarks.parsing.corpus.record import add_scores
 from benchmarks.parsing.corpus.report import corpus_tables
 from benchmarks.parsing.corpus.runs import Apart, FileResult
-from benchmarks.parsing.corpus.scores import scores, worst_files
+from benchmarks.parsing.corpus.scores import CorpusScore, scores, worst_files
 from benchmarks.parsing.corpus.workers import Failure, Worker
-from benchmarks.parsing.truth.model import Truth, words
+from benchmarks.parsing.truth.model import Row, Truth, words
 
 
 def test_words_are_compared_without_marks_of_layout() -> None:
@@ -61,6 +62,19 @@ def test_a_part_without_words_of_its_own_is_served_last() -> None:
     assert measure("pier nine pier", truth).parts["footnotes"].value == 1.0
 
 
+def test_blank_cells_of_a_sheet_may_be_left_out_but_no_other() -> None:
+    rows: list[Row] = [((), ("pier",), (), ("nine",))]
+    for text, kept in {
+        "| pier | nine |": 1,
+        "|  | pier |  | nine |": 1,
+        "| pier | nine |  |": 1,
+        "| nine | pier |": 0,
+        "| pier |": 0,
+        "| pier | nine | more |": 0,
+    }.items():
+        assert measure(text, Truth(rows=rows)).rows.kept == kept, text
+
+
 def test_order_is_that_of_words_which_are_there_once() -> None:
     truth = Truth({"text": ["a b c d"]}, flow=["a b", "c d"])
     assert measure("a b c d", truth).order.value == 1.0
@@ -81,6 +95,18 @@ def test_the_share_of_files_and_the_worst_ones_are_summed_up() -> None:
     assert score.parts["text"].losing == 1
     assert [one.path for one in worst_files(results, 2)] == ["slow", "half"]
     assert "| eml | default | 2 (1 hang) | 3 | 1 | 0.750 |" in corpus_tables([score])
+
+
+def test_scores_of_several_runs_are_kept_together(tmp_path: Path) -> None:
+    def score(kind: str, text: str) -> CorpusScore:
+        measured = measure(text, Truth({"text": ["a b"]}))
+        (one,) = scores([FileResult(kind, "default", "a", 1, measured)], [])
+        return one
+
+    file = tmp_path / "scores.json"
+    add_scores(file, [score("eml", "a"), score("docx", "a b")])
+    kept = add_scores(file, [score("eml", "a b")])
+    assert kept == [score("docx", "a b"), score("eml", "a b")]
 
 
 def test_files_are_found_by_the_ends_of_their_names_and_spread(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import zipfile
+from base64 import b64encode
 from email.message import EmailMessage
 
 import pytest
@@ -68,7 +69,7 @@ def test_each_text_of_a_word_file_belongs_to_its_part() -> None:
     body = (
         f"<w:p>{_r('plain')}<w:ins>{_r(' inserted ')}</w:ins>"
         f"<w:del><w:r><w:delText>deleted</w:delText></w:r></w:del>"
-        f"<m:oMath><m:r><m:t>squared</m:t></m:r></m:oMath></w:p>"
+        f"<m:oMath><m:r><m:t>sum</m:t></m:r><m:r><m:t>n=1</m:t></m:r></m:oMath></w:p>"
         f"<w:sdt><w:sdtContent>{_p('controlled')}</w:sdtContent></w:sdt>"
         f"<w:p><w:r><mc:AlternateContent><mc:Choice>{box}</mc:Choice>"
         f"<mc:Fallback>{box}</mc:Fallback></mc:AlternateContent></w:r></w:p>"
@@ -87,7 +88,7 @@ def test_each_text_of_a_word_file_belongs_to_its_part() -> None:
     assert _parts(read_truth(file, "docx")) == {
         "body": "plain",
         "insertions": " inserted ",
-        "equations": "squared",
+        "equations": "sumn=1",
         "content controls": "controlled",
         "text boxes": "boxed",
         "hidden text": "invisible",
@@ -107,6 +108,37 @@ def test_a_lost_part_of_a_word_file_lowers_its_own_figure_only() -> None:
     parts = measure("the long road to Oslo", truth).parts
     assert (parts["body"].value, parts["footnotes"].value) == (1.0, 0.0)
     assert measure("the long road to Oslo [^1]: the ferry", truth).parts["footnotes"].value == 1.0
+
+
+def test_an_equation_is_kept_in_any_form_with_its_letters_in_order() -> None:
+    formula = "<m:r><m:t>a</m:t></m:r><m:r><m:t>\u03b1+12</m:t></m:r>"
+    truth = read_truth(_word(f"<w:p><m:oMath>{formula}</m:oMath></w:p>{_p('text')}"), "docx")
+    shares = [
+        measure(text, truth).parts["equations"].value
+        for text in (r"text $\frac{a}{\alpha + 12}$", "text a_(\u03b1+12)", "text 12 a")
+    ]
+    assert shares == [1.0, 1.0, 0.0]
+
+
+def test_numbers_of_pages_are_no_text() -> None:
+    field = "".join(
+        f"<w:r>{content}</w:r>"
+        for content in (
+            '<w:fldChar w:fldCharType="begin"/>',
+            "<w:instrText> PAGE </w:instrText>",
+            '<w:fldChar w:fldCharType="separate"/>',
+            "<w:t>7</w:t>",
+            '<w:fldChar w:fldCharType="end"/>',
+            "<w:t>of nine</w:t>",
+        )
+    )
+    footer = (
+        f'<w:p>{field}</w:p><w:p><w:fldSimple w:instr=" NUMPAGES ">{_r("8")}</w:fldSimple></w:p>'
+    )
+    assert (
+        _parts(read_truth(_word(_p("text"), footer=footer), "docx"))["headers and footers"]
+        == "of nine"
+    )
 
 
 def test_rows_of_a_word_table_are_right_only_with_each_cell_in_its_column() -> None:
@@ -176,6 +208,28 @@ def test_a_plain_part_with_the_same_text_is_enough() -> None:
     assert plain is not None
     plain.set_content("The ferry leaves at nine from pier four today\n")
     assert set(read_truth(mail.as_bytes(), "eml").parts) == {"plain", "subject and addresses"}
+
+
+def test_each_alternative_with_the_whole_text_is_right() -> None:
+    mail = _mail()
+    plain = mail.get_body(("plain",))
+    assert plain is not None
+    plain.set_content("The ferry leaves at nine from pier four today a.example\n")
+    truth = read_truth(mail.as_bytes(), "eml")
+    page = "The ferry leaves at nine from pier four today"
+    assert measure(page, truth).parts["plain"].value == 1.0
+    assert (measure("The ferry leaves", truth).parts["plain"].value or 0) < 0.5
+
+
+def test_a_forwarded_message_may_be_encoded() -> None:
+    inner = b64encode(b"Subject: Old\n\nforwarded text\n").decode()
+    mail = (
+        "Subject: New\nContent-Type: multipart/mixed; boundary=x\n\n--x\n"
+        "Content-Type: message/rfc822\n"
+        f"Content-Transfer-Encoding: base64\n\n{inner}\n--x--\n"
+    )
+    parts = _parts(read_truth(mail.encode(), "eml"))
+    assert parts["forwarded messages"].split() == ["Old", "forwarded", "text"]
 
 
 def test_a_web_page_has_its_main_part_and_what_is_around_it() -> None:

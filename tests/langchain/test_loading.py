@@ -14,6 +14,7 @@ from langchain_core.indexing import InMemoryRecordManager, aindex, index
 from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
+from managed_sync.documents.chunking.tokens import Tokenizer
 from managed_sync.errors import (
     ConfigurationError,
     DocumentError,
@@ -23,6 +24,13 @@ from managed_sync.errors import (
 from managed_sync.langchain import BundledEmbeddings, ManagedSyncLoader, ManagedSyncSplitter
 from tests.support.record_source import RecordSource, folder_of, mail_with
 
+PRICES = "\n".join(
+    [
+        "| Item | Price |",
+        "| --- | --- |",
+        *(f"| Cable no. {number} | 7.50 |" for number in range(60)),
+    ]
+)
 PLAN = "# Plan\n\nWhy.\n\n## Steps\n\n" + "Do one thing after the other. " * 40
 
 
@@ -141,6 +149,24 @@ def test_the_heading_comes_first_in_what_is_embedded_if_wanted() -> None:
         own = chunk.page_content[chunk.metadata["prefix_chars"] :]
         assert own == documents[0].page_content[start:end] == same.page_content
         assert chunk.id == same.id
+
+
+def test_the_header_of_a_table_is_embedded_with_each_of_its_chunks() -> None:
+    document = loader(folder_of(a=f"# Prices\n\n{PRICES}\n")).load()[0]
+    for heading_prefix in (False, True):
+        splitter = ManagedSyncSplitter(64, 16, heading_prefix=heading_prefix)
+        chunks = splitter.transform_documents([document])
+        assert len(chunks) > 5
+        for position, chunk in enumerate(chunks):
+            prefix = chunk.metadata.get("prefix_chars", 0)
+            start, end = chunk.metadata["start_char"], chunk.metadata["end_char"]
+            assert chunk.page_content[prefix:] == document.page_content[start:end]
+            heading = "Prices\n\n" if heading_prefix else ""
+            header = "| Item | Price |\n" if position else ""
+            assert chunk.page_content[:prefix] == f"{heading}{header}"
+            embedded = chunk.page_content.removeprefix(heading)
+            assert embedded.count("| Item | Price |\n") == 1
+            assert Tokenizer("cl100k_base").count(embedded) <= 64
 
 
 def test_any_other_splitter_can_cut_and_its_chunks_get_ids_and_their_place() -> None:

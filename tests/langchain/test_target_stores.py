@@ -23,6 +23,7 @@ from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing import InspectableTarget, MetadataTarget
 from managed_sync.indexing.targets.vectors import similarity
 from managed_sync.langchain import LangChainTarget
+from managed_sync.langchain.stores import lancedb as lancedb_adapter
 from tests.support.community_stores import faiss_store, lancedb_store
 from tests.support.postgres import running_postgres
 
@@ -295,6 +296,43 @@ def test_it_reads_back_texts_metadata_and_vectors(store: VectorStore) -> None:
         assert (kept.text, metadata) == (each.text, each.metadata)
         assert similarity(kept.vector or [], vector) > 0.999
     assert target.count(NAMES) == 2
+
+
+def test_rows_are_embedded_and_found_with_their_header_and_read_back_without(
+    store: VectorStore, model: Model
+) -> None:
+    target = LangChainTarget(store)
+    target.upsert([chunk(1)])  # makes the fields of a store that has fixed ones
+    rows = chunk(2, "| Cable | 7.50 |", table_header="| Item | Price |", start_char=40, end_char=56)
+
+    target.upsert([rows])
+
+    shown = "| Item | Price |\n| Cable | 7.50 |"
+    assert model.embedded[-1] == target.embedded_text(rows) == shown
+    text, metadata = stored(store)[IDS[2]]
+    assert text == shown
+    assert text[int(metadata["prefix_chars"]) :] == rows.text
+    for kept in target.read([IDS[2]]) or ():
+        known = {k: v for k, v in (kept.metadata or {}).items() if v is not None}
+        assert (kept.text, known) == (rows.text, rows.metadata)
+
+
+def test_a_table_of_lancedb_from_before_there_were_headers_takes_them(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = LangChainTarget(lancedb_store(model, tmp_path))
+    fields = {"_TEXTS": "table_header", "_NUMBERS": "prefix_chars"}
+    for name, new in fields.items():
+        before = [field for field in getattr(lancedb_adapter, name) if field != new]
+        monkeypatch.setattr(lancedb_adapter, name, tuple(before))
+    rows = chunk(2, "| Cable | 7.50 |", table_header="| Item | Price |", start_char=40, end_char=56)
+
+    target.upsert([chunk(1)])
+    target.upsert([rows])
+
+    (kept,) = target.read([IDS[2]]) or ()
+    known = {key: value for key, value in (kept.metadata or {}).items() if value is not None}
+    assert (kept.text, known) == (rows.text, rows.metadata)
 
 
 def test_the_last_chunk_can_go_and_others_come(store: VectorStore) -> None:

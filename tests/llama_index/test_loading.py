@@ -132,6 +132,19 @@ def test_the_heading_is_embedded_if_wanted() -> None:
         assert "Plan > Steps" not in node.get_content()
 
 
+def test_the_header_of_a_table_is_embedded_and_shown_with_each_of_its_nodes() -> None:
+    rows = "".join(f"| Cable no. {number} | 7.50 |\n" for number in range(60))
+    documents = reader(folder_of(a=f"| Item | Price |\n| --- | --- |\n{rows}")).load_data()
+    parser = ManagedSyncNodeParser(chunk_size=64, chunk_overlap=16)
+    nodes = parser.get_nodes_from_documents(documents)
+    assert len(nodes) > 5
+    for node in nodes:
+        assert isinstance(node, TextNode)
+        assert node.text == documents[0].text[node.start_char_idx : node.end_char_idx]
+        for mode in (MetadataMode.EMBED, MetadataMode.LLM):
+            assert node.get_content(mode).count("| Item | Price |") == 1
+
+
 def test_any_other_parser_can_cut_and_its_nodes_get_ids_and_their_place() -> None:
     documents = reader(folder_of(a=PLAN)).load_data()
     theirs = SentenceSplitter(chunk_size=60, chunk_overlap=10)

@@ -280,6 +280,7 @@ def test_titles_and_headings_go_into_the_vector_and_dates_do_not(index: VectorSt
 
     assert text(chunk(1, title="A")) != text(chunk(1, title="B"))
     assert text(chunk(1, heading="A")) != text(chunk(1, heading="B"))
+    assert "| Item | Price |" in text(chunk(1, table_header="| Item | Price |"))
     assert text(chunk(1, updated_at="2026")) == text(chunk(1, updated_at="2027"))
 
 

@@ -111,6 +111,15 @@ both_ways = pytest.mark.parametrize("use", [using, using_asynchronously])
 
 
 class TestWhatAModelSees:
+    def test_it_reads_rows_under_the_header_of_their_table(self) -> None:
+        metadata = {"object_id": "file:2", "title": "T", "table_header": "| Item | Price |"}
+        index = VectorStoreIndex([TextNode(text="| Cable | 7.50 |", metadata=metadata)])
+        checker = AccessChecker(CheckingService(even_and_odd(ALICE, BOB)))
+        tool = as_tool(PermissionAwareRetriever(index, checker=checker))
+
+        with acting_as(ALICE):
+            assert tool("cable").content == "[1] T\n| Item | Price |\n| Cable | 7.50 |"
+
     def test_the_schema_has_only_the_question(self, retriever: PermissionAwareRetriever) -> None:
         function = as_tool(retriever).metadata.to_openai_tool()["function"]
 

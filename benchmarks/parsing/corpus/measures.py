@@ -8,13 +8,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.parsing.truth.model import Row, Text, Truth, words
+from benchmarks.parsing.truth.model import Formula, Row, Text, Truth, greek, words
 
 __all__ = ["Measured", "Share", "measure"]
 
 _HEADING = re.compile(r" {0,3}#{1,6} (.+)")
 _BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
 _RULE_ROW = re.compile(r"[|\s:-]+")
+_COMMAND = re.compile(r"\\[A-Za-z]+")
 _SPLIT_WORD = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]\n\s*(?=[^\W\d_])")
 
 
@@ -62,6 +63,8 @@ def measure(text: str, truth: Truth) -> Measured:
     text = _SPLIT_WORD.sub("", text)
     found_words = words(text)
     found = Counter(found_words)
+    for texts in truth.parts.values():
+        found.update(_kept_formulas(text, [one for one in texts if isinstance(one, Formula)]))
     expected = {
         part: Counter(word for one in texts for word in _best(one, found))
         for part, texts in truth.parts.items()
@@ -87,10 +90,24 @@ def _sum(counters: Iterable[Counter[str]]) -> Counter[str]:
 
 def _best(text: Text, found: Counter[str]) -> list[str]:
     """The words of a text, or of that way to write it of which most is in the text."""
+    if isinstance(text, Formula):
+        return [_compact(text)]
     if isinstance(text, str):
         return words(_SPLIT_WORD.sub("", text))
     ways = [words(one) for one in text]
     return max(ways, key=lambda way: sum(word in found for word in way) / max(1, len(way)))
+
+
+def _compact(text: str) -> str:
+    """The letters and digits of a text, without the commands of TeX between them."""
+    return f"={''.join(words(_COMMAND.sub(' ', greek(text))))}"
+
+
+def _kept_formulas(text: str, formulas: Sequence[Formula]) -> Counter[str]:
+    """Each formula counts as one word."""
+    everything = _compact(text) if formulas else ""
+    wanted = Counter(map(_compact, formulas))
+    return Counter({one: min(count, everything.count(one[1:])) for one, count in wanted.items()})
 
 
 def _of_part(
@@ -170,12 +187,16 @@ def _starts(row: Row) -> list[str]:
 
 
 def _is_row(found: Sequence[str], row: Row) -> bool:
-    while row and not row[0]:  # a blank column that may be left out
-        found, row = (found[1:] if not found[0] else found), row[1:]
-    if any(found[len(row) :]):
-        return False
-    padded = [*found, *[""] * (len(row) - len(found))]
-    return all(cell in map(_plain, right) for cell, right in zip(padded, row, strict=False))
+    place = 0
+    for cell in row:
+        here = found[place] if place < len(found) else ""
+        if cell:
+            if here not in map(_plain, cell):
+                return False
+        elif here or place >= len(found):  # a blank cell that may be left out, and is
+            continue
+        place += 1
+    return not any(found[place:])
 
 
 def _headings(text: str, expected: Sequence[str]) -> dict[str, Share]:

@@ -99,6 +99,8 @@ def _decoded(data: bytes) -> str:
             return _without_declaration(data.decode(known.get(name.lower(), name)))
         except (LookupError, UnicodeDecodeError):
             continue
+    if not declared:
+        raise DamagedFileError("only a guess could tell its encoding")
     return _without_declaration(data.decode("cp1252", "replace"))
 
 

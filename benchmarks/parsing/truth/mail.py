@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import email
 import email.header
 import email.policy
@@ -13,12 +14,15 @@ from typing import Protocol
 
 from benchmarks.parsing.truth.html import html_text, parsed_html
 from benchmarks.parsing.truth.model import DamagedFileError, Truth, words
+from benchmarks.parsing.truth.plain import read_calendar, read_cards
 
 __all__ = ["TextReader", "no_text", "read_mail", "read_mailbox"]
 
 _ADDRESSES = ("From", "To", "Cc")
 # A plain part that has less of the words of the web page beside it only points to it.
 _STUB = 0.7
+# A file in the text, as before MIME.
+_ENCODED_FILE = re.compile(r"^begin [0-7]{3} .*\r?\n(?:[!-`].*\r?\n)*`?\s*end\s*$", re.MULTILINE)
 
 
 class TextReader(Protocol):
@@ -77,7 +81,7 @@ def read_mailbox(data: bytes, *, read_attachment: TextReader = no_text) -> Truth
 def _add_message(truth: Truth, message: Message, outer: str, read_attachment: TextReader) -> None:
     _add_headers(truth, message, outer or "subject and addresses")
     has_body = False
-    for kind, leaf in _leaves(message):
+    for kind, leaf, ways in _leaves(message):
         if kind == "message":
             _add_message(truth, leaf, "forwarded messages", read_attachment)
             continue
@@ -101,7 +105,7 @@ def _add_message(truth: Truth, message: Message, outer: str, read_attachment: Te
         else:
             own = "html" if leaf.get_content_subtype() == "html" else "plain"
         has_body = has_body or not is_attachment
-        truth.add(own, text)
+        truth.add(own, ways or text)
         if not is_attachment:
             truth.flow.append(text)
 
@@ -115,28 +119,43 @@ def _add_headers(truth: Truth, message: Message, part: str) -> None:
                 truth.add(part, address)
 
 
-def _leaves(message: Message) -> Iterator[tuple[str, Message]]:
-    """The parts that are shown: of alternatives the one with most in it."""
+def _leaves(message: Message) -> Iterator[tuple[str, Message, tuple[str, ...]]]:
+    """The parts that are shown, with the texts that are as good as theirs."""
     if message.get_content_type() in {"message/rfc822", "message/global"}:
-        payload = message.get_payload()
-        if isinstance(payload, list) and payload and isinstance(payload[0], Message):
-            yield "message", payload[0]
+        if inner := _inner_message(message):
+            yield "message", inner, ()
         return
     if not message.is_multipart():
-        yield "part", message
+        yield "part", message, ()
         return
     parts = [part for part in message.get_payload() if isinstance(part, Message)]
     if message.get_content_type() != "multipart/alternative":
         for part in parts:
             yield from _leaves(part)
         return
-    ways = [list(_leaves(part)) for part in parts]
-    sizes = [sum(len(words(_content(leaf) or "")) for _, leaf in way) for way in ways]
-    most = max(sizes, default=0)
-    for way, size in zip(ways, sizes, strict=True):
-        if size >= _STUB * most:
-            yield from way
-            break
+    choices = [list(_leaves(part)) for part in parts]
+    texts = ["\n".join(_content(leaf) or "" for _, leaf, _ in choice) for choice in choices]
+    most = max((len(words(text)) for text in texts), default=0)
+    good = [index for index, text in enumerate(texts) if len(words(text)) >= _STUB * most]
+    ways = tuple(texts[index] for index in good)
+    for kind, leaf, _ in choices[good[0]] if good else ():
+        has_text = _content(leaf) is not None
+        yield kind, leaf, ways if has_text else ()
+        ways = ways if not has_text else ()
+
+
+def _inner_message(message: Message) -> Message | None:
+    payload = message.get_payload()
+    inner = payload[0] if isinstance(payload, list) and payload else None
+    if not isinstance(inner, Message):
+        return None
+    encoding = str(message.get("Content-Transfer-Encoding", "")).strip().lower()
+    if encoding == "base64" and not inner.keys():
+        try:
+            return email.message_from_bytes(base64.b64decode(str(inner.get_payload())))
+        except ValueError:
+            return None
+    return inner
 
 
 def _content(part: Message) -> str | None:
@@ -152,15 +171,28 @@ def _content(part: Message) -> str | None:
         return "\n".join(str(value) for block in blocks for value in _values(block))
     match part.get_content_subtype():
         case "html":
-            charset = part.get_content_charset()
-            text = _as_text(data, charset) if charset else None
-            try:
-                return html_text(parsed_html(data if text is None else text.encode("utf-8-sig")))
-            except DamagedFileError:
-                return ""
-        case "plain" | "calendar" | "csv" | "enriched" | "markdown" | "x-vcard" | "vcard":
-            return _as_text(data, part.get_content_charset())
+            return _page_text(data, part.get_content_charset())
+        case "calendar" | "x-vcard" | "vcard":
+            return _fields(data)
+        case "plain" | "csv" | "enriched" | "markdown":
+            return _ENCODED_FILE.sub("", _as_text(data, part.get_content_charset()))
     return None
+
+
+def _page_text(data: bytes, charset: str | None) -> str:
+    text = _as_text(data, charset) if charset else None
+    try:
+        return html_text(parsed_html(data if text is None else text.encode("utf-8-sig")))
+    except DamagedFileError:
+        return ""
+
+
+def _fields(data: bytes) -> str:
+    try:
+        truth = read_calendar(data) if b"VCALENDAR" in data.upper() else read_cards(data)
+    except DamagedFileError:
+        return ""
+    return "\n".join(str(text) for texts in truth.parts.values() for text in texts)
 
 
 def _values(block: object) -> list[str]:

@@ -7,11 +7,29 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-__all__ = ["Cell", "DamagedFileError", "Row", "Text", "Truth", "UnsupportedFileError", "words"]
+__all__ = [
+    "Cell",
+    "DamagedFileError",
+    "Formula",
+    "Row",
+    "Text",
+    "Truth",
+    "UnsupportedFileError",
+    "greek",
+    "words",
+]
+
+
+class Formula(str):
+    """An equation: there are many ways to write it, but its letters and digits keep their order."""
+
+    __slots__ = ()
+
 
 # A text, or several ways to write it, of which a parser needs only one.
 Text = str | tuple[str, ...]
-# The texts that are right in a cell. A cell that is covered by its neighbor may repeat its text.
+# The texts that are right in a cell. A cell that its neighbor covers may repeat its text. A cell
+# without any text here is blank, and may be left out.
 Cell = tuple[str, ...]
 Row = tuple[Cell, ...]
 
@@ -71,6 +89,11 @@ def words(text: str) -> list[str]:
     """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
-    if "\\" in text:
-        text = _GREEK.sub(lambda name: html.unescape(f"&{name[1]};"), text)
-    return _WORDS.findall(_THOUSANDS.sub("", text).casefold())
+    return _WORDS.findall(_THOUSANDS.sub("", greek(text)).casefold())
+
+
+def greek(text: str) -> str:
+    """Returns a text with Greek letters in place of the commands of TeX for them."""
+    if "\\" not in text:
+        return text
+    return _GREEK.sub(lambda name: html.unescape(f"&{name[1]};"), text)

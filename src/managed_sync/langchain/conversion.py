@@ -2,30 +2,61 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from langchain_core.documents import Document
 
 from managed_sync.documents import Chunk, SourceDocument
+from managed_sync.documents.chunking.chunk_metadata import TABLE_HEADER, with_table_header
 
-__all__ = ["from_langchain", "to_langchain"]
+if TYPE_CHECKING:
+    from managed_sync.indexing.targets.base import StoredChunk
+
+__all__ = ["from_langchain", "to_langchain", "without_prefix"]
+
+_PREFIX = "prefix_chars"
 
 
 def to_langchain(source: SourceDocument | Chunk, *, heading_prefix: bool = False) -> Document:
     """Returns a document or a chunk as LangChain's; a chunk keeps its id.
 
+    LangChain embeds and shows ``page_content`` alone. So a chunk that begins inside a table has the
+    table's header before it there. ``prefix_chars`` in the metadata is the length of all additions.
+
     Args:
         source: The document or chunk.
-        heading_prefix: Whether to put its heading first in ``page_content``; ``prefix_chars`` in
-            the metadata is the length of the addition.
+        heading_prefix: Whether to put its heading first in ``page_content``.
     """
     metadata = dict(source.metadata)
-    prefix = f"{metadata['heading']}\n\n" if heading_prefix and "heading" in metadata else ""
-    if heading_prefix:
-        metadata["prefix_chars"] = len(prefix)
+    text = with_table_header(source.text, metadata)
+    if heading_prefix and "heading" in metadata:
+        text = f"{metadata['heading']}\n\n{text}"
+    metadata.pop(_PREFIX, None)
+    if heading_prefix or text != source.text:
+        metadata[_PREFIX] = len(text) - len(source.text)
     return Document(
-        page_content=prefix + source.text,
+        page_content=text,
         metadata=metadata,
         id=source.chunk_id if isinstance(source, Chunk) else None,
     )
+
+
+def without_prefix(stored: StoredChunk) -> StoredChunk:
+    """Returns a chunk that a store returned as it was before ``to_langchain``.
+
+    A store whose fields were fixed before there were headers has neither of both in its metadata.
+    """
+    metadata = dict(stored.metadata or {})
+    start, end = metadata.get("start_char"), metadata.get("end_char")
+    length = metadata.pop(_PREFIX, None)
+    if length is None and start is not None and end is not None:
+        length = len(stored.text) - (int(end) - int(start))
+    if stored.metadata is None or not length or length < 0:
+        return stored
+    length = int(length)
+    if metadata.get(TABLE_HEADER) is None:
+        metadata[TABLE_HEADER] = stored.text[: length - 1]
+    return stored._replace(text=stored.text[length:], metadata=metadata)
 
 
 def from_langchain(document: Document) -> SourceDocument:

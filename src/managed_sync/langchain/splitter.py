@@ -16,6 +16,9 @@ __all__ = ["ManagedSyncSplitter"]
 class ManagedSyncSplitter(BaseDocumentTransformer):
     """Splits by tokens along headings, paragraphs and sentences, never inside a word.
 
+    A chunk that begins inside a table begins with the names of the columns. The chunk itself is
+    then ``page_content[metadata["prefix_chars"]:]``.
+
     Args:
         chunk_size: The maximum number of tokens in a chunk.
         chunk_overlap: The maximum number of tokens that a chunk repeats from the one before it.

@@ -10,8 +10,9 @@ from langchain_core.vectorstores import VectorStore
 from managed_sync.documents import Chunk
 from managed_sync.errors import IndexingError
 from managed_sync.indexing.fingerprint import model_behind_caches, model_settings
+from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.indexing.targets.vectors import Vector, checked_vectors, raise_for_dimensions
-from managed_sync.langchain.conversion import to_langchain
+from managed_sync.langchain.conversion import to_langchain, without_prefix
 from managed_sync.langchain.stores import adapter_of
 from managed_sync.langchain.stores.base import LangChainAdapter
 from managed_sync.langchain.stores.kept_vectors import embedding_model, keeps_model, writing_with
@@ -46,8 +47,8 @@ class LangChainTarget(StoreTarget[LangChainAdapter]):
         return keeps_model(self._store)
 
     def embedded_text(self, chunk: Chunk) -> str:
-        """Returns the text that goes into the vector: LangChain's stores embed the text alone."""
-        return chunk.text
+        """Returns the text that goes into the vector: the chunk's, under its table's header."""
+        return to_langchain(chunk).page_content
 
     def embed(self, chunks: Sequence[Chunk], *, cached: bool = True) -> list[Vector]:
         """Returns one vector for each chunk, and changes nothing.
@@ -92,6 +93,13 @@ class LangChainTarget(StoreTarget[LangChainAdapter]):
     def update_metadata(self, chunks: Sequence[Chunk]) -> None:
         """Writes the metadata of chunks that are there."""
         self._adapter.update_metadata([to_langchain(chunk) for chunk in chunks])
+
+    def read(
+        self, chunk_ids: Sequence[str], *, vectors: bool = False
+    ) -> Sequence[StoredChunk] | None:
+        """Returns the stored chunks with these ids; ``None`` if the store cannot say."""
+        found = super().read(chunk_ids, vectors=vectors)
+        return None if found is None else [without_prefix(stored) for stored in found]
 
     def delete(self, chunk_ids: Sequence[str]) -> None:
         """Removes chunks; one that is not there is no error.

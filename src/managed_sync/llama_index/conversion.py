@@ -12,13 +12,21 @@ from llama_index.core.schema import (
 )
 
 from managed_sync.documents import Chunk, SourceDocument
-from managed_sync.documents.chunking.chunk_metadata import without_tables
+from managed_sync.documents.chunking.chunk_metadata import TABLE_HEADER, without_tables
 
 __all__ = ["from_llama_index", "to_document", "to_node", "without_reference"]
 
 # The metadata that a model sees beside a passage's text; ids and offsets mean nothing to it.
-_KEYS_FOR_EMBEDDING = {"title"}
-_KEYS_FOR_MODELS = {"title", "parent_title", "heading", "url", "page", "updated_at"}
+_KEYS_FOR_EMBEDDING = {"title", TABLE_HEADER}
+_KEYS_FOR_MODELS = {
+    "title",
+    "parent_title",
+    "heading",
+    "url",
+    "page",
+    "updated_at",
+    TABLE_HEADER,
+}
 
 
 def to_document(source: SourceDocument) -> Document:

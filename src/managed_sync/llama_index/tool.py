@@ -16,6 +16,7 @@ from llama_index.core.schema import MetadataMode, NodeWithScore
 from llama_index.core.tools import AsyncBaseTool, ToolMetadata, ToolOutput
 from pydantic import BaseModel, Field
 
+from managed_sync.documents.chunking.chunk_metadata import with_table_header
 from managed_sync.retrieval.search_tool import TOOL_DESCRIPTION, TOOL_NAME, tool_answer
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class SearchTool(AsyncBaseTool):
 
     def _answer(self, question: str, nodes: list[NodeWithScore]) -> ToolOutput:
         passages = [
-            (scored.node.get_content(MetadataMode.NONE), scored.node.metadata) for scored in nodes
+            (with_table_header(node.get_content(MetadataMode.NONE), node.metadata), node.metadata)
+            for node in (scored.node for scored in nodes)
         ]
         return ToolOutput(
             tool_name=self._metadata.get_name(),

@@ -100,6 +100,9 @@ def test_no_word_is_cut_that_is_not_longer_than_a_chunk(text: str, size: tuple[i
     long = [word for word in words if TOKENS.count(text[slice(*word)]) > size[0]]
     for chunk in split(text, *size):
         for edge in span(chunk):
+            # Of these, every character is a word, and every mark ends one.
+            if re.match("[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff1f]", text[edge - 1 : edge]):
+                continue
             if any(start < edge < end for start, end in words):
                 assert any(start < edge < end for start, end in long)
 
@@ -114,7 +117,7 @@ def test_a_chunk_repeats_no_more_of_the_one_before_than_the_overlap(
         start, end = span(after)[0], span(before)[1]
         if start < end:
             assert TOKENS.count(text[start:end]) <= size[1]
-            assert text[start - 1].isspace()
+            assert re.match("[\\s\u3000-\u30ff\u4e00-\u9fff\uff01-\uff1f]", text[start - 1])
         assert span(after)[1] > end
 
 
@@ -283,6 +286,116 @@ def test_pages_are_counted_where_the_text_has_them() -> None:
     ]
 
 
+def test_the_page_is_that_of_a_chunks_own_text_and_not_of_what_it_repeats() -> None:
+    text = f"{prose(10, 'arm')}\n\n\f{prose(12, 'leg')}\n\n\f{prose(12, 'head')}"
+    chunks, covered = split(text, 64, 16), 0
+    assert any("arm" in chunk.text and "leg" in chunk.text for chunk in chunks)
+    for chunk in chunks:
+        own = text[covered : span(chunk)[1]].lstrip()
+        assert chunk.metadata["page"] == 1 + ["arm", "leg", "head"].index(
+            re.search("arm|leg|head", own)[0]  # type: ignore[index]
+        )
+        covered = span(chunk)[1]
+
+
+def test_a_chunk_of_several_sections_has_the_heading_that_it_begins_with() -> None:
+    text = f"# Plan\n\nIntro.\n\n## A\n\nShort.\n\n## B\n\n{prose(9)}\n\n# End\n\n{prose(9)}"
+    chunks = split(text, 512, 64)
+    assert [(c.metadata["heading"], c.text.count("#")) for c in chunks] == [("Plan", 5), ("End", 1)]
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(st.tuples(st.sampled_from(["#", "##", "###"]), st.integers(0, 30)), max_size=12),
+    sizes,
+)
+def test_the_heading_is_the_one_above_a_chunks_own_text(
+    sections: list[tuple[str, int]], size: tuple[int, int]
+) -> None:
+    text = "".join(
+        f"{mark} Title {number}\n\n{prose(words)}\n\n"
+        for number, (mark, words) in enumerate(sections)
+    )
+    covered = 0
+    for chunk in split(text, *size):
+        own = covered + len(text[covered:]) - len(text[covered:].lstrip())
+        # With what follows a mark on its line, or else the last one before.
+        above = re.findall(r"^#+ (Title \d+)$", text[: text.index("\n", own)], re.M)
+        assert str(chunk.metadata["heading"]).rpartition(" > ")[2] == above[-1]
+        covered = span(chunk)[1]
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "机器人每天工作。",
+                "它会停吗？",
+                "ロボットは毎日、工場で動く。",
+                "「止まらない！」",
+                "部品は３．５個｡",
+            ]
+        ),
+        min_size=40,
+        max_size=80,
+    ),
+    st.sampled_from(["", "\n\n"]),
+)
+def test_chunks_without_spaces_repeat_and_end_with_whole_sentences(
+    sentences: list[str], gap: str
+) -> None:
+    text = "".join(sentences[:20]) + gap + "".join(sentences[20:])
+    starts = {0}
+    for sentence in sentences:
+        starts.add(max(starts) + len(sentence))
+    starts = {
+        start + (len(gap) if start >= len("".join(sentences[:20])) else 0) for start in starts
+    }
+    chunks = split(text, 64, 24)
+    assert len(chunks) > 3
+    for before, after in itertools.pairwise(chunks):
+        assert span(after)[0] in starts
+        assert span(before)[1] in starts | {start - len(gap) for start in starts}
+        assert span(after)[0] < span(before)[1]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "end"),
+    [
+        ("यह अनुबंध तीन वर्ष तक मान्य रहेगा। ", "।"),
+        ("هل يسري هذا العقد لمدة ثلاث سنوات؟ ", "؟"),
+        ("یہ معاہدہ تین سال تک رہے گا۔ ", "۔"),
+        ("ይህ ውል ለሦስት ዓመታት ይቆያል። ", "።"),
+        ("កិច្ចសន្យានេះមានរយៈពេលបីឆ្នាំ។", "។"),
+        ("本合同有效期为三年。", "。"),
+        ("本契約の有効期間は三年とする。", "。"),
+    ],
+)
+def test_chunks_end_at_the_sentence_ends_of_their_script(sentence: str, end: str) -> None:
+    chunks = split(sentence * 40, 256, 100)
+    assert len(chunks) > 1
+    for before, after in itertools.pairwise(chunks):
+        assert before.text.endswith(end)
+        assert after.text.startswith(sentence.strip())
+        assert span(after)[0] < span(before)[1]
+
+
+def test_long_clauses_without_spaces_are_cut_at_commas_and_between_characters() -> None:
+    clauses = split("在这个很长的句子里面没有句号，" * 60, 64, 24)
+    assert all(chunk.text.endswith("，") for chunk in clauses)
+    assert all(span(b)[0] < span(a)[1] for a, b in itertools.pairwise(clauses))
+    bare = split("这个很长的句子里面没有任何标点符号" * 60, 64, 24)
+    assert all(span(b)[0] < span(a)[1] for a, b in itertools.pairwise(bare))
+
+
+def test_no_character_is_cut_from_its_marks() -> None:
+    for character in ("e\u0301\u0323", "👩\u200d🔧", "กิ่"):
+        for size in range(16, 32):
+            for chunk in split(character * 100, size, 0):
+                assert chunk.text.startswith(character[0])
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -359,8 +472,10 @@ def test_sizes_that_make_no_sense_are_refused(size: int, overlap: int) -> None:
         "机器人每天工作。" * 100_000,
         "ab\n" * 300_000,
         "# a\n" * 100_000,
+        ")" * 1_000_000,
+        "」" * 300_000,
     ],
-    ids=["prose", "one word", "no spaces", "lines", "headings"],
+    ids=["prose", "one word", "no spaces", "lines", "headings", "brackets", "quotes"],
 )
 def test_large_texts_take_seconds(text: str) -> None:
     started = time.process_time()

@@ -319,7 +319,7 @@ def test_large_text_formats_are_read_in_seconds() -> None:
 def test_a_missing_library_is_named_with_the_extra_that_brings_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "kreuzberg", None)
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
     with pytest.raises(MissingExtraError, match=r"managed-sync\[parsers\]"):
         parse(sample_files.make_pdf(), content_type=sample_files.PDF, filename="a.pdf")
     monkeypatch.setitem(sys.modules, "unstructured.partition.docx", None)

@@ -10,6 +10,7 @@ from benchmarks.parsing.truth.office.xml import Archive, local
 
 __all__ = ["add_drawings", "drawing_text"]
 
+_CATEGORIES = {"cat", "xVal"}
 _KINDS = {"chart": "charts", "chartEx": "charts", "diagramData": "SmartArt"}
 
 
@@ -32,7 +33,13 @@ def add_drawings(truth: Truth, archive: Archive, kind: str, name: str) -> None:
     if part == "charts":
         for paragraph in root.iter("{*}p"):
             truth.add(part, drawing_text(paragraph))
+        seen = set()
         for points in root.iter("{*}numCache", "{*}numLit", "{*}strCache", "{*}strLit"):
+            # Each series repeats the categories.
+            content = tuple(value.text for value in points.iter("{*}v"))
+            if local(points.getparent().getparent()) in _CATEGORIES and content in seen:
+                continue
+            seen.add(content)
             code = points.findtext("{*}formatCode") or "General"
             for value in points.iter("{*}v"):
                 is_number = local(points).startswith("num")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.parsing.truth.model import Cell, DamagedFileError, Row, Truth
+from benchmarks.parsing.truth.model import Cell, DamagedFileError, Formula, Row, Truth, words
 from benchmarks.parsing.truth.office.drawings import add_drawings
 from benchmarks.parsing.truth.office.xml import Archive, local, relations
 
@@ -33,6 +34,9 @@ _AROUND = {
 }
 # A drawing has a form for old programs too; deleted and moved text is no text any more.
 _SKIPPED = {"Fallback", "del", "moveFrom", "pPrChange", "rPrChange", "instrText", "delText", "rt"}
+# A shorter formula is in any text.
+_SHORTEST_FORMULA = 3
+_PAGE_NUMBER = re.compile(r"\s*(PAGE|NUMPAGES|SECTIONPAGES|DATE|TIME)\b", re.IGNORECASE)
 _SPACES = {"tab", "br", "cr", "ptab"}
 
 
@@ -74,11 +78,32 @@ def read_word(data: bytes) -> Truth:
 
 
 def _paragraphs(root: Any) -> Iterator[Any]:
+    _drop_page_numbers(root)
     for paragraph in root.iter("{*}p"):
         if "wordprocessingml" not in paragraph.tag or _inside(paragraph, "Fallback", "moveFrom"):
             continue
         if _note_type(paragraph) not in {"separator", "continuationSeparator"}:
             yield paragraph
+
+
+def _drop_page_numbers(root: Any) -> None:
+    """Removes numbers of pages and dates of printing, which are the last reader's."""
+    for field in root.iter("{*}fldSimple"):
+        if any(_PAGE_NUMBER.match(value) for value in field.attrib.values()):
+            for text in field.iter("{*}t"):
+                text.text = ""
+    for paragraph in root.iter("{*}p"):
+        code, is_result = "", False
+        for one in paragraph.iter("{*}fldChar", "{*}instrText", "{*}t"):
+            kind = next((v for k, v in one.attrib.items() if k.endswith("}fldCharType")), "")
+            if local(one) == "instrText":
+                code += one.text or ""
+            elif kind == "begin":
+                code, is_result = "", False
+            elif kind:
+                is_result = kind == "separate"
+            elif is_result and _PAGE_NUMBER.match(code):
+                one.text = ""
 
 
 def _note_type(paragraph: Any) -> str:
@@ -105,6 +130,10 @@ def _add(truth: Truth, paragraph: Any, part: str, *, fixed: bool = False) -> Non
             pieces.append((own, text))
     for index, (name, text) in enumerate(pieces):
         # A word that two parts share belongs to the one that it ends in.
+        if name == "equations":
+            if sum(map(len, words(text))) >= _SHORTEST_FORMULA:
+                truth.add(name, Formula(text))
+            continue
         truth.add(name, text)
         if index and pieces[index - 1][1][-1:].isalnum() and text[:1].isalnum():
             _join(truth, pieces[index - 1], (name, text))

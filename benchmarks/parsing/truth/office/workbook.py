@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ __all__ = ["column_of", "grid_rows", "read_workbook"]
 _MAIN = "officeDocument"
 _KINDS = {"s": "texts", "str": "texts", "inlineStr": "texts", "e": "errors", "b": "booleans"}
 _MOST_COLUMNS = 300
+_HEADER_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-F]{6}|\d+|.)')
 
 
 @dataclass
@@ -75,15 +77,13 @@ def column_of(reference: str) -> int:
 
 
 def grid_rows(cells: dict[int, dict[int, Cell]]) -> Iterator[Row]:
-    """Yields the rows of a sheet; blank columns before all others may be left out."""
+    """Yields the rows of a sheet with two cells or more; blank cells may be left out."""
     columns = [column for line in cells.values() for column in line]
     if not columns or max(columns) > _MOST_COLUMNS:
         return
-    first = min(columns)
     for _, line in sorted(cells.items()):
-        yield tuple(
-            line.get(column, ("",) if column >= first else ()) for column in range(max(line) + 1)
-        )
+        if sum(all(cell) for cell in line.values()) > 1:
+            yield tuple(line.get(column, ()) for column in range(max(line) + 1))
 
 
 def _strings(archive: Archive, name: str) -> list[str]:
@@ -137,7 +137,7 @@ def _add_sheet(truth: Truth, book: _Book, name: str, *, is_hidden: bool) -> None
         _merge(root, cells)
         truth.rows += grid_rows(cells)
     for one in root.iter("{*}oddHeader", "{*}oddFooter"):
-        truth.add("headers and footers", one.text or "")
+        truth.add("headers and footers", _HEADER_CODE.sub(" ", one.text or ""))
     _add_related(truth, book.archive, name)
 
 

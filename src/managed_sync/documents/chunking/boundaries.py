@@ -7,6 +7,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from managed_sync.documents.chunking.outline import Outline, Section
+from managed_sync.documents.chunking.sentences import (
+    character_start,
+    clause_starts,
+    whole_character,
+)
+from managed_sync.documents.chunking.table_headers import Header, TableHeaders
+from managed_sync.documents.chunking.tables import Row
 from managed_sync.documents.chunking.tokens import EncodedText
 
 __all__ = ["BoundaryFinder", "Passage"]
@@ -18,7 +25,6 @@ _WELL_FILLED = 1 / 2
 _SPACE = re.compile(r"\s")
 _NOT_SPACE = re.compile(r"\S")
 _WORD_START = re.compile(r"(?<=\s)\S")
-_CJK_STOPS = "。！？；，、"  # noqa: RUF001
 
 
 class Passage(NamedTuple):
@@ -28,8 +34,9 @@ class Passage(NamedTuple):
         start: Its first character.
         end: The character after its last one.
         tokens: The number of its tokens.
-        heading: The headings above it.
-        page: The page it begins on; 0 in a text without pages.
+        heading: The headings above its own text, which begins after what it repeats.
+        page: The page on which its own text begins; 0 in a text without pages.
+        table_header: The names of the columns, if it begins inside a table.
     """
 
     start: int
@@ -37,6 +44,7 @@ class Passage(NamedTuple):
     tokens: int
     heading: str
     page: int
+    table_header: str = ""
 
 
 class BoundaryFinder:
@@ -58,6 +66,8 @@ class BoundaryFinder:
         self._encoded = encoded
         self._size = size
         self._overlap = overlap
+        self._tables = outline.tables
+        self._headers = TableHeaders(text, outline.tables, encoded, size)
 
     def passages(self) -> Iterator[Passage]:
         """Yields the passages, in order."""
@@ -70,7 +80,7 @@ class BoundaryFinder:
                 if 0 < tokens <= self._size:
                     yield Passage(first, stop, tokens, heading, page_at(first))
                     continue
-            yield from self._split(start, end, heading)
+            yield from self._split(start, end)
 
     def _spans(self) -> Iterator[tuple[int, int, str, int]]:
         """Yields sections, tiny ones joined with the next, with an estimate of their tokens."""
@@ -97,30 +107,35 @@ class BoundaryFinder:
             and self._outline.page_at(first.start) == self._outline.page_at(following.start)
         )
 
-    def _split(self, start: int, end: int, heading: str) -> Iterator[Passage]:
+    def _split(self, start: int, end: int) -> Iterator[Passage]:
         """Splits one span: each passage begins where the last one ended, less the overlap."""
-        total = self._encoded.before(end)
+        outline = self._outline
         end = self._before_space(start, end)
         start = fresh = self._after_space(start, end)
         while fresh < end:
-            found = self._stop_after(start, fresh, end, total)
+            header = self._headers.before(start)
+            found = self._stop_after(start, fresh, min(end, header.row_end or end), header)
             if found is None:
-                # The next word does not fit together with the overlap.
+                # The next word or row does not fit together with the overlap.
                 start = fresh
                 continue
             stop, tokens = found
-            yield Passage(start, stop, tokens, heading, self._outline.page_at(start))
+            heading, page = outline.section_at(fresh).heading, outline.page_at(fresh)
+            names = self._headers.for_passage(header, stop)
+            yield Passage(start, stop, tokens, heading, page, names)
             fresh = self._after_space(stop, end)
             start = self._overlap_start(start, stop, fresh) if fresh < end else fresh
 
-    def _stop_after(self, start: int, fresh: int, end: int, total: int) -> tuple[int, int] | None:
+    def _stop_after(
+        self, start: int, fresh: int, end: int, header: Header
+    ) -> tuple[int, int] | None:
         """Returns the end of the passage from ``start``, beyond ``fresh``, and its tokens.
 
-        ``total`` is the number of tokens before the end of the span. The result is ``None`` if
-        there is an overlap and not even one whole word fits after it.
+        The result is ``None`` if there is an overlap and not even one whole word or row fits after
+        it.
         """
-        before = self._encoded.before(start)
-        budget = self._size
+        before, total = self._encoded.before(start), self._encoded.before(end)
+        budget = size = self._size - header.tokens
         while True:
             if total <= before + budget:
                 stop: int | None = end
@@ -129,20 +144,21 @@ class BoundaryFinder:
                 far = before + budget + self._size
                 stop = end if limit == end else self._best_stop(start, fresh, limit, far)
             if stop is None and start == fresh:
-                return self._stop_in_first_word(fresh, limit)
+                return self._stop_in_first_word(fresh, limit, size)
             if stop is None:
                 return None
             stop = self._before_space(start, stop)
             tokens = self._encoded.count(start, stop)
-            if tokens <= self._size:
+            if tokens <= size:
                 return stop, tokens
             # A text alone may have a few tokens more than within its surroundings.
-            budget -= max(1, tokens - self._size)
+            budget -= max(1, tokens - size)
             if budget < 1:
-                return self._stop_in_first_word(fresh, fresh) if start == fresh else None
+                return self._stop_in_first_word(fresh, fresh, size) if start == fresh else None
 
     def _best_stop(self, start: int, fresh: int, limit: int, far: int) -> int | None:
-        if whole := self._whole_block(limit, fresh, far):
+        is_in_block = self._outline.is_in_block(limit)
+        if is_in_block and (whole := self._whole_block(limit, fresh, far)):
             if whole[0] > fresh:
                 return whole[0]
             return whole[1] if start == fresh else None
@@ -150,63 +166,117 @@ class BoundaryFinder:
         block = self._outline.last_block(filled + 1, limit + 1)
         if block is not None:
             return block
+        if is_in_block and limit > fresh and self._tables.has_row_on_line(limit):
+            row = self._tables.row_around(limit)
+            return self._stop_at_row(row, start, fresh, filled, limit) if row else limit
         stop = self._sentence_or_word(fresh, filled, limit)
-        if stop is not None and (whole := self._whole_block(stop, fresh, far)):
-            return whole[1]
+        if stop is not None and self._outline.is_in_block(stop):
+            whole = self._whole_block(stop, fresh, far)
+            return whole[1] if whole else stop
         return stop
 
     def _whole_block(self, offset: int, low: int, far: int) -> tuple[int, int] | None:
         """Returns the table or code block around an offset, if it is whole and fits into a chunk.
 
-        ``far`` is a number of tokens before which every such block ends.
+        The offset is in one. ``far`` is a number of tokens before which every such block ends.
         """
-        if not self._outline.is_in_block(offset):
-            return None
         whole = self._outline.whole_block(offset, low, self._encoded.end_of(far))
-        return whole if whole and self._encoded.count(*whole) <= self._size else None
+        return whole if whole and self._encoded.fits(self._size, *whole) else None
 
-    def _sentence_or_word(self, fresh: int, filled: int, limit: int) -> int | None:
-        if sentences := self._outline.sentences(filled + 1, limit + 1):
-            return sentences[-1]
+    def _stop_at_row(self, row: Row, start: int, fresh: int, filled: int, limit: int) -> int | None:
+        """Returns the start of the row around ``limit``, or else an offset inside that row.
+
+        A row is split only if it is longer than a chunk: between cells, or else as text.
+        """
+        fits = self._encoded.fits(self._size, *row)
+        if row.start > fresh and (fits or row.start > filled):
+            return row.start
+        if fits and row.start == fresh == start:
+            return row.end
+        if start < fresh:
+            return None
+        cell = self._tables.last_cell(max(filled, row.start) + 1, limit + 1)
+        if cell is not None:
+            return cell
+        if row.start > fresh:
+            return row.start
+        return self._sentence_or_word(fresh, filled, limit, within=row)
+
+    def _sentence_or_word(
+        self, fresh: int, filled: int, limit: int, within: Row | None = None
+    ) -> int | None:
+        """Returns the last end of a sentence or word; in no row but the one that has to be cut."""
+        for stop in reversed(self._outline.sentences(filled + 1, limit + 1)):
+            if self._tables.row_around(stop) in (None, within):
+                return stop
         if limit > fresh and (self._text[limit].isspace() or self._text[limit - 1].isspace()):
             return limit
         words = self._text[fresh:limit].rsplit(None, 1)
-        return limit - len(words[1]) if len(words) == 2 else None
+        word = limit - len(words[1]) if len(words) == 2 else None
+        if word is None or word <= filled:
+            unspaced = self._unspaced(filled, limit)
+            return word if unspaced is None else unspaced
+        return word
 
-    def _stop_in_first_word(self, start: int, limit: int) -> tuple[int, int]:
+    def _unspaced(self, filled: int, limit: int) -> int | None:
+        """Returns the last clause or character before ``limit`` in a script without spaces."""
+        if clauses := clause_starts(self._text, filled + 1, limit + 1):
+            return clauses[-1]
+        return character_start(self._text, filled + 1, limit + 1, last=True)
+
+    def _stop_in_first_word(self, start: int, limit: int, size: int) -> tuple[int, int]:
         """Returns the end of the first word if it fits, and otherwise an offset inside it."""
         far = self._encoded.end_of(self._encoded.before(start) + 2 * self._size)
         if space := _SPACE.search(self._text, start, far):
             tokens = self._encoded.count(start, space.start())
-            if tokens <= self._size:
+            if tokens <= size:
                 return space.start(), tokens
         stop = max(limit, start + 1)
-        # Scripts without spaces have punctuation to split at.
-        mark = max(self._text.rfind(mark, start, stop) for mark in _CJK_STOPS)
-        if mark > start + (stop - start) * _WELL_FILLED:
-            stop = mark + 1
-        while (tokens := self._encoded.count(start, stop)) > self._size:
+        # Scripts without spaces have sentences, clauses and characters to split at.
+        filled = start + int((stop - start) * _WELL_FILLED)
+        ends = self._outline.sentences(filled + 1, stop + 1)
+        better = ends[-1] if ends else self._unspaced(filled, stop)
+        stop = better or whole_character(self._text, start + 1, stop)
+        while (tokens := self._encoded.count(start, stop)) > size:
             if stop - start == 1:
                 break
-            stop -= max(1, min(tokens - self._size, (stop - start) // 2))
+            fewer = stop - max(1, min(tokens - size, (stop - start) // 2))
+            stop = whole_character(self._text, start + 1, fewer)
         return stop, tokens
 
     def _overlap_start(self, start: int, stop: int, fresh: int) -> int:
-        """Returns the start of the next passage: a sentence or word that the overlap can hold."""
-        if self._overlap == 0:
+        """Returns the start of the next passage: a sentence or word that the overlap can hold.
+
+        It is never inside a row of a table.
+        """
+        if self._overlap == 0 or self._tables.row_around(fresh):
             return fresh
         reached = self._encoded.end_of(self._encoded.before(stop) - self._overlap)
         earliest = max(reached, start + 1)
-        for starts in (self._outline.sentences, self._outline.blocks):
-            for offset in starts(earliest, stop):
-                first = self._after_space(offset, stop)
-                if first < stop and self._encoded.count(first, stop) <= self._overlap:
-                    return first
-        while word := _WORD_START.search(self._text, earliest, stop):
-            if self._encoded.count(word.start(), stop) <= self._overlap:
-                return word.start()
-            earliest = word.start() + 1
+        # Looking for a row takes longer than looking for a character.
+        has_rows = self._text.find("|", start, stop) >= 0 or bool(self._tables.row_at(earliest))
+        for offset in self._overlap_starts(earliest, stop, has_rows=has_rows):
+            first = self._after_space(offset, stop)
+            if (
+                first < stop
+                and not (has_rows and self._tables.row_around(first))
+                and self._encoded.count(first, stop) <= self._overlap
+            ):
+                return first
         return fresh
+
+    def _overlap_starts(self, earliest: int, stop: int, *, has_rows: bool) -> Iterator[int]:
+        text = self._text
+        yield from self._outline.sentences(earliest, stop)
+        if has_rows and self._tables.has_row_on_line(stop - 1):
+            return
+        yield from self._outline.blocks(earliest, stop)
+        yield from clause_starts(text, earliest, stop)
+        yield from (word.start() for word in _WORD_START.finditer(text, earliest, stop))
+        first = earliest - 1
+        while (character := character_start(text, first + 1, stop)) is not None:
+            yield character
+            first = character
 
     def _after_space(self, start: int, end: int) -> int:
         if start < end and not self._text[start].isspace():

@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
+from managed_sync.documents.chunking.tables import cells_of, row_of
 from managed_sync.documents.model import Chunk, Metadata, Scalar, SourceDocument, utf8
 from managed_sync.documents.parsing import markdown_writer as markdown
 from managed_sync.identifiers import ObjectId
@@ -24,14 +25,19 @@ from managed_sync.identifiers import ObjectId
 __all__ = [
     "CHUNK_ID_SCHEME",
     "MAX_TABLE_CHARACTERS",
+    "TABLE_HEADER",
     "ChunkBuilder",
     "ChunkIds",
     "small_tables_html",
+    "with_table_header",
     "without_tables",
 ]
 
 CHUNK_ID_SCHEME = "by project, pipeline and record"
 """The parts of a chunk id. Change it with the ids: an index of other ids must be rebuilt."""
+
+TABLE_HEADER = "table_header"
+"""The metadata of a chunk that begins inside a table: the names of the columns, as a row."""
 
 # Stores keep metadata next to the text, and some of them little of it.
 MAX_TABLE_CHARACTERS = 2000
@@ -47,7 +53,7 @@ _TABLE = re.compile(
     r"^(?P<head>\|[^\n]*\|)\n\|(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*\n(?P<body>(?:\|[^\n]*\|(?:\n|\Z))*)",
     re.MULTILINE,
 )
-_BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
+_TABLE_METADATA = ("tables_html", TABLE_HEADER)
 
 _Value = TypeVar("_Value")
 
@@ -77,6 +83,7 @@ class ChunkBuilder:
         start: int | None = None,
         heading: str = "",
         page: int = 0,
+        table_header: str = "",
         inherited: Metadata | None = None,
     ) -> Chunk:
         """Makes the next chunk.
@@ -87,6 +94,7 @@ class ChunkBuilder:
             start: Its first character in the document's text; ``None`` if it is not found there.
             heading: The headings above it.
             page: The page it begins on; 0 in a text without pages.
+            table_header: The names of the columns, if it begins inside a table.
             inherited: Further metadata that an external splitter gave it; it is checked.
 
         Raises:
@@ -105,7 +113,11 @@ class ChunkBuilder:
             own["heading"] = heading
         if page:
             own["page"] = page
-        if self._has_tables and (tables := small_tables_html(text)):
+        if table_header:
+            own[TABLE_HEADER] = table_header
+        if self._has_tables and (
+            tables := small_tables_html(_with_whole_table(text, table_header))
+        ):
             own["tables_html"] = tables
         if inherited is None:
             return Chunk.of(self._document, text, own)
@@ -177,9 +189,28 @@ def small_tables_html(text: str) -> str:
     return "".join(found)
 
 
+def with_table_header(text: str, metadata: Mapping[str, object]) -> str:
+    r"""Returns a chunk's text under the header of the table that it begins inside of, if it does.
+
+    Examples:
+        >>> with_table_header("| Oslo | 200 |", {"table_header": "| City | Limit |"})
+        '| City | Limit |\n| Oslo | 200 |'
+    """
+    header = metadata.get(TABLE_HEADER)
+    return f"{header}\n{text}" if header else text
+
+
 def without_tables(metadata: Mapping[str, _Value]) -> dict[str, _Value]:
     """Copies a document's metadata without its tables, since each chunk has only its own."""
-    return {key: value for key, value in metadata.items() if key != "tables_html"}
+    return {key: value for key, value in metadata.items() if key not in _TABLE_METADATA}
+
+
+def _with_whole_table(text: str, header: str) -> str:
+    """Returns a text that begins inside a table so that the table is one of its own."""
+    if not header:
+        return text
+    delimiter = row_of(["---"] * len(cells_of(header)))
+    return f"{header}\n{delimiter}\n{text}"
 
 
 def _tables(text: str) -> Iterator[str]:
@@ -195,6 +226,5 @@ def _escaped(text: str) -> str:
 
 
 def _row(line: str, tag: str) -> str:
-    cells = _BETWEEN_CELLS.split(line.strip()[1:-1])
-    row = f"</{tag}><{tag}>".join(map(str.strip, cells)).replace(r"\|", "|")
+    row = f"</{tag}><{tag}>".join(cells_of(line)).replace(r"\|", "|")
     return f"<tr><{tag}>{row}</{tag}></tr>"

@@ -5,16 +5,19 @@ Guarantees:
 - ``document.text[start_char:end_char] == chunk.text``, exactly.
 - Every character but white space is in some chunk.
 - No chunk has more than ``chunk_size`` tokens, and a word is split only if it is longer than that.
-- A table or code block that fits into a chunk is not split.
+- A table or code block that fits into a chunk is not split, and a row is not either.
+- A chunk that begins inside a table has the names of its columns in its metadata. Names and text
+  together have at most ``chunk_size`` tokens.
 - The same text in the same record gives the same ``chunk_id`` in every process, and an edit changes
   no chunk of another section.
 
-See ``docs/decisions/0006-documents-chunking.md``.
+See ``docs/decisions/0006-documents-chunking.md`` and ``0039-documents-table-chunks.md``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from managed_sync.arguments import check_integer
 from managed_sync.documents.chunking.boundaries import BoundaryFinder
@@ -78,12 +81,19 @@ class Chunker:
     def _split(self, document: SourceDocument) -> list[Chunk]:
         builder = ChunkBuilder(document)
         text = document.text
-        finder = BoundaryFinder(
-            text, Outline(text), EncodedText(text, self._tokenizer), self._size, self._overlap
-        )
+        encoded = EncodedText(text, self._tokenizer)
+        outline = Outline(text, partial(encoded.fits, self._size))
+        finder = BoundaryFinder(text, outline, encoded, self._size, self._overlap)
         return [
-            builder.build(text[start:end], tokens, start=start, heading=heading, page=page)
-            for start, end, tokens, heading, page in finder.passages()
+            builder.build(
+                text[start:end],
+                tokens,
+                start=start,
+                heading=heading,
+                page=page,
+                table_header=table_header,
+            )
+            for start, end, tokens, heading, page, table_header in finder.passages()
         ]
 
     def from_splits(self, document: SourceDocument, splits: Iterable[SplitPiece]) -> list[Chunk]:

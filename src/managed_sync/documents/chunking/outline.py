@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from typing import NamedTuple
+
+from managed_sync.documents.chunking.sentences import sentence_starts
+from managed_sync.documents.chunking.tables import Tables
 
 __all__ = ["Outline", "Section"]
 
@@ -28,9 +32,6 @@ _OWN_LINE = re.compile(r"\n(?=[^\S\n\f]*(?:\||[-*+>•][ \t]|\d{1,9}[.)][ \t]))"
 _LINE = re.compile(r"\n")
 _CLOSE = 250
 _LONGEST_MARKER = 11
-_ROW = re.compile(r"[^\S\n\f]*\|")
-_CLOSERS = "\"'”’)]"  # noqa: RUF001 - quotation marks of several languages
-_SENTENCE_END = re.compile(rf"[.!?…。！？][{re.escape(_CLOSERS)}]*\s+")  # noqa: RUF001
 _NOT_SPACE = re.compile(r"\S")
 
 
@@ -60,18 +61,23 @@ class Outline:
 
     Args:
         text: A document's text, in the Markdown of ``markdown_writer``.
+        fits: Tells whether a chunk can hold the text between two offsets.
 
     Attributes:
         sections: The sections, without gaps.
         pages: The offset of each page but the first.
+        tables: The tables.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(
+        self, text: str, fits: Callable[[int, int], bool] = lambda start, stop: True
+    ) -> None:
         self._text = text
         self.pages: list[int] = []
         self._code_starts: list[int] = []
         self._code_ends: list[int] = []
         headings = self._landmarks()
+        self.tables = Tables(text, self._in_code, fits)
         self.sections = _sections(headings, len(text))
         self._heading_starts = [start for start, _, _ in headings]
 
@@ -104,17 +110,8 @@ class Outline:
 
     def sentences(self, low: int, high: int) -> list[int]:
         """Returns the starts of sentences, table rows, list items and quotations in a range."""
-        text = self._text
-        start = self._run_start(low)
-        while start > 0 and text[start - 1] in _CLOSERS:
-            start -= 1
         until = self._next_end(high)
-        starts: list[int] = []
-        for gap in _SENTENCE_END.finditer(text, max(0, start - 1), until):
-            offset = gap.end()
-            # A small letter follows abbreviations ("e.g. this"), seldom the end of a sentence.
-            if low <= offset < high and not text[offset].islower():
-                starts.append(offset)
+        starts = sentence_starts(self._text, low, high, until)
         lines = self._own_lines(low, high, until)
         return sorted({*starts, *lines}) if lines else starts
 
@@ -122,8 +119,7 @@ class Outline:
         """Tells whether splitting at an offset may split a table or a code block."""
         if self._in_code(offset):
             return True
-        line = self._text.rfind("\n", 0, offset) + 1
-        return _ROW.match(self._text, line) is not None
+        return self.tables.has_row_on_line(offset)
 
     def whole_block(self, offset: int, low: int, high: int) -> tuple[int, int] | None:
         """Returns the table or code block that splitting at an offset would split.
@@ -134,30 +130,11 @@ class Outline:
         if index is not None:
             start, end = self._next_end(self._code_starts[index]) - 1, self._code_ends[index]
         else:
-            start, end = self._table(offset, low, high)
+            start, end = self.tables.table_around(offset, low, high) or (offset, offset)
         if not low <= start < offset < end <= high:
             return None
         end = start + len(self._text[start:end].rstrip())
         return (start, end) if offset < end else None
-
-    def _table(self, offset: int, low: int, high: int) -> tuple[int, int]:
-        text = self._text
-        start = end = offset
-        line = text.rfind("\n", low, offset) + 1 or low
-        while _ROW.match(text, line):
-            start = line
-            if line <= low:
-                break
-            line = text.rfind("\n", low, line - 1) + 1 or low
-        if start < offset:
-            end = self._line_end(offset, high)
-            while end < high and _ROW.match(text, end + 1):
-                end = self._line_end(end + 1, high)
-        return start, end
-
-    def _line_end(self, offset: int, high: int) -> int:
-        end = self._text.find("\n", offset, high + 1)
-        return end if end >= 0 else high + (high < len(self._text))
 
     def _landmarks(self) -> list[tuple[int, int, str]]:
         """Notes code blocks and pages, and returns the headings."""

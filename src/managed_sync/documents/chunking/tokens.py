@@ -154,13 +154,33 @@ class EncodedText:
                 return self._up_to - before
         return len(self._tokenizer.encode(self._text[start:stop]))
 
+    def count_up_to(self, limit: int, start: int, stop: int) -> int | None:
+        """Returns the exact number of tokens of a passage; ``None`` if it has more than a limit.
+
+        Counting can take time in proportion to the passage, so one far above is not counted.
+        """
+        if self.before(stop) - self.before(start) > 2 * limit + _SHORT:
+            return None
+        tokens = self.count(start, stop)
+        return tokens if tokens <= limit else None
+
+    def fits(self, limit: int, start: int, stop: int) -> bool:
+        """Tells whether a passage has at most this many tokens."""
+        return self.count_up_to(limit, start, stop) is not None
+
+    def short(self, text: str) -> int:
+        """Returns the tokens of another short text, most of which are cached."""
+        if len(text) > _SHORT:
+            return len(self._tokenizer.encode(text))
+        return self._tokenizer.short_counts[text]
+
     def _count_up_to(self, stop: int) -> int:
         """Returns the tokens of the text if it ended at an offset; 0 if they are not known."""
         if stop != self._stop and self._tokenizer.is_additive:
             self._stop, self._up_to = stop, 0
             self._boundary = self._boundary_before(stop)
             if self._boundary > 0:
-                short = self._short(self._boundary, stop)
+                short = self.short(self._text[self._boundary : stop])
                 self._up_to = self.before(self._boundary) + short
         return self._up_to
 
@@ -169,13 +189,7 @@ class EncodedText:
         if start == 0 or (self._text[start - 1] == "\n" and self._text[start] != "/"):
             return self.before(start), start
         first = self._space_after(start, stop)
-        return self.before(first) - self._short(start, first), first
-
-    def _short(self, start: int, stop: int) -> int:
-        """Returns the tokens of a short passage, most of which are cached."""
-        if stop - start > _SHORT:
-            return len(self._tokenizer.encode(self._text[start:stop]))
-        return self._tokenizer.short_counts[self._text[start:stop]]
+        return self.before(first) - self.short(self._text[start:first]), first
 
     def _line_begins(self, offset: int) -> bool:
         if offset == 0:

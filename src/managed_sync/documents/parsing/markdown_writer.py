@@ -35,7 +35,7 @@ _FENCES = re.compile(r"`{3,}")
 _UNWANTED = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufeff\ud800-\udfff]")
 _FENCE_LINE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _HEADING_MARK = re.compile(r"^(#{1,5}) ", re.MULTILINE)
-_BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*){2,}")
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 # Targets that mean something outside of their file. Longer ones are mostly tracking parameters.
 _TARGET = re.compile(r"(?:https?://|mailto:)[^\s<>]{1,300}", re.IGNORECASE)
 

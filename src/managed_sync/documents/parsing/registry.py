@@ -24,6 +24,8 @@ from managed_sync.documents.parsing.markdown_writer import clean
 from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
 from managed_sync.documents.parsing.parsers.archive import open_archive
+from managed_sync.documents.parsing.parsers.doc.reader import parse_doc
+from managed_sync.documents.parsing.parsers.epub import parse_epub
 from managed_sync.documents.parsing.parsers.mail.calendar import calendar_text
 from managed_sync.documents.parsing.parsers.mail.contacts import contacts_text
 from managed_sync.documents.parsing.parsers.mail.mailbox import open_mailbox
@@ -31,12 +33,16 @@ from managed_sync.documents.parsing.parsers.mail.message import open_email
 from managed_sync.documents.parsing.parsers.mail.outlook import open_outlook_message
 from managed_sync.documents.parsing.parsers.mail.web_archive import parse_web_archive
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
+from managed_sync.documents.parsing.parsers.notebook import parse_notebook
 from managed_sync.documents.parsing.parsers.ocr import check_languages, with_ocr
+from managed_sync.documents.parsing.parsers.opendocument.text import parse_opendocument
+from managed_sync.documents.parsing.parsers.pdf.reader import parse_pdf
+from managed_sync.documents.parsing.parsers.rtf.reader import parse_rtf
 from managed_sync.documents.parsing.parsers.slides.odp import parse_odp
 from managed_sync.documents.parsing.parsers.slides.pptx import parse_pptx
+from managed_sync.documents.parsing.parsers.web.drawing import parse_svg
 from managed_sync.documents.parsing.parsers.web.html import parse_html
 from managed_sync.documents.parsing.parsers.word.document import parse_word
-from managed_sync.documents.parsing.parsers.word.opendocument import parse_opendocument
 from managed_sync.documents.parsing.parsers.workbooks.delimited import parse_csv
 from managed_sync.documents.parsing.parsers.workbooks.ods import parse_ods
 from managed_sync.documents.parsing.parsers.workbooks.xls import parse_xls
@@ -58,17 +64,15 @@ ParserChoice: TypeAlias = Parser | Literal["unstructured", "kreuzberg"]
 
 # Text formats are parsed in time proportional to their size: some megabytes in a second.
 _QUICK_BYTES = 512 * 1024
+# Each HTML block in Markdown costs as much as some hundred letters.
+_QUICK_MARKDOWN_BYTES = 64 * 1024
 _QUICK = {FileType.TEXT, FileType.CODE, FileType.CSV}
-# These have no reader of their own yet, and are text.
-_PLAIN = {
-    FileType.NOTEBOOK: FileType.CODE,
-    FileType.SVG: FileType.CODE,
-}
 # What Word can embed as a part of its text.
 _EMBEDDED = {FileType.HTML, FileType.TEXT, FileType.RTF, FileType.MHT}
 # These are read by this package itself.
 _OWN_FORMATS = {
-    *(*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.ICS, FileType.VCF),
+    *(*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.ICS, FileType.VCF, FileType.EPUB),
+    *(FileType.NOTEBOOK, FileType.SVG),
     *(FileType.EMAIL, FileType.MSG, FileType.MBOX, FileType.MHT, FileType.ARCHIVE),
 }
 
@@ -100,6 +104,10 @@ _UNSTRUCTURED: Mapping[FileType, _BytesReader] = {
     FileType.PPTX: unstructured.parse_pptx,
     FileType.XLSX: unstructured.parse_xlsx,
 }
+_TEXT_READERS: Mapping[FileType, _TextReader] = {
+    FileType.NOTEBOOK: parse_notebook,
+    FileType.SVG: parse_svg,
+}
 
 
 _TEXTS: Mapping[FileType, Callable[[str], str]] = {
@@ -112,8 +120,7 @@ _TEXTS: Mapping[FileType, Callable[[str], str]] = {
 class FileParser:
     """A parser that reads each format with the library that keeps most of it.
 
-    PDF, web pages, RTF and EPUB are read with ``kreuzberg``; Word files, workbooks, slides,
-    OpenDocument, e-mail, CSV, Markdown, code and plain text by this package itself.
+    Each format is read by a small reader of this package on a library that keeps all of it.
     ``docs/benchmarks/parsing.md`` compares them. Subclasses use other libraries for some formats.
 
     Args:
@@ -131,15 +138,18 @@ class FileParser:
     """
 
     _readers: Mapping[FileType, _BytesReader] = {
-        **_KREUZBERG,
+        **{kind: reader for kind, reader in _KREUZBERG.items() if kind is not FileType.EPUB},
         FileType.DOCX: parse_word,
         FileType.ODT: parse_opendocument,
+        FileType.RTF: parse_rtf,
+        FileType.DOC: parse_doc,
         FileType.PPTX: parse_pptx,
         FileType.XLSX: parse_xlsx,
         FileType.XLSB: parse_xlsb,
         FileType.XLS: parse_xls,
         FileType.ODS: parse_ods,
         FileType.ODP: parse_odp,
+        FileType.PDF: parse_pdf,
     }
     _html: _TextReader = staticmethod(parse_html)
     _markdown: _TextReader = staticmethod(parse_markdown)
@@ -166,7 +176,7 @@ class FileParser:
         name = display_name(filename, content_type)
         if not data.strip(b"\0 \t\r\n"):
             raise EmptyContentError(f"{name} is empty.")
-        kind = self._kind(data, content_type, filename)
+        kind = detect_file_type(data, content_type=content_type, filename=filename)
         if kind not in self._readers and kind not in _OWN_FORMATS:
             raise no_reader(name, kind, image_type(data))
         if opened := self._opened(kind, data, name=name):
@@ -185,16 +195,12 @@ class FileParser:
         if len(data) > _QUICK_BYTES:
             return False
         try:
-            kind = self._kind(data, content_type, filename)
+            kind = detect_file_type(data, content_type=content_type, filename=filename)
         except DocumentError:
             return True
         if kind is FileType.MARKDOWN:
-            return self._markdown is FileParser._markdown
+            return self._markdown is FileParser._markdown and len(data) <= _QUICK_MARKDOWN_BYTES
         return kind in _QUICK or (kind not in self._readers and kind not in _OWN_FORMATS)
-
-    def _kind(self, data: bytes, content_type: str, filename: str) -> FileType:
-        kind = detect_file_type(data, content_type=content_type, filename=filename)
-        return kind if kind in self._readers else _PLAIN.get(kind, kind)
 
     def _opened(self, kind: FileType, data: bytes, *, name: str) -> Container | None:
         """Returns a file that holds others, opened; ``None`` for any other file."""
@@ -226,6 +232,8 @@ class FileParser:
             return reader(data, name=name)
         if kind is FileType.MHT:
             return parse_web_archive(data, name=name, read_html=self._html)
+        if kind is FileType.EPUB:
+            return parse_epub(data, name=name, read_html=self._html)
         charset = parameter_of(content_type) or _declared_inside(kind, data)
         text = decode(data, name=name, charset=charset)
         return self._read_text(kind, text, name=name, filename=filename)
@@ -235,7 +243,7 @@ class FileParser:
 
         Documents within it are left out, so that no file can contain itself.
         """
-        kind = self._kind(data, content_type, name)
+        kind = detect_file_type(data, content_type=content_type, filename=name)
         if kind is FileType.DOCX:
             return parse_word(data, name=name)
         if kind not in _EMBEDDED:
@@ -243,6 +251,8 @@ class FileParser:
         return self._read(kind, data, name=name, content_type=content_type, filename=name)
 
     def _read_text(self, kind: FileType, text: str, *, name: str, filename: str) -> str:
+        if reader := _TEXT_READERS.get(kind):
+            return reader(text, name=name)
         match kind:
             case FileType.HTML:
                 # unstructured returns nothing for tags that are nested a thousand levels deep.
@@ -255,21 +265,21 @@ class FileParser:
 
 
 class KreuzbergParser(FileParser):
-    r"""A parser that reads every format with ``kreuzberg`` if possible: the fastest choice.
+    r"""A parser that reads PDF, Office, OpenDocument, RTF and EPUB with ``kreuzberg``.
 
     Examples:
         >>> KreuzbergParser()(b"<h1>Hi</h1>", content_type="text/html")
         '# Hi\n'
     """
 
-    _readers = _KREUZBERG
+    _readers: Mapping[FileType, _BytesReader] = {**_KREUZBERG, FileType.DOC: parse_doc}
 
 
 class UnstructuredParser(FileParser):
     """A parser that reads Office files, web pages and Markdown with ``unstructured``.
 
-    PDF is read with ``kreuzberg`` unless you name a strategy, since ``unstructured`` needs PyTorch
-    for it.
+    PDF is read as by :class:`FileParser` unless you name a strategy, since ``unstructured`` needs
+    PyTorch for it.
 
     Args:
         pdf_strategy: The strategy of ``unstructured`` for PDF: ``"fast"``, ``"hi_res"`` (finds the
@@ -297,7 +307,7 @@ class UnstructuredParser(FileParser):
         languages: tuple[str, ...] = ("eng",),
         ocr: Sequence[str] = (),
     ) -> None:
-        self._readers = {**_KREUZBERG, **_UNSTRUCTURED}
+        self._readers = {**self._readers, **_UNSTRUCTURED}
         self._settings = ""
         if pdf_strategy:
             self._settings = f"pdf_strategy={pdf_strategy}, languages={'+'.join(languages)}"

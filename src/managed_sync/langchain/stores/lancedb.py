@@ -38,8 +38,9 @@ _TEXTS = (
     "heading",
     "parent_title",
     "part",
+    "table_header",
 )
-_NUMBERS = ("chunk_index", "start_char", "end_char", "token_count", "page")
+_NUMBERS = ("chunk_index", "start_char", "end_char", "token_count", "page", "prefix_chars")
 _METADATA = "metadata"
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import random
+import struct
 import zipfile
 
 import pytest
@@ -15,6 +16,7 @@ from tests.documents import sample_files
 OFFICE = "application/vnd.openxmlformats-officedocument."
 OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
 GOOGLE = "application/vnd.google-apps."
+NOTHING = 0xFFFFFFFF
 UNKNOWN = "application/octet-stream"
 TEXT = b"The gripper is inspected every week.\n"
 MAIL = b"Received: from a\nMessage-ID: <1@a>\nFrom: a@b.example\nSubject: x\n\nHello\n"
@@ -23,18 +25,42 @@ PDF = sample_files.make_pdf()
 RANDOM = random.Random(1).randbytes(3000)
 
 
-def zip_of(*names: str, media_type: str = "") -> bytes:
+def zip_of(*names: str, media_type: str = "", **texts: str) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         if media_type:
             archive.writestr("mimetype", media_type)
         for name in names:
-            archive.writestr(name, "<x/>")
+            archive.writestr(name, texts.get("text", "<x/>"))
     return buffer.getvalue()
 
 
-def compound_file(stream: str) -> bytes:
-    return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + stream.encode("utf-16-le") + bytes(64)
+def entry(name: str, *, right: int = NOTHING, child: int = NOTHING) -> bytes:
+    encoded = name.encode("utf-16-le")
+    numbers = struct.pack("<HBBIII", len(encoded) + 2, 1, 1, NOTHING, right, child)
+    return (encoded.ljust(64, b"\0") + numbers).ljust(128, b"\0")
+
+
+def compound_file(stream: str, below: str = "") -> bytes:
+    """A file with a stream at its top, and a folder with another one."""
+    header = struct.pack(
+        "<8s16xHHHHH6xIIIIIIIII",
+        *(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0x3E, 3, 0xFFFE, 9, 6),
+        *(0, 1, 1, 0, 4096, NOTHING, 0, NOTHING, 0),
+    )
+    table = struct.pack("<2I", 0xFFFFFFFD, 0xFFFFFFFE).ljust(512, b"\xff")
+    directory = (
+        entry("Root Entry", child=1)
+        + entry(stream, right=2)
+        + entry("Object", child=3)
+        + entry(below or "Other")
+    )
+    return header + struct.pack("<I", 0).ljust(436, b"\xff") + table + directory
+
+
+def old_tar() -> bytes:
+    name = b"a.txt".ljust(148, b"\0")
+    return (name + b"%06o\0 " % (sum(name) + 8 * 32)).ljust(1024, b"\0")
 
 
 TYPES = [
@@ -62,6 +88,25 @@ TYPES = [
     ("application/msword", "a.doc", compound_file("WordDocument"), FileType.DOC),
     ("application/vnd.ms-excel", "a.xls", compound_file("Workbook"), FileType.XLS),
     ("application/vnd.ms-powerpoint", "a.ppt", compound_file("PowerPoint Document"), FileType.PPT),
+    # Documents in documents, and main parts with other names
+    (UNKNOWN, "a", compound_file("Workbook", below="WordDocument"), FileType.XLS),
+    (UNKNOWN, "a", compound_file("WordDocument", below="PowerPoint Document"), FileType.DOC),
+    (UNKNOWN, "a", compound_file("WORDDOCUMENT"), FileType.DOC),
+    (
+        UNKNOWN,
+        "a",
+        zip_of("[content_types].xml", "x.xml", text=f"{OFFICE}spreadsheetml.sheet.main+xml"),
+        FileType.XLSX,
+    ),
+    (
+        UNKNOWN,
+        "a",
+        zip_of(
+            *("[Content_Types].xml", "word/x.xml", "xl/x.xml"),
+            text=f"ms-excel.sheet.binary.macroEnabled.12 {OFFICE}wordprocessingml.document.main",
+        ),
+        FileType.DOCX,
+    ),
     ("application/vnd.ms-outlook", "a.msg", compound_file("__properties_version1.0"), FileType.MSG),
     # Programs write these under the names of old Office files
     ("application/msword", "a.doc", b"{\\rtf1 x}", FileType.RTF),
@@ -84,6 +129,22 @@ TYPES = [
         FileType.ODS,
     ),
     ("application/epub+zip", "a.epub", zip_of(media_type="application/epub+zip"), FileType.EPUB),
+    (
+        UNKNOWN,
+        "a",
+        zip_of(
+            "META-INF/manifest.xml", text=f'<x media-type="{OPEN_DOCUMENT}text" full-path="/"/>'
+        ),
+        FileType.ODT,
+    ),
+    (UNKNOWN, "a", zip_of("META-INF/container.xml"), FileType.EPUB),
+    (
+        "text/xml",
+        "a.fods",
+        f'<?xml ?><office:document office:mimetype="{OPEN_DOCUMENT}spreadsheet">'.encode(),
+        FileType.ODS,
+    ),
+    ("text/rtf", "a.rtf", b"{\\pard x}", FileType.RTF),
     ("application/x-pdf", "a.pdf", PDF, FileType.PDF),
     # Google's exports
     (f"{GOOGLE}document", "Plan", DOCX, FileType.DOCX),
@@ -123,6 +184,8 @@ TYPES = [
     # Mail, calendars and cards
     ("message/rfc822", "a.eml", MAIL, FileType.EMAIL),
     ("message/global", "a", MAIL, FileType.EMAIL),
+    ("message/rfc822", "a.eml", b"Subject: x\n\n" + RANDOM, FileType.EMAIL),
+    ("application/vnd.ms-outlook", "a.msg", b"Subject: x\n\ny", FileType.EMAIL),
     (UNKNOWN, "", MAIL, FileType.EMAIL),
     (UNKNOWN, "a.msg", MAIL, FileType.EMAIL),
     (UNKNOWN, "a.eml", MAIL + RANDOM, FileType.EMAIL),
@@ -137,6 +200,7 @@ TYPES = [
     ("application/zip", "a.zip", zip_of("a.txt"), FileType.ARCHIVE),
     ("application/gzip", "a.tar.gz", b"\x1f\x8b\x08\0", FileType.ARCHIVE),
     ("application/x-tar", "a.tar", bytes(257) + b"ustar\0" + bytes(300), FileType.ARCHIVE),
+    (UNKNOWN, "a", old_tar(), FileType.ARCHIVE),
     ("image/png", "a.png", sample_files.PNG, FileType.IMAGE),
     ("image/jpeg", "a.jpg", b"\xff\xd8\xff\xe0\0\x10JFIF\0", FileType.IMAGE),
     (UNKNOWN, "a.webp", b"RIFF\0\0\0\0WEBPVP8 ", FileType.IMAGE),

@@ -39,12 +39,11 @@ _GENERAL = {
     FileType.CODE: {FileType.NOTEBOOK, FileType.SVG, FileType.HTML},
     FileType.EMAIL: {FileType.MBOX, FileType.MHT, FileType.TEXT},
 }
+# From the more exact to the more general.
+_MAIL_ORDER = [FileType.MBOX, FileType.MHT, FileType.EMAIL, FileType.MSG]
+_MAILS: set[FileType | None] = {*_MAIL_ORDER}
 # Programs write tables and pages under the names of old Office files.
-_OFTEN_TEXT = {
-    FileType.DOC: FileType.TEXT,
-    FileType.XLS: FileType.CSV,
-    FileType.MSG: FileType.EMAIL,
-}
+_OFTEN_TEXT = {FileType.DOC: FileType.TEXT, FileType.XLS: FileType.CSV}
 _HTML_START = re.compile(rb"<(?:!doctype\s+)?html\b", re.IGNORECASE)
 _SVG_START = re.compile(rb"<(?:!doctype\s+)?svg\b", re.IGNORECASE)
 _HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]{0,60}:[ \t]*\S")
@@ -52,8 +51,9 @@ _MAIL_HEADER = re.compile(
     rb"^(?:Return-Path|Received|Message-ID|MIME-Version|Delivered-To):", re.IGNORECASE | re.M
 )
 _MBOX_START = re.compile(rb"From \S+ +(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]\d ")
+_FLAT_TYPE = re.compile(rb'office:mimetype="([^"]{1,100})"')
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
-_START = 4096
+_START = 16 * 1024
 
 
 def detect_file_type(data: bytes, *, content_type: str, filename: str) -> FileType:
@@ -64,31 +64,50 @@ def detect_file_type(data: bytes, *, content_type: str, filename: str) -> FileTy
             1 GiB or more than 100 times its size.
     """
     name = display_name(filename, content_type)
-    media_type = plain_media_type(content_type)
     if found := type_of_bytes(data, name):
         return found
+    media_type = plain_media_type(content_type)
     declared, named = declared_type(media_type), named_type(filename)
+    start = _without_comments(data[:_START].lstrip(BLANK))
+    if found := _loosely_marked(data, start, {declared, named}):
+        return found
     kind = _weighed(declared, named)
-    if FileType.PDF in {declared, named} and b"%PDF-" in data[:1024]:
-        # Some programs write a few bytes of their own before it.
-        return FileType.PDF
-    if FileType.EMAIL in {declared, named} and _HEADER.match(data.lstrip(BLANK)):
-        # A message may have parts in 8 bits, whatever they are, and any name.
-        return FileType.MHT if named is FileType.MHT else FileType.EMAIL
     if not is_text(data):
         raise _refusal(kind, declared, name, media_type)
-    start = _without_comments(data[:_START].lstrip(BLANK))
-    if kind not in _TEXT_TYPES or kind is FileType.TEXT:
-        # A web page with the type of a Word file, or the export of a document.
-        kind = _type_by_start(start) or kind
+    if found := _flat_document(start):
+        return found
+    kind = _type_of_text(start, kind, named)
     if kind is None and not media_type.startswith(("audio/", "video/")):
         return FileType.TEXT
-    if kind is FileType.EMAIL and not _HEADER.match(start) and named is not FileType.EMAIL:
-        return FileType.TEXT
-    kind = _OFTEN_TEXT.get(kind, kind) if kind else None
     if kind not in _TEXT_TYPES:
         raise _refusal(kind, declared, name, media_type)
     return kind
+
+
+def _loosely_marked(data: bytes, start: bytes, suggested: set[FileType | None]) -> FileType | None:
+    """Returns a suggested type of which the bytes have some mark, though not the usual one."""
+    if FileType.PDF in suggested and b"%PDF-" in data[:1024]:
+        # Some programs write a few bytes of their own before it.
+        return FileType.PDF
+    if FileType.RTF in suggested and data.startswith(b"{\\"):
+        return FileType.RTF
+    # Mails may hold bytes of any kind below their headers.
+    mails = _MAILS & suggested
+    if mails and _HEADER.match(start):
+        first = next(kind for kind in _MAIL_ORDER if kind in mails)
+        return FileType.EMAIL if first is FileType.MSG else first
+    return None
+
+
+def _type_of_text(start: bytes, kind: FileType | None, named: FileType | None) -> FileType | None:
+    """Returns the type of bytes that are text, if it is known."""
+    if kind is FileType.EMAIL and named is not FileType.EMAIL:
+        # It has no header.
+        kind = FileType.TEXT
+    if kind not in _TEXT_TYPES or kind is FileType.TEXT:
+        # A web page with the type of a Word file, or the export of a document.
+        kind = _type_by_start(start) or kind
+    return _OFTEN_TEXT.get(kind, kind) if kind else None
 
 
 def _weighed(declared: FileType | None, named: FileType | None) -> FileType | None:
@@ -130,6 +149,14 @@ def _type_by_start(start: bytes) -> FileType | None:
     if _HEADER.match(headers) and len(_MAIL_HEADER.findall(headers)) >= 2:
         return FileType.EMAIL
     return None
+
+
+def _flat_document(start: bytes) -> FileType | None:
+    """Returns the type of an OpenDocument file that is a single XML file."""
+    if not start.startswith(b"<office:document"):
+        return None
+    found = _FLAT_TYPE.search(start)
+    return declared_type(found.group(1).decode("ascii", "replace")) if found else None
 
 
 def _without_comments(start: bytes) -> bytes:

@@ -12,6 +12,7 @@ _REMEDIES = {
     "application/x-7z-compressed": "pack its files as ZIP",
     "application/vnd.rar": "pack its files as ZIP",
     "application/postscript": "save it as PDF",
+    "application/msword": "save it as .docx",
     "image/vnd.dwg": "save it as PDF",
     "application/vnd.visio": "save it as PDF",
     "application/vnd.apache.parquet": "export it as CSV",

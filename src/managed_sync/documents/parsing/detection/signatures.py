@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from managed_sync.documents.parsing.detection.containers import type_of_compound_file, type_of_zip
+from managed_sync.documents.parsing.detection.compound import type_of_compound_file
 from managed_sync.documents.parsing.detection.refusals import not_read
+from managed_sync.documents.parsing.detection.zips import type_of_zip
 from managed_sync.documents.parsing.file_types import FileType
 
 __all__ = ["BLANK", "image_type", "type_of_bytes"]
@@ -31,6 +32,10 @@ _SIGNATURES: tuple[_Signature, ...] = (
     (0, b"BZh", FileType.ARCHIVE),
     (0, b"\xfd7zXZ\0", FileType.ARCHIVE),
     (257, b"ustar", FileType.ARCHIVE),
+    (0, b"\x09\x00\x04\x00", FileType.XLS),  # Excel 2, 3 and 4
+    (0, b"\x09\x02\x06\x00", FileType.XLS),
+    (0, b"\x09\x04\x06\x00", FileType.XLS),
+    (0, b"\xdb\xa5", "application/msword"),  # Word 2
     (0, b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
     (0, b"Rar!\x1a\x07", "application/vnd.rar"),
     (0, b"\x7fELF", "application/x-executable"),
@@ -73,6 +78,8 @@ def type_of_bytes(data: bytes, name: str) -> FileType | None:
     kind = _signature(data)
     if kind in _IMAGES:
         return FileType.IMAGE
+    if kind is None and _is_old_tar(data):
+        return FileType.ARCHIVE
     if kind is None or isinstance(kind, FileType):
         return kind
     raise not_read(name, kind)
@@ -90,3 +97,12 @@ def _signature(data: bytes) -> FileType | str | None:
         if data.startswith(signature, offset):
             return kind
     return None
+
+
+def _is_old_tar(data: bytes) -> bool:
+    """Tells whether a file begins with the header of an archive from before the mark "ustar"."""
+    header = data[:512]
+    digits = header[148:156].strip(b" \0")
+    if len(header) < 512 or not header[0] or not digits.isdigit() or b"8" in digits:
+        return False
+    return int(digits, 8) == sum(header[:148]) + 8 * ord(" ") + sum(header[156:])

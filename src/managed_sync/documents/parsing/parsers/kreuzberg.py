@@ -1,22 +1,19 @@
 """Reads PDF, Office, OpenDocument, books and more with ``kreuzberg``.
 
-``kreuzberg`` writes Markdown itself, which this module turns into this package's form. For a PDF it
-gives each page's lines, complete and in reading order, and a guess at the structure, which
-sometimes leaves out a line. So the lines are the text, and the guess only tells which of them may
-be headings.
+``kreuzberg`` writes Markdown itself, which this module turns into this package's form.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from managed_sync.documents.parsing import markdown_writer as markdown
 from managed_sync.documents.parsing.base import unreadable
 from managed_sync.documents.parsing.file_types import FileType, media_type_of
 from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK, join_pages
-from managed_sync.documents.parsing.parsers.pdf_layout import pages_to_markdown
-from managed_sync.documents.parsing.parsers.pdf_tables import find_tables
 from managed_sync.errors import MissingExtraError
 
 __all__ = ["parse_document", "parse_pdf", "parse_slides", "parse_workbook"]
@@ -67,25 +64,34 @@ def parse_workbook(data: bytes, kind: FileType, *, name: str) -> str:
 
 
 def parse_pdf(data: bytes, *, name: str) -> str:
-    """Reads a PDF, with a form feed between its pages; text in pictures is not read.
+    """Reads a PDF, line by line, with a form feed between its pages.
+
+    The structure that ``kreuzberg`` finds in a PDF leaves out some lines, but its plain pages do
+    not. So the lines are the text, and the structure only tells which of them are headings.
 
     Raises:
         ParsingError: The file is damaged or encrypted.
         MissingExtraError: ``kreuzberg`` is not installed.
     """
     result = _extract(data, FileType.PDF, name=name)
-    headings: dict[int, dict[str, int]] = {}
+    levels: dict[int, dict[str, int]] = {}
     for node in (result.document or {}).get("nodes", []):
         content = node["content"]
         if content["node_type"] == "heading":
-            headings.setdefault(node.get("page") or 0, {})[content["text"]] = content["level"]
-    tables = find_tables(data, name=name)
-    pages = result.pages or []
-    return pages_to_markdown(
-        [page["content"] for page in pages],
-        [headings.get(page["page_number"], {}) for page in pages],
-        [tables.get(page["page_number"], []) for page in pages],
+            levels.setdefault(node.get("page") or 0, {})[content["text"].strip()] = content["level"]
+    return join_pages(
+        markdown.join_blocks(_page(page["content"], levels.get(page["page_number"], {})))
+        for page in result.pages or []
     )
+
+
+def _page(text: str, levels: Mapping[str, int]) -> Iterator[str]:
+    """Yields the headings of a page, and the lines between them."""
+    for is_heading, lines in groupby(text.splitlines(), key=lambda line: line.strip() in levels):
+        if is_heading:
+            yield from (markdown.heading(line, levels[line.strip()]) for line in lines)
+        else:
+            yield markdown.paragraph("\n".join(lines))
 
 
 def _tidy(text: str) -> str:
@@ -109,14 +115,13 @@ def _extract(data: bytes, kind: FileType, *, name: str) -> Any:
         import kreuzberg  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
         raise MissingExtraError(f"Reading {name}", "parsers") from error
-    is_pdf = kind is FileType.PDF
     config = kreuzberg.ExtractionConfig(
         use_cache=False,
         enable_quality_processing=False,
         output_format="markdown",
-        include_document_structure=is_pdf,
+        include_document_structure=kind is FileType.PDF,
         pages=kreuzberg.PageConfig(
-            extract_pages=is_pdf,
+            extract_pages=kind is FileType.PDF,
             insert_page_markers=kind in {FileType.PPTX, FileType.ODP},
             marker_format=f"\n\n{_SLIDE}{{page_num}}\n\n",
         ),

@@ -1,4 +1,4 @@
-"""Reads formats that are text already: plain text, code and CSV."""
+"""Reads formats that are text already: plain text and code."""
 
 from __future__ import annotations
 

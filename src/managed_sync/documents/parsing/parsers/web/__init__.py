@@ -1,1 +1,1 @@
-"""Reads web pages and notebooks."""
+"""Reads web pages and drawings."""

@@ -6,6 +6,7 @@ the tree here keeps the text of pages that are nested deeper than its own trees 
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, TypeAlias
 
 from managed_sync.documents.parsing.markdown_writer import clean
@@ -31,6 +32,14 @@ _UNSEEN_NAMES = (
 UNSEEN = frozenset(_UNSEEN_NAMES.split())
 
 
+# In XHTML, any element may end in its first tag; a parser of HTML would read on for its end tag.
+_XHTML = re.compile(r"\A\s*<\?xml\b|\bxmlns\s*=\s*[\"']http://www\.w3\.org/1999/xhtml")
+_SELF_CLOSED = re.compile(r"<([a-zA-Z][\w:.-]*)((?:\s[^<>]*)?)/>")
+_VOID = {
+    *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param"),
+    *("source", "track", "wbr"),
+}
+_START = 4096
 _ROLES = {
     "navigation": "nav",
     "banner": "header",
@@ -111,14 +120,22 @@ def parse_tree(text: str, *, name: str) -> Element:
         from lxml import etree  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
         raise MissingExtraError(f"Reading {name}", "parsers") from error
+    text = clean(text)
+    if _XHTML.search(text[:_START]):
+        text = _SELF_CLOSED.sub(_with_end_tag, text)
     builder = _Builder()
     parser = etree.HTMLParser(target=builder, encoding="utf-8", huge_tree=True)
     try:
-        parser.feed(clean(text).encode("utf-8"))
+        parser.feed(text.encode("utf-8"))
         parser.close()
     except etree.LxmlError:  # nothing in the page but comments
         pass
     return builder.root
+
+
+def _with_end_tag(found: re.Match[str]) -> str:
+    tag = found[1]
+    return found[0] if tag.lower() in _VOID else f"<{tag}{found[2]}></{tag}>"
 
 
 class _Builder:

@@ -1,0 +1,189 @@
+"""Turns the ruled grids of a page, and the words in them, into tables."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from managed_sync.documents.parsing.parsers.pdf.geometry import Box
+from managed_sync.documents.parsing.parsers.pdf.grids import Grid
+from managed_sync.documents.parsing.parsers.pdf.lines import Line, Word, is_right_to_left
+
+__all__ = ["Table", "with_tables"]
+
+# The grid of a chart has cells, few of them with text; a frame of a layout holds whole columns.
+_MIN_FILLED = 0.4
+_MAX_CELL = 1_000
+# A word may stand out of its cell by this much, in points.
+_OVERHANG = 2.0
+# Words that cross the lines of a table are few; those in a drawing are many.
+_CROSSING = 0.25
+_FEW = 2
+# Words of one text are nearer to each other than this part of the height of their type.
+_CLOSE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table on a page.
+
+    Attributes:
+        rows: The lines of each cell, row by row.
+        box: Where it is.
+    """
+
+    rows: list[list[list[str]]]
+    box: Box
+
+
+def with_tables(
+    lines: Sequence[Line],
+    grids: Sequence[Grid],
+    *,
+    letter_boxes: Callable[[Word], Iterable[Box]],
+) -> list[Line | Table]:
+    """Puts each table in the place of its first line, and takes its words out of all lines.
+
+    Args:
+        lines: The lines of the page's main direction.
+        grids: The grids that are drawn on the page; some of them are no tables.
+        letter_boxes: Returns where the letters of a word are, to split one that crosses cells.
+    """
+    items: list[Line | Table] = [*lines]
+    for grid in grids:
+        items = _with_table(items, grid, letter_boxes)
+    return items
+
+
+def _with_table(
+    items: list[Line | Table],
+    grid: Grid,
+    letter_boxes: Callable[[Word], Iterable[Box]],
+) -> list[Line | Table]:
+    cells = defaultdict[tuple[int, int], list[Line]](list)
+    outside: list[Line | Table] = []
+    place = -1
+    whole = split = 0
+    for item in items:
+        if isinstance(item, Table) or not _overlap(item.box, grid.box):
+            outside.append(item)
+            continue
+        runs = [*_runs(item.words, grid.box)]
+        if any(_is_close(one[-1], other[0], item.size) for (_, one), (_, other) in pairwise(runs)):
+            return items  # A picture that text runs into.
+        for is_inside, words in runs:
+            if not is_inside:
+                outside.append(_part(item, words))
+                continue
+            place = len(outside) if place < 0 else place
+            parts = defaultdict[tuple[int, int], list[Word]](list)
+            for word in words:
+                pieces = [*_pieces(word, grid, letter_boxes)]
+                whole, split = whole + (len(pieces) == 1), split + (len(pieces) > 1)
+                for piece in pieces:
+                    parts[grid.cell(*piece.box.middle)].append(piece)
+            for cell, part in parts.items():
+                cells[cell].append(_part(item, part))
+    texts = {cell: [line.with_links() for line in found] for cell, found in cells.items()}
+    if split > max(_FEW, _CROSSING * whole) or not _is_table(grid, texts):
+        return items
+    outside.insert(place, Table(_rows(grid, texts), grid.box))
+    return outside
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return (
+        one.left < other.right
+        and other.left < one.right
+        and one.top < other.bottom
+        and other.top < one.bottom
+    )
+
+
+def _runs(words: Sequence[Word], box: Box) -> Iterator[tuple[bool, list[Word]]]:
+    """Yields the neighboring words of a line that are inside a box, or outside."""
+    run: list[Word] = []
+    was_inside = False
+    for word in words:
+        is_inside = box.contains(word.box.middle, _OVERHANG)
+        if run and is_inside is not was_inside:
+            yield was_inside, run
+            run = []
+        was_inside = is_inside
+        run.append(word)
+    if run:
+        yield was_inside, run
+
+
+def _is_close(word: Word, following: Word, size: float) -> bool:
+    gap = max(following.box.left - word.box.right, word.box.left - following.box.right)
+    return gap < _CLOSE * size
+
+
+def _part(line: Line, words: Sequence[Word]) -> Line:
+    return Line([*words], line.turns, line.size, line.bold)
+
+
+def _pieces(
+    word: Word, grid: Grid, letter_boxes: Callable[[Word], Iterable[Box]]
+) -> Iterator[Word]:
+    """Splits a word that has letters in several cells; narrow columns run together."""
+    _, y = word.box.middle
+    ends = {
+        grid.cell(max(word.box.left + _OVERHANG, grid.box.left), y),
+        grid.cell(min(word.box.right - _OVERHANG, grid.box.right), y),
+    }
+    if len(ends) == 1 or word.count != len(word.text):
+        yield word
+        return
+    letters: list[str] = []
+    boxes: list[Box] = []
+    cell = (-1, -1)
+    start = word.first
+    for letter, box in zip(word.text, letter_boxes(word), strict=True):
+        found = grid.cell(*box.middle)
+        if letters and found != cell:
+            yield _piece(word, letters, boxes, start)
+            start += len(letters)
+            letters, boxes = [], []
+        cell = found
+        letters.append(letter)
+        boxes.append(box)
+    yield _piece(word, letters, boxes, start)
+
+
+def _piece(word: Word, letters: Sequence[str], boxes: Sequence[Box], start: int) -> Word:
+    left, right = min(box.left for box in boxes), max(box.right for box in boxes)
+    box = Box(left, word.box.top, right, word.box.bottom)
+    return Word("".join(letters), box, start, len(letters), word.target)
+
+
+def _is_table(grid: Grid, texts: Mapping[tuple[int, int], list[str]]) -> bool:
+    if len(grid.rows) <= 2 or len(grid.columns) <= 2:
+        return False
+    rows = {row for row, _ in texts}
+    columns = {column for _, column in texts}
+    if len(rows) < 2 or len(columns) < 2:
+        return False
+    # An empty row or column is a gap between two lines, or a bar.
+    cells = {
+        cell
+        for row in grid.cells
+        for cell in row
+        if cell in texts or (cell[0] in rows and cell[1] in columns)
+    }
+    return (
+        len(texts) >= _MIN_FILLED * len(cells)
+        and max(sum(map(len, text)) for text in texts.values()) <= _MAX_CELL
+    )
+
+
+def _rows(grid: Grid, texts: Mapping[tuple[int, int], list[str]]) -> list[list[list[str]]]:
+    """Returns the lines of each field; a cell of several fields has it in the first one."""
+    used = sorted({column for _, column in texts})
+    if is_right_to_left(line for text in texts.values() for line in text):
+        used.reverse()
+    rows = ([texts.get((row, column), []) for column in used] for row in range(len(grid.rows) - 1))
+    return [row for row in rows if any(row)]
