@@ -9,6 +9,7 @@ import pytest
 
 from managed_sync.documents import FilePart, KreuzbergParser, ParsedFile, UnstructuredParser, parse
 from managed_sync.documents.parsing import parts as limits
+from managed_sync.documents.parsing import pool as pool_module
 from managed_sync.documents.parsing.base import Parser, run_parser
 from managed_sync.documents.parsing.part_names import label
 from managed_sync.documents.parsing.parts import (
@@ -273,3 +274,19 @@ def test_many_parts_that_end_their_process_leave_the_text_of_the_file(pool: Pars
 def test_a_file_that_ends_its_process_by_itself_is_not_read_again(pool: ParsingPool) -> None:
     with pytest.raises(ParsingError, match="SIGSEGV"):
         instructed(pool, "outer", "good")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"text": "x"},
+        {"text": "x", "parts": 7, "unread": []},
+        {"text": "x", "parts": [7], "unread": []},
+        {"text": "x", "parts": [{"object_id": "file:2"}], "unread": []},
+        {"text": "x", "parts": [{"text": "a", "path": "b", "metadata": {}}], "unread": []},
+    ],
+)
+def test_an_answer_of_another_form_is_an_error_of_the_file(answer: dict[str, object]) -> None:
+    with pytest.raises(ParsingError):
+        pool_module._parsed(answer)

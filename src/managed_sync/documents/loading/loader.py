@@ -93,7 +93,8 @@ class DocumentLoader:
         downloads: Maximum number of downloads at once.
         processes: Number of processes that parse; by default the number of cores. With 0, files
             are parsed in this process, without a limit of time or memory.
-        parse_timeout: Seconds to parse a file; one that takes longer is reported as unreadable.
+        parse_timeout: Seconds to parse a file; one that takes longer is reported as unreadable. If
+            a file inside of it takes longer, such as an attachment, it is read again without that.
         max_memory: Bytes of memory for each process that parses, if the system can limit it.
         keep_order: Whether documents come in the order of the records, or else as they are ready.
         include_folders: Whether to load folders, too, with their names and fields as text.

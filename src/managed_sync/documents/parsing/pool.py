@@ -196,10 +196,10 @@ def _parsed(answer: dict[str, Any]) -> ParsedFile:
             return ParsedFile(str(answer["text"]), parts, map(str, answer["unread"]))
         except (AttributeError, KeyError, TypeError) as error:
             raise ParsingError(f"The process that read the file answered: {error!r}.") from error
-    message = answer["message"]
+    message = str(answer.get("message", "The process that read the file gave no reason."))
     if "extra" in answer:
-        raise MissingExtraError(answer["feature"], answer["extra"])
-    kind = getattr(errors, answer["error"], None)
+        raise MissingExtraError(str(answer.get("feature")), str(answer["extra"]))
+    kind = getattr(errors, str(answer.get("error")), None)
     if isinstance(kind, type) and issubclass(kind, DocumentError | ConfigurationError):
         raise kind(message)
     raise ParsingError(message)

@@ -140,7 +140,9 @@ class WorkerProcess:
             requests.write(request)
             requests.flush()
             while (line := answers.readline()).endswith(b"\n"):
-                answer: dict[str, Any] = json.loads(line)
+                answer = json.loads(line)
+                if not isinstance(answer, dict):
+                    break
                 if "part" not in answer:
                     return answer
                 self._part = str(answer["part"])

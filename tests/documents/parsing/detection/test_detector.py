@@ -187,6 +187,8 @@ TYPES = [
     ("message/rfc822", "a.eml", b"Subject: x\n\n" + RANDOM, FileType.EMAIL),
     ("application/vnd.ms-outlook", "a.msg", b"Subject: x\n\ny", FileType.EMAIL),
     (UNKNOWN, "", MAIL, FileType.EMAIL),
+    (UNKNOWN, "a.msg", MAIL, FileType.EMAIL),
+    (UNKNOWN, "a.eml", MAIL + RANDOM, FileType.EMAIL),
     ("application/mbox", "a.mbox", b"From a@b Mon Nov  2 10:00:00 2026\n" + MAIL, FileType.MBOX),
     (UNKNOWN, "", b"From a@b Mon Nov  2 10:00:00 2026\n" + MAIL, FileType.MBOX),
     ("multipart/related", "a.mhtml", MAIL, FileType.MHT),
@@ -271,3 +273,10 @@ def test_a_format_that_is_not_read_is_refused_with_a_remedy(
 def test_media_without_a_name_and_bytes_of_their_own_are_refused(content_type: str) -> None:
     with pytest.raises(NotTextError, match=f"no text can be read from {content_type}"):
         parse(TEXT, content_type=content_type)
+
+
+def test_a_message_is_one_under_any_name_if_it_is_declared_as_one() -> None:
+    data = b"From: a@b.example\n\nHello\n"
+
+    assert detect_file_type(data, content_type="message/rfc822", filename="a.txt") == "eml"
+    assert detect_file_type(data, content_type="text/plain", filename="a.txt") == "txt"

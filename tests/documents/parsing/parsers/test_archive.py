@@ -106,6 +106,24 @@ def test_names_without_a_stated_encoding_are_read(raw: bytes, name: str) -> None
     assert list(parts_of(parsed(data, "a.zip"))) == [name]
 
 
+@pytest.mark.parametrize(
+    ("charset", "names"),
+    [
+        ("shift_jis", ["文章の一覧.txt", "計画と予算のまとめ.txt"]),
+        ("gbk", ["北京分公司的年度报告.txt", "上海项目的会议记录.txt"]),
+        ("cp866", ["Годовой отчет.txt", "Протокол собрания.txt"]),
+    ],
+)
+def test_names_in_the_charset_of_another_country_are_read(charset: str, names: list[str]) -> None:
+    raw = [name.encode(charset) for name in names]
+    plain = [bytes([65 + number]) * len(name) for number, name in enumerate(raw)]
+    data = zipped({name.decode(): b"Alpha." for name in plain})
+    for name, written in zip(plain, raw, strict=True):
+        data = data.replace(name, written)
+
+    assert list(parts_of(parsed(data, "a.zip"))) == names
+
+
 def test_a_file_with_a_password_is_named_and_the_others_are_read() -> None:
     data = bytearray(zipped({"a.txt": b"Alpha.", "b.txt": b"Bravo."}))
     # The flag of encryption, in the entry and in the list at the end.

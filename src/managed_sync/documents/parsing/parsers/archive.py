@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
+import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, Any
 
+from managed_sync.documents.parsing.decoding import decode
 from managed_sync.documents.parsing.part_names import label
 from managed_sync.documents.parsing.parts import (
     MAX_UNPACKED,
@@ -34,6 +37,7 @@ _DAMAGED = (
 # Files that systems add to archives, not people.
 _ADDED_FOLDERS = {"__MACOSX"}
 _ADDED_NAMES = {".DS_Store", "Thumbs.db", "desktop.ini"}
+_DRAWN = re.compile("[\u2500-\u25a0\u03a6-\u03c6\u2261-\u2265]")
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1
 _UNICODE_PATH = b"up"
@@ -71,8 +75,8 @@ def _zip_members(data: bytes, name: str) -> Iterator[Member]:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except _DAMAGED as error:
         raise ParsingError(f"{name} is damaged: {error}.") from error
-    for entry in archive.infolist():
-        path = _zip_name(entry)
+    entries = archive.infolist()
+    for entry, path in zip(entries, _zip_names(entries), strict=True):
         is_link = (entry.external_attr >> 16) & 0o170000 == 0o120000
         if not entry.is_dir() and not is_link and not _is_added(path):
             yield Member(path, partial(_zip_bytes, archive, entry, path))
@@ -94,7 +98,10 @@ def _zip_bytes(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str, limi
 
 
 def _zip_name(entry: zipfile.ZipInfo) -> str:
-    """Returns the name of an entry; many programs write UTF-8 without saying so."""
+    """Returns the name of an entry, as UTF-8 if it can be; empty if it has another charset.
+
+    Many programs write UTF-8 without saying so.
+    """
     if entry.flag_bits & _UTF8_NAME:
         return entry.filename
     extra = entry.extra
@@ -106,7 +113,24 @@ def _zip_name(entry: zipfile.ZipInfo) -> str:
     try:
         return entry.filename.encode("cp437").decode("utf-8")
     except UnicodeError:
-        return entry.filename
+        return ""
+
+
+def _zip_names(entries: Sequence[zipfile.ZipInfo]) -> list[str]:
+    """Returns the names of all entries.
+
+    The format's own charset has lines for drawing where those of other languages have letters. If
+    there are any, all names together tell their charset.
+    """
+    names = [_zip_name(entry) for entry in entries]
+    unknown = [entry.filename for entry, name in zip(entries, names, strict=True) if not name]
+    if any(map(_DRAWN.search, unknown)):
+        raw = "\n".join(unknown).encode("cp437", "replace")
+        with contextlib.suppress(ParsingError):
+            found = decode(raw, name="The list of files").split("\n")
+            unknown = found if len(found) == len(unknown) else unknown
+    remaining = iter(unknown)
+    return [name or next(remaining) for name in names]
 
 
 def _unpacked(data: bytes, name: str, unpack: Callable[[], io.BufferedIOBase]) -> Iterator[Member]:
