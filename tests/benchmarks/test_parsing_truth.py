@@ -221,6 +221,11 @@ def test_each_alternative_with_the_whole_text_is_right() -> None:
     assert (measure("The ferry leaves", truth).parts["plain"].value or 0) < 0.5
 
 
+def test_headers_may_have_bytes_of_an_old_encoding() -> None:
+    truth = read_truth("Subject: Die Frösche\nFrom: a@b.example\n\nx".encode("cp1252"), "eml")
+    assert _parts(truth)["subject and addresses"] == "Die Frösche a@b.example"
+
+
 def test_a_forwarded_message_may_be_encoded() -> None:
     inner = b64encode(b"Subject: Old\n\nforwarded text\n").decode()
     mail = (

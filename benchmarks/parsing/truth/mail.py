@@ -113,8 +113,8 @@ def _add_message(truth: Truth, message: Message, outer: str, read_attachment: Te
 def _add_headers(truth: Truth, message: Message, part: str) -> None:
     truth.add(part, _decoded_header(message, "Subject"))
     for name in _ADDRESSES:
-        for value in message.get_all(name, []):
-            for person, address in email.utils.getaddresses([str(value)]):
+        for value in _raw_headers(message, name):
+            for person, address in email.utils.getaddresses([value]):
                 truth.add(part, _decoded(person))
                 truth.add(part, address)
 
@@ -210,7 +210,16 @@ def _as_text(data: bytes, charset: str | None) -> str:
 
 
 def _decoded_header(message: Message, name: str) -> str:
-    return _decoded(str(message.get(name) or ""))
+    return _decoded(next(iter(_raw_headers(message, name)), ""))
+
+
+def _raw_headers(message: Message, name: str) -> list[str]:
+    """The headers of this name; bytes that are not ASCII are text in a common encoding."""
+    return [
+        _as_text(value.encode("utf-8", "surrogateescape"), None)
+        for key, value in message.raw_items()
+        if key.lower() == name.lower()
+    ]
 
 
 def _decoded(value: str) -> str:

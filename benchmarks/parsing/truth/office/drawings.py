@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from benchmarks.parsing.truth.model import DamagedFileError, Truth
 from benchmarks.parsing.truth.office.cell_texts import ways_to_write
 from benchmarks.parsing.truth.office.xml import Archive, local
 
-__all__ = ["add_drawings", "drawing_text"]
+__all__ = ["add_drawings", "alternative_text", "drawing_text"]
 
+_FILE_NAME = re.compile(r"\.(?:png|jpe?g|gif|bmp|tiff?|emf|wmf|svg)$|^[a-z]:\\", re.IGNORECASE)
+# Numbers of slides, and dates.
+_FIELDS = ("slidenum", "datetime")
 _CATEGORIES = {"cat", "xVal"}
 _KINDS = {"chart": "charts", "chartEx": "charts", "diagramData": "SmartArt"}
 
@@ -37,9 +41,11 @@ def add_drawings(truth: Truth, archive: Archive, kind: str, name: str) -> None:
         for points in root.iter("{*}numCache", "{*}numLit", "{*}strCache", "{*}strLit"):
             # Each series repeats the categories.
             content = tuple(value.text for value in points.iter("{*}v"))
-            if local(points.getparent().getparent()) in _CATEGORIES and content in seen:
+            is_category = any(local(around) in _CATEGORIES for around in points.iterancestors())
+            if is_category and content in seen:
                 continue
-            seen.add(content)
+            if is_category:
+                seen.add(content)
             code = points.findtext("{*}formatCode") or "General"
             for value in points.iter("{*}v"):
                 is_number = local(points).startswith("num")
@@ -50,9 +56,18 @@ def add_drawings(truth: Truth, archive: Archive, kind: str, name: str) -> None:
             truth.add(part, drawing_text(paragraph))
 
 
+def alternative_text(properties: Any) -> str:
+    """Returns the alternative text of a picture, unless it is only the name of a file."""
+    text = str(properties.get("descr") or "")
+    return "" if _FILE_NAME.search(text) else text
+
+
 def drawing_text(paragraph: Any) -> str:
     """Returns the text of a paragraph of DrawingML."""
     texts = []
     for element in paragraph.iter("{*}t", "{*}br", "{*}tab"):
+        around = element.getparent()
+        if local(around) == "fld" and around.get("type", "").startswith(_FIELDS):
+            continue
         texts.append(element.text or "" if local(element) == "t" else " ")
     return "".join(texts)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.parsing.truth.model import Cell, DamagedFileError, Row, Truth
-from benchmarks.parsing.truth.office.drawings import add_drawings, drawing_text
+from benchmarks.parsing.truth.office.drawings import add_drawings, alternative_text, drawing_text
 from benchmarks.parsing.truth.office.xml import Archive, local, relations
 
 __all__ = ["read_slides"]
@@ -95,7 +95,7 @@ def _add_shape(truth: Truth, shape: Any) -> None:
     if _placeholder(shape) in _TITLES:
         truth.headings.append(" ".join(texts))
     for properties in shape.iter("{*}cNvPr"):
-        truth.add("alternative texts", properties.get("descr") or "")
+        truth.add("alternative texts", alternative_text(properties))
 
 
 def _rows(table: Any) -> list[Row]:

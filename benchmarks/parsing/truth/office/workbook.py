@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.parsing.truth.model import Cell, DamagedFileError, Row, Text, Truth
 from benchmarks.parsing.truth.office.cell_texts import ways_to_write
-from benchmarks.parsing.truth.office.drawings import add_drawings, drawing_text
+from benchmarks.parsing.truth.office.drawings import add_drawings, alternative_text, drawing_text
 from benchmarks.parsing.truth.office.xml import Archive, local, relations
 
 __all__ = ["column_of", "grid_rows", "read_workbook"]
@@ -198,6 +198,6 @@ def _add_related(truth: Truth, archive: Archive, name: str) -> None:
             for paragraph in archive.xml(one.name).iter("{*}p"):
                 truth.add("text boxes", drawing_text(paragraph))
             for properties in archive.xml(one.name).iter("{*}cNvPr"):
-                truth.add("alternative texts", properties.get("descr") or "")
+                truth.add("alternative texts", alternative_text(properties))
             for inner in relations(archive, one.name):
                 add_drawings(truth, archive, inner.kind, inner.name)
