@@ -27,6 +27,7 @@ def text_of(body: str, head: str = r"\ansi\ansicpg1252") -> str:
         (r"shown {\v hidden}{\deleted gone}text", "shown text"),
         (r"a{\*\unknown b}{\info{\title c}}{\pict 00ff}d{\bkmkstart e}", "ad"),
         (r"a\bin3 }}}b", "ab"),
+        (r"{\b0\*\cs7 shown}", "shown"),
     ],
 )
 def test_characters_are_text(body: str, text: str) -> None:
@@ -130,5 +131,5 @@ def test_a_deep_and_a_long_file_are_read_in_time_proportional_to_their_size() ->
         parse_rtf(data, name="a.rtf")
         return time.process_time() - before
 
-    once = min(seconds(500) for _ in range(2))
-    assert seconds(2000) < 12 * once
+    once = min(seconds(500) for _ in range(3))
+    assert min(seconds(2000) for _ in range(3)) < 12 * once

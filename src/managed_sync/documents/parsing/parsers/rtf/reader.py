@@ -61,6 +61,7 @@ class _State:
     fallbacks: int = 1
     is_hidden: bool = False
     is_deleted: bool = False
+    has_begun: bool = False
 
 
 def parse_rtf(data: bytes, *, name: str) -> str:
@@ -119,13 +120,11 @@ class _Reader:
         pages[-1] += self._running["footer"].values()
         return join_pages(map(to_markdown, pages))
 
-    # Groups
-
     def _open(self) -> None:
         self._flush()
         self._stack.append((self._state, self._story, self._collected))
         # A destination goes on in the groups inside it, but ends only once.
-        self._state = replace(self._state, destination="")
+        self._state = replace(self._state, destination="", has_begun=False)
         self._starred = False
         self._to_skip = 0
 
@@ -223,8 +222,6 @@ class _Reader:
             after = text[len(text.rstrip()) :]
             self._story.parts[start:] = [link(text.strip(), found[1] + place), after]
 
-    # Text
-
     def _letters(self, text: str) -> None:
         if self._to_skip:
             skipped = min(self._to_skip, len(text))
@@ -240,7 +237,8 @@ class _Reader:
 
     def _symbol(self, symbol: str) -> None:
         if symbol == "*":
-            self._starred = True
+            # It has a meaning at the beginning of a group only.
+            self._starred = not self._state.has_begun
         elif symbol in "\r\n":
             self._word("par", None)
         elif self._to_skip:
@@ -272,10 +270,9 @@ class _Reader:
         elif not (state.is_hidden or state.is_deleted):
             self._story.parts.append(text)
 
-    # Control words
-
     def _word(self, word: str, number: int | None) -> None:
         starred, self._starred = self._starred, False
+        self._state.has_begun = True
         if self._to_skip and word in CHARACTERS:
             self._to_skip -= 1
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.markdown_writer import link
@@ -15,11 +15,9 @@ from managed_sync.documents.parsing.parsers.office.drawing_text import (
 )
 from managed_sync.documents.parsing.parsers.word import equations, symbols
 from managed_sync.documents.parsing.parsers.word.blocks import Block
+from managed_sync.documents.parsing.parsers.word.context import StoryContext
 from managed_sync.documents.parsing.parsers.word.fields import Field
 from managed_sync.documents.parsing.parsers.word.styles import is_on
-
-if TYPE_CHECKING:
-    from managed_sync.documents.parsing.parsers.word.story import Story
 
 __all__ = ["PAGE", "RENDERED_PAGE", "Inlines"]
 
@@ -48,7 +46,7 @@ class Inlines:
         following: Text boxes, charts and comments at places in the paragraph.
     """
 
-    story: Story
+    story: StoryContext
     following: list[Block] = field(default_factory=list)
     _parts: list[str] = field(default_factory=list)
     _font: str = ""
@@ -95,7 +93,9 @@ class Inlines:
         style = "" if properties is None else _value(properties, "w:rStyle")
         hidden = is_on(properties, "w:vanish")
         if hidden is None:
-            hidden = self._is_hidden or (bool(style) and self.story.styles.is_hidden(style))
+            hidden = self._is_hidden or (
+                bool(style) and self.story.document.styles.is_hidden(style)
+            )
         fonts = None if properties is None else properties.find("w:rFonts")
         self._font = "" if fonts is None else fonts.get("w:ascii", "")
         if hidden:
@@ -216,7 +216,7 @@ class Inlines:
                 return
 
     def _text_box(self, element: Element) -> None:
-        self.following += self.story.nested().blocks(element)
+        self.following += self.story.text_box(element)
 
     def _drawing_text(self, element: Element) -> None:
         if text := plain_text(element):

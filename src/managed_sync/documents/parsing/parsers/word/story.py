@@ -5,18 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.parsers.word.blocks import SET, Block
+from managed_sync.documents.parsing.parsers.word.context import WordFile
 from managed_sync.documents.parsing.parsers.word.fields import Fields
 from managed_sync.documents.parsing.parsers.word.inlines import PAGE, RENDERED_PAGE, Inlines
 from managed_sync.documents.parsing.parsers.word.numbering import Label
-from managed_sync.documents.parsing.parsers.word.styles import Styles, is_on, outline_level
+from managed_sync.documents.parsing.parsers.word.styles import is_on, outline_level
 from managed_sync.documents.parsing.parsers.word.tables import read_table
-
-if TYPE_CHECKING:
-    from managed_sync.documents.parsing.parsers.word.document import Document
 
 __all__ = ["Story"]
 
@@ -41,20 +38,15 @@ class Story:
         is_main: Tells whether it is the body, which alone has pages and headings.
     """
 
-    document: Document
+    document: WordFile
     part: str
     is_main: bool = False
     fields: Fields = field(default_factory=Fields)
     _carried: str = ""
 
-    @property
-    def styles(self) -> Styles:
-        """The styles of the file."""
-        return self.document.styles
-
-    def nested(self) -> Story:
-        """Returns a story within this one, such as a text box."""
-        return Story(self.document, self.part)
+    def text_box(self, content: Element) -> list[Block]:
+        """Returns the blocks of a text box."""
+        return Story(self.document, self.part).blocks(content)
 
     def blocks(self, container: Element) -> list[Block]:
         """Returns the blocks in an element."""
@@ -69,7 +61,7 @@ class Story:
                 case "w:p":
                     blocks += self._paragraph(element)
                 case "w:tbl":
-                    blocks += read_table(element, self)
+                    blocks += read_table(element, self.blocks)
                 case _:
                     blocks += self.document.embedded(self._target_part(element.get("r:id", "")))
         blocks += self._loose(loose)
@@ -119,7 +111,9 @@ class Story:
         properties = paragraph.find("w:pPr")
         style = _value(properties, "w:pStyle")
         inlines = Inlines(self)
-        text = inlines.read(paragraph, is_hidden=bool(style) and self.styles.is_hidden(style))
+        text = inlines.read(
+            paragraph, is_hidden=bool(style) and self.document.styles.is_hidden(style)
+        )
         if self._joins_next(properties):
             self._carried += text
             return inlines.following
@@ -165,15 +159,15 @@ class Story:
         if level and self.is_main:
             return Block("heading", text, level, label.text if label else "")
         if label is not None:
-            depth = max(label.depth, self.styles.list_depth(style))
+            depth = max(label.depth, self.document.styles.list_depth(style))
             return Block("item", text, depth, label.text)
-        if (depth := self.styles.list_depth(style)) >= 0:
+        if (depth := self.document.styles.list_depth(style)) >= 0:
             return Block("item", text, depth)
         return Block("paragraph", text)
 
     def _heading_level(self, properties: Element | None, style: str) -> int:
         stated = outline_level(properties)
-        return self.styles.heading_level(style) if stated is None else stated
+        return self.document.styles.heading_level(style) if stated is None else stated
 
     def _joins_next(self, properties: Element | None) -> bool:
         """Tells whether a paragraph goes on in the next one.

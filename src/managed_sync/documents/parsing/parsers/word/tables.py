@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.parsers.word.blocks import Block
 from managed_sync.documents.parsing.parsers.word.grid import Cell, arrange
 
-if TYPE_CHECKING:
-    from managed_sync.documents.parsing.parsers.word.story import Story
-
 __all__ = ["read_table"]
+
+Blocks: TypeAlias = Callable[[Element], list[Block]]
 
 # Word has no more columns than this.
 _MAX_COLUMNS = 63
 _WRAPPERS = {"w:sdt", "w:sdtContent", "w:customXml", "w:ins", "w:moveTo", "w:smartTag"}
 
 
-def read_table(table: Element, story: Story) -> list[Block]:
-    """Returns the blocks of a table; see :func:`grid.arrange`."""
-    return arrange([_cells(row, story) for row in _through(table, "w:tr") if not _is_deleted(row)])
+def read_table(table: Element, read: Blocks) -> list[Block]:
+    """Returns the blocks of a table; see :func:`grid.arrange`.
+
+    Args:
+        table: The table.
+        read: Returns the blocks in a cell.
+    """
+    return arrange([_cells(row, read) for row in _through(table, "w:tr") if not _is_deleted(row)])
 
 
-def _cells(row: Element, story: Story) -> list[Cell]:
+def _cells(row: Element, read: Blocks) -> list[Cell]:
     column = _number(row.find("w:trPr"), "w:gridBefore", 0)
     cells: list[Cell] = []
     for cell in _through(row, "w:tc"):
@@ -35,7 +39,7 @@ def _cells(row: Element, story: Story) -> list[Cell]:
         cells.append(
             Cell(
                 column=column,
-                blocks=story.blocks(cell),
+                blocks=read(cell),
                 is_continued=merge is not None and merge.get("w:val", "continue") == "continue",
             )
         )
