@@ -21,6 +21,7 @@ from managed_sync.documents.parsing.parsers import text as text_parsers
 from managed_sync.documents.parsing.parsers.email import parse_email
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
 from managed_sync.documents.parsing.parsers.slides.odp import parse_odp
+from managed_sync.documents.parsing.parsers.slides.ppt import parse_ppt
 from managed_sync.documents.parsing.parsers.slides.pptx import parse_pptx
 from managed_sync.documents.parsing.parsers.word.document import parse_word
 from managed_sync.documents.parsing.parsers.word.opendocument import parse_opendocument
@@ -101,6 +102,7 @@ class FileParser:
         FileType.DOCX: parse_word,
         FileType.ODT: parse_opendocument,
         FileType.PPTX: parse_pptx,
+        FileType.PPT: parse_ppt,
         FileType.XLSX: parse_xlsx,
         FileType.XLSB: parse_xlsb,
         FileType.XLS: parse_xls,
