@@ -50,6 +50,8 @@ def parse_xls(data: bytes, *, name: str) -> str:
                 logfile=io.StringIO(),
             )
             return write_workbook(_sheets(book, xlrd.error_text_from_code))
+        except ParsingError as error:
+            raise unreadable(name, error) from error
         except Exception as error:  # noqa: BLE001 - it fails with errors of all kinds
             failure = failure or error
             if isinstance(error, xlrd.XLRDError):
