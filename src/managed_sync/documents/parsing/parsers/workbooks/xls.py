@@ -1,4 +1,4 @@
-"""Reads ``.xls`` workbooks, which Excel wrote before 2007, with ``xlrd``."""
+"""Reads ``.xls`` workbooks, which Excel wrote before 2007, with ``olefile`` and ``xlrd``."""
 
 from __future__ import annotations
 
@@ -32,21 +32,27 @@ def parse_xls(data: bytes, *, name: str) -> str:
 
     Raises:
         ParsingError: The file is damaged or protected.
-        MissingExtraError: ``xlrd`` is not installed.
+        MissingExtraError: ``xlrd`` or ``olefile`` is not installed.
     """
     try:
+        import olefile  # noqa: PLC0415 - comes with an extra
         import xlrd  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
         raise MissingExtraError(f"Reading {name}", "parsers") from error
+    try:
+        # xlrd can open the file around the records, too, but does not end on damaged ones.
+        stream = _stream(data, olefile) if data.startswith(olefile.MAGIC) else data
+    except Exception as error:
+        # olefile fails with errors of all kinds on damaged files.
+        raise ParsingError(f"{name} is damaged, and cannot be read as a workbook.") from error
     failure: Exception | None = None
     # A few sound files have formats or formulas that xlrd fails on, and are read without them.
     for with_formats in (True, False):
         try:
             book = xlrd.open_workbook(
-                file_contents=data,
+                file_contents=stream,
                 formatting_info=with_formats,
                 ragged_rows=True,
-                ignore_workbook_corruption=True,
                 logfile=io.StringIO(),
             )
             return write_workbook(_sheets(book, xlrd.error_text_from_code))
@@ -59,6 +65,14 @@ def parse_xls(data: bytes, *, name: str) -> str:
     if isinstance(failure, xlrd.XLRDError):
         raise unreadable(name, failure) from failure
     raise ParsingError(f"{name} is damaged, and cannot be read as a workbook.") from failure
+
+
+def _stream(data: bytes, olefile: Any) -> bytes:
+    """Returns the records of a workbook without the file around them."""
+    with olefile.OleFileIO(io.BytesIO(data)) as file:
+        name = "Workbook" if file.exists("Workbook") else "Book"
+        content: bytes = file.openstream(name).read()
+        return content
 
 
 def _sheets(book: Any, errors: dict[int, str]) -> Iterator[Sheet]:
