@@ -10,6 +10,11 @@ from functools import partial
 from typing import Literal, Protocol, TypeAlias
 
 from managed_sync.documents.parsing.base import Parser
+from managed_sync.documents.parsing.charsets import (
+    declared_in_page,
+    declared_in_source,
+    parameter_of,
+)
 from managed_sync.documents.parsing.decoding import decode
 from managed_sync.documents.parsing.detection.detector import detect_file_type
 from managed_sync.documents.parsing.detection.refusals import no_reader
@@ -18,13 +23,17 @@ from managed_sync.documents.parsing.file_types import FileType, display_name
 from managed_sync.documents.parsing.markdown_writer import clean
 from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers import text as text_parsers
+from managed_sync.documents.parsing.parsers.doc.reader import parse_doc
 from managed_sync.documents.parsing.parsers.email import parse_email
+from managed_sync.documents.parsing.parsers.epub import parse_epub
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
+from managed_sync.documents.parsing.parsers.opendocument.text import parse_opendocument
+from managed_sync.documents.parsing.parsers.rtf.reader import parse_rtf
 from managed_sync.documents.parsing.parsers.slides.odp import parse_odp
 from managed_sync.documents.parsing.parsers.slides.ppt import parse_ppt
 from managed_sync.documents.parsing.parsers.slides.pptx import parse_pptx
+from managed_sync.documents.parsing.parsers.web.html import parse_html
 from managed_sync.documents.parsing.parsers.word.document import parse_word
-from managed_sync.documents.parsing.parsers.word.opendocument import parse_opendocument
 from managed_sync.documents.parsing.parsers.workbooks.delimited import parse_csv
 from managed_sync.documents.parsing.parsers.workbooks.ods import parse_ods
 from managed_sync.documents.parsing.parsers.workbooks.xls import parse_xls
@@ -55,7 +64,8 @@ _PLAIN = {
     FileType.VCF: FileType.TEXT,
     FileType.MHT: FileType.EMAIL,
 }
-_TEXT_FORMATS = {*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.EMAIL}
+# Read here, or by this package with the parser of web pages.
+_TEXT_FORMATS = {*_QUICK, FileType.HTML, FileType.MARKDOWN, FileType.EMAIL, FileType.EPUB}
 # What Word can embed as a part of its text.
 _EMBEDDED = {FileType.HTML, FileType.TEXT, FileType.RTF, FileType.MHT}
 
@@ -92,15 +102,16 @@ _UNSTRUCTURED: Mapping[FileType, _BytesReader] = {
 class FileParser:
     """A parser that reads each format with the library that keeps most of it.
 
-    PDF, web pages, RTF and EPUB are read with ``kreuzberg``; Word files, workbooks, slides,
-    OpenDocument, e-mail, CSV, Markdown, code and plain text by this package itself.
+    PDF is read with ``kreuzberg``; everything else by this package itself.
     ``docs/benchmarks/parsing.md`` compares them. Subclasses use other libraries for some formats.
     """
 
     _readers: Mapping[FileType, _BytesReader] = {
-        **_KREUZBERG,
+        **{kind: reader for kind, reader in _KREUZBERG.items() if kind is not FileType.EPUB},
         FileType.DOCX: parse_word,
         FileType.ODT: parse_opendocument,
+        FileType.RTF: parse_rtf,
+        FileType.DOC: parse_doc,
         FileType.PPTX: parse_pptx,
         FileType.PPT: parse_ppt,
         FileType.XLSX: parse_xlsx,
@@ -109,7 +120,7 @@ class FileParser:
         FileType.ODS: parse_ods,
         FileType.ODP: parse_odp,
     }
-    _html: _TextReader = staticmethod(kreuzberg.parse_html)
+    _html: _TextReader = staticmethod(parse_html)
     _markdown: _TextReader = staticmethod(parse_markdown)
 
     def __call__(
@@ -122,7 +133,8 @@ class FileParser:
         kind = self._kind(data, content_type, filename)
         if kind not in self._readers and kind not in _TEXT_FORMATS:
             raise no_reader(name, kind, image_type(data))
-        text = clean(self._read(kind, data, name=name, filename=filename)).strip(" \t\n")
+        text = self._read(kind, data, name=name, content_type=content_type, filename=filename)
+        text = clean(text).strip(" \t\n")
         if not text.strip():
             scanned = " It seems to be a scan, with pictures only." if kind is FileType.PDF else ""
             raise EmptyContentError(f"{name} has no text in it.{scanned}")
@@ -144,15 +156,21 @@ class FileParser:
         kind = detect_file_type(data, content_type=content_type, filename=filename)
         return kind if kind in self._readers else _PLAIN.get(kind, kind)
 
-    def _read(self, kind: FileType, data: bytes, *, name: str, filename: str) -> str:
+    def _read(
+        self, kind: FileType, data: bytes, *, name: str, content_type: str, filename: str
+    ) -> str:
         reader = self._readers.get(kind)
         if reader is parse_word:
             return parse_word(data, name=name, read_embedded=self._read_embedded)
         if reader is not None:
             return reader(data, name=name)
+        if kind is FileType.EPUB:
+            return parse_epub(data, name=name, read_html=self._html)
         if kind is FileType.EMAIL:
             return parse_email(data, name=name, read_html=self._html)
-        return self._read_text(kind, decode(data, name=name), name=name, filename=filename)
+        charset = parameter_of(content_type) or _declared_inside(kind, data)
+        text = decode(data, name=name, charset=charset)
+        return self._read_text(kind, text, name=name, filename=filename)
 
     def _read_embedded(self, data: bytes, content_type: str, name: str) -> str:
         """Returns the text of a document within a Word file; nothing if it is of another kind.
@@ -162,13 +180,15 @@ class FileParser:
         kind = self._kind(data, content_type, name)
         if kind is FileType.DOCX:
             return parse_word(data, name=name)
-        return self._read(kind, data, name=name, filename=name) if kind in _EMBEDDED else ""
+        if kind not in _EMBEDDED:
+            return ""
+        return self._read(kind, data, name=name, content_type=content_type, filename=name)
 
     def _read_text(self, kind: FileType, text: str, *, name: str, filename: str) -> str:
         match kind:
             case FileType.HTML:
-                # Parsers return nothing for tags that are nested a thousand levels deep.
-                return self._html(text, name=name).strip() or text_parsers.bare_text(text)
+                # unstructured returns nothing for tags that are nested a thousand levels deep.
+                return self._html(text, name=name).strip() or parse_html(text, name=name)
             case FileType.MARKDOWN:
                 return self._markdown(text, name=name)
             case FileType.CSV:
@@ -186,7 +206,7 @@ class KreuzbergParser(FileParser):
         '# Hi\n'
     """
 
-    _readers = _KREUZBERG
+    _readers: Mapping[FileType, _BytesReader] = {**_KREUZBERG, FileType.DOC: parse_doc}
 
 
 class UnstructuredParser(FileParser):
@@ -216,7 +236,7 @@ class UnstructuredParser(FileParser):
         pdf_strategy: unstructured.PdfStrategy | None = None,
         languages: tuple[str, ...] = ("eng",),
     ) -> None:
-        self._readers = {**_KREUZBERG, **_UNSTRUCTURED}
+        self._readers = {**self._readers, **_UNSTRUCTURED}
         self._settings = ""
         if pdf_strategy:
             self._settings = f"pdf_strategy={pdf_strategy}, languages={'+'.join(languages)}"
@@ -228,6 +248,12 @@ class UnstructuredParser(FileParser):
     def fingerprint(self) -> str:
         """The settings that decide the text; an index notices when they change."""
         return f"UnstructuredParser({self._settings})"
+
+
+def _declared_inside(kind: FileType, data: bytes) -> str:
+    if kind is FileType.HTML:
+        return declared_in_page(data)
+    return declared_in_source(data) if kind in {FileType.CODE, FileType.SVG} else ""
 
 
 _DEFAULT = FileParser()

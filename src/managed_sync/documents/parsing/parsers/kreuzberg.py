@@ -1,4 +1,4 @@
-"""Reads PDF, Office, OpenDocument, web pages, books and more with ``kreuzberg``.
+"""Reads PDF, Office, OpenDocument, books and more with ``kreuzberg``.
 
 ``kreuzberg`` writes Markdown itself, which this module turns into this package's form. For a PDF it
 gives each page's lines, complete and in reading order, and a guess at the structure, which
@@ -19,7 +19,7 @@ from managed_sync.documents.parsing.parsers.pdf_layout import pages_to_markdown
 from managed_sync.documents.parsing.parsers.pdf_tables import find_tables
 from managed_sync.errors import MissingExtraError
 
-__all__ = ["parse_document", "parse_html", "parse_pdf", "parse_slides", "parse_workbook"]
+__all__ = ["parse_document", "parse_pdf", "parse_slides", "parse_workbook"]
 
 _SLIDE = "managed-sync-slide"
 _SLIDE_MARK = re.compile(rf"^{_SLIDE}\d+$\n*", re.MULTILINE)
@@ -30,15 +30,6 @@ _ESCAPED = re.compile(r"\\([.<>_*+!()\[\]{}~&$^=:;,'\"?%@/-])")
 _PADDED_ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
 _RULE_ROW = re.compile(r"[|\s:-]+")
 _NESTED_BULLET = re.compile(r"^( +)[*+] ", re.MULTILINE)
-_HEAD = re.compile(r"<head\b.*?</head\s*>", re.IGNORECASE | re.DOTALL)
-_NOT_CONTENT = re.compile(
-    r"<(nav|script|style|template|noscript|svg)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL
-)
-_MAIN = re.compile(r"<main\b[^>]*>(.*)</main\s*>", re.IGNORECASE | re.DOTALL)
-_LINK = re.compile(r"</?a(?:\s[^>]*)?>", re.IGNORECASE)
-_PICTURE = re.compile(
-    r"<img\b(?:[^>]*?\balt\s*=\s*(?:\"([^\"]*)\"|'([^']*)'))?[^>]*>", re.IGNORECASE
-)
 
 
 def parse_document(data: bytes, kind: FileType, *, name: str) -> str:
@@ -73,22 +64,6 @@ def parse_workbook(data: bytes, kind: FileType, *, name: str) -> str:
     text = _MIDNIGHT.sub(r"\1", _tidy(_extract(data, kind, name=name).content))
     before, *sheets = _SECOND_LEVEL.split(text)
     return join_pages([*([before] if before.strip() else []), *(f"# {each}" for each in sheets)])
-
-
-def parse_html(text: str, *, name: str) -> str:
-    """Reads a web page: its main part if it marks one, without navigation, links and scripts.
-
-    Raises:
-        ParsingError: The page could not be read.
-        MissingExtraError: ``kreuzberg`` is not installed.
-    """
-    # The <title> in the head would come out as a heading of the text.
-    page = _NOT_CONTENT.sub("", _HEAD.sub("", markdown.clean(text), count=1))
-    if (main := _MAIN.search(page)) and main.group(1).strip():
-        page = main.group(1)
-    page = _PICTURE.sub(lambda found: found[1] or found[2] or "", _LINK.sub("", page))
-    result = _extract(page.encode("utf-8"), FileType.HTML, name=name)
-    return _tidy(result.content)
 
 
 def parse_pdf(data: bytes, *, name: str) -> str:

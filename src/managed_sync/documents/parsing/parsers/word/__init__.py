@@ -1,1 +1,1 @@
-"""Reads texts: Word, OpenDocument, RTF and books."""
+"""Reads Word files."""

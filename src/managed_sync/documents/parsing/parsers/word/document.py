@@ -1,7 +1,7 @@
 """Reads Word files (``docx``, ``docm``, ``dotx``, ``dotm``), transitional and Strict.
 
 The text has the parts that Word shows: headers, body, notes, comments, footers. Tracked insertions
-are text, deletions and hidden text are not. See ``docs/decisions/0005-documents-parsers.md``.
+are text, deletions and hidden text are not. See ``docs/decisions/0037-documents-word.md``.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ class Document:
         self._name = name
         self._read_embedded = read_embedded
         self._marks: dict[tuple[str, str], str] = {}
+        self._count: dict[str, int] = {}
+        self._read_parts: set[str] = set()
         self._read_notes: dict[str, tuple[str, dict[str, Element]]] = {}
         self._sections: list[Element] = []
         self.styles = Styles(self._related("styles")[1])
@@ -106,7 +108,7 @@ class Document:
         part, notes = self._notes(kind)
         if identifier not in notes:
             return "", []
-        number = sum(1 for other, _ in self._marks if other == kind) + 1
+        self._count[kind] = number = self._count.get(kind, 0) + 1
         # Word numbers endnotes i, ii, iii, beside the footnotes 1, 2, 3.
         mark = f"[^{number if kind == 'footnotes' else roman(number)}]"
         self._marks[key] = mark
@@ -127,18 +129,18 @@ class Document:
         )
 
     def chart(self, part: str) -> list[Block]:
-        """Returns the title and the data of a chart."""
-        root = self.package.xml(part)
+        """Returns the title and the data of a chart, once."""
+        root = self.package.xml(self._first_time(part))
         return [] if root is None else [Block("markdown", text) for text in chart_blocks(root)]
 
     def diagram(self, part: str) -> list[Block]:
-        """Returns the texts of SmartArt."""
-        root = self.package.xml(part)
+        """Returns the texts of SmartArt, once."""
+        root = self.package.xml(self._first_time(part))
         return [] if root is None else [Block("markdown", text) for text in diagram_blocks(root)]
 
     def embedded(self, part: str) -> list[Block]:
-        """Returns the text of a whole document within this one."""
-        data = self.package.read(part)
+        """Returns the text of a whole document within this one, once."""
+        data = self.package.read(self._first_time(part))
         if not data or self._read_embedded is None:
             return []
         try:
@@ -147,6 +149,13 @@ class Document:
             # Word shows the rest, too.
             return []
         return [Block("markdown", text.replace(PAGE_BREAK, "").strip())]
+
+    def _first_time(self, part: str) -> str:
+        """Returns a part's name if it was not read before, so that no part is read many times."""
+        if part in self._read_parts:
+            return ""
+        self._read_parts.add(part)
+        return part
 
     @cached_property
     def _begins_page(self) -> dict[int, bool]:

@@ -15,12 +15,13 @@ from managed_sync.documents.parsing.parsers.office.drawing_text import (
 )
 from managed_sync.documents.parsing.parsers.word import equations, symbols
 from managed_sync.documents.parsing.parsers.word.blocks import Block
+from managed_sync.documents.parsing.parsers.word.fields import Field
 from managed_sync.documents.parsing.parsers.word.styles import is_on
 
 if TYPE_CHECKING:
     from managed_sync.documents.parsing.parsers.word.story import Story
 
-__all__ = ["PAGE", "RENDERED_PAGE", "Field", "Inlines"]
+__all__ = ["PAGE", "RENDERED_PAGE", "Inlines"]
 
 # No XML can contain these two characters, so they cannot come from a file's text.
 PAGE = "\f"
@@ -32,18 +33,10 @@ _NOT_TEXT = {
     *("w:del", "w:moveFrom", "w:delText", "w:instrText", "w:delInstrText", "w:fldData"),
     *("w:sectPr", "w:tblPr", "w:tblGrid", "w:trPr", "w:tcPr", "w:rubyPr", "m:oMathParaPr"),
 }
+_MAX_CODE = 10_000
 _SPACES = re.compile(r"[\r\n]+")
 _HYPERLINK = re.compile(r"\s*HYPERLINK\b(.*)", re.IGNORECASE | re.DOTALL)
 _ARGUMENT = re.compile(r'(\\[lmnot])?\s*"([^"]*)"|(\\[lmnot])?\s*([^\s"\\]\S*)')
-
-
-@dataclass
-class Field:
-    """A field that has begun: its code so far, and where its result begins in the paragraph."""
-
-    code: str = ""
-    in_result: bool = False
-    start: int = 0
 
 
 @dataclass
@@ -64,13 +57,10 @@ class Inlines:
 
     def read(self, paragraph: Element, *, is_hidden: bool = False) -> str:
         """Returns the text of a paragraph, with marks where pages begin."""
-        for each in self.story.fields:
-            each.start = 0
+        self.story.fields.begin_paragraph()
         self._is_hidden = is_hidden
         self._all(paragraph)
-        for each in reversed(self.story.fields):
-            # A code that goes on after its paragraph has no end: better too much text than none.
-            each.in_result = True
+        for each in self.story.fields.end_paragraph():
             self._close(each)
         return "".join(self._parts)
 
@@ -90,7 +80,7 @@ class Inlines:
             self._all(element)
 
     def _add(self, text: str) -> None:
-        if text and all(each.in_result for each in self.story.fields):
+        if text and not self.story.fields.open_codes:
             self._parts.append(text)
 
     def _apart(self, text: str) -> None:
@@ -168,16 +158,15 @@ class Inlines:
         kind = element.get("w:fldCharType")
         if kind == "begin":
             self._form_value(element)
-            fields.append(Field(start=len(self._parts)))
-        elif kind == "separate" and fields:
-            fields[-1].in_result = True
-            fields[-1].start = len(self._parts)
-        elif kind == "end" and fields:
-            self._close(fields.pop())
+            fields.begin(len(self._parts))
+        elif kind == "separate":
+            fields.begin_result(len(self._parts))
+        elif kind == "end" and (ended := fields.end()):
+            self._close(ended)
 
     def _code(self, element: Element) -> None:
-        fields = self.story.fields
-        if fields and not fields[-1].in_result:
+        fields = self.story.fields.begun
+        if fields and not fields[-1].in_result and len(fields[-1].code) < _MAX_CODE:
             fields[-1].code += element.text or ""
 
     def _close(self, each: Field) -> None:

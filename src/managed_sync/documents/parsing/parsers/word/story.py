@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.parsers.word.blocks import SET, Block
-from managed_sync.documents.parsing.parsers.word.inlines import PAGE, RENDERED_PAGE, Field, Inlines
+from managed_sync.documents.parsing.parsers.word.fields import Fields
+from managed_sync.documents.parsing.parsers.word.inlines import PAGE, RENDERED_PAGE, Inlines
 from managed_sync.documents.parsing.parsers.word.numbering import Label
 from managed_sync.documents.parsing.parsers.word.styles import Styles, is_on, outline_level
 from managed_sync.documents.parsing.parsers.word.tables import read_table
@@ -43,7 +44,7 @@ class Story:
     document: Document
     part: str
     is_main: bool = False
-    fields: list[Field] = field(default_factory=list)
+    fields: Fields = field(default_factory=Fields)
     _carried: str = ""
 
     @property

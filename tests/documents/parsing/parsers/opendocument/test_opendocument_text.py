@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from managed_sync.documents import parse
-from managed_sync.documents.parsing.parsers.word.opendocument import parse_opendocument
+from managed_sync.documents.parsing.parsers.opendocument.text import parse_opendocument
 from managed_sync.errors import ParsingError
 
 _OASIS = "urn:oasis:names:tc:opendocument:xmlns:"

@@ -12,15 +12,15 @@ from managed_sync.documents.parsing.markdown_writer import join_pages
 from managed_sync.documents.parsing.parsers.office.odf_text import inline_text
 from managed_sync.documents.parsing.parsers.office.package import Package, reading
 from managed_sync.documents.parsing.parsers.office.safe_xml import parse_xml
-from managed_sync.documents.parsing.parsers.word.blocks import Block, flat, pages_of, to_markdown
-from managed_sync.documents.parsing.parsers.word.grid import Cell, arrange
-from managed_sync.documents.parsing.parsers.word.mathml import linear
-from managed_sync.documents.parsing.parsers.word.numbering import roman
-from managed_sync.documents.parsing.parsers.word.opendocument_styles import (
+from managed_sync.documents.parsing.parsers.opendocument.mathml import linear
+from managed_sync.documents.parsing.parsers.opendocument.styles import (
     ListStyle,
     TextStyles,
     label,
 )
+from managed_sync.documents.parsing.parsers.word.blocks import Block, flat, pages_of, to_markdown
+from managed_sync.documents.parsing.parsers.word.grid import Cell, arrange
+from managed_sync.documents.parsing.parsers.word.numbering import roman
 from managed_sync.errors import ParsingError
 
 __all__ = ["parse_opendocument"]
@@ -89,6 +89,7 @@ class _Text:
         self._lists: dict[str, _List] = {}
         self._notes = {"footnote": 0, "endnote": 0}
         self._following: list[Block] = []
+        self._equations: dict[str, str] = {}
 
     def markdown(self) -> str:
         body = next((each for each in self._root.iter("office:text")), None)
@@ -204,10 +205,16 @@ class _Text:
     def _object(self, element: Element) -> str:
         """Returns the text of an equation; other objects are no text."""
         inside = next((child for child in element if child.tag == "math:math"), None)
-        if inside is None and self._package is not None:
-            folder = element.get("xlink:href", "").removeprefix("./").rstrip("/")
-            inside = self._package.xml(f"{folder}/content.xml") if folder else None
-        return linear(inside) if inside is not None and inside.tag == "math:math" else ""
+        if inside is not None:
+            return linear(inside)
+        folder = element.get("xlink:href", "").removeprefix("./").rstrip("/")
+        if folder not in self._equations:
+            self._equations[folder] = self._equation(folder)
+        return self._equations[folder]
+
+    def _equation(self, folder: str) -> str:
+        root = self._package.xml(f"{folder}/content.xml") if self._package and folder else None
+        return linear(root) if root is not None and root.tag == "math:math" else ""
 
     # Lists
 

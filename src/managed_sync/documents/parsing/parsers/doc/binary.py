@@ -1,0 +1,211 @@
+"""Finds the text in a Word file from before 2007, and the tables that say what its places are.
+
+The file's header ("FIB") has a list of pairs, a position and a size, of tables in another stream.
+Positions in the text are character positions; the pieces of the text say which bytes these are.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from managed_sync.errors import MissingExtraError, ParsingError
+
+__all__ = ["SUBDOCUMENTS", "BinaryFile", "open_binary"]
+
+_WORD_97 = 0xA5EC
+_WORD_6 = {0xA5DC, 0xA5DB}
+_COMPLEX, _ENCRYPTED, _SECOND_TABLE = 0x0004, 0x0100, 0x0200
+_COMPRESSED = 0x40000000
+# The texts in a file, in the order in which they follow each other.
+SUBDOCUMENTS = ("text", "footnotes", "headers", "macros", "comments", "endnotes", "boxes", "hbox")
+_TABLES_97 = {
+    "styles": 0xA2,
+    "footnote_marks": 0xAA,
+    "footnotes": 0xB2,
+    "comment_marks": 0xBA,
+    "comments": 0xC2,
+    "headers": 0xF2,
+    "characters": 0xFA,
+    "paragraphs": 0x102,
+    "pieces": 0x1A2,
+    "endnote_marks": 0x20A,
+    "endnotes": 0x212,
+}
+# Word 6 and 95 keep formats in another form, which is not read.
+_TABLES_6 = {
+    "footnote_marks": 0x68,
+    "footnotes": 0x70,
+    "headers": 0xB0,
+    "pieces": 0x160,
+}
+_CODEPAGES = {
+    0x01: "cp1256",
+    0x04: "gbk",
+    0x05: "cp1250",
+    0x08: "cp1253",
+    0x0D: "cp1255",
+    0x0E: "cp1250",
+    0x11: "cp932",
+    0x12: "cp949",
+    0x15: "cp1250",
+    0x18: "cp1250",
+    0x19: "cp1251",
+    0x1B: "cp1250",
+    0x1E: "cp874",
+    0x1F: "cp1254",
+    0x22: "cp1251",
+}
+
+
+class _Piece(NamedTuple):
+    start: int
+    length: int
+    offset: int
+    width: int
+
+
+@dataclass(frozen=True)
+class BinaryFile:
+    """A Word file from before 2007.
+
+    Attributes:
+        main: The stream with the text and most formats.
+        text: All its texts, one after another; every character is one position.
+        lengths: The length of each of :data:`SUBDOCUMENTS`.
+    """
+
+    main: bytes
+    text: str
+    lengths: tuple[int, ...]
+    _tables: bytes
+    _places: dict[str, int]
+    _pieces: tuple[_Piece, ...]
+
+    def table(self, name: str) -> bytes:
+        """Returns a table; none if the file has no such table."""
+        place = self._places.get(name)
+        return b"" if place is None else _at(self.main, self._tables, place)
+
+    def span(self, name: str) -> tuple[int, int]:
+        """Returns where one of :data:`SUBDOCUMENTS` begins and ends."""
+        index = SUBDOCUMENTS.index(name)
+        start = sum(self.lengths[:index])
+        return start, min(start + self.lengths[index], len(self.text))
+
+    def offset(self, position: int) -> int:
+        """Returns the place in the file of a character, by which formats are kept."""
+        index = bisect_right(self._pieces, position, key=lambda piece: piece.start) - 1
+        piece = self._pieces[max(index, 0)]
+        return piece.offset + (position - piece.start) * piece.width
+
+
+def open_binary(data: bytes, *, name: str) -> BinaryFile:
+    """Opens a file of Word 6 to 2003.
+
+    Raises:
+        ParsingError: It is protected, damaged, or older.
+        MissingExtraError: ``olefile`` is not installed.
+    """
+    streams = _streams(data, name)
+    main = streams.get("WordDocument", b"")
+    if len(main) < 0x200:
+        raise ParsingError(f"{name} is damaged: it has no document in it.")
+    magic, _, _, language = struct.unpack_from("<4H", main)
+    (flags,) = struct.unpack_from("<H", main, 0x0A)
+    if magic != _WORD_97 and magic not in _WORD_6:
+        raise ParsingError(
+            f"{name} has a format from before Word 6; save it as .docx to have it indexed."
+        )
+    if flags & _ENCRYPTED:
+        raise ParsingError(
+            f"{name} is protected with a password; save it without one to have it indexed."
+        )
+    is_new = magic == _WORD_97
+    tables = streams.get("1Table" if flags & _SECOND_TABLE else "0Table", b"") if is_new else main
+    places = _TABLES_97 if is_new else _TABLES_6
+    lengths = struct.unpack_from("<8i", main, 0x4C if is_new else 0x34)
+    clx = _at(main, tables, places["pieces"]) if is_new or flags & _COMPLEX else b""
+    pieces = _pieces(clx, is_new=is_new) or _one_piece(main, sum(map(_positive, lengths)))
+    codec = "cp1252" if is_new else _CODEPAGES.get(language & 0x3FF, "cp1252")
+    return BinaryFile(
+        main=main,
+        text="".join(_decoded(main, piece, codec) for piece in pieces),
+        lengths=tuple(map(_positive, lengths)),
+        _tables=tables,
+        _places=places,
+        _pieces=pieces,
+    )
+
+
+def _streams(data: bytes, name: str) -> dict[str, bytes]:
+    try:
+        import olefile  # noqa: PLC0415 - comes with an extra
+    except ImportError as error:
+        raise MissingExtraError(f"Reading {name}", "parsers") from error
+    streams = {}
+    try:
+        with olefile.OleFileIO(io.BytesIO(data)) as file:
+            for stream in ("WordDocument", "0Table", "1Table"):
+                if file.exists(stream):
+                    streams[stream] = file.openstream(stream).read()
+    except Exception as error:
+        raise ParsingError(f"{name} is damaged: {error}.") from error
+    return streams
+
+
+def _pieces(clx: bytes, *, is_new: bool) -> tuple[_Piece, ...]:
+    """Reads the table of pieces, which follows any number of formats."""
+    at = 0
+    while at + 3 <= len(clx) and clx[at] == 1:
+        at += 3 + int.from_bytes(clx[at + 1 : at + 3], "little")
+    if at + 5 > len(clx) or clx[at] != 2:
+        return ()
+    size = int.from_bytes(clx[at + 1 : at + 5], "little")
+    table = clx[at + 5 : at + 5 + size]
+    count = (len(table) - 4) // 12
+    positions = struct.unpack_from(f"<{count + 1}i", table) if count > 0 else ()
+    pieces = []
+    end = 0
+    for index in range(count):
+        start, until = positions[index], positions[index + 1]
+        if start != end or until < start:  # damaged from here on
+            break
+        (place,) = struct.unpack_from("<I", table, 4 * (count + 1) + 8 * index + 2)
+        if not is_new:
+            pieces.append(_Piece(start, until - start, place, 1))
+        elif place & _COMPRESSED:
+            pieces.append(_Piece(start, until - start, (place & ~_COMPRESSED) // 2, 1))
+        else:
+            pieces.append(_Piece(start, until - start, place, 2))
+        end = until
+    return tuple(pieces)
+
+
+def _one_piece(main: bytes, length: int) -> tuple[_Piece, ...]:
+    (start,) = struct.unpack_from("<I", main, 0x18)
+    return (_Piece(0, length, start, 1),)
+
+
+def _decoded(main: bytes, piece: _Piece, codec: str) -> str:
+    length = min(piece.length, max(0, len(main) - piece.offset) // piece.width)
+    data = main[piece.offset : piece.offset + length * piece.width]
+    if piece.width == 1:
+        text = data.decode(codec, "replace")
+        # A character of two bytes would move all positions behind it.
+        return text if len(text) == length else text.ljust(length, "\uffff")
+    return "".join(map(chr, struct.unpack(f"<{length}H", data)))
+
+
+def _at(main: bytes, tables: bytes, place: int) -> bytes:
+    if place + 8 > len(main):
+        return b""
+    start, size = struct.unpack_from("<II", main, place)
+    return tables[start : start + size]
+
+
+def _positive(length: int) -> int:
+    return max(0, length)

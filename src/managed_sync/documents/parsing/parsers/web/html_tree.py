@@ -1,0 +1,175 @@
+"""Parses HTML as browsers do, into a light tree of bounded depth.
+
+``lxml`` reports the tags and texts of a page one by one, in time proportional to its size. Building
+the tree here keeps the text of pages that are nested deeper than its own trees may be.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+from managed_sync.documents.parsing.markdown_writer import clean
+from managed_sync.errors import MissingExtraError
+
+__all__ = ["BLOCKS", "UNSEEN", "Contains", "Element", "Node", "parse_tree", "part_of"]
+
+# Browsers have a limit too; the tags below it become parts of the element at the limit.
+_MAX_DEPTH = 120
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_BLOCKS_NAMES = (
+    "address article aside blockquote body caption center dd details dialog dir div dl dt "
+    "fieldset figcaption figure footer form frameset head header hgroup hr html legend li "
+    "listing main menu nav ol optgroup p plaintext pre search section summary table tbody td "
+    "textarea tfoot th thead tr ul xmp"
+)
+BLOCKS = frozenset(_BLOCKS_NAMES.split()).union(_HEADINGS)
+# Browsers show none of these, or only if they cannot show something better.
+_UNSEEN_NAMES = (
+    "applet area audio base canvas datalist iframe link meta noembed noframes noscript param "
+    "rp script source style template title track video"
+)
+UNSEEN = frozenset(_UNSEEN_NAMES.split())
+
+
+_ROLES = {
+    "navigation": "nav",
+    "banner": "header",
+    "contentinfo": "footer",
+    "complementary": "aside",
+    "search": "search",
+    "main": "main",
+    "article": "article",
+}
+
+
+class Contains:
+    """The bits for the kinds of elements that are somewhere inside another one."""
+
+    BLOCK: Final = 1
+    MAIN: Final = 2
+    ARTICLE: Final = 4
+    TITLE: Final = 8
+    HEADING: Final = 16
+    TABLE: Final = 32
+
+
+_MARKS = {
+    **dict.fromkeys(BLOCKS, Contains.BLOCK),
+    **dict.fromkeys(_HEADINGS, Contains.BLOCK | Contains.HEADING),
+    "h1": Contains.BLOCK | Contains.HEADING | Contains.TITLE,
+    "main": Contains.BLOCK | Contains.MAIN,
+    "article": Contains.BLOCK | Contains.ARTICLE,
+    "table": Contains.BLOCK | Contains.TABLE,
+}
+
+
+class Element:
+    """An element of a page.
+
+    Attributes:
+        tag: Its name, in small letters.
+        attributes: Its attributes.
+        children: The elements and texts in it, in order.
+        contains: The bits for the kinds of elements somewhere inside it.
+        letters: The length of the texts in it.
+        linked: The length of those that are links.
+    """
+
+    __slots__ = ("attributes", "children", "contains", "letters", "linked", "tag")
+
+    def __init__(self, tag: str, attributes: dict[str, str] | None = None) -> None:
+        self.tag = tag
+        self.attributes = attributes or {}
+        self.children: list[Node] = []
+        self.contains = self.letters = self.linked = 0
+
+    def get(self, name: str) -> str:
+        """Returns the value of an attribute, without blanks around it; empty without one."""
+        return self.attributes.get(name, "").strip()
+
+
+Node: TypeAlias = Element | str
+
+
+def part_of(element: Element) -> str:
+    """Returns the part of a page that an element is, by its role or else by its name."""
+    role = element.attributes.get("role")
+    return _ROLES.get(role.strip().lower(), element.tag) if role else element.tag
+
+
+def parse_tree(text: str, *, name: str) -> Element:
+    """Returns the root of the tree of a page.
+
+    Args:
+        text: The page.
+        name: The name of the file, for errors.
+
+    Raises:
+        MissingExtraError: ``lxml`` is not installed.
+    """
+    try:
+        from lxml import etree  # noqa: PLC0415 - comes with an extra
+    except ImportError as error:
+        raise MissingExtraError(f"Reading {name}", "parsers") from error
+    builder = _Builder()
+    parser = etree.HTMLParser(target=builder, encoding="utf-8", huge_tree=True)
+    try:
+        parser.feed(clean(text).encode("utf-8"))
+        parser.close()
+    except etree.LxmlError:  # nothing in the page but comments
+        pass
+    return builder.root
+
+
+class _Builder:
+    """A target of ``lxml``'s parser."""
+
+    def __init__(self) -> None:
+        self.root = Element("")
+        self._open = [self.root]
+        self._links = 0
+
+    def start(self, tag: str, attributes: Any) -> None:
+        parent = self._open[-1]
+        element = Element(tag, dict(attributes))
+        if mark := _MARKS.get(tag, 0) | _MARKS.get(part_of(element), 0):
+            self._mark(mark)
+        self._links += tag == "a"
+        if len(self._open) > _MAX_DEPTH and tag not in UNSEEN:
+            if tag in BLOCKS or tag == "br":
+                parent.children.append(Element("br"))
+            self._open.append(parent)
+            return
+        parent.children.append(element)
+        self._open.append(element)
+
+    def end(self, tag: str) -> None:
+        if len(self._open) > 1:
+            element, parent = self._open.pop(), self._open[-1]
+            self._links -= tag == "a"
+            if element is not parent:
+                parent.letters += element.letters
+                parent.linked += element.linked
+
+    def data(self, text: str) -> None:
+        element = self._open[-1]
+        element.children.append(text)
+        length = len(text.strip())
+        element.letters += length
+        if self._links:
+            element.linked += length
+
+    def comment(self, text: str) -> None:
+        pass
+
+    def pi(self, target: str, data: str | None = None) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def _mark(self, mark: int) -> None:
+        for element in reversed(self._open):
+            if element.contains & mark == mark:
+                break
+            element.contains |= mark
