@@ -56,6 +56,9 @@ def escape(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
+    if text.isprintable() and "  " not in text:
+        # Most cells of tables: no other space than the blank, and nothing to clean.
+        return text.strip(" ")
     return " ".join(clean(text).split())
 
 

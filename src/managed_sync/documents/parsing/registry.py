@@ -39,6 +39,7 @@ from managed_sync.documents.parsing.parsers.opendocument.text import parse_opend
 from managed_sync.documents.parsing.parsers.pdf.reader import parse_pdf
 from managed_sync.documents.parsing.parsers.rtf.reader import parse_rtf
 from managed_sync.documents.parsing.parsers.slides.odp import parse_odp
+from managed_sync.documents.parsing.parsers.slides.ppt import parse_ppt
 from managed_sync.documents.parsing.parsers.slides.pptx import parse_pptx
 from managed_sync.documents.parsing.parsers.web.drawing import parse_svg
 from managed_sync.documents.parsing.parsers.web.html import parse_html
@@ -144,6 +145,7 @@ class FileParser:
         FileType.RTF: parse_rtf,
         FileType.DOC: parse_doc,
         FileType.PPTX: parse_pptx,
+        FileType.PPT: parse_ppt,
         FileType.XLSX: parse_xlsx,
         FileType.XLSB: parse_xlsb,
         FileType.XLS: parse_xls,

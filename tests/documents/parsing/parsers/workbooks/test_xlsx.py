@@ -109,7 +109,7 @@ def test_errors_and_results_of_formulas_are_those_that_excel_saved() -> None:
 
 def test_a_strict_workbook_is_read() -> None:
     data = workbook(lambda sheet: sheet.append(["Rent", 5]))
-    for part in ("xl/workbook.xml", "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"):
+    for part in ("xl/workbook.xml", "xl/worksheets/sheet1.xml"):
         data = with_part(
             data,
             part,
@@ -275,6 +275,42 @@ def test_sentences_below_each_other_are_paragraphs() -> None:
     sentence = "Fill in the yellow cells only, and send the file back before the end of the month."
     data = workbook(lambda sheet: [sheet.append([sentence]) for _ in range(2)])
     assert text_of(data) == f"# Sheet\n\n{sentence}\n\n{sentence}\n"
+
+
+def with_shared_text(text: str, cells: int) -> bytes:
+    """A workbook with a column of cells that all name the same text."""
+    column = "".join(f'<c r="A{row}" t="s"><v>0</v></c>' for row in range(1, cells + 1))
+    data = with_part(
+        workbook(lambda sheet: sheet.append([1])),
+        "xl/worksheets/sheet1.xml",
+        lambda xml: re.sub("<sheetData>.*</sheetData>", f"<sheetData>{column}</sheetData>", xml),
+    )
+    relationship = (
+        '<Relationship Id="rIdS" Target="sharedStrings.xml" Type="http://schemas.openxmlformats.org/'
+        'officeDocument/2006/relationships/sharedStrings"/>'
+    )
+    data = with_part(
+        data,
+        "xl/_rels/workbook.xml.rels",
+        lambda xml: xml.replace("</Relationships>", f"{relationship}</Relationships>"),
+    )
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    return with_part(
+        data, "xl/sharedStrings.xml", lambda _: f'<sst xmlns="{space}"><si>{text}</si></sst>'
+    )
+
+
+def test_shared_texts_are_read_without_the_readings_above_them() -> None:
+    text = "<r><t>東</t></r><r><t>京_x000D_</t></r><rPh sb='0' eb='2'><t>トウキョウ</t></rPh>"
+    assert text_of(with_shared_text(text, 1)) == "# Sheet\n\n東京\n"
+
+
+def test_a_long_text_in_very_many_cells_gives_one_reason() -> None:
+    data = with_shared_text(f"<t>{'x' * 100_000}</t>", 2000)
+    started = time.perf_counter()
+    with pytest.raises(ParsingError, match=r"a\.xlsx could not be read: its cells hold more than"):
+        text_of(data)
+    assert time.perf_counter() - started < 5
 
 
 def test_a_workbook_without_text_says_so() -> None:

@@ -1,7 +1,7 @@
 """Reads Word files (``docx``, ``docm``, ``dotx``, ``dotm``), transitional and Strict.
 
 The text has the parts that Word shows: headers, body, notes, comments, footers. Tracked insertions
-are text, deletions and hidden text are not. See ``docs/decisions/0037-documents-word.md``.
+are text, deletions and hidden text are not. See ``docs/decisions/0038-documents-word.md``.
 """
 
 from __future__ import annotations

@@ -30,30 +30,38 @@ _HYPERLINK = re.compile(r'\s*HYPERLINK\(\s*"((?:[^"]|"")*)"', re.IGNORECASE)
 _EPOCH = datetime.datetime(1899, 12, 30)
 
 
+class _LocalNames(dict[str, str]):
+    """The names of tags without their namespaces."""
+
+    def __missing__(self, tag: str) -> str:
+        name = self[tag] = tag.rpartition("|")[2]
+        return name
+
+
 def read_strings(stream: IO[bytes]) -> list[str]:
     """Returns the texts that cells refer to, without the readings above Japanese text."""
     strings: list[str] = []
     parts: list[str] = []
-    inside = [0]
+    names = _LocalNames()
+    # Tells whether letters are text: inside of "t", and not inside of "rPh".
+    state = {"t": 0, "rPh": 0}
 
     def start(tag: str, _: dict[str, str]) -> None:
-        if tag == "si":
+        name = names[tag]
+        if name == "si":
             parts.clear()
-        elif tag == "rPh":
-            inside[0] -= 1000
-        elif tag == "t":
-            inside[0] += 1
+        elif name in state:
+            state[name] += 1
 
     def end(tag: str) -> None:
-        if tag == "si":
+        name = names[tag]
+        if name == "si":
             strings.append(unescape("".join(parts)))
-        elif tag == "rPh":
-            inside[0] += 1000
-        elif tag == "t":
-            inside[0] -= 1
+        elif name in state:
+            state[name] -= 1
 
     def data(text: str) -> None:
-        if inside[0] > 0:
+        if state["t"] and not state["rPh"]:
             parts.append(text)
 
     _parse(stream, start, end, data)
@@ -80,6 +88,9 @@ class SheetXml:
     links: list[tuple[CellRange, str]] = field(default_factory=list)
     targets: dict[tuple[int, int], str] = field(default_factory=dict)
 
+    _names: _LocalNames = field(default_factory=_LocalNames)
+    _columns: dict[str, int] = field(default_factory=dict)
+    _row_number: str = ""
     _row: int = 0
     _column: int = 0
     _kind: str = "n"
@@ -99,11 +110,11 @@ class SheetXml:
         _parse(stream, self._start, self._end, self._data)
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        match tag:
+        match self._names[tag]:
             case "c":
                 self._column += 1
-                if (at := attributes.get("r")) and (position := cell_position(at)):
-                    self._row, self._column = position
+                if at := attributes.get("r"):
+                    self._move_to(at)
                 self._kind = attributes.get("t", "n")
                 style = attributes.get("s", "")
                 self._style = int(style) if style.isdigit() else 0
@@ -117,7 +128,8 @@ class SheetXml:
                 self._in_reading = True
             case "row":
                 number = attributes.get("r", "")
-                self._row = min(int(number), MAX_ROWS) if number.isdigit() else self._row + 1
+                self._row = min(int(number), MAX_ROWS) if number.isdecimal() else self._row + 1
+                self._row_number = str(self._row)
                 self._column = 0
             case "hyperlink":
                 # The key of the id has the namespace of relationships, transitional or Strict.
@@ -125,7 +137,16 @@ class SheetXml:
                 if key and (where := cell_range(attributes.get("ref", ""))):
                     self.links.append((where, attributes[key]))
 
+    def _move_to(self, reference: str) -> None:
+        letters = reference.rstrip("0123456789")
+        if (column := self._columns.get(letters)) and reference[len(letters) :] == self._row_number:
+            self._column = column
+        elif position := cell_position(reference):
+            self._row, self._column = position
+            self._columns[letters] = self._column
+
     def _end(self, tag: str) -> None:
+        tag = self._names[tag]
         if tag == "c":
             if self._parts:
                 self._finish_cell("".join(self._parts))
@@ -193,21 +214,14 @@ def _parse(
     end: Callable[[str], None],
     data: Callable[[str], None],
 ) -> None:
-    """Calls the functions for each element, with the local names of tags."""
+    """Calls the functions for each element."""
     parser = expat.ParserCreate(namespace_separator="|")
-    names: dict[str, str] = {}
-
-    def local(tag: str) -> str:
-        name = names.get(tag)
-        if name is None:
-            name = names[tag] = tag.rpartition("|")[2]
-        return name
 
     def refuse(*_: object) -> None:
         raise ParsingError("the XML in it declares entities, as malicious files do")
 
-    parser.StartElementHandler = lambda tag, attributes: start(local(tag), attributes)
-    parser.EndElementHandler = lambda tag: end(local(tag))
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
     parser.CharacterDataHandler = data
     parser.EntityDeclHandler = refuse
     parser.buffer_text = True

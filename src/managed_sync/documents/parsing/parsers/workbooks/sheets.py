@@ -20,6 +20,7 @@ from managed_sync.documents.parsing.markdown_writer import (
     paragraph,
     table,
 )
+from managed_sync.errors import ParsingError
 
 __all__ = ["Comment", "Figure", "Row", "Sheet", "comment", "write_workbook"]
 
@@ -27,6 +28,7 @@ __all__ = ["Comment", "Figure", "Row", "Sheet", "comment", "write_workbook"]
 _MAX_BLANKS = 20_000
 _MAX_BLANK_SHARE = 0.98
 _SENTENCE = 60
+_MAX_CHARACTERS = 100_000_000
 
 
 class Figure(str):
@@ -75,9 +77,18 @@ def comment(text: str, author: str = "") -> str:
 
 
 def write_workbook(sheets: Iterable[Sheet]) -> str:
-    """Writes all sheets that have something in them."""
+    """Writes all sheets that have something in them.
+
+    Raises:
+        ParsingError: The cells have more text than any reader wants: a small file can hold one
+            long text and name it in a million cells.
+    """
     pages = []
+    left = _MAX_CHARACTERS
     for sheet in sheets:
+        left -= sum(len(text) for row in sheet.rows.values() for text in row.values())
+        if left < 0:
+            raise ParsingError(f"its cells hold more than {_MAX_CHARACTERS:,} characters of text")
         text = join_blocks(_sheet_blocks(sheet))
         if text:
             pages.append(join_blocks([heading(sheet.name, 1), text]))

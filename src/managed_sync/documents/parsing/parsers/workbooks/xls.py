@@ -1,4 +1,4 @@
-"""Reads ``.xls`` workbooks, which Excel wrote before 2007, with ``xlrd``."""
+"""Reads ``.xls`` workbooks, which Excel wrote before 2007, with ``olefile`` and ``xlrd``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from managed_sync.documents.parsing.markdown_writer import link
 from managed_sync.documents.parsing.parsers.office.number_formats.formats import (
     FIXED_FORMATS,
     NumberFormat,
+    general,
 )
 from managed_sync.documents.parsing.parsers.workbooks.sheets import (
     Comment,
@@ -19,9 +20,11 @@ from managed_sync.documents.parsing.parsers.workbooks.sheets import (
     comment,
     write_workbook,
 )
-from managed_sync.errors import MissingExtraError
+from managed_sync.errors import MissingExtraError, ParsingError
 
 __all__ = ["parse_xls"]
+
+_DATE = NumberFormat("yyyy-mm-dd h:mm:ss")
 
 
 def parse_xls(data: bytes, *, name: str) -> str:
@@ -29,28 +32,57 @@ def parse_xls(data: bytes, *, name: str) -> str:
 
     Raises:
         ParsingError: The file is damaged or protected.
-        MissingExtraError: ``xlrd`` is not installed.
+        MissingExtraError: ``xlrd`` or ``olefile`` is not installed.
     """
     try:
+        import olefile  # noqa: PLC0415 - comes with an extra
         import xlrd  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
         raise MissingExtraError(f"Reading {name}", "parsers") from error
     try:
-        book = xlrd.open_workbook(
-            file_contents=data, formatting_info=True, ragged_rows=True, logfile=io.StringIO()
-        )
-        return write_workbook(_sheets(book, xlrd.error_text_from_code))
+        # xlrd can open the file around the records, too, but does not end on damaged ones.
+        stream = _stream(data, olefile) if data.startswith(olefile.MAGIC) else data
     except Exception as error:
-        # xlrd fails with errors of all kinds on damaged files.
-        raise unreadable(name, error) from error
+        # olefile fails with errors of all kinds on damaged files.
+        raise ParsingError(f"{name} is damaged, and cannot be read as a workbook.") from error
+    failure: Exception | None = None
+    # A few sound files have formats or formulas that xlrd fails on, and are read without them.
+    for with_formats in (True, False):
+        try:
+            book = xlrd.open_workbook(
+                file_contents=stream,
+                formatting_info=with_formats,
+                ragged_rows=True,
+                logfile=io.StringIO(),
+            )
+            return write_workbook(_sheets(book, xlrd.error_text_from_code))
+        except ParsingError as error:
+            raise unreadable(name, error) from error
+        except Exception as error:  # noqa: BLE001 - it fails with errors of all kinds
+            failure = failure or error
+            if isinstance(error, xlrd.XLRDError):
+                break
+    if isinstance(failure, xlrd.XLRDError):
+        raise unreadable(name, failure) from failure
+    raise ParsingError(f"{name} is damaged, and cannot be read as a workbook.") from failure
+
+
+def _stream(data: bytes, olefile: Any) -> bytes:
+    """Returns the records of a workbook without the file around them."""
+    with olefile.OleFileIO(io.BytesIO(data)) as file:
+        name = "Workbook" if file.exists("Workbook") else "Book"
+        content: bytes = file.openstream(name).read()
+        return content
 
 
 def _sheets(book: Any, errors: dict[int, str]) -> Iterator[Sheet]:
     formats: dict[int, NumberFormat] = {}
 
-    def format_of(style: int) -> NumberFormat:
+    def format_of(style: int | None) -> NumberFormat | None:
+        if style is None:
+            return None
         if style not in formats:
-            key = book.xf_list[style].format_key if style < len(book.xf_list) else 0
+            key = book.xf_list[style].format_key if 0 <= style < len(book.xf_list) else 0
             found = book.format_map.get(key)
             code = FIXED_FORMATS.get(key, found.format_str if found else "General")
             formats[style] = NumberFormat(code, since_1904=bool(book.datemode))
@@ -60,12 +92,14 @@ def _sheets(book: Any, errors: dict[int, str]) -> Iterator[Sheet]:
         yield _sheet(source, format_of, errors)
 
 
-def _sheet(source: Any, format_of: Callable[[int], NumberFormat], errors: dict[int, str]) -> Sheet:
+def _sheet(
+    source: Any, format_of: Callable[[int | None], NumberFormat | None], errors: dict[int, str]
+) -> Sheet:
     sheet = Sheet(source.name)
     for number in range(source.nrows):
         cells = {}
         for column, cell in enumerate(source.row(number)):
-            text = _shown(cell, format_of(cell.xf_index or 0), errors)
+            text = _shown(cell, format_of(cell.xf_index), errors)
             if text and not text.isspace():
                 target = source.hyperlink_map.get((number, column))
                 address = target.url_or_path if target else None
@@ -77,12 +111,14 @@ def _sheet(source: Any, format_of: Callable[[int], NumberFormat], errors: dict[i
     return sheet
 
 
-def _shown(cell: Any, shown: NumberFormat, errors: dict[int, str]) -> str:
+def _shown(cell: Any, shown: NumberFormat | None, errors: dict[int, str]) -> str:
     match cell.ctype:
         case 1:
-            return shown.show_text(cell.value)
-        case 2 | 3:
-            return Figure(shown.show(cell.value))
+            return shown.show_text(cell.value) if shown else str(cell.value)
+        case 2:
+            return Figure(shown.show(cell.value) if shown else general(cell.value))
+        case 3:
+            return Figure((shown or _DATE).show(cell.value))
         case 4:
             return Figure("TRUE" if cell.value else "FALSE")
         case 5:
