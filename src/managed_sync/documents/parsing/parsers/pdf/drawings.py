@@ -7,7 +7,7 @@ edges: horizontal or vertical pieces of a line.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from managed_sync.documents.parsing.parsers.pdf.geometry import Frame
@@ -21,6 +21,8 @@ _MAX_OBJECTS = 100_000
 # A piece may be this much out of the straight, in points.
 _STRAIGHT = 1.0
 _SHORTEST = 1.0
+# A line may be a filled box of this width.
+_THIN = 3.0
 _NO_WIDTH = 0.02
 _SLANT = 0.001
 
@@ -99,20 +101,28 @@ class Drawing:
             if right.value - left.value < _NO_WIDTH < top.value - bottom.value:
                 raw.FPDFPageObj_Transform(handle, 1, 0, _SLANT, 1, 0, 0)
 
-    def edges(self, frame: Frame) -> list[Edge]:
-        """Returns the straight pieces that are drawn, or none if there are too many."""
+    def edges(self, frame: Frame) -> tuple[list[Edge], list[Edge]]:
+        """Returns the lines that are drawn, and the sides of filled areas.
+
+        There are none if there are too many. A filled area may be a cell, and also the background
+        of a single word.
+        """
         from pypdfium2 import raw  # noqa: PLC0415 - comes with an extra
 
-        found: list[Edge] = []
+        drawn: list[Edge] = []
+        sides: list[Edge] = []
         pieces = 0
         for handle, matrix in self._paths:
             count = raw.FPDFPath_CountSegments(handle)
             pieces += count
             if pieces > _MAX_PIECES:
-                return []
-            if count > 1 and _is_drawn(handle):
-                found += _path(handle, count, matrix, frame)
-        return found
+                return [], []
+            is_filled, is_stroked = _draw_mode(handle)
+            if count > 1 and (is_filled or is_stroked):
+                found = [*_path(handle, count, matrix, frame)]
+                is_area = not is_stroked and _is_thick(found)
+                (sides if is_area else drawn).extend(found)
+        return drawn, sides
 
     def _collect(self, parent: Any, size: int, get: Any, matrix: _Matrix, depth: int) -> None:
         """Notes the objects of a page or a form, with the matrix of the form."""
@@ -145,11 +155,24 @@ def _matrix(handle: Any) -> _Matrix:
     return _Matrix(matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f)
 
 
-def _is_drawn(handle: Any) -> bool:
+def _draw_mode(handle: Any) -> tuple[bool, bool]:
+    """Tells whether a path is filled, and whether its line is drawn."""
     from pypdfium2 import raw  # noqa: PLC0415 - comes with an extra
 
     fill, stroke = ctypes.c_int(), ctypes.c_int()
-    return not raw.FPDFPath_GetDrawMode(handle, fill, stroke) or bool(fill.value or stroke.value)
+    if not raw.FPDFPath_GetDrawMode(handle, fill, stroke):
+        return True, True
+    return bool(fill.value), bool(stroke.value)
+
+
+def _is_thick(found: Sequence[Edge]) -> bool:
+    """Tells whether edges are around an area, and not the sides of a thin line."""
+    extents = [
+        max((edge.at for edge in found if edge.is_horizontal is direction), default=0.0)
+        - min((edge.at for edge in found if edge.is_horizontal is direction), default=0.0)
+        for direction in (True, False)
+    ]
+    return min(extents) > _THIN
 
 
 def _path(handle: Any, count: int, outer: _Matrix, frame: Frame) -> Iterator[Edge]:

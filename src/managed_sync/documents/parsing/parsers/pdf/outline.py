@@ -44,10 +44,12 @@ class OutlineHeading(NamedTuple):
     Attributes:
         lines: The lines that it takes.
         level: Its level.
+        title: The title of the bookmark if it says more than the lines, such as a number.
     """
 
     lines: list[Line]
     level: int
+    title: str
 
 
 def bookmarks(document: Any) -> list[Bookmark]:
@@ -87,7 +89,10 @@ def matched(marks: Sequence[Bookmark], pages: Sequence[Sequence[Line]]) -> list[
                 lines = text.find(mark.title, taken)
                 if lines:
                     taken.update(map(id, lines))
-                    found.append(OutlineHeading(lines, mark.level))
+                    shown = _letters("".join(line.text for line in lines))
+                    says_more = len(_letters(mark.title)) > len(shown)
+                    title = mark.title.strip() if says_more else ""
+                    found.append(OutlineHeading(lines, mark.level, title))
                     break
     return found
 

@@ -7,8 +7,11 @@ lines, paragraphs, columns, headings, ruled tables, and the headers and footers 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from copy import copy
+from functools import reduce
+from itertools import pairwise
 from typing import Any
 
 from managed_sync.documents.parsing import markdown_writer as markdown
@@ -17,6 +20,7 @@ from managed_sync.documents.parsing.parsers.pdf import blocks as blocks_module
 from managed_sync.documents.parsing.parsers.pdf import headings, outline
 from managed_sync.documents.parsing.parsers.pdf.annotations import Field
 from managed_sync.documents.parsing.parsers.pdf.blocks import BULLET, Block, blocks, join
+from managed_sync.documents.parsing.parsers.pdf.lines import Line
 from managed_sync.documents.parsing.parsers.pdf.outline import OutlineHeading
 from managed_sync.documents.parsing.parsers.pdf.pages import Note, Page, read_page
 from managed_sync.documents.parsing.parsers.pdf.reading_order import in_reading_order
@@ -109,8 +113,8 @@ def _read_pages(document: Any, name: str) -> list[Page]:
 def _markdown(
     pages: Sequence[Page], named: Sequence[OutlineHeading], body: headings.BodyType
 ) -> str:
-    levels = {id(heading.lines[0]): heading.level for heading in named}
-    breaks = _breaks(pages, named)
+    levels = _join_headings(pages, named)
+    breaks = _breaks(pages, levels)
     paged = [[*blocks(page.items, breaks=breaks)] for page in pages]
     if named:
         levels = {
@@ -136,19 +140,27 @@ def _markdown(
     )
 
 
-def _breaks(pages: Sequence[Page], named: Sequence[OutlineHeading]) -> set[int]:
-    """Returns the ids of the lines that begin or follow a heading of the outline."""
-    breaks: set[int] = set()
-    ends: set[int] = set()
+def _join_headings(pages: Sequence[Page], named: Sequence[OutlineHeading]) -> dict[int, int]:
+    """Makes one line of each heading of the outline; returns the levels by their ids."""
+    joined: dict[int, Line] = {}
+    gone: set[int] = set()
+    levels: dict[int, int] = {}
     for heading in named:
-        breaks.add(id(heading.lines[0]))
-        ends.add(id(heading.lines[-1]))
+        line = reduce(Line.with_line, heading.lines[1:], copy(heading.lines[0]))
+        line.text = heading.title or line.text
+        joined[id(heading.lines[0])] = line
+        gone.update(map(id, heading.lines[1:]))
+        levels[id(line)] = heading.level
     for page in pages:
-        after = False
-        for line in page.lines:
-            if after:
-                breaks.add(id(line))
-            after = id(line) in ends
+        page.items = [joined.get(id(item), item) for item in page.items if id(item) not in gone]
+    return levels
+
+
+def _breaks(pages: Sequence[Page], levels: Mapping[int, int]) -> set[int]:
+    """Returns the ids of the lines that are, or follow, a heading of the outline."""
+    breaks = {*levels}
+    for page in pages:
+        breaks.update(id(after) for line, after in pairwise(page.lines) if id(line) in levels)
     return breaks
 
 
