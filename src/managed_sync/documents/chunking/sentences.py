@@ -4,6 +4,8 @@ The characters that end a sentence are those of Unicode's property ``Sentence_Te
 Unicode's rules for text segmentation (UAX #29), most of them end a sentence wherever they are, but
 the full stop and its relatives do so only if more text of another sentence follows: here, after
 white space. The same holds for ASCII's ``!`` and ``?``, which are also parts of addresses and code.
+
+See ``docs/decisions/0039-documents-table-chunks.md``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Chooses the header that a passage carries if it begins inside a table.
 
 The header is embedded and shown before the passage, so both together must fit into a chunk.
+
+See ``docs/decisions/0039-documents-table-chunks.md``.
 """
 
 from __future__ import annotations

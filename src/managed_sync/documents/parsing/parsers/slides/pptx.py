@@ -5,6 +5,8 @@
 - Charts are tables, diagrams are lists, and the descriptions of pictures are paragraphs.
 - Hidden slides are read: whoever may open the file sees them.
 - The texts of layouts and masters are left out. A footer is kept on the first slide that has it.
+
+See ``docs/decisions/0040-documents-workbooks-slides.md``.
 """
 
 from __future__ import annotations

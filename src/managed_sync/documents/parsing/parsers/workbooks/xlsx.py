@@ -1,4 +1,7 @@
-"""Reads ``.xlsx`` workbooks, and those with macros, templates and Strict ones."""
+"""Reads ``.xlsx`` workbooks, and those with macros, templates and Strict ones.
+
+See ``docs/decisions/0040-documents-workbooks-slides.md``.
+"""
 
 from __future__ import annotations
 
