@@ -250,6 +250,16 @@ def test_text_boxes_descriptions_and_titles_of_charts_are_read() -> None:
     assert "A green box\n\nRead this first\n" in text_of(data)
 
 
+def test_headers_of_printed_pages_are_read_but_not_their_numbers() -> None:
+    def fill(sheet: Sheet) -> None:
+        sheet.append(["Rent", 5])
+        sheet.oddHeader.left.text = "Research && Development"
+        sheet.oddHeader.left.font = "Arial,Bold"
+        sheet.oddFooter.center.text = "Page &P of &N"
+
+    assert text_of(workbook(fill)).endswith("| --- | --- |\n\nResearch & Development\n")
+
+
 @pytest.mark.parametrize("far", ["A1048576", "ZZ50000", "XFD1048576", "B70000"])
 def test_a_lone_cell_far_away_costs_nothing(far: str) -> None:
     def fill(sheet: Sheet) -> None:

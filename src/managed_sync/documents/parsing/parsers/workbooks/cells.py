@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["MAX_ROWS", "CellRange", "cell_position", "cell_range", "unescape"]
+__all__ = ["MAX_ROWS", "CellRange", "cell_position", "cell_range", "margin_texts", "unescape"]
 
 CellRange = tuple[int, int, int, int]
 """First row, first column, last row and last column, counted from 1."""
@@ -13,6 +13,22 @@ MAX_ROWS = 1_048_576
 _MAX_COLUMNS = 16_384
 _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+# "&L" begins the left part; "&P" is the number of the page, "&D" the date of the print.
+_PARTS = re.compile(r"&[LCR]")
+_CHANGING = re.compile(r"&[PNDTFAZG]")
+_CODES = re.compile(r'&"[^"]*"|&K[0-9A-Fa-f]{6}|&\d+|&[A-Za-z]')
+
+
+def margin_texts(code: str) -> list[str]:
+    """Returns the texts of a header or footer that are the same on every printed page.
+
+    Examples:
+        >>> margin_texts('&L&"Arial,Bold"Harbor AG&CPage &P of &N&R&12R&&D')
+        ['Harbor AG', 'R&D']
+    """
+    parts = [part.replace("&&", "\0") for part in _PARTS.split(code)]
+    texts = [_CODES.sub("", part) for part in parts if not _CHANGING.search(part)]
+    return [text.replace("\0", "&").strip() for text in texts if text.strip()]
 
 
 def cell_position(reference: str) -> tuple[int, int] | None:

@@ -27,6 +27,9 @@ _BLOCK = 256 * 1024
 # Integers that a program wrote with more digits than Excel keeps.
 _INTEGER = re.compile(r"-?[1-9]\d{0,19}")
 _HYPERLINK = re.compile(r'\s*HYPERLINK\(\s*"((?:[^"]|"")*)"', re.IGNORECASE)
+_MARGINS = {
+    *("oddHeader", "oddFooter", "evenHeader", "evenFooter", "firstHeader", "firstFooter"),
+}
 _EPOCH = datetime.datetime(1899, 12, 30)
 
 
@@ -80,6 +83,7 @@ class SheetXml:
         rows: The shown text of cells, by row and column.
         links: Ranges with the ids of their relationships.
         targets: The targets of links that formulas make, by cell.
+        margins: The headers and footers of printed pages, with their codes.
     """
 
     strings: Sequence[str]
@@ -87,6 +91,8 @@ class SheetXml:
     rows: dict[int, Row] = field(default_factory=dict)
     links: list[tuple[CellRange, str]] = field(default_factory=list)
     targets: dict[tuple[int, int], str] = field(default_factory=dict)
+
+    margins: list[str] = field(default_factory=list)
 
     _names: _LocalNames = field(default_factory=_LocalNames)
     _columns: dict[str, int] = field(default_factory=dict)
@@ -131,6 +137,9 @@ class SheetXml:
                 self._row = min(int(number), MAX_ROWS) if number.isdecimal() else self._row + 1
                 self._row_number = str(self._row)
                 self._column = 0
+            case tag if tag in _MARGINS:
+                self._parts = []
+                self._into = self._parts
             case "hyperlink":
                 # The key of the id has the namespace of relationships, transitional or Strict.
                 key = next((key for key in attributes if key.endswith("|id")), "")
@@ -154,6 +163,9 @@ class SheetXml:
             self._into = None
         elif tag == "rPh":
             self._in_reading = False
+        elif tag in _MARGINS:
+            self._into = None
+            self.margins.append("".join(self._parts))
 
     def _data(self, text: str) -> None:
         if self._into is not None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from managed_sync.documents.parsing.markdown_writer import link
+from managed_sync.documents.parsing.markdown_writer import link, paragraph
 from managed_sync.documents.parsing.parsers.office.number_formats.formats import (
     FIXED_FORMATS,
     NumberFormat,
     formats_of_styles,
 )
 from managed_sync.documents.parsing.parsers.office.package import Package, reading
-from managed_sync.documents.parsing.parsers.workbooks.cells import cell_range
+from managed_sync.documents.parsing.parsers.workbooks.cells import cell_range, margin_texts
 from managed_sync.documents.parsing.parsers.workbooks.sheet_parts import (
     SHEETS,
     add_parts,
@@ -76,6 +76,8 @@ def _sheet(
     ranges = [cell_range(table.get("ref", "")) for table in tables if table is not None]
     sheet.tables = [(one[0], one[2]) for one in ranges if one]
     add_parts(sheet, package, part)
+    texts = (text for code in content.margins for text in margin_texts(code))
+    sheet.others += [paragraph(text) for text in dict.fromkeys(texts)]
     return sheet
 
 
