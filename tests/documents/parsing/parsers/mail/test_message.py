@@ -160,7 +160,7 @@ def test_lines_are_joined_where_the_sender_broke_them(
         ("us-ascii", "Grüße".encode("cp1252"), "Grüße"),
         ("iso-8859-1", "Grüße €".encode(), "Grüße €"),
         ("utf-8", "für Ada".encode("cp1252"), "für Ada"),
-        ("cp-850", "für Indien".encode("cp850"), "für Indien"),
+        ("cp-850", "für Japan".encode("cp850"), "für Japan"),
         ("gb2312", "朱镕基 你好".encode("gbk"), "朱镕基 你好"),
         ("ks_c_5601-1987", "똠방각하".encode("cp949"), "똠방각하"),
         ("shift_jis", "①計画".encode("cp932"), "①計画"),
