@@ -133,3 +133,19 @@ def test_a_drawing_with_more_lines_than_any_table_is_not_looked_at(
     text = read(data)
     assert "|" not in text
     assert text.split() == ["Property", "Value", "Load", "40", "kg", "Reach", "2", "m"]
+
+
+def test_the_background_of_words_is_no_cell_but_that_of_a_cell_is() -> None:
+    def page(canvas: Canvas) -> None:
+        canvas.setFillColor(colors.lightgrey)
+        canvas.rect(108, 672, 80, 16, stroke=0, fill=1)
+        canvas.rect(300, 660, 100, 40, stroke=0, fill=1)
+        canvas.setFillColor(colors.black)
+        canvas.grid([100, 200, 300], [620, 660, 700])
+        for x, row in ((112, ["Load", "40 kg"]), (212, ["Reach", "2 m"]), (312, ["Weight", ""])):
+            canvas.drawString(x, 676, row[0])
+            canvas.drawString(x, 636, row[1])
+
+    assert read(drawn(page)).strip() == (
+        "| Load | Reach | Weight |\n| --- | --- | --- |\n| 40 kg | 2 m |  |"
+    )

@@ -7,6 +7,7 @@ edges: horizontal or vertical pieces of a line.
 from __future__ import annotations
 
 import ctypes
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -101,28 +102,29 @@ class Drawing:
             if right.value - left.value < _NO_WIDTH < top.value - bottom.value:
                 raw.FPDFPageObj_Transform(handle, 1, 0, _SLANT, 1, 0, 0)
 
-    def edges(self, frame: Frame) -> tuple[list[Edge], list[Edge]]:
-        """Returns the lines that are drawn, and the sides of filled areas.
-
-        There are none if there are too many. A filled area may be a cell, and also the background
-        of a single word.
-        """
+    def edges(self, frame: Frame) -> list[Edge]:
+        """Returns the lines that are drawn and the sides of filled cells, or none if too many."""
         from pypdfium2 import raw  # noqa: PLC0415 - comes with an extra
 
         drawn: list[Edge] = []
-        sides: list[Edge] = []
+        areas: list[list[Edge]] = []
         pieces = 0
         for handle, matrix in self._paths:
             count = raw.FPDFPath_CountSegments(handle)
             pieces += count
             if pieces > _MAX_PIECES:
-                return [], []
+                return []
             is_filled, is_stroked = _draw_mode(handle)
             if count > 1 and (is_filled or is_stroked):
                 found = [*_path(handle, count, matrix, frame)]
-                is_area = not is_stroked and _is_thick(found)
-                (sides if is_area else drawn).extend(found)
-        return drawn, sides
+                if not is_stroked and _is_thick(found):
+                    areas.append(found)
+                else:
+                    drawn += found
+        # An area between the lines of a cell is the background of some words.
+        places = sorted(edge.at for edge in drawn if not edge.is_horizontal)
+        cells = [area for area in areas if not places or _is_beside_line(area, places)]
+        return [*drawn, *(edge for area in cells for edge in area)]
 
     def _collect(self, parent: Any, size: int, get: Any, matrix: _Matrix, depth: int) -> None:
         """Notes the objects of a page or a form, with the matrix of the form."""
@@ -173,6 +175,16 @@ def _is_thick(found: Sequence[Edge]) -> bool:
         for direction in (True, False)
     ]
     return min(extents) > _THIN
+
+
+def _is_beside_line(area: Sequence[Edge], places: Sequence[float]) -> bool:
+    """Tells whether the left or right side of an area is at one of some vertical lines."""
+    for edge in area:
+        if not edge.is_horizontal:
+            index = bisect_left(places, edge.at - _THIN)
+            if index < len(places) and places[index] <= edge.at + _THIN:
+                return True
+    return False
 
 
 def _path(handle: Any, count: int, outer: _Matrix, frame: Frame) -> Iterator[Edge]:

@@ -8,8 +8,8 @@ from typing import Any
 from managed_sync.documents.parsing.parsers.pdf import lines, tables
 from managed_sync.documents.parsing.parsers.pdf.annotations import Field, Overlay, read_overlay
 from managed_sync.documents.parsing.parsers.pdf.drawings import Drawing
-from managed_sync.documents.parsing.parsers.pdf.geometry import Box, Frame
-from managed_sync.documents.parsing.parsers.pdf.grids import Grid, grids
+from managed_sync.documents.parsing.parsers.pdf.geometry import Box
+from managed_sync.documents.parsing.parsers.pdf.grids import grids
 from managed_sync.documents.parsing.parsers.pdf.lines import Line
 from managed_sync.documents.parsing.parsers.pdf.tables import Table
 
@@ -92,7 +92,7 @@ def _read(page: Any, text_page: Any, drawing: Drawing, overlay: Overlay) -> Page
     overlay.mark_links(main, frame)
     items = tables.with_tables(
         main,
-        _grids(drawing, frame) if main else [],
+        [*grids(drawing.edges(frame))] if main else [],
         letter_boxes=lambda word: lines.letter_boxes(page, text_page, word, frame),
     )
     for item in (*items, *aside):
@@ -105,9 +105,3 @@ def _read(page: Any, text_page: Any, drawing: Drawing, overlay: Overlay) -> Page
         if "".join(comment.text.split()) not in shown
     ]
     return Page(items, aside, frame.height, notes, overlay.fields)
-
-
-def _grids(drawing: Drawing, frame: Frame) -> list[Grid]:
-    """Returns the grids of drawn lines; where there are none, filled areas may be cells."""
-    drawn, sides = drawing.edges(frame)
-    return [*grids(drawn)] or [*grids([*drawn, *sides])]
