@@ -133,3 +133,13 @@ def test_a_deep_and_a_long_file_are_read_in_time_proportional_to_their_size() ->
 
     once = min(seconds(500) for _ in range(3))
     assert min(seconds(2000) for _ in range(3)) < 12 * once
+
+
+def test_a_row_with_many_cells_does_not_widen_thousands_of_others() -> None:
+    edges = "".join(rf"\cellx{edge}00" for edge in range(1, 250))
+    cells = r"x\cell " * 249
+    wide = rf"\trowd{edges}\pard\intbl {cells}\row"
+    body = wide + r"\trowd\cellx99 \intbl y\cell\row " * 9000
+    text = text_of(body)
+    assert text.count("| y |\n") >= 8_999
+    assert len(text) < 200_000

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from managed_sync.documents.parsing.parsers.word.blocks import SET, Block, flat
 
@@ -17,6 +18,7 @@ __all__ = ["Cell", "arrange"]
 # Word has no more columns than 63, and a table is no larger than its cells times this.
 _MAX_COLUMNS = 256
 _MAX_REPEATED = 100
+_MAX_SIZE = 2_000_000
 _BEHIND = {"comment", "footnote", "endnote", "markdown"}
 _NOT_IN_CELL = {*_BEHIND, "page"}
 
@@ -59,7 +61,7 @@ def arrange(rows: list[list[Cell]]) -> list[Block]:
         if any(block.kind == "page" for cell in row for block in cell.blocks):
             (behind if number else before).append(Block("page", label=SET if number else ""))
     _repeat_merged(rows)
-    return [*before, Block("table", rows=tuple(_aligned(rows))), *behind]
+    return [*before, *_tables(rows), *behind]
 
 
 def _is_layout(rows: list[list[Cell]]) -> bool:
@@ -84,6 +86,16 @@ def _repeat_merged(rows: list[list[Cell]]) -> None:
                 cell.text = above.get(cell.column, "")
             else:
                 above[cell.column] = cell.text if len(cell.text) <= _MAX_REPEATED else ""
+
+
+def _tables(rows: list[list[Cell]]) -> Iterator[Block]:
+    """Yields one table, or several where the gaps in it would outweigh its cells by far."""
+    columns = {cell.column for row in rows for cell in row}
+    if len(rows) * len(columns) <= _MAX_SIZE:
+        yield Block("table", rows=tuple(_aligned(rows)))
+        return
+    for _, alike in groupby(rows, key=len):
+        yield Block("table", rows=tuple(tuple(cell.text for cell in row) for row in alike))
 
 
 def _aligned(rows: list[list[Cell]]) -> Iterator[tuple[str, ...]]:
