@@ -251,3 +251,19 @@ def test_a_forked_process_has_workers_of_its_own_and_leaves_the_parents_alone() 
     pool.close()
     assert other != first
     assert again == first
+
+
+class _Unsure:
+    """A parser that cannot even tell how long a file takes."""
+
+    def __call__(self, data: bytes, *, content_type: str, filename: str) -> str:
+        return data.decode()
+
+    def is_quick(self, data: bytes, *, content_type: str, filename: str) -> bool:
+        raise NotImplementedError("zip file version 9.9")
+
+
+def test_a_file_that_nothing_is_known_about_is_left_to_a_worker() -> None:
+    pool = pool_of(_Unsure())
+    assert pool.parse(b"text", content_type="text/plain", filename="a.txt") == "text"
+    pool.close()

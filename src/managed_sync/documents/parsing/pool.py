@@ -136,7 +136,12 @@ class ParsingPool(OfProcess):
 
     def _is_quick(self, data: bytes, content_type: str, filename: str) -> bool:
         is_quick = getattr(self._parser, "is_quick", None)
-        return is_quick is not None and is_quick(data, content_type=content_type, filename=filename)
+        try:
+            return is_quick is not None and bool(
+                is_quick(data, content_type=content_type, filename=filename)
+            )
+        except Exception:  # noqa: BLE001 - in a worker, the same error is one of this file alone
+            return False
 
     def _parse_here(self, data: bytes, content_type: str, filename: str) -> ParsedFile:
         with self._here:

@@ -280,3 +280,11 @@ def test_a_message_is_one_under_any_name_if_it_is_declared_as_one() -> None:
 
     assert detect_file_type(data, content_type="message/rfc822", filename="a.txt") == "eml"
     assert detect_file_type(data, content_type="text/plain", filename="a.txt") == "txt"
+
+
+def test_an_archive_of_an_impossible_version_is_damaged() -> None:
+    data = bytearray(zip_of("a.txt"))
+    data[data.index(b"PK\x01\x02") + 6] = 99
+
+    with pytest.raises(ParsingError, match=r"a\.zip is damaged"):
+        detect_file_type(bytes(data), content_type="application/zip", filename="a.zip")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zipfile
 import zlib
 
@@ -12,6 +13,11 @@ from managed_sync.errors import ParsingError
 
 __all__ = ["type_of_zip"]
 
+# What ``zipfile`` raises for damaged archives; a damaged version number is "not implemented".
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError),
+    *(NotImplementedError, RuntimeError, struct.error),
+)
 _MAX_UNPACKED = 1024**3
 # The XML in Office files shrinks to a tenth or a twentieth.
 _HARMLESS = 64 * 1024**2
@@ -43,7 +49,7 @@ def type_of_zip(data: bytes, name: str) -> FileType:
             stated = _stated_type(archive)
             packaged = [entry for entry in entries if entry.filename.lower() == _CONTENT_TYPES]
             listed = _start_of(archive, packaged[0], _LARGEST_LIST) if packaged else b""
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
+    except _UNREADABLE as error:
         raise ParsingError(f"{name} is damaged: its end is missing or unreadable.") from error
     unpacked = sum(entry.file_size for entry in entries)
     if unpacked > _MAX_UNPACKED:
@@ -104,7 +110,5 @@ def _start_of(archive: zipfile.ZipFile, entry: str | zipfile.ZipInfo, size: int)
     try:
         with archive.open(entry) as file:
             return file.read(size)
-    except (KeyError, RuntimeError, NotImplementedError, OSError, EOFError, ValueError):
-        return b""
-    except (zipfile.BadZipFile, zlib.error):
+    except (KeyError, *_UNREADABLE):
         return b""
