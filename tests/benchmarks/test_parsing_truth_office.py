@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from datetime import datetime, time, timedelta
 
@@ -17,6 +18,7 @@ from pptx.util import Inches
 from benchmarks.parsing.corpus.measures import measure
 from benchmarks.parsing.truth.model import DamagedFileError, Truth
 from benchmarks.parsing.truth.office.cell_texts import ways_to_write
+from benchmarks.parsing.truth.office.old_office import slide_texts
 from benchmarks.parsing.truth.reading import read_truth
 
 
@@ -189,6 +191,16 @@ def test_each_text_of_rich_text_belongs_to_its_part() -> None:
     }
     with pytest.raises(DamagedFileError):
         read_truth(b"no text", "rtf")
+
+
+def test_an_old_presentation_has_the_texts_of_its_slides_but_not_of_its_template() -> None:
+    def record(kind: int, content: bytes, version: int = 0) -> bytes:
+        return struct.pack("<HHI", version, kind, len(content)) + content
+
+    texts = record(0x0FA0, "Größe".encode("utf-16-le")) + record(0x0FA8, b"second")
+    stream = record(0x03F8, record(0x0FA8, b"Click to edit"), 15)
+    stream += record(0x03EE, record(0xF00D, texts, 15), 15)
+    assert list(slide_texts(stream, 0, len(stream), is_slide=False)) == ["Größe", "second"]
 
 
 def test_a_book_is_its_spine_in_order() -> None:
