@@ -143,3 +143,19 @@ def test_a_protected_file_says_so(kind: str, name: str) -> None:
     manifest = {"META-INF/manifest.xml": "<manifest:encryption-data/>"}
     with pytest.raises(ParsingError, match=rf"{name} is protected with a password"):
         parse(document(kind, "<text:p>x</text:p>", **manifest), filename=name)
+
+
+def test_a_workbook_and_a_presentation_may_be_single_xml_files() -> None:
+    def flat(kind: str, body: str) -> bytes:
+        text = f"<office:body><office:{kind}>{body}</office:{kind}></office:body>"
+        media_type = f"application/vnd.oasis.opendocument.{kind}"
+        return (
+            '<?xml version="1.0" encoding="UTF-8"?>'
+            f'<office:document {_SPACES} office:mimetype="{media_type}">{text}</office:document>'
+        ).encode()
+
+    sheets = flat("spreadsheet", sheet(row(cell("Rent") + cell("1,200"))))
+    slides = flat("presentation", f"<draw:page>{frame('<text:p>Hello</text:p>')}</draw:page>")
+
+    assert "| Rent | 1,200 |" in parse(sheets, filename="budget.fods")
+    assert "Hello" in parse(slides, filename="talk.fodp")

@@ -12,10 +12,8 @@ from managed_sync.documents.parsing.markdown_writer import (
     table,
 )
 from managed_sync.documents.parsing.parsers.office.odf_text import inline_text
-from managed_sync.documents.parsing.parsers.office.package import Package
-from managed_sync.errors import ParsingError
 
-__all__ = ["annotation", "body_blocks", "body_text", "open_document", "plain_inline"]
+__all__ = ["annotation", "body_blocks", "body_text", "plain_inline"]
 
 # Their text is no part of the paragraph that they stand in.
 _ELSEWHERE = {
@@ -27,20 +25,6 @@ _ELSEWHERE = {
     "drawing:g",
 }
 _MAX_BLANKS = 1000
-
-
-def open_document(data: bytes, *, name: str) -> Package:
-    """Opens an OpenDocument file.
-
-    Raises:
-        ParsingError: The file is damaged or protected.
-    """
-    package = Package(data, name=name)
-    if b"encryption-data" in package.read("META-INF/manifest.xml"):
-        raise ParsingError(
-            f"{name} is protected with a password; save it without one to have it indexed."
-        )
-    return package
 
 
 def plain_inline(element: Element) -> str:

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.markdown_writer import join_blocks, paragraph
 from managed_sync.documents.parsing.parsers.office.odf_blocks import body_blocks, body_text
-from managed_sync.documents.parsing.parsers.office.package import Package
+from managed_sync.documents.parsing.parsers.office.odf_document import OpenDocument
 
 __all__ = ["DrawingReader"]
 
@@ -20,12 +20,12 @@ class DrawingReader:
     """Reads the drawings of a file.
 
     Args:
-        package: The file.
+        document: The file.
         with_values: Adds the values of charts. A workbook has them in its cells.
     """
 
-    def __init__(self, package: Package, *, with_values: bool) -> None:
-        self._package = package
+    def __init__(self, document: OpenDocument, *, with_values: bool) -> None:
+        self._document = document
         self._with_values = with_values
 
     def blocks(self, shape: Element) -> Iterator[str]:
@@ -43,7 +43,7 @@ class DrawingReader:
     def _object(self, element: Element) -> Iterator[str]:
         """Yields the titles and values of an embedded chart."""
         folder = posixpath.normpath(element.get("xlink:href", "")).lstrip("/")
-        root = self._package.xml(f"{folder}/content.xml")
+        root = self._document.embedded(folder)
         if root is None:
             return
         for chart in root.iter("chart:chart"):

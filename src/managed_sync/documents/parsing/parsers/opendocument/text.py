@@ -9,9 +9,9 @@ from typing import ClassVar
 from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.markdown_writer import join_pages
+from managed_sync.documents.parsing.parsers.office.odf_document import OpenDocument, open_document
 from managed_sync.documents.parsing.parsers.office.odf_text import inline_text
-from managed_sync.documents.parsing.parsers.office.package import Package, reading
-from managed_sync.documents.parsing.parsers.office.safe_xml import parse_xml
+from managed_sync.documents.parsing.parsers.office.package import reading
 from managed_sync.documents.parsing.parsers.opendocument.mathml import linear
 from managed_sync.documents.parsing.parsers.opendocument.styles import (
     ListStyle,
@@ -21,11 +21,9 @@ from managed_sync.documents.parsing.parsers.opendocument.styles import (
 from managed_sync.documents.parsing.parsers.word.blocks import Block, flat, pages_of, to_markdown
 from managed_sync.documents.parsing.parsers.word.grid import Cell, arrange
 from managed_sync.documents.parsing.parsers.word.numbering import roman
-from managed_sync.errors import ParsingError
 
 __all__ = ["parse_opendocument"]
 
-_ZIP = b"PK"
 _LETTER = re.compile(r"[^\W\d_]")
 _LISTS = {"text:list", "text:ordered-list", "text:unordered-list"}
 _ITEMS = {"text:list-item", "text:list-header"}
@@ -54,21 +52,7 @@ def parse_opendocument(data: bytes, *, name: str) -> str:
         ParsingError: The file is damaged, protected or nested too deeply.
     """
     with reading(name):
-        if not data.startswith(_ZIP):
-            root = parse_xml(data)
-            return _Text(None, root, [root]).markdown()
-        package = Package(data, name=name)
-        manifest = package.read("META-INF/manifest.xml")
-        if b"encryption-data" in manifest:
-            raise ParsingError(
-                f"{name} is protected with a password; save it without one to have it indexed."
-            )
-        root_or_none = package.xml("content.xml")
-        if root_or_none is None:
-            raise ParsingError(f"{name} is damaged: it has no text in it.")
-        styles = package.xml("styles.xml")
-        roots = [root_or_none] if styles is None else [styles, root_or_none]
-        return _Text(package, root_or_none, roots).markdown()
+        return _Text(open_document(data, name=name)).markdown()
 
 
 @dataclass
@@ -80,11 +64,13 @@ class _List:
 
 
 class _Text:
-    def __init__(self, package: Package | None, root: Element, roots: list[Element]) -> None:
-        self._package = package
-        self._root = root
-        self._roots = roots
-        self._styles = TextStyles(roots)
+    def __init__(self, document: OpenDocument) -> None:
+        self._document = document
+        self._root = document.content
+        self._roots = [document.content]
+        if document.styles is not None:
+            self._roots.insert(0, document.styles)
+        self._styles = TextStyles(self._roots)
         self._headings: dict[int, int] = {}
         self._lists: dict[str, _List] = {}
         self._notes = {"footnote": 0, "endnote": 0}
@@ -213,7 +199,7 @@ class _Text:
         return self._equations[folder]
 
     def _equation(self, folder: str) -> str:
-        root = self._package.xml(f"{folder}/content.xml") if self._package and folder else None
+        root = self._document.embedded(folder)
         return linear(root) if root is not None and root.tag == "math:math" else ""
 
     # Lists

@@ -13,9 +13,9 @@ from managed_sync.documents.parsing.markdown_writer import (
 )
 from managed_sync.documents.parsing.parsers.office.odf_blocks import (
     annotation,
-    open_document,
     plain_inline,
 )
+from managed_sync.documents.parsing.parsers.office.odf_document import open_document
 from managed_sync.documents.parsing.parsers.office.odf_drawings import DrawingReader
 from managed_sync.documents.parsing.parsers.office.package import reading
 
@@ -33,11 +33,9 @@ def parse_odp(data: bytes, *, name: str) -> str:
         ParsingError: The file is damaged or protected.
     """
     with reading(name):
-        package = open_document(data, name=name)
-        root = package.xml("content.xml")
-        if root is None:
-            raise LookupError("it has no content.xml in it")
-        drawings = DrawingReader(package, with_values=True)
+        document = open_document(data, name=name)
+        root = document.content
+        drawings = DrawingReader(document, with_values=True)
         pages = [join_blocks(_slide(page, drawings)) for page in root.iter("drawing:page")]
         footers = [paragraph(plain_inline(one)) for one in root.iter() if one.tag in _REPEATED]
         if pages and footers:

@@ -7,8 +7,8 @@ from xml.etree.ElementTree import Element
 from managed_sync.documents.parsing.parsers.office.odf_blocks import (
     annotation,
     body_text,
-    open_document,
 )
+from managed_sync.documents.parsing.parsers.office.odf_document import open_document
 from managed_sync.documents.parsing.parsers.office.odf_drawings import DrawingReader
 from managed_sync.documents.parsing.parsers.office.package import reading
 from managed_sync.documents.parsing.parsers.workbooks.sheets import (
@@ -35,11 +35,9 @@ def parse_ods(data: bytes, *, name: str) -> str:
         ParsingError: The file is damaged or protected.
     """
     with reading(name):
-        package = open_document(data, name=name)
-        root = package.xml("content.xml")
-        if root is None:
-            raise LookupError("it has no content.xml in it")
-        drawings = DrawingReader(package, with_values=False)
+        document = open_document(data, name=name)
+        root = document.content
+        drawings = DrawingReader(document, with_values=False)
         sheets = [sheet for body in root.iter("office:spreadsheet") for sheet in body]
         return write_workbook(
             _sheet(sheet, drawings) for sheet in sheets if sheet.tag == "table:table"

@@ -1,0 +1,55 @@
+"""Opens OpenDocument files: archives, and single XML files (``fodt``, ``fods``, ``fodp``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+from managed_sync.documents.parsing.parsers.office.package import Package
+from managed_sync.documents.parsing.parsers.office.safe_xml import parse_xml
+from managed_sync.errors import ParsingError
+
+__all__ = ["OpenDocument", "open_document"]
+
+_ZIP = b"PK"
+
+
+@dataclass(frozen=True)
+class OpenDocument:
+    """The XML of an OpenDocument file.
+
+    Attributes:
+        content: The root above the text, the sheets or the slides.
+        styles: The root above the styles, if they are apart from the content.
+        package: The archive; ``None`` for a single XML file.
+    """
+
+    content: Element
+    styles: Element | None
+    package: Package | None
+
+    def embedded(self, folder: str) -> Element | None:
+        """Returns the content of an object in the file, such as a chart."""
+        if self.package is None or not folder:
+            return None
+        return self.package.xml(f"{folder}/content.xml")
+
+
+def open_document(data: bytes, *, name: str) -> OpenDocument:
+    """Opens an OpenDocument file.
+
+    Raises:
+        ParsingError: The file is damaged or protected.
+    """
+    if not data.startswith(_ZIP):
+        root = parse_xml(data)
+        return OpenDocument(root, None, None)
+    package = Package(data, name=name)
+    if b"encryption-data" in package.read("META-INF/manifest.xml"):
+        raise ParsingError(
+            f"{name} is protected with a password; save it without one to have it indexed."
+        )
+    content = package.xml("content.xml")
+    if content is None:
+        raise ParsingError(f"{name} is damaged: it has no text in it.")
+    return OpenDocument(content, package.xml("styles.xml"), package)
