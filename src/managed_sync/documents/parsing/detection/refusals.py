@@ -5,7 +5,7 @@ from __future__ import annotations
 from managed_sync.documents.parsing.file_types import FileType
 from managed_sync.errors import NotTextError, ParsingError
 
-__all__ = ["bytes_without_text", "no_reader", "not_read", "wrong_type"]
+__all__ = ["bytes_without_text", "not_read", "wrong_type"]
 
 _MEDIA = ("image/", "audio/", "video/")
 _REMEDIES = {
@@ -18,14 +18,6 @@ _REMEDIES = {
     "application/vnd.apache.parquet": "export it as CSV",
     "application/vnd.sqlite3": "export it as CSV",
 }
-_OFFICE = {
-    FileType.DOC: "save it as .docx",
-    FileType.PPT: "save it as .pptx",
-    FileType.XLS: "save it as .xlsx",
-    FileType.XLSB: "save it as .xlsx",
-    FileType.MSG: "save it as .eml",
-    FileType.ARCHIVE: "unpack it",
-}
 
 
 def not_read(name: str, media_type: str) -> ParsingError:
@@ -35,22 +27,6 @@ def not_read(name: str, media_type: str) -> ParsingError:
     return kind(
         f"{name}: no text can be read from {media_type}"
         + (f"; {remedy} to have it indexed." if remedy else ".")
-    )
-
-
-def no_reader(name: str, kind: FileType, image_type: str) -> ParsingError:
-    """Returns the error for a format that the parser in use does not read.
-
-    Args:
-        name: The name of the file.
-        kind: Its type.
-        image_type: The content type of a picture.
-    """
-    if kind is FileType.IMAGE:
-        return not_read(name, image_type)
-    remedy = _OFFICE.get(kind, "save it as text or PDF")
-    return ParsingError(
-        f"{name}: this parser does not read the format .{kind}; {remedy} to have it indexed."
     )
 
 

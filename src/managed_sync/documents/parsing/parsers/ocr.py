@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from managed_sync.documents.parsing import markdown_writer as markdown
 from managed_sync.documents.parsing.base import unreadable
-from managed_sync.documents.parsing.file_types import FileType
 from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK
 from managed_sync.errors import (
     ConfigurationError,
@@ -26,7 +24,7 @@ from managed_sync.errors import (
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["check_languages", "read_picture", "read_scans", "with_ocr"]
+__all__ = ["check_languages", "read_picture", "read_scans"]
 
 _LANGUAGE = re.compile(r"[A-Za-z]{3}[A-Za-z_]*(/[A-Za-z]+)?")
 _MISSING_DATA = re.compile(r"Language '([^']+)' not found|([A-Za-z_]+)\.traineddata")
@@ -35,10 +33,6 @@ _DOTS_PER_INCH = 300
 _MAX_PIXELS = 40_000_000
 _MAX_DECODED = 200_000_000
 _MAX_FRAMES = 500
-
-
-class _Reader(Protocol):
-    def __call__(self, data: bytes, *, name: str) -> str: ...
 
 
 def check_languages(languages: Sequence[str]) -> tuple[str, ...]:
@@ -57,18 +51,6 @@ def check_languages(languages: Sequence[str]) -> tuple[str, ...]:
     return codes
 
 
-def with_ocr(
-    readers: Mapping[FileType, _Reader], languages: Sequence[str]
-) -> Mapping[FileType, _Reader]:
-    """Returns readers that also read pictures, and PDF's pages without text."""
-    read_pdf = readers[FileType.PDF]
-    return {
-        **readers,
-        FileType.IMAGE: partial(read_picture, languages=tuple(languages)),
-        FileType.PDF: partial(read_scans, languages=tuple(languages), read_pdf=read_pdf),
-    }
-
-
 def read_picture(data: bytes, *, name: str, languages: Sequence[str]) -> str:
     """Returns the text in a picture, with a page for each of its frames.
 
@@ -81,14 +63,16 @@ def read_picture(data: bytes, *, name: str, languages: Sequence[str]) -> str:
     return markdown.join_pages(pages)
 
 
-def read_scans(data: bytes, *, name: str, languages: Sequence[str], read_pdf: _Reader) -> str:
+def read_scans(
+    data: bytes, *, name: str, languages: Sequence[str], read_text: Callable[[], str]
+) -> str:
     """Returns the text of a PDF; pages without text are read as pictures.
 
     Args:
         data: The PDF.
         name: Its name, for errors.
         languages: The languages of the scans.
-        read_pdf: Reads the other pages.
+        read_text: Reads the other pages.
 
     Raises:
         ParsingError: The file is damaged or encrypted.
@@ -96,7 +80,7 @@ def read_scans(data: bytes, *, name: str, languages: Sequence[str], read_pdf: _R
         MissingExtraError: ``kreuzberg`` is not installed.
     """
     try:
-        pages = read_pdf(data, name=name).split(PAGE_BREAK)
+        pages = read_text().split(PAGE_BREAK)
     except EmptyContentError:
         pages = []
     try:

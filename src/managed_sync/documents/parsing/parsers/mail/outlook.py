@@ -53,7 +53,7 @@ class RtfReader(Protocol):
 
 
 def open_outlook_message(
-    data: bytes, *, name: str, read_html: HtmlReader, read_rtf: RtfReader | None
+    data: bytes, *, name: str, read_html: HtmlReader, read_rtf: RtfReader
 ) -> Container:
     """Opens a message: its headers and text, and the files and messages attached to it.
 
@@ -61,7 +61,7 @@ def open_outlook_message(
         data: The file.
         name: The name of the file, for errors.
         read_html: Turns HTML into Markdown.
-        read_rtf: Turns RTF into Markdown, if the parser reads RTF.
+        read_rtf: Turns RTF into Markdown.
 
     Raises:
         ParsingError: The file is damaged.
@@ -180,7 +180,7 @@ class _Message:
     """
 
     def __init__(
-        self, storage: _Storage, name: str, read_html: HtmlReader, read_rtf: RtfReader | None
+        self, storage: _Storage, name: str, read_html: HtmlReader, read_rtf: RtfReader
     ) -> None:
         self._storage = storage
         self._name = name
@@ -238,7 +238,7 @@ class _Message:
         rtf = decompressed(self._storage.binary(_RTF))
         if html := html_inside(rtf):
             return self._of_html(html)
-        if rtf and self._read_rtf:
+        if rtf:
             return markdown.deeper(self._read_rtf(rtf, name=self._name))
         return ""
 
