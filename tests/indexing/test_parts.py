@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,60 @@ def test_a_loader_that_makes_documents_of_its_own_decides_about_parts(ledger: Pa
     )
 
     assert target.texts() == {("file:a", "redacted")}
+
+
+class Interrupted:
+    """A loader on a machine that is sometimes too slow for the second attachment of a mail."""
+
+    def __init__(self, source: ChangingSource) -> None:
+        self._loader = DocumentLoader(source, processes=0)
+        self.is_slow = False
+
+    def load_records(self, records: Iterable[SyncedRecord]) -> Iterator[Loaded]:
+        for loaded in self._loader.load_records(records):
+            if self.is_slow and isinstance(loaded, SourceDocument):
+                interrupted = (f"{loaded.parts[1].path} (the time for this file was over)",)
+                yield replace(loaded, parts=loaded.parts[:1], interrupted=interrupted)
+            else:
+                yield loaded
+
+
+def test_a_part_that_was_interrupted_keeps_its_old_text_and_is_tried_again(
+    ledger: Path, tmp_path: Path
+) -> None:
+    source, target = Mails(a=written(one_txt=b"Alpha.", two_txt=b"Bravo.")), AbleTarget()
+    loader = Interrupted(source)
+    sync = syncing(source, target, ledger, loader=loader)
+    sync.run(integration="box", sync_type="files")
+    source.write("a", written(one_txt=b"Alpha one.", two_txt=b"Bravo."))
+    loader.is_slow = True
+
+    report = sync.run(integration="box", sync_type="files")
+
+    (failure,) = report.failed
+    assert {text for _, text in target.texts()} >= {"Alpha one.", "Bravo."}
+    assert failure.reason == (
+        "Not read in a.eml this time: attachments/two.txt (the time for this file was over)"
+    )
+
+    loader.is_slow = False
+    report = sync.run(integration="box", sync_type="files")
+
+    assert (report.failed, report.chunks_embedded) == ((), 0)
+    assert target.contents() == from_scratch(source, tmp_path)
+
+
+def test_a_new_mail_with_an_interrupted_part_is_found_without_it(ledger: Path) -> None:
+    source, target = Mails(a=written(one_txt=b"Alpha.", two_txt=b"Bravo.")), AbleTarget()
+    loader = Interrupted(source)
+    loader.is_slow = True
+
+    report = syncing(source, target, ledger, loader=loader).run(
+        integration="box", sync_type="files"
+    )
+
+    assert (report.added, len(report.failed)) == (0, 1)
+    assert titles(target) == ["a.eml", "one.txt"]
 
 
 class OfOneDocument(Chunker):

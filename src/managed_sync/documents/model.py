@@ -115,6 +115,8 @@ class SourceDocument(_Text):
 
     Attributes:
         parts: The files inside of the record's file, such as the attachments of an e-mail.
+        interrupted: Those that could not be read this time, each with the reason; they may be
+            readable at another time.
 
     Raises:
         InvalidIdentifierError: The metadata has no valid ``object_id``.
@@ -126,6 +128,7 @@ class SourceDocument(_Text):
     """
 
     parts: tuple[FilePart, ...] = ()
+    interrupted: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -155,7 +158,7 @@ class SourceDocument(_Text):
             >>> [(each.object_id, each.title, each.text) for each in mail.documents()]
             [('file:1', 'Plan', 'See the plan.'), ('file:1', 'b.docx', '# Plan B')]
         """
-        yield replace(self, parts=()) if self.parts else self
+        yield replace(self, parts=(), interrupted=()) if self.parts or self.interrupted else self
         for part in self.parts:
             yield SourceDocument(part.text, self._metadata_of(part))
 

@@ -139,7 +139,8 @@ def diff_record(
     documents = list(loaded.documents())
     digest = digest_of(*(each for one in documents for each in (one.text, one.metadata)))
     is_certain = None not in known.chunks.values()
-    if known.state is RecordStatus.INDEXED and digest == known.digest and is_certain:
+    is_whole = is_certain and not loaded.interrupted
+    if known.state is RecordStatus.INDEXED and digest == known.digest and is_whole:
         return _unchanged(job, loaded, known)
     diff = ChunkDiff(job, loaded.title, known, digest)
     for chunk in (chunk for document in documents for chunk in split(document)):
@@ -158,7 +159,14 @@ def diff_record(
             diff.to_update.append(chunk)
         else:
             diff.to_embed.append(chunk)
-    diff.stale = sorted(known.chunks.keys() - diff.chunk_hashes.keys())
+    stale = known.chunks.keys() - diff.chunk_hashes.keys()
+    if loaded.interrupted:
+        # What a part said before stays until it can be read again, or is gone for certain.
+        diff.chunk_hashes |= {chunk_id: known.chunks[chunk_id] for chunk_id in stale}
+        diff.digest = None
+        diff.error = f"Not read in {loaded.title} this time: {loaded.interrupted[0]}"
+    else:
+        diff.stale = sorted(stale)
     return diff
 
 

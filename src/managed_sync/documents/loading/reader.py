@@ -21,7 +21,7 @@ from managed_sync.documents.loading.record_metadata import (
 from managed_sync.documents.loading.record_templates import Templates, record_text
 from managed_sync.documents.loading.results import Loaded, LoadFailure
 from managed_sync.documents.loading.source import AsyncRecordSource, RecordSource, is_asynchronous
-from managed_sync.documents.model import FilePart, SourceDocument
+from managed_sync.documents.model import SourceDocument
 from managed_sync.documents.parsing import markdown_writer as markdown
 from managed_sync.documents.parsing.file_types import contradicts
 from managed_sync.documents.parsing.pool import ParsingPool
@@ -136,7 +136,9 @@ class DocumentBuilder:
         )
         if parsed.unread:
             _logger.warning("Not read in %s: %s", title, _listed(parsed.unread))
-        return self._document(record, title, parsed, content_type, parsed.parts)
+        document = self._document(record, title, parsed, content_type)
+        parts = [replace(part, tables_html=small_tables_html(part.text)) for part in parsed.parts]
+        return replace(document, parts=tuple(parts), interrupted=parsed.interrupted)
 
     def failure(self, record: SyncedRecord, error: ManagedSyncError) -> LoadFailure:
         """Returns the report of a record that became no document."""
@@ -162,7 +164,6 @@ class DocumentBuilder:
         title: str,
         text: str,
         mime_type: str,
-        parts: Sequence[FilePart] = (),
     ) -> SourceDocument:
         known = metadata(
             record,
@@ -173,11 +174,7 @@ class DocumentBuilder:
         )
         if tables := small_tables_html(text):
             known["tables_html"] = tables
-        return SourceDocument(
-            str(text),
-            known,
-            tuple(replace(part, tables_html=small_tables_html(part.text)) for part in parts),
-        )
+        return SourceDocument(str(text), known)
 
 
 class RecordReader:

@@ -26,23 +26,31 @@ class ParsedFile(str):
         text: The text, as Markdown.
         parts: The files inside of the file, such as attachments, with different paths.
         unread: The parts that could not be read, each with the reason in parentheses.
+        interrupted: Those of them for which the time was over, or whose process ended: they may be
+            readable at another time.
 
     Examples:
         >>> ParsedFile("See the plan.", [FilePart("# Plan", "attachments/b.md", "b.md")]).upper()
         'SEE THE PLAN.'
     """
 
-    __slots__ = ("parts", "unread")
+    __slots__ = ("interrupted", "parts", "unread")
 
     parts: tuple[FilePart, ...]
     unread: tuple[str, ...]
+    interrupted: tuple[str, ...]
 
     def __new__(
-        cls, text: str, parts: Iterable[FilePart] = (), unread: Iterable[str] = ()
+        cls,
+        text: str,
+        parts: Iterable[FilePart] = (),
+        unread: Iterable[str] = (),
+        interrupted: Iterable[str] = (),
     ) -> ParsedFile:
         """Joins a text and the parts of its file."""
         parsed = super().__new__(cls, text)
         parsed.parts, parsed.unread = tuple(parts), tuple(unread)
+        parsed.interrupted = tuple(interrupted)
         return parsed
 
 
@@ -91,12 +99,12 @@ def run_parser(parser: Parser, data: bytes, *, content_type: str, filename: str)
         raise ParsingError(
             f"{name} could not be read: the parser must return text, got {type(text).__name__}."
         )
-    parts = text.parts if isinstance(text, ParsedFile) else ()
-    unread = text.unread if isinstance(text, ParsedFile) else ()
+    parsed = text if isinstance(text, ParsedFile) else ParsedFile(text)
     text = clean(text)
-    if not text.strip() and not parts:
+    if not text.strip() and not parsed.parts:
         raise EmptyContentError(f"{name} has no text in it.")
-    return ParsedFile(text, [replace(part, text=clean(part.text)) for part in parts], unread)
+    parts = [replace(part, text=clean(part.text)) for part in parsed.parts]
+    return ParsedFile(text, parts, parsed.unread, parsed.interrupted)
 
 
 def unreadable(name: str, error: BaseException) -> ParsingError:

@@ -51,6 +51,8 @@ MAX_CHARACTERS = 64 * 1024**2
 # The rest of the time is for the part under way, and for the answer.
 SHARE_OF_TIME = 0.5
 
+_OVER = "the time for this file was over"
+
 ALL_PARTS = ""
 """The key of ``PartsRequest.skipped`` that stands for every part."""
 
@@ -143,6 +145,7 @@ class PartsReader:
         self._parts: list[FilePart] = []
         self._paths: set[str] = set()
         self._unread: list[str] = []
+        self._interrupted: list[str] = []
         self._inside: list[str] = []
         self._bytes = MAX_UNPACKED
         self._characters = MAX_CHARACTERS
@@ -150,7 +153,7 @@ class PartsReader:
     def file(self, data: bytes, *, content_type: str, filename: str) -> ParsedFile:
         """Reads a file with all its parts."""
         text = self._read_file(data, content_type, filename, self)
-        return ParsedFile(text, self._parts, self._unread)
+        return ParsedFile(text, self._parts, self._unread, self._interrupted)
 
     def text_of(self, container: Container) -> str:
         """Reads the members of a container, and returns its text with those that were not read."""
@@ -160,17 +163,17 @@ class PartsReader:
             for member in container.members:
                 if reason := self._end():
                     notes.append(f"Further files were not read: {reason}")
-                    self._unread.append(f"{self._place('further files')} ({reason})")
+                    self._note(self._place("further files"), reason, passes=reason == _OVER)
                     break
                 path = self._path_of(member, container)
                 names.append(member.title or label(member.name))
                 if reason := self._read(member, path):
                     name = label(member.name) or path.rpartition("/")[2]
                     notes.append(f"{container.noun}: {name} (not read: {reason})")
-                    self._unread.append(f"{path} ({reason})")
+                    self._note(path, reason, passes=self._is_skipped(path))
         except ManagedSyncError as error:
             notes.append(f"Further files were not read: {error}")
-            self._unread.append(f"{self._place('further files')} ({error})")
+            self._note(self._place("further files"), str(error))
         listed = map(markdown.list_item, names if container.lists_members else ())
         return markdown.join_blocks([container.text, *listed, markdown.paragraph("\n".join(notes))])
 
@@ -183,8 +186,23 @@ class PartsReader:
         if self._characters <= 0:
             return f"together they have more than {MAX_CHARACTERS:,} characters"
         if time.monotonic() > self._ends:
-            return "the time for this file was over"
+            return _OVER
         return ""
+
+    def _is_skipped(self, path: str) -> bool:
+        return path in self._request.skipped or ALL_PARTS in self._request.skipped
+
+    def _note(self, path: str, reason: str, *, passes: bool = False) -> None:
+        """Notes that a part was not read.
+
+        Args:
+            path: Its path.
+            reason: The reason.
+            passes: Whether the reason may not hold at another time.
+        """
+        self._unread.append(f"{path} ({reason})")
+        if passes:
+            self._interrupted.append(f"{path} ({reason})")
 
     def _read(self, member: Member, path: str) -> str:
         """Reads a member, and returns the reason if that was not possible."""

@@ -198,7 +198,8 @@ def _parsed(answer: dict[str, Any]) -> ParsedFile:
     if "text" in answer:
         try:
             parts = [FilePart(**_texts(part)) for part in answer["parts"]]
-            return ParsedFile(str(answer["text"]), parts, map(str, answer["unread"]))
+            unread, interrupted = answer["unread"], answer["interrupted"]
+            return ParsedFile(str(answer["text"]), parts, map(str, unread), map(str, interrupted))
         except (AttributeError, KeyError, TypeError) as error:
             raise ParsingError(f"The process that read the file answered: {error!r}.") from error
     message = str(answer.get("message", "The process that read the file gave no reason."))

@@ -67,6 +67,7 @@ def _parse(parser: Parser, data: bytes, content_type: str, filename: str) -> dic
             "text": parsed,
             "parts": [asdict(part) for part in parsed.parts],
             "unread": parsed.unread,
+            "interrupted": parsed.interrupted,
         }
     except MissingExtraError as error:
         return {**_described(error), "feature": error.feature, "extra": error.extra}

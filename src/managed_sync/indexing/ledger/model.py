@@ -45,7 +45,10 @@ class RecordStatus(StrEnum):
     INDEXED = "indexed"
     """The index holds the record's version, and nothing else of it."""
     FAILED = "failed"
-    """The version could not be indexed; the index holds what it held of the record before."""
+    """The version could not be indexed; the index holds what it held of the record before.
+
+    Of a file with parts, it also holds what could be read of this version.
+    """
     SKIPPED = "skipped"
     """There is no text in the version, so the index holds nothing of it."""
     DISMISSED = "dismissed"

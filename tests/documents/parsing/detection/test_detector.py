@@ -288,3 +288,10 @@ def test_an_archive_of_an_impossible_version_is_damaged() -> None:
 
     with pytest.raises(ParsingError, match=r"a\.zip is damaged"):
         detect_file_type(bytes(data), content_type="application/zip", filename="a.zip")
+
+
+@pytest.mark.parametrize("digits", [b"49942261", b"88888888", b"00000000", b"1234567 "])
+def test_numbers_where_old_archives_have_their_sum_are_numbers(digits: bytes) -> None:
+    data = b"n," * 74 + digits + b",1\n" * 200
+
+    assert detect_file_type(data, content_type="text/csv", filename="a.csv") is FileType.CSV

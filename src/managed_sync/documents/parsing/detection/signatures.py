@@ -103,6 +103,6 @@ def _is_old_tar(data: bytes) -> bool:
     """Tells whether a file begins with the header of an archive from before the mark "ustar"."""
     header = data[:512]
     digits = header[148:156].strip(b" \0")
-    if len(header) < 512 or not header[0] or not digits.isdigit() or b"8" in digits:
+    if len(header) < 512 or not header[0] or not digits or digits.strip(b"01234567"):
         return False
     return int(digits, 8) == sum(header[:148]) + 8 * ord(" ") + sum(header[156:])
