@@ -58,6 +58,10 @@ def test_a_web_archive_is_its_page(charset: str, name: str) -> None:
     assert parsed(data, name) == "# The page\n\n# Übersicht\n\nGrüße.\n"
 
 
+def test_a_web_archive_of_a_blank_page_has_its_title() -> None:
+    assert parsed(b"Subject: Index\nContent-Type: text/html\n\n", "page.mht") == "# Index\n"
+
+
 def test_a_web_archive_without_a_page_has_one_reason() -> None:
     with pytest.raises(ParsingError, match="there is no page in it"):
         parsed(b"Subject: x\nContent-Type: image/png\n\nx", "page.mht")

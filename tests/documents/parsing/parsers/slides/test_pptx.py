@@ -9,7 +9,7 @@ from typing import Any
 
 import pptx
 import pytest
-from pptx.chart.data import CategoryChartData
+from pptx.chart.data import BubbleChartData, CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Inches
 
@@ -102,6 +102,17 @@ def test_merged_cells_keep_their_place() -> None:
     table.cell(0, 0).merge(table.cell(1, 0))
     table.cell(0, 0).text = "tall"
     assert "| tall | 01 | 02 |\n| --- | --- | --- |\n|  | 11 | 12 |" in text_of(presentation)
+
+
+def test_the_sizes_of_bubbles_are_values_too() -> None:
+    presentation = pptx.Presentation()
+    data = BubbleChartData()
+    series = data.add_series("Berths")
+    series.add_data_point(4, 200, 17)
+    series.add_data_point(5, 300, 19)
+    slide_of(presentation).shapes.add_chart(XL_CHART_TYPE.BUBBLE, *BOX, data)
+    text = text_of(presentation)
+    assert "| 4 | 200 | 17 |\n| 5 | 300 | 19 |" in text
 
 
 def test_a_chart_is_its_title_and_a_table_of_its_values() -> None:

@@ -236,6 +236,31 @@ DRAWING = (
 )
 
 
+@pytest.mark.parametrize(
+    ("formula", "is_written"),
+    [("Sheet!$B$1:$B$2", False), ("[1]Other!$B$1:$B$2", True), ("", True)],
+)
+def test_values_of_a_chart_are_written_if_no_cell_has_them(
+    formula: str, *, is_written: bool
+) -> None:
+    def fill(sheet: Sheet) -> None:
+        sheet.append(["pier"])
+        chart = BarChart()
+        chart.add_data(Reference(sheet, min_col=2, min_row=1, max_row=2))
+        sheet.add_chart(chart, "D1")
+
+    points = '<c:pt idx="0"><c:v>71</c:v></c:pt><c:pt idx="1"><c:v>73</c:v></c:pt>'
+    cached = f"<c:numRef><c:f>{formula}</c:f><c:numCache>{points}</c:numCache></c:numRef>"
+    values = cached if formula else f"<c:numLit>{points}</c:numLit>"
+    chart = (
+        '<c:chartSpace xmlns:c="http://schemas.openxmlformats.org/drawingml/2006/chart"><c:chart>'
+        f"<c:plotArea><c:barChart><c:ser><c:val>{values}</c:val></c:ser></c:barChart></c:plotArea>"
+        "</c:chart></c:chartSpace>"
+    )
+    text = text_of(with_part(workbook(fill), "xl/charts/chart1.xml", lambda _: chart))
+    assert ("71" in text, "73" in text) == (is_written, is_written)
+
+
 def test_text_boxes_descriptions_and_titles_of_charts_are_read() -> None:
     def fill(sheet: Sheet) -> None:
         sheet.append(["Q", "Units"])
@@ -255,9 +280,11 @@ def test_headers_of_printed_pages_are_read_but_not_their_numbers() -> None:
         sheet.append(["Rent", 5])
         sheet.oddHeader.left.text = "Research && Development"
         sheet.oddHeader.left.font = "Arial,Bold"
+        sheet.oddHeader.right.text = "&G Harbor AG"
         sheet.oddFooter.center.text = "Page &P of &N"
 
-    assert text_of(workbook(fill)).endswith("| --- | --- |\n\nResearch & Development\n")
+    text = text_of(workbook(fill))
+    assert text.endswith("| --- | --- |\n\nResearch & Development\n\nHarbor AG\n")
 
 
 @pytest.mark.parametrize("far", ["A1048576", "ZZ50000", "XFD1048576", "B70000"])

@@ -45,10 +45,12 @@ def parse_web_archive(data: bytes, *, name: str, read_html: HtmlReader) -> str:
             if part.get_content_type() == "text/plain" and message.keys()
         ]
     text = markdown.join_blocks(dict.fromkeys(texts))
-    if not text.strip():
-        raise ParsingError(f"{name} is declared as a web archive, but there is no page in it.")
     title = header(message, "Subject")
-    return text if not title or title in text else f"{markdown.heading(title, 1)}\n\n{text}"
+    if not text.strip() and not (pages and title):
+        raise ParsingError(f"{name} is declared as a web archive, but there is no page in it.")
+    if title and title not in text:
+        text = markdown.join_blocks([markdown.heading(title, 1), text])
+    return text
 
 
 def _is_page(part: Message) -> bool:

@@ -30,7 +30,8 @@ def chart_blocks(root: Element, *, with_values: bool = True) -> list[str]:
 
     Args:
         root: The root of the chart's part, of either kind (``c:chartSpace``, ``cx:chartSpace``).
-        with_values: Adds the table. A workbook has the values of its charts in its cells.
+        with_values: Adds the table. Otherwise it has those values only that are in no cell of the
+            same file, since a workbook has the values of its charts in its cells.
     """
     titles = [paragraph(_title(title)) for title in root.iter() if title.tag in _TITLES]
     labels = [
@@ -38,9 +39,7 @@ def chart_blocks(root: Element, *, with_values: bool = True) -> list[str]:
         for label in root.iter("c:dLbl")
         for rich in label.iter("c:rich")
     ]
-    if not with_values:
-        return [block for block in [*titles, *labels] if block]
-    series = [*_series(root), *_extended_series(root)]
+    series = [*_series(root), *_extended_series(root)] if with_values else [*_own_series(root)]
     return [block for block in [*titles, *_tables(series), *labels] if block]
 
 
@@ -71,19 +70,33 @@ def _tables(series: list[_Series]) -> Iterator[str]:
             yield table([header, *rows]) if any(header) else table(rows)
 
 
+def _own_series(root: Element) -> Iterator[_Series]:
+    """Yields the series whose values the chart has from nowhere, or from another file."""
+    for one in root.iter("c:ser"):
+        values = next((child for child in one if child.tag in {"c:val", "c:yVal"}), None)
+        source = None if values is None else next(values.iter("c:f"), None)
+        if values is not None and (source is None or "[" in (source.text or "")):
+            yield from _series(one)
+
+
 def _series(root: Element) -> Iterator[_Series]:
     for one in root.iter("c:ser"):
         name = one.find("c:tx")
         series = _Series(
             " ".join(v.text or "" for v in name.iter("c:v")) if name is not None else ""
         )
+        sizes: dict[int, str] = {}
         for child in one:
             match child.tag:
                 case "c:cat" | "c:xVal":
                     series.categories = _points(child)
                 case "c:val" | "c:yVal":
                     series.values = _points(child)
+                case "c:bubbleSize":
+                    sizes = _points(child)
         yield series
+        if sizes:
+            yield _Series(categories=series.categories, values=sizes)
 
 
 def _points(parent: Element) -> dict[int, str]:

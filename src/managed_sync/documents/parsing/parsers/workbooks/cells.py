@@ -15,7 +15,7 @@ _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 # "&L" begins the left part; "&P" is the number of the page, "&D" the date of the print.
 _PARTS = re.compile(r"&[LCR]")
-_CHANGING = re.compile(r"&[PNDTFAZG]")
+_CHANGING = re.compile(r"&[PNDT]")
 _CODES = re.compile(r'&"[^"]*"|&K[0-9A-Fa-f]{6}|&\d+|&[A-Za-z]')
 
 
@@ -27,6 +27,7 @@ def margin_texts(code: str) -> list[str]:
         ['Harbor AG', 'R&D']
     """
     parts = [part.replace("&&", "\0") for part in _PARTS.split(code)]
+    # Pictures and the names of sheet and file are left out, but not the words beside them.
     texts = [_CODES.sub("", part) for part in parts if not _CHANGING.search(part)]
     return [text.replace("\0", "&").strip() for text in texts if text.strip()]
 

@@ -74,6 +74,8 @@ def test_days_count_from_1904_if_the_workbook_says_so() -> None:
     shown = NumberFormat("yyyy-mm-dd", since_1904=True)
     assert shown.show(46085 - 1462) == "2026-03-04"
     assert shown.show_date(46085) == "2026-03-04"
+    # A duration is no day: it is counted from nothing.
+    assert NumberFormat("[h]:mm", since_1904=True).show(1.25) == "30:00"
 
 
 def test_dates_in_the_format_of_the_system_are_unambiguous() -> None:

@@ -42,8 +42,14 @@ class _Moment:
             self.weekday = (day + 5) % 7
 
 
-def format_date(section: Section, days: float) -> str:
-    """Returns a day number as a date, or nothing if it is outside of what Excel shows."""
+def format_date(section: Section, days: float, *, first_day: int = 0) -> str:
+    """Returns a day number as a date, or nothing if it is outside of what Excel shows.
+
+    Args:
+        section: The section of the format.
+        days: Days since 1899-12-30.
+        first_day: The day from which the workbook counts, as durations do.
+    """
     if not 0 <= days < _DAYS_OF_9999:
         return ""
     tokens = section.tokens
@@ -54,7 +60,8 @@ def format_date(section: Section, days: float) -> str:
         match token.kind:
             case Kind.ELAPSED:
                 divisor = {"h": 3600, "m": 60, "s": 1}[token.text[0].lower()]
-                parts.append(f"{moment.seconds_in_all // divisor:0{len(token.text)}d}")
+                seconds = moment.seconds_in_all - first_day * _SECONDS_OF_DAY
+                parts.append(f"{seconds // divisor:0{len(token.text)}d}")
             case Kind.CLOCK:
                 half = "AM" if moment.hour < 12 else "PM"
                 parts.append(half if len(token.text) > 3 else half[0])

@@ -153,7 +153,8 @@ class NumberFormat:
         if section is None or not section.tokens:
             return general(value)
         if section.is_date():
-            return format_date(section, value + self._days) or general(value)
+            days = value + self._days
+            return format_date(section, days, first_day=self._days) or general(value)
         return _in_section(section, shown).strip() or general(value)
 
     def _chosen(self, value: float) -> tuple[Section | None, float]:
