@@ -15,7 +15,7 @@ from benchmarks.parsing.corpus.report import corpus_tables
 from benchmarks.parsing.corpus.runs import Apart, FileResult
 from benchmarks.parsing.corpus.scores import CorpusScore, scores, worst_files
 from benchmarks.parsing.corpus.workers import Failure, Worker
-from benchmarks.parsing.truth.model import Row, Truth, words
+from benchmarks.parsing.truth.model import Covered, Items, Row, Truth, words
 
 
 def test_words_are_compared_without_marks_of_layout() -> None:
@@ -73,6 +73,43 @@ def test_blank_cells_of_a_sheet_may_be_left_out_but_no_other() -> None:
         "| pier | nine | more |": 0,
     }.items():
         assert measure(text, Truth(rows=rows)).rows.kept == kept, text
+
+
+def test_a_covered_cell_of_a_sheet_may_be_blank_or_repeated_or_left_out() -> None:
+    rows: list[Row] = [(("pier",), Covered(("", "pier")), ("nine",))]
+    for text, kept in {
+        "| pier | nine |": 1,
+        "| pier |  | nine |": 1,
+        "| pier | pier | nine |": 1,
+        "| pier | other | nine |": 0,
+        "| pier |  |": 0,
+    }.items():
+        assert measure(text, Truth(rows=rows)).rows.kept == kept, text
+
+
+def test_numbers_of_list_items_targets_and_marks_of_notes_are_no_text_of_a_cell() -> None:
+    rows: list[Row] = [((Items("tie up\nwait"),), ("nine",))]
+    for text, kept in {
+        "| tie up wait | nine |": 1,
+        "| 1. tie up 2. wait | nine |": 1,
+        "| 2.1. tie up 2.2. wait[^3] | [nine](https://a.b/c) |": 1,
+        "| tie up | nine |": 0,
+        "| 1. wait 2. tie up | nine |": 0,
+    }.items():
+        assert measure(text, Truth(rows=rows)).rows.kept == kept, text
+    plain: list[Row] = [(("tie up wait",), ("nine",))]
+    assert measure("| 1. tie up 2. wait | nine |", Truth(rows=plain)).rows.kept == 0
+
+
+def test_rows_without_words_are_not_measured() -> None:
+    rows: list[Row] = [(("pier",), ("nine",)), (("%",), ("\u20ac",))]
+    assert measure("| pier | nine |", Truth(rows=rows)).rows == Share(1, 1)
+
+
+def test_the_way_to_write_counts_whose_words_stand_together() -> None:
+    truth = Truth({"numbers": [("2.1", "2.10"), "1"]})
+    assert measure("| 2.10 | 1 |", truth).recall == Share(3, 3)
+    assert measure("| 2.1 | 1 |", truth).recall == Share(3, 3)
 
 
 def test_order_is_that_of_words_which_are_there_once() -> None:

@@ -27,6 +27,10 @@ def _archive(members: dict[str, str]) -> bytes:
     return file.getvalue()
 
 
+def _joined(truth: Truth, part: str) -> str:
+    return "".join(text for text in truth.parts[part] if isinstance(text, str))
+
+
 def _relations(**targets: str) -> str:
     lines = "".join(
         f'<Relationship Id="r{kind}" Type="{_RELATION}/{kind}" Target="{target}"/>'
@@ -285,3 +289,34 @@ def test_bookmarks_whose_title_is_on_their_page_are_headings() -> None:
     assert measure("# First pier\n\n# Else", truth).headings_right.value == 0.5
     with pytest.raises(DamagedFileError, match="pdftotext"):
         read_truth(b"%PDF-1.4 cut", "pdf")
+
+
+def test_a_large_first_letter_belongs_to_its_paragraph_and_items_may_be_numbered() -> None:
+    def run(text: str) -> str:
+        return f"<w:r><w:t>{text}</w:t></w:r>"
+
+    body = (
+        f'<w:p><w:pPr><w:framePr w:dropCap="drop"/></w:pPr>{run("F")}</w:p><w:p>{run("erry")}</w:p>'
+        f"<w:tbl><w:tr><w:tc><w:p><w:pPr><w:numPr/></w:pPr>{run('go')}</w:p></w:tc>"
+        f"<w:tc><w:p>{run('nine')}</w:p></w:tc></w:tr></w:tbl>"
+    )
+    document = f'<w:document xmlns:w="{_W}"><w:body>{body}</w:body></w:document>'
+    members = {
+        "_rels/.rels": _relations(officeDocument="word/document.xml"),
+        "word/document.xml": document,
+    }
+    truth = read_truth(_archive(members), "docx")
+    assert truth.parts["body"] == ["Ferry"]
+    assert measure("Ferry\n\n| 1. go | nine |", truth).rows.value == 1.0
+
+
+def test_an_encoded_file_in_a_message_is_no_text() -> None:
+    mail = b"Subject: One\n\nbefore\n=ybegin line=128 size=4 name=a\n)*+,\n=yend size=4\nafter\n"
+    assert _joined(read_truth(mail, "eml"), "plain").split() == ["before", "after"]
+
+
+def test_navigation_by_its_role_is_navigation() -> None:
+    page = b"<body><p>text<div role=navigation><table><tr><td>a<td>b</table></div></body>"
+    truth = read_truth(page, "html")
+    assert _joined(truth, "text") == "text"
+    assert not truth.rows

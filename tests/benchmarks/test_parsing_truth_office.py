@@ -9,6 +9,7 @@ from datetime import datetime, time, timedelta
 
 import openpyxl
 import pytest
+from openpyxl.chart import BarChart, Reference
 from openpyxl.comments import Comment
 from pptx import Presentation
 from pptx.chart.data import CategoryChartData
@@ -110,6 +111,13 @@ def test_each_cell_of_a_workbook_belongs_to_its_part() -> None:
         ("46082.5", "d mmm yyyy h:mm AM/PM", "dates", "1 Mar 2026 12:00 PM"),
         ("0.75", "h:mm", "dates", "18:00"),
         ("1.5", "[h]:mm", "dates", "36:00"),
+        ("-5.5", '#,##0.00_);(#,##0.00);"-"??_)', "numbers", "(5.50)"),
+        ("5.5", '"CHF" 0.00', "numbers", "CHF 5.50"),
+        ("1234567", "0.0,,", "numbers", "1.2"),
+        ("100.125", "# ?/?", "numbers", "100 1/8"),
+        ("0.5", "[=0]?;[hh]:mm", "dates", "12:00"),
+        ("-3", "yyyy", "numbers", "-3"),
+        ("0", "yyyy-mm-dd", "dates", "1900-01-00"),
         ("0.33333333333333331", "General", "numbers", "0.3333333333333333"),
     ],
 )
@@ -119,6 +127,31 @@ def test_a_number_may_be_written_as_its_format_shows_it(
     found, ways = ways_to_write(number, code)
     assert found == part
     assert way in ways
+
+
+def test_a_zero_may_be_a_dash_or_nothing() -> None:
+    assert ways_to_write("0", '0.0;-0.0;"-"??') == ("numbers", "-")
+    assert ways_to_write("0", "#") == ("numbers", ("", "0", "0.0"))
+    assert ways_to_write("1234", "#,##0") == ("numbers", ("1234", "1234.0", "1,234", "1234"))
+
+
+def test_headers_with_numbers_of_pages_and_values_in_cells_are_no_text_of_a_workbook() -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["pier", 4], ["quay", 5]):
+        sheet.append(row)
+    sheet.oddHeader.left.text = "Harbor"
+    sheet.oddHeader.right.text = "Page &P"
+    chart = BarChart()
+    chart.title = "Boats"
+    chart.add_data(Reference(sheet, min_col=2, min_row=1, max_row=2))
+    sheet.add_chart(chart, "D1")
+    file = io.BytesIO()
+    book.save(file)
+    parts = _parts(read_truth(file.getvalue(), "xlsx"))
+    assert parts["headers and footers"] == "Harbor"
+    assert parts["charts"] == "Boats"
 
 
 def test_times_and_durations_have_no_date() -> None:
@@ -232,6 +265,13 @@ def test_formats_of_text_have_their_parts() -> None:
     assert _parts(read_truth(notebook, "ipynb")) == {"code cells": "a = 1", "outputs": "7"}
     event = b"BEGIN:VCALENDAR\r\nSUMMARY;LANGUAGE=en:Ferry\\, to Os\r\n lo\r\nEND:VCALENDAR\r\n"
     assert _parts(read_truth(event, "ics")) == {"summary": "Ferry, to Oslo"}
+    alarm = b"BEGIN:VALARM\r\nDESCRIPTION:Soon\r\nEND:VALARM\r\nSUMMARY:Ferry\r\nEND:VCALENDAR\r\n"
+    timed = read_truth(b"BEGIN:VCALENDAR\r\n" + alarm, "ics")
+    assert _parts(timed) == {"alarms": "Soon", "summary": "Ferry"}
+    assert "alarms" in timed.uncounted
+    titled = read_truth(b"Boats,,\npier,boats,\nfour,200,9\n", "csv")
+    assert [row[0] for row in titled.rows] == [("pier",), ("four",)]
+    assert read_truth("pier,quay".encode("utf-32"), "csv").parts["text"] == ["pier quay"]
     card = b"BEGIN:VCARD\nitem1.TEL:12\nUID:x\nEND:VCARD\n"
     assert _parts(read_truth(card, "vcf")) == {"tel": "12"}
     archive = read_truth(_archive({"in/a.csv": "pier,boats\nfour,200\n", "b.bin": "no"}), "archive")

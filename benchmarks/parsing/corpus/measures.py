@@ -5,16 +5,31 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
 
-from benchmarks.parsing.truth.model import Formula, Row, Text, Truth, greek, words
+from benchmarks.parsing.truth.model import (
+    Cell,
+    Covered,
+    Formula,
+    Items,
+    Row,
+    Text,
+    Truth,
+    greek,
+    words,
+)
 
 __all__ = ["Measured", "Share", "measure"]
 
 _HEADING = re.compile(r" {0,3}#{1,6} (.+)")
 _BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
 _RULE_ROW = re.compile(r"[|\s:-]+")
+# The targets of links and the marks of notes are no texts of a cell.
+_LINK = re.compile(r"\[([^\[\]]*)\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*\)")
+_NOTE_MARK = re.compile(r"\[\^[^\]]+\]")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _SPLIT_WORD = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]\n\s*(?=[^\W\d_])")
 
@@ -63,10 +78,11 @@ def measure(text: str, truth: Truth) -> Measured:
     text = _SPLIT_WORD.sub("", text)
     found_words = words(text)
     found = Counter(found_words)
+    pairs = set(pairwise(found_words))
     for texts in truth.parts.values():
         found.update(_kept_formulas(text, [one for one in texts if isinstance(one, Formula)]))
     expected = {
-        part: Counter(word for one in texts for word in _best(one, found))
+        part: Counter(word for one in texts for word in _best(one, found, pairs))
         for part, texts in truth.parts.items()
     }
     counted = _sum(counts for part, counts in expected.items() if part not in truth.uncounted)
@@ -88,14 +104,24 @@ def _sum(counters: Iterable[Counter[str]]) -> Counter[str]:
     return result
 
 
-def _best(text: Text, found: Counter[str]) -> list[str]:
-    """The words of a text, or of that way to write it of which most is in the text."""
+def _best(text: Text, found: Counter[str], pairs: Collection[tuple[str, str]]) -> list[str]:
+    """The words of a text, or of that way to write it of which most is in the text.
+
+    If several ways have all their words in it, that one counts whose words stand together: "2.10"
+    and "2.1" are three words of which a sheet of numbers may have each somewhere.
+    """
     if isinstance(text, Formula):
         return [_compact(text)]
     if isinstance(text, str):
         return words(_SPLIT_WORD.sub("", text))
     ways = [words(one) for one in text]
-    return max(ways, key=lambda way: sum(word in found for word in way) / max(1, len(way)))
+    return max(
+        ways,
+        key=lambda way: (
+            sum(word in found for word in way) / max(1, len(way)),
+            sum(pair in pairs for pair in pairwise(way)) / max(1, len(way) - 1) if way[1:] else 1,
+        ),
+    )
 
 
 def _compact(text: str) -> str:
@@ -153,19 +179,20 @@ def _title(text: str) -> str:
 
 
 def _rows(text: str, expected: Sequence[Row]) -> Share:
+    expected = [row for row in expected if any(words(text) for cell in row for text in cell)]
     if not expected:
         return Share()
     by_start: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for line in text.replace("\f", "\n").split("\n"):
         if not line.startswith("|") or _RULE_ROW.fullmatch(line):
             continue
-        inside = line.rstrip()[1:].removesuffix("|")
+        inside = _NOTE_MARK.sub("", _LINK.sub(r"\1", line.rstrip()[1:].removesuffix("|")))
         cells = tuple(_plain(cell) for cell in _BETWEEN_CELLS.split(inside))
         if start := next(filter(None, cells), ""):
             by_start[start].append(cells)
     kept = 0
     for row in expected:
-        for start in _starts(row):
+        for start in _starts(row, by_start):
             rows = by_start.get(start, [])
             match = next((i for i, cells in enumerate(rows[:200]) if _is_row(cells, row)), None)
             if match is not None:
@@ -175,28 +202,45 @@ def _rows(text: str, expected: Sequence[Row]) -> Share:
     return Share(kept, len(expected))
 
 
-def _starts(row: Row) -> list[str]:
+def _starts(row: Row, known: Collection[str]) -> list[str]:
     """The first texts that a line with this row may have."""
     starts: dict[str, None] = {}
     for cell in row:
         texts = list(map(_plain, cell))
         starts.update(dict.fromkeys(filter(None, texts)))
+        if any(isinstance(text, Items) for text in cell):
+            starts.update(dict.fromkeys(start for start in known if _is_cell(start, cell)))
         if texts and all(texts):
             break
     return list(starts)
 
 
 def _is_row(found: Sequence[str], row: Row) -> bool:
-    place = 0
+    places = {0}  # where the next cell may be
     for cell in row:
-        here = found[place] if place < len(found) else ""
-        if cell:
-            if here not in map(_plain, cell):
-                return False
-        elif here or place >= len(found):  # a blank cell that may be left out, and is
-            continue
-        place += 1
-    return not any(found[place:])
+        after = {
+            place + 1
+            for place in places
+            if _is_cell(found[place] if place < len(found) else "", cell or ("",))
+        }
+        is_needed = bool(cell) and not isinstance(cell, Covered)
+        places = after if is_needed else after | places
+    return any(not any(found[place:]) for place in places)
+
+
+def _is_cell(found: str, cell: Cell) -> bool:
+    return any(
+        found == _plain(text)
+        or (isinstance(text, Items) and _numbered(text).fullmatch(found) is not None)
+        for text in cell
+    )
+
+
+@cache
+def _numbered(text: Items) -> re.Pattern[str]:
+    """The plain texts of list items, each of which may have a number of a few signs before it."""
+    lines = filter(None, map(_plain, text.split("\n")))
+    return re.compile(" ".join(rf"(?:\w{{1,4}} ){{0,4}}{re.escape(line)}" for line in lines))
 
 
 def _headings(text: str, expected: Sequence[str]) -> dict[str, Share]:

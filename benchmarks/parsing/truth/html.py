@@ -115,7 +115,11 @@ def _is_hidden(element: Any) -> bool:
 
 def _outside_text(element: Any) -> bool:
     around = (element, *element.iterancestors())
-    return any(local(one) in {"nav", *_NO_TEXT} or _is_hidden(one) for one in around)
+    return any(local(one) in _NO_TEXT or _is_nav(one) or _is_hidden(one) for one in around)
+
+
+def _is_nav(element: Any) -> bool:
+    return local(element) == "nav" or element.get("role") == "navigation"
 
 
 def _parts(element: Any, part: str) -> Iterator[tuple[str, str]]:
@@ -149,8 +153,8 @@ def _pieces(element: Any, part: str) -> Iterator[tuple[str, str]]:
             if one is not element and one.tail:
                 yield owner, one.tail
             continue
-        if owner != "hidden text" and (name == "nav" or _is_hidden(one)):
-            owner = "navigation" if name == "nav" else "hidden text"
+        if owner != "hidden text" and (_is_nav(one) or _is_hidden(one)):
+            owner = "navigation" if _is_nav(one) else "hidden text"
         if name not in _INLINE and "-" not in name:
             yield _BORDER, ""
         if one.text:

@@ -22,7 +22,11 @@ _ADDRESSES = ("From", "To", "Cc")
 # A plain part that has less of the words of the web page beside it only points to it.
 _STUB = 0.7
 # A file in the text, as before MIME.
-_ENCODED_FILE = re.compile(r"^begin [0-7]{3} .*\r?\n(?:[!-`].*\r?\n)*`?\s*end\s*$", re.MULTILINE)
+_ENCODED_FILE = re.compile(
+    r"^begin [0-7]{3} .*\r?\n(?:[!-`].*\r?\n)*`?\s*end\s*$"
+    r"|^=ybegin .*\n(?:.*\n)*?=yend .*$",
+    re.MULTILINE,
+)
 
 
 class TextReader(Protocol):

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 
 __all__ = [
     "Cell",
+    "Covered",
     "DamagedFileError",
     "Formula",
+    "Items",
     "Row",
     "Text",
     "Truth",
@@ -26,12 +28,25 @@ class Formula(str):
     __slots__ = ()
 
 
+class Items(str):
+    """The paragraphs of a cell, one a line, that a list may number."""
+
+    __slots__ = ()
+
+
 # A text, or several ways to write it, of which a parser needs only one.
 Text = str | tuple[str, ...]
 # The texts that are right in a cell. A cell that its neighbor covers may repeat its text. A cell
 # without any text here is blank, and may be left out.
 Cell = tuple[str, ...]
 Row = tuple[Cell, ...]
+
+
+class Covered(tuple[str, ...]):
+    """The cell of a sheet that another one covers. It may be left out, too."""
+
+    __slots__ = ()
+
 
 _WORDS = re.compile(
     # Chinese and Japanese have no spaces, so that each character is one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -46,7 +47,8 @@ def read_csv(data: bytes) -> Truth:
     truth.add("text", shown)
     truth.flow.append(shown)
     if rows and len({len(row) for row in rows if row}) == 1 and len(rows[0]) > 1:
-        truth.rows += [tuple((cell,) for cell in row) for row in rows if any(row)]
+        # A line with one cell only is a title or a note.
+        truth.rows += [tuple((cell,) for cell in row) for row in rows if sum(map(bool, row)) > 1]
     return truth
 
 
@@ -100,13 +102,18 @@ def _fields(data: bytes, start: str, names: set[str]) -> Truth:
     text = _FOLDED.sub("", _decoded(data))
     if start not in text.upper():
         raise DamagedFileError(f"no {start} in it")
-    truth = Truth()
+    # An alarm repeats its event, or says that it is one.
+    truth = Truth(uncounted=frozenset({"alarms"}))
+    is_alarm = False
     for line in text.splitlines():
         name, _, value = line.partition(":")
         name, _, parameters = name.partition(";")
+        if value.strip().upper() == "VALARM":
+            is_alarm = name.upper() == "BEGIN"
         if name.rpartition(".")[2].upper() in names and "QUOTED-PRINTABLE" not in parameters:
             plain = re.sub(r"\\[nN]", " ", value)
-            truth.add(name.rpartition(".")[2].lower(), re.sub(r"\\(.)", r"\1", plain))
+            part = "alarms" if is_alarm else name.rpartition(".")[2].lower()
+            truth.add(part, re.sub(r"\\(.)", r"\1", plain))
     return truth
 
 
@@ -117,6 +124,9 @@ def _joined(source: object) -> str:
 def _decoded(data: bytes) -> str:
     for mark, name in (
         (b"\xef\xbb\xbf", "utf-8-sig"),
+        # The mark of UTF-32 begins with that of UTF-16.
+        (codecs.BOM_UTF32_LE, "utf-32"),
+        (codecs.BOM_UTF32_BE, "utf-32"),
         (b"\xff\xfe", "utf-16"),
         (b"\xfe\xff", "utf-16"),
     ):

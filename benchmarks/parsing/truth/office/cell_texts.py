@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
+from fractions import Fraction
 
 from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
@@ -12,6 +13,15 @@ from benchmarks.parsing.truth.model import Text
 
 __all__ = ["date_ways", "number_ways", "ways_to_write"]
 
+_LITERAL = re.compile(
+    r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|\[\$(?P<money>[^\]-]*)[^\]]*\]|(?P<none>\[[^\]]*\]|\*.)'
+    r"|(?P<blank>_.)|(?P<digits>[#0?][#0?,./]*(?: +[#?]+ *\/ *[#?\d]+)?)|(?P<other>.)",
+    re.DOTALL,
+)
+_SECTION = re.compile(r'((?:"[^"]*"|\\.|\[[^\]]*\]|[^;])*)(?:;|$)')
+_CONDITION = re.compile(r"\[(<=|>=|<>|<|>|=)(-?[\d.]+)\]")
+_SCALE = re.compile(r"[0#?](,+)(?![0#?,])")
+_FRACTION = re.compile(r"\?+ */ *(\?+|\d+)")
 _QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|_.|\*.')
 _DECIMALS = re.compile(r"\.([0#?]+)")
 _TOKEN = re.compile(r"yyyy|yy|mmmmm|mmmm|mmm|mm|m|dddd|ddd|dd|d|hh|h|ss|s|am/pm|a/p", re.IGNORECASE)
@@ -31,23 +41,89 @@ def ways_to_write(text: str, code: str, *, is_1904: bool = False) -> tuple[str, 
         number = float(text)
     except ValueError:
         return "numbers", text
-    if is_date_format(code.split(";")[0]):
+    code, shown = _section(code, number)
+    # Only a 0 in the format shows the digit of a zero.
+    digits = r"[0#?@]|general" if number else r"[0@]|general"
+    if not re.search(digits, _QUOTED.sub("", code), re.IGNORECASE) and not is_date_format(code):
+        # It is written as words or as a dash, or not at all.
+        words_only = _as_literal(code, "")
+        return "numbers", words_only if words_only.strip() else ("", *number_ways(text, number, ""))
+    if is_date_format(code) and number >= 0:
         epoch = CALENDAR_MAC_1904 if is_1904 else CALENDAR_WINDOWS_1900
         try:
             moment = from_excel(number, epoch)
         except (ValueError, OverflowError):
             return "numbers", number_ways(text, number, code)
         if moment is not None:
-            return "dates", (*date_ways(moment, code), *_duration_ways(number, code))
-    return "numbers", number_ways(text, number, code)
+            # Excel's first day of all.
+            first = ("1900-01-00",) if number < 1 and "y" in code.lower() else ()
+            return "dates", (*date_ways(moment, code), *first, *_duration_ways(number, code))
+    ways = number_ways(text, number, code)
+    return "numbers", (*ways, *_in_words(shown, code))
+
+
+def _section(code: str, number: float) -> tuple[str, float]:
+    """The section of a format that shows a number, and the number without the sign in it."""
+    sections = [found[1] for found in _SECTION.finditer(code)][:4]
+    if any(_CONDITION.search(section) for section in sections):
+        for section in sections:
+            condition = _CONDITION.search(section)
+            if condition is None or _holds(number, condition[1], float(condition[2])):
+                return section, number
+    elif len(sections) > 3 and number == 0:
+        return sections[2], number
+    elif len(sections) > 2 and number < 0:
+        return sections[1], -number
+    return sections[0], number
+
+
+def _holds(number: float, sign: str, other: float) -> bool:
+    return {
+        "<": number < other, "<=": number <= other, ">": number > other,
+        ">=": number >= other, "=": number == other, "<>": number != other,
+    }[sign]  # fmt: skip
+
+
+def _as_literal(code: str, digits: str) -> str:
+    """What a section shows, with these digits in place of its own."""
+    parts = []
+    for token in _LITERAL.finditer(code):
+        if token["digits"]:
+            parts.append(digits)
+            digits = ""
+        elif token["blank"]:
+            parts.append(" ")
+        elif not token["none"]:
+            parts.append(
+                token["quoted"] or token["escaped"] or token["money"] or token["other"] or ""
+            )
+    return "".join(parts)
+
+
+def _in_words(number: float, code: str) -> tuple[str, ...]:
+    """A number with the words around it, and as a fraction."""
+    plain = _QUOTED.sub("", code)
+    match = _DECIMALS.search(plain)
+    decimals = len(match[1]) if match else 0
+    digits = f"{number * 100 if '%' in plain else number:.{decimals}f}"
+    if fraction := _FRACTION.search(plain):
+        below = fraction[1]
+        most = int(below) if below.isdecimal() else 10 ** len(below) - 1
+        near = Fraction(abs(number)).limit_denominator(most)
+        whole, rest = divmod(near.numerator, near.denominator)
+        digits = " ".join(filter(None, [
+            str(whole) if whole or not rest else "",
+            f"{rest}/{near.denominator}" if rest else "",
+        ]))  # fmt: skip
+    return (_as_literal(code, digits),) if re.search(r"[0#?]", plain) else ()
 
 
 def number_ways(text: str, number: float, code: str) -> tuple[str, ...]:
     """Returns the ways to write a number: as it is stored, in full, and as its format shows it."""
     full = f"{number:.15g}"
     ways = [
-        text,
         full,
+        text,
         repr(number),
         f"{number:.9g}",
         f"{number:.10g}",
@@ -64,8 +140,8 @@ def number_ways(text: str, number: float, code: str) -> tuple[str, ...]:
         ways.append(f"{number:.{decimals}E}")
     elif plain and plain != "General" and re.search(r"[0#]", plain):
         ways += [f"{number:.{decimals}f}", f"{number:,.{decimals}f}"]
-        if plain.rstrip(".0#?").endswith(","):
-            ways.append(f"{number / 1000:.{decimals}f}")
+        if scale := _SCALE.search(plain):
+            ways.append(f"{number / 1000 ** len(scale[1]):.{decimals}f}")
     ways.append(f"{number:.2f}".rstrip("0").rstrip("."))
     return tuple(dict.fromkeys(ways))
 

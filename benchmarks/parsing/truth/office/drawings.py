@@ -18,7 +18,9 @@ _CATEGORIES = {"cat", "xVal"}
 _KINDS = {"chart": "charts", "chartEx": "charts", "diagramData": "SmartArt"}
 
 
-def add_drawings(truth: Truth, archive: Archive, kind: str, name: str) -> None:
+def add_drawings(
+    truth: Truth, archive: Archive, kind: str, name: str, *, with_cells: bool = True
+) -> None:
     """Adds the text of a chart or of SmartArt, if the member is one.
 
     Args:
@@ -26,6 +28,7 @@ def add_drawings(truth: Truth, archive: Archive, kind: str, name: str) -> None:
         archive: The file.
         kind: The kind of the relation to the member.
         name: The member.
+        with_cells: The values of a chart that it has from cells count, too.
     """
     part = _KINDS.get(kind)
     if not part or name not in archive:
@@ -39,6 +42,8 @@ def add_drawings(truth: Truth, archive: Archive, kind: str, name: str) -> None:
             truth.add(part, drawing_text(paragraph))
         seen = set()
         for points in root.iter("{*}numCache", "{*}numLit", "{*}strCache", "{*}strLit"):
+            if not with_cells and _is_from_cells(points):
+                continue
             # Each series repeats the categories.
             content = tuple(value.text for value in points.iter("{*}v"))
             is_category = any(local(around) in _CATEGORIES for around in points.iterancestors())
@@ -54,6 +59,12 @@ def add_drawings(truth: Truth, archive: Archive, kind: str, name: str) -> None:
     else:
         for paragraph in root.iter("{*}p"):
             truth.add(part, drawing_text(paragraph))
+
+
+def _is_from_cells(points: Any) -> bool:
+    """Tells whether values are those of cells of the same file."""
+    reference = points.getparent().findtext("{*}f") or ""
+    return bool(reference) and "[" not in reference
 
 
 def alternative_text(properties: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import struct
 import subprocess
@@ -28,6 +29,9 @@ from benchmarks.parsing.truth.office.workbook import grid_rows
 __all__ = ["read_binary_workbook", "read_doc", "read_msg", "read_ppt", "read_xls", "slide_texts"]
 
 _SECONDS = 30
+# How pyxlsb writes errors, and a day in 2173, after which numbers are hardly dates.
+_ERROR = re.compile(r"0x[0-9a-f]{1,2}")
+_LAST_DAY = 100_000
 # Slides and the outlines of their texts, but not their templates.
 _SLIDES = {0x03EE, 0x0FF0}
 _TEXTS = {0x0FA0: "utf-16-le", 0x0FA8: "latin-1"}
@@ -176,10 +180,14 @@ def read_binary_workbook(data: bytes) -> Truth:
 
 def _add_binary_cell(truth: Truth, value: object) -> None:
     if isinstance(value, str):
-        truth.add("texts", value)
-    elif isinstance(value, float) and value == int(value):
-        # Without its format, a number may be a date or a share.
-        truth.add("whole numbers", number_ways(f"{value:.15g}", value, ""))
+        code = int(value, 16) if _ERROR.fullmatch(value) else None
+        error = xlrd.error_text_from_code.get(code, value)
+        truth.add("texts" if code is None else "errors", error)
+    elif isinstance(value, float) and value and value == int(value):
+        # Its format is not known: a number may be a date or a share, and a zero is often a dash.
+        ways = number_ways(f"{value:.15g}", value, "")
+        dates = ways_to_write(f"{value:.15g}", "yyyy-mm-dd")[1] if value < _LAST_DAY else ()
+        truth.add("whole numbers", (*ways, f"{value:.0%}", *dates))
 
 
 def read_msg(data: bytes) -> Truth:

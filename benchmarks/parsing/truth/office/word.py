@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.parsing.truth.model import Cell, DamagedFileError, Formula, Row, Truth, words
+from benchmarks.parsing.truth.model import Cell, DamagedFileError, Formula, Items, Row, Truth, words
 from benchmarks.parsing.truth.office.drawings import add_drawings
 from benchmarks.parsing.truth.office.xml import Archive, local, relations
 
@@ -54,6 +54,8 @@ def read_word(data: bytes) -> Truth:
     root = archive.xml(main)
     titles = _heading_styles(archive, main)
     for paragraph in _paragraphs(root):
+        if _is_drop_cap(paragraph):
+            continue
         _add(truth, paragraph, "body")
         is_heading = titles.get(_style(paragraph)) or _outline(paragraph)
         if is_heading and not _inside(paragraph, "tbl", "txbxContent"):
@@ -75,6 +77,19 @@ def read_word(data: bytes) -> Truth:
         else:
             add_drawings(truth, archive, one.kind, name)
     return truth
+
+
+def _is_drop_cap(paragraph: Any) -> bool:
+    """Moves a letter that stands large before a paragraph into it, and tells whether it was one."""
+    frame = paragraph.find("{*}pPr/{*}framePr")
+    names = () if frame is None else [str(name).rpartition("}")[2] for name in frame.attrib]
+    following = paragraph.getnext()
+    if "dropCap" not in names or following is None or local(following) != "p":
+        return False
+    place = 1 if following.find("{*}pPr") is not None else 0
+    for run in reversed(paragraph.findall("{*}r")):
+        following.insert(place, run)
+    return True
 
 
 def _paragraphs(root: Any) -> Iterator[Any]:
@@ -224,8 +239,9 @@ def _rows(table: Any) -> list[Row]:
             properties = cell.find("{*}tcPr")
             merge = None if properties is None else properties.find("{*}vMerge")
             width = 1 if properties is None else _number(properties.find("{*}gridSpan"), 1)
-            text = " ".join(_text(one) for one in cell.iter("{*}p"))
-            content: Cell = (text,)
+            is_list = cell.find(".//{*}numPr") is not None
+            text = "\n".join(_text(one) for one in cell.iter("{*}p"))
+            content: Cell = (Items(text) if is_list else text,)
             if merge is not None and next(iter(merge.attrib.values()), "continue") == "continue":
                 over = above[len(row)] if len(row) < len(above) else ()
                 content = tuple(dict.fromkeys((*over, "", text)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.parsing.truth.model import Cell, DamagedFileError, Row, Text, Truth
+from benchmarks.parsing.truth.model import Cell, Covered, DamagedFileError, Row, Text, Truth
 from benchmarks.parsing.truth.office.cell_texts import ways_to_write
 from benchmarks.parsing.truth.office.drawings import add_drawings, alternative_text, drawing_text
 from benchmarks.parsing.truth.office.xml import Archive, local, relations
@@ -17,6 +17,9 @@ __all__ = ["column_of", "grid_rows", "read_workbook"]
 _MAIN = "officeDocument"
 _KINDS = {"s": "texts", "str": "texts", "inlineStr": "texts", "e": "errors", "b": "booleans"}
 _MOST_COLUMNS = 300
+_HEADER_PART = re.compile(r"&[LCR]")
+# Numbers of pages, and the date of the print.
+_CHANGING = re.compile(r"(?<!&)(?:&&)*&[PNDT]")
 _HEADER_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-F]{6}|\d+|.)')
 
 
@@ -102,7 +105,10 @@ def _formats(archive: Archive, name: str) -> list[str]:
     if name not in archive:
         return []
     root = archive.xml(name)
-    codes = {one.get("numFmtId"): one.get("formatCode", "") for one in root.iter("{*}numFmt")}
+    codes = {
+        one.get("numFmtId"): one.get("formatCode", "")
+        for one in root.iterfind("{*}numFmts/{*}numFmt")
+    }
     styles = root.find("{*}cellXfs")
     return [
         codes.get(one.get("numFmtId", "0"), one.get("numFmtId", "0"))
@@ -137,7 +143,9 @@ def _add_sheet(truth: Truth, book: _Book, name: str, *, is_hidden: bool) -> None
         _merge(root, cells)
         truth.rows += grid_rows(cells)
     for one in root.iter("{*}oddHeader", "{*}oddFooter"):
-        truth.add("headers and footers", _HEADER_CODE.sub(" ", one.text or ""))
+        for text in _HEADER_PART.split(one.text or ""):
+            if not _CHANGING.search(text):
+                truth.add("headers and footers", _HEADER_CODE.sub(" ", text))
     _add_related(truth, book.archive, name)
 
 
@@ -176,7 +184,7 @@ def _merge(root: Any, cells: dict[int, dict[int, Cell]]) -> None:
                 continue
             for column in range(left, right + 1):
                 if (number, column) != (first, left):
-                    line[column] = ("", *origin)
+                    line[column] = Covered(("", *origin))
 
 
 def _line(reference: str) -> int:
@@ -200,4 +208,5 @@ def _add_related(truth: Truth, archive: Archive, name: str) -> None:
             for properties in archive.xml(one.name).iter("{*}cNvPr"):
                 truth.add("alternative texts", alternative_text(properties))
             for inner in relations(archive, one.name):
-                add_drawings(truth, archive, inner.kind, inner.name)
+                # Its cells have the values of its charts.
+                add_drawings(truth, archive, inner.kind, inner.name, with_cells=False)
