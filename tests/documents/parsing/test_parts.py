@@ -252,7 +252,9 @@ def test_parts_come_from_another_process(pool: ParsingPool) -> None:
     assert [(part.title, part.text) for part in file.parts] == [("good", "good"), ("fine", "fine")]
 
 
-@pytest.mark.parametrize(("instruction", "reason"), [("crash", "SIGSEGV"), ("hang", "it takes longer than")])
+@pytest.mark.parametrize(
+    ("instruction", "reason"), [("crash", "SIGSEGV"), ("hang", "it takes longer than")]
+)
 def test_a_part_that_ends_its_process_is_left_out(
     pool: ParsingPool, instruction: str, reason: str
 ) -> None:

@@ -295,3 +295,88 @@ def test_numbers_where_old_archives_have_their_sum_are_numbers(digits: bytes) ->
     data = b"n," * 74 + digits + b",1\n" * 200
 
     assert detect_file_type(data, content_type="text/csv", filename="a.csv") is FileType.CSV
+
+
+CELLS = "<tr><td>Name</td><td>Pay</td></tr><tr><td>Ann</td><td>10</td></tr></table>"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        *("<table>", '<TABLE border="1">', "\ufeff<table>", "\r\n\r\n  <table>", "<div\n><table>"),
+        '<meta http-equiv="Content-Type" content="text/html; charset=utf-8"><table>',
+        "<style>td {}</style><table>",
+        "<!-- report --><table>",
+        f"<!-- {'x' * 20_000} --><table>",
+        '<?xml version="1.0"?><div><table>',
+        "<!DOCTYPE x><table>",
+    ],
+)
+@pytest.mark.parametrize("filename", ["a.xls", "a.doc", "a.xlsx"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_part_of_a_page_with_the_name_of_an_office_file_is_a_page(
+    start: str, filename: str, encoding: str
+) -> None:
+    data = (start + CELLS).encode(encoding)
+
+    text = parse(data, content_type=UNKNOWN, filename=filename)
+
+    assert text == "| Name | Pay |\n| --- | --- |\n| Ann | 10 |\n"
+
+
+def test_a_tag_that_no_page_has_is_text_of_an_old_office_file() -> None:
+    data = b"<bold>,2\n<pay>,3\n"
+
+    assert detect_file_type(data, content_type="", filename="a.xls") is FileType.CSV
+
+
+ARCHIVE = (
+    b"MIME-Version: 1.0\nX-Document-Type: Workbook\nContent-Type: multipart/related;\n\tboundary=b"
+)
+PAGE = b"\n\n--b\nContent-Type: text/html\n\n<table><tr><td>Cell<td>5</table>\n--b--\n"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ARCHIVE,
+        b"From: <Saved by Blink>\n" + ARCHIVE,
+        b"Date: Mon, 5 Jan 2026 10:00:00 +0000\nMessage-ID: <1@wiki>\n" + ARCHIVE,
+    ],
+)
+@pytest.mark.parametrize("filename", ["a.xls", "a.doc", "a"])
+def test_a_page_kept_as_a_message_is_a_web_archive_under_any_name(
+    headers: bytes, filename: str
+) -> None:
+    text = parse(headers + PAGE, content_type=UNKNOWN, filename=filename)
+
+    assert text == "| Cell | 5 |\n| --- | --- |\n"
+
+
+def test_a_message_with_pictures_in_its_text_is_no_web_archive() -> None:
+    data = b"From: a@b.example\nMessage-ID: <1@a>\n" + ARCHIVE + PAGE
+
+    assert detect_file_type(data, content_type=UNKNOWN, filename="") is FileType.EMAIL
+
+
+@pytest.mark.parametrize(
+    ("root", "suffix"),
+    [
+        ('Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"', ".xlsx"),
+        ('ss:Workbook xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet"', ".xlsx"),
+        ('w:wordDocument xmlns:w="http://schemas.microsoft.com/office/word/2003/wordml"', ".docx"),
+        (
+            'pkg:package xmlns:pkg="http://schemas.microsoft.com/office/2006/xmlPackage"',
+            ".docx, .xlsx or .pptx",
+        ),
+    ],
+)
+@pytest.mark.parametrize("filename", ["a.xls", "a.doc", "a.xml", "a"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_an_office_file_in_a_single_xml_file_is_refused_with_a_remedy(
+    root: str, suffix: str, filename: str, encoding: str
+) -> None:
+    start = '<?xml version="1.0"?>\n<?mso-application progid="Excel.Sheet"?>\n'
+
+    with pytest.raises(ParsingError, match=rf"{filename} is an Office file .* as {suffix} to"):
+        parse(f"{start}<{root}>".encode(encoding), content_type=UNKNOWN, filename=filename)

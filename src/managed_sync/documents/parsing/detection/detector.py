@@ -7,7 +7,6 @@ content type that only says "text" or "unknown" leaves the decision to the name.
 
 from __future__ import annotations
 
-import itertools
 import re
 
 from managed_sync.documents.parsing.decoding import is_text
@@ -16,7 +15,14 @@ from managed_sync.documents.parsing.detection.refusals import (
     not_read,
     wrong_type,
 )
-from managed_sync.documents.parsing.detection.signatures import BLANK, type_of_bytes
+from managed_sync.documents.parsing.detection.signatures import type_of_bytes
+from managed_sync.documents.parsing.detection.texts import (
+    beginning,
+    flat_document,
+    is_page_fragment,
+    is_web_archive,
+    type_by_start,
+)
 from managed_sync.documents.parsing.file_types import (
     FileType,
     declared_type,
@@ -44,16 +50,8 @@ _MAIL_ORDER = [FileType.MBOX, FileType.MHT, FileType.EMAIL, FileType.MSG]
 _MAILS: set[FileType | None] = {*_MAIL_ORDER}
 # Programs write tables and pages under the names of old Office files.
 _OFTEN_TEXT = {FileType.DOC: FileType.TEXT, FileType.XLS: FileType.CSV}
-_HTML_START = re.compile(rb"<(?:!doctype\s+)?html\b", re.IGNORECASE)
-_SVG_START = re.compile(rb"<(?:!doctype\s+)?svg\b", re.IGNORECASE)
+_OFTEN_PAGES = {*_OFTEN_TEXT, FileType.DOCX, FileType.XLSX}
 _HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]{0,60}:[ \t]*\S")
-_MAIL_HEADER = re.compile(
-    rb"^(?:Return-Path|Received|Message-ID|MIME-Version|Delivered-To):", re.IGNORECASE | re.M
-)
-_MBOX_START = re.compile(rb"From \S+ +(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]\d ")
-_FLAT_TYPE = re.compile(rb'office:mimetype="([^"]{1,100})"')
-_END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
-_START = 16 * 1024
 
 
 def detect_file_type(data: bytes, *, content_type: str, filename: str) -> FileType:
@@ -68,13 +66,13 @@ def detect_file_type(data: bytes, *, content_type: str, filename: str) -> FileTy
         return found
     media_type = plain_media_type(content_type)
     declared, named = declared_type(media_type), named_type(filename)
-    start = _without_comments(data[:_START].lstrip(BLANK))
+    start = beginning(data)
     if found := _loosely_marked(data, start, {declared, named}):
         return found
     kind = _weighed(declared, named)
     if not is_text(data):
         raise _refusal(kind, declared, name, media_type)
-    if found := _flat_document(start):
+    if found := flat_document(start, name):
         return found
     kind = _type_of_text(start, kind, named)
     if kind is None and not media_type.startswith(("audio/", "video/")):
@@ -106,7 +104,11 @@ def _type_of_text(start: bytes, kind: FileType | None, named: FileType | None) -
         kind = FileType.TEXT
     if kind not in _TEXT_TYPES or kind is FileType.TEXT:
         # A web page with the type of a Word file, or the export of a document.
-        kind = _type_by_start(start) or kind
+        if kind in _OFTEN_PAGES and is_page_fragment(start):
+            return FileType.HTML
+        if kind in _OFTEN_PAGES and is_web_archive(start):
+            return FileType.MHT
+        kind = type_by_start(start) or kind
     return _OFTEN_TEXT.get(kind, kind) if kind else None
 
 
@@ -133,38 +135,3 @@ def _refusal(
     if kind is None or kind in _TEXT_TYPES or declared in _TEXT_TYPES:
         return bytes_without_text(name, media_type)
     return wrong_type(name, kind)
-
-
-def _type_by_start(start: bytes) -> FileType | None:
-    """Returns the type of a text by its first lines."""
-    if _HTML_START.match(start):
-        return FileType.HTML
-    if _SVG_START.match(start):
-        return FileType.SVG
-    if start.startswith((b"BEGIN:VCALENDAR", b"BEGIN:VCARD")):
-        return FileType.ICS if start.startswith(b"BEGIN:VCAL") else FileType.VCF
-    if _MBOX_START.match(start):
-        return FileType.MBOX
-    headers = _END_OF_HEADERS.split(start, maxsplit=1)[0]
-    if _HEADER.match(headers) and len(_MAIL_HEADER.findall(headers)) >= 2:
-        return FileType.EMAIL
-    return None
-
-
-def _flat_document(start: bytes) -> FileType | None:
-    """Returns the type of an OpenDocument file that is a single XML file."""
-    if not start.startswith(b"<office:document"):
-        return None
-    found = _FLAT_TYPE.search(start)
-    return declared_type(found.group(1).decode("ascii", "replace")) if found else None
-
-
-def _without_comments(start: bytes) -> bytes:
-    """Returns what follows the XML declaration and the comments at the beginning of a page."""
-    for opening, closing in itertools.cycle(((b"<?", b"?>"), (b"<!--", b"-->"))):
-        end = start.find(closing) if start.startswith(opening) else -1
-        if end >= 0:
-            start = start[end + len(closing) :].lstrip()
-        elif opening == b"<!--":
-            break
-    return start

@@ -5,7 +5,7 @@ from __future__ import annotations
 from managed_sync.documents.parsing.file_types import FileType
 from managed_sync.errors import NotTextError, ParsingError
 
-__all__ = ["bytes_without_text", "not_read", "wrong_type"]
+__all__ = ["bytes_without_text", "not_read", "saved_as_xml", "wrong_type"]
 
 _MEDIA = ("image/", "audio/", "video/")
 _REMEDIES = {
@@ -45,4 +45,17 @@ def bytes_without_text(name: str, media_type: str) -> ParsingError:
     return ParsingError(
         f"{name} has bytes of no known format; save it as text, PDF or an Office file "
         "to have it indexed."
+    )
+
+
+def saved_as_xml(name: str, suffix: str) -> ParsingError:
+    """Returns the error for an Office file that is a single XML file.
+
+    Args:
+        name: The name of the file.
+        suffix: The end of the name of a file that is read.
+    """
+    return ParsingError(
+        f"{name} is an Office file in a single XML file, which is not read; "
+        f"save it as {suffix} to have it indexed."
     )

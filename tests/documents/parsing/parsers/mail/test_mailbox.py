@@ -62,6 +62,27 @@ def test_a_web_archive_of_a_blank_page_has_its_title() -> None:
     assert parsed(b"Subject: Index\nContent-Type: text/html\n\n", "page.mht") == "# Index\n"
 
 
+def web_archive(*pages: str, subject: str = "") -> bytes:
+    parts = "".join(f"--b\nContent-Type: text/html\n\n{page}\n" for page in pages)
+    headers = f"Subject: {subject}\n" if subject else ""
+    return (
+        f"{headers}MIME-Version: 1.0\nContent-Type: multipart/related; boundary=b\n\n{parts}--b--\n"
+    ).encode()
+
+
+def test_a_workbook_kept_as_a_web_archive_is_its_sheets() -> None:
+    frames = "<frameset><frame src=a><noframes><body><p>No frames.</p></body></noframes></frameset>"
+    data = web_archive(f"<html>{frames}</html>", "<table><tr><td>Cell<td>5</table>")
+
+    assert parsed(data, "a.xls") == "| Cell | 5 |\n| --- | --- |\n"
+
+
+def test_a_page_that_confluence_exports_keeps_its_own_title_only() -> None:
+    data = web_archive("<h1>Plan</h1><p>Text.", subject="Exported From Confluence")
+
+    assert parsed(data, "Plan.doc", "application/vnd.ms-word") == "# Plan\n\nText.\n"
+
+
 def test_a_web_archive_without_a_page_has_one_reason() -> None:
     with pytest.raises(ParsingError, match="there is no page in it"):
         parsed(b"Subject: x\nContent-Type: image/png\n\nx", "page.mht")

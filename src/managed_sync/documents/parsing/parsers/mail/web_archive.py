@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.message import Message
 
 from managed_sync.documents.parsing import markdown_writer as markdown
@@ -14,6 +15,10 @@ from managed_sync.errors import ParsingError
 __all__ = ["parse_web_archive"]
 
 _MAX_PAGES = 200
+# The subject of every page that Confluence exports to Word.
+_NO_TITLE = "Exported From Confluence"
+# The page around the frames says only that it has frames; each sheet of a workbook is one.
+_FRAMES = re.compile(r"<frameset\b", re.IGNORECASE)
 
 
 def parse_web_archive(data: bytes, *, name: str, read_html: HtmlReader) -> str:
@@ -34,10 +39,9 @@ def parse_web_archive(data: bytes, *, name: str, read_html: HtmlReader) -> str:
         raise ParsingError(f"{name} could not be read: its parts are nested too deep.") from None
     pages = [part for part in parts if _is_page(part)]
     if pages:
-        texts = [
-            html_text(bodies.text_of(page, name), read_html, name=name)
-            for page in pages[:_MAX_PAGES]
-        ]
+        sources = [bodies.text_of(page, name) for page in pages[:_MAX_PAGES]]
+        shown = [source for source in sources if not _FRAMES.search(source)] or sources
+        texts = [html_text(source, read_html, name=name) for source in shown]
     else:
         texts = [
             bodies.plain_text(part, bodies.text_of(part, name))
@@ -46,6 +50,8 @@ def parse_web_archive(data: bytes, *, name: str, read_html: HtmlReader) -> str:
         ]
     text = markdown.join_blocks(dict.fromkeys(texts))
     title = header(message, "Subject")
+    if title == _NO_TITLE:
+        title = ""
     if not text.strip() and not (pages and title):
         raise ParsingError(f"{name} is declared as a web archive, but there is no page in it.")
     if title and title not in text:
