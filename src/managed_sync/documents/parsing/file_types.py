@@ -10,6 +10,7 @@ __all__ = [
     "contradicts",
     "declared_type",
     "display_name",
+    "is_json",
     "is_unknown",
     "media_type_of",
     "named_type",
@@ -181,6 +182,7 @@ _BY_SUFFIX = {
         FileType.CODE,
     ),
 }
+_JSON_SUFFIXES = {".json", ".jsonl", ".ndjson", ".jsonld", ".geojson"}
 _BY_FAMILY = {"text": FileType.TEXT, "image": FileType.IMAGE, "message": FileType.EMAIL}
 # Servers send these without knowing the type.
 _UNKNOWN = {"", "application/octet-stream", "binary/octet-stream", "application/x-download"}
@@ -232,6 +234,12 @@ def declared_type(media_type: str) -> FileType | None:
 def named_type(filename: str) -> FileType | None:
     """Returns the type that the end of a file name declares."""
     return _BY_SUFFIX.get(PurePosixPath(filename).suffix.lower().removeprefix("."))
+
+
+def is_json(content_type: str, filename: str) -> bool:
+    """Tells whether a file is JSON, or lines of JSON, by its content type or its name."""
+    media_type = plain_media_type(content_type)
+    return "json" in media_type or PurePosixPath(filename).suffix.lower() in _JSON_SUFFIXES
 
 
 def contradicts(delivered: str, declared: str, filename: str) -> bool:

@@ -18,11 +18,12 @@ from managed_sync.documents.parsing.charsets import (
 )
 from managed_sync.documents.parsing.decoding import decode
 from managed_sync.documents.parsing.detection.detector import detect_file_type
-from managed_sync.documents.parsing.file_types import FileType
+from managed_sync.documents.parsing.file_types import FileType, is_json
 from managed_sync.documents.parsing.parsers import kreuzberg, unstructured
 from managed_sync.documents.parsing.parsers.archive import open_archive
 from managed_sync.documents.parsing.parsers.doc.reader import parse_doc
 from managed_sync.documents.parsing.parsers.epub import parse_epub
+from managed_sync.documents.parsing.parsers.json_text import unescape_json
 from managed_sync.documents.parsing.parsers.mail.calendar import calendar_text
 from managed_sync.documents.parsing.parsers.mail.contacts import contacts_text
 from managed_sync.documents.parsing.parsers.mail.mailbox import open_mailbox
@@ -167,7 +168,10 @@ def _text(read: str | Container) -> str:
 
 
 def _code(file: File) -> str:
-    return parse_code(file.text(), filename=file.filename)
+    text = file.text()
+    if is_json(file.content_type, file.filename):
+        text = unescape_json(text)
+    return parse_code(text, filename=file.filename)
 
 
 def _word(file: File) -> str:
