@@ -7,6 +7,7 @@ import itertools
 import pytest
 import regex
 
+from managed_sync.documents.chunking import sentences as sentences_module
 from managed_sync.documents.chunking.sentences import (
     character_start,
     clause_starts,
@@ -96,3 +97,15 @@ def test_a_character_stays_together_with_its_marks() -> None:
     assert whole_character("a👩\u200d🔧b", 0, 3) == 1
     assert whole_character("ab", 0, 1) == 1
     assert whole_character("a" + "\u0301" * 100, 0, 90) == 90
+
+
+def test_the_quick_rules_end_sentences_as_those_for_every_script_do() -> None:
+    slow = sentences_module._patterns().sentence_end
+    quick = [
+        mark for mark in map(chr, range(32, 0x10000)) if sentences_module._is_quick(mark, 0, 1)
+    ]
+    assert len(quick) > 1000
+    for mark in quick:
+        for text in (f"a{mark} B", f"a.{mark} B", f"a{mark}B", f"a.{mark}B", f"a.){mark}) B"):
+            ends = [end.end() for end in sentences_module._ASCII_END.finditer(text)]
+            assert ends == [end.end() for end in slow.finditer(text)], text

@@ -111,10 +111,11 @@ class BoundaryFinder:
         """Splits one span: each passage begins where the last one ended, less the overlap."""
         outline = self._outline
         end = self._before_space(start, end)
+        total = self._encoded.before(end)
         start = fresh = self._after_space(start, end)
         while fresh < end:
             header = self._headers.before(start)
-            found = self._stop_after(start, fresh, min(end, header.row_end or end), header)
+            found = self._stop_after(start, fresh, end, total, header)
             if found is None:
                 # The next word or row does not fit together with the overlap.
                 start = fresh
@@ -127,14 +128,16 @@ class BoundaryFinder:
             start = self._overlap_start(start, stop, fresh) if fresh < end else fresh
 
     def _stop_after(
-        self, start: int, fresh: int, end: int, header: Header
+        self, start: int, fresh: int, end: int, total: int, header: Header
     ) -> tuple[int, int] | None:
         """Returns the end of the passage from ``start``, beyond ``fresh``, and its tokens.
 
-        The result is ``None`` if there is an overlap and not even one whole word or row fits after
-        it.
+        ``total`` is the number of tokens before the end of the span. The result is ``None`` if
+        there is an overlap and not even one whole word or row fits after it.
         """
-        before, total = self._encoded.before(start), self._encoded.before(end)
+        if header.row_end is not None and header.row_end < end:
+            end, total = header.row_end, self._encoded.before(header.row_end)
+        before = self._encoded.before(start)
         budget = size = self._size - header.tokens
         while True:
             if total <= before + budget:

@@ -79,11 +79,12 @@ class Outline:
         headings = self._landmarks()
         self.tables = Tables(text, self._in_code, fits)
         self.sections = _sections(headings, len(text))
+        self._section_starts = [section.start for section in self.sections]
         self._heading_starts = [start for start, _, _ in headings]
 
     def section_at(self, offset: int) -> Section:
         """Returns the section around an offset."""
-        return self.sections[bisect_right(self.sections, offset, key=_start) - 1]
+        return self.sections[bisect_right(self._section_starts, offset) - 1]
 
     def page_at(self, offset: int) -> int:
         """Returns the number of the page around an offset; 0 in a text without pages."""
@@ -213,10 +214,6 @@ class Outline:
 
 def _without_closing_hashes(title: str) -> str:
     return (_CLOSING_HASHES.sub("", title) if "#" in title else title).strip()
-
-
-def _start(section: Section) -> int:
-    return section.start
 
 
 def _between(offsets: list[int], low: int, high: int) -> list[int]:

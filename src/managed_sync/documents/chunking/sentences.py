@@ -19,6 +19,9 @@ __all__ = ["character_start", "clause_starts", "sentence_starts", "whole_charact
 
 _CLOSERS = "\"'”’)]"  # noqa: RUF001 - quotation marks of several languages
 _ASCII_END = re.compile(rf"[.!?][{re.escape(_CLOSERS)}]*\s+")
+# The characters of Latin, Greek and Cyrillic texts, without those that only Unicode's rules know,
+# such as "»" and "…". Between these characters, sentences end as in ASCII.
+_BEYOND_ASCII_RULES = re.compile(r"[^\0-\u00ba\u00bc-\u0588\u2010-\u2022]")
 _MARKS = frozenset({"Mn", "Mc", "Me", "Cf", "Sk"})
 _JOINER = "\u200d"
 _FURTHEST = 32
@@ -64,11 +67,12 @@ def sentence_starts(text: str, low: int, high: int, until: int) -> list[int]:
     furthest = max(0, start - _FURTHEST)
     while start > furthest and _closes(text[start - 1]):
         start -= 1
-    pattern = _ASCII_END if text.isascii() else _patterns().sentence_end
+    start = max(0, start - 1)
+    pattern = _ASCII_END if _is_quick(text, start, until) else _patterns().sentence_end
     # A small letter follows abbreviations ("e.g. this"), seldom the end of a sentence.
     return [
         offset
-        for end in pattern.finditer(text, max(0, start - 1), until)
+        for end in pattern.finditer(text, start, until)
         if low <= (offset := end.end()) < high and not text[offset].islower()
     ]
 
@@ -114,5 +118,12 @@ def whole_character(text: str, low: int, offset: int) -> int:
     return offset
 
 
+def _is_quick(text: str, low: int, high: int) -> bool:
+    """Tells whether ASCII's rules are enough; those for every script take several times as long."""
+    return text.isascii() or not _BEYOND_ASCII_RULES.search(text, low, high)
+
+
 def _closes(character: str) -> bool:
+    if character.isascii():
+        return character in _CLOSERS
     return character in _CLOSERS or category(character) in {"Pe", "Pf"}

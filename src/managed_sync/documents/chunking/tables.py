@@ -1,21 +1,25 @@
 """Finds the rows and headers of a text's tables, in time that is linear in the text.
 
-The chunker asks about offsets that ascend. So the last line and the last table are kept, and no row
-is looked at twice, even if a table is as long as the text or a row as long as the table.
+One pass finds where tables are; their rows are searched for only around the boundaries of chunks.
+The chunker asks about offsets that ascend, so the last line is kept, and no row is looked at twice,
+even if it is as long as the text.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import NamedTuple
 
 __all__ = ["Row", "Tables", "cells_of", "row_of"]
 
 _ROW = re.compile(r"[^\S\n\f]*\|")
+_ROWS = r"[^\S\n\f]*+\|[^\n\f]*+(?:\n[^\S\n\f]*+\|[^\n\f]*+)*+"
+_TABLE = re.compile(_ROWS)
 # Searching is several times as fast for a pattern that begins with one certain character.
-_FIRST_ROW = re.compile(r"\n[^\S\n\f]*\|")
-_FIRST_ROW_OR_PAGE = re.compile(r"[\n\f][^\S\n\f]*\|")
+_TABLES = re.compile(rf"\n{_ROWS}")
+_TABLES_OR_PAGES = re.compile(rf"[\n\f]{_ROWS}")
 _DELIMITER = re.compile(r"[^\S\n\f]*\|(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*(?=[\n\f]|\Z)")
 _NAME = re.compile(r"[^\W_]")
 _BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
@@ -49,13 +53,13 @@ class Tables:
         self._in_code = in_code
         self._fits = fits
         self._has_pages = "\f" in text
-        # Most texts have no tables, or few, so most offsets are outside of this range.
-        first = self._first_row() if "|" in text else None
-        self._rows_start = len(text) if first is None else first
-        self._rows_end = -1 if first is None else self._end_of_line(text.rfind("|"))
-        # The line that was looked at last, and the last table: its first and last known line.
+        # The start of the first line and the end of the last line of each table.
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        if "|" in text:
+            self._find_tables()
+        # The line and the header that were looked at last.
         self._line = (0, -1)
-        self._first = self._last = -1
         self._head: tuple[int, Row | None, bool] = (-1, None, False)
         # The number of cells before an offset of the row that was looked at last.
         self._counted = (0, 0, 0)
@@ -63,15 +67,14 @@ class Tables:
     def row_at(self, offset: int) -> Row | None:
         """Returns the row around an offset, or the one that begins there."""
         text = self._text
-        if not self._rows_start <= offset < self._rows_end:
-            return None
-        if text[offset] != "|" and text[offset - 1] == "\n" and not text[offset].isspace():
+        table = self._table_at(offset)
+        if table is None or offset == len(text):
             return None
         line, end = self._line_at(offset)
         found = _ROW.match(text, line, end)
         if not found or offset < found.end() - 1 or self._in_code(offset):
             return None
-        head, is_one_row = self._head_of(self._first_line(line))
+        head, is_one_row = self._head_of(self._starts[table])
         if head and is_one_row and line < head.end:
             return head if offset < head.end else None
         end = self._before_space(end)
@@ -84,31 +87,19 @@ class Tables:
 
     def has_row_on_line(self, offset: int) -> bool:
         """Tells whether the line around an offset is a row of a table."""
-        return (
-            self._rows_start <= offset <= self._rows_end
-            and _ROW.match(self._text, *self._line_at(offset)) is not None
-            and not self._in_code(offset)
-        )
+        return self._table_at(offset) is not None and not self._in_code(offset)
 
     def table_around(self, offset: int, low: int, high: int) -> tuple[int, int] | None:
         """Returns the table that splitting at an offset would split, if it is within a range."""
-        if not self.has_row_on_line(offset):
+        table = self._table_at(offset)
+        if table is None or self._in_code(offset):
             return None
-        line, end = self._line_at(offset)
-        first = _ROW.match(self._text, self._first_line(line))
-        assert first  # noqa: S101 - the first line is a row
-        start = first.end() - 1
-        if start < low:
-            return None
-        while end < high and self._text[end : end + 1] == "\n":
-            if not _ROW.match(self._text, end + 1):
-                break
-            end = self._end_of_line(end + 1)
-        return (start, end) if start < offset and end <= high else None
+        start, end = self._text.index("|", self._starts[table]), self._ends[table]
+        return (start, end) if low <= start < offset and end <= high else None
 
     def header_of(self, row: Row, offset: int) -> Row | None:
         """Returns the names of the columns, if an offset in a row is below them."""
-        head, _ = self._head_of(self._first_line(self._line_at(row.start)[0]))
+        head, _ = self._head_of(self._starts[bisect_right(self._starts, row.start) - 1])
         if head is None:
             return None
         names = Row(head.start, self._text.index("\n", head.start))
@@ -117,7 +108,7 @@ class Tables:
 
     def ends_header(self, row: Row) -> bool:
         """Tells whether a row is the line below the names of the columns."""
-        head, _ = self._head_of(self._first_line(self._line_at(row.start)[0]))
+        head, _ = self._head_of(self._starts[bisect_right(self._starts, row.start) - 1])
         return head is not None and row.end == head.end
 
     def cells_before(self, row: Row, offset: int) -> int:
@@ -136,29 +127,20 @@ class Tables:
             found = self._text.rfind("|", low, found)
         return found if found >= low else None
 
-    def _first_row(self) -> int | None:
+    def _find_tables(self) -> None:
         text = self._text
-        if _ROW.match(text):
-            return 0
-        found = (_FIRST_ROW_OR_PAGE if self._has_pages else _FIRST_ROW).search(text)
-        return found.start() if found else None
+        if first := _TABLE.match(text):
+            self._starts.append(0)
+            self._ends.append(first.end())
+        pattern = _TABLES_OR_PAGES if self._has_pages else _TABLES
+        for table in pattern.finditer(text, first.end() if first else 0):
+            self._starts.append(table.start() + 1)
+            self._ends.append(table.end())
 
-    def _first_line(self, line: int) -> int:
-        """Returns the start of the first line of the table of a row's line."""
-        text = self._text
-        if self._first <= line <= self._last:
-            return self._first
-        first = line
-        while first > 0 and text[first - 1] == "\n":
-            before = self._start_of_line(first - 1)
-            if before == self._last:
-                first = self._first
-                break
-            if not _ROW.match(text, before):
-                break
-            first = before
-        self._first, self._last = first, line
-        return first
+    def _table_at(self, offset: int) -> int | None:
+        """Returns the number of the table of whose lines one is around an offset."""
+        table = bisect_right(self._starts, offset) - 1
+        return table if table >= 0 and offset <= self._ends[table] else None
 
     def _head_of(self, first: int) -> tuple[Row | None, bool]:
         """Returns the header and the line below it of the table that begins with a line.

@@ -107,7 +107,8 @@ class _Widths:
 
     def of(self, tokens: NDArray[numpy.uint32]) -> NDArray[numpy.uint8]:
         widths = self._table.take(tokens)
-        if widths.max(initial=0) < _UNKNOWN:
+        # Several times as fast as NumPy's maximum.
+        if _UNKNOWN not in widths.tobytes():
             return widths
         for token in set(tokens[widths == _UNKNOWN].tolist()):
             data = self._encoding.decode_single_token_bytes(token)
