@@ -39,7 +39,7 @@ def old_source() -> ChangingSource:
         plan="# Plan\n\nThe gripper ships in May. " + "Every arm is tested twice. " * 12,
         note="One line.",
         empty="   ",
-        broken="%PDF damaged",
+        broken="%PDF-1.7 damaged",
         odd="Bad text.",
         long="word " * 120,
     )
