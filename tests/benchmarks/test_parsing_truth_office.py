@@ -19,7 +19,7 @@ from pptx.util import Inches
 from benchmarks.parsing.corpus.measures import measure
 from benchmarks.parsing.truth.model import DamagedFileError, Truth
 from benchmarks.parsing.truth.office.cell_texts import ways_to_write
-from benchmarks.parsing.truth.office.old_office import slide_texts
+from benchmarks.parsing.truth.office.old_office import slide_texts, without_fields
 from benchmarks.parsing.truth.reading import read_truth
 
 
@@ -234,6 +234,16 @@ def test_an_old_presentation_has_the_texts_of_its_slides_but_not_of_its_template
     stream = record(0x03F8, record(0x0FA8, b"Click to edit"), 15)
     stream += record(0x03EE, record(0xF00D, texts, 15), 15)
     assert list(slide_texts(stream, 0, len(stream), is_slide=False)) == ["Größe", "second"]
+
+
+def test_instructions_of_fields_are_no_text_of_an_old_word_file() -> None:
+    for text, shown in {
+        'HYPERLINK "mailto:ann@a.example" Ann': "Ann",
+        "Date DATE \\@ dd/MM/yy 12/12/97": "Date 12/12/97",
+        r"PAGE \* MERGEFORMAT 3": "3",
+        "the TITLE of a DATE": "the TITLE of a DATE",
+    }.items():
+        assert without_fields(text).split() == shown.split()
 
 
 def test_a_book_is_its_spine_in_order() -> None:

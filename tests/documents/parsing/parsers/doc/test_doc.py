@@ -122,6 +122,20 @@ def test_a_file_of_word_6_is_read_in_the_code_page_of_its_language() -> None:
     assert parse_doc(data, name="a.doc") == ("Привет\n\n| A | B |\n| --- | --- |\n| C | D |\n\nEnd")
 
 
+def test_headers_and_footers_of_word_6_are_read_wherever_they_are() -> None:
+    text = b"Pier\r" + b"\r" + b"Harbor AG\r"
+    main = bytearray(0x400)
+    struct.pack_into("<4H", main, 0, 0xA5DC, 0x65, 0, 0x409)
+    struct.pack_into("<II", main, 0x18, 0x300, 0x300 + len(text))
+    struct.pack_into("<8i", main, 0x34, 5, 0, len(text) - 5, 0, 0, 0, 0, 0)
+    main[0x300 : 0x300 + len(text)] = text
+    struct.pack_into("<3i", main, 0x380, 0, 1, len(text) - 5)
+    struct.pack_into("<II", main, 0xB0, 0x380, 12)
+    assert parse_doc(compound_file({"WordDocument": bytes(main)}), name="a.doc") == (
+        "Pier\n\nHarbor AG"
+    )
+
+
 def test_the_registry_reads_old_word_files_with_this_parser() -> None:
     data = make_doc([("Hello.\r", NORMAL)])
     assert parse(data, content_type="application/msword", filename="a.doc") == "Hello.\n"

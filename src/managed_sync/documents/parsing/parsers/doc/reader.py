@@ -117,8 +117,10 @@ class _Document:
         start, end = self._file.span("headers")
         bounds = _positions(self._file.table("headers"), 0)
         found: dict[str, Block] = {}
-        for index in range(_SEPARATORS, len(bounds) - 1):
-            if (index - _SEPARATORS) % 6 not in kinds:
+        # Word 6 has only those that there are, and says elsewhere which ones: all stand at the end.
+        is_new = self._formats.are_known
+        for index in range(_SEPARATORS if is_new else 0, len(bounds) - 1):
+            if (index - _SEPARATORS) % 6 not in kinds if is_new else kinds is not _FOOTERS:
                 continue
             low, high = start + bounds[index], min(start + bounds[index + 1], end)
             text = to_markdown(block for block in self._blocks(low, high) if block.kind != "page")
