@@ -12,6 +12,7 @@ from managed_sync.documents.parsing.parsers.text import parse_text
 
 __all__ = [
     "ENCRYPTED",
+    "SIGNED",
     "Uuencoded",
     "bytes_of",
     "plain_text",
@@ -37,6 +38,7 @@ _ENRICHED_MARK = re.compile(r"</?[a-z][a-z0-9-]{0,59}>", re.IGNORECASE)
 _LINE_BREAKS = re.compile(r"\n(\n*)")
 
 ENCRYPTED = "This text is encrypted and cannot be read."
+SIGNED = "This text is signed in a form that cannot be read."
 
 
 def bytes_of(part: Message) -> bytes:

@@ -20,6 +20,7 @@ from managed_sync.documents.parsing.parsers.mail.headers import (
     header_lines,
 )
 from managed_sync.documents.parsing.parsers.mail.tnef import open_tnef
+from managed_sync.documents.parsing.parsers.signed_data import is_signed_data, signed_content
 from managed_sync.documents.parsing.parsers.text import parse_text
 from managed_sync.documents.parsing.part_names import label
 from managed_sync.documents.parsing.parts import Container, Member, bounded
@@ -45,7 +46,10 @@ _SIGNATURES = {
     "application/pgp-signature",
     "application/pgp-keys",
 }
-_ENCRYPTED = {"application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted"}
+# A text that is signed or encrypted as a whole.
+_ENVELOPES = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
+_ENVELOPE = ".p7m"
+_MAX_ENVELOPES = 10
 _REPORTS = {"message/delivery-status", "message/disposition-notification", "text/rfc822-headers"}
 _MESSAGES = {"message/rfc822", "message/global", "message/news"}
 # Versions of a text that repeat the others, for programs that show them in other ways.
@@ -109,7 +113,7 @@ class MessageReader:
         self._read_html = read_html
         self._members: list[Member] = []
         self._names: list[str] = []
-        self._seen = 0
+        self._seen = self._envelopes = 0
 
     def open(self, message: Message) -> Container:
         """Returns the message with its attachments."""
@@ -144,8 +148,10 @@ class MessageReader:
             yield from self._of_several(part, kind)
         elif kind in _SIGNATURES:
             self._names.extend(filter(None, [label(filename_of(part))]))
-        elif kind in _ENCRYPTED:
+        elif kind == "application/pgp-encrypted":
             yield bodies.ENCRYPTED
+        elif kind in _ENVELOPES or filename_of(part).lower().endswith(_ENVELOPE):
+            yield from self._enveloped(part)
         elif self._is_attached(part, kind):
             self._note_file(part, kind)
         else:
@@ -196,6 +202,21 @@ class MessageReader:
             for name, data in files:
                 self._note_data(name, data)
             yield bodies.plain_text(part, text)
+
+    def _enveloped(self, part: Message) -> Iterator[str]:
+        """Yields the texts of a part that is signed as a whole, and notes the file in it."""
+        self._envelopes += 1
+        data, name = bodies.bytes_of(part), filename_of(part)
+        content = signed_content(data) if self._envelopes <= _MAX_ENVELOPES else None
+        stem = name[: -len(_ENVELOPE)] if name.lower().endswith(_ENVELOPE) else ""
+        if content is not None and "." in stem:
+            self._note_data(stem, content)
+        elif content is not None:
+            yield from self._blocks(parse_message(content, name=self._name))
+        elif str(part.get_param("smime-type", "")).lower() == "certs-only":
+            self._names.extend(filter(None, [label(name)]))
+        else:
+            yield bodies.SIGNED if is_signed_data(data) else bodies.ENCRYPTED
 
     def _report(self, part: Message) -> str:
         """Returns the fields of a report about the delivery of another message."""
