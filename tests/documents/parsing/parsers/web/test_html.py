@@ -287,3 +287,27 @@ def test_elements_of_xhtml_may_end_in_their_first_tag(start: str) -> None:
 def test_a_page_without_text_is_empty() -> None:
     assert parse_html("<!-- x -->", name="a.html") == ""
     assert parse("<p>Größe</p>".encode(), content_type="text/html") == "Größe\n"
+
+
+def test_the_storage_format_of_confluence_is_read() -> None:
+    page = (
+        "<h1>Plan</h1><p>See <ac:link><ri:page ri:content-title='Next'/><ac:plain-text-link-body>"
+        "<![CDATA[the <next> plan]]></ac:plain-text-link-body></ac:link> for more.</p>"
+        '<ac:structured-macro ac:name="code"><ac:parameter ac:name="language">sql</ac:parameter>'
+        '<ac:parameter ac:name="title">Query</ac:parameter><ac:plain-text-body>'
+        "<![CDATA[SELECT a\n  FROM b WHERE a < 1 && <i>;]]></ac:plain-text-body>"
+        "</ac:structured-macro><p>End.</p>"
+    )
+
+    assert parse_html(page, name="a.html") == (
+        "# Plan\n\nSee the <next> plan for more.\n\nQuery\n\n"
+        "```\nSELECT a\n  FROM b WHERE a < 1 && <i>;\n```\n\nEnd."
+    )
+
+
+def test_text_that_xml_marks_as_free_of_tags_is_text_only_in_xml() -> None:
+    page = "<p>One <![CDATA[two]]> three</p>"
+
+    assert parse_html(f"<?xml version='1.0'?>{page}", name="a.xhtml") == "One two three"
+    assert parse_html(page, name="a.html") == "One three"
+    assert "One" in parse_html("<?xml version='1.0'?><p>One <![CDATA[two", name="a.xhtml")

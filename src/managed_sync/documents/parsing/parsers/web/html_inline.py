@@ -20,6 +20,8 @@ _NEVER_SHOWN = UNSEEN & {
     *("base", "link", "meta", "param", "script", "source"),
     *("style", "template", "title", "track"),
 }
+# The settings of a macro in Confluence; only its title is shown.
+_PARAMETER = "ac:parameter"
 _BLOCK_STYLE = re.compile(
     r"(?:^|;)\s*display\s*:\s*(?:block|flex|grid|list-item|table(?!-cell))", re.I
 )
@@ -44,7 +46,8 @@ def is_hidden(element: Element, *, shows_all: bool = False) -> bool:
         return True
     if not attributes:
         return False
-    if "hidden" in attributes and element.get("hidden") != "until-found":
+    is_setting = element.tag == _PARAMETER and element.get("ac:name") != "title"
+    if is_setting or ("hidden" in attributes and element.get("hidden") != "until-found"):
         return True
     style = attributes.get("style")
     if style and _HIDDEN_STYLE.search(style):

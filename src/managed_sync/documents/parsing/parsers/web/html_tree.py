@@ -6,6 +6,7 @@ the tree here keeps the text of pages that are nested deeper than its own trees 
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any, Final, TypeAlias
 
@@ -35,6 +36,10 @@ UNSEEN = frozenset(_UNSEEN_NAMES.split())
 # In XHTML, any element may end in its first tag; a parser of HTML would read on for its end tag.
 _XHTML = re.compile(r"\A\s*<\?xml\b|\bxmlns\s*=\s*[\"']http://www\.w3\.org/1999/xhtml")
 _SELF_CLOSED = re.compile(r"<([a-zA-Z][\w:.-]*)((?:\s[^<>]*)?)/>")
+# Confluence's storage format: XML with the tags of HTML and some of its own.
+_STORAGE = re.compile(r"<(?:ac|ri):[a-z-]{1,60}[\s/>]")
+_STORED_CODE = re.compile(r"<(/?)ac:plain-text-body\b[^<>]*>")
+_CDATA, _CDATA_END = "<![CDATA[", "]]>"
 _VOID = {
     *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param"),
     *("source", "track", "wbr"),
@@ -121,8 +126,13 @@ def parse_tree(text: str, *, name: str) -> Element:
     except ImportError as error:
         raise MissingExtraError(f"Reading {name}", "parsers") from error
     text = clean(text)
-    if _XHTML.search(text[:_START]):
+    is_stored = _STORAGE.search(text) is not None
+    if is_stored or text.lstrip().startswith("<?xml"):
+        text = _without_cdata(text)
+    if is_stored or _XHTML.search(text[:_START]):
         text = _SELF_CLOSED.sub(_with_end_tag, text)
+    if is_stored:
+        text = _STORED_CODE.sub(r"<\1pre>", text)
     builder = _Builder()
     parser = etree.HTMLParser(target=builder, encoding="utf-8", huge_tree=True)
     try:
@@ -131,6 +141,16 @@ def parse_tree(text: str, *, name: str) -> Element:
     except etree.LxmlError:  # nothing in the page but comments
         pass
     return builder.root
+
+
+def _without_cdata(text: str) -> str:
+    """Writes the texts that XML marks as free of tags as HTML does, where the mark is a comment."""
+    before, *sections = text.split(_CDATA)
+    parts = [before]
+    for section in sections:
+        content, end, after = section.partition(_CDATA_END)
+        parts += [html.escape(content, quote=False), after] if end else [_CDATA, section]
+    return "".join(parts)
 
 
 def _with_end_tag(found: re.Match[str]) -> str:
