@@ -121,18 +121,28 @@ def test_labels_and_values_that_are_drawn_apart_are_read_row_by_row() -> None:
             for row, cells in enumerate(rows):
                 canvas.drawString(72 + 150 * index, 700 - 14 * row, cells[index])
 
-    assert read(drawn(page)).split() == [
-        "Name",
-        "Papa",
-        "City",
-        "Oslo",
-        "Load",
-        "40",
-        "kg",
-        "Reach",
-        "2",
-        "m",
-    ]
+    assert read(drawn(page)).strip() == (
+        "| Name | Papa |\n| --- | --- |\n| City | Oslo |\n| Load | 40 kg |\n| Reach | 2 m |"
+    )
+
+
+def test_columns_that_are_drawn_line_by_line_are_read_one_after_the_other() -> None:
+    def page(canvas: Canvas) -> None:
+        for row in range(10):
+            for left, name in ((72, "left"), (320, "right")):
+                canvas.drawString(
+                    left, 700 - 14 * row, f"the {name} text of this page goes on {row}"
+                )
+
+    text = read(drawn(page))
+    assert (
+        text.split()
+        == " ".join(
+            f"the {name} text of this page goes on {row}"
+            for name in ("left", "right")
+            for row in range(10)
+        ).split()
+    )
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])

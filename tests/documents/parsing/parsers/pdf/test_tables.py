@@ -10,7 +10,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import PageBreak, Spacer, Table
 
-from managed_sync.documents.parsing.parsers.pdf import drawings
+from managed_sync.documents.parsing.parsers.pdf.tables import drawings
 from tests.documents.pdf_files import SENTENCE, drawn, grid, read, story, words
 
 LIMITS = [["Property", "Value"], ["Load", "40 kg"], ["Reach", "2 m"]]

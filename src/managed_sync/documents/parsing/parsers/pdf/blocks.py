@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from managed_sync.documents.parsing.parsers.pdf.lines import Line
-from managed_sync.documents.parsing.parsers.pdf.tables import Table
+from managed_sync.documents.parsing.parsers.pdf.lines import UNSPACED, Line
+from managed_sync.documents.parsing.parsers.pdf.tables.aligned import are_aligned
+from managed_sync.documents.parsing.parsers.pdf.tables.table import Table
 
 __all__ = ["BULLET", "SENTENCE_ENDS", "Block", "blocks", "join", "known_words"]
 
@@ -23,8 +24,6 @@ _NUMBERED = re.compile(r"\d{1,2}(?:(?:\.\d{1,2}){1,3}[.)]?|[.)])\s+(?=[^\W\d_])"
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _BROKEN = re.compile(r"([^\W\d_]+)-$")
 _BEGIN = re.compile(r"[^\W\d_]+")
-# Kana, Han and full-width forms are written without blanks.
-_UNSPACED = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 # All measures are parts of the height of the type.
 _SAME_SIZE = 1.12
 _FARTHER = 0.35
@@ -55,15 +54,20 @@ class Block:
         return " ".join(line.text for line in self.lines)
 
     def ends_on_purpose(self, index: int, following: Line | None = None) -> bool:
-        """Tells whether the first word of the next line would have fit into a line."""
+        """Tells whether the first word of the next line would have fit, or either is a row."""
         line = self.lines[index]
         after = following or (self.lines[index + 1] if index + 1 < len(self.lines) else None)
-        if after is None:
+        if after is None or self._is_row(index) or self._is_row(index + 1):
             return True
         width = after.box.right - after.box.left
         first = width * len(after.text.partition(" ")[0]) / max(len(after.text), 1)
         room = self.right - line.box.right
         return room > first + _BLANK * line.size and not after.text[:1].islower()
+
+    def _is_row(self, index: int) -> bool:
+        """Tells whether a line has a wide gap below or above one of its neighbors."""
+        near = self.lines[max(index - 1, 0) : index + 2]
+        return any(are_aligned(one, other) for one, other in pairwise(near))
 
 
 def blocks(
@@ -200,6 +204,6 @@ def _joint(first: str, between: str, second: str, words: Collection[str]) -> tup
             left in words and right in words and left + right not in words
         )
         return (first if is_compound else first[:-1]), ""
-    if between == " " and _UNSPACED.match(first[-1]) and _UNSPACED.match(second[0]):
+    if between == " " and UNSPACED.match(first[-1]) and UNSPACED.match(second[0]):
         return first, ""
     return first, between

@@ -7,8 +7,6 @@ direction it runs.
 
 from __future__ import annotations
 
-import ctypes
-import math
 import re
 import unicodedata
 from collections import Counter
@@ -19,22 +17,26 @@ from itertools import groupby
 from typing import Any
 
 from managed_sync.documents.parsing.markdown_writer import link
-from managed_sync.documents.parsing.parsers.pdf.geometry import Box, Frame, quarter_turns
+from managed_sync.documents.parsing.parsers.pdf.geometry import Box, Frame
+from managed_sync.documents.parsing.parsers.pdf.letters import Letters
 
-__all__ = ["Line", "PageText", "Word", "is_right_to_left", "letter_boxes", "read_text"]
+__all__ = ["UNSPACED", "Line", "PageText", "Word", "is_right_to_left", "letter_boxes", "read_text"]
 
 # PDFium's mark for a hyphen at the end of a line, in place of the hyphen and the line break.
 _HYPHEN = "\ufffe"
 _TOKEN = re.compile(r"[\r\n]+|\ufffe|[^\s\ufffe]+")
+# Kana, Han and full-width forms are written without blanks.
+UNSPACED = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_BOLD = re.compile(r"bold|black|heavy|demi(?!tal)|(?<![a-z])bd(?![a-z])", re.IGNORECASE)
-_FORCE_BOLD = 1 << 18
-_MAX_FONT_NAME = 100
 # Words are in one line if their boxes overlap by this part of the lower one.
 _SAME_LINE = 0.35
 # After a line break of PDFium, they also have to be this near to each other.
 _NEXT = 1.0
 _NO_BLANK = 0.12
+# A gap wider than this is none between the words of a sentence.
+_WIDE = 1.5
+# What numbers an item or a heading stands at a distance from it.
+_MARKER = re.compile(r"\(?(?:\w{1,3}[.)]|\d{1,3}(?:\.\d{1,3})+\.?)|[^\w\s]")
 
 
 @dataclass(slots=True)
@@ -68,6 +70,7 @@ class Line:
         bold: Whether all of it is in bold type.
         text: The plain text.
         marked: The text with links, once the words are released.
+        pieces: The parts between wide gaps, once the words are released; empty without such gaps.
     """
 
     words: list[Word]
@@ -77,6 +80,7 @@ class Line:
     box: Box = field(init=False)
     text: str = field(init=False)
     marked: str = field(init=False, default="")
+    pieces: list[Line] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         boxes = [word.box for word in self.words]
@@ -87,6 +91,11 @@ class Line:
             max(box.bottom for box in boxes),
         )
         self.text = " ".join(word.text for word in self.words)
+
+    @property
+    def word_count(self) -> float:
+        """The number of words; two letters count as one in a script without blanks."""
+        return self.text.count(" ") + 1 + len(UNSPACED.findall(self.text)) / 2
 
     def with_links(self) -> str:
         """Returns the text, with the links of its words as Markdown."""
@@ -109,11 +118,26 @@ class Line:
         joined.text = f"{self.text} {other.text}"
         joined.marked = f"{self.marked} {other.marked}"
         joined.bold = self.bold and other.bold
+        joined.pieces = self._pieces_with(other)
         return joined
+
+    def _pieces_with(self, other: Line) -> list[Line]:
+        ours, theirs = self.pieces or [self], other.pieces or [other]
+        if _is_wide(ours[-1].box, theirs[0].box, self.size):
+            return [*ours, *theirs]
+        if not self.pieces and not other.pieces:
+            return []
+        return [*ours[:-1], ours[-1].with_line(theirs[0]), *theirs[1:]]
 
     def release_words(self) -> None:
         """Keeps only what a whole document needs of a line, since words take much memory."""
         self.marked = self.with_links()
+        runs = [*_runs(self.words, self.size)]
+        if len(runs) > 1:
+            self.pieces = [Line(run, self.turns, self.size, self.bold) for run in runs]
+            for piece in self.pieces:
+                piece.marked = piece.with_links()
+                piece.words = []
         self.words = []
 
 
@@ -130,81 +154,6 @@ class PageText:
     frame: Frame
 
 
-class _Letters:
-    """Asks PDFium about single letters of a page."""
-
-    def __init__(self, text_page: Any, shown: tuple[float, float, float, float]) -> None:
-        from pypdfium2 import raw  # noqa: PLC0415 - comes with an extra
-
-        self._raw = raw
-        self._page = text_page
-        self._rectangle = raw.FS_RECTF()
-        self._name = ctypes.create_string_buffer(_MAX_FONT_NAME)
-        self._flags = ctypes.c_int()
-        self._matrix = raw.FS_MATRIX()
-        self.frames = [Frame(turns, shown) for turns in range(4)]
-
-    def text(self) -> str:
-        """Returns the letters, exactly one character for each; halves of a pair count as two."""
-        count = self._raw.FPDFText_CountChars(self._page)
-        if count <= 0:
-            return ""
-        buffer = (ctypes.c_ushort * (2 * count + 1))()
-        written = self._raw.FPDFText_GetText(self._page, 0, count, buffer)
-        if written - 1 == count:
-            units = memoryview(buffer).cast("B")[: 2 * count].tobytes()
-            try:
-                text = units.decode("utf-16-le")
-            except UnicodeDecodeError:
-                text = ""
-            if len(text) == count:
-                return text
-            return "".join(map(chr, buffer[:count]))
-        codes = (self._raw.FPDFText_GetUnicode(self._page, index) for index in range(count))
-        return "".join(chr(code) if code < 0x110000 else " " for code in codes)
-
-    def box(self, first: int, last: int, frame: Frame) -> Box:
-        """Returns where a run of letters is, with the height of their type."""
-        rectangle = self._rectangle
-        self._raw.FPDFText_GetLooseCharBox(self._page, first, rectangle)
-        left, top = rectangle.left, rectangle.top
-        right, bottom = rectangle.right, rectangle.bottom
-        if last != first:
-            self._raw.FPDFText_GetLooseCharBox(self._page, last, rectangle)
-            left, right = min(left, rectangle.left), max(right, rectangle.right)
-            top, bottom = max(top, rectangle.top), min(bottom, rectangle.bottom)
-        return frame.place(left, top, right, bottom)
-
-    def turns(self, first: int, last: int) -> int:
-        """Returns the direction of a word: as its letters are turned, or down if they are not."""
-        turns = quarter_turns(self._raw.FPDFText_GetCharAngle(self._page, first))
-        if turns == 0 and first != last:
-            one = self.box(first, first, self.frames[0])
-            other = self.box(last, last, self.frames[0])
-            height = one.bottom - one.top
-            aside = abs(other.middle[0] - one.middle[0])
-            if other.top - one.top > max(height / 2, 2 * aside):
-                return 3
-        return turns
-
-    def size(self, index: int) -> float:
-        """Returns the size of the type of a letter, as it is shown; 0 if it is unknown."""
-        if not self._raw.FPDFText_GetMatrix(self._page, index, self._matrix):
-            return 0.0
-        scale = math.hypot(self._matrix.c, self._matrix.d)
-        return float(self._raw.FPDFText_GetFontSize(self._page, index) * scale)
-
-    def is_bold(self, index: int) -> bool:
-        """Tells whether the font of a letter is bold by its name or its flags."""
-        size = self._raw.FPDFText_GetFontInfo(
-            self._page, index, self._name, _MAX_FONT_NAME, self._flags
-        )
-        name = self._name.value if 0 < size <= _MAX_FONT_NAME else b""
-        return bool(
-            _BOLD.search(name.decode("utf-8", "replace")) or self._flags.value & _FORCE_BOLD
-        )
-
-
 def read_text(page: Any, text_page: Any) -> PageText:
     """Returns the lines of a page.
 
@@ -212,7 +161,7 @@ def read_text(page: Any, text_page: Any) -> PageText:
         page: The page.
         text_page: PDFium's handle of its text.
     """
-    letters = _Letters(text_page, page.get_bbox())
+    letters = Letters(text_page, page.get_bbox())
     lines = [*_lines(letters)]
     votes = Counter[int]()
     for line in lines:
@@ -225,12 +174,12 @@ def read_text(page: Any, text_page: Any) -> PageText:
 
 def letter_boxes(page: Any, text_page: Any, word: Word, frame: Frame) -> Iterator[Box]:
     """Yields where each letter of a word is."""
-    letters = _Letters(text_page, page.get_bbox())
+    letters = Letters(text_page, page.get_bbox())
     for index in range(word.first, word.first + word.count):
         yield letters.box(index, index, frame)
 
 
-def _lines(letters: _Letters) -> Iterator[Line]:
+def _lines(letters: Letters) -> Iterator[Line]:
     words: list[Word] = []
     turns = 0
     is_broken = False
@@ -261,7 +210,28 @@ def _lines(letters: _Letters) -> Iterator[Line]:
         yield _line(letters, words, turns)
 
 
-def _word(letters: _Letters, text: str, first: int, last: int, turns: int) -> Word:
+def _runs(words: Sequence[Word], size: float) -> Iterator[list[Word]]:
+    """Yields the words between wide gaps; the number or bullet of an item is no run of its own."""
+    run: list[Word] = []
+    for word in words:
+        if (
+            run
+            and _is_wide(run[-1].box, word.box, size)
+            and not (
+                run[-1] is words[0] and _MARKER.fullmatch(run[0].text) and word.text[0].isalpha()
+            )
+        ):
+            yield run
+            run = []
+        run.append(word)
+    yield run
+
+
+def _is_wide(one: Box, other: Box, size: float) -> bool:
+    return max(other.left - one.right, one.left - other.right) > _WIDE * size
+
+
+def _word(letters: Letters, text: str, first: int, last: int, turns: int) -> Word:
     box = letters.box(first, last, letters.frames[turns])
     if _SURROGATE.search(text):
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
@@ -301,7 +271,7 @@ def _joined(word: Word, other: Word) -> Word:
     return Word(word.text + other.text, box, word.first, other.first + other.count - word.first)
 
 
-def _line(letters: _Letters, words: Sequence[Word], turns: int) -> Line:
+def _line(letters: Letters, words: Sequence[Word], turns: int) -> Line:
     longest = max(words, key=lambda word: word.count)
     size = letters.size(longest.first) or longest.box.bottom - longest.box.top
     bold = all(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from managed_sync.documents.parsing.parsers.pdf import lines, tables
+from managed_sync.documents.parsing.parsers.pdf import lines
 from managed_sync.documents.parsing.parsers.pdf.annotations import Field, Overlay, read_overlay
-from managed_sync.documents.parsing.parsers.pdf.drawings import Drawing
 from managed_sync.documents.parsing.parsers.pdf.geometry import Box
-from managed_sync.documents.parsing.parsers.pdf.grids import grids
 from managed_sync.documents.parsing.parsers.pdf.lines import Line
-from managed_sync.documents.parsing.parsers.pdf.tables import Table
+from managed_sync.documents.parsing.parsers.pdf.tables.drawings import Drawing
+from managed_sync.documents.parsing.parsers.pdf.tables.grids import grids
+from managed_sync.documents.parsing.parsers.pdf.tables.ruled import with_tables
+from managed_sync.documents.parsing.parsers.pdf.tables.table import Table
 
 __all__ = ["Note", "Page", "read_page"]
 
@@ -90,7 +91,7 @@ def _read(page: Any, text_page: Any, drawing: Drawing, overlay: Overlay) -> Page
     main = [line for line in text.lines if line.turns == frame.turns]
     aside = [line for line in text.lines if line.turns != frame.turns]
     overlay.mark_links(main, frame)
-    items = tables.with_tables(
+    items = with_tables(
         main,
         [*grids(drawing.edges(frame))] if main else [],
         letter_boxes=lambda word: lines.letter_boxes(page, text_page, word, frame),

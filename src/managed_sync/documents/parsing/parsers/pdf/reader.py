@@ -25,7 +25,8 @@ from managed_sync.documents.parsing.parsers.pdf.outline import OutlineHeading
 from managed_sync.documents.parsing.parsers.pdf.pages import Note, Page, read_page
 from managed_sync.documents.parsing.parsers.pdf.reading_order import in_reading_order
 from managed_sync.documents.parsing.parsers.pdf.running_lines import running_lines
-from managed_sync.documents.parsing.parsers.pdf.tables import Table
+from managed_sync.documents.parsing.parsers.pdf.tables.aligned import with_aligned_tables
+from managed_sync.documents.parsing.parsers.pdf.tables.table import Table
 from managed_sync.errors import MissingExtraError, ParsingError
 from managed_sync.logs import get_logger
 
@@ -114,6 +115,8 @@ def _markdown(
     pages: Sequence[Page], named: Sequence[OutlineHeading], body: headings.BodyType
 ) -> str:
     levels = _join_headings(pages, named)
+    for page in pages:
+        page.items = with_aligned_tables(page.items, apart=levels)
     breaks = _breaks(pages, levels)
     paged = [[*blocks(page.items, breaks=breaks)] for page in pages]
     if named:

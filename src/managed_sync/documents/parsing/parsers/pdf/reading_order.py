@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from managed_sync.documents.parsing.parsers.pdf.lines import Line, is_right_to_left
-from managed_sync.documents.parsing.parsers.pdf.tables import Table
+from managed_sync.documents.parsing.parsers.pdf.tables.table import Table
 
 __all__ = ["Item", "in_reading_order"]
 
@@ -47,7 +47,11 @@ def in_reading_order(items: Sequence[Item]) -> list[Item]:
         part = parts.pop()
         split: list[list[Item]] = []
         if 1 < len(part) <= _MAX_ITEMS:
-            split = _columns(part, size, from_right=from_right) or _halves(part)
+            split = (
+                _columns(part, size, from_right=from_right)
+                or _torn_columns(part, size, from_right=from_right)
+                or _halves(part)
+            )
         if split:
             parts += reversed(split)
         else:
@@ -74,6 +78,27 @@ def _columns(items: Sequence[Item], size: float, *, from_right: bool) -> list[li
     return columns[::-1] if from_right else columns
 
 
+def _torn_columns(items: Sequence[Item], size: float, *, from_right: bool) -> list[list[Item]]:
+    """Splits a part into columns that are drawn line by line, the lines of all at a time."""
+    torn = sum(bool(item.pieces) for item in items if isinstance(item, Line))
+    if torn < max(_MIN_ROWS, len(items) / 2):
+        return []
+    pieces: list[Item] = []
+    for item in items:
+        pieces += (item.pieces if isinstance(item, Line) else ()) or [item]
+    columns = _columns(pieces, size, from_right=from_right)
+    return columns if all(map(_is_prose, columns)) else []
+
+
+def _is_prose(items: Sequence[Item]) -> bool:
+    """Tells whether lines are full, as those of a text are and the cells of a table are not."""
+    lines = [item for item in items if isinstance(item, Line)]
+    right = max((line.box.right for line in lines), default=0.0)
+    full = sum(line.box.right > right - _NEAR * line.size for line in lines)
+    words = sum(line.word_count for line in lines)
+    return words > _WORDS_OF_CELL * len(lines) and full > len(lines) / 2
+
+
 def _row_count(items: Iterable[Item]) -> int:
     """Returns the number of rows; a table counts as enough of them."""
     rows: set[int] = set()
@@ -93,7 +118,7 @@ def _are_cells(one: Sequence[Item], other: Sequence[Item]) -> bool:
     heights = sorted(item.box.middle[1] for item in longer)
     level = sum(_has_near(heights, line.box.middle[1], _LEVEL * line.size) for line in lines)
     words = min(
-        statistics.fmean(item.text.count(" ") + 1 for item in column if isinstance(item, Line))
+        statistics.fmean(item.word_count for item in column if isinstance(item, Line))
         for column in (shorter, longer)
         if any(isinstance(item, Line) for item in column)
     )

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from managed_sync.documents.parsing.parsers.pdf.lines import Line
 from managed_sync.documents.parsing.parsers.pdf.pages import Page
-from managed_sync.documents.parsing.parsers.pdf.tables import Table
+from managed_sync.documents.parsing.parsers.pdf.tables.table import Table
 
 __all__ = ["running_lines"]
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from managed_sync.documents.parsing.parsers.pdf.geometry import Box
-from managed_sync.documents.parsing.parsers.pdf.grids import Grid
 from managed_sync.documents.parsing.parsers.pdf.lines import Line, Word, is_right_to_left
+from managed_sync.documents.parsing.parsers.pdf.tables.bands import rows_of_band
+from managed_sync.documents.parsing.parsers.pdf.tables.grids import Grid
+from managed_sync.documents.parsing.parsers.pdf.tables.table import Table
 
-__all__ = ["Table", "with_tables"]
+__all__ = ["with_tables"]
 
 # The grid of a chart has cells, few of them with text; a frame of a layout holds whole columns.
 _MIN_FILLED = 0.4
@@ -21,21 +22,10 @@ _OVERHANG = 2.0
 # Words that cross the lines of a table are few; those in a drawing are many.
 _CROSSING = 0.25
 _FEW = 2
+# A table with titles, rows and a sum has no more rules.
+_FEW_RULES = 4
 # Words of one text are nearer to each other than this part of the height of their type.
 _CLOSE = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table on a page.
-
-    Attributes:
-        rows: The lines of each cell, row by row.
-        box: Where it is.
-    """
-
-    rows: list[list[list[str]]]
-    box: Box
 
 
 def with_tables(
@@ -89,7 +79,7 @@ def _with_table(
     texts = {cell: [line.with_links() for line in found] for cell, found in cells.items()}
     if split > max(_FEW, _CROSSING * whole) or not _is_table(grid, texts):
         return items
-    outside.insert(place, Table(_rows(grid, texts), grid.box))
+    outside.insert(place, Table(_rows(grid, cells), grid.box))
     return outside
 
 
@@ -180,10 +170,25 @@ def _is_table(grid: Grid, texts: Mapping[tuple[int, int], list[str]]) -> bool:
     )
 
 
-def _rows(grid: Grid, texts: Mapping[tuple[int, int], list[str]]) -> list[list[list[str]]]:
+def _rows(grid: Grid, cells: Mapping[tuple[int, int], list[Line]]) -> list[list[list[str]]]:
     """Returns the lines of each field; a cell of several fields has it in the first one."""
-    used = sorted({column for _, column in texts})
-    if is_right_to_left(line for text in texts.values() for line in text):
-        used.reverse()
-    rows = ([texts.get((row, column), []) for column in used] for row in range(len(grid.rows) - 1))
-    return [row for row in rows if any(row)]
+    used = sorted({column for _, column in cells})
+    sides = [grid.columns[column + 1] for column in used]
+    rows: list[list[list[Line]]] = []
+    for row in range(len(grid.rows) - 1):
+        band = [cells.get((row, column), []) for column in used]
+        if row == 0 or _has_spans(grid, row):
+            rows.append(band)
+        else:
+            rows += rows_of_band(band, sides, is_only=len(grid.rows) <= _FEW_RULES)
+    if is_right_to_left(line.text for row in rows for cell in row for line in cell):
+        rows = [row[::-1] for row in rows]
+    return [[[line.with_links() for line in cell] for cell in row] for row in rows if any(row)]
+
+
+def _has_spans(grid: Grid, row: int) -> bool:
+    """Tells whether a cell reaches beyond a row of a grid, or over several of its columns."""
+    below = grid.cells[row + 1] if row + 1 < len(grid.cells) else []
+    return any(cell != (row, at) for at, cell in enumerate(grid.cells[row])) or any(
+        cell[0] == row for cell in below
+    )

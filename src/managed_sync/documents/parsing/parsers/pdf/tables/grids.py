@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from managed_sync.documents.parsing.parsers.pdf.drawings import Edge
 from managed_sync.documents.parsing.parsers.pdf.geometry import Box
+from managed_sync.documents.parsing.parsers.pdf.tables.drawings import Edge
 
 __all__ = ["Grid", "grids"]
 
