@@ -12,13 +12,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from managed_sync.documents.parsing.parsers.pdf.lines import UNSPACED, Line
+from managed_sync.documents.parsing.parsers.pdf.lines import BULLET, UNSPACED, Line
 from managed_sync.documents.parsing.parsers.pdf.tables.aligned import are_aligned
 from managed_sync.documents.parsing.parsers.pdf.tables.table import Table
 
-__all__ = ["BULLET", "SENTENCE_ENDS", "Block", "blocks", "join", "known_words"]
+__all__ = ["SENTENCE_ENDS", "Block", "blocks", "join", "known_words"]
 
-BULLET = re.compile(r"[•◦▪▫‣⁃●○■□◆➢➤✓·–\uf0a7\uf0b7\uf0d8\uf076]\s+")  # noqa: RUF001
 SENTENCE_ENDS = (".", "!", "?", ":", "。", "！", "？", "؟", "।")  # noqa: RUF001
 _NUMBERED = re.compile(r"\d{1,2}(?:(?:\.\d{1,2}){1,3}[.)]?|[.)])\s+(?=[^\W\d_])")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")

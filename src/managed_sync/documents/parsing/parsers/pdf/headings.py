@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from managed_sync.documents.parsing.parsers.pdf.blocks import BULLET, SENTENCE_ENDS, Block
-from managed_sync.documents.parsing.parsers.pdf.lines import Line
+from managed_sync.documents.parsing.parsers.pdf.blocks import SENTENCE_ENDS, Block
+from managed_sync.documents.parsing.parsers.pdf.lines import BULLET, Line
 
 __all__ = ["BodyType", "body_type", "guessed_headings"]
 

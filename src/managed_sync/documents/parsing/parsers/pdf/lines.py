@@ -20,11 +20,21 @@ from managed_sync.documents.parsing.markdown_writer import link
 from managed_sync.documents.parsing.parsers.pdf.geometry import Box, Frame
 from managed_sync.documents.parsing.parsers.pdf.letters import Letters
 
-__all__ = ["UNSPACED", "Line", "PageText", "Word", "is_right_to_left", "letter_boxes", "read_text"]
+__all__ = [
+    "BULLET",
+    "UNSPACED",
+    "Line",
+    "PageText",
+    "Word",
+    "is_right_to_left",
+    "letter_boxes",
+    "read_text",
+]
 
 # PDFium's mark for a hyphen at the end of a line, in place of the hyphen and the line break.
 _HYPHEN = "\ufffe"
 _TOKEN = re.compile(r"[\r\n]+|\ufffe|[^\s\ufffe]+")
+BULLET = re.compile(r"[•◦▪▫‣⁃●○■□◆➢➤✓·–\uf0a7\uf0b7\uf0d8\uf076]\s+")  # noqa: RUF001
 # Kana, Han and full-width forms are written without blanks.
 UNSPACED = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 _SURROGATE = re.compile("[\ud800-\udfff]")

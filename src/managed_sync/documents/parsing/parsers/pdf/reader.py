@@ -19,8 +19,8 @@ from managed_sync.documents.parsing.base import unreadable
 from managed_sync.documents.parsing.parsers.pdf import blocks as blocks_module
 from managed_sync.documents.parsing.parsers.pdf import headings, outline
 from managed_sync.documents.parsing.parsers.pdf.annotations import Field
-from managed_sync.documents.parsing.parsers.pdf.blocks import BULLET, Block, blocks, join
-from managed_sync.documents.parsing.parsers.pdf.lines import Line
+from managed_sync.documents.parsing.parsers.pdf.blocks import Block, blocks, join
+from managed_sync.documents.parsing.parsers.pdf.lines import BULLET, Line
 from managed_sync.documents.parsing.parsers.pdf.outline import OutlineHeading
 from managed_sync.documents.parsing.parsers.pdf.pages import Note, Page, read_page
 from managed_sync.documents.parsing.parsers.pdf.reading_order import in_reading_order

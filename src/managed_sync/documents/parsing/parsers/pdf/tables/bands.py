@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from managed_sync.documents.parsing.parsers.pdf.blocks import BULLET
-from managed_sync.documents.parsing.parsers.pdf.lines import Line
+from managed_sync.documents.parsing.parsers.pdf.lines import BULLET, Line
 
 __all__ = ["rows_of_band"]
 
