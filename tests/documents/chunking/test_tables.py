@@ -109,7 +109,7 @@ def test_cells_become_the_row_that_they_were() -> None:
     assert row_of([]) == ""
 
 
-def test_lines_and_rows_of_any_length_take_linear_time() -> None:
+def test_cells_are_counted_in_the_longest_row_and_in_the_one_that_follows() -> None:
     text = f"{HEADER}\n" + "| cell " * 200_000 + "|\n" + "| a | b |\n" * 50_000
     one, columns = tables(text), []
     for offset in range(0, len(text), 500):
