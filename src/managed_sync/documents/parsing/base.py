@@ -9,11 +9,25 @@ from typing import Protocol
 from managed_sync.documents.model import FilePart
 from managed_sync.documents.parsing.file_types import display_name
 from managed_sync.documents.parsing.markdown_writer import clean
-from managed_sync.errors import EmptyContentError, ManagedSyncError, ParsingError
+from managed_sync.errors import (
+    EmptyContentError,
+    ManagedSyncError,
+    MissingExtraError,
+    ParsingError,
+)
 
-__all__ = ["ParsedFile", "Parser", "run_parser", "unreadable"]
+__all__ = [
+    "ParsedFile",
+    "Parser",
+    "missing_parser",
+    "nested_too_deeply",
+    "protected",
+    "run_parser",
+    "unreadable",
+]
 
 _MAX_REASON = 200
+_PROTECTED = "is protected with a password; save it without one to have it indexed"
 
 
 class ParsedFile(str):
@@ -116,8 +130,23 @@ def unreadable(name: str, error: BaseException) -> ParsingError:
     """
     reason = _reason(error) or type(error).__name__
     if "password" in reason.lower() or "encrypt" in reason.lower():
-        reason = "it is protected with a password; save it without one to have it indexed"
+        reason = f"it {_PROTECTED}"
     return ParsingError(f"{name} could not be read: {reason}")
+
+
+def protected(name: str) -> ParsingError:
+    """Returns the error for a file that opens only with a password."""
+    return ParsingError(f"{name} {_PROTECTED}.")
+
+
+def nested_too_deeply(name: str) -> ParsingError:
+    """Returns the error for a file whose parts are nested deeper than the stack allows."""
+    return ParsingError(f"{name} is nested too deeply to be read.")
+
+
+def missing_parser(name: str) -> MissingExtraError:
+    """Returns the error for a file whose format needs a library of the ``parsers`` extra."""
+    return MissingExtraError(f"Reading {name}", "parsers")
 
 
 def _reason(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from managed_sync.documents.parsing.base import protected
 from managed_sync.documents.parsing.detection.refusals import not_read
 from managed_sync.documents.parsing.file_types import FileType
 from managed_sync.errors import ParsingError
@@ -37,9 +38,7 @@ def type_of_compound_file(data: bytes, name: str) -> FileType:
     """
     streams = _streams(data)
     if _ENCRYPTED in streams:
-        raise ParsingError(
-            f"{name} is protected with a password; save it without one to have it indexed."
-        )
+        raise protected(name)
     if _VISIO in streams:
         raise not_read(name, "application/vnd.visio")
     for stream, kind in _STREAMS.items():

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, Any
 
+from managed_sync.documents.parsing.base import protected
 from managed_sync.documents.parsing.decoding import decode
 from managed_sync.documents.parsing.part_names import label
 from managed_sync.documents.parsing.parts import (
@@ -85,9 +86,7 @@ def _zip_members(data: bytes, name: str) -> Iterator[Member]:
 def _zip_bytes(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str, limit: int) -> bytes:
     name = PurePosixPath(label(path)).name
     if entry.flag_bits & _ENCRYPTED:
-        raise ParsingError(
-            f"{name} is protected with a password; save it without one to have it indexed."
-        )
+        raise protected(name)
     if entry.file_size > limit:
         raise too_large(name, limit)
     try:

@@ -11,10 +11,9 @@ from itertools import groupby
 from typing import Any
 
 from managed_sync.documents.parsing import markdown_writer as markdown
-from managed_sync.documents.parsing.base import unreadable
+from managed_sync.documents.parsing.base import missing_parser, unreadable
 from managed_sync.documents.parsing.file_types import FileType, media_type_of
 from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK, join_pages
-from managed_sync.errors import MissingExtraError
 
 __all__ = ["parse_document", "parse_pdf", "parse_slides", "parse_workbook"]
 
@@ -114,7 +113,7 @@ def _extract(data: bytes, kind: FileType, *, name: str) -> Any:
     try:
         import kreuzberg  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
-        raise MissingExtraError(f"Reading {name}", "parsers") from error
+        raise missing_parser(name) from error
     config = kreuzberg.ExtractionConfig(
         use_cache=False,
         enable_quality_processing=False,

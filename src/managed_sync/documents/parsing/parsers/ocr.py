@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from managed_sync.documents.parsing import markdown_writer as markdown
-from managed_sync.documents.parsing.base import unreadable
+from managed_sync.documents.parsing.base import missing_parser, unreadable
 from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK
 from managed_sync.errors import (
     ConfigurationError,
     EmptyContentError,
-    MissingExtraError,
     ParsingError,
 )
 
@@ -86,7 +85,7 @@ def read_scans(
     try:
         import pypdfium2  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
-        raise MissingExtraError(f"Reading {name}", "parsers") from error
+        raise missing_parser(name) from error
     try:
         document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
@@ -115,7 +114,7 @@ def _frames(data: bytes, name: str) -> Iterator[Image]:
     try:
         from PIL import Image, ImageOps, ImageSequence  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
-        raise MissingExtraError(f"Reading {name}", "parsers") from error
+        raise missing_parser(name) from error
     try:
         with Image.open(io.BytesIO(data)) as picture:
             frames = getattr(picture, "n_frames", 1)
@@ -143,7 +142,7 @@ def _text(picture: Image, name: str, languages: Sequence[str]) -> str:
     try:
         import kreuzberg  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
-        raise MissingExtraError(f"Reading {name}", "parsers") from error
+        raise missing_parser(name) from error
     encoded = io.BytesIO()
     picture.save(encoded, "PNG", compress_level=1)
     config = kreuzberg.ExtractionConfig(

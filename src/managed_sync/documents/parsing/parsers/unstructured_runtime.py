@@ -18,12 +18,11 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from managed_sync.documents.parsing.base import unreadable
+from managed_sync.documents.parsing.base import nested_too_deeply, unreadable
 from managed_sync.errors import (
     ConfigurationError,
     ManagedSyncError,
     MissingExtraError,
-    ParsingError,
 )
 
 __all__ = ["running_unstructured", "without_language_model"]
@@ -55,7 +54,7 @@ def running_unstructured(name: str, *, extra: str = "unstructured") -> Iterator[
     except ImportError as error:
         raise MissingExtraError(f"Reading {name}", extra) from error
     except RecursionError as error:
-        raise ParsingError(f"{name} is nested too deeply to be read.") from error
+        raise nested_too_deeply(name) from error
     except Exception as error:
         raise unreadable(name, error) from error
 

@@ -345,5 +345,5 @@ def test_parts_that_are_nested_without_end_are_refused_in_one_sentence() -> None
     for number in range(2_000):
         data += b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (number, number)
 
-    with pytest.raises(Exception, match=r"its parts are nested too deep\.$"):
+    with pytest.raises(Exception, match=r"is nested too deeply to be read\.$"):
         parsed(data)

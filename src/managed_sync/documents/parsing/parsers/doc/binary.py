@@ -12,7 +12,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from managed_sync.errors import MissingExtraError, ParsingError
+from managed_sync.documents.parsing.base import missing_parser, protected
+from managed_sync.errors import ParsingError
 
 __all__ = ["SUBDOCUMENTS", "BinaryFile", "open_binary"]
 
@@ -121,9 +122,7 @@ def open_binary(data: bytes, *, name: str) -> BinaryFile:
             f"{name} has a format from before Word 6; save it as .docx to have it indexed."
         )
     if flags & _ENCRYPTED:
-        raise ParsingError(
-            f"{name} is protected with a password; save it without one to have it indexed."
-        )
+        raise protected(name)
     is_new = magic == _WORD_97
     tables = streams.get("1Table" if flags & _SECOND_TABLE else "0Table", b"") if is_new else main
     places = _TABLES_97 if is_new else _TABLES_6
@@ -145,7 +144,7 @@ def _streams(data: bytes, name: str) -> dict[str, bytes]:
     try:
         import olefile  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
-        raise MissingExtraError(f"Reading {name}", "parsers") from error
+        raise missing_parser(name) from error
     streams = {}
     try:
         with olefile.OleFileIO(io.BytesIO(data)) as file:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from email.message import Message
 
 from managed_sync.documents.parsing import markdown_writer as markdown
+from managed_sync.documents.parsing.base import nested_too_deeply
 from managed_sync.documents.parsing.decoding import decode
 from managed_sync.documents.parsing.parsers.mail import bodies
 from managed_sync.documents.parsing.parsers.mail.alternatives import HtmlReader, html_text, richest
@@ -24,7 +25,7 @@ from managed_sync.documents.parsing.parsers.signed_data import is_signed_data, s
 from managed_sync.documents.parsing.parsers.text import parse_text
 from managed_sync.documents.parsing.part_names import label
 from managed_sync.documents.parsing.parts import Container, Member, bounded
-from managed_sync.errors import ManagedSyncError, MissingExtraError, ParsingError
+from managed_sync.errors import ManagedSyncError, MissingExtraError
 
 __all__ = ["MessageReader", "open_email", "parse_message"]
 
@@ -82,7 +83,7 @@ def parse_message(data: bytes, *, name: str) -> Message:
     """Parses the bytes of a message, also of one in UTF-16 or behind a line of a mailbox.
 
     Raises:
-        ParsingError: Its parts are nested too deep.
+        ParsingError: Its parts are nested too deeply.
     """
     if data.startswith(_UTF16) or b"\0" in data[:_START]:
         data = decode(data, name=name).encode("utf-8", "replace")
@@ -97,7 +98,7 @@ def parse_message(data: bytes, *, name: str) -> Message:
     try:
         return email.message_from_bytes(data, policy=email.policy.compat32)
     except RecursionError:
-        raise ParsingError(f"{name} could not be read: its parts are nested too deep.") from None
+        raise nested_too_deeply(name) from None
 
 
 class MessageReader:
@@ -120,9 +121,7 @@ class MessageReader:
         try:
             blocks = [block for block in self._blocks(message) if block.strip()]
         except RecursionError:
-            raise ParsingError(
-                f"{self._name} could not be read: its parts are nested too deep."
-            ) from None
+            raise nested_too_deeply(self._name) from None
         names = ", ".join(self._names)
         text = markdown.join_blocks(
             [

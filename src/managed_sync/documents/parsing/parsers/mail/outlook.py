@@ -10,13 +10,14 @@ from functools import partial
 from typing import Any, Protocol
 
 from managed_sync.documents.parsing import markdown_writer as markdown
+from managed_sync.documents.parsing.base import missing_parser
 from managed_sync.documents.parsing.parsers.mail.alternatives import HtmlReader, html_text, richest
 from managed_sync.documents.parsing.parsers.mail.charsets import decode_as
 from managed_sync.documents.parsing.parsers.mail.outlook_rtf import decompressed, html_inside
 from managed_sync.documents.parsing.parsers.text import parse_text
 from managed_sync.documents.parsing.part_names import label
 from managed_sync.documents.parsing.parts import Container, Member, bounded
-from managed_sync.errors import ManagedSyncError, MissingExtraError, ParsingError
+from managed_sync.errors import ManagedSyncError, ParsingError
 
 __all__ = ["RtfReader", "open_outlook_message"]
 
@@ -70,7 +71,7 @@ def open_outlook_message(
     try:
         import olefile  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
-        raise MissingExtraError(f"Reading {name}", "parsers") from error
+        raise missing_parser(name) from error
     try:
         file = olefile.OleFileIO(io.BytesIO(data))
         return _Message(_Storage(file, (), _HEADER_OF_FILE), name, read_html, read_rtf).open()

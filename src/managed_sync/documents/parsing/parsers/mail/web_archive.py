@@ -6,6 +6,7 @@ import re
 from email.message import Message
 
 from managed_sync.documents.parsing import markdown_writer as markdown
+from managed_sync.documents.parsing.base import nested_too_deeply
 from managed_sync.documents.parsing.parsers.mail import bodies
 from managed_sync.documents.parsing.parsers.mail.alternatives import HtmlReader, html_text
 from managed_sync.documents.parsing.parsers.mail.headers import header
@@ -36,7 +37,7 @@ def parse_web_archive(data: bytes, *, name: str, read_html: HtmlReader) -> str:
     try:
         parts = [part for part in message.walk() if not part.is_multipart()]
     except RecursionError:
-        raise ParsingError(f"{name} could not be read: its parts are nested too deep.") from None
+        raise nested_too_deeply(name) from None
     pages = [part for part in parts if _is_page(part)]
     if pages:
         sources = [bodies.text_of(page, name) for page in pages[:_MAX_PAGES]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
+from managed_sync.documents.parsing.base import protected
 from managed_sync.documents.parsing.parsers.office.package import Package
 from managed_sync.documents.parsing.parsers.office.safe_xml import parse_xml
 from managed_sync.errors import ParsingError
@@ -46,9 +47,7 @@ def open_document(data: bytes, *, name: str) -> OpenDocument:
         return OpenDocument(root, None, None)
     package = Package(data, name=name)
     if b"encryption-data" in package.read("META-INF/manifest.xml"):
-        raise ParsingError(
-            f"{name} is protected with a password; save it without one to have it indexed."
-        )
+        raise protected(name)
     content = package.xml("content.xml")
     if content is None:
         raise ParsingError(f"{name} is damaged: it has no text in it.")

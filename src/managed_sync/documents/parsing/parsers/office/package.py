@@ -20,7 +20,7 @@ from typing import IO, NamedTuple
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element, ParseError
 
-from managed_sync.documents.parsing.base import unreadable
+from managed_sync.documents.parsing.base import nested_too_deeply, unreadable
 from managed_sync.documents.parsing.parsers.office.safe_xml import parse_xml
 from managed_sync.errors import ManagedSyncError, ParsingError
 
@@ -184,7 +184,7 @@ def reading(name: str) -> Iterator[None]:
     except ManagedSyncError:
         raise
     except RecursionError as error:
-        raise ParsingError(f"{name} is nested too deeply to be read.") from error
+        raise nested_too_deeply(name) from error
     except ParseError as error:
         raise ParsingError(f"{name} is damaged: its XML is not well formed ({error}).") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from managed_sync.documents.parsing import markdown_writer as markdown
-from managed_sync.documents.parsing.base import unreadable
+from managed_sync.documents.parsing.base import missing_parser, unreadable
 from managed_sync.documents.parsing.parsers.pdf import blocks as blocks_module
 from managed_sync.documents.parsing.parsers.pdf import headings, outline
 from managed_sync.documents.parsing.parsers.pdf.annotations import Field
@@ -27,7 +27,7 @@ from managed_sync.documents.parsing.parsers.pdf.reading_order import in_reading_
 from managed_sync.documents.parsing.parsers.pdf.running_lines import running_lines
 from managed_sync.documents.parsing.parsers.pdf.tables.aligned import with_aligned_tables
 from managed_sync.documents.parsing.parsers.pdf.tables.table import Table
-from managed_sync.errors import MissingExtraError, ParsingError
+from managed_sync.errors import ParsingError
 from managed_sync.logs import get_logger
 
 __all__ = ["parse_pdf"]
@@ -70,7 +70,7 @@ def _opened(data: bytes, *, name: str) -> Iterator[Any]:
     try:
         import pypdfium2  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
-        raise MissingExtraError(f"Reading {name}", "parsers") from error
+        raise missing_parser(name) from error
     with _pdfium:
         try:
             document = pypdfium2.PdfDocument(data)

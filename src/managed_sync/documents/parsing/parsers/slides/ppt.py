@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from managed_sync.documents.parsing.base import unreadable
+from managed_sync.documents.parsing.base import missing_parser, protected, unreadable
 from managed_sync.documents.parsing.markdown_writer import (
     heading,
     join_blocks,
@@ -26,7 +26,7 @@ from managed_sync.documents.parsing.parsers.slides.ppt_records import (
     children,
     descendants,
 )
-from managed_sync.errors import MissingExtraError, ParsingError
+from managed_sync.errors import ParsingError
 
 __all__ = ["parse_ppt"]
 
@@ -57,7 +57,7 @@ def parse_ppt(data: bytes, *, name: str) -> str:
     try:
         import olefile  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
-        raise MissingExtraError(f"Reading {name}", "parsers") from error
+        raise missing_parser(name) from error
     try:
         with olefile.OleFileIO(io.BytesIO(data)) as file:
             if not file.exists("Current User") or not file.exists("PowerPoint Document"):
@@ -73,9 +73,7 @@ def parse_ppt(data: bytes, *, name: str) -> str:
         # olefile fails with errors of all kinds on damaged files.
         raise unreadable(name, error) from error
     if user[12:16] == _ENCRYPTED:
-        raise ParsingError(
-            f"{name} is protected with a password; save it without one to have it indexed."
-        )
+        raise protected(name)
     newest = int.from_bytes(user[16:20], "little")
     return join_pages(page for page in _Reader(stream, newest).pages() if page)
 

@@ -10,8 +10,8 @@ import html
 import re
 from typing import Any, Final, TypeAlias
 
+from managed_sync.documents.parsing.base import missing_parser
 from managed_sync.documents.parsing.markdown_writer import clean
-from managed_sync.errors import MissingExtraError
 
 __all__ = ["BLOCKS", "UNSEEN", "Contains", "Element", "Node", "parse_tree", "part_of"]
 
@@ -124,7 +124,7 @@ def parse_tree(text: str, *, name: str) -> Element:
     try:
         from lxml import etree  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
-        raise MissingExtraError(f"Reading {name}", "parsers") from error
+        raise missing_parser(name) from error
     text = clean(text)
     is_stored = _STORAGE.search(text) is not None
     if is_stored or text.lstrip().startswith("<?xml"):

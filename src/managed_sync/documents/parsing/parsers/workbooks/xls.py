@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from managed_sync.documents.parsing.base import unreadable
+from managed_sync.documents.parsing.base import missing_parser, unreadable
 from managed_sync.documents.parsing.markdown_writer import link
 from managed_sync.documents.parsing.parsers.office.number_formats.formats import (
     FIXED_FORMATS,
@@ -20,7 +20,7 @@ from managed_sync.documents.parsing.parsers.workbooks.sheets import (
     comment,
     write_workbook,
 )
-from managed_sync.errors import MissingExtraError, ParsingError
+from managed_sync.errors import ParsingError
 
 __all__ = ["parse_xls"]
 
@@ -38,7 +38,7 @@ def parse_xls(data: bytes, *, name: str) -> str:
         import olefile  # noqa: PLC0415 - comes with an extra
         import xlrd  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
-        raise MissingExtraError(f"Reading {name}", "parsers") from error
+        raise missing_parser(name) from error
     try:
         # xlrd can open the file around the records, too, but does not end on damaged ones.
         stream = _stream(data, olefile) if data.startswith(olefile.MAGIC) else data
