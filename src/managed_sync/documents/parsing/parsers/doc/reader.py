@@ -16,6 +16,7 @@ from managed_sync.documents.parsing.parsers.word.blocks import (
     SET,
     Block,
     flat,
+    has_letter,
     pages_of,
     to_markdown,
 )
@@ -33,7 +34,6 @@ _CHARACTERS = str.maketrans(
     | dict.fromkeys(["\x00", "\x01", "\x02", "\x03", "\x04", "\x05", "\x06", "\x08"])
     | dict.fromkeys(["\x13", "\x14", "\x15"])
 )
-_LETTER = re.compile(r"[^\W\d_]")
 _MAX_NESTED_FIELDS = 20
 _SEPARATORS = 6
 _HEADERS, _FOOTERS = {0, 1, 4}, {2, 3, 5}
@@ -124,7 +124,7 @@ class _Document:
                 continue
             low, high = start + bounds[index], min(start + bounds[index + 1], end)
             text = to_markdown(block for block in self._blocks(low, high) if block.kind != "page")
-            if _LETTER.search(text):
+            if has_letter(text):
                 found.setdefault(text, Block("markdown", text))
         return [*found.values()]
 

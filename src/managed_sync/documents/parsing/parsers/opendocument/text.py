@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -18,13 +17,19 @@ from managed_sync.documents.parsing.parsers.opendocument.styles import (
     TextStyles,
     label,
 )
-from managed_sync.documents.parsing.parsers.word.blocks import Block, flat, pages_of, to_markdown
+from managed_sync.documents.parsing.parsers.word.attributes import number_of
+from managed_sync.documents.parsing.parsers.word.blocks import (
+    Block,
+    flat,
+    has_letter,
+    pages_of,
+    to_markdown,
+)
 from managed_sync.documents.parsing.parsers.word.grid import Cell, arrange
 from managed_sync.documents.parsing.parsers.word.numbering import roman
 
 __all__ = ["parse_opendocument"]
 
-_LETTER = re.compile(r"[^\W\d_]")
 _LISTS = {"text:list", "text:ordered-list", "text:unordered-list"}
 _ITEMS = {"text:list-item", "text:list-header"}
 _ROWS = {"table:table-header-rows", "table:table-rows", "table:table-row-group"}
@@ -118,7 +123,7 @@ class _Text:
         blocks: list[Block] = []
         if text.strip():
             if element.tag == "text:h":
-                level = _number(element.get("text:outline-level", ""), 1)
+                level = number_of(element.get("text:outline-level", ""), 1)
                 blocks.append(Block("heading", text.strip(), level, self._heading_label(level)))
             else:
                 blocks.append(Block("paragraph", text.strip()))
@@ -252,7 +257,7 @@ class _Text:
         start = this.style[level].start if level in this.style else 1
         stated = item.get("text:start-value", "")
         if stated.isdecimal():
-            this.counts[level] = _number(stated, 1)
+            this.counts[level] = number_of(stated, 1)
         else:
             this.counts[level] = this.counts.get(level, start - 1) + 1
         for below in [each for each in this.counts if each > level]:
@@ -285,12 +290,12 @@ class _Text:
                 continue
             blocks = self._blocks(cell)
             if cell.tag == "table:table-cell":
-                covered = _number(cell.get("table:number-columns-spanned", ""), 1)
+                covered = number_of(cell.get("table:number-columns-spanned", ""), 1)
                 cells.append(Cell(column, blocks))
             elif covered <= 0 or blocks:
                 cells.append(Cell(column, blocks, is_continued=covered <= 0))
             # Only spreadsheets repeat cells with text.
-            repeated = _number(cell.get("table:number-columns-repeated", ""), 1)
+            repeated = number_of(cell.get("table:number-columns-repeated", ""), 1)
             column += repeated
             covered -= repeated
         return cells
@@ -304,7 +309,7 @@ class _Text:
                 for child in page:
                     if child.tag in tags and child.get("style:display") != "false":
                         text = to_markdown(self._running_blocks(child))
-                        if _LETTER.search(text):
+                        if has_letter(text):
                             found.setdefault(text, Block("markdown", text))
         return [*found.values()]
 
@@ -338,7 +343,3 @@ def _has(element: Element, tag: str) -> bool:
 
 def _text_of(element: Element | None) -> str:
     return "" if element is None else "".join(element.itertext()).strip()
-
-
-def _number(text: str, default: int) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else default

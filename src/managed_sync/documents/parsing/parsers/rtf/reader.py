@@ -23,6 +23,7 @@ from managed_sync.documents.parsing.parsers.word.blocks import (
     SET,
     Block,
     flat,
+    has_letter,
     pages_of,
     to_markdown,
 )
@@ -40,7 +41,6 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _HYPERLINK = re.compile(r'\s*HYPERLINK\s+(?:\\[lmnot]\s*)?"?([^"\s]+)"?(?:\s*\\l\s*"([^"]+)")?')
-_LETTER = re.compile(r"[^\W\d_]")
 # Notes in text boxes in notes: more levels of texts have no meaning.
 _MAX_NESTED = 8
 _STORIES = {
@@ -175,7 +175,7 @@ class _Reader:
         blocks = story.finished(self._shape)
         if kind := _STORIES[destination]:
             text = to_markdown(block for block in blocks if block.kind != "page")
-            if _LETTER.search(text):
+            if has_letter(text):
                 self._running[kind].setdefault(text, Block("markdown", text))
         elif destination == "footnote":
             note = "endnote" if self._is_endnote else "footnote"

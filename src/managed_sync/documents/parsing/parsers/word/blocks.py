@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from managed_sync.documents.parsing import markdown_writer as markdown
 
-__all__ = ["SET", "Block", "BlockKind", "flat", "pages_of", "to_markdown"]
+__all__ = ["SET", "Block", "BlockKind", "flat", "has_letter", "pages_of", "to_markdown"]
 
 BlockKind: TypeAlias = Literal[
     "heading", "item", "paragraph", "table", "markdown", "page", "comment", "footnote", "endnote"
@@ -18,6 +19,7 @@ BlockKind: TypeAlias = Literal[
 SET = "set"
 # A line longer than this is no heading, whatever its style is.
 _MAX_HEADING = 300
+_LETTER = re.compile(r"[^\W\d_]")
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Block:
     def labeled(self) -> str:
         """The text after its number."""
         return f"{self.label} {self.text}" if self.label else self.text
+
+
+def has_letter(text: str) -> bool:
+    """Tells whether a header or footer has words: a page number alone is not worth keeping."""
+    return _LETTER.search(text) is not None
 
 
 def to_markdown(blocks: Iterable[Block]) -> str:

@@ -6,7 +6,6 @@ are text, deletions and hidden text are not. See ``docs/decisions/0038-documents
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import cached_property
 from itertools import pairwise
@@ -17,7 +16,14 @@ from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK, join_page
 from managed_sync.documents.parsing.parsers.office.charts import chart_blocks
 from managed_sync.documents.parsing.parsers.office.diagrams import diagram_blocks
 from managed_sync.documents.parsing.parsers.office.package import Package, reading
-from managed_sync.documents.parsing.parsers.word.blocks import Block, flat, pages_of, to_markdown
+from managed_sync.documents.parsing.parsers.word.attributes import value_of
+from managed_sync.documents.parsing.parsers.word.blocks import (
+    Block,
+    flat,
+    has_letter,
+    pages_of,
+    to_markdown,
+)
 from managed_sync.documents.parsing.parsers.word.numbering import Label, Numbering, roman
 from managed_sync.documents.parsing.parsers.word.story import Story
 from managed_sync.documents.parsing.parsers.word.styles import Styles
@@ -29,7 +35,6 @@ ReadEmbedded: TypeAlias = Callable[[bytes, str, str], str]
 
 _NOTES = {"footnotes": "w:footnote", "endnotes": "w:endnote"}
 _HEADERS, _FOOTERS = "w:headerReference", "w:footerReference"
-_LETTER = re.compile(r"[^\W\d_]")
 
 
 def parse_word(data: bytes, *, name: str, read_embedded: ReadEmbedded | None = None) -> str:
@@ -91,8 +96,8 @@ class Document:
         number, level = self.styles.numbering(style)
         direct = None if properties is None else properties.find("w:numPr")
         if direct is not None:
-            number = _value(direct, "w:numId") or number
-            stated = _value(direct, "w:ilvl")
+            number = value_of(direct, "w:numId") or number
+            stated = value_of(direct, "w:ilvl")
             level = int(stated) if stated.isdecimal() else level
         return self._numbering.next_label(number, level, style)
 
@@ -160,7 +165,7 @@ class Document:
     @cached_property
     def _begins_page(self) -> dict[int, bool]:
         return {
-            id(section): _value(following, "w:type") not in {"continuous", "nextColumn"}
+            id(section): value_of(following, "w:type") not in {"continuous", "nextColumn"}
             for section, following in pairwise(self._sections)
         }
 
@@ -195,7 +200,7 @@ class Document:
                     continue
                 text = to_markdown(Story(self, relationship.target).blocks(root))
                 # A page number alone says nothing.
-                if _LETTER.search(text):
+                if has_letter(text):
                     found.setdefault(text, Block("markdown", text))
         return [*found.values()]
 
@@ -216,8 +221,3 @@ def _by_id(root: Element | None, tag: str) -> dict[str, Element]:
         for each in root.iter(tag)
         if "separator" not in each.get("w:type", "").lower()
     }
-
-
-def _value(element: Element, name: str) -> str:
-    found = element.find(name)
-    return "" if found is None else found.get("w:val", "")

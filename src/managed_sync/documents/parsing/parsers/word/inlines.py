@@ -14,10 +14,10 @@ from managed_sync.documents.parsing.parsers.office.drawing_text import (
     plain_text,
 )
 from managed_sync.documents.parsing.parsers.word import equations, symbols
+from managed_sync.documents.parsing.parsers.word.attributes import is_on, value_of
 from managed_sync.documents.parsing.parsers.word.blocks import Block
 from managed_sync.documents.parsing.parsers.word.context import StoryContext
 from managed_sync.documents.parsing.parsers.word.fields import Field
-from managed_sync.documents.parsing.parsers.word.styles import is_on
 
 __all__ = ["PAGE", "RENDERED_PAGE", "Inlines"]
 
@@ -90,7 +90,7 @@ class Inlines:
 
     def _run(self, element: Element) -> None:
         properties = element.find("w:rPr")
-        style = "" if properties is None else _value(properties, "w:rStyle")
+        style = "" if properties is None else value_of(properties, "w:rStyle")
         hidden = is_on(properties, "w:vanish")
         if hidden is None:
             hidden = self._is_hidden or (
@@ -184,7 +184,7 @@ class Inlines:
                 checked = is_on(box, "w:default")
             self._add("☒" if checked else "☐")
         elif (choices := data.find("w:ddList")) is not None:
-            chosen = _value(choices, "w:result") or _value(choices, "w:default") or "0"
+            chosen = value_of(choices, "w:result") or value_of(choices, "w:default") or "0"
             entries = [entry.get("w:val", "") for entry in choices.findall("w:listEntry")]
             if chosen.isdecimal() and int(chosen) < len(entries):
                 self._add(entries[int(chosen)])
@@ -294,8 +294,3 @@ def _address(arguments: str) -> str:
         elif switch == "\\l":
             place = value
     return f"{address}#{place}" if address and place else address
-
-
-def _value(element: Element, name: str) -> str:
-    child = element.find(name)
-    return "" if child is None else child.get("w:val", "")

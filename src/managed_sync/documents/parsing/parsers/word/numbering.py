@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
+from managed_sync.documents.parsing.parsers.word.attributes import number_of, value_of
+
 __all__ = ["Label", "Numbering", "formatted", "roman"]
 
 _LEVELS = 9
@@ -64,7 +66,7 @@ class Numbering:
             if element.tag == "w:abstractNum":
                 identifier = element.get("w:abstractNumId", "")
                 self._abstract[identifier] = element
-                if link := _value(element, "w:styleLink"):
+                if link := value_of(element, "w:styleLink"):
                     self._by_style[link] = identifier
             elif element.tag == "w:num":
                 self._numbers[element.get("w:numId", "")] = element
@@ -102,27 +104,27 @@ class Numbering:
         element = self._numbers.get(number)
         if element is None:
             return None
-        identifier = _value(element, "w:abstractNumId")
+        identifier = value_of(element, "w:abstractNumId")
         abstract = self._abstract.get(identifier)
         if abstract is None:
             return None
-        if link := _value(abstract, "w:numStyleLink"):
+        if link := value_of(abstract, "w:numStyleLink"):
             identifier = self._by_style.get(link, identifier)
         if identifier not in self._lists:
             self._lists[identifier] = _List(_read_levels(self._abstract[identifier]))
         counted = self._lists[identifier]
         levels = list(counted.levels)
         for override in element.findall("w:lvlOverride"):
-            index = _number(override.get("w:ilvl", ""), 0)
+            index = number_of(override.get("w:ilvl", ""), 0)
             if not 0 <= index < _LEVELS:
                 continue
             if (changed := override.find("w:lvl")) is not None:
                 levels[index] = _read_level(changed)
-            start = _value(override, "w:startOverride")
+            start = value_of(override, "w:startOverride")
             if start:
                 # The first item of this list starts again, though others count the same levels.
                 counted.counts[index] = None
-                levels[index] = _Level(**{**vars(levels[index]), "start": _number(start, 1)})
+                levels[index] = _Level(**{**vars(levels[index]), "start": number_of(start, 1)})
         self._by_number[number] = (counted, levels)
         return self._by_number[number]
 
@@ -130,7 +132,7 @@ class Numbering:
 def _read_levels(abstract: Element) -> list[_Level]:
     levels = [_Level() for _ in range(_LEVELS)]
     for element in abstract.findall("w:lvl"):
-        index = _number(element.get("w:ilvl", ""), 0)
+        index = number_of(element.get("w:ilvl", ""), 0)
         if 0 <= index < _LEVELS:
             levels[index] = _read_level(element)
     return levels
@@ -139,12 +141,12 @@ def _read_levels(abstract: Element) -> list[_Level]:
 def _read_level(element: Element) -> _Level:
     legal = element.find("w:isLgl")
     return _Level(
-        style=_value(element, "w:numFmt") or "decimal",
-        text=_value(element, "w:lvlText"),
-        start=_number(_value(element, "w:start"), 1),
-        restart=_number(_value(element, "w:lvlRestart"), -1),
+        style=value_of(element, "w:numFmt") or "decimal",
+        text=value_of(element, "w:lvlText"),
+        start=number_of(value_of(element, "w:start"), 1),
+        restart=number_of(value_of(element, "w:lvlRestart"), -1),
         is_legal=legal is not None and legal.get("w:val", "1") not in {"0", "false"},
-        paragraph_style=_value(element, "w:pStyle"),
+        paragraph_style=value_of(element, "w:pStyle"),
     )
 
 
@@ -221,13 +223,3 @@ _WRITERS: dict[str, Callable[[int], str]] = {
     "decimalZero": lambda value: f"{value:02}",
     "ordinal": lambda value: f"{value}{_ordinal_suffix(value)}",
 }
-
-
-def _value(element: Element, name: str) -> str:
-    child = element.find(name)
-    return "" if child is None else child.get("w:val", "")
-
-
-def _number(text: str, default: int) -> int:
-    """Returns a number of a few digits, as all of Word's are."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else default

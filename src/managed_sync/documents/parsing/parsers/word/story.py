@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
+from managed_sync.documents.parsing.parsers.word.attributes import is_on, value_of
 from managed_sync.documents.parsing.parsers.word.blocks import SET, Block
 from managed_sync.documents.parsing.parsers.word.context import WordFile
 from managed_sync.documents.parsing.parsers.word.fields import Fields
 from managed_sync.documents.parsing.parsers.word.inlines import PAGE, RENDERED_PAGE, Inlines
 from managed_sync.documents.parsing.parsers.word.numbering import Label
-from managed_sync.documents.parsing.parsers.word.styles import is_on, outline_level
+from managed_sync.documents.parsing.parsers.word.styles import outline_level
 from managed_sync.documents.parsing.parsers.word.tables import read_table
 
 __all__ = ["Story"]
@@ -109,7 +110,7 @@ class Story:
 
     def _paragraph(self, paragraph: Element) -> list[Block]:
         properties = paragraph.find("w:pPr")
-        style = _value(properties, "w:pStyle")
+        style = value_of(properties, "w:pStyle")
         inlines = Inlines(self)
         text = inlines.read(
             paragraph, is_hidden=bool(style) and self.document.styles.is_hidden(style)
@@ -181,8 +182,3 @@ class Story:
             return True
         frame = properties.find("w:framePr")
         return frame is not None and frame.get("w:dropCap", "none") != "none"
-
-
-def _value(element: Element | None, name: str) -> str:
-    found = None if element is None else element.find(name)
-    return "" if found is None else found.get("w:val", "")

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from xml.etree.ElementTree import Element
 
-__all__ = ["Styles", "is_on", "outline_level"]
+from managed_sync.documents.parsing.parsers.word.attributes import is_on, value_of
+
+__all__ = ["Styles", "outline_level"]
 
 _MAX_CHAIN = 20
 _BODY_LEVEL = 9
@@ -21,19 +23,9 @@ _TITLE = {"title", "titel", "titolo", "标题", "標題", "表題", "제목"}
 _LIST = re.compile(r"(list bullet|list number|liste à puces|aufzählungszeichen)\s*([2-5])?")
 
 
-def is_on(properties: Element | None, name: str) -> bool | None:
-    """Returns a switch such as ``w:vanish``, or ``None`` if it is not set."""
-    if properties is None:
-        return None
-    switch = properties.find(name)
-    if switch is None:
-        return None
-    return switch.get("w:val", "true").lower() not in {"0", "false", "off", "none"}
-
-
 def outline_level(properties: Element | None) -> int | None:
     """Returns the level of a heading that properties state, 0 for body text, ``None`` if none."""
-    stated = _value(None if properties is None else properties.find("w:outlineLvl"))
+    stated = value_of(properties, "w:outlineLvl")
     if not stated.isdecimal():
         return None
     level = int(stated)
@@ -61,8 +53,8 @@ class Styles:
         for style in root.findall("w:style") if root is not None else []:
             identifier = style.get("w:styleId", "")
             self._styles[identifier] = _Style(
-                name=_value(style.find("w:name")).lower(),
-                based_on=_value(style.find("w:basedOn")),
+                name=value_of(style, "w:name").lower(),
+                based_on=value_of(style, "w:basedOn"),
                 paragraph=style.find("w:pPr"),
                 run=style.find("w:rPr"),
             )
@@ -104,10 +96,10 @@ class Styles:
             properties = None if style.paragraph is None else style.paragraph.find("w:numPr")
             if properties is None:
                 continue
-            stated = _value(properties.find("w:ilvl"))
+            stated = value_of(properties, "w:ilvl")
             if level < 0 and stated.isdecimal():
                 level = int(stated)
-            if number := _value(properties.find("w:numId")):
+            if number := value_of(properties, "w:numId"):
                 return number, level
         return "", level
 
@@ -130,7 +122,3 @@ def _level_of_name(name: str) -> int:
 def _spaced(identifier: str) -> str:
     """Returns the name that an identifier was made of: ``Heading1``, ``ListBullet2``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z0-9])|[_-]", " ", identifier).lower()
-
-
-def _value(element: Element | None) -> str:
-    return "" if element is None else element.get("w:val", "")

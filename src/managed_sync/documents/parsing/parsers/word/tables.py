@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 from xml.etree.ElementTree import Element
 
+from managed_sync.documents.parsing.parsers.word.attributes import value_of
 from managed_sync.documents.parsing.parsers.word.blocks import Block
 from managed_sync.documents.parsing.parsers.word.grid import Cell, arrange
 
@@ -66,6 +67,5 @@ def _through(element: Element, tag: str) -> Iterator[Element]:
 
 
 def _number(properties: Element | None, name: str, default: int) -> int:
-    found = None if properties is None else properties.find(name)
-    text = "" if found is None else found.get("w:val", "")
+    text = value_of(properties, name)
     return min(int(text), _MAX_COLUMNS) if text.isascii() and text.isdecimal() else default
