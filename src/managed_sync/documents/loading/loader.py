@@ -48,9 +48,9 @@ from managed_sync.documents.parsing.registry import ParserChoice, chosen_parser
 from managed_sync.errors import ConfigurationError, ManagedSyncError
 from managed_sync.models import SyncedRecord
 
-__all__ = ["DEFAULT_MAX_BYTES", "DocumentLoader", "LoadOptions"]
+__all__ = ["DocumentLoader", "LoadOptions"]
 
-DEFAULT_MAX_BYTES = 100 * 1024 * 1024
+_DEFAULT_MAX_BYTES = 100 * 1024 * 1024
 # Records in memory for each download at once: while one takes its time, the others continue.
 _AHEAD = 4
 
@@ -119,7 +119,7 @@ class DocumentLoader:
         client: RecordSource | AsyncRecordSource,
         *,
         parser: ParserChoice | None = None,
-        max_bytes: int = DEFAULT_MAX_BYTES,
+        max_bytes: int = _DEFAULT_MAX_BYTES,
         object_id: Callable[[SyncedRecord], str] | None = None,
         templates: Templates | None = None,
         downloads: int = 8,

@@ -15,14 +15,14 @@ from typing import NamedTuple
 from managed_sync.documents.parsing.base import missing_parser, protected
 from managed_sync.errors import ParsingError
 
-__all__ = ["SUBDOCUMENTS", "BinaryFile", "open_binary"]
+__all__ = ["BinaryFile", "open_binary"]
 
 _WORD_97 = 0xA5EC
 _WORD_6 = {0xA5DC, 0xA5DB}
 _COMPLEX, _ENCRYPTED, _SECOND_TABLE = 0x0004, 0x0100, 0x0200
 _COMPRESSED = 0x40000000
 # The texts in a file, in the order in which they follow each other.
-SUBDOCUMENTS = ("text", "footnotes", "headers", "macros", "comments", "endnotes", "boxes", "hbox")
+_SUBDOCUMENTS = ("text", "footnotes", "headers", "macros", "comments", "endnotes", "boxes", "hbox")
 _TABLES_97 = {
     "styles": 0xA2,
     "footnote_marks": 0xAA,
@@ -76,7 +76,7 @@ class BinaryFile:
     Attributes:
         main: The stream with the text and most formats.
         text: All its texts, one after another; every character is one position.
-        lengths: The length of each of :data:`SUBDOCUMENTS`.
+        lengths: The length of each of its texts: body, footnotes, headers and others.
     """
 
     main: bytes
@@ -92,8 +92,8 @@ class BinaryFile:
         return b"" if place is None else _at(self.main, self._tables, place)
 
     def span(self, name: str) -> tuple[int, int]:
-        """Returns where one of :data:`SUBDOCUMENTS` begins and ends."""
-        index = SUBDOCUMENTS.index(name)
+        """Returns the start and the end of a text such as ``"footnotes"``."""
+        index = _SUBDOCUMENTS.index(name)
         start = sum(self.lengths[:index])
         return start, min(start + self.lengths[index], len(self.text))
 

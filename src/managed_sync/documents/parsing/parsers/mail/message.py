@@ -27,7 +27,7 @@ from managed_sync.documents.parsing.part_names import label
 from managed_sync.documents.parsing.parts import Container, Member, bounded
 from managed_sync.errors import ManagedSyncError, MissingExtraError
 
-__all__ = ["MessageReader", "open_email", "parse_message"]
+__all__ = ["open_email", "parse_message"]
 
 _KNOWN = {
     *("from", "to", "cc", "bcc", "date", "subject", "sender", "reply-to", "message-id", "received"),
@@ -76,7 +76,7 @@ def open_email(data: bytes, *, name: str, read_html: HtmlReader) -> Container:
     if not any(key.lower() in _KNOWN for key, _ in message.raw_items()):
         # The text of a message without its headers is still a text.
         return Container(parse_text(decode(data, name=name)))
-    return MessageReader(name, read_html).open(message)
+    return _MessageReader(name, read_html).open(message)
 
 
 def parse_message(data: bytes, *, name: str) -> Message:
@@ -101,7 +101,7 @@ def parse_message(data: bytes, *, name: str) -> Message:
         raise nested_too_deeply(name) from None
 
 
-class MessageReader:
+class _MessageReader:
     """A reader of one message, which collects its texts and the files attached to it.
 
     Args:
@@ -248,7 +248,7 @@ class MessageReader:
                 f"{subject.replace('/', ' ')}.eml",
                 content_type="message/rfc822",
                 title=subject,
-                open=lambda: MessageReader(subject, self._read_html).open(inner),
+                open=lambda: _MessageReader(subject, self._read_html).open(inner),
             )
         )
 

@@ -11,9 +11,9 @@ from managed_sync.documents.parsing.parsers.mail.outlook_rtf import decompressed
 from managed_sync.documents.parsing.parts import Container, Member, bounded
 from managed_sync.errors import ParsingError
 
-__all__ = ["TNEF_SIGNATURE", "open_tnef"]
+__all__ = ["open_tnef"]
 
-TNEF_SIGNATURE = b"\x78\x9f\x3e\x22"
+_SIGNATURE = b"\x78\x9f\x3e\x22"
 
 # Attributes of the format: [MS-OXTNEF].
 _BODY, _PROPERTIES = 0x0002800C, 0x00069003
@@ -45,7 +45,7 @@ def open_tnef(data: bytes, *, name: str) -> Container:
     Raises:
         ParsingError: The file is damaged from the beginning.
     """
-    if not data.startswith(TNEF_SIGNATURE):
+    if not data.startswith(_SIGNATURE):
         raise ParsingError(f"{name} is declared as TNEF, but its bytes are not.")
     return Container("", _members(data), noun="Attachment", lists_members=True)
 

@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element, XMLParser
 
 from managed_sync.errors import ParsingError
 
-__all__ = ["parse_xml", "short_name"]
+__all__ = ["parse_xml"]
 
 _OFFICE = "http://schemas.openxmlformats.org/"
 _STRICT = "http://purl.oclc.org/ooxml/"
@@ -88,22 +88,22 @@ def parse_xml(data: bytes) -> Element:
     for element in root.iter():
         tag = element.tag
         if tag not in names:
-            names[tag] = short_name(tag)
+            names[tag] = _short_name(tag)
         element.tag = names[tag]
         for key in [key for key in element.attrib if key[0] == "{"]:
             if key not in names:
-                names[key] = short_name(key)
+                names[key] = _short_name(key)
             element.attrib[names[key]] = element.attrib.pop(key)
     return root
 
 
-def short_name(name: str) -> str:
+def _short_name(name: str) -> str:
     """Returns a name with the usual prefix in place of its namespace, if that is known.
 
     Examples:
-        >>> short_name("{http://purl.oclc.org/ooxml/wordprocessingml/main}p")
+        >>> _short_name("{http://purl.oclc.org/ooxml/wordprocessingml/main}p")
         'w:p'
-        >>> short_name("{urn:example}p")
+        >>> _short_name("{urn:example}p")
         'p'
     """
     if not name.startswith("{"):

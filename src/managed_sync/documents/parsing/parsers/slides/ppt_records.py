@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-__all__ = ["Document", "Listed", "Record", "children", "descendants", "record_at"]
+__all__ = ["Document", "Listed", "Record", "children", "descendants"]
 
 _HEAD = struct.Struct("<HHI")
 _CONTAINER = 0xF
@@ -43,7 +43,7 @@ class Listed:
     texts: list[Record] = field(default_factory=list)
 
 
-def record_at(data: bytes, at: int, end: int) -> Record | None:
+def _record_at(data: bytes, at: int, end: int) -> Record | None:
     """Returns the record at a place, or ``None`` if there is none; one that is cut off is cut."""
     if at < 0 or at + _HEAD.size > end:
         return None
@@ -55,7 +55,7 @@ def record_at(data: bytes, at: int, end: int) -> Record | None:
 
 def children(data: bytes, start: int, end: int) -> Iterator[Record]:
     """Yields the records between two places."""
-    while record := record_at(data, start, end):
+    while record := _record_at(data, start, end):
         yield record
         start = record.end
 
@@ -89,7 +89,7 @@ class Document:
     def record(self, listed: Listed) -> Record | None:
         """Returns the record of a slide or of notes."""
         place = self._places.get(listed.key)
-        return None if place is None else record_at(self._data, place, len(self._data))
+        return None if place is None else _record_at(self._data, place, len(self._data))
 
     def listed(self, instance: int) -> list[Listed]:
         """Returns the slides (0) or the notes (2) in their order."""
@@ -114,7 +114,7 @@ class Document:
         key = None
         at = newest
         for _ in range(_MAX_EDITS):
-            edit = record_at(self._data, at, len(self._data))
+            edit = _record_at(self._data, at, len(self._data))
             if edit is None or edit.kind != _USER_EDIT or edit.end - edit.start < 20:
                 break
             before, directory, root = struct.unpack_from("<3I", self._data, edit.start + 8)
@@ -124,12 +124,12 @@ class Document:
                 break
             at = before
         if key in self._places:
-            return record_at(self._data, self._places[key], len(self._data))
+            return _record_at(self._data, self._places[key], len(self._data))
         found = children(self._data, 0, len(self._data))
         return next((one for one in found if one.kind == _DOCUMENT), None)
 
     def _read_directory(self, at: int) -> None:
-        record = record_at(self._data, at, len(self._data))
+        record = _record_at(self._data, at, len(self._data))
         if record is None or record.kind != _PERSIST_DIRECTORY:
             return
         words = struct.unpack_from(
