@@ -122,7 +122,7 @@ class ChunkBuilder:
         if inherited is None:
             return Chunk.of(self._document, text, own)
         metadata = without_tables({**self._document.metadata, **inherited})
-        # Offsets of another splitter may be those of another text.
+        # Offsets of another splitter may refer to another text.
         metadata.pop("start_char", None)
         metadata.pop("end_char", None)
         return Chunk(text, {**metadata, **own})

@@ -31,7 +31,7 @@ class SplitPiece(NamedTuple):
 def chunks_of_splits(
     document: SourceDocument, splits: Iterable[SplitPiece], tokenizer: Tokenizer
 ) -> list[Chunk]:
-    """Turns the splits of a document into chunks; those of white space only are left out.
+    """Turns the splits of a document into chunks; splits of only white space are dropped.
 
     A split that occurs in the document word for word gets offsets, heading and page. A split that
     the splitter has changed is a chunk without them.

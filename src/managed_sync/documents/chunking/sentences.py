@@ -1,6 +1,6 @@
 r"""Finds sentences in every script, and places to cut at in scripts without spaces.
 
-The characters that end a sentence are those of Unicode's property ``Sentence_Terminal``. As in
+The characters that end a sentence have Unicode's property ``Sentence_Terminal``. As in
 Unicode's rules for text segmentation (UAX #29), most of them end a sentence wherever they are, but
 the full stop and its relatives do so only if more text of another sentence follows: here, after
 white space. The same holds for ASCII's ``!`` and ``?``, which are also parts of addresses and code.
@@ -107,7 +107,7 @@ def character_start(text: str, low: int, high: int, *, last: bool = False) -> in
 def whole_character(text: str, low: int, offset: int) -> int:
     """Returns the last offset up to this one that is not inside a character with its marks.
 
-    It is the offset itself if there is none after ``low``.
+    If no such offset follows ``low``, it is the offset itself.
     """
     end = offset
     furthest = max(low, offset - _FURTHEST)

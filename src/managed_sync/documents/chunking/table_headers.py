@@ -92,7 +92,7 @@ class TableHeaders:
         return Header(names, tokens + _JOINT if names else 0, within, column)
 
     def for_passage(self, header: Header, stop: int) -> str:
-        """Returns a header's text without the columns behind those of the passage."""
+        """Returns a header's text without the columns after the last one of the passage."""
         if header.within is None or not header.text:
             return header.text
         columns = self._column(header.within, stop - 1) - header.column + 1

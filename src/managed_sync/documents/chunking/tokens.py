@@ -1,7 +1,7 @@
-r"""Counts tokens, also those of passages of a text that is encoded only once.
+r"""Counts the tokens of texts, and of passages of a text that is encoded only once.
 
 An encoding first splits a text by a regular expression and then encodes each piece separately. At
-an offset where a piece always ends, whatever surrounds it, the text can be split and the tokens of
+an offset where a piece always ends, in any surroundings, the text can be split and the tokens of
 both parts added up. For the expressions of ``cl100k_base`` and ``o200k_base``, and for those alone,
 these offsets are
 
@@ -106,6 +106,7 @@ class _Widths:
         self._table = numpy.full(encoding.n_vocab, _UNKNOWN, dtype=numpy.uint8)
 
     def of(self, tokens: NDArray[numpy.uint32]) -> NDArray[numpy.uint8]:
+        """Returns the number of characters that begin in each of these tokens."""
         widths = self._table.take(tokens)
         # Several times as fast as NumPy's maximum.
         if _UNKNOWN not in widths.tobytes():
@@ -203,14 +204,14 @@ class EncodedText:
         return text[offset] != "/"
 
     def _space_after(self, start: int, stop: int) -> int:
-        """Returns the first space that ends a word; ``stop`` if there is none."""
+        """Returns the first space that ends a word, ``stop`` if no space follows."""
         space = self._text.find(" ", start, stop)
         while space >= 0 and self._text[space - 1].isspace():
             space = self._text.find(" ", space + 1, stop)
         return space if space >= 0 else stop
 
     def _boundary_before(self, stop: int) -> int:
-        """Returns an additive offset shortly before the end of a word; -1 if there is none."""
+        """Returns an additive offset shortly before the end of a word, or -1."""
         text = self._text
         if not text[stop : stop + 1].isspace() and stop < len(text):
             return -1

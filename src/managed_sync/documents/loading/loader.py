@@ -268,7 +268,7 @@ class DocumentLoader:
         if is_asynchronous(self._client):
             raise ConfigurationError(
                 "An asynchronous client needs an asynchronous method: aload or aload_records, or "
-                "those of the frameworks' loaders."
+                "the asynchronous methods of the frameworks' loaders."
             )
         return cast("RecordSource", self._client)
 

@@ -100,7 +100,7 @@ def _carries_jobs(loader: object) -> bool:
 def documents_only(
     loaded: Generator[Loaded], *, failures: list[LoadFailure], raise_on_failure: bool
 ) -> Generator[SourceDocument]:
-    """Yields the documents, each followed by those of its parts; notes each failure.
+    """Yields the documents, each followed by the documents of its parts.
 
     A failure is logged and added to ``failures``.
 

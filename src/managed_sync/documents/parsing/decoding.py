@@ -62,7 +62,7 @@ def decode(data: bytes, *, name: str, charset: str = "") -> str:
 
     Args:
         data: The bytes.
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
         charset: The name of the charset that the file or its sender declares.
 
     Raises:

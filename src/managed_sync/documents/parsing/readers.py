@@ -65,7 +65,7 @@ class File:
     Attributes:
         data: Its bytes.
         kind: Its type.
-        name: Its name, for errors.
+        name: Its name in error messages.
         content_type: The type that its source states.
         filename: The name that its source states; it may be empty.
         readers: The readers of the parser, by which a reader reads what lies inside of the file.
@@ -235,7 +235,7 @@ KREUZBERG: Mapping[FileType, Reader] = {
     FileType.XLS: partial(_with_kind, kreuzberg.parse_workbook),
     FileType.ODS: partial(_with_kind, kreuzberg.parse_workbook),
 }
-"""The readers of this package, with those of ``kreuzberg`` for documents."""
+"""The readers of this package, with the readers of ``kreuzberg`` for documents."""
 
 UNSTRUCTURED: Mapping[FileType, Reader] = {
     **OWN,
@@ -245,7 +245,7 @@ UNSTRUCTURED: Mapping[FileType, Reader] = {
     FileType.HTML: partial(_of_text, _html_of_unstructured),
     FileType.MARKDOWN: partial(_of_text, unstructured.parse_markdown),
 }
-"""The readers of this package, with those of ``unstructured`` for what it reads without models."""
+"""The readers of this package, with the readers of ``unstructured`` that need no models."""
 
 
 def with_pdf_strategy(

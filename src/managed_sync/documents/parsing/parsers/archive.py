@@ -54,7 +54,7 @@ def open_archive(data: bytes, *, name: str) -> Container:
 
     Args:
         data: The archive.
-        name: The name of the file, for errors, and for the file in it if it is packed alone.
+        name: The name of the file, which is used in error messages and to name a file packed alone.
 
     Raises:
         ParsingError: The file is damaged, or an archive of another kind.
@@ -118,8 +118,8 @@ def _zip_name(entry: zipfile.ZipInfo) -> str:
 def _zip_names(entries: Sequence[zipfile.ZipInfo]) -> list[str]:
     """Returns the names of all entries.
 
-    The format's own charset has lines for drawing where those of other languages have letters. If
-    there are any, all names together tell their charset.
+    The format's own charset has drawing lines where other charsets have letters. If a name has such
+    characters, the charset is detected from all names together.
     """
     names = [_zip_name(entry) for entry in entries]
     unknown = [entry.filename for entry, name in zip(entries, names, strict=True) if not name]
@@ -150,6 +150,7 @@ def _unpacked(data: bytes, name: str, unpack: Callable[[], io.BufferedIOBase]) -
         inner = inner.with_suffix("")
 
     def content(limit: int) -> bytes:
+        """Unpacks the file, up to a number of bytes."""
         try:
             return _read(whole, inner.name, limit)
         except _DAMAGED as error:
@@ -236,7 +237,7 @@ class _Bounded(io.RawIOBase):
         self._left = self._limit = limit
 
     def readable(self) -> bool:
-        """Says that it can be read."""
+        """Returns True: the file is opened for reading."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:

@@ -37,7 +37,7 @@ def parse_epub(data: bytes, *, name: str, read_html: _ReadHtml) -> str:
 
     Args:
         data: The bytes of the file.
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
         read_html: Reads a chapter.
 
     Raises:

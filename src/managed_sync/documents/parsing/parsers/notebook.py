@@ -27,7 +27,7 @@ def parse_notebook(text: str, *, name: str) -> str:
 
     Args:
         text: The notebook, as JSON.
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
 
     Raises:
         ParsingError: The file is not a notebook.

@@ -69,7 +69,7 @@ def read_scans(
 
     Args:
         data: The PDF.
-        name: Its name, for errors.
+        name: Its name in error messages.
         languages: The languages of the scans.
         read_text: Reads the other pages.
 

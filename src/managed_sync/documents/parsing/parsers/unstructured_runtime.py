@@ -36,7 +36,7 @@ def running_unstructured(name: str, *, extra: str = "unstructured") -> Iterator[
     """Runs ``unstructured`` in the ``with`` block.
 
     Args:
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
         extra: The extra to install if a library is missing.
 
     Raises:
@@ -64,7 +64,7 @@ def without_language_model() -> Iterator[None]:
     """Keeps ``unstructured`` from loading or downloading a model in the ``with`` block.
 
     Other uses of ``unstructured`` in the program keep their model, and its cached answers are never
-    mixed with those of the blank pipeline.
+    mixed with the answers of the blank pipeline.
 
     Raises:
         ConfigurationError: This release of ``unstructured`` is built differently.

@@ -30,8 +30,8 @@ class ParagraphFormat:
     """The format of a paragraph.
 
     Attributes:
-        level: The level of a heading, 0 if it is none.
-        depth: The depth of a list item, -1 if it is none.
+        level: The level of a heading, 0 for other paragraphs.
+        depth: The depth of a list item, -1 for other paragraphs.
         in_table: Tells whether it is in a table.
         ends_row: Tells whether it is the mark at the end of a row.
         begins_page: Tells whether it begins a page.

@@ -59,6 +59,7 @@ class _Document:
         self._notes: dict[int, tuple[str, Block]] = {}
 
     def markdown(self) -> str:
+        """Returns the text of the file as Markdown."""
         self._read_notes("footnote", "footnote_marks", "footnotes", 2)
         self._read_notes("endnote", "endnote_marks", "endnotes", 2)
         self._read_notes("comment", "comment_marks", "comments", _COMMENT_SIZE)

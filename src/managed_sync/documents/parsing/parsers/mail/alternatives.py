@@ -16,7 +16,7 @@ __all__ = ["HtmlReader", "html_text", "richest"]
 _TOLERANCE = 0.1
 # "This message is in HTML. View it in your browser."
 _WORDS_OF_A_STUB = 40
-_SAID_BY_STUBS = {"html", "browser", "online", "navigateur", "webversion"}
+_STUB_WORDS = {"html", "browser", "online", "navigateur", "webversion"}
 _ADDRESS = re.compile(r"\(?<?(?:https?://|mailto:|cid:|www\.)[^\s>)\]]*[>)]?", re.IGNORECASE)
 _WORD = re.compile(r"\w{2,}")
 
@@ -57,7 +57,7 @@ def richest(versions: Sequence[str]) -> str:
 
 def _is_stub(words: set[str]) -> bool:
     """Tells whether a version only says that there is another one."""
-    return len(words) <= _WORDS_OF_A_STUB and not words.isdisjoint(_SAID_BY_STUBS)
+    return len(words) <= _WORDS_OF_A_STUB and not words.isdisjoint(_STUB_WORDS)
 
 
 def _words(text: str) -> set[str]:

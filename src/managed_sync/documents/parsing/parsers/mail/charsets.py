@@ -38,7 +38,7 @@ def decode_as(data: bytes, charset: str, *, name: str) -> str:
     Args:
         data: The bytes.
         charset: The declared charset; empty for none.
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
 
     Raises:
         ParsingError: The bytes are not text in any encoding.

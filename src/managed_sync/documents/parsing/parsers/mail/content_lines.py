@@ -68,7 +68,7 @@ class Component:
         return (each for each in self.properties if each.name in names and each.text)
 
     def text(self, name: str) -> str:
-        """Returns the value of the first line with this name; empty if there is none."""
+        """Returns the value of the first line with this name, empty without such a line."""
         return next((each.text for each in self.all(name)), "")
 
     def find(self, *kinds: str) -> Iterator[Component]:
@@ -80,7 +80,7 @@ class Component:
 
 
 def components(text: str) -> Component:
-    """Returns a component without a kind that holds those of the text, also unfinished ones."""
+    """Returns a root that holds the components of a text, including unfinished ones."""
     root = Component("")
     inside = [root]
     for line in _lines(text):
@@ -102,7 +102,7 @@ def components(text: str) -> Component:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Yields the unfolded lines; those of old contacts end in "=" where they go on."""
+    """Yields the unfolded lines; a line of an old contact that continues ends in "="."""
     going_on: list[str] = []
     for line in _FOLD.sub("", text).splitlines():
         head = going_on[0] if going_on else line

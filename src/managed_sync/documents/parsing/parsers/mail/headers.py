@@ -22,7 +22,7 @@ _FILENAME = re.compile(r"""(?:file)?name\*?(?:0\*?)?\s*=\s*("[^"]*"|[^;\r\n]+)""
 
 
 def header(message: Message, name: str) -> str:
-    """Returns a header as text on one line; empty if there is none."""
+    """Returns a header as text on one line, empty if the header is missing."""
     wanted = name.lower()
     for key, value in message.raw_items():
         if key.lower() == wanted:

@@ -66,7 +66,7 @@ def open_email(data: bytes, *, name: str, read_html: HtmlReader) -> Container:
 
     Args:
         data: The message.
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
         read_html: Turns HTML into Markdown.
 
     Raises:
@@ -105,7 +105,7 @@ class _MessageReader:
     """A reader of one message, which collects its texts and the files attached to it.
 
     Args:
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
         read_html: Turns HTML into Markdown.
     """
 

@@ -60,7 +60,7 @@ def open_outlook_message(
 
     Args:
         data: The file.
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
         read_html: Turns HTML into Markdown.
         read_rtf: Turns RTF into Markdown.
 
@@ -114,7 +114,7 @@ class _Storage:
         return self._decoded(data, _PAGE_OF_HTML) if data else self.text(_HTML)
 
     def number(self, number: int) -> int:
-        """Returns a property that is a number; 0 if there is none."""
+        """Returns a numeric property, 0 if it is missing."""
         return self._fixed.get(number, 0)
 
     def time(self, number: int) -> str:
@@ -175,7 +175,7 @@ class _Message:
 
     Args:
         storage: The storage of the message.
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
         read_html: Turns HTML into Markdown.
         read_rtf: Turns RTF into Markdown.
     """

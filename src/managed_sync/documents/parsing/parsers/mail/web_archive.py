@@ -27,7 +27,7 @@ def parse_web_archive(data: bytes, *, name: str, read_html: HtmlReader) -> str:
 
     Args:
         data: The file.
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
         read_html: Turns HTML into Markdown.
 
     Raises:

@@ -67,7 +67,7 @@ def html_to_markdown(html: str, block: HtmlBlock, *, name: str) -> str:
     Args:
         html: The block.
         block: Its kind.
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
     """
     is_unseen = block in {HtmlBlock.SCRIPT, HtmlBlock.STYLE}
     if is_unseen or (_SHOWN_BY_A_TAG not in html and not _TAGS.sub("", html).strip()):

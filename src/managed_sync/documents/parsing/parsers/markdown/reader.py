@@ -42,7 +42,7 @@ def parse_markdown(text: str, *, name: str) -> str:
 
     Args:
         text: The Markdown.
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
     """
     front, text = split_front_matter(markdown_writer.clean(text).replace(PAGE_BREAK, "\n"))
     return markdown_writer.join_blocks([front, _Reader(text.split("\n"), name).read()])
@@ -57,6 +57,7 @@ class _Reader:
         self._paragraph: list[str] = []
 
     def read(self) -> str:
+        """Returns the text with every block in the form of this package."""
         steps: tuple[Callable[[str], bool], ...] = (
             self._blank,
             self._code,

@@ -3,8 +3,8 @@
 Guarantees:
 
 - No part declares entities, and nothing outside of the file is opened; see ``safe_xml``.
-- A part is found whatever its name is in the archive: some programs write other letter cases,
-  backslashes or a leading slash.
+- Part names are matched without regard to case, slashes and a leading slash, since some programs
+  write them differently.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Package:
 
     Args:
         data: The bytes of the file.
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
 
     Raises:
         ParsingError: The bytes are no archive.
@@ -172,7 +172,7 @@ class Package:
 
 @contextmanager
 def reading(name: str) -> Iterator[None]:
-    """Reports what goes wrong in the ``with`` block as an error that names the file.
+    """Turns errors in the ``with`` block into errors that name the file.
 
     Raises:
         ParsingError: The file is damaged, protected, or nested too deeply.

@@ -83,6 +83,7 @@ class _Text:
         self._equations: dict[str, str] = {}
 
     def markdown(self) -> str:
+        """Returns the text of the file as Markdown."""
         body = next((each for each in self._root.iter("office:text")), None)
         blocks = [] if body is None else self._blocks(body)
         pages = pages_of(blocks)

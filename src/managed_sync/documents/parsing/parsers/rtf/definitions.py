@@ -17,7 +17,7 @@ _BODY_LEVEL = 9
 
 
 class Definitions:
-    """The fonts and styles of a file, while its tables of them are read.
+    """The fonts and styles of a file, collected while its tables are read.
 
     Attributes:
         levels: The levels of headings by the numbers of their styles.
@@ -32,7 +32,7 @@ class Definitions:
         self._entry = -1
 
     def define_font(self, word: str, number: int) -> None:
-        """Notes what a control word in the table of fonts says."""
+        """Records a control word of the font table."""
         if word == "f":
             self._entry = number
         elif word == "fcharset":
@@ -41,24 +41,24 @@ class Definitions:
             self._codecs[self._entry] = self._known(codec(number))
 
     def define_style(self, word: str, number: int) -> None:
-        """Notes what a control word in the table of styles says."""
+        """Records a control word of the style sheet."""
         if word == "s":
             self._entry = number
         elif word == "outlinelevel" and number < _BODY_LEVEL:
             self.levels[self._entry] = number + 1
 
     def name_font(self, text: str) -> None:
-        """Notes the name of a font."""
+        """Records the name of a font."""
         if found := _SYMBOL_FONT.match(text):
             self._symbol_fonts[self._entry] = found[0]
 
     def name_style(self, text: str) -> None:
-        """Notes the name of a style."""
+        """Records the name of a style."""
         if found := _HEADING.match(text):
             self.levels.setdefault(self._entry, int(found[1]))
 
     def set_codepage(self, number: int) -> None:
-        """Notes the code page of the file."""
+        """Records the code page of the file."""
         self.codepage = self._known(codec(number))
 
     def decode(self, data: bytes, font: int) -> str:

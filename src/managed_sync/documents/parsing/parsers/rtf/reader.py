@@ -1,4 +1,4 @@
-"""Reads RTF files: one pass over the bytes, whatever they hold.
+"""Reads RTF files in one pass over the bytes.
 
 Numbers of lists are those in the file, which programs write for readers that do not count.
 """
@@ -92,6 +92,7 @@ class _Reader:
         self._links: list[tuple[int, int, str]] = []
 
     def markdown(self) -> str:
+        """Returns the text of the file as Markdown."""
         position = 0
         while found := _TOKEN.match(self._text, position):
             position = found.end()
@@ -291,7 +292,7 @@ class _Reader:
             action(self, 1 if number is None else number)
 
     def _define(self, word: str, number: int) -> bool:
-        """Notes what the tables of fonts and styles say."""
+        """Records a control word of the font table or the style sheet, if this is one."""
         if self._is_in("fonttbl"):
             self._definitions.define_font(word, number)
         elif self._is_in("stylesheet"):

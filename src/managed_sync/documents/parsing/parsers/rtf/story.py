@@ -23,7 +23,7 @@ class Paragraph:
         style: The number of its style.
         depth: The depth of a list item.
         in_table: Tells whether it is in a cell.
-        label: The number or bullet of a list item, ``None`` if it is none.
+        label: The number or bullet of a list item, ``None`` for other paragraphs.
     """
 
     level: int = 0

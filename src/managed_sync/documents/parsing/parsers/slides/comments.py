@@ -1,4 +1,4 @@
-"""Reads the comments on slides: those of old versions, and threads with their answers."""
+"""Reads the comments on slides: single ones of old versions, and threads with their answers."""
 
 from __future__ import annotations
 

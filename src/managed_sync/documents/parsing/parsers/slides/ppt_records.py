@@ -44,7 +44,7 @@ class Listed:
 
 
 def _record_at(data: bytes, at: int, end: int) -> Record | None:
-    """Returns the record at a place, or ``None`` if there is none; one that is cut off is cut."""
+    """Returns the record at an offset, cut at the end of the data; ``None`` without a record."""
     if at < 0 or at + _HEAD.size > end:
         return None
     head, kind, size = _HEAD.unpack_from(data, at)
@@ -54,7 +54,7 @@ def _record_at(data: bytes, at: int, end: int) -> Record | None:
 
 
 def children(data: bytes, start: int, end: int) -> Iterator[Record]:
-    """Yields the records between two places."""
+    """Yields the records between two offsets."""
     while record := _record_at(data, start, end):
         yield record
         start = record.end

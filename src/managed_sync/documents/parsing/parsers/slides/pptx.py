@@ -3,7 +3,7 @@
 - The title of a slide is its heading; everything else follows in the order of the file, which
   screen readers use, too.
 - Charts are tables, diagrams are lists, and the descriptions of pictures are paragraphs.
-- Hidden slides are read: whoever may open the file sees them.
+- Hidden slides are read: any reader of the file can unhide them.
 - The texts of layouts and masters are left out. A footer is kept on the first slide that has it.
 
 See ``docs/decisions/0040-documents-workbooks-slides.md``.

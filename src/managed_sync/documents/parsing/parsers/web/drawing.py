@@ -17,7 +17,7 @@ def parse_svg(text: str, *, name: str) -> str:
 
     Args:
         text: The drawing.
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
 
     Raises:
         MissingExtraError: ``lxml`` is not installed.

@@ -42,12 +42,12 @@ class _Block(NamedTuple):
 def parse_html(text: str, *, name: str) -> str:
     """Returns the text of a page as Markdown.
 
-    Left out are scripts, hidden elements and navigation, and beside a ``<main>`` part also its
+    Left out are scripts, hidden elements and navigation, and next to a ``<main>`` part also
     headers, footers and asides. A page that would be empty is read with everything in it.
 
     Args:
         text: The page.
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
 
     Raises:
         MissingExtraError: ``lxml`` is not installed.
@@ -66,6 +66,7 @@ class _PageWriter:
         self._is_inside = False
 
     def write(self) -> str:
+        """Returns the page as Markdown."""
         blocks = self._flow(self._root)
         return markdown.join_blocks(map(_written, blocks))
 

@@ -163,7 +163,7 @@ class InlineWriter:
 
     def _link(self, element: Element, out: list[str]) -> None:
         inner: list[str] = []
-        # A link in a link is none.
+        # HTML has no links inside of links.
         self._write(element.children, inner, has_links=False)
         text = "".join(inner)
         target = element.get("href")

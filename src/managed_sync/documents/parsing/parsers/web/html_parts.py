@@ -21,7 +21,7 @@ class PageParts:
     """Decides which elements of a page are not part of its content.
 
     Hidden elements and navigation are left out, and so are headers, footers and asides outside of
-    the main part, if the page marks one. Beside articles, only asides are left out.
+    the main part, if the page marks one. Next to articles, only asides are left out.
 
     Args:
         root: The root of the page.

@@ -116,7 +116,7 @@ def parse_tree(text: str, *, name: str) -> Element:
 
     Args:
         text: The page.
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
 
     Raises:
         MissingExtraError: ``lxml`` is not installed.
@@ -166,7 +166,10 @@ class _Builder:
         self._open = [self.root]
         self._links = 0
 
+    # The methods that lxml calls on a parser target, in the order of the page.
+
     def start(self, tag: str, attributes: Any) -> None:
+        """Opens an element; one that is nested too deep gives its content to the one around it."""
         parent = self._open[-1]
         element = Element(tag, dict(attributes))
         if mark := _MARKS.get(tag, 0) | _MARKS.get(part_of(element), 0):
@@ -181,6 +184,7 @@ class _Builder:
         self._open.append(element)
 
     def end(self, tag: str) -> None:
+        """Closes the innermost element."""
         if len(self._open) > 1:
             element, parent = self._open.pop(), self._open[-1]
             self._links -= tag == "a"
@@ -189,6 +193,7 @@ class _Builder:
                 parent.linked += element.linked
 
     def data(self, text: str) -> None:
+        """Adds text to the innermost element."""
         element = self._open[-1]
         element.children.append(text)
         length = len(text.strip())
@@ -197,13 +202,13 @@ class _Builder:
             element.linked += length
 
     def comment(self, text: str) -> None:
-        pass
+        """Ignores a comment."""
 
     def pi(self, target: str, data: str | None = None) -> None:
-        pass
+        """Ignores a processing instruction."""
 
     def close(self) -> None:
-        pass
+        """Ends the page, whose tree is ``root``."""
 
     def _mark(self, mark: int) -> None:
         for element in reversed(self._open):

@@ -17,7 +17,7 @@ BlockKind: TypeAlias = Literal[
 
 # The label of a page break that begins a page in any case. Others often repeat one.
 SET = "set"
-# A line longer than this is no heading, whatever its style is.
+# A longer line is not a heading, even in the style of one.
 _MAX_HEADING = 300
 _LETTER = re.compile(r"[^\W\d_]")
 

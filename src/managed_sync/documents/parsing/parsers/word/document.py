@@ -42,7 +42,7 @@ def parse_word(data: bytes, *, name: str, read_embedded: ReadEmbedded | None = N
 
     Args:
         data: The bytes of the file.
-        name: The name of the file, for errors.
+        name: The name of the file in error messages.
         read_embedded: Reads a whole document within this one, from its bytes, content type and
             name; without it, such documents are left out.
 
@@ -58,7 +58,7 @@ class Document:
 
     Args:
         package: Its parts.
-        name: Its name, for errors.
+        name: Its name in error messages.
         read_embedded: See :func:`parse_word`.
     """
 
@@ -114,7 +114,7 @@ class Document:
         if identifier not in notes:
             return "", []
         self._count[kind] = number = self._count.get(kind, 0) + 1
-        # Word numbers endnotes i, ii, iii, beside the footnotes 1, 2, 3.
+        # Word numbers footnotes 1, 2, 3 and endnotes i, ii, iii.
         mark = f"[^{number if kind == 'footnotes' else roman(number)}]"
         self._marks[key] = mark
         text = flat(Story(self, part).blocks(notes[identifier]))

@@ -74,7 +74,7 @@ class Inlines:
         if reader is not None:
             reader(self, element)
         else:
-            # Whatever is unknown may contain text: content controls, smart tags, insertions.
+            # Unknown elements may contain text: content controls, smart tags, insertions.
             self._all(element)
 
     def _add(self, text: str) -> None:

@@ -164,8 +164,9 @@ def _count(counted: _List, levels: list[_Level], level: int) -> None:
 
 
 def _written(this: _Level, levels: list[_Level], counted: _List) -> str:
-    def count(place: re.Match[str]) -> str:
-        index = int(place.group(1)) - 1
+    def count(placeholder: re.Match[str]) -> str:
+        """Returns the count of the level that a placeholder such as ``%1`` names."""
+        index = int(placeholder.group(1)) - 1
         value = counted.counts[index]
         if value is None:
             value = levels[index].start

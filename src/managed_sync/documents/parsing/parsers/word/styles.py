@@ -24,7 +24,7 @@ _LIST = re.compile(r"(list bullet|list number|liste à puces|aufzählungszeichen
 
 
 def outline_level(properties: Element | None) -> int | None:
-    """Returns the level of a heading that properties state, 0 for body text, ``None`` if none."""
+    """Returns the heading level that properties state, 0 for body text, ``None`` if they do not."""
     stated = value_of(properties, "w:outlineLvl")
     if not stated.isdecimal():
         return None
@@ -67,7 +67,7 @@ class Styles:
         self.numbering = lru_cache(maxsize=None)(self._numbering)
 
     def _heading_level(self, identifier: str) -> int:
-        """Returns the level of a paragraph style's headings, 0 if it is none."""
+        """Returns the level of headings in a paragraph style, 0 for other styles."""
         for style in self._chain(identifier):
             if (level := _level_of_name(style.name)) > 0:
                 return level
@@ -84,7 +84,7 @@ class Styles:
         return False
 
     def _list_depth(self, identifier: str) -> int:
-        """Returns the depth that the name of a list style stands for, -1 if it is none."""
+        """Returns the depth in the name of a list style, -1 for other styles."""
         style = self._styles.get(identifier)
         found = _LIST.match(style.name if style else _spaced(identifier))
         return int(found.group(2) or 1) - 1 if found else -1

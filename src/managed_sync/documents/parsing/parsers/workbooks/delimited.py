@@ -83,6 +83,7 @@ def _separator(text: str) -> str:
         sample = sample[: sample.rfind("\n") + 1] or sample
 
     def score(separator: str) -> tuple[float, int]:
+        """Returns the share of rows that have the most frequent width, and that width."""
         rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)
         widths = Counter(len(row) for row in itertools.islice(rows, _SNIFFED_ROWS) if row)
         if not widths:
@@ -95,7 +96,7 @@ def _separator(text: str) -> str:
 
 
 def _is_one_column(sample: str) -> bool:
-    """Tells whether commas are those of a text: "Smith, John" below a name without any."""
+    """Tells whether commas belong to the text: "Smith, John" below a name without a comma."""
     lines = [line for line in sample.splitlines() if line.strip()]
     if not lines or "," in lines[0] or '"' in sample or "\t" in sample:
         return False

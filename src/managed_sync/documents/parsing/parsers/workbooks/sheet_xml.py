@@ -230,6 +230,7 @@ def _parse(
     parser = expat.ParserCreate(namespace_separator="|")
 
     def refuse(*_: object) -> None:
+        """Refuses a declaration of an entity."""
         raise ParsingError("the XML in it declares entities, as malicious files do")
 
     parser.StartElementHandler = start

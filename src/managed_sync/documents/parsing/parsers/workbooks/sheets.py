@@ -5,7 +5,7 @@ Only cells with something in them take time and memory, wherever in the sheet th
 - A blank row ends a table if what follows begins as a table does: with words only.
 - The rows with a single cell above a table are its titles, and become paragraphs.
 - Columns in which a table has nothing are left out.
-- Hidden sheets, rows and columns are read: whoever may open the file can show them.
+- Hidden sheets, rows and columns are read: any reader of the file can unhide them.
 """
 
 from __future__ import annotations

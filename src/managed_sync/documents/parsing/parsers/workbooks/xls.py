@@ -79,6 +79,7 @@ def _sheets(book: Any, errors: dict[int, str]) -> Iterator[Sheet]:
     formats: dict[int, NumberFormat] = {}
 
     def format_of(style: int | None) -> NumberFormat | None:
+        """Returns the number format of a cell style."""
         if style is None:
             return None
         if style not in formats:

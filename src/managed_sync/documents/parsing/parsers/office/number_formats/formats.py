@@ -136,7 +136,7 @@ class NumberFormat:
         return any(section.is_date() for section in self._code.sections)
 
     def show_date(self, days: float) -> str:
-        """Returns a date that is given as days since 1899-12-30, whatever the workbook counts."""
+        """Returns a date given as days since 1899-12-30, also in workbooks that count from 1904."""
         return self._show(days - self._days)
 
     def show_text(self, text: str) -> str:
