@@ -77,6 +77,7 @@ def load_jobs(
     waiting: dict[str, _Job] = {}
 
     def records() -> Iterator[SyncedRecord]:
+        """Yields the records and remembers the value of each."""
         for record, job in jobs:
             waiting[record.id] = job
             yield record

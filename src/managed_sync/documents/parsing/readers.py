@@ -269,6 +269,7 @@ def with_ocr(
 
 def _scans(read_pdf: Reader, languages: tuple[str, ...], file: File) -> str:
     def read_text() -> str:
+        """Returns the text that the file holds as text."""
         return _text(read_pdf(file))
 
     return read_scans(file.data, name=file.name, languages=languages, read_text=read_text)

@@ -87,8 +87,6 @@ class _Document:
                 letters[position] = _REMOVED
         return "".join(letters)
 
-    # Notes and comments
-
     def _read_notes(self, kind: str, marks: str, texts: str, size: int) -> None:
         places = _positions(self._file.table(marks), size)
         start, end = self._file.span(texts)
@@ -128,8 +126,6 @@ class _Document:
             if has_letter(text):
                 found.setdefault(text, Block("markdown", text))
         return [*found.values()]
-
-    # Paragraphs and tables
 
     def _blocks(self, start: int, end: int) -> Iterator[Block]:
         rows: list[Row] = []

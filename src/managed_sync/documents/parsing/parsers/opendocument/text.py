@@ -113,8 +113,6 @@ class _Text:
     def _is_section_hidden(self, element: Element) -> bool:
         return element.tag == "text:section" and element.get("text:display") == "none"
 
-    # Paragraphs
-
     def _paragraph(self, element: Element) -> list[Block]:
         style = element.get("text:style-name", "")
         pages = [Block("page")] if self._styles.begins_page(style) else []
@@ -173,8 +171,6 @@ class _Text:
             return []
         return [Block("comment", f"Comment{f' ({author})' if author else ''}: {text}")]
 
-    # Pictures and text boxes
-
     def _drawing(self, element: Element) -> str:
         """Returns the alternative text of a drawing; its boxes follow the paragraph."""
         texts = []
@@ -207,8 +203,6 @@ class _Text:
     def _equation(self, folder: str) -> str:
         root = self._document.embedded(folder)
         return linear(root) if root is not None and root.tag == "math:math" else ""
-
-    # Lists
 
     def _list(self, element: Element, above: _List | None, level: int) -> list[Block]:
         name = element.get("text:style-name", "")
@@ -271,8 +265,6 @@ class _Text:
             del self._headings[below]
         return label(self._styles.outline, self._headings, level)
 
-    # Tables
-
     def _table(self, element: Element) -> list[Block]:
         pages = (
             [Block("page")] if self._styles.begins_page(element.get("table:style-name", "")) else []
@@ -300,8 +292,6 @@ class _Text:
             column += repeated
             covered -= repeated
         return cells
-
-    # Headers and footers
 
     def _running(self, tags: tuple[str, ...]) -> list[Block]:
         found: dict[str, Block] = {}

@@ -133,8 +133,6 @@ class Inlines:
         if text:
             self._add(f"{text}\n" if element.tag == "m:oMathPara" else text)
 
-    # Links and fields
-
     def _hyperlink(self, element: Element) -> None:
         start = len(self._parts)
         self._all(element)
@@ -189,8 +187,6 @@ class Inlines:
             if chosen.isdecimal() and int(chosen) < len(entries):
                 self._add(entries[int(chosen)])
 
-    # Notes and comments
-
     def _footnote(self, element: Element) -> None:
         self._note("footnotes", element)
 
@@ -204,8 +200,6 @@ class Inlines:
 
     def _comment(self, element: Element) -> None:
         self.following += self.story.document.comment(element.get("w:id", ""))
-
-    # Pictures, text boxes, charts
 
     def _alternatives(self, element: Element) -> None:
         """Reads the first choice that has text; the others are the same for older programs."""

@@ -50,6 +50,7 @@ def read_strings(stream: IO[bytes]) -> list[str]:
     state = {"t": 0, "rPh": 0}
 
     def start(tag: str, _: dict[str, str]) -> None:
+        """Opens an element; a new text begins with ``si``."""
         name = names[tag]
         if name == "si":
             parts.clear()
@@ -57,6 +58,7 @@ def read_strings(stream: IO[bytes]) -> list[str]:
             state[name] += 1
 
     def end(tag: str) -> None:
+        """Closes an element; a text ends with ``si``."""
         name = names[tag]
         if name == "si":
             strings.append(unescape("".join(parts)))
@@ -64,6 +66,7 @@ def read_strings(stream: IO[bytes]) -> list[str]:
             state[name] -= 1
 
     def data(text: str) -> None:
+        """Collects the letters of a text."""
         if state["t"] and not state["rPh"]:
             parts.append(text)
 
