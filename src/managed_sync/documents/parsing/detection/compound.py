@@ -69,6 +69,7 @@ def _top_names(data: bytes) -> Iterator[str]:
     directory = _directory(data)
 
     def number(entry: int, offset: int) -> int:
+        """Returns a number of an entry of the directory."""
         return int(struct.unpack_from("<I", directory, entry * _ENTRY + offset)[0])
 
     seen: set[int] = set()

@@ -76,7 +76,7 @@ def blocks(
 
     Args:
         items: The lines and tables of one direction, in reading order.
-        breaks: The ids of lines that begin a block whatever their position.
+        breaks: The ids of lines that begin a block in any position.
     """
     for column in _columns(items):
         lines = [item for item in column if isinstance(item, Line)]
@@ -139,7 +139,7 @@ def _continues(block: Sequence[Line], line: Line, usual: float, right: float) ->
     if ends and (
         line.bold is not last.bold
         or _NUMBERED.match(line.text)
-        # A numbered line that is not full is a title or an item, whatever follows.
+        # A numbered line that is not full is a title or an item.
         or (len(block) == 1 and _NUMBERED.match(last.text))
     ):
         return False

@@ -254,7 +254,7 @@ def _word(letters: Letters, text: str, first: int, last: int, turns: int) -> Wor
 def _is_next(word: Word, other: Word, *, is_broken: bool) -> bool:
     """Tells whether a word continues the line of the one before it.
 
-    PDFium breaks a line at small figures, such as those of a fraction.
+    PDFium breaks a line at small figures, such as the digits of a fraction.
     """
     one, two = word.box, other.box
     height = min(one.bottom - one.top, two.bottom - two.top)

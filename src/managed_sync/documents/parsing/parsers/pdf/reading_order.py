@@ -27,7 +27,7 @@ _GUTTER = 0.8
 _LEVEL = 0.3
 _NEAR = 4.0
 _MIN_ROWS = 3
-# So many entries of a column have one beside them if they are the cells of a table.
+# The share of a column's entries that have another one next to them in a table.
 _ALIGNED = 0.8
 _WORDS_OF_CELL = 3.0
 

@@ -3,7 +3,7 @@
 A line is one if similar lines are at the same place near the same edge of other pages, and a number
 in them counts the pages. Lines of larger type are titles ("Chapter 3"). A number alone also has to
 stand apart at the very edge, so figures of the text are never taken for one. Headers without a
-number are kept: they cannot be told from the text of pages that are alike.
+number are kept: they cannot be distinguished from the text of similar pages.
 """
 
 from __future__ import annotations

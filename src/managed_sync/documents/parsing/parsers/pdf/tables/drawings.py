@@ -53,6 +53,7 @@ class _Matrix(NamedTuple):
     f: float
 
     def point(self, x: float, y: float) -> tuple[float, float]:
+        """Returns the position that the matrix moves a point to."""
         return self.a * x + self.c * y + self.e, self.b * x + self.d * y + self.f
 
     def after(self, inner: _Matrix) -> _Matrix:
