@@ -78,7 +78,7 @@ OcrOption: TypeAlias = Annotated[
     typer.Option(
         "--ocr",
         help="Read pictures and scans, too, in these languages of Tesseract: eng, or eng+deu. "
-        "Give every command on the index the same ones.",
+        "Name the same ones for `index`, `verify` and `failures retry`, or set MANAGED_SYNC_OCR.",
         metavar="LANGUAGES",
         envvar="MANAGED_SYNC_OCR",
     ),
