@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import docx
 import msoffcrypto.format.ooxml
@@ -32,15 +34,20 @@ class HardFile:
     """A file, and what has to come of it.
 
     Attributes:
+        data: Its bytes, or a function that makes them, if that takes a while.
         text: What the document must contain, if there is to be one.
         reason: What the failure must say, as a pattern, if there is to be none.
     """
 
     name: str
     content_type: str
-    data: bytes
+    data: bytes | Callable[[], bytes]
     text: str = ""
     reason: str = ""
+
+    def content(self) -> bytes:
+        """Returns its bytes."""
+        return self.data if isinstance(self.data, bytes) else self.data()
 
 
 def all_hard_files() -> list[HardFile]:
@@ -50,25 +57,28 @@ def all_hard_files() -> list[HardFile]:
     no_text = "no text in it"
     password = "protected with a password"
     return [
-        HardFile("scan.pdf", sample_files.PDF, scanned_pdf(), reason=f"{no_text}.*scan"),
+        HardFile("scan.pdf", sample_files.PDF, scanned_pdf, reason=f"{no_text}.*scan"),
         HardFile(
             "secret.pdf",
             sample_files.PDF,
-            sample_files.make_pdf(password="s3cret"),
+            partial(sample_files.make_pdf, password="s3cret"),
             reason=password,
         ),
-        HardFile("secret.docx", sample_files.DOCX, encrypted_docx(), reason=password),
+        HardFile("secret.docx", sample_files.DOCX, encrypted_docx, reason=password),
         HardFile(
             "long.pdf",
             sample_files.PDF,
-            sample_files.make_pdf(pages=300),
+            partial(sample_files.make_pdf, pages=300),
             text="# Inspection part 300",
         ),
         HardFile(
-            "drawing.pdf", sample_files.PDF, drawing_pdf(lines=200_000), text="A map of the site"
+            "drawing.pdf",
+            sample_files.PDF,
+            partial(drawing_pdf, lines=200_000),
+            text="A map of the site",
         ),
-        HardFile("cjk.pdf", sample_files.PDF, chinese_pdf(), text=CHINESE),
-        HardFile("bomb.docx", sample_files.DOCX, docx_bomb(), reason="times its size"),
+        HardFile("cjk.pdf", sample_files.PDF, chinese_pdf, text=CHINESE),
+        HardFile("bomb.docx", sample_files.DOCX, docx_bomb, reason="times its size"),
         HardFile("empty.docx", sample_files.DOCX, docx_of(""), reason=no_text),
         HardFile("hebrew.docx", sample_files.DOCX, docx_of(HEBREW), text=HEBREW),
         HardFile("cjk.docx", sample_files.DOCX, docx_of(f"{JAPANESE}{KOREAN}"), text=JAPANESE),

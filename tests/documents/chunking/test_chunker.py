@@ -4,7 +4,6 @@ import itertools
 import re
 import subprocess
 import sys
-import time
 import unicodedata
 import uuid
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from managed_sync.documents.chunking.tokens import Tokenizer
 from managed_sync.documents.model import storable
 from managed_sync.errors import ConfigurationError, InvalidIdentifierError
 from tests.documents.hard_texts import texts as any_texts
+from tests.support.growth import assert_ends
 
 TOKENS = Tokenizer("cl100k_base")
 sizes = st.sampled_from([(16, 0), (16, 5), (24, 23), (40, 10), (512, 64)])
@@ -95,7 +95,7 @@ def prose(sentences: int, about: str = "arm") -> str:
     return " ".join(f"Sentence {number} tells about the {about}." for number in range(sentences))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(texts, sizes)
 def test_offsets_size_and_coverage_hold_for_every_text(text: str, size: tuple[int, int]) -> None:
     covered = bytearray(len(text))
@@ -112,7 +112,7 @@ def test_offsets_size_and_coverage_hold_for_every_text(text: str, size: tuple[in
     assert [span(chunk) for chunk in chunks] == sorted(span(chunk) for chunk in chunks)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(texts, sizes)
 def test_no_word_is_cut_that_is_not_longer_than_a_chunk(text: str, size: tuple[int, int]) -> None:
     words = [match.span() for match in re.finditer(r"\S+", text)]
@@ -125,7 +125,7 @@ def test_no_word_is_cut_that_is_not_longer_than_a_chunk(text: str, size: tuple[i
                 assert any(start < edge < end for start, end in long)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(texts, sizes)
 def test_a_chunk_repeats_no_more_of_the_one_before_than_the_overlap(
     text: str, size: tuple[int, int]
@@ -139,7 +139,7 @@ def test_a_chunk_repeats_no_more_of_the_one_before_than_the_overlap(
         assert span(after)[1] > end
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(texts, encodings)
 def test_sizes_hold_with_every_encoding(text: str, encoding: str) -> None:
     tokenizer = Tokenizer(encoding)
@@ -148,7 +148,7 @@ def test_sizes_hold_with_every_encoding(text: str, encoding: str) -> None:
         assert tokenizer.count(chunk.text) <= 24 or len(chunk.text) == 1
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(texts, sizes)
 def test_a_table_or_code_block_that_fits_stands_whole_in_a_chunk(
     text: str, size: tuple[int, int]
@@ -160,7 +160,7 @@ def test_a_table_or_code_block_that_fits_stands_whole_in_a_chunk(
             assert any(first <= start and end <= last for first, last in spans)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(paragraphs, min_size=2, max_size=12), st.data())
 def test_an_edit_changes_only_chunks_of_the_section_it_is_in(
     contents: list[str], data: st.DataObject
@@ -178,7 +178,7 @@ def test_an_edit_changes_only_chunks_of_the_section_it_is_in(
     assert {chunk.metadata["heading"] for chunk in touched} <= {f"Part {at}"}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(texts, sizes)
 def test_ids_are_unique_and_the_same_every_time(text: str, size: tuple[int, int]) -> None:
     ids = [chunk.chunk_id for chunk in split(text, *size)]
@@ -322,7 +322,7 @@ def test_a_chunk_of_several_sections_has_the_heading_that_it_begins_with() -> No
     assert [(c.metadata["heading"], c.text.count("#")) for c in chunks] == [("Plan", 5), ("End", 1)]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(st.tuples(st.sampled_from(["#", "##", "###"]), st.integers(0, 30)), max_size=12),
     sizes,
@@ -343,7 +343,7 @@ def test_the_heading_is_the_one_above_a_chunks_own_text(
         covered = span(chunk)[1]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(
         st.sampled_from(
@@ -497,18 +497,15 @@ def test_sizes_that_make_no_sense_are_refused(size: int, overlap: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "\n\n".join(prose(8) for _ in range(14_000)),
-        "x" * 1_000_000,
-        "机器人每天工作。" * 100_000,
-        "ab\n" * 300_000,
-        "# a\n" * 100_000,
-        ")" * 1_000_000,
+        "\n\n".join(prose(8) for _ in range(4_000)),
+        "x" * 300_000,
+        "机器人每天工作。" * 40_000,
+        "ab\n" * 100_000,
+        "# a\n" * 20_000,
+        ")" * 300_000,
         "」" * 300_000,
     ],
     ids=["prose", "one word", "no spaces", "lines", "headings", "brackets", "quotes"],
 )
 def test_large_texts_take_seconds(text: str) -> None:
-    started = time.process_time()
-    chunks = split(text)
-    assert chunks
-    assert time.process_time() - started < 10
+    assert_ends(lambda: split(text))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from itertools import pairwise
 
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from managed_sync.documents import Chunk, Chunker, SourceDocument
 from managed_sync.documents.chunking.tokens import Tokenizer
 from managed_sync.documents.parsing import markdown_writer as markdown
+from tests.support.growth import assert_ends
 
 TOKENS = Tokenizer("cl100k_base")
 HEADER = "| No. | Item | Unit |"
@@ -73,7 +73,7 @@ def rows_of(text: str) -> list[tuple[int, int]]:
     return [row for row in found if not any(low <= row[0] < high for low, high in code)]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(documents, sizes)
 def test_a_row_that_fits_is_never_cut_and_overlap_begins_with_a_row(
     text: str, size: tuple[int, int]
@@ -88,7 +88,7 @@ def test_a_row_that_fits_is_never_cut_and_overlap_begins_with_a_row(
         before = end
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(documents, sizes)
 def test_a_chunk_with_its_header_fits_and_the_header_is_that_of_its_table(
     text: str, size: tuple[int, int]
@@ -241,6 +241,4 @@ def test_chunks_that_are_split_again_do_not_keep_the_header() -> None:
     ids=["rows", "bars", "one row", "a long header", "long cells"],
 )
 def test_tables_of_any_shape_take_linear_time(text: str) -> None:
-    started = time.process_time()
-    assert split(text, 512, 64)
-    assert time.process_time() - started < 5
+    assert_ends(lambda: split(text, 512, 64))

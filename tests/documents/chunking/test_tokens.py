@@ -24,7 +24,7 @@ class Unexplained(Tokenizer):
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 @given(texts, st.data())
 def test_a_passage_has_as_many_tokens_as_encoding_it_gives(
     name: str, text: str, data: st.DataObject
@@ -40,7 +40,7 @@ def test_a_passage_has_as_many_tokens_as_encoding_it_gives(
         assert whole.count(start, stop) == tokenizer.count(text[start:stop])
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(texts)
 def test_words_sentences_and_lines_are_counted_exactly_too(text: str) -> None:
     for tokenizer in TOKENIZERS.values():
@@ -52,7 +52,7 @@ def test_words_sentences_and_lines_are_counted_exactly_too(text: str) -> None:
                 assert whole.count(start, stop) == tokenizer.count(text[start:stop])
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(texts)
 def test_tokens_are_counted_and_placed_within_the_text(text: str) -> None:
     for tokenizer in TOKENIZERS.values():

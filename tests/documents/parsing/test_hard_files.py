@@ -28,7 +28,7 @@ def client_with(hard: list[HardFile]) -> RecordSource:
         )
         for number, one in enumerate(hard)
     ]
-    contents = [FileContent(data=one.data, content_type=one.content_type) for one in hard]
+    contents = [FileContent(data=one.content(), content_type=one.content_type) for one in hard]
     return RecordSource(
         records, {record.id: content for record, content in zip(records, contents, strict=True)}
     )

@@ -313,11 +313,11 @@ def test_characters_that_stores_refuse_are_left_out() -> None:
 
 def test_large_text_formats_are_read_in_seconds() -> None:
     row = "Ann Example,ann@harbor.example,12500,EMEA\n"
-    csv = parse(b"name,email,amount,region\n" + row.encode() * 100_000, content_type="text/csv")
-    assert csv.count("| Ann Example | ann@harbor.example | 12500 | EMEA |") == 100_000
-    html = "<html><body>" + "<h2>Part</h2><p>The arm moves.</p>" * 80_000 + "</body></html>"
+    csv = parse(b"name,email,amount,region\n" + row.encode() * 20_000, content_type="text/csv")
+    assert csv.count("| Ann Example | ann@harbor.example | 12500 | EMEA |") == 20_000
+    html = "<html><body>" + "<h2>Part</h2><p>The arm moves.</p>" * 10_000 + "</body></html>"
     text = parse(html.encode(), content_type="text/html")
-    assert text.count("## Part\n") == text.count("The arm moves.") == 80_000
+    assert text.count("## Part\n") == text.count("The arm moves.") == 10_000
 
 
 def test_a_missing_library_is_named_with_the_extra_that_brings_it(

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import sys
-import time
 
 import pytest
 
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
+from tests.support.growth import assert_ends, assert_linear
 
 
 def read(text: str) -> str:
@@ -124,15 +124,8 @@ def test_without_an_html_parser_html_stays_as_it_is(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_the_time_grows_with_the_size_of_hostile_markdown(unit: str) -> None:
-    def seconds(size: int) -> float:
-        text = unit * (size // len(unit))
-        begin = time.process_time()
-        read(text)
-        return time.process_time() - begin
-
-    seconds(1000)
-    # Quadratic time would be 256 times as long.
-    assert seconds(64_000) < 60 * max(seconds(4_000), 0.005)
+    assert_linear(lambda times: read(unit * times), 200)
+    assert_ends(lambda: read(unit * (64_000 // len(unit))))
 
 
 def test_a_long_paragraph_above_dashes_is_no_heading() -> None:

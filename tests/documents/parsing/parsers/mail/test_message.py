@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import time
 from email.message import EmailMessage
 
 import pytest
 
 from managed_sync.errors import EmptyContentError
 from tests.documents.mails import mail, parsed, parts_of
+from tests.support.growth import assert_ends
 
 
 def multipart(kind: str, *parts: str, headers: str = "From: a@x.example\n") -> bytes:
@@ -333,11 +333,7 @@ def test_an_empty_file_is_no_message() -> None:
     ids=["parts", "words", "uuencode", "pgp", "quotes", "enriched", "headers", "from"],
 )
 def test_hostile_messages_take_little_time(data: bytes) -> None:
-    start = time.process_time()
-
-    parsed(data)
-
-    assert time.process_time() - start < 5
+    assert_ends(lambda: parsed(data))
 
 
 def test_parts_that_are_nested_without_end_are_refused_in_one_sentence() -> None:

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from managed_sync.documents import parse
 from managed_sync.documents.parsing.parsers.web.html import parse_html
+from tests.support.growth import assert_ends, assert_linear
 
 
 def blocks_of(page: str) -> list[str]:
@@ -262,15 +261,8 @@ def test_a_page_nested_deeper_than_any_browser_allows_keeps_its_text() -> None:
     ],
 )
 def test_the_time_grows_with_the_size_of_hostile_pages(unit: str) -> None:
-    def seconds(size: int) -> float:
-        page = unit * (size // len(unit))
-        begin = time.process_time()
-        parse_html(page, name="a.html")
-        return time.process_time() - begin
-
-    seconds(1000)
-    # Quadratic time would be 256 times as long.
-    assert seconds(64_000) < 60 * max(seconds(4_000), 0.005)
+    assert_linear(lambda times: parse_html(unit * times, name="a.html"), 200)
+    assert_ends(lambda: parse_html(unit * (64_000 // len(unit)), name="a.html"))
 
 
 @pytest.mark.parametrize(
