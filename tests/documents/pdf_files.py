@@ -49,4 +49,6 @@ def grid(rows: Sequence[Sequence[Any]], *more: Any, **options: Any) -> Table:
 
 def read(data: bytes) -> str:
     """Returns the text of a PDF as Markdown."""
-    return parse_pdf(data, name="arm.pdf")
+    text = parse_pdf(data, name="arm.pdf")
+    assert isinstance(text, str)
+    return text

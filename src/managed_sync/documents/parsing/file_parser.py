@@ -76,7 +76,11 @@ class FileParser:
         text = clean(read if isinstance(read, str) else parts.text_of(read)).strip(" \t\n")
         if not text.strip():
             is_scan = kind is FileType.PDF and not self._ocr
-            scanned = " If it is a scan, OCR reads it: FileParser(ocr=...), or index --ocr eng." if is_scan else ""
+            scanned = (
+                " If it is a scan, OCR reads it: FileParser(ocr=...), or index --ocr eng."
+                if is_scan
+                else ""
+            )
             raise EmptyContentError(f"{name} has no text in it.{scanned}")
         return text + "\n"
 

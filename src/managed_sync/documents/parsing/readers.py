@@ -267,9 +267,16 @@ def with_ocr(
     return {**readers, FileType.IMAGE: partial(_with_name, pictures), FileType.PDF: scans}
 
 
-def _scans(read_pdf: Reader, languages: tuple[str, ...], file: File) -> str:
+def _scans(read_pdf: Reader, languages: tuple[str, ...], file: File) -> str | Container:
+    found: list[Container] = []
+
     def read_text() -> str:
         """Returns the text that the file holds as text."""
-        return _text(read_pdf(file))
+        read = read_pdf(file)
+        if isinstance(read, str):
+            return read
+        found.append(read)
+        return read.text
 
-    return read_scans(file.data, name=file.name, languages=languages, read_text=read_text)
+    text = read_scans(file.data, name=file.name, languages=languages, read_text=read_text)
+    return replace(found[0], text=text) if found else text

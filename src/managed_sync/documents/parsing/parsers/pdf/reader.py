@@ -6,20 +6,19 @@ lines, paragraphs, columns, headings, ruled tables, and the headers and footers 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
 from copy import copy
 from functools import reduce
 from itertools import pairwise
 from typing import Any
 
 from managed_sync.documents.parsing import markdown_writer as markdown
-from managed_sync.documents.parsing.base import missing_parser, unreadable
 from managed_sync.documents.parsing.parsers.pdf import blocks as blocks_module
 from managed_sync.documents.parsing.parsers.pdf import headings, outline
 from managed_sync.documents.parsing.parsers.pdf.annotations import Field
+from managed_sync.documents.parsing.parsers.pdf.attachments import attachments
 from managed_sync.documents.parsing.parsers.pdf.blocks import Block, blocks, join
+from managed_sync.documents.parsing.parsers.pdf.document import PDFIUM, opened
 from managed_sync.documents.parsing.parsers.pdf.lines import BULLET, Line
 from managed_sync.documents.parsing.parsers.pdf.outline import OutlineHeading
 from managed_sync.documents.parsing.parsers.pdf.pages import Note, Page, read_page
@@ -27,6 +26,7 @@ from managed_sync.documents.parsing.parsers.pdf.reading_order import in_reading_
 from managed_sync.documents.parsing.parsers.pdf.running_lines import running_lines
 from managed_sync.documents.parsing.parsers.pdf.tables.aligned import with_aligned_tables
 from managed_sync.documents.parsing.parsers.pdf.tables.table import Table
+from managed_sync.documents.parsing.parts import Container
 from managed_sync.errors import ParsingError
 from managed_sync.logs import get_logger
 
@@ -34,22 +34,23 @@ __all__ = ["parse_pdf"]
 
 _logger = get_logger(__name__)
 
-# PDFium crashes the process if two threads call it.
-_pdfium = threading.Lock()
-
 # Bookmarks replace guesses if this part of them is found on the pages.
 _ENOUGH_BOOKMARKS = 0.3
 _FEW_BOOKMARKS = 2
 
 
-def parse_pdf(data: bytes, *, name: str) -> str:
+def parse_pdf(data: bytes, *, name: str) -> str | Container:
     """Reads a PDF; text in pictures is not read.
+
+    Returns:
+        The text, with the files that are attached to the document, if it has any.
 
     Raises:
         ParsingError: The file is damaged, or needs a password.
         MissingExtraError: ``pypdfium2`` is not installed.
     """
-    with _opened(data, name=name) as document:
+    with PDFIUM, opened(data, name=name) as document:
+        count = document.count_attachments()
         pages = _read_pages(document, name)
         title = document.get_metadata_value("Title")
         marks = outline.bookmarks(document)
@@ -61,35 +62,11 @@ def parse_pdf(data: bytes, *, name: str) -> str:
     named = outline.matched(marks, [page.lines for page in pages])
     if len(named) < max(_FEW_BOOKMARKS, _ENOUGH_BOOKMARKS * len(marks)):
         named = []
-    return _markdown(pages, named, body)
-
-
-@contextmanager
-def _opened(data: bytes, *, name: str) -> Iterator[Any]:
-    """Opens a document, which needs no password if anybody may read it."""
-    try:
-        import pypdfium2  # noqa: PLC0415 - comes with an extra
-    except ImportError as error:
-        raise missing_parser(name) from error
-    with _pdfium:
-        try:
-            document = pypdfium2.PdfDocument(data)
-        except pypdfium2.PdfiumError as error:
-            raise unreadable(name, _reason(error)) from error
-        try:
-            if not len(document):
-                raise ParsingError(f"{name} could not be read: it has no pages.")
-            yield document
-        finally:
-            document.close()
-
-
-def _reason(error: Exception) -> Exception:
-    """Returns an error that says in plain words why PDFium refused a file."""
-    text = str(error)
-    if "security" in text:
-        return ValueError("it is protected in a way that cannot be opened; save it without")
-    return ValueError("it is damaged") if "format" in text else error
+    text = _markdown(pages, named, body)
+    if count <= 0:
+        return text
+    members = attachments(data, name=name)
+    return Container(text, members, "Attachment", "attachments", lists_members=True)
 
 
 def _read_pages(document: Any, name: str) -> list[Page]:
