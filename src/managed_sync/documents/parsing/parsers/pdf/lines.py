@@ -116,29 +116,6 @@ class Line:
             parts.append(link(shown, target) if target and shown not in target else shown)
         return " ".join(parts)
 
-    def with_line(self, other: Line) -> Line:
-        """Returns this line continued by another one, after the words of both are released."""
-        joined = copy(self)
-        joined.box = Box(
-            min(self.box.left, other.box.left),
-            min(self.box.top, other.box.top),
-            max(self.box.right, other.box.right),
-            max(self.box.bottom, other.box.bottom),
-        )
-        joined.text = f"{self.text} {other.text}"
-        joined.marked = f"{self.marked} {other.marked}"
-        joined.bold = self.bold and other.bold
-        joined.pieces = self._pieces_with(other)
-        return joined
-
-    def _pieces_with(self, other: Line) -> list[Line]:
-        ours, theirs = self.pieces or [self], other.pieces or [other]
-        if _is_wide(ours[-1].box, theirs[0].box, self.size):
-            return [*ours, *theirs]
-        if not self.pieces and not other.pieces:
-            return []
-        return [*ours[:-1], ours[-1].with_line(theirs[0]), *theirs[1:]]
-
     def release_words(self) -> None:
         """Keeps only what a whole document needs of a line, since words take much memory."""
         self.marked = self.with_links()
@@ -149,6 +126,29 @@ class Line:
                 piece.marked = piece.with_links()
                 piece.words = []
         self.words = []
+
+
+def joined(lines: Sequence[Line]) -> Line:
+    """Returns the line that several make one after the other, after their words are released."""
+    line = copy(lines[0])
+    if len(lines) == 1:
+        return line
+    line.box = Box(
+        min(each.box.left for each in lines),
+        min(each.box.top for each in lines),
+        max(each.box.right for each in lines),
+        max(each.box.bottom for each in lines),
+    )
+    line.text = " ".join(each.text for each in lines)
+    line.marked = " ".join(each.marked for each in lines)
+    line.bold = all(each.bold for each in lines)
+    runs: list[list[Line]] = []
+    for piece in (piece for each in lines for piece in each.pieces or [each]):
+        if not runs or _is_wide(runs[-1][-1].box, piece.box, line.size):
+            runs.append([])
+        runs[-1].append(piece)
+    line.pieces = [joined(run) for run in runs] if len(runs) > 1 else []
+    return line
 
 
 @dataclass(frozen=True, slots=True)

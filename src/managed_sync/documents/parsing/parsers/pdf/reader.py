@@ -7,8 +7,6 @@ lines, paragraphs, columns, headings, ruled tables, and the headers and footers 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from copy import copy
-from functools import reduce
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +17,7 @@ from managed_sync.documents.parsing.parsers.pdf.annotations import Field
 from managed_sync.documents.parsing.parsers.pdf.attachments import attachments
 from managed_sync.documents.parsing.parsers.pdf.blocks import Block, blocks, join
 from managed_sync.documents.parsing.parsers.pdf.document import PDFIUM, opened
-from managed_sync.documents.parsing.parsers.pdf.lines import BULLET, Line
+from managed_sync.documents.parsing.parsers.pdf.lines import BULLET, Line, joined
 from managed_sync.documents.parsing.parsers.pdf.outline import OutlineHeading
 from managed_sync.documents.parsing.parsers.pdf.pages import Note, Page, read_page
 from managed_sync.documents.parsing.parsers.pdf.reading_order import in_reading_order
@@ -122,17 +120,17 @@ def _markdown(
 
 def _join_headings(pages: Sequence[Page], named: Sequence[OutlineHeading]) -> dict[int, int]:
     """Makes one line of each heading of the outline; returns the levels by their ids."""
-    joined: dict[int, Line] = {}
+    replaced: dict[int, Line] = {}
     gone: set[int] = set()
     levels: dict[int, int] = {}
     for heading in named:
-        line = reduce(Line.with_line, heading.lines[1:], copy(heading.lines[0]))
+        line = joined(heading.lines)
         line.text = heading.title or line.text
-        joined[id(heading.lines[0])] = line
+        replaced[id(heading.lines[0])] = line
         gone.update(map(id, heading.lines[1:]))
         levels[id(line)] = heading.level
     for page in pages:
-        page.items = [joined.get(id(item), item) for item in page.items if id(item) not in gone]
+        page.items = [replaced.get(id(item), item) for item in page.items if id(item) not in gone]
     return levels
 
 

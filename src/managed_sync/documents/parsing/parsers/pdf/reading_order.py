@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
-from managed_sync.documents.parsing.parsers.pdf.lines import Line, is_right_to_left
+from managed_sync.documents.parsing.parsers.pdf.lines import Line, is_right_to_left, joined
 from managed_sync.documents.parsing.parsers.pdf.tables.table import Table
 
 __all__ = ["Item", "in_reading_order"]
@@ -152,14 +152,17 @@ def _rows(items: Iterable[Item], *, from_right: bool) -> Iterator[Item]:
             rows.append([item])
     for row in rows:
         row.sort(key=lambda item: -item.box.right if from_right else item.box.left)
-        last = row[0]
-        for item in row[1:]:
-            if isinstance(last, Line) and isinstance(item, Line) and _is_near(last, item):
-                last = last.with_line(item)
+        run: list[Line] = []
+        for item in row:
+            if run and not (isinstance(item, Line) and _is_near(run, item)):
+                yield joined(run)
+                run = []
+            if isinstance(item, Line):
+                run.append(item)
             else:
-                yield last
-                last = item
-        yield last
+                yield item
+        if run:
+            yield joined(run)
 
 
 def _overlaps(one: Item, other: Item) -> bool:
@@ -168,6 +171,7 @@ def _overlaps(one: Item, other: Item) -> bool:
     return shared > height / 2
 
 
-def _is_near(one: Line, other: Line) -> bool:
-    gap = max(other.box.left - one.box.right, one.box.left - other.box.right)
-    return -_LEVEL * one.size < gap < _NEAR * max(one.size, other.size)
+def _is_near(run: Sequence[Line], other: Line) -> bool:
+    last, size = run[-1].box, run[0].size
+    gap = max(other.box.left - last.right, last.left - other.box.right)
+    return -_LEVEL * size < gap < _NEAR * max(size, other.size)
