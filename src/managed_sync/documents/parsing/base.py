@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
 
@@ -22,6 +23,7 @@ __all__ = [
     "missing_parser",
     "nested_too_deeply",
     "protected",
+    "reporting_damage",
     "run_parser",
     "unreadable",
 ]
@@ -121,6 +123,29 @@ def run_parser(parser: Parser, data: bytes, *, content_type: str, filename: str)
     return ParsedFile(text, parts, parsed.unread, parsed.interrupted)
 
 
+@contextmanager
+def reporting_damage(name: str) -> Generator[None]:
+    """Reports errors that a reader did not expect, in the ``with`` block, as damage of the file.
+
+    Args:
+        name: The name of the file.
+
+    Raises:
+        ParsingError: The reader failed; its own error is the cause.
+    """
+    try:
+        yield
+    except (ManagedSyncError, MemoryError):
+        raise
+    except RecursionError as error:
+        raise nested_too_deeply(name) from error
+    except Exception as error:
+        raise ParsingError(
+            f"{name} is damaged, or holds something that cannot be read; "
+            "save it again or as PDF to have it indexed."
+        ) from error
+
+
 def unreadable(name: str, error: BaseException) -> ParsingError:
     """Returns the error for a file on which a library failed; its reason is on one line.
 
@@ -128,7 +153,7 @@ def unreadable(name: str, error: BaseException) -> ParsingError:
         name: The name of the file.
         error: The library's error.
     """
-    reason = _reason(error) or type(error).__name__
+    reason = _reason(error) or "it is damaged"
     if "password" in reason.lower() or "encrypt" in reason.lower():
         reason = f"it {_PROTECTED}"
     return ParsingError(f"{name} could not be read: {reason}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from managed_sync.documents.parsing.base import ParsedFile
+from managed_sync.documents.parsing.base import ParsedFile, reporting_damage
 from managed_sync.documents.parsing.detection.detector import detect_file_type
 from managed_sync.documents.parsing.detection.refusals import not_read
 from managed_sync.documents.parsing.detection.signatures import image_type
@@ -69,11 +69,13 @@ class FileParser:
         name = display_name(filename, content_type)
         if not data.strip(b"\0 \t\r\n"):
             raise EmptyContentError(f"{name} is empty.")
-        kind = detect_file_type(data, content_type=content_type, filename=filename)
+        with reporting_damage(name):
+            kind = detect_file_type(data, content_type=content_type, filename=filename)
         if kind not in self._readers:
             raise not_read(name, image_type(data))
-        read = File(data, kind, name, content_type, filename, self._readers).read()
-        text = clean(read if isinstance(read, str) else parts.text_of(read)).strip(" \t\n")
+        with reporting_damage(name):
+            read = File(data, kind, name, content_type, filename, self._readers).read()
+            text = clean(read if isinstance(read, str) else parts.text_of(read)).strip(" \t\n")
         if not text.strip():
             is_scan = kind is FileType.PDF and not self._ocr
             scanned = (

@@ -21,7 +21,7 @@ from typing import Protocol
 
 from managed_sync.documents.model import FilePart
 from managed_sync.documents.parsing import markdown_writer as markdown
-from managed_sync.documents.parsing.base import ParsedFile, run_parser
+from managed_sync.documents.parsing.base import ParsedFile, reporting_damage, run_parser
 from managed_sync.documents.parsing.part_names import (
     UNKNOWN_TYPE,
     label,
@@ -237,9 +237,10 @@ class PartsReader:
         return ""
 
     def _content(self, member: Member, name: str) -> str:
-        if member.open is not None:
-            return self.text_of(member.open()).strip(" \t\n") + "\n"
-        data = member.read(self._bytes) if member.read is not None else b""
+        with reporting_damage(name):
+            if member.open is not None:
+                return self.text_of(member.open()).strip(" \t\n") + "\n"
+            data = member.read(self._bytes) if member.read is not None else b""
         self._bytes -= len(data)
         return self._read_file(data, member.content_type or UNKNOWN_TYPE, name, self)
 
