@@ -380,3 +380,10 @@ def test_an_office_file_in_a_single_xml_file_is_refused_with_a_remedy(
 
     with pytest.raises(ParsingError, match=rf"{filename} is an Office file .* as {suffix} to"):
         parse(f"{start}<{root}>".encode(encoding), content_type=UNKNOWN, filename=filename)
+
+
+@pytest.mark.parametrize("digits", [b"00000009", b"12345678", b"000 0000"])
+def test_digits_where_an_old_archive_has_its_sum_are_text(digits: bytes) -> None:
+    data = b"a".ljust(148, b".") + digits + b"b".ljust(400, b".")
+
+    assert detect_file_type(data, content_type="", filename="a.txt") is FileType.TEXT
