@@ -66,3 +66,21 @@ def test_many_open_quotes_take_time_proportional_to_the_size() -> None:
     assert_linear(read, 500)
     assert_ends(lambda: read(20_001))
     assert read(2_001).count("open") == 2_001
+
+
+@pytest.mark.parametrize(
+    ("data", "rows"),
+    [
+        (",Name\n0,Ann\n1,Bob\n", ["|  | Name |", "| --- | --- |", "| 0 | Ann |", "| 1 | Bob |"]),
+        (",,Name\na,x,Ann\n", ["|  |  | Name |", "| --- | --- | --- |", "| a | x | Ann |"]),
+        ("Item,\na,1\n", ["| Item |  |", "| --- | --- |", "| a | 1 |"]),
+        (
+            "Prices 2026,\nItem,Price\na,1\n",
+            ["Prices 2026", "", "| Item | Price |", "| --- | --- |", "| a | 1 |"],
+        ),
+        ("Prices,\n,\na,1\n", ["Prices", "", "| a | 1 |", "| --- | --- |"]),
+        ("Prices,,\na,1,2\n", ["Prices", "", "| a | 1 | 2 |", "| --- | --- | --- |"]),
+    ],
+)
+def test_the_name_of_a_single_column_is_no_title(data: str, rows: list[str]) -> None:
+    assert parse(data.encode(), content_type="text/csv", filename="a.csv").splitlines() == rows

@@ -370,3 +370,26 @@ def test_a_damaged_workbook_gives_one_reason(part: str, content: str, reason: st
     data = with_part(workbook(lambda sheet: sheet.append([1])), part, lambda _: content)
     with pytest.raises(ParsingError, match=f"a.xlsx.*{reason}"):
         text_of(data)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (
+            [(None, "Name"), (0, "Ann"), (1, "Bob")],
+            "|  | Name |\n| --- | --- |\n| 0 | Ann |\n| 1 | Bob |\n",
+        ),
+        ([("Item",), ("a", 1)], "| Item |  |\n| --- | --- |\n| a | 1 |\n"),
+        (
+            [("Prices",), ("Item", "Price"), ("a", 1)],
+            "Prices\n\n| Item | Price |\n| --- | --- |\n| a | 1 |\n",
+        ),
+        ([("Prices",), ("a", 1, 2)], "Prices\n\n| a | 1 | 2 |\n| --- | --- | --- |\n"),
+    ],
+)
+def test_the_name_of_a_single_column_is_no_title(rows: list[Any], expected: str) -> None:
+    def fill(sheet: Sheet) -> None:
+        for row in rows:
+            sheet.append(row)
+
+    assert text_of(workbook(fill)).partition("\n\n")[2] == expected

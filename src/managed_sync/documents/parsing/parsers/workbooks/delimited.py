@@ -19,6 +19,7 @@ _SNIFFED_ROWS = 50
 # More lines above the names of the columns than any export has.
 _MAX_TITLES = 20
 _MAX_OPEN_QUOTES = 20
+_NUMBER = re.compile(r"\s*[-+]?[\d.,]*\d\s*%?")
 # Excel's own first line, which names the separator and is no data.
 _NAMED = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 
@@ -35,13 +36,29 @@ def parse_csv(text: str) -> str:
     separator = named[1] if named else _separator(text)
     limit = csv.field_size_limit(max(len(text), 1))
     try:
-        rows = [row for row in _rows(text, separator) if any(map(str.strip, row))]
+        rows = [
+            (number, row)
+            for number, row in enumerate(_rows(text, separator))
+            if any(map(str.strip, row))
+        ]
     finally:
         csv.field_size_limit(limit)
-    filled = [sum(1 for value in row if value.strip()) for row in rows[: _MAX_TITLES + 1]]
-    titles = next((index for index, count in enumerate(filled) if count > 1), 0)
-    paragraphs = [paragraph(" ".join(row).strip()) for row in rows[:titles]]
-    return join_blocks([*paragraphs, table(rows[titles:])])
+    titles = _titles(rows[: _MAX_TITLES + 1])
+    paragraphs = [paragraph(" ".join(row).strip()) for _, row in rows[:titles]]
+    return join_blocks([*paragraphs, table(row for _, row in rows[titles:])])
+
+
+def _titles(rows: Sequence[tuple[int, Sequence[str]]]) -> int:
+    """Returns how many rows are titles above the table, by the numbers and values of rows."""
+    filled = [sum(1 for value in row if value.strip()) for _, row in rows]
+    first = next((index for index, count in enumerate(filled) if count > 1), 0)
+    if not first:
+        return 0
+    (number, row), (below, values) = rows[first - 1], rows[first]
+    # The name of one column only, in the row right above the values.
+    is_last = len(row) == len(values) and bool(row[-1].strip())
+    is_first = len(row) == len(values) == 2 and any(map(_NUMBER.fullmatch, values))
+    return first - 1 if below == number + 1 and (is_last or is_first) else first
 
 
 def _rows(text: str, separator: str) -> Iterator[Sequence[str]]:

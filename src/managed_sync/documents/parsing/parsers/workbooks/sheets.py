@@ -132,6 +132,20 @@ def _begins_table(row: Row, before: Sequence[Row]) -> bool:
     return not any(isinstance(text, Figure) for text in row.values())
 
 
+def _titles(rows: Sequence[Row]) -> int:
+    """Returns how many rows with a single cell are titles above a table."""
+    first = next((index for index, row in enumerate(rows) if len(row) > 1), 0)
+    if not first:
+        return 0
+    columns = sorted({column for row in rows[first:] for column in row})
+    (column,) = rows[first - 1]
+    # The name of one column only, as for rows that have numbers in place of names.
+    is_last = column == columns[-1]
+    has_figures = any(isinstance(text, Figure) for text in rows[first].values())
+    is_first = len(columns) == 2 and column == columns[0] and has_figures
+    return first - 1 if is_last or is_first else first
+
+
 def _table_blocks(rows: list[Row]) -> Iterator[str]:
     columns = sorted({column for row in rows for column in row})
     if len(columns) == 1:
@@ -140,7 +154,7 @@ def _table_blocks(rows: list[Row]) -> Iterator[str]:
             # A lone cell, or sentences below each other: no table.
             yield from map(paragraph, texts)
             return
-    titles = next((index for index, row in enumerate(rows) if len(row) > 1), 0)
+    titles = _titles(rows)
     for row in rows[:titles]:
         yield from map(paragraph, row.values())
     rows = rows[titles:]
