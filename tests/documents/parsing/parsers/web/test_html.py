@@ -303,3 +303,21 @@ def test_text_that_xml_marks_as_free_of_tags_is_text_only_in_xml() -> None:
     assert parse_html(f"<?xml version='1.0'?>{page}", name="a.xhtml") == "One two three"
     assert parse_html(page, name="a.html") == "One three"
     assert "One" in parse_html("<?xml version='1.0'?><p>One <![CDATA[two", name="a.xhtml")
+
+
+def test_a_page_for_browsers_without_frames_has_no_tags_in_its_text() -> None:
+    inside = "<noframes><body><p>See <b>the plan</b>.</p></body></noframes>"
+    page = f"<html><frameset><frame src=a>{inside}</frameset></html>"
+
+    assert parse_html(page, name="a.html") == "See the plan."
+    assert parse_html(f"<p>Seen</p>{inside}", name="a.html") == "Seen"
+
+
+def test_a_page_within_a_frame_is_read_where_it_stands() -> None:
+    page = (
+        '<p>One</p><iframe srcdoc="<h2>Two</h2><p>a &amp;lt; b">old <b>x</b></iframe><p>Three</p>'
+    )
+
+    assert parse_html(page, name="a.html") == "One\n\n## Two\n\na < b\n\nThree"
+    assert parse_html('<p>A <iframe srcdoc="b"></iframe> c</p>', name="a.html") == "A\n\nb\n\nc"
+    assert parse_html("<p>A</p><iframe hidden srcdoc=b></iframe>", name="a.html") == "A"

@@ -28,7 +28,7 @@ BLOCKS = frozenset(_BLOCKS_NAMES.split()).union(_HEADINGS)
 # Browsers show none of these, or only if they cannot show something better.
 _UNSEEN_NAMES = (
     "applet area audio base canvas datalist iframe link meta noembed noframes noscript param "
-    "rp script source style template title track video"
+    "no-content rp script source style template title track video"
 )
 UNSEEN = frozenset(_UNSEEN_NAMES.split())
 
@@ -36,6 +36,8 @@ UNSEEN = frozenset(_UNSEEN_NAMES.split())
 # In XHTML, any element may end in its first tag; a parser of HTML would read on for its end tag.
 _XHTML = re.compile(r"\A\s*<\?xml\b|\bxmlns\s*=\s*[\"']http://www\.w3\.org/1999/xhtml")
 _SELF_CLOSED = re.compile(r"<([a-zA-Z][\w:.-]*)((?:\s[^<>]*)?)/>")
+# The parser takes what is in these for a text; under another name it has tags.
+_RAW = re.compile(r"<(/?)(?:noframes|noembed)\b", re.IGNORECASE)
 # Confluence's storage format: XML with the tags of HTML and some of its own.
 _STORAGE = re.compile(r"<(?:ac|ri):[a-z-]{1,60}[\s/>]")
 _STORED_CODE = re.compile(r"<(/?)ac:plain-text-body\b[^<>]*>")
@@ -133,6 +135,16 @@ def parse_tree(text: str, *, name: str) -> Element:
         text = _SELF_CLOSED.sub(_with_end_tag, text)
     if is_stored:
         text = _STORED_CODE.sub(r"<\1pre>", text)
+    root, frames = _built(_RAW.sub(r"<\1no-content", text), etree)
+    for frame, page in frames:
+        # Pages in the pages of frames are left out, so that no page can nest without end.
+        inner, _ = _built(page, etree)
+        frame.children = inner.children
+    return root
+
+
+def _built(text: str, etree: Any) -> tuple[Element, list[tuple[Element, str]]]:
+    """Returns the root of a tree, and the frames in it with the pages that they show."""
     builder = _Builder()
     parser = etree.HTMLParser(target=builder, encoding="utf-8", huge_tree=True)
     try:
@@ -140,7 +152,7 @@ def parse_tree(text: str, *, name: str) -> Element:
         parser.close()
     except etree.LxmlError:  # nothing in the page but comments
         pass
-    return builder.root
+    return builder.root, builder.frames
 
 
 def _without_cdata(text: str) -> str:
@@ -165,6 +177,7 @@ class _Builder:
         self.root = Element("")
         self._open = [self.root]
         self._links = 0
+        self.frames: list[tuple[Element, str]] = []
 
     # The methods that lxml calls on a parser target, in the order of the page.
 
@@ -182,6 +195,11 @@ class _Builder:
             return
         parent.children.append(element)
         self._open.append(element)
+        if tag == "iframe" and (page := element.get("srcdoc")):
+            frame = Element("div", {**element.attributes, "srcdoc": ""})
+            parent.children.append(frame)
+            self.frames.append((frame, page))
+            self._mark(Contains.BLOCK)
 
     def end(self, tag: str) -> None:
         """Closes the innermost element."""
