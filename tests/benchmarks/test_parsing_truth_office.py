@@ -269,6 +269,10 @@ def test_formats_of_text_have_their_parts() -> None:
     csv = read_truth(b"pier,boats\nfour,200\nfive,300\n", "csv")
     assert csv.rows[1] == (("four",), ("200",))
     assert measure("| pier | boats |\n| four | 200 |\n| five | 300 |", csv).recall.value == 1.0
+    page = b"<!-- no -->pier <b>nine</b>\n\n```html\n<i>code</i>\n```\n"
+    assert _parts(read_truth(page, "md"))["text"].split() == [
+        *("pier", "nine", "```html", "<i>code</i>", "```"),
+    ]
     notebook = (
         b'{"cells": [{"cell_type": "code", "source": ["a", " = 1"], "outputs": [{"text": "7"}]}]}'
     )

@@ -10,8 +10,19 @@ import re
 
 from benchmarks.parsing.truth.model import DamagedFileError, Truth
 
-__all__ = ["read_calendar", "read_cards", "read_csv", "read_notebook", "read_plain"]
+__all__ = [
+    "read_calendar",
+    "read_cards",
+    "read_csv",
+    "read_markdown",
+    "read_notebook",
+    "read_plain",
+]
 
+_TAG = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]*>", re.DOTALL)
+_CODE = re.compile(
+    r"((?:^ {0,3}(?:```|~~~).*?^ {0,3}(?:```|~~~)|`[^`\n]+`))", re.DOTALL | re.MULTILINE
+)
 _FOLDED = re.compile(r"\r?\n[ \t]")
 _EVENT = {"SUMMARY", "DESCRIPTION", "LOCATION"}
 _CARD = {"FN", "ORG", "TITLE", "NOTE", "EMAIL", "TEL", "ADR"}
@@ -24,6 +35,21 @@ def read_plain(data: bytes) -> Truth:
         DamagedFileError: Only a guess could tell its encoding.
     """
     text = _decoded(data)
+    truth = Truth(flow=[text])
+    truth.add("text", text)
+    return truth
+
+
+def read_markdown(data: bytes) -> Truth:
+    """Returns the truth about Markdown: its text without comments and tags outside of code.
+
+    Raises:
+        DamagedFileError: Only a guess could tell its encoding.
+    """
+    text = "".join(
+        part if index % 2 else _TAG.sub(" ", part)
+        for index, part in enumerate(_CODE.split(_decoded(data)))
+    )
     truth = Truth(flow=[text])
     truth.add("text", text)
     return truth

@@ -28,6 +28,7 @@ from benchmarks.parsing.truth.plain import (
     read_calendar,
     read_cards,
     read_csv,
+    read_markdown,
     read_notebook,
     read_plain,
 )
@@ -46,7 +47,7 @@ _READERS: Mapping[str, Callable[[bytes], Truth]] = {
     "ppt": read_ppt,
     "xls": read_xls,
     "xlsb": read_binary_workbook,
-    "md": read_plain,
+    "md": read_markdown,
     "odt": read_open_document,
     "ods": read_open_document,
     "odp": read_open_document,

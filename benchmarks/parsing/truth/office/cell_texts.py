@@ -85,7 +85,7 @@ def _holds(number: float, sign: str, other: float) -> bool:
 
 
 def _as_literal(code: str, digits: str) -> str:
-    """Returns the text that a section shows, with these digits in place of its own."""
+    """Returns what a section shows, with these digits in place of its own."""
     parts = []
     for token in _LITERAL.finditer(code):
         if token["digits"]:

@@ -63,6 +63,11 @@ def blocks_of(page: str) -> list[str]:
             id="code keeps its lines and its language",
         ),
         pytest.param("<pre><div>a</div><div>b</div>c<br>d", ["```\na\nb\nc\nd\n```"], id="lines"),
+        pytest.param(
+            "<pre><span><table><tr><td>a<td>b</table></span></pre>",
+            ["| a | b |\n| --- | --- |"],
+            id="a table within code",
+        ),
         pytest.param("<p># 1 of 3<br>```<p>~~~", ["\\# 1 of 3\n\\```", "\\~~~"], id="escaped text"),
         pytest.param(
             '<div role="heading" aria-level="3">Role</div><h1>A<br>B</h1><h2></h2>',

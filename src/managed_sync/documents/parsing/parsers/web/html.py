@@ -101,7 +101,7 @@ class _PageWriter:
         tag = element.tag
         if level := _heading_level(element):
             yield from self._heading(element, level)
-        elif tag in _CODE:
+        elif tag in _CODE and not element.contains & Contains.TABLE:
             yield _Block("code", markdown.code_block(self._inline.raw(element), _language(element)))
         elif tag == "table":
             yield from self._table(element)
