@@ -143,7 +143,9 @@ def test_a_chunk_repeats_no_more_of_the_one_before_than_the_overlap(
 @given(texts, encodings)
 def test_sizes_hold_with_every_encoding(text: str, encoding: str) -> None:
     tokenizer = Tokenizer(encoding)
-    for chunk in Chunker(24, 8, encoding).split(document(text)):
+    chunks = Chunker(24, 8, encoding).split(document(text))
+    assert bool(chunks) == bool(text.strip())
+    for chunk in chunks:
         assert chunk.metadata["token_count"] == tokenizer.count(chunk.text)
         assert tokenizer.count(chunk.text) <= 24 or len(chunk.text) == 1
 
