@@ -21,6 +21,7 @@ __all__ = ["FileParser"]
 _QUICK_BYTES = 512 * 1024
 # Each HTML block in Markdown costs as much as some hundred letters.
 _QUICK_MARKDOWN_BYTES = 64 * 1024
+_SCANNED = " If it is a scan, OCR reads it: FileParser(ocr=...), or index --ocr eng."
 _QUICK = {FileType.TEXT, FileType.CODE, FileType.CSV}
 
 
@@ -78,12 +79,7 @@ class FileParser:
             text = clean(read if isinstance(read, str) else parts.text_of(read)).strip(" \t\n")
         if not text.strip():
             is_scan = kind is FileType.PDF and not self._ocr
-            scanned = (
-                " If it is a scan, OCR reads it: FileParser(ocr=...), or index --ocr eng."
-                if is_scan
-                else ""
-            )
-            raise EmptyContentError(f"{name} has no text in it.{scanned}")
+            raise EmptyContentError(f"{name} has no text in it.{_SCANNED if is_scan else ''}")
         return text + "\n"
 
     def is_quick(self, data: bytes, *, content_type: str, filename: str) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from managed_sync.documents.parsing.base import unreadable
-from managed_sync.errors import MissingExtraError, ParsingError
+from managed_sync.documents.parsing.base import missing_parser, unreadable
+from managed_sync.errors import ParsingError
 
 __all__ = ["PDFIUM", "opened"]
 
@@ -30,7 +30,7 @@ def opened(data: bytes, *, name: str) -> Iterator[Any]:
     try:
         import pypdfium2  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
-        raise MissingExtraError(f"Reading {name}", "parsers") from error
+        raise missing_parser(name) from error
     with PDFIUM:
         try:
             document = pypdfium2.PdfDocument(data)
