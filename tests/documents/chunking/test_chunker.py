@@ -17,8 +17,8 @@ from managed_sync.documents.chunking.chunk_metadata import ChunkIds
 from managed_sync.documents.chunking.tokens import Tokenizer
 from managed_sync.documents.model import storable
 from managed_sync.errors import ConfigurationError, InvalidIdentifierError
+from tests.documents.growth import assert_ends
 from tests.documents.hard_texts import texts as any_texts
-from tests.support.growth import assert_ends
 
 TOKENS = Tokenizer("cl100k_base")
 sizes = st.sampled_from([(16, 0), (16, 5), (24, 23), (40, 10), (512, 64)])

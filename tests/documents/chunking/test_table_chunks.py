@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from managed_sync.documents import Chunk, Chunker, SourceDocument
 from managed_sync.documents.chunking.tokens import Tokenizer
 from managed_sync.documents.parsing import markdown_writer as markdown
-from tests.support.growth import assert_ends
+from tests.documents.growth import assert_ends
 
 TOKENS = Tokenizer("cl100k_base")
 HEADER = "| No. | Item | Unit |"

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from managed_sync.documents.parsing.parsers.markdown import parse_markdown
-from tests.support.growth import assert_ends, assert_linear
+from tests.documents.growth import assert_ends, assert_linear
 
 
 def read(text: str) -> str:

@@ -6,8 +6,8 @@ import pytest
 
 from managed_sync.documents.parsing.parsers.mail.calendar import calendar_text
 from managed_sync.documents.parsing.parsers.mail.contacts import contacts_text
+from tests.documents.growth import assert_ends, assert_linear
 from tests.documents.mails import parsed
-from tests.support.growth import assert_ends, assert_linear
 
 EVENT = """BEGIN:VCALENDAR
 METHOD:REQUEST

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from managed_sync.errors import ParsingError
+from tests.documents.growth import assert_ends, assert_linear
 from tests.documents.mails import parsed, parts_of
-from tests.support.growth import assert_ends, assert_linear
 
 LINE = "From ada@x.example Mon May  1 09:00:00 2026\n"
 

@@ -8,8 +8,8 @@ from email.message import EmailMessage
 import pytest
 
 from managed_sync.errors import EmptyContentError
+from tests.documents.growth import assert_ends
 from tests.documents.mails import mail, parsed, parts_of
-from tests.support.growth import assert_ends
 
 
 def multipart(kind: str, *parts: str, headers: str = "From: a@x.example\n") -> bytes:

@@ -6,7 +6,7 @@ import pytest
 
 from managed_sync.documents import parse
 from managed_sync.documents.parsing.parsers.rtf.reader import parse_rtf
-from tests.support.growth import assert_linear
+from tests.documents.growth import assert_linear
 
 
 def text_of(body: str, head: str = r"\ansi\ansicpg1252") -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from managed_sync.documents import parse
 from managed_sync.documents.parsing.parsers.web.html import parse_html
-from tests.support.growth import assert_ends, assert_linear
+from tests.documents.growth import assert_ends, assert_linear
 
 
 def blocks_of(page: str) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from managed_sync.documents.parsing.parsers.word.document import parse_word
+from tests.documents.growth import assert_linear
 from tests.documents.word_files import cell, make_word, paragraph, run, table
-from tests.support.growth import assert_linear
 
 BREAK = "<w:r><w:br w:type='page'/></w:r>"
 RENDERED = "<w:r><w:lastRenderedPageBreak/></w:r>"

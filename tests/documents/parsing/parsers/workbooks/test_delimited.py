@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from managed_sync.documents.parsing.registry import parse
-from tests.support.growth import assert_ends, assert_linear
+from tests.documents.growth import assert_ends, assert_linear
 
 
 def rows_of(text: str) -> list[str]:

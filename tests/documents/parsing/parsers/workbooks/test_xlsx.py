@@ -18,7 +18,7 @@ from openpyxl.worksheet.table import Table
 
 from managed_sync.documents.parsing.registry import parse
 from managed_sync.errors import EmptyContentError, ParsingError
-from tests.support.growth import calls_of
+from tests.documents.growth import calls_of
 
 Sheet = Any
 
