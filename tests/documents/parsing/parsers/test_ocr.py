@@ -100,9 +100,7 @@ def test_a_scan_says_how_it_can_be_read() -> None:
     canvas = Canvas(file)
     canvas.rect(72, 600, 100, 100)
     canvas.save()
-    with pytest.raises(
-        EmptyContentError, match=r"OCR reads it: FileParser\(ocr=\.\.\.\), or index --ocr"
-    ):
+    with pytest.raises(EmptyContentError, match=r"FileParser\(ocr=\.\.\.\), or index --ocr"):
         FileParser()(file.getvalue(), filename="a.pdf")
 
 
