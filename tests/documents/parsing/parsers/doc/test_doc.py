@@ -112,6 +112,13 @@ def test_results_of_fields_are_text_and_codes_and_hidden_text_are_not() -> None:
     )
 
 
+def test_a_table_of_contents_is_its_entries_without_the_code() -> None:
+    first = '\x13 TOC \\o "1-3" \\h \x14\x13 HYPERLINK \\l "_Toc1" \x14Introduction\x15\r'
+    assert text_of((first, NORMAL), ("Limits\r", NORMAL), ("\x15\r", NORMAL)) == (
+        "Introduction\n\nLimits"
+    )
+
+
 def test_a_file_of_word_6_is_read_in_the_code_page_of_its_language() -> None:
     text = "Привет\rA\x07B\x07\x07C\x07D\x07\x07End\r".encode("cp1251")
     main = bytearray(0x300)

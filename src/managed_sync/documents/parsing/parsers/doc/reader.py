@@ -28,6 +28,8 @@ _REMOVED = "\uffff"
 _MARKS = {"\x13", "\x14", "\x15", "\x07"}
 _PARAGRAPH_END = re.compile("[\r\x07\x0c]")
 _FIELD = re.compile("\x13([^\x13\x14\x15]*)(?:\x14([^\x13\x14\x15]*))?\x15")
+# The result of a table of contents goes on in the paragraphs that follow.
+_BEGUN_FIELD = re.compile("\x13[^\x13\x14\x15]*\x14")
 _HYPERLINK = re.compile(r'\s*HYPERLINK\s+(?:\\[lmnot]\s*)?"?([^"\s]+)"?')
 _CHARACTERS = str.maketrans(
     {"\x0b": "\n", "\x0e": "\n", "\x1e": "-", "\x1f": None, _REMOVED: None, "\xa0": "\xa0"}
@@ -202,7 +204,7 @@ def _shown(text: str) -> str:
         text, count = _FIELD.subn(_result, text)
         if not count:
             break
-    text = text.translate(_CHARACTERS).strip()
+    text = _BEGUN_FIELD.sub("", text).translate(_CHARACTERS).strip()
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
