@@ -88,6 +88,19 @@ def test_the_sides_of_a_transparent_picture_are_white() -> None:
     assert FileParser(ocr="eng")(_encoded(picture, "PNG")) == "The ferry leaves\n"
 
 
+@needs_english
+def test_a_stamp_on_a_scan_does_not_hide_its_text() -> None:
+    file = io.BytesIO()
+    canvas = Canvas(file, pagesize=(600, 200))
+    scanned = ImageReader(io.BytesIO(_encoded(_picture("The ferry leaves pier nine"), "PNG")))
+    canvas.drawImage(scanned, 20, 40, 560, 140)
+    canvas.drawString(20, 10, "ABC000121")
+    canvas.save()
+
+    assert "ferry leaves pier nine" in FileParser(ocr=("eng",))(file.getvalue(), filename="a.pdf")
+    assert FileParser()(file.getvalue(), filename="a.pdf") == "ABC000121\n"
+
+
 def test_pictures_and_scans_are_not_read_without_languages() -> None:
     picture = _encoded(_picture("The ferry leaves"), "PNG")
     with pytest.raises(ParsingError, match=r"no text can be read from image/png"):

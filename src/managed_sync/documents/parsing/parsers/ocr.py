@@ -29,6 +29,8 @@ _LANGUAGE = re.compile(r"[A-Za-z]{3}[A-Za-z_]*(/[A-Za-z]+)?")
 _MISSING_DATA = re.compile(r"Language '([^']+)' not found|([A-Za-z_]+)\.traineddata")
 _DOTS_PER_INCH = 300
 # A page of A3 at 300 dots per inch has 17 million.
+# A number, a date or the name of a program, which scanners put on each page.
+_STAMP_LETTERS = 200
 _MAX_PIXELS = 40_000_000
 _MAX_DECODED = 200_000_000
 _MAX_FRAMES = 500
@@ -65,7 +67,9 @@ def read_picture(data: bytes, *, name: str, languages: Sequence[str]) -> str:
 def read_scans(
     data: bytes, *, name: str, languages: Sequence[str], read_text: Callable[[], str]
 ) -> str:
-    """Returns the text of a PDF; pages without text are read as pictures.
+    """Returns the text of a PDF; pages that are pictures are read as pictures.
+
+    Such a page has no text, or no more than a stamp on a picture that fills it.
 
     Args:
         data: The PDF.
@@ -93,13 +97,27 @@ def read_scans(
     try:
         pages += [""] * (len(document) - len(pages))
         for number in range(len(document)):
-            if not pages[number].strip():
-                pages[number] = _text(_rendered(document[number]), name, languages)
+            page, text = document[number], pages[number].strip()
+            if not text or (len(text) <= _STAMP_LETTERS and _is_filled_by_picture(page)):
+                seen = _text(_rendered(page), name, languages)
+                pages[number] = max(seen, text, key=len)
     except pypdfium2.PdfiumError as error:
         raise unreadable(name, error) from error
     finally:
         document.close()
     return markdown.join_pages(pages)
+
+
+def _is_filled_by_picture(page: Any) -> bool:
+    """Tells whether one picture covers most of a page."""
+    from pypdfium2 import raw  # noqa: PLC0415 - comes with an extra
+
+    width, height = page.get_size()
+    for picture in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=2):
+        left, bottom, right, top = picture.get_bounds()
+        if (right - left) * (top - bottom) > width * height / 2:
+            return True
+    return False
 
 
 def _rendered(page: Any) -> Image:
