@@ -21,8 +21,10 @@ from sqlalchemy import NullPool
 from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing import InspectableTarget, MetadataTarget
+from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.indexing.targets.vectors import similarity
 from managed_sync.langchain import LangChainTarget
+from managed_sync.langchain.conversion import without_prefix
 from managed_sync.langchain.stores import lancedb as lancedb_adapter
 from tests.support.community_stores import faiss_store, lancedb_store
 from tests.support.postgres import running_postgres
@@ -315,6 +317,14 @@ def test_rows_are_embedded_and_found_with_their_header_and_read_back_without(
     for kept in target.read([IDS[2]]) or ():
         known = {k: v for k, v in (kept.metadata or {}).items() if v is not None}
         assert (kept.text, known) == (rows.text, rows.metadata)
+
+
+def test_another_header_than_that_of_the_chunk_is_not_taken_for_it() -> None:
+    changed = StoredChunk(
+        "a", "| Rent | Price |\n| Cable | 7.50 |", {"table_header": "| Item | Price |"}
+    )
+
+    assert without_prefix(changed).text == changed.text
 
 
 def test_a_table_of_lancedb_from_before_there_were_headers_takes_them(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from langchain_core.documents import Document
 
 from managed_sync.documents import Chunk, SourceDocument
-from managed_sync.documents.chunking.chunk_metadata import TABLE_HEADER, with_table_header
+from managed_sync.documents.chunking.chunk_metadata import with_table_header
 
 if TYPE_CHECKING:
     from managed_sync.indexing.targets.base import StoredChunk
@@ -42,21 +42,16 @@ def to_langchain(source: SourceDocument | Chunk, *, heading_prefix: bool = False
 
 
 def without_prefix(stored: StoredChunk) -> StoredChunk:
-    """Returns a chunk that a store returned as it was before ``to_langchain``.
+    """Returns a stored chunk as it was before ``to_langchain``.
 
-    A store whose fields were fixed before there were headers has neither of both in its metadata.
+    A text that does not begin with the header in its metadata is returned as it is, so that whoever
+    compares it with the chunk sees the difference.
     """
-    metadata = dict(stored.metadata or {})
-    start, end = metadata.get("start_char"), metadata.get("end_char")
-    length = metadata.pop(_PREFIX, None)
-    if length is None and start is not None and end is not None:
-        length = len(stored.text) - (int(end) - int(start))
-    if stored.metadata is None or not length or length < 0:
+    metadata = {key: value for key, value in (stored.metadata or {}).items() if key != _PREFIX}
+    header = with_table_header("", metadata)
+    if not header or not stored.text.startswith(header):
         return stored
-    length = int(length)
-    if metadata.get(TABLE_HEADER) is None:
-        metadata[TABLE_HEADER] = stored.text[: length - 1]
-    return stored._replace(text=stored.text[length:], metadata=metadata)
+    return stored._replace(text=stored.text[len(header) :], metadata=metadata)
 
 
 def from_langchain(document: Document) -> SourceDocument:

@@ -132,6 +132,12 @@ def test_a_name_is_only_a_label(name: str, shown: str) -> None:
     assert label(name) == shown
 
 
+def test_a_name_that_leads_nowhere_is_no_name() -> None:
+    file = container("..", "plan.txt")
+
+    assert [part.title for part in file.parts] == ["unnamed", "plan.txt"]
+
+
 def test_equal_names_get_different_paths() -> None:
     file = container("a.txt", "b/../a.txt", "a.txt", "", "..")
 

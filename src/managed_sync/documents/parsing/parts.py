@@ -51,6 +51,7 @@ MAX_CHARACTERS = 64 * 1024**2
 # The rest of the time is for the part under way, and for the answer.
 SHARE_OF_TIME = 0.5
 
+_UNNAMED = "unnamed"
 _OVER = "the time for this file was over"
 
 ALL_PARTS = ""
@@ -166,7 +167,7 @@ class PartsReader:
                     self._note(self._place("further files"), reason, passes=reason == _OVER)
                     break
                 path = self._path_of(member, container)
-                names.append(member.title or label(member.name))
+                names.append(member.title or label(member.name) or _UNNAMED)
                 if reason := self._read(member, path):
                     name = label(member.name) or path.rpartition("/")[2]
                     notes.append(f"{container.noun}: {name} (not read: {reason})")
@@ -246,7 +247,8 @@ class PartsReader:
 
     def _path_of(self, member: Member, container: Container) -> str:
         """Returns a path that no other part has."""
-        base = self._place("/".join(filter(None, [container.folder, label(member.name)])))
+        name = label(member.name) or _UNNAMED
+        base = self._place("/".join(filter(None, [container.folder, name])))
         stem, dot, suffix = base.rpartition(".")
         if not dot or "/" in suffix:
             stem, suffix = base, ""
@@ -258,7 +260,7 @@ class PartsReader:
         return path
 
     def _place(self, name: str) -> str:
-        return shortened_path("/".join([*self._inside[-1:], name or "unnamed"]))
+        return shortened_path("/".join([*self._inside[-1:], name]))
 
 
 def _reason(message: str, name: str) -> str:
