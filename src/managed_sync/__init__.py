@@ -3,9 +3,7 @@
 The names below are what most users import, and the types in the signatures of these. The parts for
 the two frameworks are in ``managed_sync.langchain`` and ``managed_sync.llama_index``. Every name is
 loaded when it is first used, so that ``import managed_sync`` costs next to nothing. See
-``docs/decisions/0002-light-import.md``.
-
-See ``docs/decisions/0035-rooms.md``.
+``docs/decisions/0002-light-import.md`` and ``docs/decisions/0035-rooms.md``.
 """
 
 from __future__ import annotations
@@ -110,65 +108,50 @@ __all__ = [
 ]
 
 _MODULES = {
-    "access": [
-        "AccessChecker",
-        "ActingAs",
-        "AsyncBatchCheckClient",
-        "BatchCheckClient",
-        "Decision",
-        "ExpandClient",
-        "ListedObjects",
-        "ProjectBoundary",
-        "Unset",
-        "acting_as",
-        "explain",
-    ],
-    "client": [
-        "AsyncClientOptions",
-        "AsyncContentStream",
-        "AsyncManagedSyncClient",
-        "AsyncTokenCallable",
-        "ClientOptions",
-        "Clock",
-        "ContentStream",
-        "ManagedSyncClient",
-        "TokenCallable",
-    ],
-    "errors": [
-        "ManagedSyncError",
-    ],
-    "indexing": [
-        "IndexReport",
-        "IndexSync",
-    ],
-    "models": [
-        "AccessCheck",
-        "FileContent",
-        "MalformedRecord",
-        "RecordPage",
-        "RelationshipNode",
-        "SyncState",
-        "SyncStatus",
-        "SyncedRecord",
-    ],
-    "retrieval": [
-        "CustomObjectFilter",
-        "Doubt",
-        "ObjectFilter",
-        "RetrievalReport",
-        "Strategy",
-    ],
-    "settings": [
-        "ApiName",
-    ],
+    "AccessCheck": "models",
+    "AccessChecker": "access",
+    "ActingAs": "access",
+    "ApiName": "settings",
+    "AsyncBatchCheckClient": "access",
+    "AsyncClientOptions": "client",
+    "AsyncContentStream": "client",
+    "AsyncManagedSyncClient": "client",
+    "AsyncTokenCallable": "client",
+    "BatchCheckClient": "access",
+    "ClientOptions": "client",
+    "Clock": "client",
+    "ContentStream": "client",
+    "CustomObjectFilter": "retrieval",
+    "Decision": "access",
+    "Doubt": "retrieval",
+    "ExpandClient": "access",
+    "FileContent": "models",
+    "IndexReport": "indexing",
+    "IndexSync": "indexing",
+    "ListedObjects": "access",
+    "MalformedRecord": "models",
+    "ManagedSyncClient": "client",
+    "ManagedSyncError": "errors",
+    "ObjectFilter": "retrieval",
+    "ProjectBoundary": "access",
+    "RecordPage": "models",
+    "RelationshipNode": "models",
+    "RetrievalReport": "retrieval",
+    "Strategy": "retrieval",
+    "SyncState": "models",
+    "SyncStatus": "models",
+    "SyncedRecord": "models",
+    "TokenCallable": "client",
+    "Unset": "access",
+    "acting_as": "access",
+    "explain": "access",
 }
 
 
 def __getattr__(name: str) -> Any:
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -4,7 +4,7 @@ A program is a generator. Where it needs something done it writes
 ``result = yield from perform(function, *args)`` and goes on with the result, or with the error that
 the function raised. The function may be an ordinary one or a coroutine function: ``run`` calls it,
 ``arun`` awaits what it returns. The program is the same for both, so a synchronous and an
-asynchronous client cannot differ in a decision.
+asynchronous client cannot differ in a decision; see ``docs/decisions/0003-client-operations.md``.
 
 Guarantees:
 
@@ -13,8 +13,6 @@ Guarantees:
 - Cancellation, Ctrl-C and every other error that is no ``Exception`` end a program; it cannot
   swallow them.
 - Programs that run at the same time run in copies of the caller's context.
-
-See ``docs/decisions/0003-client-operations.md``.
 """
 
 from __future__ import annotations

@@ -15,7 +15,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Engine,
+    ExceptionContext,
+    Text,
+    create_engine,
+    event,
+    make_url,
+)
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -24,6 +34,7 @@ from managed_sync.errors import MissingExtraError
 __all__ = [
     "database_url",
     "postgresql_engine",
+    "required_texts",
     "sqlite_engine",
     "sqlite_url",
     "write_transaction",
@@ -32,6 +43,11 @@ __all__ = [
 _PSYCOPG = "postgresql+psycopg"
 # In every connection: readers do not wait for a writer, and a commit is on the disk.
 _PRAGMAS = {"journal_mode": "WAL", "synchronous": "FULL"}
+
+
+def required_texts(*names: str) -> list[Column[str]]:
+    """Returns columns for texts that no row lacks."""
+    return [Column(name, Text, nullable=False) for name in names]
 
 
 def sqlite_url(file: str | Path) -> URL:

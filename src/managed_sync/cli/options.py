@@ -8,9 +8,6 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from managed_sync.cli.workspace import PipelineRef, Workspace
-from managed_sync.errors import ConfigurationError
-
 __all__ = [
     "DEFAULT_WORKSPACE",
     "IntegrationArgument",
@@ -22,7 +19,6 @@ __all__ = [
     "SubjectOption",
     "SyncTypeArgument",
     "WorkspaceOption",
-    "chosen_pipelines",
 ]
 
 _INTEGRATION_HELP = "The integration of the records, such as googleDrive."
@@ -83,25 +79,3 @@ OcrOption: TypeAlias = Annotated[
         envvar="MANAGED_SYNC_OCR",
     ),
 ]
-
-
-def chosen_pipelines(
-    workspace: Workspace, integration: str | None, sync_type: str | None
-) -> list[PipelineRef]:
-    """Returns the named pipeline, or all that were enabled from this workspace.
-
-    Raises:
-        ConfigurationError: Only half of a name was given, or nothing was enabled yet.
-    """
-    if integration and sync_type:
-        return [PipelineRef(integration, sync_type)]
-    if integration:
-        raise ConfigurationError(
-            f"Name the sync type of {integration}, too: files, contacts, deals, tickets."
-        )
-    if not workspace.pipelines:
-        raise ConfigurationError(
-            "No pipeline was enabled from this workspace. Start with "
-            "`managed-sync enable googleDrive files`."
-        )
-    return workspace.pipelines

@@ -74,6 +74,25 @@ class Workspace:
         """The pipelines that were enabled from this workspace, in that order."""
         return [PipelineRef(*names) for names in self._read(self._settings_file)["pipelines"]]
 
+    def chosen_pipelines(self, integration: str | None, sync_type: str | None) -> list[PipelineRef]:
+        """Returns the named pipeline, or all that were enabled from this workspace.
+
+        Raises:
+            ConfigurationError: Only half of a name was given, or nothing was enabled yet.
+        """
+        if integration and sync_type:
+            return [PipelineRef(integration, sync_type)]
+        if integration:
+            raise ConfigurationError(
+                f"Name the sync type of {integration}, too: files, contacts, deals, tickets."
+            )
+        if not self.pipelines:
+            raise ConfigurationError(
+                "No pipeline was enabled from this workspace. Start with "
+                "`managed-sync enable googleDrive files`."
+            )
+        return self.pipelines
+
     def serve_from(self, folder: Path) -> None:
         """Remembers the folder for the embedded server.
 

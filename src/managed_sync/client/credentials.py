@@ -1,12 +1,10 @@
-"""Sources of a client's bearer token.
+"""Sources of a client's bearer token; see ``docs/decisions/0015-client-credentials.md``.
 
 Guarantees:
 
 - No representation and no error message contains a token or a key.
 - Threads and tasks that need a new token at the same time cause one call of the token callable.
 - A lock or a call in progress is never taken over from the process that a fork copied.
-
-See ``docs/decisions/0015-client-credentials.md``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Keeps an index in step with a pipeline.
+"""Keeps an index in step with a pipeline; see ``docs/decisions/0021-indexing-runs.md``.
 
 Guarantees:
 
@@ -7,8 +7,6 @@ Guarantees:
   that it sees the pipeline. A record that is only missing in a listing stays.
 - A record that cannot be read stays in the index as it was, and is tried again by a later run.
 - A run that stops anywhere is finished by the next one.
-
-See ``docs/decisions/0021-indexing-runs.md``.
 """
 
 from __future__ import annotations

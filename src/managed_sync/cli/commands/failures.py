@@ -16,7 +16,6 @@ from managed_sync.cli.options import (
     OptionalIntegration,
     OptionalSyncType,
     WorkspaceOption,
-    chosen_pipelines,
 )
 from managed_sync.cli.output import output, plain_table
 from managed_sync.cli.signals import stop_on_signal
@@ -155,7 +154,7 @@ def _listed(
 
     found: dict[PipelineRef, list[RecordFailure] | list[SkippedRecord]] = {}
     with Ledger(workspace.ledger) as ledger:
-        for name in chosen_pipelines(workspace, integration, sync_type):
+        for name in workspace.chosen_pipelines(integration, sync_type):
             of_pipeline = ledger.of(Pipeline(workspace.project_id, *name))
             found[name] = of_pipeline.skipped() if skipped else of_pipeline.failures()
     return found
@@ -165,7 +164,7 @@ def _pipelines(
     workspace: Workspace, integration: str | None, sync_type: str | None, records: list[str] | None
 ) -> list[PipelineRef]:
     """Returns the chosen pipelines; only one if single records are named."""
-    chosen = chosen_pipelines(workspace, integration, sync_type)
+    chosen = workspace.chosen_pipelines(integration, sync_type)
     if records and len(chosen) > 1:
         raise ConfigurationError("Name the pipeline of these records, such as googleDrive files.")
     if records:

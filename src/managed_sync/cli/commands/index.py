@@ -16,7 +16,6 @@ from managed_sync.cli.options import (
     OptionalIntegration,
     OptionalSyncType,
     WorkspaceOption,
-    chosen_pipelines,
 )
 from managed_sync.cli.output import progress_display, progress_output, wait_for_sync
 from managed_sync.cli.signals import StopRequest, stop_on_signal
@@ -96,7 +95,7 @@ def index(
             "--watch cannot be combined with --dry-run, --rebuild, --allow-deletions or --again, "
             "which are for a single run."
         )
-    if again and len(chosen_pipelines(Workspace(root), integration, sync_type)) > 1:
+    if again and len(Workspace(root).chosen_pipelines(integration, sync_type)) > 1:
         raise ConfigurationError(
             "Name the pipeline of the records to read again, such as "
             "`managed-sync index googleDrive files --again /Plans`."
@@ -145,7 +144,7 @@ def _run_once(
     as_lines: bool,
 ) -> int:
     """Runs once over the chosen pipelines; returns the exit status."""
-    pipelines = chosen_pipelines(workspace, *chosen)
+    pipelines = workspace.chosen_pipelines(*chosen)
     errors: dict[PipelineRef, Exception] = {}
     if workspace.is_local:
         errors |= _sync_the_folder(client, pipelines, stop)

@@ -14,7 +14,6 @@ from managed_sync.cli.options import (
     OptionalSyncType,
     SyncTypeArgument,
     WorkspaceOption,
-    chosen_pipelines,
 )
 from managed_sync.cli.output import output, plain_table, progress_display, wait_for_sync
 from managed_sync.cli.workspace import PipelineRef, Workspace
@@ -59,7 +58,7 @@ def status(
     notes: list[str] = []
     has_folders = False
     with workspace.connect() as client, Ledger(workspace.ledger) as ledger:
-        for name in chosen_pipelines(workspace, integration, sync_type):
+        for name in workspace.chosen_pipelines(integration, sync_type):
             state = client.get_sync_status(*name)
             indexed = ledger.of(Pipeline(client.project_id, *name))
             records, chunks = indexed.counts()

@@ -14,7 +14,6 @@ from managed_sync.cli.options import (
     OptionalIntegration,
     OptionalSyncType,
     WorkspaceOption,
-    chosen_pipelines,
 )
 from managed_sync.cli.vector_index import open_index
 from managed_sync.cli.workspace import Workspace
@@ -54,7 +53,7 @@ def verify(
                 repair=repair,
                 remove_unknown=remove_unknown,
             )
-            for name in chosen_pipelines(workspace, integration, sync_type)
+            for name in workspace.chosen_pipelines(integration, sync_type)
         }
     if json_output:
         typer.echo(as_json(found))

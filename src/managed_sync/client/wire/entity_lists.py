@@ -22,6 +22,9 @@ from managed_sync.identifiers import ObjectId, bare_user
 
 __all__ = ["EntityList", "EntityPage", "parse_objects", "parse_subjects"]
 
+# Fields that say that entries are missing, and fields with the number of all entries.
+_CUT_MARKS = ("truncated", "isTruncated", "hasMore", "has_more", "partial", "incomplete")
+_TOTALS = ("total", "totalCount", "total_count", "totalSize")
 # The cursor of the next page: its name in a response, and in the request for that page.
 _CONTINUATIONS = {
     "nextCursor": "cursor",
@@ -29,9 +32,6 @@ _CONTINUATIONS = {
     "continuationToken": "continuationToken",
     "continuation_token": "continuation_token",
 }
-# Fields that say that entries are missing, and fields with the number of all entries.
-_CUT_MARKS = ("truncated", "isTruncated", "hasMore", "has_more", "partial", "incomplete")
-_TOTALS = ("total", "totalCount", "total_count", "totalSize")
 
 
 class EntityList(list[str]):

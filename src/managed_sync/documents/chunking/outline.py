@@ -17,6 +17,7 @@ from managed_sync.documents.chunking.tables import Tables
 __all__ = ["Outline", "Section"]
 
 _SEPARATOR = " > "
+_CLOSE = 250
 _HEADING = r" {0,3}(#{1,6})[ \t]+(\S[^\n\f]*)"
 _FENCE = r" {0,3}(`{3,}|~{3,})"
 _LANDMARK = rf"(?= {{0,3}}[#`~])(?:{_HEADING}|{_FENCE}([^\n\f]*))"
@@ -29,9 +30,8 @@ _GAP = re.compile(r"\n[^\S\n]*\n(?:[^\S\n]*\n)*(?=[^\S\n]*\S)")
 _GAP_OR_PAGE = re.compile(r"(?:\n[^\S\n\f]*[\n\f]|\f)(?:[^\S\n\f]*[\n\f])*(?=[^\S\n\f]*\S)")
 # Lines that begin a block of their own: table rows, list items, quotations.
 _OWN_LINE = re.compile(r"\n(?=[^\S\n\f]*(?:\||[-*+>•][ \t]|\d{1,9}[.)][ \t]))")
-_LINE = re.compile(r"\n")
-_CLOSE = 250
 _LONGEST_MARKER = 11
+_LINE = re.compile(r"\n")
 _NOT_SPACE = re.compile(r"\S")
 
 

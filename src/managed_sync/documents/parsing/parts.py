@@ -43,6 +43,9 @@ __all__ = [
     "too_large",
 ]
 
+ALL_PARTS = ""
+"""The key of ``PartsRequest.skipped`` that stands for every part."""
+
 MAX_DEPTH = 5
 MAX_PARTS = 1_000
 MAX_UNPACKED = 1024**3
@@ -53,9 +56,6 @@ SHARE_OF_TIME = 0.5
 
 _UNNAMED = "unnamed"
 _OVER = "the time for this file was over"
-
-ALL_PARTS = ""
-"""The key of ``PartsRequest.skipped`` that stands for every part."""
 
 
 @dataclass(frozen=True, slots=True)

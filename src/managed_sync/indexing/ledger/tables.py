@@ -15,6 +15,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from managed_sync.sql import required_texts
+
 __all__ = ["listed", "metadata", "pipelines", "records", "schema_versions", "staging_metadata"]
 
 metadata = MetaData()
@@ -30,9 +32,7 @@ pipelines = Table(
     "managed_sync_pipelines",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("project_id", Text, nullable=False),
-    Column("integration", Text, nullable=False),
-    Column("sync_type", Text, nullable=False),
+    *required_texts("project_id", "integration", "sync_type"),
     # The settings that the index was built with, as JSON; empty until the first run.
     Column("settings", Text),
     # The cursor after which the API lists changes, if it offers that.
@@ -50,7 +50,7 @@ records = Table(
     metadata,
     Column("pipeline_id", ForeignKey(pipelines.c.id), primary_key=True),
     Column("record_id", Text, primary_key=True),
-    Column("state", Text, nullable=False),
+    *required_texts("state"),
     # Of the record as it was last worked on, whether that went well or not.
     Column("version", Text),
     # Of the document that was made of it.

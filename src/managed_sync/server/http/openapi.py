@@ -12,12 +12,7 @@ from managed_sync.server.http.problems import PROBLEM_SCHEMA
 
 __all__ = ["describe"]
 
-_BEARER = {
-    "type": "http",
-    "scheme": "bearer",
-    "bearerFormat": "JWT",
-    "description": "A JWT with sub, aud (useparagon.com/<project id>), iat and exp, signed RS256.",
-}
+_TOKENS = "A JWT with sub, aud (useparagon.com/<project id>), iat and exp, signed RS256."
 _OPEN_TAG = "Operation"
 
 
@@ -46,7 +41,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = PROBLEM_SCHEMA
     for name in ("AccessCheck", "ListObjectsRequest", "ListUsersRequest"):
         schemas[name]["properties"]["relation"]["enum"] = list(RELATIONS)
-    document["components"]["securitySchemes"] = {"bearerAuth": _BEARER}
+    document["components"]["securitySchemes"] = {
+        "bearerAuth": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": _TOKENS,
+        }
+    }
     for methods in document["paths"].values():
         for operation in methods.values():
             operation["responses"].pop("422", None)

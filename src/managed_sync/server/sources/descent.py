@@ -1,5 +1,7 @@
 """Reading files and folders below a root without following links.
 
+The reasons are in ``docs/decisions/0010-server-links.md``.
+
 Guarantees:
 
 - A file or folder may be replaced at any moment: what is read lies at the requested path below
@@ -8,8 +10,6 @@ Guarantees:
 
 Each step is taken relative to the open folder above it. On a system without such calls (Windows),
 the whole path is compared before and after.
-
-See ``docs/decisions/0010-server-links.md``.
 """
 
 from __future__ import annotations

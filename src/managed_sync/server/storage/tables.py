@@ -7,16 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-)
+from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+
+from managed_sync.sql import required_texts
 
 __all__ = [
     "metadata",
@@ -39,8 +32,7 @@ scopes = Table(
     "scopes",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("project_id", Text, nullable=False),
-    Column("user_id", Text, nullable=False),
+    *required_texts("project_id", "user_id"),
     UniqueConstraint("project_id", "user_id"),
 )
 
@@ -49,13 +41,10 @@ pipelines = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("scope_id", ForeignKey("scopes.id"), nullable=False),
-    Column("integration", Text, nullable=False),
-    Column("sync_type", Text, nullable=False),
+    *required_texts("integration", "sync_type"),
     Column("frequency", Text),
     Column("configuration_name", Text),
-    Column("created_at", Text, nullable=False),
-    Column("updated_at", Text, nullable=False),
-    Column("status", Text, nullable=False),
+    *required_texts("created_at", "updated_at", "status"),
     Column("last_synced_at", Text),
     Column("record_count", Integer, nullable=False, default=0),
     Column("error", Text),
@@ -76,9 +65,9 @@ def _record_columns() -> list[Column[Any]]:
         Column("scope_id", Integer, nullable=False),
         Column("pipeline_id", Integer, nullable=False),
         Column("source_id", _Ordered, nullable=False),
-        Column("object", Text, nullable=False),
+        *required_texts("object"),
         Column("parent_object", Text),
-        Column("data", Text, nullable=False),
+        *required_texts("data"),
         Column("permissions", Text, nullable=False, default="{}"),
         Column("updated_at", Text),
         Column("version", Text),

@@ -28,9 +28,9 @@ __all__ = ["check_languages", "read_picture", "read_scans"]
 _LANGUAGE = re.compile(r"[A-Za-z]{3}[A-Za-z_]*(/[A-Za-z]+)?")
 _MISSING_DATA = re.compile(r"Language '([^']+)' not found|([A-Za-z_]+)\.traineddata")
 _DOTS_PER_INCH = 300
-# A page of A3 at 300 dots per inch has 17 million.
 # A number, a date or the name of a program, which scanners put on each page.
 _STAMP_LETTERS = 200
+# A page of A3 at 300 dots per inch has 17 million.
 _MAX_PIXELS = 40_000_000
 _MAX_DECODED = 200_000_000
 _MAX_FRAMES = 500

@@ -12,17 +12,17 @@ __all__ = ["decode_as"]
 
 # Numbers of Windows for charsets that have other names.
 _PAGES = {
-    **{str(28590 + part): f"iso-8859-{part}" for part in range(1, 16)},
-    "1200": "utf-16le",
-    "20127": "ascii",
-    "20866": "koi8-r",
-    "21866": "koi8-u",
-    "50220": "iso-2022-jp",
-    "50221": "iso-2022-jp",
-    "51932": "euc-jp",
-    "51949": "euc-kr",
-    "54936": "gb18030",
-    "65001": "utf-8",
+    **{28590 + part: f"iso-8859-{part}" for part in range(1, 16)},
+    1200: "utf-16le",
+    20127: "ascii",
+    20866: "koi8-r",
+    21866: "koi8-u",
+    50220: "iso-2022-jp",
+    50221: "iso-2022-jp",
+    51932: "euc-jp",
+    51949: "euc-kr",
+    54936: "gb18030",
+    65001: "utf-8",
 }
 _NUMBERED = re.compile(r"(?:x-)?(?:cp|windows|win|ibm|ms)[-_ ]?(\d{3,5})")
 # Their bytes are ASCII, so that only the declaration tells them from it.
@@ -63,7 +63,7 @@ def _plain(charset: str) -> str:
     label = charset.strip().strip("'\"").lower()
     if numbered := _NUMBERED.fullmatch(label):
         number = numbered.group(1)
-        return _PAGES.get(number, f"cp{number}" if codec_of(f"cp{number}") else label)
+        return _PAGES.get(int(number), f"cp{number}" if codec_of(f"cp{number}") else label)
     return label
 
 

@@ -23,12 +23,7 @@ _FRAMES = re.compile(r"<frameset\b", re.IGNORECASE)
 
 
 def parse_web_archive(data: bytes, *, name: str, read_html: HtmlReader) -> str:
-    """Returns the text of a saved page.
-
-    Args:
-        data: The file.
-        name: The name of the file in error messages.
-        read_html: Turns HTML into Markdown.
+    """Returns the text of a saved page, as ``read_html`` writes it.
 
     Raises:
         ParsingError: There is no page in the file.

@@ -22,6 +22,8 @@ from managed_sync.documents.parsing.parsers.markdown.inline import without_comme
 
 __all__ = ["parse_markdown"]
 
+_LONGEST_TITLE = 300
+_MOST_TITLE_LINES = 5
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _LIKE_A_FENCE = re.compile(r"^( {0,3})(?=`{3,}|~{3,})", re.MULTILINE)
 _FENCE_IN_ITEM = re.compile(r"( {0,3}(?:[-*+]|\d{1,9}[.)])) {1,4}(`{3,}[^`]*|~{3,}.*)$")
@@ -30,8 +32,6 @@ _END_OF_HEADING = re.compile(r"(?:[ \t]+#+)?[ \t]*(?:\{[#.][^{}]*\}[ \t]*)?$")
 _UNDERLINE = re.compile(r" {0,3}(?:(=+)|-+)[ \t]*$")
 # Lines that a line of dashes below does not turn into a heading.
 _NO_TITLE = re.compile(r" {0,3}(?:[-*+>|<]|\d{1,9}[.)][ \t])")
-_LONGEST_TITLE = 300
-_MOST_TITLE_LINES = 5
 _TABLE_RULE = re.compile(r" {0,3}:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+$")
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
 _LAST_BORDER = re.compile(r"(?<!\\)\|$")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.base import protected
-from managed_sync.documents.parsing.parsers.office.package import Package
+from managed_sync.documents.parsing.parsers.office.package import Package, reading
 from managed_sync.documents.parsing.parsers.office.safe_xml import parse_xml
 from managed_sync.errors import ParsingError
 
-__all__ = ["OpenDocument", "open_document"]
+__all__ = ["OpenDocument", "opened"]
 
 _ZIP = b"PK"
 
@@ -36,12 +38,18 @@ class OpenDocument:
         return self.package.xml(f"{folder}/content.xml")
 
 
-def open_document(data: bytes, *, name: str) -> OpenDocument:
-    """Opens an OpenDocument file.
+@contextmanager
+def opened(data: bytes, *, name: str) -> Iterator[OpenDocument]:
+    """Yields an OpenDocument file; errors in the ``with`` block name it, too.
 
     Raises:
-        ParsingError: The file is damaged or protected.
+        ParsingError: The file is damaged, protected, or nested too deeply.
     """
+    with reading(name):
+        yield _document(data, name)
+
+
+def _document(data: bytes, name: str) -> OpenDocument:
     if not data.startswith(_ZIP):
         root = parse_xml(data)
         return OpenDocument(root, None, None)

@@ -8,9 +8,8 @@ from typing import ClassVar
 from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.markdown_writer import join_pages
-from managed_sync.documents.parsing.parsers.office.odf_document import OpenDocument, open_document
+from managed_sync.documents.parsing.parsers.office.odf_document import OpenDocument, opened
 from managed_sync.documents.parsing.parsers.office.odf_text import inline_text
-from managed_sync.documents.parsing.parsers.office.package import reading
 from managed_sync.documents.parsing.parsers.opendocument.mathml import linear
 from managed_sync.documents.parsing.parsers.opendocument.styles import (
     ListStyle,
@@ -56,8 +55,8 @@ def parse_opendocument(data: bytes, *, name: str) -> str:
     Raises:
         ParsingError: The file is damaged, protected or nested too deeply.
     """
-    with reading(name):
-        return _Text(open_document(data, name=name)).markdown()
+    with opened(data, name=name) as document:
+        return _Text(document).markdown()
 
 
 @dataclass

@@ -18,11 +18,11 @@ from managed_sync.documents.parsing.parsers.pdf.tables.table import Table
 
 __all__ = ["SENTENCE_ENDS", "Block", "blocks", "join", "known_words"]
 
-SENTENCE_ENDS = (".", "!", "?", ":", "。", "！", "？", "؟", "।")  # noqa: RUF001
 _NUMBERED = re.compile(r"\d{1,2}(?:(?:\.\d{1,2}){1,3}[.)]?|[.)])\s+(?=[^\W\d_])")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _BROKEN = re.compile(r"([^\W\d_]+)-$")
 _BEGIN = re.compile(r"[^\W\d_]+")
+SENTENCE_ENDS = (".", "!", "?", ":", "。", "！", "？", "؟", "।")  # noqa: RUF001
 # All measures are parts of the height of the type.
 _SAME_SIZE = 1.12
 _FARTHER = 0.35

@@ -15,9 +15,8 @@ from managed_sync.documents.parsing.parsers.office.odf_blocks import (
     annotation,
     plain_inline,
 )
-from managed_sync.documents.parsing.parsers.office.odf_document import open_document
+from managed_sync.documents.parsing.parsers.office.odf_document import opened
 from managed_sync.documents.parsing.parsers.office.odf_drawings import DrawingReader
-from managed_sync.documents.parsing.parsers.office.package import reading
 
 __all__ = ["parse_odp"]
 
@@ -32,8 +31,7 @@ def parse_odp(data: bytes, *, name: str) -> str:
     Raises:
         ParsingError: The file is damaged or protected.
     """
-    with reading(name):
-        document = open_document(data, name=name)
+    with opened(data, name=name) as document:
         root = document.content
         drawings = DrawingReader(document, with_values=True)
         pages = [join_blocks(_slide(page, drawings)) for page in root.iter("drawing:page")]

@@ -15,10 +15,6 @@ _TEXTS = {"title", "desc", "text", "foreignobject"}
 def parse_svg(text: str, *, name: str) -> str:
     """Writes the title, the descriptions and the labels of a drawing, a paragraph each.
 
-    Args:
-        text: The drawing.
-        name: The name of the file in error messages.
-
     Raises:
         MissingExtraError: ``lxml`` is not installed.
     """

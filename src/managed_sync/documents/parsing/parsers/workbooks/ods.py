@@ -8,9 +8,8 @@ from managed_sync.documents.parsing.parsers.office.odf_blocks import (
     annotation,
     body_text,
 )
-from managed_sync.documents.parsing.parsers.office.odf_document import open_document
+from managed_sync.documents.parsing.parsers.office.odf_document import opened
 from managed_sync.documents.parsing.parsers.office.odf_drawings import DrawingReader
-from managed_sync.documents.parsing.parsers.office.package import reading
 from managed_sync.documents.parsing.parsers.workbooks.sheets import (
     Comment,
     Figure,
@@ -34,11 +33,9 @@ def parse_ods(data: bytes, *, name: str) -> str:
     Raises:
         ParsingError: The file is damaged or protected.
     """
-    with reading(name):
-        document = open_document(data, name=name)
-        root = document.content
+    with opened(data, name=name) as document:
         drawings = DrawingReader(document, with_values=False)
-        sheets = [sheet for body in root.iter("office:spreadsheet") for sheet in body]
+        sheets = [sheet for body in document.content.iter("office:spreadsheet") for sheet in body]
         return write_workbook(
             _sheet(sheet, drawings) for sheet in sheets if sheet.tag == "table:table"
         )
