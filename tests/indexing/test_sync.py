@@ -303,6 +303,19 @@ class TestDeletions:
             syncing(ChangingSource(), Target(), ledger, **wrong)
 
 
+def test_a_parser_reads_the_files_unless_the_caller_has_a_loader(ledger: Path) -> None:
+    source, target = ChangingSource(a="One."), Target()
+
+    def shouting(data: bytes, *, content_type: str, filename: str) -> str:
+        return data.decode().upper()
+
+    syncing(source, target, ledger, parser=shouting).run(integration="box", sync_type="files")
+
+    assert target.texts() == {("file:a", "ONE.")}
+    with pytest.raises(ConfigurationError, match="either loader or parser"):
+        syncing(source, target, ledger, parser=shouting, loader=DocumentLoader(source))
+
+
 class TestTheIndexFails:
     def test_one_chunk_that_it_does_not_take_does_not_lose_the_rest(self, ledger: Path) -> None:
         texts = {f"r{number:03}": f"Text {number}." for number in range(300)}

@@ -11,7 +11,7 @@ from managed_sync.cli.signals import StopRequest
 from managed_sync.cli.vector_index import COMFORTABLE_CHUNKS, open_index
 from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.client import ManagedSyncClient
-from managed_sync.errors import DeletionsWithheldError, ForbiddenError
+from managed_sync.errors import DeletionsWithheldError
 
 if TYPE_CHECKING:
     from langchain_qdrant import QdrantVectorStore
@@ -41,15 +41,12 @@ def index_sync(
         store: The index.
         ocr: The languages of pictures and scans, joined with ``+``; without one, they are not read.
     """
-    from managed_sync.documents import DocumentLoader, FileParser
+    from managed_sync.documents import FileParser
     from managed_sync.indexing import IndexSync
     from managed_sync.langchain import LangChainTarget
 
-    loader = None
-    if ocr:
-        parser = FileParser(ocr=ocr.split("+"))
-        loader = DocumentLoader(client, parser=parser, of_one_record=[ForbiddenError])
-    return IndexSync(client, LangChainTarget(store), workspace.ledger, loader=loader)
+    parser = FileParser(ocr=ocr.split("+")) if ocr else None
+    return IndexSync(client, LangChainTarget(store), workspace.ledger, parser=parser)
 
 
 def index_pipelines(

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from managed_sync.arguments import check_integer, check_number
-from managed_sync.documents import Chunker, DocumentLoader, RecordSource
+from managed_sync.documents import Chunker, DocumentLoader, ParserChoice, RecordSource
 from managed_sync.documents.loading.results import RecordLoader
 from managed_sync.errors import ConfigurationError, ForbiddenError
 from managed_sync.indexing.feed.absence import DeletionLimit
@@ -51,6 +51,8 @@ class IndexSync:
         ledger: A file that records what is in the index; keep it with the index. Or the URL of a
             PostgreSQL database, such as ``postgresql+psycopg://user@host/database``.
         loader: Loads the records; by default the same way as the frameworks' loaders.
+        parser: The parser of the default loader, such as ``FileParser(ocr=["eng"])``; see
+            ``DocumentLoader``. Not with ``loader``, which has its own.
         chunker: Splits the documents; by default into chunks of 512 tokens.
         batch_size: The most chunks in one call of the target.
         most_deletions: The share of the records in the index that one run may delete. Fewer than 20
@@ -64,7 +66,7 @@ class IndexSync:
             generates for each listing.
 
     Raises:
-        ConfigurationError: An argument is out of range.
+        ConfigurationError: An argument is out of range, or there are a loader and a parser.
 
     Examples:
         ```python
@@ -81,6 +83,7 @@ class IndexSync:
         ledger: str | Path,
         *,
         loader: RecordLoader | None = None,
+        parser: ParserChoice | None = None,
         chunker: Chunker | None = None,
         batch_size: int = 128,
         most_deletions: float = 0.3,
@@ -88,8 +91,13 @@ class IndexSync:
         retries: Retries | None = None,
         version: Version | Collection[str] | None = None,
     ) -> None:
-        # The listing has shown that the token is good: what it does not open is one record.
-        loader = loader or DocumentLoader(client, of_one_record=[ForbiddenError])
+        if loader is None:
+            # The listing has shown that the token is good: what it does not open is one record.
+            loader = DocumentLoader(client, parser=parser, of_one_record=[ForbiddenError])
+        elif parser is not None:
+            raise ConfigurationError(
+                "Pass either loader or parser to IndexSync: a loader has a parser of its own."
+            )
         chunker, retries = chunker or Chunker(), retries or Retries()
         self._setup = Setup(
             client=client,
