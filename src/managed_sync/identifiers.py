@@ -16,6 +16,7 @@ from managed_sync.errors import InvalidIdentifierError
 
 __all__ = [
     "EVERYBODY",
+    "OBJECT_TYPES",
     "ObjectId",
     "RecordOfSync",
     "address_key",
@@ -39,6 +40,8 @@ _OBJECT_TYPES = {
     "deals": "deal",
     "tickets": "ticket",
 }
+OBJECT_TYPES = (*_OBJECT_TYPES.values(), _FOLDER, "group")
+"""The types of objects that every API knows; other sync types have types of their own."""
 
 
 class ObjectId(NamedTuple):

@@ -9,7 +9,7 @@ from managed_sync.cli.workspace import PipelineRef
 from managed_sync.client import ManagedSyncClient
 from managed_sync.documents.loading.record_metadata import object_id
 from managed_sync.errors import ConfigurationError, NotFoundError
-from managed_sync.identifiers import ObjectId
+from managed_sync.identifiers import OBJECT_TYPES, ObjectId, object_type_for
 
 __all__ = ["object_names", "resolve_object"]
 
@@ -20,7 +20,8 @@ def resolve_object(
     """Returns the object id for an object id or a source id, such as a path.
 
     Raises:
-        ConfigurationError: No record has this source id, or several have it.
+        ConfigurationError: No record has this source id, or several have it; or the type of the
+            object id is unknown.
     """
     if not reference:
         raise ConfigurationError("An object must be a path or an object id, got an empty text.")
@@ -39,7 +40,14 @@ def resolve_object(
     if found:
         return found[0]
     if ":" in reference:
-        return str(ObjectId.parse(reference))
+        named_type = ObjectId.parse(reference).type
+        types = {*OBJECT_TYPES, *(object_type_for(pipeline.sync_type) for pipeline in pipelines)}
+        if named_type not in types:
+            raise ConfigurationError(
+                f"{reference!r} has the unknown type {named_type!r}; the type must be "
+                f"one of {', '.join(sorted(types))}. If it is a path, no record has it."
+            )
+        return reference
     raise ConfigurationError(
         f"No record of {', '.join(map(str, pipelines)) or 'an enabled pipeline'} is called "
         f"{reference!r}; use a path such as '/Folder/file.pdf', a record's id in its source, or an "

@@ -20,10 +20,10 @@ class Said(NamedTuple):
     stderr: str
 
 
-def run(folder: Path, *arguments: str) -> Said:
-    """Runs a command in a folder, on a wide terminal without colors."""
+def run(folder: Path, *arguments: str, columns: int = 200) -> Said:
+    """Runs a command in a folder, on a terminal of this width without colors."""
     with chdir(folder):
-        result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200", "NO_COLOR": "1"})
+        result = CliRunner().invoke(app, arguments, env={"COLUMNS": str(columns), "NO_COLOR": "1"})
     if isinstance(result.exception, ManagedSyncError):
         return Said(1, result.stdout, str(result.exception))
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception

@@ -15,6 +15,7 @@ from managed_sync.cli.signals import StopRequest
 from managed_sync.cli.vector_index import open_index
 from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ConfigurationError
+from managed_sync.indexing import Ledger
 from tests.cli.commands.in_process import run
 
 
@@ -64,6 +65,30 @@ def test_failures_are_listed_tried_again_and_dismissed(folder: Path) -> None:
     assert "1 dismissed" in dismissed.stdout
     assert "empty.txt" in skipped.stdout
     assert run(folder, "failures", "list").stdout == "There are none.\n"
+
+
+def test_an_unknown_pipeline_is_named_with_those_that_there_are(folder: Path) -> None:
+    never_indexed = run(folder, "failures", "list", "drive", "files")
+    for command in (["list"], ["retry"], ["dismiss", "--all"]):
+        unknown = run(folder, "failures", *command, "drive", "pictures")
+        assert unknown.returncode == 1
+        assert "no pipeline drive pictures" in unknown.stderr
+        assert "desk tickets, drive files" in unknown.stderr
+
+    assert never_indexed.stdout == "There are none.\n"
+    with Ledger(folder / ".managed-sync" / "ledger.db") as ledger:
+        assert ledger.pipelines("local") == []
+
+
+def test_a_reason_is_wrapped_between_words_and_an_id_is_not_wrapped(folder: Path) -> None:
+    run(folder, "index")
+    (failure,) = json.loads(run(folder, "failures", "list", "--json").stdout)["records"]
+
+    lines = run(folder, "failures", "list", columns=40).stdout.splitlines()
+
+    assert lines[0].startswith(failure["record_id"])
+    assert " ".join(line.strip() for line in lines[1:]) == failure["reason"]
+    assert all(len(line) <= 40 for line in lines[1:])
 
 
 def test_a_pipeline_that_fails_holds_up_no_other_and_keeps_its_index(folder: Path) -> None:

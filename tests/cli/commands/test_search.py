@@ -73,3 +73,10 @@ def test_a_public_folder_is_called_public(root: Path) -> None:
 def test_a_name_that_two_pipelines_know_is_not_decided_by_their_order(root: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"matches deal:\S+, ticket:\S+; pass one"):
         said(root, "explain", "same", "--as", ANN)
+
+
+def test_an_unknown_type_of_object_is_named_with_the_types_that_there_are(root: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"unknown type 'doc'.*deal, file, folder"):
+        said(root, "check", "doc:x", "--as", ANN)
+
+    assert said(root, "check", "file:x", "--as", ANN) == (1, "not allowed  file:x\n")

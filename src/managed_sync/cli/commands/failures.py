@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
+from rich.padding import Padding
 from rich.text import Text
 
 from managed_sync.cli.index_report import as_json, print_reports
@@ -17,14 +18,15 @@ from managed_sync.cli.options import (
     OptionalSyncType,
     WorkspaceOption,
 )
-from managed_sync.cli.output import output, plain_table
+from managed_sync.cli.output import output
 from managed_sync.cli.signals import stop_on_signal
 from managed_sync.cli.vector_index import open_index
 from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from managed_sync.indexing import RecordFailure, SkippedRecord
+    from managed_sync.indexing import Ledger, RecordFailure, SkippedRecord
+    from managed_sync.indexing.ledger.ledger import PipelineLedger
 
 __all__ = ["failures"]
 
@@ -69,16 +71,15 @@ def list_failures(
             )
         )
         return
-    table = plain_table("id", "pipeline", "attempts")
-    table.add_column("reason", overflow="fold")
+    if not any(found.values()):
+        output.print("There are none.")
     for name, records in found.items():
         for record in records:
-            attempts = str(getattr(record, "attempts", "-"))
-            table.add_row(Text(record.record_id), str(name), attempts, Text(record.reason))
-    if table.row_count:
-        output.print(table)
-    else:
-        output.print("There are none.")
+            # An id is never cut into lines, so that it can be copied; a reason reads as a text.
+            attempts = getattr(record, "attempts", 0)
+            times = f", {attempts} attempts" if attempts > 1 else ""
+            output.print(Text(f"{record.record_id}  ({name}{times})"), soft_wrap=True)
+            output.print(Padding(Text(record.reason), (0, 0, 0, 4)))
 
 
 @failures.command()
@@ -128,16 +129,16 @@ def dismiss(
     json_output: JsonOption = False,
 ) -> None:
     """Dismiss records that could not be indexed: they are not reported until they change."""
-    from managed_sync.indexing import Ledger, Pipeline
+    from managed_sync.indexing import Ledger
     from managed_sync.indexing.ledger.locks import locked
 
     if bool(record) == everything:
         raise ConfigurationError("Name the records to dismiss with --record ID, or pass --all.")
     workspace = Workspace(root)
     count = 0
+    chosen = _pipelines(workspace, integration, sync_type, record)
     with Ledger(workspace.ledger) as ledger:
-        for name in _pipelines(workspace, integration, sync_type, record):
-            of_pipeline = ledger.of(Pipeline(workspace.project_id, *name))
+        for of_pipeline in _parts(ledger, workspace, chosen).values():
             with locked(of_pipeline):
                 ids = record or [each.record_id for each in of_pipeline.failures()]
                 count += of_pipeline.dismiss(ids)
@@ -150,36 +151,53 @@ def dismiss(
 def _listed(
     workspace: Workspace, integration: str | None, sync_type: str | None, *, skipped: bool
 ) -> dict[PipelineRef, list[RecordFailure] | list[SkippedRecord]]:
-    from managed_sync.indexing import Ledger, Pipeline
+    from managed_sync.indexing import Ledger
 
-    found: dict[PipelineRef, list[RecordFailure] | list[SkippedRecord]] = {}
+    chosen = workspace.chosen_pipelines(integration, sync_type)
     with Ledger(workspace.ledger) as ledger:
-        for name in workspace.chosen_pipelines(integration, sync_type):
-            of_pipeline = ledger.of(Pipeline(workspace.project_id, *name))
-            found[name] = of_pipeline.skipped() if skipped else of_pipeline.failures()
-    return found
+        return {
+            name: part.skipped() if skipped else part.failures()
+            for name, part in _parts(ledger, workspace, chosen).items()
+        }
+
+
+def _parts(
+    ledger: Ledger, workspace: Workspace, names: list[PipelineRef]
+) -> dict[PipelineRef, PipelineLedger]:
+    """Returns the ledgers of those pipelines that were indexed.
+
+    Raises:
+        ConfigurationError: A pipeline was neither indexed nor enabled from this workspace.
+    """
+    indexed = {
+        PipelineRef(known.integration, known.sync_type): known
+        for known in ledger.pipelines(workspace.project_id)
+    }
+    known_names = dict.fromkeys([*workspace.pipelines, *indexed])
+    if unknown := [name for name in names if name not in known_names]:
+        known = ", ".join(map(str, known_names)) or "none"
+        raise ConfigurationError(
+            f"There is no pipeline {unknown[0]} in this workspace. Its pipelines: {known}."
+        )
+    return {name: ledger.of(indexed[name]) for name in names if name in indexed}
 
 
 def _pipelines(
     workspace: Workspace, integration: str | None, sync_type: str | None, records: list[str] | None
 ) -> list[PipelineRef]:
     """Returns the chosen pipelines; only one if single records are named."""
+    from managed_sync.indexing import Ledger
+
     chosen = workspace.chosen_pipelines(integration, sync_type)
     if records and len(chosen) > 1:
         raise ConfigurationError("Name the pipeline of these records, such as googleDrive files.")
-    if records:
-        _require_failed(workspace, chosen[0], records)
-    return chosen
-
-
-def _require_failed(workspace: Workspace, name: PipelineRef, records: list[str]) -> None:
-    from managed_sync.indexing import Ledger, Pipeline
-
     with Ledger(workspace.ledger) as ledger:
-        known = ledger.of(Pipeline(workspace.project_id, *name)).failed_ids()
-    if unknown := [record for record in records if record not in known]:
+        parts = _parts(ledger, workspace, chosen).values()
+        failed = {record for part in parts for record in part.failed_ids()} if records else set()
+    if unknown := [record for record in records or () if record not in failed]:
         raise typer.BadParameter(
-            f"{name} has no failed record with the id {unknown[0]!r}. Pass a complete id, as "
+            f"{chosen[0]} has no failed record with the id {unknown[0]!r}. Pass a complete id, as "
             "`managed-sync failures list` prints it.",
             param_hint="'--record'",
         )
+    return chosen

@@ -59,7 +59,7 @@ class Ledger:
         self.database = LedgerDatabase(place)
 
     def of(self, pipeline: Pipeline) -> PipelineLedger:
-        """Returns the part that belongs to a pipeline."""
+        """Returns the part that belongs to a pipeline; it begins when it is first asked for."""
         values = pipeline._asdict()
         insert = _insert(self.database.connection, pipelines)
         with self.database.writing() as connection:
@@ -68,6 +68,13 @@ class Ledger:
                 select(pipelines.c.id).filter_by(**values)
             ).scalar_one()
         return PipelineLedger(self.database, pipeline, pipeline_id)
+
+    def pipelines(self, project_id: str) -> list[Pipeline]:
+        """Returns the pipelines of a project that the ledger has a part for, in their order."""
+        names = (pipelines.c.project_id, pipelines.c.integration, pipelines.c.sync_type)
+        statement = select(*names).filter_by(project_id=project_id).order_by(pipelines.c.id)
+        with self.database.reading() as connection:
+            return [Pipeline(*row) for row in connection.execute(statement)]
 
     def close(self) -> None:
         """Closes the connection."""
