@@ -11,12 +11,14 @@ import re
 import traceback
 from numbers import Number
 
-__all__ = ["LineFormatter", "get_logger", "printable"]
+__all__ = ["UNSEEN", "LineFormatter", "get_logger", "printable"]
 
 # Control characters, line and paragraph separators, characters that change the direction of text,
-# and lone surrogates, which many streams cannot encode.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+# byte order marks, and lone surrogates, which many streams cannot encode. A name with one of them
+# may look like another name, or as if it had another ending.
+UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff"
+    "\ud800-\udfff]"
 )
 _INDENT = "    "
 
@@ -28,7 +30,7 @@ def printable(text: str) -> str:
         >>> printable("a\nb\x1b[2J")
         'a\\nb\\x1b[2J'
     """
-    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+    return UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def get_logger(name: str) -> logging.Logger:

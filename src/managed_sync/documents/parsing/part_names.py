@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from managed_sync.documents.parsing.file_types import FileType, media_type_of, named_type
+from managed_sync.logs import UNSEEN
 
 __all__ = ["UNKNOWN_TYPE", "label", "media_type_by", "shortened_path", "title_of"]
 
@@ -12,10 +13,6 @@ _MAX_NAME = 120
 _MAX_PATH = 400
 _MAX_TITLE = 300
 _DRIVE = re.compile(r"[A-Za-z]:")
-# Controls, and marks that let a name look as if it had another ending.
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+"
-)
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,100}")
 _TEXTS = {FileType.TEXT, FileType.CODE}
 UNKNOWN_TYPE = "application/octet-stream"
@@ -60,7 +57,7 @@ def media_type_by(declared: str, name: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(_UNSEEN.sub(" ", text).split())
+    return " ".join(UNSEEN.sub(" ", text).split())
 
 
 def _shortened(step: str) -> str:
