@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from managed_sync.errors import MissingExtraError
-from managed_sync.sample_company import Question, company_folder, questions
+from managed_sync.sample_company import DemoQuestion, company_folder, questions
 from tests.support.company_oracle import Oracle, reference_of
 
 ORACLE = Oracle(company_folder())
@@ -15,7 +15,7 @@ NAMES = ("elena", "carol", "priya", "tomas", "maria", "kenji", "lukas", "sam")
 ALLOWED = [ORACLE.allowed(f"{name}@harbor.example") for name in NAMES]
 
 
-def readers(question: Question) -> int:
+def readers(question: DemoQuestion) -> int:
     return sum(reference_of(question.answer_in) in allowed for allowed in ALLOWED)
 
 

@@ -17,7 +17,7 @@ from managed_sync.documents.loading.results import RecordLoader, load_jobs
 from managed_sync.errors import ApiError, BadRequestError, DeletionsWithheldError, NotFoundError
 from managed_sync.indexing.feed.absence import DeletionLimit, confirmed_gone
 from managed_sync.indexing.feed.feed import Feed
-from managed_sync.indexing.feed.listing import Listing, MissingRecord
+from managed_sync.indexing.feed.listing import MissingRecord, StagedListing
 from managed_sync.indexing.feed.reader import ListingReader
 from managed_sync.indexing.feed.selection import Selection
 from managed_sync.indexing.feed.versions import Version
@@ -225,7 +225,7 @@ class Run:
         again: Selection | None = None,
         patient: bool = True,
     ) -> Iterator[ListingReader]:
-        listing = Listing(
+        listing = StagedListing(
             self._ledger, self._version, everything=everything, again=again, patient=patient
         )
         with closing(listing):
@@ -237,7 +237,7 @@ class Run:
         found = {key for key, record in known.items() if record.state is RecordStatus.FOUND}
         return [each for each in unreadable if each.record_id not in found]
 
-    def _index(self, listing: Listing) -> None:
+    def _index(self, listing: StagedListing) -> None:
         self._meter.to_do = listing.counts().to_do
         self._meter.report("indexing")
         try:
@@ -253,7 +253,7 @@ class Run:
         if self._stop.is_set():
             raise Stopped
 
-    def _jobs(self, listing: Listing) -> Iterator[tuple[SyncedRecord, RecordJob]]:
+    def _jobs(self, listing: StagedListing) -> Iterator[tuple[SyncedRecord, RecordJob]]:
         for record, is_new in listing.to_do():
             if self._stop.is_set():
                 return

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["SearchTool", "as_tool"]
 
 
-class SearchInput(BaseModel):
+class ToolInput(BaseModel):
     """The arguments that a model can pass."""
 
     input: str = Field(description="What to look for, as a question or a few words.")
@@ -93,6 +93,6 @@ def as_tool(
         ```
     """
     metadata = ToolMetadata(
-        name=name or TOOL_NAME, description=description or TOOL_DESCRIPTION, fn_schema=SearchInput
+        name=name or TOOL_NAME, description=description or TOOL_DESCRIPTION, fn_schema=ToolInput
     )
     return SearchTool(retriever, metadata)

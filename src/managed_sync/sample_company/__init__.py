@@ -13,11 +13,11 @@ from pathlib import Path
 
 from managed_sync.errors import ConfigurationError, MissingExtraError
 
-__all__ = ["Question", "company_folder", "copy_company", "questions"]
+__all__ = ["DemoQuestion", "company_folder", "copy_company", "questions"]
 
 
 @dataclass(frozen=True)
-class Question:
+class DemoQuestion:
     """A question of an employee.
 
     Attributes:
@@ -89,7 +89,7 @@ def copy_company(destination: Path) -> Path:
     return destination
 
 
-def questions() -> list[Question]:
+def questions() -> list[DemoQuestion]:
     """Returns the questions about the company, each with the source of its answer.
 
     Raises:
@@ -104,4 +104,4 @@ def questions() -> list[Question]:
     except ImportError as error:
         raise MissingExtraError("Reading the sample company's questions", "server") from error
     text = (company_folder().parent / "questions.yaml").read_text(encoding="utf-8")
-    return [Question(**entry) for entry in yaml.safe_load(text)]
+    return [DemoQuestion(**entry) for entry in yaml.safe_load(text)]

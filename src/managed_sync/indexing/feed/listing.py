@@ -19,7 +19,7 @@ from managed_sync.indexing.ledger.queries import ROWS_AT_ONCE
 from managed_sync.indexing.ledger.tables import listed, records, staging_metadata
 from managed_sync.models import SyncedRecord
 
-__all__ = ["Listing", "ListingCounts", "MissingRecord"]
+__all__ = ["ListingCounts", "MissingRecord", "StagedListing"]
 
 
 class ListingCounts(NamedTuple):
@@ -46,7 +46,7 @@ class MissingRecord(NamedTuple):
     chunk_count: int
 
 
-class Listing:
+class StagedListing:
     """The records that the API listed in this run, and whether there is something to do for each.
 
     A record listed twice counts once, with what was listed last. Folders are left out, as if the

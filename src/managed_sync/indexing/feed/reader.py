@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from managed_sync.errors import AnotherUserError, ApiError
 from managed_sync.indexing.feed.absence import DeletionLimit, confirmed_gone
 from managed_sync.indexing.feed.feed import Feed
-from managed_sync.indexing.feed.listing import Listing
+from managed_sync.indexing.feed.listing import StagedListing
 from managed_sync.indexing.feed.lookup import SingleRecords
 from managed_sync.indexing.ledger.ledger import PipelineLedger
 from managed_sync.indexing.ledger.model import UnreadableRecord
@@ -45,7 +45,7 @@ class ListingReader:
         new_user: The connected user, if the ledger does not know of one yet.
     """
 
-    listing: Listing
+    listing: StagedListing
     feed: Feed
     ledger: PipelineLedger
     meter: ProgressMeter
