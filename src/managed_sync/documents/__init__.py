@@ -3,12 +3,12 @@
 from managed_sync.documents.chunking.chunker import Chunker
 from managed_sync.documents.chunking.external import SplitPiece
 from managed_sync.documents.loading.loader import DocumentLoader, LoadOptions
+from managed_sync.documents.loading.progress import LoadProgress
 from managed_sync.documents.loading.record_metadata import record_title
 from managed_sync.documents.loading.record_templates import RecordTemplate, Templates, record_text
 from managed_sync.documents.loading.results import (
     Loaded,
     LoadFailure,
-    LoadProgress,
     RecordLoader,
     adocuments_only,
     documents_only,

@@ -20,15 +20,17 @@ from collections.abc import (
     Sequence,
     Sized,
 )
-from contextlib import aclosing, closing
+from contextlib import AbstractContextManager, aclosing, closing, nullcontext
 from functools import partial
+from itertools import chain
 from typing import TypedDict, TypeVar, cast
 
 from managed_sync.arguments import check_integer, check_number
 from managed_sync.documents.loading import record_metadata
+from managed_sync.documents.loading.progress import LoadProgress, ProgressReporter
 from managed_sync.documents.loading.reader import DocumentBuilder, RecordReader
 from managed_sync.documents.loading.record_templates import Templates
-from managed_sync.documents.loading.results import Loaded, LoadProgress, ProgressReporter
+from managed_sync.documents.loading.results import Loaded
 from managed_sync.documents.loading.source import (
     AsyncRecordSource,
     ListedRecords,
@@ -151,6 +153,7 @@ class DocumentLoader:
         self._include_folders = include_folders
         self._on_progress = on_progress
         self._show_progress = show_progress
+        self._reports_progress = show_progress or on_progress is not None
         self._of_one_record = of_one_record
 
     def load(self, integration: str, sync_type: str) -> Generator[Loaded]:
@@ -164,7 +167,7 @@ class DocumentLoader:
         """
         client = self._synchronous_client()
         total = None
-        if self._wants_total and isinstance(client, StatusSource):
+        if self._reports_progress and isinstance(client, StatusSource):
             total = client.get_sync_status(integration, sync_type).record_count
         yield from self._load(client.iter_records(integration, sync_type), total)
 
@@ -193,10 +196,12 @@ class DocumentLoader:
         """
         self._synchronous_client()
         listed = ListedRecords(jobs)
-        progress = self._progress(_length(jobs))
-        with closing(progress), closing(self._stream().results(listed)) as results:
+        stream = self._stream()
+        with self._progress(_length(jobs)) as progress, closing(stream.results(listed)) as results:
             for loaded, job in results:
-                yield progress.counted(loaded), job
+                if progress is not None:
+                    progress.count(loaded)
+                yield loaded, job
         listed.raise_error()
 
     async def aload(self, integration: str, sync_type: str) -> AsyncGenerator[Loaded]:
@@ -208,7 +213,7 @@ class DocumentLoader:
             ConfigurationError: A format needs a library that is not installed.
         """
         total, client = None, self._client
-        if self._wants_total and isinstance(client, StatusSource):
+        if self._reports_progress and isinstance(client, StatusSource):
             ask = partial(client.get_sync_status, integration, sync_type)
             status = await ask() if is_asynchronous(self._client) else await to_thread(ask)
             total = status.record_count
@@ -247,22 +252,27 @@ class DocumentLoader:
         self._synchronous_client()
         listed = ListedRecords(records)
         jobs = ((record, None) for record in listed)
-        with closing(self._progress(total)) as progress:
-            with closing(self._stream().results(jobs)) as results:
-                for loaded, _ in results:
-                    yield progress.counted(loaded)
-            yield from map(progress.counted, listed.failures())
+        with closing(self._stream().results(jobs)) as results, self._progress(total) as progress:
+            read = (loaded for loaded, _ in results)
+            for loaded in chain(read, listed.failures()):
+                if progress is not None:
+                    progress.count(loaded)
+                yield loaded
 
     async def _aload(
         self, records: Iterable[SyncedRecord] | AsyncIterable[SyncedRecord], total: int | None
     ) -> AsyncGenerator[Loaded]:
         listed = ListedRecords(records)
-        with closing(self._progress(total)) as progress:
+        with self._progress(total) as progress:
             async with aclosing(self._stream().aresults(listed)) as results:
                 async for loaded in results:
-                    yield progress.counted(loaded)
+                    if progress is not None:
+                        progress.count(loaded)
+                    yield loaded
             for failure in listed.failures():
-                yield progress.counted(failure)
+                if progress is not None:
+                    progress.count(failure)
+                yield failure
 
     def _synchronous_client(self) -> RecordSource:
         if is_asynchronous(self._client):
@@ -303,12 +313,13 @@ class DocumentLoader:
             include_folders=self._include_folders,
         )
 
-    def _progress(self, total: int | None) -> ProgressReporter:
-        return ProgressReporter(total, on_progress=self._on_progress, show=self._show_progress)
-
-    @property
-    def _wants_total(self) -> bool:
-        return self._show_progress or self._on_progress is not None
+    def _progress(self, total: int | None) -> AbstractContextManager[ProgressReporter | None]:
+        """Returns a reporter that is closed at the end; ``None`` where nobody wants to know."""
+        if not self._reports_progress:
+            return nullcontext()
+        return closing(
+            ProgressReporter(total, on_progress=self._on_progress, show=self._show_progress)
+        )
 
 
 def _length(records: object) -> int | None:

@@ -1,12 +1,11 @@
-"""The results of a load: a document or a failure for each record, and the progress."""
+"""The results of a load: a document or a failure for each record."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
 from contextlib import aclosing, closing
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from managed_sync.documents.model import SourceDocument
 from managed_sync.errors import ManagedSyncError
@@ -15,9 +14,7 @@ from managed_sync.models import SyncedRecord
 
 __all__ = [
     "LoadFailure",
-    "LoadProgress",
     "Loaded",
-    "ProgressReporter",
     "RecordLoader",
     "adocuments_only",
     "documents_only",
@@ -145,72 +142,3 @@ def note_failure(
         raise failure.error
     _logger.warning("Not loaded: %s", failure.reason)
     failures.append(failure)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadProgress:
-    """The progress of a load.
-
-    Attributes:
-        loaded: Records that became documents.
-        failed: Records that could not be read.
-        total: All records of the pipeline, folders included, if the API states their number.
-    """
-
-    loaded: int = 0
-    failed: int = 0
-    total: int | None = None
-
-    @property
-    def done(self) -> int:
-        """The number of records that were loaded or failed."""
-        return self.loaded + self.failed
-
-
-class ProgressReporter:
-    """A counter of results that reports the progress to a callback and a progress bar.
-
-    Args:
-        total: The number of records, if it is known.
-        on_progress: Called after each record.
-        show: Whether to draw a bar, on the terminal or in a notebook.
-    """
-
-    def __init__(
-        self,
-        total: int | None,
-        *,
-        on_progress: Callable[[LoadProgress], None] | None,
-        show: bool,
-    ) -> None:
-        self._progress = LoadProgress(total=total)
-        self._on_progress = on_progress
-        self._bar = _bar(total) if show else None
-
-    def counted(self, loaded: Loaded) -> Loaded:
-        """Counts a result, and returns it."""
-        failed = isinstance(loaded, LoadFailure)
-        before = self._progress
-        self._progress = LoadProgress(
-            before.loaded + (not failed), before.failed + failed, before.total
-        )
-        if self._bar is not None:
-            if failed:
-                self._bar.set_postfix_str(f"{self._progress.failed} failed", refresh=False)
-            self._bar.update()
-        if self._on_progress is not None:
-            self._on_progress(self._progress)
-        return loaded
-
-    def close(self) -> None:
-        """Ends the progress bar."""
-        if self._bar is not None:
-            self._bar.close()
-
-
-def _bar(total: int | None) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a notebook has no widgets, so that text is drawn
-        from tqdm.auto import tqdm  # noqa: PLC0415 - imported only for a bar
-
-        return tqdm(total=total, desc="Loading", unit=" records", dynamic_ncols=True)
