@@ -38,18 +38,27 @@ def test_missed_calls_are_made_once(clock: Clock) -> None:
     clock.now += 100_000
     timetable.call_due()
     timetable.call_due()
+    clock.now += 59
+    timetable.call_due()
     assert calls == [7]
-    assert timetable.seconds_until(7) == 60
+    clock.now += 1
+    timetable.call_due()
+    assert calls == [7, 7]
 
 
 def test_an_entry_can_be_replaced_and_removed(clock: Clock) -> None:
-    timetable = Timetable(lambda _: None, clock)
+    calls: list[int] = []
+    timetable = Timetable(calls.append, clock)
     timetable.put(7, every=60, first=60)
     timetable.put(7, every=5, first=5)
-    assert timetable.seconds_until(7) == 5
+    clock.now += 5
+    timetable.call_due()
+    assert calls == [7]
     timetable.remove(7)
     timetable.remove(7)
-    assert timetable.seconds_until(7) is None
+    clock.now += 60
+    timetable.call_due()
+    assert calls == [7]
 
 
 def test_a_call_that_fails_stops_neither_the_others_nor_itself(clock: Clock) -> None:

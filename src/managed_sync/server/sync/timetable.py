@@ -94,12 +94,6 @@ class Timetable:
             self._due.pop(entry, None)
             self._every.pop(entry, None)
 
-    def seconds_until(self, entry: int) -> float | None:
-        """Returns the seconds until an entry is due; ``None`` if it does not exist."""
-        with self._changed:
-            due = self._due.get(entry)
-            return None if due is None else due - self._clock()
-
     def call_due(self) -> None:
         """Makes the calls that are due now."""
         with self._changed:
