@@ -150,8 +150,12 @@ class Operations:
         # The caller's own collection may change while its requests are in flight.
         checks = list(checks)
         groups: defaultdict[Hashable | None, list[int]] = defaultdict(list)
-        for position, check in enumerate(checks):
-            groups[self._api.batch_of(check)].append(position)
+        batch_of = self._api.batch_of
+        if batch_of is None:
+            groups["all"] = list(range(len(checks)))
+        else:
+            for position, check in enumerate(checks):
+                groups[batch_of(check)].append(position)
         # What no request can ask about is nothing that anybody has access to.
         unknown = groups.pop(None, [])
         if unknown:

@@ -22,7 +22,6 @@ from managed_sync.client.transport.httpx_adapter import (
     araw_parts,
     decoder_of,
     failure_of,
-    headers_of,
     http_request,
     is_content,
     open_request,
@@ -88,7 +87,7 @@ class AsyncDriver:
                 stream=True,
             )
             async with aclosing(response):
-                headers = headers_of(response)
+                headers = dict(response.headers)
                 decoder = decoder_of(request, response)
                 body = Body(request, decoder, max_bytes=self._max_answer_bytes, now=now())
                 async for part in araw_parts(response):

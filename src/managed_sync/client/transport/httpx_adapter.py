@@ -7,7 +7,7 @@ error of this package: ``failure_of`` makes a new one, raised once the old one i
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode
 
@@ -32,7 +32,6 @@ __all__ = [
     "araw_parts",
     "decoder_of",
     "failure_of",
-    "headers_of",
     "http_request",
     "is_content",
     "open_request",
@@ -105,7 +104,7 @@ def streamed_response(
     """Returns a response that is still open, or one with the start of an error's body."""
     return StreamedResponse(
         response.status_code,
-        headers_of(response),
+        dict(response.headers),
         error_body,
         token or SecretStr(""),
         request=request,
@@ -169,8 +168,3 @@ def raw_parts(response: httpx.Response) -> Iterator[bytes]:
 def araw_parts(response: httpx.Response) -> AsyncIterator[bytes]:
     """Returns the parts of a body, as ``raw_parts`` does, from an asynchronous client."""
     return response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
-
-
-def headers_of(response: httpx.Response) -> Mapping[str, str]:
-    """Returns the headers of a response, by their names in lower case."""
-    return {name.lower(): value for name, value in response.headers.items()}

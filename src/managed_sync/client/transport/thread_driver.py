@@ -20,7 +20,6 @@ from managed_sync.client.transport.httpx_adapter import (
     READ_OF_ERRORS,
     decoder_of,
     failure_of,
-    headers_of,
     http_request,
     is_content,
     open_request,
@@ -89,7 +88,7 @@ class ThreadDriver:
                 stream=True,
             )
             with closing(response):
-                headers = headers_of(response)
+                headers = dict(response.headers)
                 decoder = decoder_of(request, response)
                 body = Body(request, decoder, max_bytes=self._max_answer_bytes, now=now())
                 for part in raw_parts(response):

@@ -75,11 +75,12 @@ class WireFormat(Protocol):
 
     def check_access(self, check: AccessCheck) -> Program[bool]: ...  # noqa: D102
 
-    def batch_of(self, check: AccessCheck) -> Hashable | None:
-        """Returns a key that is equal for checks that may be sent in one batch.
+    @property
+    def batch_of(self) -> Callable[[AccessCheck], Hashable | None] | None:
+        """A function that returns an equal key for checks that may be sent in one batch.
 
-        ``None`` stands for an object that no request can name: the API has no such object, so
-        nobody has access to it.
+        It returns ``None`` for an object that no request can name: the API has no such object, so
+        nobody has access to it. There is no function if all checks may be sent in one batch.
         """
 
     def batch_check_access(self, checks: Sequence[AccessCheck]) -> Operation[list[bool]]: ...  # noqa: D102

@@ -14,16 +14,16 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
-from managed_sync.client.wire.response import described
+from managed_sync.client.wire.response import Response, described, parse_json
 from managed_sync.errors import AccessCheckError, ResponseFormatError
 
 __all__ = ["read_decision", "read_decisions"]
 
 
 def read_decisions(
-    document: Any,
-    field: str,
+    response: Response,
     *,
+    field: str,
     objects: Sequence[str],
     keys: Sequence[Hashable],
     key_of: Callable[[Mapping[str, Any]], Hashable],
@@ -32,7 +32,7 @@ def read_decisions(
     """Returns one decision per check, in the order of the checks.
 
     Args:
-        document: The API's response.
+        response: The API's response.
         field: The name of the results in it.
         objects: The object of each check, for errors.
         keys: The key of each check.
@@ -43,6 +43,7 @@ def read_decisions(
         AccessCheckError: A check has no decision. ``undecided`` holds its object, or all objects if
             the form of the response makes no part of it trustworthy.
     """
+    document = parse_json(response)
     results: Any = document.get(field) if isinstance(document, dict) else None
     if not isinstance(results, list) or not all(isinstance(each, dict) for each in results):
         raise AccessCheckError(
@@ -77,16 +78,16 @@ def read_decisions(
 
 
 def read_decision(
-    document: Any,
-    field: str,
+    response: Response,
     *,
+    field: str,
     asked: Mapping[str, Any],
     key_of: Callable[[Mapping[str, Any]], Hashable],
 ) -> bool:
     """Returns the decision of a check that was sent alone.
 
     Args:
-        document: The API's response.
+        response: The API's response.
         field: The name of the decision in it.
         asked: The check as it was sent.
         key_of: Returns the key of a check.
@@ -94,6 +95,7 @@ def read_decision(
     Raises:
         ResponseFormatError: The response is not a decision, or not one about this check.
     """
+    document = parse_json(response)
     found: Mapping[str, Any] = document if isinstance(document, dict) else {}
     if found.get("error") is not None:
         raise ResponseFormatError("The API returned an error in place of a decision.")

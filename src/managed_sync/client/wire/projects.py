@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -47,6 +48,8 @@ class ProjectsApi:
     default_base_url = DEFAULT_BASE_URLS["projects"]
     # The specification has no limit, but servers have one that they do not declare.
     list_limit = 1000
+    # All checks of a project may share a batch.
+    batch_of = None
 
     def __init__(self, project_id: str, caller: Caller) -> None:
         self._caller = caller
@@ -91,29 +94,19 @@ class ProjectsApi:
     def check_access(self, check: AccessCheck) -> Program[bool]:
         """Calls ``checkAccess``."""
         asked = check.model_dump(by_alias=True)
-
-        def parse(response: Response) -> bool:
-            return read_decision(parse_json(response), "allowed", asked=asked, key_of=_key_of)
-
+        parse = partial(read_decision, field="allowed", asked=asked, key_of=_key_of)
         return self._caller.call(self._post("/permissions/check-access", asked, parse))
-
-    def batch_of(self, check: AccessCheck) -> str:
-        """Returns the same key for all checks, which may share a batch."""
-        return ""
 
     def batch_check_access(self, checks: Sequence[AccessCheck]) -> Operation[list[bool]]:
         """Builds ``batchCheckAccess``, whose response must decide each check."""
-
-        def parse(response: Response) -> list[bool]:
-            return read_decisions(
-                parse_json(response),
-                "results",
-                objects=[check.object for check in checks],
-                keys=[(check.subject, check.relation, check.object) for check in checks],
-                key_of=_key_of,
-                must_echo=False,
-            )
-
+        parse = partial(
+            read_decisions,
+            field="results",
+            objects=[check.object for check in checks],
+            keys=[(check.subject, check.relation, check.object) for check in checks],
+            key_of=_key_of,
+            must_echo=False,
+        )
         body = {"checks": [check.model_dump(by_alias=True) for check in checks]}
         request = Request("POST", f"{self._root}/permissions/batch-check-access", body=body)
         return Operation(request, parse)

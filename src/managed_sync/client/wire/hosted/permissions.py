@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from managed_sync.client.wire.base import Operation
@@ -10,7 +11,7 @@ from managed_sync.client.wire.batch_results import read_decision, read_decisions
 from managed_sync.client.wire.entity_lists import EntityList, parse_objects, parse_subjects
 from managed_sync.client.wire.expand_trees import NameMapping, parse_tree
 from managed_sync.client.wire.request import Request, path_segment
-from managed_sync.client.wire.response import Response, parse_json
+from managed_sync.client.wire.response import Response
 from managed_sync.errors import InvalidIdentifierError, ResponseFormatError
 from managed_sync.identifiers import ObjectId, RecordOfSync, address_key, normalize_subject
 from managed_sync.models import AccessCheck, RelationshipNode
@@ -34,10 +35,7 @@ _RELATIONS = {role: relation for relation, role in _ROLES.items()}
 def check_access(check: AccessCheck) -> Operation[bool]:
     """Builds a request for one decision."""
     asked = _check_of(check)
-
-    def parse(response: Response) -> bool:
-        return read_decision(parse_json(response), "hasAccess", asked=asked, key_of=_key_of)
-
+    parse = partial(read_decision, field="hasAccess", asked=asked, key_of=_key_of)
     return _post(record_of(check.object).sync, "check", asked, parse)
 
 
@@ -46,17 +44,14 @@ def batch_check_access(checks: Sequence[AccessCheck]) -> Operation[list[bool]]:
     asked = [
         {**each, "user": str(ObjectId(_USER, each["user"]))} for each in map(_check_of, checks)
     ]
-
-    def parse(response: Response) -> list[bool]:
-        return read_decisions(
-            parse_json(response),
-            "result",
-            objects=[check.object for check in checks],
-            keys=[_key_of(each) for each in asked],
-            key_of=_key_of,
-            must_echo=True,
-        )
-
+    parse = partial(
+        read_decisions,
+        field="result",
+        objects=[check.object for check in checks],
+        keys=[_key_of(each) for each in asked],
+        key_of=_key_of,
+        must_echo=True,
+    )
     sync = record_of(checks[0].object).sync
     return _post(sync, "batch-check", {"checks": asked}, parse)
 
