@@ -11,7 +11,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from managed_sync import AccessChecker
-from managed_sync.access.project_boundary import ProjectBoundary
+from managed_sync.access.checker import ProjectBoundary
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain import PermissionAwareRetriever, PermissionFilter
 from managed_sync.llama_index import PermissionPostprocessor

@@ -1,9 +1,13 @@
 """Who may read what: subjects, access checks, and explanations of both."""
 
 from managed_sync.access.check_requests import Decision, ListedObjects
-from managed_sync.access.checker import AccessChecker, AsyncBatchCheckClient, BatchCheckClient
+from managed_sync.access.checker import (
+    AccessChecker,
+    AsyncBatchCheckClient,
+    BatchCheckClient,
+    ProjectBoundary,
+)
 from managed_sync.access.explain import ExpandClient, explain
-from managed_sync.access.project_boundary import ProjectBoundary
 from managed_sync.access.subject import ActingAs, Unset, acting_as
 
 __all__ = [

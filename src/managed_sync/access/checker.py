@@ -8,6 +8,9 @@ Guarantees:
   ``AccessCheckError``; nothing is allowed on the side.
 - Each distinct object is asked about once a call.
 - Callers who ask at the same time never share a decision about another subject, relation or object.
+- A chunk that names another project than the checker's is never checked and never returned. One
+  that names no project is returned only by a checker whose ``project_id`` was not given. A checker
+  that knows no project returns nothing from a result that holds chunks of several.
 
 The decisions are made by the programs of ``check_requests``; a checker runs them.
 """
@@ -17,11 +20,11 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 
 from managed_sync.access.cache import DecisionCache, ExpiringCache
 from managed_sync.access.check_requests import CheckRequests, Decision, ListedObjects
-from managed_sync.access.project_boundary import ProjectBoundary
 from managed_sync.access.single_flight import SingleFlight
 from managed_sync.arguments import check_integer, check_number, check_text
 from managed_sync.effects import Program, arun, run
@@ -34,6 +37,7 @@ __all__ = [
     "BatchCheckClient",
     "Decision",
     "ListedObjects",
+    "ProjectBoundary",
 ]
 
 _USUAL_LIST_LIMIT = 1000
@@ -58,6 +62,41 @@ class AsyncBatchCheckClient(Protocol):
 
     async def batch_check_access(self, checks: Sequence[AccessCheck]) -> list[bool]:
         """Decides each check, in order."""
+
+
+@dataclass(slots=True)
+class ProjectBoundary:
+    """Tells the chunks of one project from those of others, throughout one retrieval.
+
+    Object ids are unique in one project only, so the Permissions API of one project says nothing
+    about the chunks of another.
+
+    Attributes:
+        project_id: The checker's project; ``None`` if it knows none.
+        is_strict: Whether a chunk must name its project.
+    """
+
+    project_id: str | None
+    is_strict: bool
+    _named: set[str] = field(default_factory=set)
+
+    def is_inside(self, project_id: object) -> bool:
+        """Returns whether a chunk whose metadata has this ``project_id`` is of the project.
+
+        Raises:
+            ConfigurationError: The checker knows no project, and chunks of two were found.
+        """
+        if project_id is None or project_id == "":
+            return not self.is_strict
+        if self.project_id is not None:
+            return project_id == self.project_id
+        self._named.add(str(project_id))
+        if len(self._named) > 1:
+            raise ConfigurationError(
+                "The store holds chunks of several projects, and the checker knows no project: "
+                "their object ids could be equal. Pass AccessChecker(..., project_id=...)."
+            )
+        return True
 
 
 class AccessChecker:

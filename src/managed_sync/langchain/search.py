@@ -20,7 +20,7 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.vectorstores import VectorStore
 
 from managed_sync.errors import ConfigurationError
-from managed_sync.indexing.targets.vectors import Vector, checked_question
+from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.langchain.stores.base import Found
 from managed_sync.langchain.stores.registry import adapter_of
 from managed_sync.langchain.tracing import untraced, untraced_run
@@ -28,7 +28,7 @@ from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit, hit_of
-from managed_sync.stores.base import FilterableSearch
+from managed_sync.stores.base import FilterableSearch, checked_question
 
 __all__ = ["RetrieverSearch", "StoreQuestion", "StoreSearch", "document_of"]
 

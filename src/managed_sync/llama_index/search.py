@@ -18,7 +18,7 @@ from llama_index.core.indices.vector_store.retrievers import VectorIndexRetrieve
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import VectorStoreQueryMode
 
-from managed_sync.indexing.targets.vectors import Vector, checked_question
+from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.llama_index.conversion import without_reference
 from managed_sync.llama_index.stores.registry import adapter_of
 from managed_sync.llama_index.tracing import untraced
@@ -26,9 +26,9 @@ from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit, hit_of
-from managed_sync.stores.base import FilterableSearch
+from managed_sync.stores.base import FilterableSearch, checked_question
 
-__all__ = ["IndexSearch", "Question", "RetrieverSearch"]
+__all__ = ["IndexQuestion", "IndexSearch", "RetrieverSearch"]
 
 _DEFAULT = VectorStoreQueryMode.DEFAULT
 
@@ -57,7 +57,7 @@ class IndexSearch(FilterableSearch):
         self._index = index
         self.name = type(getattr(index, "vector_store", index)).__name__
         self.gives_ids = self._adapter.is_known
-        self.question = partial(Question, self)
+        self.question = partial(IndexQuestion, self)
 
     def retriever(self, step: Search) -> BaseRetriever | None:
         """Returns a retriever for one search; ``None`` if it cannot be confined as wanted."""
@@ -97,7 +97,7 @@ class RetrieverSearch:
                 ranking._kwargs = own.get("vector_store_kwargs", {})  # noqa: SLF001 - private in llama-index-core 0.14
                 self._retriever = ranking
         self.gives_ids = self._adapter.is_known
-        self.question = partial(Question, self)
+        self.question = partial(IndexQuestion, self)
 
     def retriever(self, step: Search) -> BaseRetriever:
         """Returns the retriever, with this limit if it has one."""
@@ -123,7 +123,7 @@ class RetrieverSearch:
         return getattr(retriever or self._retriever, "_embed_model", None)
 
 
-class Question:
+class IndexQuestion:
     """One question, which is embedded once, however often it is searched for."""
 
     def __init__(self, search: IndexSearch | RetrieverSearch, query: QueryBundle) -> None:

@@ -18,7 +18,7 @@ from time import perf_counter
 from typing import TypeAlias
 
 from managed_sync.access.check_requests import ListedObjects
-from managed_sync.access.project_boundary import ProjectBoundary
+from managed_sync.access.checker import ProjectBoundary
 from managed_sync.effects import Program, perform
 from managed_sync.forks import OfProcess
 from managed_sync.retrieval.cost_model import Sample

@@ -14,14 +14,23 @@ Guarantees:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, ClassVar, TypeVar
 
+from managed_sync.errors import EmbeddingError
 from managed_sync.indexing.targets.base import StoredChunk
+from managed_sync.indexing.targets.vectors import LONGEST_VECTOR
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter, ids_for_one_search
 
-__all__ = ["OBJECT_ID", "FilterableSearch", "StoreAdapter", "matching_adapter"]
+__all__ = [
+    "OBJECT_ID",
+    "FilterableSearch",
+    "StoreAdapter",
+    "checked_question",
+    "matching_adapter",
+]
 
 # The metadata key that names a chunk's object.
 OBJECT_ID = "object_id"
@@ -175,6 +184,28 @@ class FilterableSearch:
         exact = self._custom.exact and self._own.keys() <= set(self._adapter.harmless)
         # A custom filter says how confined searches work; the others work as the store does.
         return Reach(exact or (reach.exhaustive and step.objects is None), reach.chunks)
+
+
+def checked_question(vector: Any) -> Any:
+    """Returns the vector that a model gave for a question, as it is.
+
+    A zero vector passes, as some models give it for texts in which they find no word.
+
+    Raises:
+        EmbeddingError: It is missing or empty, or is not made of numbers that 32 bits can hold and
+            multiply. Stores would return nothing for it, or passages in a meaningless order.
+    """
+    try:
+        is_usable = len(vector) > 0 and math.hypot(*vector) <= LONGEST_VECTOR
+    except (TypeError, ValueError, OverflowError):
+        is_usable = False
+    if not is_usable:
+        raise EmbeddingError(
+            "The embedding model returned no usable vector for the question: it must be a list of "
+            "numbers without NaN and infinity, none too large for the 32 bits that stores compute "
+            "with. Ask again; if it stays so, look at the model."
+        )
+    return vector
 
 
 Adapter = TypeVar("Adapter", bound=StoreAdapter)

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from managed_sync.errors import EmbeddingError, IndexingError
+from managed_sync.errors import IndexingError
 
 __all__ = [
+    "LONGEST_VECTOR",
     "Vector",
-    "checked_question",
     "checked_vectors",
     "raise_for_dimensions",
     "similarity",
@@ -20,7 +20,7 @@ Vector = list[float]
 
 # Stores compute with 32 bits: the square of a longer vector is infinite there, and that of a
 # shorter one is zero.
-_LONGEST = 1.8e19
+LONGEST_VECTOR = 1.8e19
 _SHORTEST = 1.1e-19
 
 
@@ -49,7 +49,7 @@ def checked_vectors(vectors: Any, count: int) -> list[Vector]:
         )
     for vector in found:
         length = math.hypot(*vector)
-        if not length <= _LONGEST:
+        if not length <= LONGEST_VECTOR:
             raise IndexingError(
                 "The embedding model returned a vector with NaN or infinity in it, or with numbers "
                 "that are too large for the 32 bits that stores compute with."
@@ -60,28 +60,6 @@ def checked_vectors(vectors: Any, count: int) -> list[Vector]:
                 "search can find."
             )
     return found
-
-
-def checked_question(vector: Any) -> Any:
-    """Returns the vector that a model gave for a question, as it is.
-
-    A zero vector passes, as some models give it for texts in which they find no word.
-
-    Raises:
-        EmbeddingError: It is missing or empty, or is not made of numbers that 32 bits can hold and
-            multiply. Stores would return nothing for it, or passages in a meaningless order.
-    """
-    try:
-        is_usable = len(vector) > 0 and math.hypot(*vector) <= _LONGEST
-    except (TypeError, ValueError, OverflowError):
-        is_usable = False
-    if not is_usable:
-        raise EmbeddingError(
-            "The embedding model returned no usable vector for the question: it must be a list of "
-            "numbers without NaN and infinity, none too large for the 32 bits that stores compute "
-            "with. Ask again; if it stays so, look at the model."
-        )
-    return vector
 
 
 def raise_for_dimensions(vectors: Sequence[Vector], expected: int | None) -> None:
