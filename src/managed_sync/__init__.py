@@ -43,6 +43,10 @@ if TYPE_CHECKING:
         IndexReport,
         IndexSync,
     )
+    from managed_sync.keywords import (
+        KeywordHit,
+        KeywordIndex,
+    )
     from managed_sync.models import (
         AccessCheck,
         FileContent,
@@ -87,6 +91,8 @@ __all__ = [
     "FileContent",
     "IndexReport",
     "IndexSync",
+    "KeywordHit",
+    "KeywordIndex",
     "ListedObjects",
     "MalformedRecord",
     "ManagedSyncClient",
@@ -128,6 +134,8 @@ _MODULES = {
     "FileContent": "models",
     "IndexReport": "indexing",
     "IndexSync": "indexing",
+    "KeywordHit": "keywords",
+    "KeywordIndex": "keywords",
     "ListedObjects": "access",
     "MalformedRecord": "models",
     "ManagedSyncClient": "client",

@@ -32,6 +32,7 @@
     ├── SyncFailedError                 a pipeline's last sync failed, or did not end in time
     ├── IndexingError                   the index could not be updated
     │   ├── IndexLockedError            another run works on the same pipeline
+    │   ├── KeywordIndexError           the keyword index could not be read or written
     │   ├── DeletionsWithheldError      the listing lacks suspiciously many records
     │   ├── AnotherUserError            the index was built with another user's token
     │   └── SettingsChangedError        the index was built with other settings
@@ -313,6 +314,10 @@ class IndexingError(ManagedSyncError):
 
 class IndexLockedError(IndexingError):
     """Another run works on the same pipeline; the message says which."""
+
+
+class KeywordIndexError(IndexingError):
+    """The keyword index is missing, or could not be read or written."""
 
 
 class DeletionsWithheldError(IndexingError):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from managed_sync.documents import Chunk
+from managed_sync.documents.stored_chunk import StoredChunk
 from managed_sync.indexing.targets.vectors import Vector
 
 __all__ = [
@@ -83,20 +84,6 @@ class InspectableTarget(Protocol):
 
     def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
         """Returns all chunks that have this metadata; ``None`` if the store cannot say."""
-
-
-class StoredChunk(NamedTuple):
-    """A chunk as an index holds it.
-
-    Attributes:
-        metadata: The metadata as it was written; ``None`` if the store may return another.
-        vector: The vector, if it was asked for and the store returns it.
-    """
-
-    chunk_id: str
-    text: str
-    metadata: Mapping[str, Any] | None
-    vector: Vector | None = None
 
 
 @runtime_checkable

@@ -1,0 +1,298 @@
+"""An index of the words in chunks, in one SQLite file.
+
+Guarantees:
+
+- A search finds only chunks of one project, and with ``objects`` only chunks of these.
+- Nothing in a question is syntax, and none raises an error.
+- Hits are in the same order for the same chunks, whatever the history of the file is.
+
+See ``docs/decisions/0041-keywords-index.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Row, Select, func, select
+
+from managed_sync.arguments import check_integer
+from managed_sync.documents import Chunk
+from managed_sync.documents.model import Metadata
+from managed_sync.documents.stored_chunk import StoredChunk
+from managed_sync.errors import ConfigurationError
+from managed_sync.keywords.database import SCHEMA_VERSION, KeywordDatabase
+from managed_sync.keywords.question import match_expression
+from managed_sync.keywords.ranking import best_chunks
+from managed_sync.keywords.rows import insert_chunks, remove_chunks, stored_chunks
+from managed_sync.keywords.tables import (
+    TOKENIZER,
+    chunk_table,
+    listed,
+    passage_table,
+    project_key,
+    project_table,
+)
+
+__all__ = ["KeywordHit", "KeywordIndex"]
+
+_SEARCHED = ("integration", "sync_type", "object_id")
+_contents = select(chunk_table.c.chunk_id, passage_table.c.content).join(
+    passage_table, passage_table.c.id == chunk_table.c.id
+)
+
+
+class KeywordHit(NamedTuple):
+    """A chunk that has words of a question.
+
+    Attributes:
+        text: The chunk's text.
+        metadata: The chunk's metadata.
+        score: Higher is better. It depends on all chunks of the project, also on those that a user
+            may not read, so do not show it to users.
+    """
+
+    chunk_id: str
+    text: str
+    metadata: Metadata
+    score: float
+
+
+class KeywordIndex:
+    """An index of the words in chunks, which ``IndexSync`` keeps in step with a vector store.
+
+    Several pipelines can share a file, if they share the vector store too. Threads, forked
+    processes and other processes may search while a run writes.
+
+    Args:
+        path: The file; the first run makes it, readable by its owner alone.
+
+    Raises:
+        ConfigurationError: Python's SQLite has no full-text search.
+
+    Examples:
+        ```python
+        keywords = KeywordIndex("keywords.db")
+        sync = IndexSync(client, LangChainTarget(store), ledger="state.db", keywords=keywords)
+        sync.run(integration="googleDrive", sync_type="files")
+        keywords.search("VPN error 612", limit=6)
+        ```
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._database = KeywordDatabase(Path(path))
+
+    @property
+    def path(self) -> Path:
+        """Returns the file."""
+        return self._database.file
+
+    @property
+    def fingerprint(self) -> str:
+        """Returns a description of the settings that the index is built with."""
+        return f"KeywordIndex(schema={SCHEMA_VERSION}, tokenizer={TOKENIZER})"
+
+    # Searching
+
+    def search(
+        self,
+        question: str,
+        limit: int,
+        objects: Sequence[str] | None = None,
+        *,
+        project_id: str | None = None,
+    ) -> list[KeywordHit]:
+        """Returns the chunks with words of a question, the best ones first.
+
+        Args:
+            question: Any text; a chunk matches that has one of its words.
+            limit: The most hits.
+            objects: Search only chunks of these objects.
+            project_id: The project; it may be left out if the file holds a single one.
+
+        Raises:
+            ConfigurationError: The file holds several projects, and none is named.
+            KeywordIndexError: The file cannot be read.
+        """
+        limit = check_integer("limit", limit)
+        expression = match_expression(question)
+        with self._database.reading() as connection:
+            project = project_key(connection, project_id)
+            if project is None or expression is None or (objects is not None and not objects):
+                return []
+            best = best_chunks(connection, project, expression, limit, objects)
+        found = stored_chunks((chunk_id, content) for chunk_id, content, _ in best)
+        return [
+            KeywordHit(chunk.chunk_id, chunk.text, chunk.metadata or {}, score)
+            for chunk, (_, _, score) in zip(found, best, strict=True)
+        ]
+
+    def count_chunks(
+        self, objects: Sequence[str] | None = None, *, project_id: str | None = None
+    ) -> int:
+        """Counts the chunks, of all objects or of these.
+
+        Args:
+            objects: Count only chunks of these objects.
+            project_id: The project; it may be left out if the file holds a single one.
+
+        Raises:
+            ConfigurationError: The file holds several projects, and none is named.
+            KeywordIndexError: The file cannot be read.
+        """
+        with self._database.reading() as connection:
+            query = select(func.count()).where(
+                chunk_table.c.project == project_key(connection, project_id)
+            )
+            if objects is not None:
+                query = query.where(chunk_table.c.object_id.in_(listed(objects)))
+            return connection.execute(query).scalar_one()
+
+    def neighbors(
+        self,
+        object_id: str,
+        chunk_index: int,
+        distance: int,
+        *,
+        project_id: str | None = None,
+        record_id: str | None = None,
+        part: str | None = None,
+    ) -> list[StoredChunk]:
+        """Returns the chunks next to one of the same object, in their order, without it.
+
+        Several records may have the same object, and a record may have parts, such as attachments,
+        each with chunks that are numbered from 0.
+
+        Args:
+            object_id: The object.
+            chunk_index: The number of the chunk in the object.
+            distance: The most chunks before and after it.
+            project_id: The project; it may be left out if the file holds a single one.
+            record_id: The chunk's ``record_id``, if other records may have the same object.
+            part: The chunk's ``part``, if it has one.
+
+        Raises:
+            ConfigurationError: The file holds several projects, and none is named.
+            KeywordIndexError: The file cannot be read.
+        """
+        distance = check_integer("distance", distance, at_least=0)
+        with self._database.reading() as connection:
+            query = _contents.where(
+                chunk_table.c.object_id == object_id,
+                chunk_table.c.project == project_key(connection, project_id),
+                chunk_table.c.chunk_index.between(chunk_index - distance, chunk_index + distance),
+                chunk_table.c.chunk_index != chunk_index,
+            )
+            rows = connection.execute(
+                query.order_by(chunk_table.c.chunk_index, chunk_table.c.chunk_id)
+            ).all()
+        return [
+            each
+            for each in stored_chunks(rows)
+            if each.metadata is not None
+            and each.metadata.get("part") == part
+            and record_id in {None, each.metadata.get("record_id")}
+        ]
+
+    # Writing and reading back, as a target of ``IndexSync`` does
+
+    def upsert(self, chunks: Sequence[Chunk], *, present: Set[str] = frozenset()) -> None:
+        """Writes chunks; one whose id is there already is replaced.
+
+        Args:
+            chunks: The chunks.
+            present: Not needed here; every id is looked up.
+
+        Raises:
+            KeywordIndexError: The file cannot be written; none of the chunks was.
+        """
+        by_id = {chunk.chunk_id: chunk for chunk in chunks}
+        if by_id:
+            with self._database.writing() as connection:
+                remove_chunks(connection, by_id)
+                insert_chunks(connection, list(by_id.values()))
+
+    def update_metadata(self, chunks: Sequence[Chunk]) -> None:
+        """Writes chunks again, with their metadata and their text.
+
+        Raises:
+            KeywordIndexError: The file cannot be written.
+        """
+        self.upsert(chunks)
+
+    def delete(self, chunk_ids: Sequence[str]) -> None:
+        """Removes chunks; one that is not there is no error.
+
+        Raises:
+            KeywordIndexError: The file cannot be written; none of the chunks was removed.
+        """
+        if self._database.exists:
+            with self._database.writing() as connection:
+                remove_chunks(connection, chunk_ids)
+
+    def existing_ids(self, chunk_ids: Iterable[str]) -> Set[str]:
+        """Returns those chunks that the index holds.
+
+        Raises:
+            KeywordIndexError: The file cannot be read.
+        """
+        wanted = chunk_table.c.chunk_id.in_(listed(chunk_ids))
+        return {row.chunk_id for row in self._rows(select(chunk_table.c.chunk_id).where(wanted))}
+
+    def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
+        """Returns all chunks that have this metadata.
+
+        Args:
+            metadata: Names of the project, the pipeline and the object.
+
+        Raises:
+            KeywordIndexError: The file cannot be read.
+        """
+        query = (
+            select(chunk_table.c.chunk_id)
+            .where(*_conditions(metadata))
+            .order_by(chunk_table.c.chunk_id)
+        )
+        return iter([row.chunk_id for row in self._rows(query)])
+
+    def count(self, metadata: Mapping[str, str]) -> int:
+        """Counts the chunks that have this metadata.
+
+        Args:
+            metadata: Names of the project, the pipeline and the object.
+
+        Raises:
+            KeywordIndexError: The file cannot be read.
+        """
+        query = select(func.count()).select_from(chunk_table).where(*_conditions(metadata))
+        return sum(count for (count,) in self._rows(query))
+
+    def read(self, chunk_ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
+        """Returns the chunks with these ids, without vectors.
+
+        Raises:
+            KeywordIndexError: The file cannot be read.
+        """
+        rows = self._rows(_contents.where(chunk_table.c.chunk_id.in_(listed(chunk_ids))))
+        return stored_chunks(rows)
+
+    def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        """Returns the rows of a query; none if nothing was ever written."""
+        if not self._database.exists:
+            return []
+        with self._database.reading() as connection:
+            return connection.execute(query).all()
+
+
+def _conditions(metadata: Mapping[str, str]) -> Iterator[ColumnElement[bool]]:
+    for name, value in metadata.items():
+        if name == "project_id":
+            named = select(project_table.c.id).where(project_table.c.project_id == value)
+            yield chunk_table.c.project == named.scalar_subquery()
+        elif name in _SEARCHED:
+            yield chunk_table.c[name] == value
+        else:
+            raise ConfigurationError(
+                f"The keyword index finds chunks by project_id, {', '.join(_SEARCHED)}, got {name}."
+            )
