@@ -24,6 +24,8 @@ __all__ = ["parse_markdown"]
 
 _LONGEST_TITLE = 300
 _MOST_TITLE_LINES = 5
+# Lines that begin no block, as most lines do: no other pattern needs to look at them.
+_PLAIN = re.compile(r" {0,3}(?:[^\s#`~<$=|\d*+-][^|]*|(?:\d|[*+-][ \t]+\w)[^|`~]*)$")
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _LIKE_A_FENCE = re.compile(r"^( {0,3})(?=`{3,}|~{3,})", re.MULTILINE)
 _FENCE_IN_ITEM = re.compile(r"( {0,3}(?:[-*+]|\d{1,9}[.)])) {1,4}(`{3,}[^`]*|~{3,}.*)$")
@@ -69,7 +71,7 @@ class _Reader:
         )
         while self._at < len(self._lines):
             line = self._lines[self._at]
-            if not any(step(line) for step in steps):
+            if _PLAIN.match(line) or not any(step(line) for step in steps):
                 self._paragraph.append(line)
                 self._at += 1
         self._end_paragraph()
@@ -80,7 +82,9 @@ class _Reader:
             return
         text = without_comments("\n".join(self._paragraph))
         self._paragraph = []
-        self._written.append(_LIKE_A_FENCE.sub(r"\1\\", text))
+        if "```" in text or "~~~" in text:
+            text = _LIKE_A_FENCE.sub(r"\1\\", text)
+        self._written.append(text)
 
     def _write(self, *blocks: str) -> None:
         self._end_paragraph()
@@ -112,7 +116,7 @@ class _Reader:
             line = self._lines[self._at]
             self._at += 1
             block.append(line)
-            ending = _FENCE.match(line)
+            ending = _FENCE.match(line) if fence in line else None
             if ending and ending.group(1).startswith(fence) and not line[ending.end() :].strip():
                 break
         self._write(*block)

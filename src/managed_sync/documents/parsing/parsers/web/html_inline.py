@@ -26,6 +26,7 @@ _BLOCK_STYLE = re.compile(
     r"(?:^|;)\s*display\s*:\s*(?:block|flex|grid|list-item|table(?!-cell))", re.I
 )
 _KEEPS_LINES = re.compile(r"(?:^|;)\s*white-space\s*:\s*(?:pre|break-spaces)", re.I)
+_WRITTEN_OTHERWISE = frozenset({"br", "img", "input", "a", "code", "q", "rt", "svg", "math"})
 _SEPARATE = frozenset({"button", "label", "option", "optgroup", "output", "select"})
 _INPUTS_WITHOUT_TEXT = frozenset(
     ["checkbox", "color", "date", "file", "hidden", "image", "password", "radio", "range"]
@@ -116,6 +117,9 @@ class InlineWriter:
                 out.append(f"${_string(node).strip()}$")
 
     def _write_element(self, element: Element, out: list[str], has_links: bool) -> None:
+        if element.tag not in _WRITTEN_OTHERWISE:
+            self._rest(element, out, has_links)
+            return
         match element.tag:
             case "br":
                 out.append(_BREAK)
@@ -195,6 +199,9 @@ class InlineWriter:
 
 
 def _collapsed(text: str) -> str:
+    if text.isprintable() and "  " not in text:
+        # Nothing in it but letters and single blanks, as in most paragraphs and cells.
+        return text.strip(" ")
     text = _BLANKS.sub(" ", text.replace("\u00ad", ""))
     return _AROUND_BREAK.sub(_BREAK, text).strip(" ")
 

@@ -62,7 +62,7 @@ class PageParts:
 
 def base_of(root: Element) -> str:
     """Returns the address that links without one start from; empty if the page states none."""
-    for element in _elements(root):
+    for element in _elements(root) if root.contains & Contains.BASE else ():
         if element.tag == "base" and element.get("href").startswith(("http://", "https://")):
             return element.get("href")
     return ""
@@ -80,7 +80,7 @@ def _elements(root: Element) -> Iterator[Element]:
 def _content_mark(root: Element) -> int:
     """Returns the bit of the visible part that holds the content: main, or articles."""
     found = 0
-    for element in _elements(root):
+    for element in _elements(root) if root.contains & (Contains.MAIN | Contains.ARTICLE) else ():
         part = part_of(element)
         if part == "main" and not is_hidden(element):
             return Contains.MAIN

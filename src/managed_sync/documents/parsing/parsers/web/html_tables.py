@@ -133,6 +133,8 @@ def _fill(cells: list[str], pending: dict[int, tuple[str, int]]) -> None:
 
 
 def _span(cell: Element, name: str) -> int:
+    if name not in cell.attributes:
+        return 1
     value = cell.get(name)
     limit = _MAX_COLUMNS if name == "colspan" else _MAX_ROWS
     return min(max(int(value), 1), limit) if value.isdecimal() and len(value) < 9 else 1

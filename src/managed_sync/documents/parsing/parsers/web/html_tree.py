@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from managed_sync.documents.parsing.base import missing_parser
@@ -15,6 +17,7 @@ from managed_sync.documents.parsing.markdown_writer import clean
 
 __all__ = ["BLOCKS", "UNSEEN", "Contains", "Element", "Node", "parse_tree", "part_of"]
 
+_NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 # Browsers have a limit too; the tags below it become parts of the element at the limit.
 _MAX_DEPTH = 120
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
@@ -67,6 +70,7 @@ class Contains:
     TITLE: Final = 8
     HEADING: Final = 16
     TABLE: Final = 32
+    BASE: Final = 64
 
 
 _MARKS = {
@@ -76,6 +80,7 @@ _MARKS = {
     "main": Contains.BLOCK | Contains.MAIN,
     "article": Contains.BLOCK | Contains.ARTICLE,
     "table": Contains.BLOCK | Contains.TABLE,
+    "base": Contains.BASE,
 }
 
 
@@ -93,15 +98,16 @@ class Element:
 
     __slots__ = ("attributes", "children", "contains", "letters", "linked", "tag")
 
-    def __init__(self, tag: str, attributes: dict[str, str] | None = None) -> None:
+    def __init__(self, tag: str, attributes: Mapping[str, str] = _NO_ATTRIBUTES) -> None:
         self.tag = tag
-        self.attributes = attributes or {}
+        self.attributes = attributes
         self.children: list[Node] = []
         self.contains = self.letters = self.linked = 0
 
     def get(self, name: str) -> str:
         """Returns the value of an attribute, without blanks around it; empty without one."""
-        return self.attributes.get(name, "").strip()
+        value = self.attributes.get(name)
+        return value.strip() if value else ""
 
 
 Node: TypeAlias = Element | str
@@ -128,14 +134,17 @@ def parse_tree(text: str, *, name: str) -> Element:
     except ImportError as error:
         raise missing_parser(name) from error
     text = clean(text)
-    is_stored = _STORAGE.search(text) is not None
+    is_stored = ("<ac:" in text or "<ri:" in text) and _STORAGE.search(text) is not None
     if is_stored or text.lstrip().startswith("<?xml"):
         text = _without_cdata(text)
     if is_stored or _XHTML.search(text[:_START]):
         text = _SELF_CLOSED.sub(_with_end_tag, text)
     if is_stored:
         text = _STORED_CODE.sub(r"<\1pre>", text)
-    root, frames = _built(_RAW.sub(r"<\1no-content", text), etree)
+    lowered = text.lower()
+    if "noframes" in lowered or "noembed" in lowered:
+        text = _RAW.sub(r"<\1no-content", text)
+    root, frames = _built(text, etree)
     for frame, page in frames:
         # Pages in the pages of frames are left out, so that no page can nest without end.
         inner, _ = _built(page, etree)
@@ -184,8 +193,11 @@ class _Builder:
     def start(self, tag: str, attributes: Any) -> None:
         """Opens an element; one that is nested too deep gives its content to the one around it."""
         parent = self._open[-1]
-        element = Element(tag, dict(attributes))
-        if mark := _MARKS.get(tag, 0) | _MARKS.get(part_of(element), 0):
+        element = Element(tag, attributes)
+        mark = _MARKS.get(tag, 0)
+        if "role" in attributes:
+            mark |= _MARKS.get(part_of(element), 0)
+        if mark & ~parent.contains:
             self._mark(mark)
         self._links += tag == "a"
         if len(self._open) > _MAX_DEPTH and tag not in UNSEEN:
@@ -206,7 +218,7 @@ class _Builder:
         if len(self._open) > 1:
             element, parent = self._open.pop(), self._open[-1]
             self._links -= tag == "a"
-            if element is not parent:
+            if element is not parent and element.letters:
                 parent.letters += element.letters
                 parent.linked += element.linked
 
@@ -214,10 +226,10 @@ class _Builder:
         """Adds text to the innermost element."""
         element = self._open[-1]
         element.children.append(text)
-        length = len(text.strip())
-        element.letters += length
-        if self._links:
-            element.linked += length
+        if length := len(text.strip()):
+            element.letters += length
+            if self._links:
+                element.linked += length
 
     def comment(self, text: str) -> None:
         """Ignores a comment."""
