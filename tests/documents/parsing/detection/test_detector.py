@@ -360,6 +360,18 @@ def test_a_message_with_pictures_in_its_text_is_no_web_archive() -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "damage"),
+    [
+        (compound_file("WordDocument")[:1000], "it is cut short"),
+        (compound_file("Other")[:1024] + bytes(512), "the list of what is in it cannot be read"),
+    ],
+)
+def test_a_damaged_compound_file_is_no_other_format(data: bytes, damage: str) -> None:
+    with pytest.raises(ParsingError, match=rf"^a\.doc is damaged: {damage}\.$"):
+        detect_file_type(data, content_type="application/msword", filename="a.doc")
+
+
+@pytest.mark.parametrize(
     ("root", "suffix"),
     [
         ('Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"', ".xlsx"),

@@ -10,7 +10,7 @@ from managed_sync.documents.parsing.detection.refusals import not_read
 from managed_sync.documents.parsing.file_types import FileType
 from managed_sync.errors import ParsingError
 
-__all__ = ["type_of_compound_file"]
+__all__ = ["damage_of_compound_file", "type_of_compound_file"]
 
 _STREAMS = {
     "__properties_version1.0": FileType.MSG,
@@ -25,6 +25,7 @@ _HEADER_SIZE = 512
 _SECTOR_SIZES = {9: 512, 12: 4096}
 _IN_HEADER = 109
 _ENTRY = 128
+_TYPE_OF_ENTRY, _ROOT = 66, 5
 _NOTHING = 0xFFFFFFF0  # and above: no sector, or no entry
 
 
@@ -34,7 +35,7 @@ def type_of_compound_file(data: bytes, name: str) -> FileType:
     Documents embedded in others have their streams further below.
 
     Raises:
-        ParsingError: The file is encrypted, or holds a format that is not read.
+        ParsingError: The file is encrypted or damaged, or holds a format that is not read.
     """
     streams = _streams(data)
     if _ENCRYPTED in streams:
@@ -44,10 +45,32 @@ def type_of_compound_file(data: bytes, name: str) -> FileType:
     for stream, kind in _STREAMS.items():
         if stream in streams:
             return kind
+    if damage := damage_of_compound_file(data):
+        raise ParsingError(f"{name} is damaged: {damage}.")
     raise ParsingError(
         f"{name} has an old binary format that is not read; "
         "save it as .docx, .xlsx, .pptx or PDF to have it indexed."
     )
+
+
+def damage_of_compound_file(data: bytes) -> str:
+    """Returns what is wrong with the directory of a compound file; empty if it can be read."""
+    try:
+        size = _SECTOR_SIZES[struct.unpack_from("<H", data, 30)[0]]
+        tables = [
+            sector
+            for sector in struct.unpack_from(f"<{_IN_HEADER}I", data, 76)
+            if sector < _NOTHING
+        ]
+        (first,) = struct.unpack_from("<I", data, 48)
+        if any(_start(sector + 1, size) > len(data) for sector in (first, *tables)):
+            return "it is cut short"
+        if _directory(data)[_TYPE_OF_ENTRY] == _ROOT:
+            return ""
+    except (struct.error, IndexError, KeyError):
+        if len(data) < _HEADER_SIZE:
+            return "it is cut short"
+    return "the list of what is in it cannot be read"
 
 
 def _streams(data: bytes) -> set[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import struct
 
 import pytest
+from olefile import OleFileIO
 
 from managed_sync.documents import parse
 from managed_sync.documents.parsing.parsers.doc.reader import parse_doc
 from managed_sync.errors import ParsingError
 from tests.documents.binary_word import compound_file, make_doc
+from tests.documents.compound_files import compound_file as tree_file
 
 NORMAL = b"\0\0"
 IN_TABLE = NORMAL + b"\x16\x24\1"
@@ -46,6 +48,11 @@ def test_headings_are_those_of_the_style_and_the_style_below() -> None:
     table = struct.pack("<HHH", 4, 3, 10) + style(0, 0xFFF) + style(2, 0) + style(0xFFE, 1)
     text = text_of(("Built in\r", b"\1\0"), ("Own\r", b"\2\0"), tables={0xA2: table})
     assert text == "## Built in\n\n## Own"
+
+
+def test_a_reading_above_characters_is_text() -> None:
+    code = r"EQ \* jc2 \o\ad(\s\up 10(とうきょう),東京)"
+    assert text_of((f"\x13{code}\x15は\r", NORMAL)) == "東京(とうきょう)は"
 
 
 def test_each_cell_is_under_its_column() -> None:
@@ -129,6 +136,26 @@ def test_a_file_of_word_6_is_read_in_the_code_page_of_its_language() -> None:
     assert parse_doc(data, name="a.doc") == ("Привет\n\n| A | B |\n| --- | --- |\n| C | D |\n\nEnd")
 
 
+def test_word_95_for_east_asia_has_two_bytes_for_each_character() -> None:
+    text = "東京は\rHarbor\r"
+    main = bytearray(0x300)
+    struct.pack_into("<4H", main, 0, 0xA699, 0x68, 0, 0x411)
+    struct.pack_into("<I", main, 0x18, 0x300)
+    struct.pack_into("<i", main, 0x34, len(text))
+    data = compound_file({"WordDocument": bytes(main) + text.encode("utf-16-le")})
+    assert parse_doc(data, name="a.doc") == "東京は\n\nHarbor"
+
+
+def test_a_word_document_that_is_an_object_follows_the_text() -> None:
+    def streams(text: str) -> dict[str, bytes]:
+        with OleFileIO(make_doc([(text, NORMAL)])) as file:
+            return {path[0]: file.openstream(path).read() for path in file.listdir()}
+
+    objects = {"_1": streams("Inner.\r"), "_2": {"WordDocument": b"damaged"}, "_3": {"a": b"x"}}
+    data = tree_file({**streams("Outer.\r"), "ObjectPool": objects})
+    assert parse_doc(data, name="a.doc") == "Outer.\n\nInner."
+
+
 def test_headers_and_footers_of_word_6_are_read_wherever_they_are() -> None:
     text = b"Pier\r" + b"\r" + b"Harbor AG\r"
     main = bytearray(0x400)
@@ -154,7 +181,7 @@ def test_the_registry_reads_old_word_files_with_this_parser() -> None:
         (make_doc([("x\r", NORMAL)], flags=0x0100), "protected with a password"),
         (make_doc([("x\r", NORMAL)], magic=0xA59B), "before Word 6"),
         (compound_file({"Other": b""}), "no document in it"),
-        (make_doc([("x\r", NORMAL)])[:700], "is damaged"),
+        (make_doc([("x\r", NORMAL)])[:700], "is damaged: it is cut short"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(data: bytes, reason: str) -> None:

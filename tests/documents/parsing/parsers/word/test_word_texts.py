@@ -140,6 +140,19 @@ def test_a_field_inside_the_code_of_another_one_is_code() -> None:
     assert text_of(body) == "Dear Sir"
 
 
+def test_a_field_without_a_result_shows_the_formula_or_the_reading_in_its_code() -> None:
+    begin, end = (f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>' for kind in ("begin", "end"))
+
+    def equation(code: str) -> str:
+        return f"{begin}<w:r><w:instrText>{code}</w:instrText></w:r>{end}"
+
+    ruby = r'EQ \* jc2 \* "Font:MS Mincho" \* hps11 \o\ad(\s\up 10(とうきょう),東京)'
+    body = paragraph(
+        equation(ruby) + run("は ") + equation(r"eq \f(1,\r(3,x+1))") + equation("TC a")
+    )
+    assert text_of(body) == "東京(とうきょう)は 1/(3√(x+1))"
+
+
 def test_a_field_that_never_ends_hides_no_text() -> None:
     begin = '<w:r><w:fldChar w:fldCharType="begin"/></w:r>'
     assert text_of(paragraph(begin + run("a")) + paragraph("All of this stays.")) == (

@@ -9,18 +9,25 @@ from __future__ import annotations
 import io
 import struct
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from managed_sync.documents.parsing.base import missing_parser, protected
+from managed_sync.documents.parsing.detection.compound import damage_of_compound_file
 from managed_sync.errors import ParsingError
 
-__all__ = ["BinaryFile", "open_binary"]
+__all__ = ["BinaryFile", "embedded_documents", "open_binary"]
 
 _WORD_97 = 0xA5EC
-_WORD_6 = {0xA5DC, 0xA5DB}
+# The editions of Word 95 for East Asia have two bytes for each character.
+_WORD_95_EAST = {0xA697, 0xA698, 0xA699}
+_WORD_6 = {0xA5DC, 0xA5DB, *_WORD_95_EAST}
 _COMPLEX, _ENCRYPTED, _SECOND_TABLE = 0x0004, 0x0100, 0x0200
 _COMPRESSED = 0x40000000
+_STREAMS = ("WordDocument", "0Table", "1Table")
+_OBJECTS = "ObjectPool"
+_MOST_EMBEDDED = 100
 # The texts in a file, in the order in which they follow each other.
 _SUBDOCUMENTS = ("text", "footnotes", "headers", "macros", "comments", "endnotes", "boxes", "hbox")
 _TABLES_97 = {
@@ -112,9 +119,27 @@ def open_binary(data: bytes, *, name: str) -> BinaryFile:
         MissingExtraError: ``olefile`` is not installed.
     """
     streams = _streams(data, name)
-    main = streams.get("WordDocument", b"")
-    if len(main) < 0x200:
-        raise ParsingError(f"{name} is damaged: it has no document in it.")
+    if len(streams.get("WordDocument", b"")) < 0x200:
+        damage = damage_of_compound_file(data) or "it has no document in it"
+        raise ParsingError(f"{name} is damaged: {damage}.")
+    return _opened(streams, name)
+
+
+def embedded_documents(data: bytes, *, name: str) -> Iterator[BinaryFile]:
+    """Yields the Word documents that are objects in a file; those in such objects are left out."""
+    import olefile  # noqa: PLC0415 - comes with an extra
+
+    with olefile.OleFileIO(io.BytesIO(data)) as file:
+        objects = {path[1] for path in file.listdir() if path[0] == _OBJECTS and len(path) == 3}
+        for each in sorted(objects)[:_MOST_EMBEDDED]:
+            try:
+                yield _opened(_read(file, f"{_OBJECTS}/{each}/"), name)
+            except Exception:  # noqa: BLE001 - of whatever kind: the file itself has been read
+                continue
+
+
+def _opened(streams: dict[str, bytes], name: str) -> BinaryFile:
+    main = streams["WordDocument"]
     magic, _, _, language = struct.unpack_from("<4H", main)
     (flags,) = struct.unpack_from("<H", main, 0x0A)
     if magic != _WORD_97 and magic not in _WORD_6:
@@ -128,7 +153,8 @@ def open_binary(data: bytes, *, name: str) -> BinaryFile:
     places = _TABLES_97 if is_new else _TABLES_6
     lengths = struct.unpack_from("<8i", main, 0x4C if is_new else 0x34)
     clx = _at(main, tables, places["pieces"]) if is_new or flags & _COMPLEX else b""
-    pieces = _pieces(clx, is_new=is_new) or _one_piece(main, sum(map(_positive, lengths)))
+    width = 0 if is_new else 2 if magic in _WORD_95_EAST else 1
+    pieces = _pieces(clx, width) or _one_piece(main, sum(map(_positive, lengths)), width or 1)
     codec = "cp1252" if is_new else _CODEPAGES.get(language & 0x3FF, "cp1252")
     return BinaryFile(
         main=main,
@@ -145,19 +171,28 @@ def _streams(data: bytes, name: str) -> dict[str, bytes]:
         import olefile  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
         raise missing_parser(name) from error
-    streams = {}
     try:
         with olefile.OleFileIO(io.BytesIO(data)) as file:
-            for stream in ("WordDocument", "0Table", "1Table"):
-                if file.exists(stream):
-                    streams[stream] = file.openstream(stream).read()
+            return _read(file, "")
     except Exception as error:
-        raise ParsingError(f"{name} is damaged: {error}.") from error
-    return streams
+        damage = damage_of_compound_file(data) or "it is cut short, or parts of it are missing"
+        raise ParsingError(f"{name} is damaged: {damage}.") from error
 
 
-def _pieces(clx: bytes, *, is_new: bool) -> tuple[_Piece, ...]:
-    """Reads the table of pieces, which follows any number of formats."""
+def _read(file: Any, folder: str) -> dict[str, bytes]:
+    paths = {stream: f"{folder}{stream}" for stream in _STREAMS}
+    return {
+        stream: file.openstream(path).read() for stream, path in paths.items() if file.exists(path)
+    }
+
+
+def _pieces(clx: bytes, width: int) -> tuple[_Piece, ...]:
+    """Reads the table of pieces, which follows any number of formats.
+
+    Args:
+        clx: The formats and the table.
+        width: The bytes of a character; 0 if each piece says it.
+    """
     at = 0
     while at + 3 <= len(clx) and clx[at] == 1:
         at += 3 + int.from_bytes(clx[at + 1 : at + 3], "little")
@@ -174,8 +209,8 @@ def _pieces(clx: bytes, *, is_new: bool) -> tuple[_Piece, ...]:
         if start != end or until < start:  # damaged from here on
             break
         (place,) = struct.unpack_from("<I", table, 4 * (count + 1) + 8 * index + 2)
-        if not is_new:
-            pieces.append(_Piece(start, until - start, place, 1))
+        if width:
+            pieces.append(_Piece(start, until - start, place, width))
         elif place & _COMPRESSED:
             pieces.append(_Piece(start, until - start, (place & ~_COMPRESSED) // 2, 1))
         else:
@@ -184,9 +219,9 @@ def _pieces(clx: bytes, *, is_new: bool) -> tuple[_Piece, ...]:
     return tuple(pieces)
 
 
-def _one_piece(main: bytes, length: int) -> tuple[_Piece, ...]:
+def _one_piece(main: bytes, length: int, width: int) -> tuple[_Piece, ...]:
     (start,) = struct.unpack_from("<I", main, 0x18)
-    return (_Piece(0, length, start, 1),)
+    return (_Piece(0, length, start, width),)
 
 
 def _decoded(main: bytes, piece: _Piece, codec: str) -> str:

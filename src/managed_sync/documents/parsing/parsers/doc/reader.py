@@ -7,9 +7,14 @@ import struct
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from managed_sync.documents.parsing.markdown_writer import join_pages, link
-from managed_sync.documents.parsing.parsers.doc.binary import BinaryFile, open_binary
+from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK, join_pages, link
+from managed_sync.documents.parsing.parsers.doc.binary import (
+    BinaryFile,
+    embedded_documents,
+    open_binary,
+)
 from managed_sync.documents.parsing.parsers.doc.formats import Formats, ParagraphFormat
+from managed_sync.documents.parsing.parsers.office.equation_fields import equation_of
 from managed_sync.documents.parsing.parsers.office.package import reading
 from managed_sync.documents.parsing.parsers.rtf.tables import Row, RowShape, rows_to_blocks
 from managed_sync.documents.parsing.parsers.word.blocks import (
@@ -45,12 +50,19 @@ _COMMENT_SIZE = 30
 def parse_doc(data: bytes, *, name: str) -> str:
     """Reads a Word file from before 2007; lists have bullets in place of their numbers.
 
+    Word documents that are objects in the file follow its text.
+
     Raises:
         ParsingError: The file is damaged, protected, or older than Word 6.
         MissingExtraError: ``olefile`` is not installed.
     """
     with reading(name):
-        return _Document(open_binary(data, name=name)).markdown()
+        text = _Document(open_binary(data, name=name)).markdown()
+        inner = (
+            _Document(each).markdown().replace(PAGE_BREAK, "").strip()
+            for each in embedded_documents(data, name=name)
+        )
+        return "\n\n".join(part for part in (text, *inner) if part)
 
 
 class _Document:
@@ -212,7 +224,7 @@ def _result(found: re.Match[str]) -> str:
     code, result = found.groups()
     if result and (address := _HYPERLINK.match(code)) and "](" not in result:
         return link(result.translate(_CHARACTERS), address[1])
-    return result or ""
+    return result or equation_of(code)
 
 
 def _positions(table: bytes, size: int) -> list[int]:

@@ -13,6 +13,7 @@ from managed_sync.documents.parsing.parsers.office.drawing_text import (
     alternative_text,
     plain_text,
 )
+from managed_sync.documents.parsing.parsers.office.equation_fields import equation_of
 from managed_sync.documents.parsing.parsers.word import equations, symbols
 from managed_sync.documents.parsing.parsers.word.attributes import is_on, value_of
 from managed_sync.documents.parsing.parsers.word.blocks import Block
@@ -170,6 +171,8 @@ class Inlines:
     def _close(self, each: Field) -> None:
         if each.in_result and (found := _HYPERLINK.match(each.code)):
             self._link(each.start, _address(found.group(1)))
+        elif not "".join(self._parts[each.start :]).strip() and not self.story.fields.open_codes:
+            self._add(equation_of(each.code))
 
     def _form_value(self, element: Element) -> None:
         """Adds what a check box or a list of an old form shows, since neither has a result."""
