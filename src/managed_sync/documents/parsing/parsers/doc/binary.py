@@ -10,6 +10,7 @@ import io
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -132,10 +133,9 @@ def embedded_documents(data: bytes, *, name: str) -> Iterator[BinaryFile]:
     with olefile.OleFileIO(io.BytesIO(data)) as file:
         objects = {path[1] for path in file.listdir() if path[0] == _OBJECTS and len(path) == 3}
         for each in sorted(objects)[:_MOST_EMBEDDED]:
-            try:
+            # The file itself has been read, and shows its other parts.
+            with suppress(Exception):
                 yield _opened(_read(file, f"{_OBJECTS}/{each}/"), name)
-            except Exception:  # noqa: BLE001 - of whatever kind: the file itself has been read
-                continue
 
 
 def _opened(streams: dict[str, bytes], name: str) -> BinaryFile:

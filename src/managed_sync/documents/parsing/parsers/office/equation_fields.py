@@ -84,18 +84,12 @@ def _written(command: str, moved: str, arguments: list[str]) -> str:
         base = "".join(_plain(each) for each in arguments if not each.startswith(_RAISED))
         return f"{base}({over})" if base and over else base or over
     plain = [*map(_plain, arguments)]
-    match command:
-        case "f" if len(plain) == 2:
-            return "/".join(map(_grouped, plain))
-        case "r":
-            index = plain[0] if len(plain) > 1 else ""
-            return f"{index}√{_grouped(plain[-1])}" if plain else ""
-        case "" | "b":
-            return f"({', '.join(plain)})"
-        case "a" | "l":
-            return ", ".join(plain)
-        case _:
-            return "".join(plain)
+    if command == "f" and len(plain) == 2:
+        return "/".join(map(_grouped, plain))
+    if command == "r" and plain:
+        return f"{''.join(plain[:-1])}√{_grouped(plain[-1])}"
+    listed = (", " if command in {"", "a", "b", "l"} else "").join(plain)
+    return f"({listed})" if command in {"", "b"} else listed
 
 
 def _plain(text: str) -> str:
