@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -100,6 +101,34 @@ def test_a_page_without_text_is_still_a_page() -> None:
     assert read(drawn(page, blank, page)).count("\f") == 2
 
 
+def test_words_that_are_drawn_twice_to_look_bold_are_read_once() -> None:
+    def page(canvas: Canvas) -> None:
+        for moved in (0.0, 0.4):
+            canvas.drawString(72 + moved, 700, "Stock code: 300218")
+        canvas.drawString(72, 680, "The code is that of the code book.")
+
+    assert read(drawn(page)).split("\n") == [
+        "Stock code: 300218",
+        "The code is that of the code book.",
+    ]
+
+
+def test_letters_that_are_set_widely_are_one_word() -> None:
+    def page(canvas: Canvas) -> None:
+        left = 72.0
+        for word in ("North", "Buona", "Vista"):
+            # The last letter is drawn on its own, as some programs for scans do.
+            for part, space in ((word[:-1], 3), (f"{word[-1]} ", 0)):
+                text = canvas.beginText(left, 700)
+                text.setFont("Helvetica", 12)
+                text.setCharSpace(space)
+                text.textOut(part)
+                canvas.drawText(text)
+                left += canvas.stringWidth(part, "Helvetica", 12) + space * len(part)
+
+    assert read(drawn(page)).strip() == "North Buona Vista"
+
+
 def test_a_line_that_looks_like_markup_is_escaped() -> None:
     assert read(story(words("# of parts"))).strip() == "\\# of parts"
 
@@ -124,6 +153,18 @@ def test_labels_and_values_that_are_drawn_apart_are_read_row_by_row() -> None:
     assert read(drawn(page)).strip() == (
         "| Name | Papa |\n| --- | --- |\n| City | Oslo |\n| Load | 40 kg |\n| Reach | 2 m |"
     )
+
+
+def test_a_column_of_single_figures_is_no_word_that_runs_downwards() -> None:
+    def page(canvas: Canvas) -> None:
+        for row in range(4):
+            canvas.drawString(72, 700 - 14 * row, f"{row + 1}")
+        for row, name in enumerate(["Oslo", "Bergen", "Harbor", "Stavanger"]):
+            canvas.drawString(120, 700 - 14 * row, name)
+
+    assert re.findall(r"\w+", read(drawn(page))) == [
+        *("1", "Oslo", "2", "Bergen", "3", "Harbor", "4", "Stavanger")
+    ]
 
 
 def test_columns_that_are_drawn_line_by_line_are_read_one_after_the_other() -> None:

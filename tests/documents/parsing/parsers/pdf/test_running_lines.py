@@ -72,3 +72,38 @@ def test_pages_that_are_alike_lose_nothing() -> None:
             canvas.drawString(72, 780 - 14 * row, SENTENCE)
 
     assert read(drawn(draw, draw, draw)).count(SENTENCE.strip()) == 9
+
+
+def numbered(draw_row: Callable[[Canvas, int], None], *, pages: int = 4) -> bytes:
+    """Pages whose rows have numbers at their left side."""
+
+    def page(canvas: Canvas) -> None:
+        for row in range(12):
+            canvas.drawString(40, 700 - 20 * row, f"{row + 1}")
+        for row in range(12):
+            draw_row(canvas, row)
+
+    return drawn(*[page] * pages)
+
+
+def test_the_numbers_of_lines_do_not_stand_between_the_words_of_a_sentence() -> None:
+    def line(canvas: Canvas, row: int) -> None:
+        canvas.drawString(90, 700 - 20 * row, "and the parties agree upon the terms of the con-")
+
+    text = read(numbered(line))
+    assert not re.search(r"\d", text)
+    assert text.split("\f")[0].strip().count("\n") == 0
+
+
+def test_the_numbers_of_rows_and_of_a_list_are_kept() -> None:
+    def row(canvas: Canvas, row: int) -> None:
+        for column, text in enumerate(["Oslo", "Harbor", "Crane"]):
+            canvas.drawString(90 + 150 * column, 700 - 20 * row, f"{text} {100 + row}")
+
+    def item(canvas: Canvas, row: int) -> None:
+        canvas.drawString(90, 700 - 20 * row, "The crane lifts the load, and then")
+        canvas.drawString(90, 690 - 20 * row, "it turns to the ship at the quay.")
+
+    for draw in (row, item):
+        text = read(numbered(draw))
+        assert all(re.search(rf"\b{number}\b", text) for number in range(1, 13))

@@ -68,15 +68,18 @@ class Letters:
 
     def turns(self, first: int, last: int) -> int:
         """Returns the direction of a word: as its letters are turned, or down if they are not."""
-        turns = quarter_turns(self._raw.FPDFText_GetCharAngle(self._page, first))
-        if turns == 0 and first != last:
-            one = self.box(first, first, self.frames[0])
-            other = self.box(last, last, self.frames[0])
-            height = one.bottom - one.top
-            aside = abs(other.middle[0] - one.middle[0])
-            if other.top - one.top > max(height / 2, 2 * aside):
-                return 3
-        return turns
+        if self.are_stacked(first, last):
+            return 3
+        return quarter_turns(self._raw.FPDFText_GetCharAngle(self._page, first))
+
+    def are_stacked(self, first: int, last: int) -> bool:
+        """Tells whether letters that are not turned stand below each other."""
+        if first == last or quarter_turns(self._raw.FPDFText_GetCharAngle(self._page, first)):
+            return False
+        one = self.box(first, first, self.frames[0])
+        other = self.box(last, last, self.frames[0])
+        aside = abs(other.middle[0] - one.middle[0])
+        return other.top - one.top > max((one.bottom - one.top) / 2, 2 * aside)
 
     def size(self, index: int) -> float:
         """Returns the size of the type of a letter, as it is shown; 0 if it is unknown."""
@@ -84,6 +87,10 @@ class Letters:
             return 0.0
         scale = math.hypot(self._matrix.c, self._matrix.d)
         return float(self._raw.FPDFText_GetFontSize(self._page, index) * scale)
+
+    def is_guessed(self, index: int) -> bool:
+        """Tells whether the page has no such letter: PDFium puts blanks where there is a gap."""
+        return bool(self._raw.FPDFText_IsGenerated(self._page, index) == 1)
 
     def is_bold(self, index: int) -> bool:
         """Tells whether the font of a letter is bold by its name or its flags."""

@@ -43,6 +43,14 @@ _SAME_LINE = 0.35
 # After a line break of PDFium, they also have to be this near to each other.
 _NEXT = 1.0
 _NO_BLANK = 0.12
+# A word drawn twice is moved by less than this part of its height.
+_SAME_PLACE = 0.15
+# Places are noted by areas of so many points, and in each only so many of a word, so that the time
+# for a page grows with its words.
+_AREA, _MOST_NOTED = 16, 20
+# A gap between letters that are set widely is narrower than this part of their height, and as wide
+# as the one before it.
+_SPACED, _AS_WIDE = 0.3, 1.3
 # A gap wider than this is none between the words of a sentence.
 _WIDE = 1.5
 # What numbers an item or a heading stands at a distance from it.
@@ -193,8 +201,8 @@ def _lines(letters: Letters) -> Iterator[Line]:
     words: list[Word] = []
     turns = 0
     is_broken = False
-    for token in _TOKEN.finditer(letters.text()):
-        text = token.group()
+    drawn = _Drawn(letters)
+    for text, first, last in _tokens(letters):
         if text[0] in "\r\n":
             is_broken = True
             continue
@@ -203,21 +211,93 @@ def _lines(letters: Letters) -> Iterator[Line]:
                 words[-1].text += "-"
             is_broken = True
             continue
-        first, last = token.start(), token.end() - 1
         turned = letters.turns(first, last) if is_broken or not words else turns
         word = _word(letters, text, first, last, turned)
+        if drawn.again(word, turned, words):
+            continue
         if words and (turned != turns or not _is_next(words[-1], word, is_broken=is_broken)):
             yield _line(letters, words, turns)
             words = []
             turned = letters.turns(first, last)
             word = _word(letters, text, first, last, turned)
-        if words and is_broken and _touches(words[-1], word):
+        if words and (
+            _touches(words[-1], word)
+            if is_broken
+            else _is_spaced(letters, words[-1], word, letters.frames[turned])
+        ):
             words[-1] = _joined(words[-1], word)
         elif word.text:
             words.append(word)
         turns, is_broken = turned, False
     if words:
         yield _line(letters, words, turns)
+
+
+def _tokens(letters: Letters) -> Iterator[tuple[str, int, int]]:
+    """Yields line breaks, hyphens and words, with their first and last letters.
+
+    PDFium makes one word of a column of single figures, as of vertical Japanese.
+    """
+    is_broken = True
+    for token in _TOKEN.finditer(letters.text()):
+        text, first, last = token.group(), token.start(), token.end() - 1
+        if is_broken and letters.are_stacked(first, last) and not UNSPACED.search(text):
+            for index, letter in enumerate(text, first):
+                yield "\n", index, index
+                yield letter, index, index
+        else:
+            yield text, first, last
+        is_broken = text[0] in "\r\n"
+
+
+class _Drawn:
+    """The words of a page by their places: bold type and shadows may be the same word twice."""
+
+    def __init__(self, letters: Letters) -> None:
+        self._letters = letters
+        self._places: dict[tuple[int, str, int, int], list[Box]] = {}
+
+    def again(self, word: Word, turns: int, line: Sequence[Word]) -> bool:
+        """Tells whether a word was drawn before at its place, and else notes it."""
+        box = word.box
+        most = _SAME_PLACE * (box.bottom - box.top)
+        near = {
+            (turns, word.text, int((box.left + x) // _AREA), int((box.top + y) // _AREA))
+            for x in (-most, most)
+            for y in (-most, most)
+        }
+        if any(_is_same_place(each, box) for key in near for each in self._places.get(key, ())):
+            return True
+        key = (turns, word.text, int(box.left // _AREA), int(box.top // _AREA))
+        if len(noted := self._places.setdefault(key, [])) < _MOST_NOTED:
+            noted.append(box)
+        rest = word.count
+        if line and rest < line[-1].count and line[-1].text.endswith(word.text):
+            # The part of the word before it that is drawn twice.
+            last = line[-1].first + line[-1].count - 1
+            end = self._letters.box(last - rest + 1, last, self._letters.frames[turns])
+            return _is_same_place(end, word.box)
+        return False
+
+
+def _is_same_place(one: Box, other: Box) -> bool:
+    most = _SAME_PLACE * (other.bottom - other.top)
+    return max(map(abs, (a - b for a, b in zip(one, other, strict=True)))) < most
+
+
+def _is_spaced(letters: Letters, word: Word, other: Word, frame: Frame) -> bool:
+    """Tells whether a gap is one between the letters of a word that is set widely.
+
+    PDFium puts a blank there if no letter of the page is one, and some gap is wider than usual.
+    """
+    gap = other.box.left - word.box.right
+    height = other.box.bottom - other.box.top
+    if not 0 < gap < _SPACED * height or word.count < 2 or not letters.is_guessed(other.first - 1):
+        return False
+    last = word.first + word.count - 1
+    before, after = (letters.box(index, index, frame) for index in (last - 1, last))
+    inner = after.left - before.right
+    return inner > _NO_BLANK / 2 * height and gap < _AS_WIDE * inner
 
 
 def _runs(words: Sequence[Word], size: float) -> Iterator[list[Word]]:

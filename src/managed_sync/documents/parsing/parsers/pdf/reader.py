@@ -21,7 +21,7 @@ from managed_sync.documents.parsing.parsers.pdf.lines import BULLET, Line, joine
 from managed_sync.documents.parsing.parsers.pdf.outline import OutlineHeading
 from managed_sync.documents.parsing.parsers.pdf.pages import Note, Page, read_page
 from managed_sync.documents.parsing.parsers.pdf.reading_order import in_reading_order
-from managed_sync.documents.parsing.parsers.pdf.running_lines import running_lines
+from managed_sync.documents.parsing.parsers.pdf.running_lines import line_numbers, running_lines
 from managed_sync.documents.parsing.parsers.pdf.tables.aligned import with_aligned_tables
 from managed_sync.documents.parsing.parsers.pdf.tables.table import Table
 from managed_sync.documents.parsing.parts import Container
@@ -53,7 +53,7 @@ def parse_pdf(data: bytes, *, name: str) -> str | Container:
         title = document.get_metadata_value("Title")
         marks = outline.bookmarks(document)
     body = headings.body_type(line for page in pages for line in page.lines)
-    gone = running_lines(pages, body_size=body.size, title=title)
+    gone = line_numbers(pages) | running_lines(pages, body_size=body.size, title=title)
     for page in pages:
         page.items = [item for item in page.items if id(item) not in gone]
         page.items = in_reading_order(page.items)

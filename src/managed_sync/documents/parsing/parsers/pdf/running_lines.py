@@ -1,23 +1,28 @@
-"""Finds headers and footers with a page number, which repeat at the edges of pages.
+"""Finds what only counts: headers and footers with a page number, and the numbers of lines.
 
 A line is one if similar lines are at the same place near the same edge of other pages, and a number
 in them counts the pages. Lines of larger type are titles ("Chapter 3"). A number alone also has to
 stand apart at the very edge, so figures of the text are never taken for one. Headers without a
 number are kept: they cannot be distinguished from the text of similar pages.
+
+Contracts, pleadings and drafts number their lines at the side of the page. Such numbers would stand
+between any two lines of a sentence.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from managed_sync.documents.parsing.parsers.pdf.lines import Line
 from managed_sync.documents.parsing.parsers.pdf.pages import Page
 from managed_sync.documents.parsing.parsers.pdf.tables.table import Table
 
-__all__ = ["running_lines"]
+__all__ = ["line_numbers", "running_lines"]
 
 _NUMBER = re.compile(r"\d+|(?<!\w)[ivxlc]{1,7}(?!\w)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
@@ -35,6 +40,11 @@ _LARGER = 1.1
 _APART = 0.6
 # In a long document, a line has to repeat this often.
 _LONG, _REPEATED = 5, 3
+# A column of numbers counts lines from this many on, if the lines next to it are mostly one text.
+_FEWEST_NUMBERS = 8
+_LINE_NUMBER = re.compile(r"[1-9]\d{0,3}")
+_STEPS = {1, 2, 5, 10}
+_MOSTLY = 0.7
 
 
 class _Candidate(NamedTuple):
@@ -74,6 +84,66 @@ def running_lines(pages: Sequence[Page], *, body_size: float, title: str) -> set
         words = _words(first.shape) - _PAGE_WORDS - _known(pages[first.page], first.line, title)
         found.update(id(each.line) for each in (group[1:] if words else group))
     return found
+
+
+def line_numbers(pages: Sequence[Page]) -> set[int]:
+    """Returns the ids of the numbers that count the lines of most pages, at one side of the text.
+
+    Args:
+        pages: The pages.
+    """
+    found = [column for page in pages if (column := _column_of_numbers(page.lines))]
+    sure = sum(column.is_beside_text for column in found)
+    texts = sum(len(page.lines) >= _FEWEST_NUMBERS for page in pages)
+    if sure < min(_REPEATED, max(texts, 2)) or sure < texts / 2:
+        return set()
+    return {id(line) for column in found for line in column.numbers}
+
+
+class _Column(NamedTuple):
+    """Numbers at one side of a page, from top to bottom, and the lines next to them."""
+
+    numbers: list[Line]
+    beside: list[Line]
+
+    @property
+    def is_beside_text(self) -> bool:
+        """Tells whether the numbers count lines of text, not the rows of a table or a list."""
+        # A row of a table has gaps, and a list has fewer lines than numbers, or more.
+        texts = sum(not line.pieces for line in self.beside)
+        steps = abs(int(self.numbers[-1].text) - int(self.numbers[0].text)) + 1
+        is_text = _MOSTLY * steps < len(self.beside) < steps / _MOSTLY
+        return is_text and texts >= _MOSTLY * len(self.beside)
+
+
+def _column_of_numbers(lines: Sequence[Line]) -> _Column | None:
+    numbers: list[Line] = []
+    counted = [line for line in lines if _LINE_NUMBER.fullmatch(line.text)]
+    for side in ("left", "right"):
+        columns = defaultdict[int, list[Line]](list)
+        for line in counted:
+            columns[round(getattr(line.box, side) / _SAME_PLACE)].append(line)
+        numbers = max((numbers, *columns.values()), key=len)
+    if len(numbers) < _FEWEST_NUMBERS:
+        return None
+    numbers.sort(key=lambda line: line.box.top)
+    steps = Counter(int(below.text) - int(above.text) for above, below in pairwise(numbers))
+    step, count = steps.most_common(1)[0]
+    if step not in _STEPS or count < _MOSTLY * (len(numbers) - 1):
+        return None
+    top, bottom = numbers[0].box.top, numbers[-1].box.bottom
+    ids = set(map(id, numbers))
+    beside = [
+        line
+        for line in lines
+        if id(line) not in ids and line.box.bottom > top and line.box.top < bottom
+    ]
+    left = min((line.box.left for line in beside), default=math.inf)
+    right = max((line.box.right for line in beside), default=-math.inf)
+    is_outside = all(line.box.right < left for line in numbers) or all(
+        line.box.left > right for line in numbers
+    )
+    return _Column(numbers, beside) if is_outside else None
 
 
 def _candidates(number: int, page: Page) -> Iterator[_Candidate]:
