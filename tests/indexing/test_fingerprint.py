@@ -11,6 +11,7 @@ from langchain_classic.embeddings import CacheBackedEmbeddings
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 from langchain_core.stores import InMemoryByteStore
 from langchain_core.vectorstores import InMemoryVectorStore
+from llama_index.core import VectorStoreIndex
 from llama_index.core.embeddings import MockEmbedding
 from pydantic import PrivateAttr
 
@@ -21,6 +22,7 @@ from managed_sync.indexing.fingerprint import differences, fingerprint, model_se
 from managed_sync.indexing.ledger.ledger import Ledger
 from managed_sync.indexing.ledger.model import Pipeline
 from managed_sync.langchain import LangChainTarget
+from managed_sync.llama_index import LlamaIndexTarget
 from tests.support.index_target import AbleTarget, Target
 from tests.support.indexing import from_scratch, run, syncing
 from tests.support.record_source import ChangingSource
@@ -291,3 +293,59 @@ def test_a_ledger_that_never_noted_its_settings_is_refused_too(ledger: Path) -> 
     with pytest.raises(SettingsChangedError, match="--rebuild"):
         run(source, target, ledger)
     assert run(source, target, ledger, rebuild=True).updated == 1
+
+
+def without_embedded_text(settings: str) -> str:
+    """Returns the settings of an index from before there was a choice."""
+    parts = json.loads(settings)
+    del parts["embedded text"]
+    return json.dumps(parts)
+
+
+def test_another_choice_of_what_is_embedded_is_refused_until_a_rebuild(ledger: Path) -> None:
+    source, store = (
+        ChangingSource(a="One."),
+        InMemoryVectorStore(DeterministicFakeEmbedding(size=8)),
+    )
+    syncing(source, LangChainTarget(store), ledger).run(integration="box", sync_type="files")
+    sync = syncing(source, LangChainTarget(store, embeds=["title"]), ledger)
+
+    with pytest.raises(
+        SettingsChangedError,
+        match=r"the embedded text was title, headings, text and is title, text\..*--rebuild",
+    ):
+        sync.run(integration="box", sync_type="files")
+    report = sync.run(integration="box", sync_type="files", rebuild=True)
+
+    assert report.chunks_embedded == 1
+    assert sync.verify(integration="box", sync_type="files").agrees
+
+
+def test_an_index_from_before_titles_were_embedded_is_refused_unless_they_are_left_out(
+    ledger: Path,
+) -> None:
+    source, store = (
+        ChangingSource(a="One."),
+        InMemoryVectorStore(DeterministicFakeEmbedding(size=8)),
+    )
+    alone = syncing(source, LangChainTarget(store, embeds=()), ledger)
+    alone.run(integration="box", sync_type="files")
+    with Ledger(ledger) as place:
+        noted = place.of(Pipeline("p1", "box", "files"))
+        noted.set_notes(settings=without_embedded_text(noted.note("settings") or ""))
+
+    with pytest.raises(SettingsChangedError, match="embedded text was text and is title, headings"):
+        syncing(source, LangChainTarget(store), ledger).run(integration="box", sync_type="files")
+    assert alone.run(integration="box", sync_type="files").unchanged == 1
+
+
+def test_an_index_of_llama_index_from_before_there_was_a_choice_is_always_refused() -> None:
+    index = VectorStoreIndex([], embed_model=MockEmbedding(embed_dim=8))
+    target = LlamaIndexTarget(index, embeds=())
+    now = fingerprint(loader=record_text, chunker=Chunker(), target=target)
+
+    (difference,) = differences(
+        without_embedded_text(now), now, first_embedded=target.first_embedded_parts
+    )
+
+    assert "as LlamaIndex joins them and is text" in difference

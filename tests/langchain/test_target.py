@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +11,12 @@ from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.vectorstores import InMemoryVectorStore
 
+from managed_sync import IndexSync
 from managed_sync.documents import Chunk
-from managed_sync.errors import IndexingError
+from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.langchain import LangChainTarget
+from tests.support.indexing import AT_ONCE
+from tests.support.record_source import ChangingSource
 
 
 def chunk(number: int, text: str = "text") -> Chunk:
@@ -57,3 +62,67 @@ def test_a_store_that_does_not_delete_is_an_error(
 
     with pytest.raises(IndexingError, match="not delete"):
         LangChainTarget(store).delete(["c1"])
+
+
+class OnItsServer(InMemoryVectorStore):
+    """A store whose model cannot be replaced, as with one that embeds on its server."""
+
+    @property
+    def embeddings(self) -> None:  # type: ignore[override]
+        return None
+
+
+def test_a_store_that_embeds_on_its_server_embeds_the_stored_text_and_says_so(
+    store: InMemoryVectorStore,
+) -> None:
+    remote = OnItsServer(store.embedding)
+    one = Chunk("text", {**chunk(1).metadata, "title": "Plan", "heading": "Goals"})
+
+    assert LangChainTarget(remote).embedded_text(one) == "text"
+    assert LangChainTarget(remote).embedded_parts == "text"
+    assert LangChainTarget(remote, embeds=()).embedded_text(one) == "text"
+    with pytest.raises(ConfigurationError, match="OnItsServer embeds the stored text itself"):
+        LangChainTarget(remote, embeds=("title",))
+
+
+def test_writers_of_the_same_text_with_other_titles_wait_for_each_other() -> None:
+    class Pausing(InMemoryVectorStore):
+        """Lets another writer come while it writes its first chunk."""
+
+        others: list[threading.Thread]
+
+        def add_documents(self, documents: list[Document], **kwargs: Any) -> list[str]:
+            if self.others:
+                other = self.others.pop()
+                other.start()
+                other.join(0.05)
+            return super().add_documents(documents, **kwargs)
+
+    store = Pausing(DeterministicFakeEmbedding(size=8))
+    target = LangChainTarget(store)
+    both = [Chunk("text", {**chunk(n).metadata, "title": f"Plan {n}"}) for n in (1, 2)]
+    other = threading.Thread(target=target.upsert, args=([both[1]],))
+    store.others = [other]
+
+    target.upsert([both[0]])
+    other.join()
+
+    assert [store.store[key]["vector"] for key in ("c1", "c2")] == target.embed(both)
+    assert isinstance(store.embedding, DeterministicFakeEmbedding), "the store has its model again"
+
+
+def test_a_title_goes_into_the_vector_and_a_url_does_not(
+    store: InMemoryVectorStore, tmp_path: Path
+) -> None:
+    source = ChangingSource(a="One.", b="Two.")
+    sync = IndexSync(source, LangChainTarget(store), tmp_path / "ledger.db", retries=AT_ONCE)
+    sync.run(integration="box", sync_type="files")
+    source.move("a", "elsewhere")
+
+    moved = sync.run(integration="box", sync_type="files")
+    source.rename("b", "c.txt")
+    renamed = sync.run(integration="box", sync_type="files")
+
+    assert (moved.updated, moved.chunks_embedded) == (1, 0)
+    assert (renamed.updated, renamed.chunks_embedded) == (1, 1)
+    assert sync.verify(integration="box", sync_type="files").agrees

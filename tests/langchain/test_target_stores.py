@@ -319,6 +319,22 @@ def test_rows_are_embedded_and_found_with_their_header_and_read_back_without(
         assert (kept.text, known) == (rows.text, rows.metadata)
 
 
+def test_passages_of_the_same_text_have_vectors_of_their_own_titles_and_keep_their_text(
+    store: VectorStore, model: Model
+) -> None:
+    target = LangChainTarget(store)
+    written = [chunk(1, title="Hamburg.pdf"), chunk(2, title="Yokohama.pdf"), chunk(3, title="B")]
+    target.upsert(written)
+    target.upsert([chunk(2, title="Delft.pdf"), chunk(1, title="Piraeus.pdf")], present=set(IDS))
+
+    assert {"Hamburg\n\ntext", "Yokohama\n\ntext"} <= set(model.embedded)
+    assert {text for text, _ in stored(store).values()} == {"text"}
+    now = [chunk(1, title="Piraeus.pdf"), chunk(2, title="Delft.pdf"), chunk(3, title="B")]
+    kept = {each.chunk_id: each.vector for each in target.read(IDS, vectors=True) or ()}
+    for each, vector in zip(now, target.embed(now), strict=True):
+        assert similarity(kept[each.chunk_id] or [], vector) > 0.999
+
+
 def test_another_header_than_that_of_the_chunk_is_not_taken_for_it() -> None:
     changed = StoredChunk(
         "a", "| Rent | Price |\n| Cable | 7.50 |", {"table_header": "| Item | Price |"}

@@ -140,6 +140,7 @@ class File:
     """A text file and what its record says of it."""
 
     text: str
+    name: str
     parent: str = "folder"
     viewers: tuple[str, ...] = ()
     revision: int = 0
@@ -163,7 +164,7 @@ class ChangingSource:
     def write(self, name: str, text: str) -> None:
         """Makes or changes a file."""
         self.clock += 1
-        file = self.files.setdefault(name, File(text))
+        file = self.files.setdefault(name, File(text, f"{name}.txt"))
         file.text, file.revision, file.changed_at = text, self.clock, self.clock
 
     def touch(self, name: str) -> None:
@@ -174,6 +175,11 @@ class ChangingSource:
         """Moves a file to another folder."""
         self.clock += 1
         self.files[name].parent, self.files[name].changed_at = parent, self.clock
+
+    def rename(self, name: str, title: str) -> None:
+        """Gives a file another title."""
+        self.clock += 1
+        self.files[name].name, self.files[name].changed_at = title, self.clock
 
     def iter_records(self, integration: str, sync_type: str) -> Iterator[SyncedRecord]:
         for position, name in enumerate(sorted(self.files)):
@@ -200,7 +206,7 @@ class ChangingSource:
             id=name,
             integration=integration,
             sync_type=sync_type,
-            data={"name": f"{name}.txt", "mimeType": "text/plain", "parentId": file.parent},
+            data={"name": file.name, "mimeType": "text/plain", "parentId": file.parent},
             permissions={"viewers": list(file.viewers)},
             updated_at=_START + timedelta(minutes=file.revision) if self.says_when else None,
         )

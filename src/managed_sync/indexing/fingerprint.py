@@ -58,12 +58,16 @@ _SAME_MODEL = 0.995
 _DEEPEST = 5
 _PACKAGE = __name__.partition(".")[0]
 _OWN_MODULES = re.compile(rf"(?<![\w.]){_PACKAGE}\.(?:[a-z0-9_]+\.)+")
+_EMBEDDED = "embedded text"
 # The settings of indexes from before these were noted.
 _ONCE_IMPLIED = {"scheme of chunk ids": "by record alone"}
 
 
 def fingerprint(*, loader: object, chunker: object, target: object) -> str:
-    """Returns the settings of an index as JSON: its parser, its chunker and its model."""
+    """Returns the settings of an index as JSON: its parser, its chunker and its model.
+
+    A target that says so adds the parts of a chunk that it embeds.
+    """
     functions = ", ".join(sorted(_functions(loader)))
     parts = {
         "parser": _own_description(loader) or functions or _name(type(loader)),
@@ -71,6 +75,8 @@ def fingerprint(*, loader: object, chunker: object, target: object) -> str:
         "embedding": _own_description(target) or _name(type(target)),
         "scheme of chunk ids": CHUNK_ID_SCHEME,
     }
+    if embedded := getattr(target, "embedded_parts", None):
+        parts[_EMBEDDED] = embedded
     return json.dumps(parts, sort_keys=True)
 
 
@@ -83,9 +89,16 @@ def with_vector(settings: str, vector: Vector | None) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
-def differences(before: str, now: str) -> list[str]:
-    """Returns the differences of two fingerprints, one phrase for each part."""
-    old = {**_ONCE_IMPLIED, **json.loads(_without_own_modules(before))}
+def differences(before: str, now: str, *, first_embedded: str | None = None) -> list[str]:
+    """Returns the differences of two fingerprints, one phrase for each part.
+
+    Args:
+        before: The settings that the index was built with.
+        now: The settings of this run.
+        first_embedded: The parts of a chunk that were embedded before this was noted.
+    """
+    implied = {**_ONCE_IMPLIED, **({_EMBEDDED: first_embedded} if first_embedded else {})}
+    old = {**implied, **json.loads(_without_own_modules(before))}
     new = json.loads(_without_own_modules(now))
     old_vector, new_vector = old.pop(_VECTOR, None), new.pop(_VECTOR, None)
     changed = [part for part in new if old.get(part) != new[part]]

@@ -79,7 +79,12 @@ class IndexSettings:
         if before is None and ledger.counts() != (0, 0):
             # A ledger of the first schema version, which did not note them.
             before = "{}"
-        if not rebuild and before is not None and (changed := differences(before, settings)):
+        first_embedded = getattr(self.target, "first_embedded_parts", None)
+        if (
+            before is not None
+            and not rebuild
+            and (changed := differences(before, settings, first_embedded=first_embedded))
+        ):
             raise SettingsChangedError(
                 f"The index of {ledger.pipeline} was built with other settings: "
                 f"{'; '.join(changed)}. Go back to them, or run once with rebuild=True "

@@ -8,6 +8,7 @@ from typing import Any
 from langchain_core.documents import BaseDocumentTransformer, Document
 
 from managed_sync.documents import Chunk, Chunker, SplitPiece
+from managed_sync.documents.chunking.chunker import DEFAULT_CHUNK_SIZE
 from managed_sync.langchain.conversion import from_langchain, to_langchain
 
 __all__ = ["ManagedSyncSplitter"]
@@ -44,7 +45,7 @@ class ManagedSyncSplitter(BaseDocumentTransformer):
 
     def __init__(
         self,
-        chunk_size: int = 512,
+        chunk_size: int = DEFAULT_CHUNK_SIZE,
         chunk_overlap: int = 64,
         encoding: str = "cl100k_base",
         *,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
+from typing import ClassVar
 
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 
 from managed_sync.documents import Chunk
-from managed_sync.errors import IndexingError
+from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing.fingerprint import model_behind_caches, model_settings
 from managed_sync.indexing.targets.base import StoredChunk
+from managed_sync.indexing.targets.embedded_text import EmbeddedText
 from managed_sync.indexing.targets.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.langchain.conversion import to_langchain, without_prefix
 from managed_sync.langchain.stores import adapter_of
@@ -25,14 +27,23 @@ class LangChainTarget(StoreTarget[LangChainAdapter]):
     """A vector store as the target of an index.
 
     In Qdrant, Chroma, FAISS, PostgreSQL, LanceDB and LangChain's in-memory store, new metadata is
-    written without embedding the text again.
+    written without embedding the text again, except for what ``embeds`` names.
 
     Args:
         vectorstore: Any store that takes ids with its documents and deletes by id.
+        embeds: The metadata that is embedded before the text of each chunk: ``"title"``, and
+            ``"headings"`` for the path of headings. Both by default; ``()`` embeds the text alone.
+            The stored text stays as it is. A store that embeds on its server sees nothing else, so
+            there the default is ``()``.
+
+    Raises:
+        ConfigurationError: ``embeds`` names anything else, or the store embeds on its server.
     """
 
-    def __init__(self, vectorstore: VectorStore) -> None:
-        super().__init__(adapter_of(vectorstore))
+    first_embedded_parts: ClassVar[str] = EmbeddedText(()).description
+
+    def __init__(self, vectorstore: VectorStore, *, embeds: Sequence[str] | None = None) -> None:
+        super().__init__(adapter_of(vectorstore), _embedded_text(vectorstore, embeds))
         self._store = vectorstore
         self._adapter.refuse_unless_writable()
 
@@ -45,10 +56,6 @@ class LangChainTarget(StoreTarget[LangChainAdapter]):
     def can_embed(self) -> bool:
         """Returns whether the store takes vectors. A store that embeds on its server does not."""
         return keeps_model(self._store)
-
-    def embedded_text(self, chunk: Chunk) -> str:
-        """Returns the text that goes into the vector: the chunk's, under its table's header."""
-        return to_langchain(chunk).page_content
 
     def embed(self, chunks: Sequence[Chunk], *, cached: bool = True) -> list[Vector]:
         """Returns one vector for each chunk, and changes nothing.
@@ -74,9 +81,10 @@ class LangChainTarget(StoreTarget[LangChainAdapter]):
         """
         raise_for_dimensions(vectors, self._adapter.dimensions())
         documents = self._adapter.prepared([to_langchain(chunk) for chunk in chunks], vectors[0])
-        texts = [document.page_content for document in documents]
-        with writing_with(self._store, dict(zip(texts, vectors, strict=True))):
-            self._adapter.write(documents, present, self._add)
+        for group, kept in _by_text(documents, vectors):
+            replaced = present & {str(document.id) for document in group}
+            with writing_with(self._store, kept):
+                self._adapter.write(group, replaced, self._add)
 
     def upsert(self, chunks: Sequence[Chunk], *, present: Set[str] = frozenset()) -> None:
         """Embeds and writes chunks; one whose id is there already is replaced.
@@ -139,3 +147,36 @@ class LangChainTarget(StoreTarget[LangChainAdapter]):
         copies = [key for key in others if named.get(key) in ids]
         if copies:
             self._store.delete(copies, **self._adapter.delete_options)
+
+
+def _embedded_text(store: VectorStore, embeds: Sequence[str] | None) -> EmbeddedText:
+    takes_vectors = keeps_model(store)
+    if embeds is None:
+        return EmbeddedText() if takes_vectors else EmbeddedText(())
+    composed = EmbeddedText(embeds)
+    if embeds and not takes_vectors:
+        raise ConfigurationError(
+            f"{type(store).__name__} embeds the stored text itself, so embeds must be () or left "
+            f"out. To embed headings, put them into the text, for example with "
+            f"ManagedSyncSplitter(heading_prefix=True) in a pipeline of your own."
+        )
+    return composed
+
+
+def _by_text(
+    documents: Sequence[Document], vectors: Sequence[Vector]
+) -> Iterator[tuple[list[Document], dict[str, Vector]]]:
+    """Groups documents so that the vector of each one in a group is found by its text.
+
+    Two chunks with the same text have different vectors if their titles or headings differ.
+    """
+    groups: list[tuple[list[Document], dict[str, Vector]]] = []
+    for document, vector in zip(documents, vectors, strict=True):
+        text = document.page_content
+        for group, kept in groups:
+            if kept.setdefault(text, vector) == vector:
+                group.append(document)
+                break
+        else:
+            groups.append(([document], {text: vector}))
+    yield from groups

@@ -12,6 +12,7 @@ from pydantic import PrivateAttr, SerializeAsAny
 
 from managed_sync.documents import Chunk, Chunker, SplitPiece
 from managed_sync.documents.chunking.chunk_metadata import without_tables
+from managed_sync.documents.chunking.chunker import DEFAULT_CHUNK_SIZE
 from managed_sync.llama_index.conversion import from_llama_index, to_node
 
 __all__ = ["ManagedSyncNodeParser"]
@@ -42,7 +43,7 @@ class ManagedSyncNodeParser(NodeParser):
         ```
     """
 
-    chunk_size: int = 512
+    chunk_size: int = DEFAULT_CHUNK_SIZE
     chunk_overlap: int = 64
     encoding: str = "cl100k_base"
     heading_prefix: bool = False

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from llama_index.core import StorageContext, VectorStoreIndex
-from llama_index.core.schema import MetadataMode
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
 from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.fingerprint import model_settings
+from managed_sync.indexing.targets.embedded_text import EmbeddedText
 from managed_sync.indexing.targets.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.llama_index.conversion import to_node
 from managed_sync.llama_index.stores import adapter_of
@@ -28,20 +28,28 @@ class LlamaIndexTarget(StoreTarget[LlamaIndexAdapter]):
     """An index as the target.
 
     In Qdrant, Chroma and LlamaIndex's simple store, new metadata is written without embedding
-    again, except for the title and the heading, which go into the vector.
+    again, except for what ``embeds`` names.
 
     Args:
         index: A ``VectorStoreIndex``, or a vector store.
         embed_model: The embedding model for a vector store. An index has its own.
+        embeds: The metadata that is embedded before the text of each chunk: ``"title"``, and
+            ``"headings"`` for the path of headings. ``()`` embeds the text alone. The text of the
+            node stays as it is.
 
     Raises:
-        ConfigurationError: A vector store has no ``embed_model``, or an index has one.
+        ConfigurationError: A vector store has no ``embed_model``, an index has one, or ``embeds``
+            names anything else.
     """
+
+    first_embedded_parts: ClassVar[str] = "title, heading, text as LlamaIndex joins them"
 
     def __init__(
         self,
         index: VectorStoreIndex | BasePydanticVectorStore,
         embed_model: BaseEmbedding | None = None,
+        *,
+        embeds: Sequence[str] = ("title", "headings"),
     ) -> None:
         if isinstance(index, BasePydanticVectorStore):
             if embed_model is None:
@@ -50,17 +58,13 @@ class LlamaIndexTarget(StoreTarget[LlamaIndexAdapter]):
             index = VectorStoreIndex([], storage_context=storage, embed_model=embed_model)
         elif embed_model is not None:
             raise ConfigurationError("An index has its own embedding model; leave embed_model out.")
-        super().__init__(adapter_of(index.vector_store, index))
+        super().__init__(adapter_of(index.vector_store, index), EmbeddedText(embeds))
         self._index = index
 
     @property
     def fingerprint(self) -> str:
         """Returns a description of the embedding model, as far as it can be described."""
         return model_settings(self._index._embed_model)  # noqa: SLF001 - private in llama-index-core 0.14
-
-    def embedded_text(self, chunk: Chunk) -> str:
-        """Returns the text that goes into the vector: title and heading, and the chunk's text."""
-        return to_node(chunk, heading_prefix=True).get_content(metadata_mode=MetadataMode.EMBED)
 
     @property
     def can_embed(self) -> bool:

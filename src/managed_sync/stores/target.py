@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence, Set
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from managed_sync.documents import Chunk
 from managed_sync.indexing.targets.base import StoredChunk
+from managed_sync.indexing.targets.embedded_text import EmbeddedText
 from managed_sync.indexing.targets.renamed import warn_of_first_name
 from managed_sync.stores.base import StoreAdapter
 
@@ -28,10 +29,26 @@ class StoreTarget(ABC, Generic[Adapter]):
 
     Args:
         adapter: The store.
+        embedded_text: Composes the text that goes into the vector of a chunk.
+
+    Attributes:
+        first_embedded_parts: The ``embedded_parts`` of indexes from before there was a choice.
     """
 
-    def __init__(self, adapter: Adapter) -> None:
+    first_embedded_parts: ClassVar[str]
+
+    def __init__(self, adapter: Adapter, embedded_text: EmbeddedText) -> None:
         self._adapter = adapter
+        self._embedded_text = embedded_text
+
+    @property
+    def embedded_parts(self) -> str:
+        """Returns the parts of a chunk that go into its vector, for the settings of an index."""
+        return self._embedded_text.description
+
+    def embedded_text(self, chunk: Chunk) -> str:
+        """Returns the text that goes into the vector."""
+        return self._embedded_text(chunk)
 
     @property
     def can_update_metadata(self) -> bool:

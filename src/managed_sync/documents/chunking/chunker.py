@@ -27,7 +27,10 @@ from managed_sync.documents.chunking.outline import Outline
 from managed_sync.documents.chunking.tokens import EncodedText, Tokenizer
 from managed_sync.documents.model import Chunk, SourceDocument
 
-__all__ = ["Chunker"]
+__all__ = ["DEFAULT_CHUNK_SIZE", "Chunker"]
+
+DEFAULT_CHUNK_SIZE = 448
+"""Tokens in a chunk; an index embeds its title and headings, too, in at most 64 tokens more."""
 
 
 class Chunker:
@@ -38,7 +41,8 @@ class Chunker:
     A chunk repeats whole sentences, or at least words, of the chunk before it in the same section.
 
     Args:
-        chunk_size: Maximum number of tokens in a chunk. 512 fits every common embedding model.
+        chunk_size: Maximum number of tokens in a chunk. With the default, 64 of the 512
+            tokens that common embedding models take are left for the title and the headings.
         chunk_overlap: Maximum number of tokens that a chunk repeats of the one before it.
         encoding: The tiktoken encoding that counts the tokens.
 
@@ -52,7 +56,10 @@ class Chunker:
     """
 
     def __init__(
-        self, chunk_size: int = 512, chunk_overlap: int = 64, encoding: str = "cl100k_base"
+        self,
+        chunk_size: int = DEFAULT_CHUNK_SIZE,
+        chunk_overlap: int = 64,
+        encoding: str = "cl100k_base",
     ) -> None:
         self._size = check_integer("chunk_size", chunk_size)
         self._overlap = check_integer(

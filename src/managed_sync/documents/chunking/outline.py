@@ -14,9 +14,11 @@ from typing import NamedTuple
 from managed_sync.documents.chunking.sentences import sentence_starts
 from managed_sync.documents.chunking.tables import Tables
 
-__all__ = ["Outline", "Section"]
+__all__ = ["HEADING_SEPARATOR", "Outline", "Section"]
 
-_SEPARATOR = " > "
+HEADING_SEPARATOR = " > "
+"""Stands between the headings of a path."""
+
 _CLOSE = 250
 _HEADING = r" {0,3}(#{1,6})[ \t]+(\S[^\n\f]*)"
 _FENCE = r" {0,3}(`{3,}|~{3,})"
@@ -53,7 +55,7 @@ class Section(NamedTuple):
     @property
     def heading(self) -> str:
         """The path as one string."""
-        return _SEPARATOR.join(self.path)
+        return HEADING_SEPARATOR.join(self.path)
 
 
 class Outline:

@@ -3,11 +3,17 @@
 LangChain's interface cannot write a text with an existing vector. So while a store writes, its
 embedding model is replaced by one that returns these vectors, and asks the real model for anything
 else, such as questions that are searched for at the same time.
+
+Guarantees:
+
+- A text that two writers write at the same time with different vectors gets the vector of each:
+  the second one waits. Passages of equal text have different vectors if their titles differ.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -18,7 +24,7 @@ from managed_sync.indexing.targets.vectors import Vector
 
 __all__ = ["embedding_model", "keeps_model", "writing_with"]
 
-_lock = threading.Lock()
+_changed = threading.Condition()
 
 
 class _KeptVectors(Embeddings):
@@ -27,7 +33,20 @@ class _KeptVectors(Embeddings):
     def __init__(self, model: Embeddings) -> None:
         self.model = model
         self.vectors: dict[str, Vector] = {}
-        self.writers = 0
+        self.writers: Counter[str] = Counter()
+
+    def has_another(self, vectors: Mapping[str, Vector]) -> bool:
+        """Returns whether a writer writes one of these texts with another vector."""
+        return any(self.vectors.get(text, vector) != vector for text, vector in vectors.items())
+
+    def add(self, vectors: Mapping[str, Vector]) -> None:
+        self.vectors |= vectors
+        self.writers.update(vectors.keys())
+
+    def remove(self, vectors: Mapping[str, Vector]) -> None:
+        self.writers.subtract(vectors.keys())
+        for text in [text for text in vectors if not self.writers[text]]:
+            del self.vectors[text], self.writers[text]
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         known = [self.vectors.get(text) for text in texts]
@@ -62,24 +81,34 @@ def keeps_model(store: VectorStore) -> bool:
 @contextmanager
 def writing_with(store: VectorStore, vectors: Mapping[str, Vector]) -> Iterator[None]:
     """Makes a store use these vectors of texts instead of embedding the texts."""
-    with _lock:
-        kept = store.embeddings
-        if kept is None:
-            raise TypeError(f"{type(store).__name__} has no embedding model.")
-        if not isinstance(kept, _KeptVectors):
-            attributes, kept = _attributes(store, kept), _KeptVectors(kept)
-            for owner, name in attributes:
-                setattr(owner, name, kept)
-        kept.writers += 1
-        kept.vectors |= vectors
+    with _changed:
+        kept = _kept(store)
+        while kept.has_another(vectors):
+            _changed.wait()
+            kept = _kept(store)
+        kept.add(vectors)
     try:
         yield
     finally:
-        with _lock:
-            kept.writers -= 1
-            if not kept.writers:
+        with _changed:
+            kept.remove(vectors)
+            if not kept.vectors:
                 for owner, name in _attributes(store, kept):
                     setattr(owner, name, kept.model)
+            _changed.notify_all()
+
+
+def _kept(store: VectorStore) -> _KeptVectors:
+    """Returns the model that a store has while it writes, and gives it to the store."""
+    model = store.embeddings
+    if model is None:
+        raise TypeError(f"{type(store).__name__} has no embedding model.")
+    if isinstance(model, _KeptVectors):
+        return model
+    attributes, kept = _attributes(store, model), _KeptVectors(model)
+    for owner, name in attributes:
+        setattr(owner, name, kept)
+    return kept
 
 
 def _attributes(store: VectorStore, model: Embeddings) -> list[tuple[object, str]]:
