@@ -148,8 +148,8 @@ def test_what_changed_is_said_in_words_and_without_internals(ledger: Path) -> No
             integration="box", sync_type="files"
         )
     assert (
-        "the chunker was Chunker(20 tokens of cl100k_base, overlap 0) "
-        "and is Chunker(512 tokens of cl100k_base, overlap 64). Go back"
+        "the chunker was Chunker(20 tokens of cl100k_base, overlap 0, all headings) "
+        "and is Chunker(512 tokens of cl100k_base, overlap 64, all headings). Go back"
     ) in str(refused.value)
 
 

@@ -281,9 +281,9 @@ def test_a_heading_begins_a_chunk_and_gives_its_path() -> None:
     assert [chunk.text.partition("\n")[0] for chunk in chunks] == ["# A", "## B", "### C", "# D"]
 
 
-def test_a_tiny_section_shares_a_chunk_with_what_is_below_it_and_keeps_its_heading() -> None:
+def test_a_tiny_section_shares_a_chunk_with_what_is_below_it_and_has_both_headings() -> None:
     chunks = split(f"# Title\n\n## Part\n\n{prose(30)}\n\n# Next\n\n{prose(30)}")
-    assert [chunk.metadata["heading"] for chunk in chunks] == ["Title", "Next"]
+    assert [chunk.metadata["heading"] for chunk in chunks] == ["Title > Part", "Next"]
 
 
 def test_a_tiny_last_part_does_not_swallow_the_next_chapter() -> None:
@@ -318,10 +318,23 @@ def test_the_page_is_that_of_a_chunks_own_text_and_not_of_what_it_repeats() -> N
         covered = span(chunk)[1]
 
 
-def test_a_chunk_of_several_sections_has_the_heading_that_it_begins_with() -> None:
-    text = f"# Plan\n\nIntro.\n\n## A\n\nShort.\n\n## B\n\n{prose(9)}\n\n# End\n\n{prose(9)}"
-    chunks = split(text, 512, 64)
-    assert [(c.metadata["heading"], c.text.count("#")) for c in chunks] == [("Plan", 5), ("End", 1)]
+@pytest.mark.parametrize(
+    ("marks", "heading"),
+    [
+        (["#", "##"], "T0 > T1"),
+        (["#", "##", "##"], "T0 > T1; T2"),
+        (["#", "##", "###", "##"], "T0 > T1 > T2; T3"),
+        (["#", "#"], "T0; T1"),
+        (["##", "###", "##"], "T0 > T1; T2"),
+        (["#", "###", "##"], "T0 > T1; T2"),
+    ],
+)
+def test_a_chunk_of_several_sections_has_the_headings_of_all(
+    marks: list[str], heading: str
+) -> None:
+    text = "".join(f"{mark} T{number}\n\nShort.\n\n" for number, mark in enumerate(marks))
+    (chunk,) = split(text)
+    assert chunk.metadata["heading"] == heading
 
 
 @settings(deadline=None, max_examples=40)
@@ -329,7 +342,7 @@ def test_a_chunk_of_several_sections_has_the_heading_that_it_begins_with() -> No
     st.lists(st.tuples(st.sampled_from(["#", "##", "###"]), st.integers(0, 30)), max_size=12),
     sizes,
 )
-def test_the_heading_is_the_one_above_a_chunks_own_text(
+def test_headings_are_those_above_and_in_a_chunks_own_text(
     sections: list[tuple[str, int]], size: tuple[int, int]
 ) -> None:
     text = "".join(
@@ -339,10 +352,15 @@ def test_the_heading_is_the_one_above_a_chunks_own_text(
     covered = 0
     for chunk in split(text, *size):
         own = covered + len(text[covered:]) - len(text[covered:].lstrip())
-        # With what follows a mark on its line, or else the last one before.
-        above = re.findall(r"^#+ (Title \d+)$", text[: text.index("\n", own)], re.M)
-        assert str(chunk.metadata["heading"]).rpartition(" > ")[2] == above[-1]
         covered = span(chunk)[1]
+        # With what follows a mark on its line.
+        above, until = text.index("\n", own), text.index("\n", covered - 1)
+        headings = list(re.finditer(r"^#+ (Title \d+)$", text[:until], re.M))
+        *before, last = [found for found in headings if found.start() < above]
+        within = [found[1] for found in headings if found.start() >= above]
+        named = re.split("; | > ", str(chunk.metadata["heading"]))
+        assert named[len(named) - len(within) - 1 :] == [last[1], *within]
+        assert set(named) <= {*(found[1] for found in before), last[1], *within}
 
 
 @settings(deadline=None, max_examples=40)

@@ -48,6 +48,7 @@ def test_rows_keep_their_header_above_them() -> None:
         ("# Travel\n\n## Hotels\n\n### Germany\n\nAt most EUR 140.", ""),
         ("### Germany\n\nAt most EUR 140.", "travel\nHotels"),
         ("TRAVEL: all you need", "Hotels > Germany"),
+        ("It is cold.\n\n## Hotels\n\nAt most EUR 140.", "travel\nGermany"),
         ("Traveling is expensive.", "Travel\nHotels > Germany"),
     ],
 )
@@ -57,6 +58,12 @@ def test_a_name_that_the_text_begins_with_is_not_repeated(text: str, context: st
     found = EmbeddedText()(part)
 
     assert found.removesuffix(text).strip().casefold() == context.casefold()
+
+
+def test_of_several_headings_those_that_are_not_in_the_text_are_embedded() -> None:
+    both = chunk("Ask first.\n\n## Meals\n\nEUR 40 a day.", heading="Travel > Hotels; Meals")
+
+    assert EmbeddedText()(both) == f"Travel > Hotels\n\n{both.text}"
 
 
 def test_long_names_are_cut_and_the_text_never_is() -> None:

@@ -34,7 +34,7 @@ class Passage(NamedTuple):
         start: Its first character.
         end: The character after its last one.
         tokens: The number of its tokens.
-        heading: The headings above its own text, which begins after what it repeats.
+        heading: The headings above and in its own text, which begins after what it repeats.
         page: The page on which its own text begins; 0 in a text without pages.
         table_header: The names of the columns, if it begins inside a table.
     """
@@ -72,17 +72,18 @@ class BoundaryFinder:
     def passages(self) -> Iterator[Passage]:
         """Yields the passages, in order."""
         page_at = self._outline.page_at
-        for start, end, heading, total in self._spans():
+        for start, end, total in self._spans():
             if total <= self._size:
                 first = self._after_space(start, end)
                 stop = self._before_space(first, end)
                 tokens = self._encoded.count(first, stop) if first < stop else 0
                 if 0 < tokens <= self._size:
+                    heading = self._outline.heading_of(first, stop)
                     yield Passage(first, stop, tokens, heading, page_at(first))
                     continue
             yield from self._split(start, end)
 
-    def _spans(self) -> Iterator[tuple[int, int, str, int]]:
+    def _spans(self) -> Iterator[tuple[int, int, int]]:
         """Yields sections, tiny ones joined with the next, with an estimate of their tokens."""
         sections = self._outline.sections
         totals = [self._encoded.before(section.start) for section in sections]
@@ -98,7 +99,7 @@ class BoundaryFinder:
                 and self._are_close(first, sections[index])
             ):
                 index += 1
-            yield first.start, sections[index - 1].end, first.heading, totals[index] - before
+            yield first.start, sections[index - 1].end, totals[index] - before
 
     def _are_close(self, first: Section, following: Section) -> bool:
         return (
@@ -121,7 +122,7 @@ class BoundaryFinder:
                 start = fresh
                 continue
             stop, tokens = found
-            heading, page = outline.section_at(fresh).heading, outline.page_at(fresh)
+            heading, page = outline.heading_of(fresh, stop), outline.page_at(fresh)
             names = self._headers.for_passage(header, stop)
             yield Passage(start, stop, tokens, heading, page, names)
             fresh = self._after_space(stop, end)

@@ -92,7 +92,7 @@ class ChunkBuilder:
             text: Its text.
             tokens: The number of its tokens.
             start: Its first character in the document's text; ``None`` if it is not found there.
-            heading: The headings above it.
+            heading: The headings above it and in it.
             page: The page it begins on; 0 in a text without pages.
             table_header: The names of the columns, if it begins inside a table.
             inherited: Further metadata that an external splitter gave it; it is checked.

@@ -32,12 +32,15 @@ __all__ = ["DEFAULT_CHUNK_SIZE", "Chunker"]
 DEFAULT_CHUNK_SIZE = 448
 """Tokens in a chunk; an index embeds its title and headings, too, in at most 64 tokens more."""
 
+# Chunks of before had the heading of their first section only.
+_HEADINGS = "all headings"
+
 
 class Chunker:
     r"""Splits documents along headings, then paragraphs, then sentences, then words.
 
     A heading begins a chunk. A section of a line or two shares a chunk with the next section on the
-    same page, unless that one has a higher heading; the chunk has the heading of the first section.
+    same page, unless that one has a higher heading; the chunk has the headings of both.
     A chunk repeats whole sentences, or at least words, of the chunk before it in the same section.
 
     Args:
@@ -75,7 +78,8 @@ class Chunker:
     @property
     def fingerprint(self) -> str:
         """The settings that decide the chunks; an index notices when they change."""
-        return f"Chunker({self._size} tokens of {self._encoding}, overlap {self._overlap})"
+        size = f"{self._size} tokens of {self._encoding}"
+        return f"Chunker({size}, overlap {self._overlap}, {_HEADINGS})"
 
     def split(self, document: SourceDocument) -> list[Chunk]:
         """Returns the chunks of the document and then of its parts, in order.

@@ -67,7 +67,7 @@ def chunks_of_splits(
                 text,
                 tokens,
                 start=start,
-                heading=outline.section_at(start).heading,
+                heading=outline.heading_of(start, start + len(text)),
                 page=outline.page_at(start),
                 inherited=metadata,
             )

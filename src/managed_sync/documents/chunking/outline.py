@@ -14,10 +14,12 @@ from typing import NamedTuple
 from managed_sync.documents.chunking.sentences import sentence_starts
 from managed_sync.documents.chunking.tables import Tables
 
-__all__ = ["HEADING_SEPARATOR", "Outline", "Section"]
+__all__ = ["HEADING_SEPARATOR", "SIBLING_SEPARATOR", "Outline", "Section"]
 
 HEADING_SEPARATOR = " > "
 """Stands between the headings of a path."""
+SIBLING_SEPARATOR = "; "
+"""Stands between the headings of several sections."""
 
 _CLOSE = 250
 _HEADING = r" {0,3}(#{1,6})[ \t]+(\S[^\n\f]*)"
@@ -52,11 +54,6 @@ class Section(NamedTuple):
     level: int
     path: tuple[str, ...]
 
-    @property
-    def heading(self) -> str:
-        """The path as one string."""
-        return HEADING_SEPARATOR.join(self.path)
-
 
 class Outline:
     """The structure of a text; all positions are offsets, and lists of them ascend.
@@ -84,9 +81,11 @@ class Outline:
         self._section_starts = [section.start for section in self.sections]
         self._heading_starts = [start for start, _, _ in headings]
 
-    def section_at(self, offset: int) -> Section:
-        """Returns the section around an offset."""
-        return self.sections[bisect_right(self._section_starts, offset) - 1]
+    def heading_of(self, start: int, stop: int) -> str:
+        """Returns the headings above the text between two offsets, and those in it."""
+        first = bisect_right(self._section_starts, start) - 1
+        last = max(first + 1, bisect_left(self._section_starts, stop))
+        return _heading([section.path for section in self.sections[first:last]])
 
     def page_at(self, offset: int) -> int:
         """Returns the number of the page around an offset; 0 in a text without pages."""
@@ -220,6 +219,28 @@ def _without_closing_hashes(title: str) -> str:
 
 def _between(offsets: list[int], low: int, high: int) -> list[int]:
     return offsets[bisect_left(offsets, low) : bisect_left(offsets, high)]
+
+
+def _heading(paths: list[tuple[str, ...]]) -> str:
+    """Returns the path of one section, or of several that follow each other.
+
+    Examples:
+        >>> _heading([("Travel",), ("Travel", "Hotels"), ("Travel", "Meals")])
+        'Travel > Hotels; Meals'
+    """
+    if len(paths) == 1:
+        return HEADING_SEPARATOR.join(paths[0])
+    shared = 0
+    while all(path[shared : shared + 1] == paths[0][shared : shared + 1] != () for path in paths):
+        shared += 1
+    below = [
+        HEADING_SEPARATOR.join(path[shared:])
+        for path, following in zip(paths, [*paths[1:], ()], strict=True)
+        # A section's own heading is in the path of the sections below it.
+        if path[shared:] and following[: len(path)] != path
+    ]
+    above = paths[0][:shared]
+    return HEADING_SEPARATOR.join([*above, SIBLING_SEPARATOR.join(below)] if below else above)
 
 
 def _sections(headings: list[tuple[int, int, str]], length: int) -> list[Section]:

@@ -4,7 +4,7 @@ Guarantees:
 
 - The text of the chunk, under its table's header, is in it whole. Title and headings take at most
   64 tokens more, so with the default ``chunk_size`` all has at most 512.
-- A title or heading that the text begins with is not repeated.
+- A title that the text begins with, and a heading that is in the text, are not repeated.
 - No other metadata changes it, so that a changed URL costs no embedding.
 
 See ``docs/decisions/0044-indexing-embedded-text.md``.
@@ -20,7 +20,7 @@ from pathlib import PurePosixPath
 from managed_sync.documents import Chunk
 from managed_sync.documents.chunking.chunk_metadata import with_table_header
 from managed_sync.documents.chunking.encodings import load_encoding
-from managed_sync.documents.chunking.outline import HEADING_SEPARATOR
+from managed_sync.documents.chunking.outline import HEADING_SEPARATOR, SIBLING_SEPARATOR
 from managed_sync.documents.model import well_formed
 from managed_sync.documents.parsing.file_types import named_type
 from managed_sync.errors import ConfigurationError
@@ -36,8 +36,9 @@ _ENCODING = "cl100k_base"
 _LONGEST_TOKEN = 128
 # "…" and the line break after it.
 _ELLIPSIS = 3
-_LINE = re.compile(r"\s*+(#{0,6})[ \t]*(\S[^\n\f]{0,200})[^\n\f]*")
-_LONGEST_OPENING = 8
+# Names are compared with the beginning of a line only.
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(\S[^\n\f]{0,200})", re.MULTILINE)
+_FIRST_LINE = re.compile(r"(?:\s*+#{1,6}[ \t][^\n\f]*+)*+\s*+([^\n\f]{0,200})")
 
 
 class EmbeddedText:
@@ -74,25 +75,21 @@ class EmbeddedText:
         text = with_table_header(chunk.text, chunk.metadata)
         title = str(chunk.metadata.get("title", "")) if "title" in self._embeds else ""
         heading = str(chunk.metadata.get("heading", "")) if "headings" in self._embeds else ""
-        seen = _opening(chunk.text)
+        seen = _names_in(chunk.text)
         titles = [name for name in [_without_suffix(title)] if _is_new(name, seen)]
-        path = [name for name in heading.split(HEADING_SEPARATOR) if _is_new(name, seen)]
+        *above, last = heading.split(HEADING_SEPARATOR)
+        path = [name for name in above if _is_new(name, seen)]
+        siblings = [name for name in last.split(SIBLING_SEPARATOR) if _is_new(name, seen)]
+        path += [SIBLING_SEPARATOR.join(siblings)] if siblings else []
         context = _context("".join(titles), tuple(path))
         return f"{context}\n{text}" if context else text
 
 
-def _opening(text: str) -> list[str]:
-    """Returns the headings that a text begins with, and the line after them."""
-    lines, position = list[str](), 0
-    while len(lines) < _LONGEST_OPENING:
-        found = _LINE.match(text, position)
-        if not found:
-            break
-        lines.append(_key(found[2]))
-        position = found.end()
-        if not found[1]:
-            break
-    return lines
+def _names_in(text: str) -> list[str]:
+    """Returns the headings in a text, and its first line."""
+    names = _HEADING.findall(text) if "#" in text else []
+    opening = _FIRST_LINE.match(text)
+    return [_key(name) for name in [*names, opening[1] if opening else ""]]
 
 
 @lru_cache(maxsize=1024)
