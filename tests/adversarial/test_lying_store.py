@@ -14,10 +14,11 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from managed_sync import KeywordIndex
 from managed_sync.documents import Chunk
 from managed_sync.errors import IndexingError, ManagedSyncError
 from managed_sync.indexing import IndexSync, Retries
-from tests.support.indexing import from_scratch, syncing
+from tests.support.indexing import from_scratch, keyword_contents, syncing
 from tests.support.lying_index import Liar, LyingIndex, vector_of
 from tests.support.record_source import ChangingSource
 from tests.support.source_changes import change
@@ -48,14 +49,16 @@ def lie_and_repair(folder: Path, chance: random.Random) -> None:
     source = ChangingSource(**{f"r{n}": f"Text {n}. " * chance.randint(1, 12) for n in range(8)})
     index = LyingIndex(Liar(chance), updates_metadata=chance.random() < 0.7)
     others = add_another_pipeline(index)
-    ledger = folder / "ledger.db"
-    sync = syncing(source, index, ledger, retries=SOON, batch_size=chance.choice([2, 5, 128]))
+    ledger, keywords = folder / "ledger.db", KeywordIndex(folder / "keywords.db")
+    options: Any = {"retries": SOON, "batch_size": chance.choice([2, 5, 128])}
+    sync = syncing(source, index, ledger, keywords=keywords, **options)
     index_backup, has_ledger_backup = index.backup(), False
     for _ in range(3):
         change(source, chance)
         with suppress(ManagedSyncError):
             sync.run(**NAMES, allow_deletions=True, stop=NoWaiting())
         index.forget()
+        spoil(keywords, chance)
         match chance.randrange(12):
             case 0:
                 index_backup = index.backup()
@@ -72,12 +75,13 @@ def lie_and_repair(folder: Path, chance: random.Random) -> None:
     expected = sorted((key, text, dict(metadata)) for key, (text, metadata) in fresh.items())
     for _ in range(2):
         run_honestly(sync)
-        if own(index.contents()) == expected:
+        if own(index.contents()) == expected and keyword_contents(keywords) == fresh:
             break
     else:
         sync.verify(**NAMES, repair=True, remove_unknown=True)
 
     assert own(index.contents()) == expected, index.liar.lies
+    assert keyword_contents(keywords) == fresh, index.liar.lies
     assert sync.verify(**NAMES).agrees, index.liar.lies
     assert index.removed.isdisjoint(others), index.liar.lies
 
@@ -90,6 +94,20 @@ def add_another_pipeline(index: LyingIndex) -> set[str]:
         chunk = Chunk(f"Text {number}.", {**ids, **names, "chunk_id": f"drive-{number}"})
         index.rows.append((chunk, vector_of(chunk.text)))
     return {chunk.chunk_id for chunk, _ in index.rows}
+
+
+def spoil(keywords: KeywordIndex, chance: random.Random) -> None:
+    """Lets the keyword index lose its file, a chunk or a text, and says nothing."""
+    held = sorted(keywords.chunk_ids({}))
+    match chance.randrange(6):
+        case 0:
+            for file in keywords.path.parent.glob("keywords.db*"):
+                file.unlink()
+        case 1 if held:
+            keywords.delete([chance.choice(held)])
+        case 2 if held:
+            (chunk,) = keywords.read([chance.choice(held)])
+            keywords.upsert([Chunk("spoiled", chunk.metadata or {})])
 
 
 def own(contents: Contents) -> Contents:

@@ -19,8 +19,9 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
+from managed_sync import KeywordIndex
 from managed_sync.documents import Chunk
-from tests.support.indexing import from_scratch, run
+from tests.support.indexing import from_scratch, keyword_contents, run
 from tests.support.record_source import ChangingSource
 from tests.support.source_changes import change, random_text
 
@@ -80,7 +81,7 @@ def moments(folder: Path, *, kills: int, seed: int, seconds: float) -> Iterator[
     chance = random.Random(seed)
     source = ChangingSource(**{f"r{number:05}": random_text(chance) for number in range(50)})
     store = (RelabelingStoreOnDisk if seed % 2 else StoreOnDisk)(folder / "index.db")
-    ledger = folder / "ledger.db"
+    ledger, keywords = folder / "ledger.db", KeywordIndex(folder / "keywords.db")
     deadline = time.monotonic() + seconds
     killed, longest = 0, 0.5
     while killed < kills:
@@ -88,28 +89,37 @@ def moments(folder: Path, *, kills: int, seed: int, seconds: float) -> Iterator[
             yield f"Only {killed} of {kills} runs were killed in {seconds:.0f} s."
             return
         change(source, chance)
-        killed += _run_and_kill(source, store, ledger, chance.uniform(0, longest))
+        killed += _run_and_kill(source, store, ledger, keywords, chance.uniform(0, longest))
         if killed < kills and chance.random() < 0.5:
             continue
         change(source, chance)
         started = time.monotonic()
-        report = run(source, store, ledger)  # type: ignore[arg-type]
+        report = run(source, store, ledger, keywords=keywords)  # type: ignore[arg-type]
         longest = 0.8 * longest + 0.2 * (time.monotonic() - started)
         if report.failed or not report.complete:
             yield f"After {killed} kills: {report}"
-        if store.contents() != from_scratch(source, folder):
+        fresh = from_scratch(source, folder)
+        if store.contents() != fresh:
             yield f"After {killed} kills the index is not what it is from scratch."
+        if keyword_contents(keywords) != fresh:
+            yield f"After {killed} kills the keyword index is not what it is from scratch."
         for leftover in folder.glob("scratch-*"):
             leftover.unlink()
 
 
-def _run_and_kill(source: ChangingSource, store: StoreOnDisk, ledger: Path, after: float) -> bool:
+def _run_and_kill(
+    source: ChangingSource,
+    store: StoreOnDisk,
+    ledger: Path,
+    keywords: KeywordIndex,
+    after: float,
+) -> bool:
     """One run in a process that is killed; whether it was killed before its end."""
     child = os.fork()
     if not child:
         status = 1
         try:
-            run(source, store, ledger)  # type: ignore[arg-type]
+            run(source, store, ledger, keywords=keywords)  # type: ignore[arg-type]
             status = 0
         finally:
             os._exit(status)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from managed_sync import IndexReport, IndexSync
+from managed_sync import IndexReport, IndexSync, KeywordIndex
 from managed_sync.documents import Chunker
 from managed_sync.indexing import IndexTarget
 from managed_sync.indexing.targets.calls import Retries
@@ -24,9 +24,16 @@ def syncing(
     return IndexSync(source, target, ledger, **settings)
 
 
-def run(source: ChangingSource, target: Target, ledger: Path | str, **options: Any) -> IndexReport:
+def run(
+    source: ChangingSource,
+    target: Target,
+    ledger: Path | str,
+    *,
+    keywords: KeywordIndex | None = None,
+    **options: Any,
+) -> IndexReport:
     """One run."""
-    sync = syncing(source, target, ledger)
+    sync = syncing(source, target, ledger, keywords=keywords)
     return sync.run(integration="box", sync_type="files", **options)
 
 
@@ -36,3 +43,9 @@ def from_scratch(source: ChangingSource, folder: Path) -> dict[str, tuple[str, M
     number = len(list(folder.glob("scratch-*.db")))
     run(source, target, folder / f"scratch-{number}.db")
     return target.contents()
+
+
+def keyword_contents(keywords: KeywordIndex) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """Returns everything that a keyword index holds, in the form of ``from_scratch``."""
+    read = keywords.read(list(keywords.chunk_ids({})))
+    return {each.chunk_id: (each.text, each.metadata or {}) for each in read}

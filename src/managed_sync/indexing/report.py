@@ -152,6 +152,8 @@ class VerificationReport:
             say.
         wrong_vectors: Chunks with another vector than the embedding model gives for their text now,
             among 20 chosen at random; ``None`` if the store returns no vectors.
+        keyword_differences: Chunks that the keyword index lacks, or holds with another text or
+            metadata; ``None`` without a keyword index.
     """
 
     records: int
@@ -164,6 +166,7 @@ class VerificationReport:
     changed_chunks: int | None = None
     duplicate_chunks: int | None = None
     wrong_vectors: int | None = None
+    keyword_differences: int | None = None
 
     @property
     def agrees(self) -> bool:
@@ -196,6 +199,7 @@ class VerificationReport:
             or self.changed_chunks
             or self.duplicate_chunks
             or self.wrong_vectors
+            or self.keyword_differences
         )
 
     def repaired_by(self, report: IndexReport) -> VerificationReport:

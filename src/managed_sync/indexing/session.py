@@ -14,6 +14,7 @@ from managed_sync.documents.loading.results import RecordLoader
 from managed_sync.indexing.feed.feed import Feed
 from managed_sync.indexing.feed.versions import Version
 from managed_sync.indexing.index_settings import IndexSettings
+from managed_sync.indexing.keyword_half import KeywordHalf
 from managed_sync.indexing.ledger.ledger import Ledger, PipelineLedger
 from managed_sync.indexing.ledger.locks import locked
 from managed_sync.indexing.ledger.model import Pipeline
@@ -22,8 +23,10 @@ from managed_sync.indexing.run import Run
 from managed_sync.indexing.stored_index import StoredIndex
 from managed_sync.indexing.targets.base import IndexTarget
 from managed_sync.indexing.targets.calls import Retries, TimedCalls
+from managed_sync.indexing.targets.hybrid import with_keywords
 from managed_sync.indexing.targets.retrying import RetryingTarget
 from managed_sync.indexing.verify import Verification
+from managed_sync.keywords import KeywordIndex
 
 __all__ = ["Session", "Setup"]
 
@@ -42,6 +45,7 @@ class Setup:
     timed: TimedCalls
     version: Version
     settings: IndexSettings
+    keywords: KeywordIndex | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +106,17 @@ class Session:
 
     def verification(self) -> Verification:
         """Returns a new verification."""
-        index = StoredIndex(self.setup.target, self.setup.timed)
-        return Verification(self.ledger, index, self.target(), self.feed)
+        setup = self.setup
+        index, keywords = StoredIndex(setup.target, setup.timed), None
+        if setup.keywords is not None:
+            keywords = KeywordHalf(setup.keywords, setup.target, index, setup.timed)
+        return Verification(self.ledger, index, self.target(), self.feed, keywords)
 
     def target(self) -> RetryingTarget:
         """Returns the target, with retries of its own."""
         setup = self.setup
         return RetryingTarget(
-            setup.target,
+            with_keywords(setup.target, setup.keywords),
             batch_size=setup.batch_size,
             retries=setup.retries,
             stop=self.stop,

@@ -70,14 +70,18 @@ class StoredIndex:
     Args:
         target: The index.
         timed: Makes the calls.
+        hashed_by: The target that says which part of a chunk the ledger's hashes cover; by default
+            the index itself.
     """
 
-    def __init__(self, target: IndexTarget, timed: TimedCalls) -> None:
+    def __init__(
+        self, target: IndexTarget, timed: TimedCalls, *, hashed_by: IndexTarget | None = None
+    ) -> None:
         self._timed = timed
         self._readable = target if isinstance(target, ReadableTarget) else None
         self._inspectable = inspectable_target(target)
         self._embedding = target if isinstance(target, EmbeddingTarget) else None
-        self._updating = metadata_target(target)
+        self._updating = metadata_target(hashed_by or target)
 
     def disagreements(self, expected: ChunkHashes) -> Disagreements | None:
         """Compares chunks with their hashes; ``None`` if the store cannot say.
@@ -102,6 +106,25 @@ class StoredIndex:
                 if certain != hashes:
                     found.changed[chunk.chunk_id] = certain
         return found
+
+    def intact_chunks(self, expected: ChunkHashes) -> list[Chunk]:
+        """Returns the stored chunks that are as they should be, if the store returns them so.
+
+        Args:
+            expected: The chunks, with their hashes.
+        """
+        stored = [each for each in self._read(list(expected)) or () if each.metadata is not None]
+        return [
+            chunk
+            for each in stored
+            if self._certain_hash(each, expected[each.chunk_id]) == expected[each.chunk_id]
+            and (chunk := _as_chunk(each)) is not None
+        ]
+
+    def existing(self, ids: Sequence[str]) -> set[str] | None:
+        """Returns those chunks that are there; ``None`` if the store cannot say."""
+        stored = self._stored(ids)
+        return None if stored is None else {each.chunk_id for each in stored}
 
     def wrong_vectors(self, chunk_ids: Sequence[str]) -> list[str] | None:
         """Returns the chunks whose vector the model does not give now; ``None`` if unknown."""

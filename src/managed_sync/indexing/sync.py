@@ -35,6 +35,7 @@ from managed_sync.indexing.report import (
 from managed_sync.indexing.session import Session, Setup
 from managed_sync.indexing.targets.base import IndexTarget
 from managed_sync.indexing.targets.calls import Retries, TimedCalls
+from managed_sync.keywords import KeywordIndex
 
 __all__ = ["IndexSync"]
 
@@ -64,6 +65,9 @@ class IndexSync:
         version: A function that returns a record's version as a string, or names of fields of its
             data that do not count. By default everything counts except links that a source
             generates for each listing.
+        keywords: A keyword index to keep in step with the target. If the target holds chunks
+            already, the next run copies them from there, as far as the store returns them;
+            otherwise it reads their records again.
 
     Raises:
         ConfigurationError: An argument is out of range, or there are a loader and a parser.
@@ -90,6 +94,7 @@ class IndexSync:
         full_comparison_every: float = _DAY,
         retries: Retries | None = None,
         version: Version | Collection[str] | None = None,
+        keywords: KeywordIndex | None = None,
     ) -> None:
         if loader is None:
             # The listing has shown that the token is good: what it does not open is one record.
@@ -110,6 +115,7 @@ class IndexSync:
             timed=TimedCalls(retries.call_timeout),
             version=version_of(version),
             settings=IndexSettings(loader, chunker, target),
+            keywords=keywords,
         )
         self._most_deletions = check_number("most_deletions", most_deletions, at_most=1)
         self._full_comparison_every = check_number(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from managed_sync.errors import IndexingError
 from managed_sync.identifiers import lower_ascii
 from managed_sync.indexing.feed.feed import Feed
+from managed_sync.indexing.keyword_half import KeywordHalf
 from managed_sync.indexing.ledger.ledger import PipelineLedger
 from managed_sync.indexing.ledger.model import ChunkHashes, LedgerRecord, RecordStatus
 from managed_sync.indexing.report import IndexReport, VerificationReport
@@ -41,12 +42,14 @@ class Verification:
         index: The index, to read from.
         target: The same index, to remove chunks from.
         feed: The pipeline's records; it knows the metadata that the pipeline's chunks have.
+        keywords: The keyword index of the same chunks, if there is one.
     """
 
     ledger: PipelineLedger
     index: StoredIndex
     target: RetryingTarget
     feed: Feed
+    keywords: KeywordHalf | None = None
     _wrong_vectors: list[str] | None = None
 
     def report(self, source: IndexReport) -> VerificationReport:
@@ -74,13 +77,21 @@ class Verification:
                 len(found.duplicates) if found is not None and found.is_counted else None
             ),
             wrong_vectors=None if self._wrong_vectors is None else len(self._wrong_vectors),
+            keyword_differences=len(self._keyword_differences()) if self.keywords else None,
         )
 
     def prepare_repair(self) -> None:
         """Marks records to index again whose chunks disagree, or that have unknown ones."""
+        self._mend_keywords(self.feed.names)
         self._write_down(self._unknown_chunks(self.feed.names) or {})
         found = self._disagreements() or Disagreements()
-        self._invalidate({**dict.fromkeys(self._wrong_vectors or ()), **found.certain_hashes})
+        self._invalidate(
+            {
+                **self._keyword_differences(),
+                **dict.fromkeys(self._wrong_vectors or ()),
+                **found.certain_hashes,
+            }
+        )
 
     def remove_unknown(self) -> None:
         """Removes the pipeline's chunks of which this ledger knows no record.
@@ -107,30 +118,37 @@ class Verification:
         """
         sample = _one_chunk_each(self.ledger.sample(_SAMPLE))
         found = self.index.disagreements(sample) if sample else Disagreements()
-        if found is None:
+        keyword_differences = self.keywords.differences(sample) if self.keywords else {}
+        if found is None and not self.keywords:
             return
         if sample:
-            names = self._names_in_index([key for key in sample if key not in found.missing])
+            missing = found.missing if found else set()
+            names = self._names_in_index([key for key in sample if key not in missing])
         else:
             names = self.ledger.pipeline._asdict()
-        if found or (names and self._is_miscounted(names)):
+        if found or keyword_differences or (names and self._is_miscounted(names)):
             self._compare_all(names)
 
     def _compare_all(self, names: Mapping[str, str] | None) -> None:
         found = self._disagreements() or Disagreements()
-        unknown = self._unknown_chunks(names) or {}
         self._raise_if_lost(found)
+        self._mend_keywords(names)
+        unknown = self._unknown_chunks(names) or {}
+        keyword_differences = self._keyword_differences()
+        if not (found or unknown or keyword_differences):
+            return
         _logger.warning(
             "The index of %s disagrees with the ledger: of the ledger's chunks, %d are missing, "
-            "%d changed and %d doubled; %d others are there. This run indexes their records again, "
-            "as far as the ledger knows them.",
+            "%d changed, %d doubled and %d not in the keyword index; %d others are there. This run "
+            "indexes their records again, as far as the ledger knows them.",
             self.ledger.pipeline,
             len(found.missing),
             len(found.changed),
             len(found.duplicates),
+            len(keyword_differences),
             len(unknown),
         )
-        self._invalidate(found.certain_hashes)
+        self._invalidate({**keyword_differences, **found.certain_hashes})
         self._write_down(unknown)
         # Only a comparison of everything finds records that are gone.
         self.ledger.set_notes(cursor=None)
@@ -153,10 +171,42 @@ class Verification:
             )
 
     def _is_miscounted(self, names: Mapping[str, str]) -> bool:
-        counted = self.index.count(names)
+        counts = [self.index.count(names), self.keywords.count(names) if self.keywords else None]
         chunks, uncertain, found = self.ledger.chunk_counts()
         most = chunks + found
-        return counted is not None and not most - uncertain <= counted <= most
+        return any(
+            counted is not None and not most - uncertain <= counted <= most for counted in counts
+        )
+
+    def _mend_keywords(self, names: Mapping[str, str] | None) -> None:
+        """Makes the keyword index what the store is, as far as the store can be read.
+
+        Args:
+            names: The metadata of this pipeline's chunks; ``None`` if others may share it.
+        """
+        if self.keywords is None:
+            return
+        copied = removed = 0
+        for page in self.ledger.pages():
+            expected = expected_chunks(page)
+            differences = self.keywords.differences(expected)
+            copied += self.keywords.copy({key: expected[key] for key in differences})
+        if names:
+            removed = self.keywords.remove_orphans(names, self._own_chunks())
+        if copied or removed:
+            _logger.info(
+                "Copied %d chunks of %s from the store to the keyword index, and removed %d there.",
+                copied,
+                self.ledger.pipeline,
+                removed,
+            )
+
+    def _keyword_differences(self) -> dict[str, str | None]:
+        """Returns the chunks that the keyword index does not hold as the ledger says."""
+        if self.keywords is None:
+            return {}
+        pages = map(expected_chunks, self.ledger.pages())
+        return {k: v for page in pages for k, v in self.keywords.differences(page).items()}
 
     def _names_in_index(self, existing: Sequence[str]) -> Mapping[str, str] | None:
         """Returns the metadata of this pipeline's chunks; ``None`` if others may share it."""
@@ -233,14 +283,21 @@ class Verification:
         """Returns the pipeline's chunks that this ledger did not write, with their records."""
         if not names:
             return None
-        own = {
+        own = self._own_chunks()
+        unknown = self.index.unknown(names, own)
+        return (
+            {**self.keywords.unknown(names, own), **(unknown or {})} if self.keywords else unknown
+        )
+
+    def _own_chunks(self) -> set[str]:
+        """Returns the chunks that this ledger wrote."""
+        return {
             key
             for page in self.ledger.pages()
             for record in page
             if record.state is not RecordStatus.FOUND
             for key in record.chunks
         }
-        return self.index.unknown(names, own)
 
 
 def _one_chunk_each(known: Sequence[LedgerRecord]) -> dict[str, str | None]:
