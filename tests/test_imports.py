@@ -40,6 +40,7 @@ def test_imports_go_one_way(tmp_path: Path) -> None:
         ("documents.model", "keywords.analysis"),
         ("keywords.index", "retrieval.report"),
         ("stores.qdrant", "langchain"),
+        ("evaluation.figures", "sample_company"),
         ("server.domain", "server.failures"),
         ("server.storage.records", "server.graph.schema"),
         ("server.sources.model", "server.storage.tables"),

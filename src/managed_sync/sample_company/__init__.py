@@ -7,27 +7,13 @@ The folder contains documents in nine formats, contacts, deals and tickets, and 
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from managed_sync.errors import ConfigurationError, MissingExtraError
+from managed_sync.errors import ConfigurationError
+from managed_sync.evaluation import Question, load_questions
 
-__all__ = ["DemoQuestion", "company_folder", "copy_company", "questions"]
-
-
-@dataclass(frozen=True)
-class DemoQuestion:
-    """A question of an employee.
-
-    Attributes:
-        question: The question.
-        answer_in: The source of the answer: a path below ``files`` that starts with "/", or
-            ``contact:``, ``deal:`` or ``ticket:`` and the id of the line.
-    """
-
-    question: str
-    answer_in: str
+__all__ = ["Question", "company_folder", "copy_company", "questions"]
 
 
 def company_folder() -> Path:
@@ -89,19 +75,17 @@ def copy_company(destination: Path) -> Path:
     return destination
 
 
-def questions() -> list[DemoQuestion]:
-    """Returns the questions about the company, each with the source of its answer.
+def questions() -> list[Question]:
+    """Returns 150 questions about the company, each with the passages that answer it.
+
+    Half of them, with ``split="tune"``, are there to tune on. Report figures of the other half,
+    with ``split="report"``.
 
     Raises:
-        MissingExtraError: PyYAML is not installed; the extra ``server`` installs it.
+        MissingExtraError: PyYAML is not installed; the extra ``evaluation`` installs it.
 
     Examples:
         >>> questions()[0].answer_in
         '/Company/Handbook/Travel and expenses.pdf'
     """
-    try:
-        import yaml  # noqa: PLC0415 -- an optional dependency
-    except ImportError as error:
-        raise MissingExtraError("Reading the sample company's questions", "server") from error
-    text = (company_folder().parent / "questions.yaml").read_text(encoding="utf-8")
-    return [DemoQuestion(**entry) for entry in yaml.safe_load(text)]
+    return load_questions(company_folder().parent / "questions.yaml")

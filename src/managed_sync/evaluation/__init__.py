@@ -1,0 +1,21 @@
+"""Answer quality: questions with known answers, asked of any retriever, as users.
+
+See ``docs/concepts/answer-quality.md`` for the measures.
+"""
+
+from managed_sync.evaluation.figures import Figures
+from managed_sync.evaluation.outcomes import Outcome
+from managed_sync.evaluation.questions import Answer, Question, load_questions
+from managed_sync.evaluation.report import Evaluation
+from managed_sync.evaluation.runs import aevaluate, evaluate
+
+__all__ = [
+    "Answer",
+    "Evaluation",
+    "Figures",
+    "Outcome",
+    "Question",
+    "aevaluate",
+    "evaluate",
+    "load_questions",
+]
