@@ -8,6 +8,7 @@ import typer
 
 from managed_sync import __version__
 from managed_sync.cli.commands.demo import demo
+from managed_sync.cli.commands.evaluate import evaluate
 from managed_sync.cli.commands.failures import failures
 from managed_sync.cli.commands.index import index
 from managed_sync.cli.commands.pipelines import enable, pull, status
@@ -37,6 +38,7 @@ _IN_THE_ORDER_OF_USE = (
     search,
     check,
     explain,
+    evaluate,
 )
 for command in _IN_THE_ORDER_OF_USE:
     app.command()(command)

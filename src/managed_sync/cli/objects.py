@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 from managed_sync.cli.workspace import PipelineRef
@@ -11,7 +11,7 @@ from managed_sync.documents.loading.record_metadata import object_id
 from managed_sync.errors import ConfigurationError, NotFoundError
 from managed_sync.identifiers import OBJECT_TYPES, ObjectId, object_type_for
 
-__all__ = ["object_names", "resolve_object"]
+__all__ = ["object_names", "resolve_object", "resolve_objects"]
 
 
 def resolve_object(
@@ -23,16 +23,35 @@ def resolve_object(
         ConfigurationError: No record has this source id, or several have it; or the type of the
             object id is unknown.
     """
-    if not reference:
-        raise ConfigurationError("An object must be a path or an object id, got an empty text.")
+    return resolve_objects(client, pipelines, [reference])[reference]
+
+
+def resolve_objects(
+    client: ManagedSyncClient, pipelines: Sequence[PipelineRef], references: Iterable[str]
+) -> dict[str, str]:
+    """Returns the object id for each object id, source id, or kind and source id.
+
+    Raises:
+        ConfigurationError: No record has one of these source ids, or several have it.
+    """
     # A folder may be written with a final slash.
-    wanted = reference.rstrip("/") or reference
-    found = [
-        object_id(record)
-        for pipeline in pipelines
-        for record in client.iter_records(*pipeline)
-        if wanted in {record.source_id, record.source_id.removeprefix("/")}
-    ]
+    wanted = {reference: reference.rstrip("/") or reference for reference in references}
+    if not all(wanted):
+        raise ConfigurationError("An object must be a path or an object id, got an empty text.")
+    found: dict[str, list[str]] = {name: [] for name in wanted.values()}
+    for pipeline in pipelines:
+        for record in client.iter_records(*pipeline):
+            known_as = object_id(record)
+            source_id, kind = record.source_id, known_as.partition(":")[0]
+            for name in {source_id, source_id.removeprefix("/"), f"{kind}:{source_id}"}:
+                if name in found:
+                    found[name].append(known_as)
+    return {
+        reference: _single(pipelines, reference, found[name]) for reference, name in wanted.items()
+    }
+
+
+def _single(pipelines: Sequence[PipelineRef], reference: str, found: Sequence[str]) -> str:
     if len(found) > 1:
         raise ConfigurationError(
             f"{reference!r} matches {', '.join(found)}; pass one of these object ids."
