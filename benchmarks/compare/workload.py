@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypedDict
 
 import httpx
 from langchain_core.documents import Document
@@ -26,7 +26,14 @@ _QUESTIONS = 40
 _CHECKS = 2_000
 _RECORDS = 150
 _PARAGRAPHS = 2_000
-_PIPELINE = {"integration": "box", "sync_type": "files"}
+
+
+class _Pipeline(TypedDict):
+    integration: str
+    sync_type: str
+
+
+_PIPELINE: _Pipeline = {"integration": "box", "sync_type": "files"}
 
 
 def _respond(request: httpx.Request) -> httpx.Response:

@@ -91,12 +91,14 @@ def test_writers_of_the_same_text_with_other_titles_wait_for_each_other() -> Non
 
         others: list[threading.Thread]
 
-        def add_documents(self, documents: list[Document], **kwargs: Any) -> list[str]:
+        def add_documents(
+            self, documents: list[Document], ids: list[str] | None = None, **kwargs: Any
+        ) -> list[str]:
             if self.others:
                 other = self.others.pop()
                 other.start()
                 other.join(0.05)
-            return super().add_documents(documents, **kwargs)
+            return super().add_documents(documents, ids, **kwargs)
 
     store = Pausing(DeterministicFakeEmbedding(size=8))
     target = LangChainTarget(store)
