@@ -12,7 +12,7 @@ from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing.fingerprint import model_behind_caches, model_settings
 from managed_sync.indexing.targets.base import StoredChunk
-from managed_sync.indexing.targets.embedded_text import EmbeddedText
+from managed_sync.indexing.targets.embedded_text import EMBEDDABLE
 from managed_sync.indexing.targets.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.langchain.conversion import to_langchain, without_prefix
 from managed_sync.langchain.stores import adapter_of
@@ -40,10 +40,10 @@ class LangChainTarget(StoreTarget[LangChainAdapter]):
         ConfigurationError: ``embeds`` names anything else, or the store embeds on its server.
     """
 
-    first_embedded_parts: ClassVar[str] = EmbeddedText(()).description
+    first_embedded_parts: ClassVar[str] = "text"
 
     def __init__(self, vectorstore: VectorStore, *, embeds: Sequence[str] | None = None) -> None:
-        super().__init__(adapter_of(vectorstore), _embedded_text(vectorstore, embeds))
+        super().__init__(adapter_of(vectorstore), _checked(embeds, vectorstore))
         self._store = vectorstore
         self._adapter.refuse_unless_writable()
 
@@ -149,18 +149,17 @@ class LangChainTarget(StoreTarget[LangChainAdapter]):
             self._store.delete(copies, **self._adapter.delete_options)
 
 
-def _embedded_text(store: VectorStore, embeds: Sequence[str] | None) -> EmbeddedText:
+def _checked(embeds: Sequence[str] | None, store: VectorStore) -> Sequence[str]:
     takes_vectors = keeps_model(store)
     if embeds is None:
-        return EmbeddedText() if takes_vectors else EmbeddedText(())
-    composed = EmbeddedText(embeds)
+        return EMBEDDABLE if takes_vectors else ()
     if embeds and not takes_vectors:
         raise ConfigurationError(
             f"{type(store).__name__} embeds the stored text itself, so embeds must be () or left "
             f"out. To embed headings, put them into the text, for example with "
             f"ManagedSyncSplitter(heading_prefix=True) in a pipeline of your own."
         )
-    return composed
+    return embeds
 
 
 def _by_text(

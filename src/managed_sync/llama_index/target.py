@@ -11,7 +11,6 @@ from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.fingerprint import model_settings
-from managed_sync.indexing.targets.embedded_text import EmbeddedText
 from managed_sync.indexing.targets.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.llama_index.conversion import to_node
 from managed_sync.llama_index.stores import adapter_of
@@ -58,7 +57,7 @@ class LlamaIndexTarget(StoreTarget[LlamaIndexAdapter]):
             index = VectorStoreIndex([], storage_context=storage, embed_model=embed_model)
         elif embed_model is not None:
             raise ConfigurationError("An index has its own embedding model; leave embed_model out.")
-        super().__init__(adapter_of(index.vector_store, index), EmbeddedText(embeds))
+        super().__init__(adapter_of(index.vector_store, index), embeds)
         self._index = index
 
     @property

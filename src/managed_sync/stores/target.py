@@ -29,7 +29,7 @@ class StoreTarget(ABC, Generic[Adapter]):
 
     Args:
         adapter: The store.
-        embedded_text: Composes the text that goes into the vector of a chunk.
+        embeds: The metadata that goes into the vector of a chunk with its text.
 
     Attributes:
         first_embedded_parts: The ``embedded_parts`` of indexes from before there was a choice.
@@ -37,9 +37,9 @@ class StoreTarget(ABC, Generic[Adapter]):
 
     first_embedded_parts: ClassVar[str]
 
-    def __init__(self, adapter: Adapter, embedded_text: EmbeddedText) -> None:
+    def __init__(self, adapter: Adapter, embeds: Sequence[str]) -> None:
         self._adapter = adapter
-        self._embedded_text = embedded_text
+        self._embedded_text = EmbeddedText(embeds)
 
     @property
     def embedded_parts(self) -> str:

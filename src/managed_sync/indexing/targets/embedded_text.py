@@ -7,7 +7,7 @@ Guarantees:
 - A title that the text begins with, and a heading that is in the text, are not repeated.
 - No other metadata changes it, so that a changed URL costs no embedding.
 
-See ``docs/decisions/0044-indexing-embedded-text.md``.
+See ``docs/decisions/0042-indexing-embedded-text.md``.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from managed_sync.documents.model import well_formed
 from managed_sync.documents.parsing.file_types import named_type
 from managed_sync.errors import ConfigurationError
 
-__all__ = ["MAX_CONTEXT_TOKENS", "EmbeddedText"]
+__all__ = ["EMBEDDABLE", "MAX_CONTEXT_TOKENS", "EmbeddedText"]
+
+EMBEDDABLE = ("title", "headings")
+"""The metadata that can be embedded with the text of a chunk."""
 
 MAX_CONTEXT_TOKENS = 64
 """The most tokens that title and headings take; half of them is for the title."""
 
-_NAMES = ("title", "headings")
 _ENCODING = "cl100k_base"
 # Names are not looked at further; hardly a token has more characters.
 _LONGEST_TOKEN = 128
@@ -60,15 +62,15 @@ class EmbeddedText:
         'Travel\nHotels > Germany\n\nAt most EUR 140.'
     """
 
-    def __init__(self, embeds: Sequence[str] = _NAMES) -> None:
-        unknown = embeds if isinstance(embeds, str) else set(embeds) - set(_NAMES)
+    def __init__(self, embeds: Sequence[str] = EMBEDDABLE) -> None:
+        unknown = embeds if isinstance(embeds, str) else set(embeds) - set(EMBEDDABLE)
         if unknown:
             raise ConfigurationError(
-                f"embeds must be a tuple of {' and '.join(map(repr, _NAMES))}, or empty to embed "
-                f"the text alone, got {embeds!r}."
+                f"embeds must be a tuple of {' and '.join(map(repr, EMBEDDABLE))}, or empty to "
+                f"embed the text alone, got {embeds!r}."
             )
         self._embeds = frozenset(embeds)
-        self.description = ", ".join([*(name for name in _NAMES if name in embeds), "text"])
+        self.description = ", ".join([*(name for name in EMBEDDABLE if name in embeds), "text"])
 
     def __call__(self, chunk: Chunk) -> str:
         """Returns the text that goes into the vector."""
