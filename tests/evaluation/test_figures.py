@@ -6,11 +6,11 @@ import math
 
 import pytest
 
-from managed_sync.evaluation import Evaluation, Figures, Outcome, Question
+from managed_sync.evaluation import Evaluation, EvaluationQuestion, Figures, Outcome
 
 
 def outcome(*ranks: int | None, name: str = "", ms: float = 10, leaks: int = 0) -> Outcome:
-    return Outcome(Question(name), "ann@x.example", "s", ranks, 6, leaks, ms / 1000)
+    return Outcome(EvaluationQuestion(name), "ann@x.example", "s", ranks, 6, leaks, ms / 1000)
 
 
 def test_hits_and_mrr_take_the_first_passage_with_an_answer() -> None:

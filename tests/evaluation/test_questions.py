@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from managed_sync.errors import ConfigurationError, MissingExtraError
-from managed_sync.evaluation import Answer, Question, load_questions
+from managed_sync.evaluation import Answer, EvaluationQuestion, load_questions
 
 WHOLE = """\
 - question: How much is a hotel?
@@ -33,7 +33,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_questions_are_read_with_all_they_have(tmp_path: Path) -> None:
     first, second = load_questions(written(tmp_path, WHOLE))
-    assert first == Question(
+    assert first == EvaluationQuestion(
         "How much is a hotel?",
         (Answer("/Travel.pdf", "| Hamburg | EUR 155 |"), Answer("/Reise.docx", "155 Euro")),
         kind="table",

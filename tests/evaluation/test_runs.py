@@ -17,7 +17,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from managed_sync import AccessChecker
 from managed_sync.errors import AccessCheckError, ConfigurationError, MissingExtraError
-from managed_sync.evaluation import Answer, Outcome, Question, aevaluate, evaluate
+from managed_sync.evaluation import Answer, EvaluationQuestion, Outcome, aevaluate, evaluate
 from managed_sync.langchain import PermissionAwareRetriever
 from tests.support.permission_service import FakePermissionService
 
@@ -29,9 +29,13 @@ TEXTS = [
     ("file:2", "Full pay"),
     ("", "?"),
 ]
-LEAVE = Question("Leave?", (Answer("/leave.md", "Ten days"),), kind="fact", asked_by=(ANN, BOB))
-PAY = Question("Pay?", (Answer("file:2", "Full pay"), Answer("/leave.md", "days")), asked_by=(ANN,))
-UNKNOWN = Question("Gym?", kind="unanswerable", asked_by=(ANN,))
+LEAVE = EvaluationQuestion(
+    "Leave?", (Answer("/leave.md", "Ten days"),), kind="fact", asked_by=(ANN, BOB)
+)
+PAY = EvaluationQuestion(
+    "Pay?", (Answer("file:2", "Full pay"), Answer("/leave.md", "days")), asked_by=(ANN,)
+)
+UNKNOWN = EvaluationQuestion("Gym?", kind="unanswerable", asked_by=(ANN,))
 OBJECTS = {"/leave.md": "file:1"}
 
 
@@ -106,7 +110,7 @@ def test_an_answer_that_the_user_may_not_read_counts_neither_as_hit_nor_as_miss(
 
 
 def test_the_right_object_with_another_passage_is_no_hit() -> None:
-    question = Question("Pay?", (Answer("file:2", "Full pay"),), asked_by=(BOB,))
+    question = EvaluationQuestion("Pay?", (Answer("file:2", "Full pay"),), asked_by=(BOB,))
     (outcome,) = evaluate(lambda _: documents("")[:2], [question], checker=checker()).outcomes
     assert outcome.ranks == (None,)
 
@@ -123,12 +127,12 @@ def test_an_error_of_the_permission_service_ends_the_evaluation() -> None:
         (Documents(), [], "questions must hold at least one"),
         ({}, [LEAVE], "retrievers must name at least one"),
         (7, [LEAVE], "retriever must be a retriever of LangChain or LlamaIndex"),
-        (Documents(), [Question("Who?")], "Nobody asks 'Who\\?'"),
+        (Documents(), [EvaluationQuestion("Who?")], "Nobody asks 'Who\\?'"),
         (lambda _: ["text"], [LEAVE], "must return documents of LangChain or nodes"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(
-    retriever: Any, questions: Sequence[Question], problem: str
+    retriever: Any, questions: Sequence[EvaluationQuestion], problem: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         evaluate(retriever, questions, checker=checker())

@@ -10,7 +10,7 @@ import pytest
 from managed_sync.documents import DocumentLoader, SourceDocument
 from managed_sync.errors import MissingExtraError
 from managed_sync.evaluation.passages import plain_text
-from managed_sync.sample_company import Question, company_folder, questions
+from managed_sync.sample_company import EvaluationQuestion, company_folder, questions
 from tests.support.company_oracle import Oracle, reference_of
 from tests.support.sample_company import PIPELINES, Company
 
@@ -22,7 +22,7 @@ ASKED = questions()
 ANSWERED = [question for question in ASKED if question.answers]
 
 
-def readers(question: Question) -> int:
+def readers(question: EvaluationQuestion) -> int:
     return sum(reference_of(question.answer_in) in allowed for allowed in ALLOWED.values())
 
 

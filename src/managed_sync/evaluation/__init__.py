@@ -5,16 +5,16 @@ See ``docs/concepts/answer-quality.md`` for the measures.
 
 from managed_sync.evaluation.figures import Figures
 from managed_sync.evaluation.outcomes import Outcome
-from managed_sync.evaluation.questions import Answer, Question, load_questions
+from managed_sync.evaluation.questions import Answer, EvaluationQuestion, load_questions
 from managed_sync.evaluation.report import Evaluation
 from managed_sync.evaluation.runs import aevaluate, evaluate
 
 __all__ = [
     "Answer",
     "Evaluation",
+    "EvaluationQuestion",
     "Figures",
     "Outcome",
-    "Question",
     "aevaluate",
     "evaluate",
     "load_questions",

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from managed_sync.evaluation.passages import Passage, plain_text
-from managed_sync.evaluation.questions import Question
+from managed_sync.evaluation.passages import ReturnedPassage, plain_text
+from managed_sync.evaluation.questions import EvaluationQuestion
 
 __all__ = ["Outcome", "outcome_of"]
 
@@ -33,7 +33,7 @@ class Outcome:
         seconds: The time that the retriever took.
     """
 
-    question: Question
+    question: EvaluationQuestion
     user: str
     setting: str
     ranks: tuple[int | None, ...]
@@ -53,10 +53,10 @@ class Outcome:
 
 
 def outcome_of(
-    question: Question,
+    question: EvaluationQuestion,
     user: str,
     setting: str,
-    passages: Sequence[Passage],
+    passages: Sequence[ReturnedPassage],
     *,
     allowed: Collection[str],
     objects: Mapping[str, str],
@@ -89,7 +89,7 @@ def outcome_of(
     )
 
 
-def _rank(passages: Sequence[Passage], object_id: str, text: str) -> int | None:
+def _rank(passages: Sequence[ReturnedPassage], object_id: str, text: str) -> int | None:
     for rank, passage in enumerate(passages, start=1):
         if passage.object_id == object_id and text in passage.text:
             return rank

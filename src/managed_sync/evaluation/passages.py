@@ -12,7 +12,7 @@ from managed_sync.errors import ConfigurationError
 
 __all__ = [
     "AsyncSearch",
-    "Passage",
+    "ReturnedPassage",
     "Search",
     "async_search_of",
     "passage_of",
@@ -22,7 +22,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class ReturnedPassage:
     """A returned passage.
 
     Attributes:
@@ -58,7 +58,7 @@ def async_search_of(retriever: Any) -> AsyncSearch:
     return search
 
 
-def passage_of(result: Any) -> Passage:
+def passage_of(result: Any) -> ReturnedPassage:
     """Returns a document of LangChain or a node of LlamaIndex as a passage.
 
     Raises:
@@ -74,7 +74,7 @@ def passage_of(result: Any) -> Passage:
             f"The retriever must return documents of LangChain or nodes of LlamaIndex, got "
             f"{type(result).__name__}."
         )
-    return Passage(plain_text(text), object_id_of(metadata))
+    return ReturnedPassage(plain_text(text), object_id_of(metadata))
 
 
 def plain_text(text: str) -> str:

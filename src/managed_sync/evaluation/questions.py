@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from managed_sync.errors import ConfigurationError, MissingExtraError
 
-__all__ = ["Answer", "Question", "load_questions"]
+__all__ = ["Answer", "EvaluationQuestion", "load_questions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Question:
+class EvaluationQuestion:
     """A question of a user, with the passages that answer it.
 
     Attributes:
@@ -60,7 +60,7 @@ class Question:
         return f"{self.after}\n{self.question}" if self.after else self.question
 
 
-def load_questions(file: Path | str) -> list[Question]:
+def load_questions(file: Path | str) -> list[EvaluationQuestion]:
     """Reads questions from a YAML file.
 
     The file is a list. Each entry has a ``question``, and ``answer_in`` and ``passage`` unless
@@ -96,27 +96,27 @@ def load_questions(file: Path | str) -> list[Question]:
 _FORM = "The file must be a list of entries with question, answer_in and passage."
 
 
-class _Answer(BaseModel):
+class _AnswerEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     answer_in: str = Field(min_length=1)
     passage: str = Field(min_length=1)
 
 
-class _Entry(BaseModel):
+class _QuestionEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     question: str = Field(min_length=1)
     answer_in: str = ""
     passage: str = ""
-    also: list[_Answer] = []
+    also: list[_AnswerEntry] = []
     kind: str = ""
     split: str = ""
     asked_by: list[str] = []
     after: str = ""
 
     @model_validator(mode="after")
-    def _has_whole_answers(self) -> _Entry:
+    def _has_whole_answers(self) -> _QuestionEntry:
         if bool(self.answer_in) != bool(self.passage):
             raise ValueError("answer_in and passage must both be there, or neither")
         if self.also and not self.answer_in:
@@ -148,16 +148,16 @@ def _entries(path: Path, text: str) -> Iterator[tuple[int, Any]]:
         loader.dispose()
 
 
-def _question(path: Path, line: int, value: Any) -> Question:
+def _question(path: Path, line: int, value: Any) -> EvaluationQuestion:
     try:
-        entry = _Entry.model_validate(value)
+        entry = _QuestionEntry.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])) or "the entry"
         raise ConfigurationError(f"{path}, line {line}: {name}: {first['msg']}. {_FORM}") from None
     answers = [Answer(entry.answer_in, entry.passage)] if entry.answer_in else []
     answers += [Answer(other.answer_in, other.passage) for other in entry.also]
-    return Question(
+    return EvaluationQuestion(
         entry.question,
         tuple(answers),
         kind=entry.kind,

@@ -18,7 +18,7 @@ from managed_sync.evaluation.passages import (
     passage_of,
     search_of,
 )
-from managed_sync.evaluation.questions import Question
+from managed_sync.evaluation.questions import EvaluationQuestion
 from managed_sync.evaluation.report import Evaluation
 
 __all__ = ["aevaluate", "evaluate"]
@@ -31,7 +31,7 @@ _Check = Callable[[str, Collection[str]], Collection[str] | Awaitable[Collection
 
 def evaluate(
     retrievers: Any,
-    questions: Sequence[Question],
+    questions: Sequence[EvaluationQuestion],
     *,
     checker: AccessChecker,
     objects: Mapping[str, str] | None = None,
@@ -72,7 +72,7 @@ def evaluate(
 
 async def aevaluate(
     retrievers: Any,
-    questions: Sequence[Question],
+    questions: Sequence[EvaluationQuestion],
     *,
     checker: AccessChecker,
     objects: Mapping[str, str] | None = None,
@@ -96,8 +96,10 @@ def _settings(retrievers: Any) -> Mapping[str, Any]:
 
 
 def _plan(
-    searches: Mapping[str, _TimedSearch], questions: Sequence[Question], users: Sequence[str]
-) -> Iterator[tuple[str, _TimedSearch, Question, str]]:
+    searches: Mapping[str, _TimedSearch],
+    questions: Sequence[EvaluationQuestion],
+    users: Sequence[str],
+) -> Iterator[tuple[str, _TimedSearch, EvaluationQuestion, str]]:
     """Yields each question with each of its users, one setting after another."""
     if not questions:
         raise ConfigurationError("questions must hold at least one question, got none.")
@@ -113,7 +115,7 @@ def _plan(
 
 
 def _ask(
-    plan: Sequence[tuple[str, _TimedSearch, Question, str]],
+    plan: Sequence[tuple[str, _TimedSearch, EvaluationQuestion, str]],
     check: _Check,
     objects: Mapping[str, str],
     on_outcome: Callable[[Outcome], None] | None,

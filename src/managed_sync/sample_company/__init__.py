@@ -11,9 +11,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from managed_sync.errors import ConfigurationError
-from managed_sync.evaluation import Question, load_questions
+from managed_sync.evaluation import EvaluationQuestion, load_questions
 
-__all__ = ["Question", "company_folder", "copy_company", "questions"]
+__all__ = ["EvaluationQuestion", "company_folder", "copy_company", "questions"]
 
 
 def company_folder() -> Path:
@@ -75,7 +75,7 @@ def copy_company(destination: Path) -> Path:
     return destination
 
 
-def questions() -> list[Question]:
+def questions() -> list[EvaluationQuestion]:
     """Returns 150 questions about the company, each with the passages that answer it.
 
     Half of them, with ``split="tune"``, are there to tune on. Report figures of the other half,

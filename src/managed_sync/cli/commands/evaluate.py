@@ -20,7 +20,7 @@ from managed_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from managed_sync.access import AccessChecker
-    from managed_sync.evaluation import Evaluation, Outcome, Question
+    from managed_sync.evaluation import Evaluation, EvaluationQuestion, Outcome
     from managed_sync.evaluation.report import Grouping
     from managed_sync.langchain import PermissionAwareRetriever
 
@@ -86,7 +86,7 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _chosen(file: Path | None, split: str) -> list[Question]:
+def _chosen(file: Path | None, split: str) -> list[EvaluationQuestion]:
     if file is None:
         from managed_sync.sample_company import questions
 
@@ -104,7 +104,7 @@ def _chosen(file: Path | None, split: str) -> list[Question]:
 
 def _evaluation(
     retriever: PermissionAwareRetriever,
-    questions: Sequence[Question],
+    questions: Sequence[EvaluationQuestion],
     checker: AccessChecker,
     objects: Mapping[str, str],
     users: Sequence[str],
@@ -128,7 +128,7 @@ def _evaluation(
 def _objects(
     workspace: Workspace,
     client: ManagedSyncClient,
-    questions: Sequence[Question],
+    questions: Sequence[EvaluationQuestion],
     *,
     is_sample: bool,
 ) -> dict[str, str]:
