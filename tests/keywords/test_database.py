@@ -15,6 +15,7 @@ from managed_sync import KeywordIndex
 from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError, KeywordIndexError
 from managed_sync.keywords import database as database_module
+from managed_sync.keywords.rows import remove_chunks
 from tests.support.forks import in_child, needs_fork
 
 
@@ -44,7 +45,7 @@ def test_only_the_owner_can_read_the_file(keywords: KeywordIndex) -> None:
 def test_a_search_sees_the_state_before_a_write_or_after_it(keywords: KeywordIndex) -> None:
     other = KeywordIndex(keywords.path)
     with keywords._database.writing() as connection:
-        connection.exec_driver_sql("DELETE FROM chunks")
+        remove_chunks(connection, ["0000", "0001", "0002"])
         assert found(other) == 3
 
     assert found(other) == 0
@@ -66,7 +67,7 @@ def test_a_process_that_is_killed_while_it_writes_leaves_what_was_there(
 ) -> None:
     def die_half_way() -> None:
         with keywords._database.writing() as connection:
-            connection.exec_driver_sql("DELETE FROM chunks")
+            remove_chunks(connection, ["0000", "0001", "0002"])
             os.kill(os.getpid(), signal.SIGKILL)
 
     in_child(die_half_way)

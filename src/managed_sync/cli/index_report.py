@@ -113,6 +113,7 @@ _COUNTS: dict[str, Callable[[VerificationReport], int | None]] = {
     "changed": lambda report: report.changed_chunks,
     "doubled": lambda report: report.duplicate_chunks,
     "wrong vectors": lambda report: report.wrong_vectors,
+    "wrong keywords": lambda report: report.keyword_differences,
     "unknown": lambda report: report.unknown_chunks,
     "unfinished": lambda report: report.unfinished,
     "to index": lambda report: report.source.added + report.source.updated,

@@ -36,17 +36,20 @@ def index_sync(
     """Returns the ``IndexSync`` of a workspace.
 
     Args:
-        workspace: The workspace with index and ledger.
+        workspace: The workspace with index, keyword index and ledger.
         client: A client of the API.
         store: The index.
         ocr: The languages of pictures and scans, joined with ``+``; without one, they are not read.
     """
     from managed_sync.documents import FileParser
     from managed_sync.indexing import IndexSync
+    from managed_sync.keywords import KeywordIndex
     from managed_sync.langchain import LangChainTarget
 
     parser = FileParser(ocr=ocr.split("+")) if ocr else None
-    return IndexSync(client, LangChainTarget(store), workspace.ledger, parser=parser)
+    keywords = KeywordIndex(workspace.keyword_file)
+    target = LangChainTarget(store)
+    return IndexSync(client, target, workspace.ledger, parser=parser, keywords=keywords)
 
 
 def index_pipelines(

@@ -1,4 +1,4 @@
-"""The vector index of a workspace: Qdrant's local mode on disk, with the bundled embedding."""
+"""The index of a workspace: vectors in Qdrant's local mode, bundled embedding, and keywords."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from langchain_qdrant import QdrantVectorStore
     from qdrant_client import QdrantClient
 
-__all__ = ["COMFORTABLE_CHUNKS", "LONGEST_WAIT", "open_index"]
+    from managed_sync.keywords import KeywordIndex
+
+__all__ = ["COMFORTABLE_CHUNKS", "LONGEST_WAIT", "keyword_index", "open_index"]
 
 # Above this, opening Qdrant's local mode and searching with an object filter take seconds.
 COMFORTABLE_CHUNKS = 10_000
@@ -69,6 +71,19 @@ def open_index(
         client.close()
 
 
+def keyword_index(workspace: Workspace) -> KeywordIndex | None:
+    """Returns the keyword index to search beside the vectors.
+
+    It is ``None`` in a workspace that was indexed before there was one, until the next run.
+
+    Raises:
+        ConfigurationError: Python's SQLite has no full-text search.
+    """
+    from managed_sync.keywords import KeywordIndex
+
+    return KeywordIndex(workspace.keyword_file) if workspace.keyword_file.exists() else None
+
+
 def _opened(folder: Path, wait: float, stop: StopRequest) -> QdrantClient:
     """Opens the index as soon as no other process has it open."""
     from qdrant_client import QdrantClient
@@ -96,5 +111,5 @@ def _opened(folder: Path, wait: float, stop: StopRequest) -> QdrantClient:
 def _unusable(folder: Path, error: Exception) -> ConfigurationError:
     return ConfigurationError(
         f"The index {folder} cannot be opened ({error}). If it is damaged, remove it together with "
-        f"the workspace's ledger.db, and run `managed-sync index`."
+        f"the workspace's ledger.db and keywords.db, and run `managed-sync index`."
     )

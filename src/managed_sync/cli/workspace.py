@@ -59,6 +59,7 @@ class Workspace:
         self.company_folder = self.root / "company"
         self.server_state = self.root / "server"
         self.index_folder = self.root / "index"
+        self.keyword_file = self.root / "keywords.db"
         self.ledger = self.root / "ledger.db"
         self._settings_file = self.root / "workspace.json"
         self._server_file = self.root / "server.json"

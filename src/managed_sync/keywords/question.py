@@ -16,7 +16,7 @@ from managed_sync.keywords.stop_words import without_stop_words
 __all__ = ["match_expression"]
 
 # A question of more is a text; a search for all of its words would take long and say little.
-_MOST_TERMS = 100
+_MOST_TERMS = 40
 _MOST_CHARACTERS = 10_000
 
 
@@ -34,13 +34,16 @@ def match_expression(question: str) -> str | None:
     """
     question = question[:_MOST_CHARACTERS]
     words = question_words(question)
-    terms = dict.fromkeys([*without_stop_words(words), *question_terms(question), *_pairs(words)])
+    pairs = _pairs(question.split())
+    terms = dict.fromkeys([*without_stop_words(words), *question_terms(question), *pairs])
     return " OR ".join(f'"{term}"' for term in list(terms)[:_MOST_TERMS]) or None
 
 
-def _pairs(words: Sequence[str]) -> Iterator[str]:
-    """Yields neighbors of which one has a digit: a number says little without its word."""
-    for first, second in pairwise(words):
-        has_digit = any(map(str.isdigit, first)) or any(map(str.isdigit, second))
-        if has_digit:
-            yield f"{first} {second}"
+def _pairs(pieces: Sequence[str]) -> Iterator[str]:
+    """Yields neighbors of which one has a digit: a number says little without its word.
+
+    Parts of an identifier are no neighbors, since it is a term as a whole.
+    """
+    for first, second in pairwise(map(question_words, pieces)):
+        if len(first) == len(second) == 1 and any(map(str.isdigit, first[0] + second[0])):
+            yield f"{first[0]} {second[0]}"

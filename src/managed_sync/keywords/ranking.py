@@ -19,7 +19,7 @@ from managed_sync.keywords.tables import (
 
 __all__ = ["best_chunks"]
 
-# Hits with the score of the last one that is wanted; more of them are looked for if all tie.
+# Hits beyond those that are wanted, to see whether they have the score of the last one.
 _TIES = 20
 
 
@@ -42,40 +42,48 @@ def best_chunks(
     Returns:
         The id, the content and the score of each.
     """
-    arguments = {"expression": expression, "objects": json_argument(objects or ())}
-    query = _query(project, is_confined=objects is not None)
-    more = limit + _TIES
-    while True:
-        rows = connection.execute(query, {**arguments, "more": more}).all()
-        if len(rows) < more or rows[-1].score > rows[limit - 1].score:
-            break
-        # Which of the equal ones were returned is chance.
-        more *= 4
-    best = sorted(rows, key=lambda row: (row.score, row.chunk_id))[:limit]
-    found = connection.execute(_CONTENTS, {"keys": json_argument(row.id for row in best)})
+    arguments = {
+        "expression": expression,
+        "objects": json_argument(objects or ()),
+        "more": limit + _TIES,
+    }
+    is_confined = objects is not None
+    rows = connection.execute(_query(project, is_confined=is_confined), arguments).all()
+    if len(rows) == limit + _TIES and rows[-1].score == rows[limit - 1].score:
+        # Which of the equal ones were returned is chance. To order all of them takes longer.
+        query = _query(project, is_confined=is_confined, by_id=True)
+        rows = connection.execute(query, arguments).all()
+    found = connection.execute(_CHUNK_IDS, {"keys": json_argument(row.key for row in rows)})
+    id_of = {row.id: row.chunk_id for row in found}
+    best = sorted(rows, key=lambda row: (row.score, id_of[row.key]))[:limit]
+    found = connection.execute(_CONTENTS, {"keys": json_argument(row.key for row in best)})
     content_of = {row.id: row.content for row in found}
-    return [(row.chunk_id, content_of[row.id], -row.score) for row in best]
+    return [(id_of[row.key], content_of[row.key], -row.score) for row in best]
 
 
 @cache
-def _query(project: int, *, is_confined: bool) -> Select[Any]:
+def _query(project: int, *, is_confined: bool, by_id: bool = False) -> Select[Any]:
     """Returns the query of a project, made once, since that takes longer than a short search."""
     words = words_of(project)
     table = literal_column(words.name, Text)
     score = func.bm25(table, *WEIGHTS)
     query = (
-        select(chunk_table.c.id, chunk_table.c.chunk_id, score.label("score"))
-        .join(words, words.c.rowid == chunk_table.c.id)
+        select(words.c.rowid.label("key"), score.label("score"))
         .where(table.op("MATCH")(bindparam("expression")))
         .order_by(score)
         .limit(bindparam("more"))
     )
-    if not is_confined:
-        return query
-    # The sign keeps SQLite from searching once for each chunk of the objects.
-    return query.where(literal_column("+chunks.object_id").in_(listed_in("objects")))
+    if is_confined or by_id:
+        query = query.join(chunk_table, chunk_table.c.id == words.c.rowid)
+    if is_confined:
+        # The sign keeps SQLite from searching once for each chunk of the objects.
+        query = query.where(literal_column("+chunks.object_id").in_(listed_in("objects")))
+    return query.order_by(chunk_table.c.chunk_id) if by_id else query
 
 
+_CHUNK_IDS = select(chunk_table.c.id, chunk_table.c.chunk_id).where(
+    chunk_table.c.id.in_(listed_in("keys"))
+)
 _CONTENTS = select(passage_table.c.id, passage_table.c.content).where(
     passage_table.c.id.in_(listed_in("keys"))
 )

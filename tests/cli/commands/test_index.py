@@ -19,6 +19,7 @@ from rich.console import Console
 
 from managed_sync.cli.index_progress import index_progress
 from managed_sync.cli.signals import stop_on_signal
+from managed_sync.cli.vector_index import keyword_index
 from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.indexing import IndexProgress
 from tests.cli.commands.in_process import Said, run
@@ -91,12 +92,18 @@ def test_verification_finds_and_repairs_what_is_missing_in_the_index(folder: Pat
     points, _ = index.scroll("chunks", limit=3)
     index.delete("chunks", [point.id for point in points])
     index.close()
+    keywords = keyword_index(Workspace(folder / ".managed-sync"))
+    assert keywords is not None
+    chunk_id = keywords.search("note 17", 1)[0].chunk_id
+    keywords.delete([chunk_id])
 
     found = run(folder, "verify", "--json")
     repaired = run(folder, "verify", "--repair")
     after = run(folder, "verify")
 
     assert (found.returncode, reported(found)["missing_chunks"]) == (5, 3)
+    assert reported(found)["keyword_differences"] == 1
+    assert keywords.search("note 17", 1)[0].chunk_id == chunk_id
     assert (repaired.returncode, after.returncode) == (0, 0), repaired.stderr
     assert "Repaired" in repaired.stdout
     assert "agree." in after.stdout
