@@ -53,22 +53,22 @@ def check_number(
     name: str,
     value: object,
     *,
+    unit: str = "",
+    alternative: str = "",
     is_positive: bool = False,
     at_most: float | None = None,
     is_finite: bool = True,
-    unit: str = "",
-    alternative: str = "",
 ) -> float:
     """Returns an argument that must be a number, 0 or more.
 
     Args:
         name: The argument's name.
         value: The argument.
+        unit: The unit of the number, for the message.
+        alternative: Another value that the caller accepts, for the message.
         is_positive: Refuses 0 too.
         at_most: The highest number allowed; ``None`` for any.
         is_finite: Refuses infinity too.
-        unit: The unit of the number, for the message.
-        alternative: Another value that the caller accepts, for the message.
 
     Raises:
         ConfigurationError: The argument is not a number, or out of range.

@@ -49,7 +49,9 @@ def retry_after_seconds(retry_after: str | None, date: str | None) -> float | No
     Returns:
         The seconds to wait; ``None`` if the header is missing or cannot be read.
     """
-    text = (retry_after or "").strip()
+    if retry_after is None:
+        return None
+    text = retry_after.strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
     until = http_date(text)

@@ -42,7 +42,7 @@ _IN_THE_ORDER_OF_USE = (
 )
 for command in _IN_THE_ORDER_OF_USE:
     app.command()(command)
-app.add_typer(failures)
+app.add_typer(failures, name="failures")
 
 
 def _print_version(wanted: bool) -> None:

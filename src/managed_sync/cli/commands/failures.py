@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["failures"]
 
 failures = typer.Typer(
-    name="failures",
     help="List records that could not be indexed, retry them, or dismiss them.",
     no_args_is_help=True,
     rich_markup_mode=None,
