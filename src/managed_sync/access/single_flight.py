@@ -22,6 +22,7 @@ from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
+from dataclasses import dataclass, field
 from threading import Lock
 from types import TracebackType
 from typing import Any, TypeVar
@@ -147,6 +148,8 @@ class SingleFlight(OfProcess):
         if flight is not None:
             return flight, False
         flight = self._flights[key] = _Flight()
+        # A future that runs can't be cancelled by a task that stops waiting for it.
+        flight.landed.set_running_or_notify_cancel()
         return flight, True
 
     @contextmanager
@@ -171,21 +174,17 @@ class SingleFlight(OfProcess):
         flight.landed.set_result(None)
 
 
+@dataclass(slots=True, eq=False)
 class _Flight:
     """A request: not yet sent, sent, and once ``landed``, with an answer or an error."""
 
-    __slots__ = ("answer", "error", "is_sent", "landed", "next", "task", "traceback")
-
-    def __init__(self) -> None:
-        self.is_sent = False
-        self.landed: Future[None] = Future()
-        # A future that runs can't be cancelled by a task that stops waiting for it.
-        self.landed.set_running_or_notify_cancel()
-        self.answer: Any = None
-        self.error: BaseException | None = None
-        self.traceback: TracebackType | None = None
-        self.next: _Flight | None = None
-        self.task: asyncio.Task[None] | None = None
+    is_sent: bool = False
+    landed: Future[None] = field(default_factory=Future)
+    answer: Any = None
+    error: BaseException | None = None
+    traceback: TracebackType | None = None
+    next: _Flight | None = None
+    task: asyncio.Task[None] | None = None
 
     @property
     def is_broken_off(self) -> bool:

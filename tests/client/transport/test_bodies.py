@@ -132,7 +132,7 @@ def test_a_packed_body_that_breaks_off_is_not_whole(client_of: ClientOf) -> None
 
 def test_an_answer_that_comes_drop_by_drop_ends_in_time() -> None:
     request = Request("GET", "/x")
-    body = Body(request, None, max_bytes=LIMIT, now=0.0)
+    body = Body(request, None, max_bytes=LIMIT, began=0.0)
     body.take(b"[", now=299.0)
 
     with pytest.raises(ApiTimeoutError, match="within 300 s"):

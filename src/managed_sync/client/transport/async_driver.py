@@ -89,7 +89,7 @@ class AsyncDriver:
             async with aclosing(response):
                 headers = dict(response.headers)
                 decoder = decoder_of(request, response)
-                body = Body(request, decoder, max_bytes=self._max_answer_bytes, now=now())
+                body = Body(request, decoder, self._max_answer_bytes, began=now())
                 async for part in araw_parts(response):
                     body.take(part, now=now())
                 return Response(response.status_code, headers, body.whole(), token)

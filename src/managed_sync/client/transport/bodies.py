@@ -9,6 +9,7 @@ See ``docs/decisions/0032-client-responses.md``.
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass, field
 
 from managed_sync.client.wire.request import Request
 from managed_sync.errors import ApiTimeoutError, IncompleteResponseError, ResponseFormatError
@@ -85,6 +86,7 @@ class Decoder:
             return self._inflate.decompress(part, most)
 
 
+@dataclass(slots=True)
 class Body:
     """The body of a response that is read whole.
 
@@ -92,18 +94,15 @@ class Body:
         request: The request, for messages.
         decoder: Decodes the body, if it is encoded.
         max_bytes: The largest size that is read.
-        now: The time, in seconds that only ever grow.
+        began: The time at its beginning, in seconds that only ever grow.
     """
 
-    def __init__(
-        self, request: Request, decoder: Decoder | None, *, max_bytes: int, now: float
-    ) -> None:
-        self._request = request
-        self._decoder = decoder
-        self._max_bytes = max_bytes
-        self._deadline = now + _LONGEST_SECONDS
-        self._parts: list[bytes] = []
-        self._size = 0
+    request: Request
+    decoder: Decoder | None
+    max_bytes: int
+    began: float
+    _parts: list[bytes] = field(default_factory=list)
+    _size: int = 0
 
     def take(self, part: bytes, *, now: float) -> None:
         """Adds a part in the form in which it came.
@@ -112,17 +111,17 @@ class Body:
             ResponseFormatError: The body is too large or damaged.
             ApiTimeoutError: The body takes too long.
         """
-        if now > self._deadline:
+        if now > self.began + _LONGEST_SECONDS:
             raise ApiTimeoutError(
-                f"{self._request} did not complete within {_LONGEST_SECONDS:g} s; the API "
+                f"{self.request} did not complete within {_LONGEST_SECONDS:g} s; the API "
                 f"sends too slowly."
             )
-        if self._decoder is not None:
-            part = self._decoder.decode(part, self._max_bytes - self._size)
+        if self.decoder is not None:
+            part = self.decoder.decode(part, self.max_bytes - self._size)
         self._size += len(part)
-        if self._size > self._max_bytes:
+        if self._size > self.max_bytes:
             raise ResponseFormatError(
-                f"{self._request} was answered with more than {self._max_bytes:,} bytes, which is "
+                f"{self.request} was answered with more than {self.max_bytes:,} bytes, which is "
                 f"the limit for an answer; pass a larger max_answer_bytes if the API's answers "
                 f"are that large."
             )
@@ -134,6 +133,6 @@ class Body:
         Raises:
             IncompleteResponseError: The encoded body breaks off.
         """
-        if self._decoder is not None:
-            self._decoder.end()
+        if self.decoder is not None:
+            self.decoder.end()
         return b"".join(self._parts)

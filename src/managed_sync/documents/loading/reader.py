@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from threading import Semaphore
 from typing import cast
 
@@ -58,6 +58,7 @@ _OF_ONE_RECORD = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentBuilder:
     """Builds the documents of records, and reports the records that have none.
 
@@ -69,20 +70,11 @@ class DocumentBuilder:
         templates: Templates by sync type that replace this package's.
     """
 
-    def __init__(
-        self,
-        *,
-        project_id: str,
-        pool: ParsingPool,
-        max_bytes: int,
-        object_id: Callable[[SyncedRecord], str],
-        templates: Templates | None,
-    ) -> None:
-        self.max_bytes = max_bytes
-        self._project_id = project_id
-        self._pool = pool
-        self._object_id = object_id
-        self._templates = templates
+    project_id: str
+    pool: ParsingPool
+    max_bytes: int
+    object_id: Callable[[SyncedRecord], str]
+    templates: Templates | None
 
     def from_fields(self, record: SyncedRecord) -> SourceDocument:
         """Builds the document of a record that is only its fields, such as a contact.
@@ -93,7 +85,7 @@ class DocumentBuilder:
         """
         title = self._title(record)
         try:
-            text = markdown.clean(record_text(record, self._templates))
+            text = markdown.clean(record_text(record, self.templates))
         except ManagedSyncError:
             raise
         except Exception as error:
@@ -131,7 +123,7 @@ class DocumentBuilder:
                 f"page or an error. Try again, and look at the API's log."
             )
         content_type = mime_type(record, content)
-        parsed = self._pool.parse(
+        parsed = self.pool.parse(
             content.data, content_type=content_type, filename=content.filename or name
         )
         if parsed.unread:
@@ -143,13 +135,13 @@ class DocumentBuilder:
     def failure(self, record: SyncedRecord, error: ManagedSyncError) -> LoadFailure:
         """Returns the report of a record that became no document."""
         try:
-            object_id = self._object_id(record)
+            object_id = self.object_id(record)
         except Exception:  # noqa: BLE001 - a caller's function, and perhaps the one that failed
             object_id = ""
         return LoadFailure(record.id, object_id, self._title(record), str(error), error)
 
     def _title(self, record: SyncedRecord) -> str:
-        return record_title(record, self._templates)
+        return record_title(record, self.templates)
 
     def _check_size(self, title: str, size: int) -> None:
         if size > self.max_bytes:
@@ -167,8 +159,8 @@ class DocumentBuilder:
     ) -> SourceDocument:
         known = metadata(
             record,
-            object_id=self._object_id(record),
-            project_id=self._project_id,
+            object_id=self.object_id(record),
+            project_id=self.project_id,
             mime_type=mime_type,
             title=title,
         )
