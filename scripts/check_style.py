@@ -42,9 +42,7 @@ def problems_in(source: str) -> list[Problem]:
 
 
 def _docstring_problems(source: str) -> Iterator[Problem]:
-    for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
+    for node in _documented(ast.parse(source)):
         text = ast.get_docstring(node)
         if not text:
             continue
@@ -53,6 +51,17 @@ def _docstring_problems(source: str) -> Iterator[Problem]:
             yield line, f"a docstring begins with {opening.group()!r}, and not with what it does"
         if isinstance(node, ast.Module):
             yield from _heading_problems(text)
+
+
+def _documented(
+    node: ast.AST,
+) -> Iterator[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yields a node and those below it that may have a docstring; looks into statements only."""
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        yield node
+    for field in ("body", "handlers", "cases", "orelse", "finalbody"):
+        for child in getattr(node, field, ()):
+            yield from _documented(child)
 
 
 def _heading_problems(docstring: str) -> Iterator[Problem]:
@@ -65,6 +74,8 @@ def _heading_problems(docstring: str) -> Iterator[Problem]:
 
 
 def _comment_problems(source: str) -> Iterator[Problem]:
+    if "SLF001" not in source:  # most modules; tokens take longer than all else
+        return
     lines = iter(source.splitlines(keepends=True))
     for token in tokenize.generate_tokens(lambda: next(lines, "")):
         if token.type != tokenize.COMMENT:

@@ -31,31 +31,21 @@ def test_the_numbers_count_from_one_without_a_gap() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_decision_has_a_number_a_date_and_a_status(page: Path) -> None:
-    assert int(head_of(page)["number"]) == int(page.name[:4])
+def test_a_decision_is_dated_and_listed_and_the_code_that_it_explains_names_it(page: Path) -> None:
+    text, head = page.read_text(encoding="utf-8"), head_of(page)
+    assert int(head["number"]) == int(page.name[:4])
 
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_index_has_the_decision_with_its_title_date_and_status(page: Path) -> None:
-    head = head_of(page)
     status = head["status"].split()[0].lower()
     row = f"| {head['number']} | [{head['title']}]({page.name}) | {head['date']} | {status} |\n"
     assert row in INDEX.read_text(encoding="utf-8")
 
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_what_a_decision_explains_is_there_and_names_the_decision(page: Path) -> None:
-    paths = re.findall(r"`([^`]+)`", head_of(page)["explained"])
+    paths = re.findall(r"`([^`]+)`", head["explained"])
     assert paths
     for path in paths:
         explained = PACKAGE / path if (PACKAGE / path).exists() else ROOT / path
         assert explained.is_file(), path
         assert f"docs/decisions/{page.name}" in explained.read_text(encoding="utf-8"), path
 
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_files_that_a_decision_names_are_there(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
     for named in re.findall(r"`(\w[\w./]*\.py|\w+(?:/\w+)+/)`", text):
         assert (PACKAGE / named).exists() or (ROOT / named).exists(), named
 
