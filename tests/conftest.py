@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +18,20 @@ from tests.support.sample_company import Company
 # A shell that starts the tests in the background makes them, and what they start, ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leaves what is imported and collected out of every garbage collection.
+
+    These are millions of objects that stay until the end, and each worker has them.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 # The folders with the longest tests.
@@ -53,7 +68,8 @@ def _loggers_stay_as_they_are() -> Iterator[None]:
     before = [(logger.level, list(logger.handlers)) for logger in loggers]
     yield
     for logger, (level, handlers) in zip(loggers, before, strict=True):
-        logger.setLevel(level)
+        if logger.level != level:  # it takes a while: all other loggers forget theirs
+            logger.setLevel(level)
         for handler in set(logger.handlers) - set(handlers):
             logger.removeHandler(handler)
 
