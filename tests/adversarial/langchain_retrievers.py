@@ -180,7 +180,7 @@ class StoreThatYields(RankedStore):
 def over_a_store(
     strategy: Strategy, kind: Callable[[], InMemoryVectorStore] | None = None, **settings: Any
 ) -> PermissionAwareRetriever:
-    store = kind() if kind else LangChain(asynchronous=False).store(PASSAGES)
+    store = kind() if kind else LangChain(asynchronous=False).shared_store(PASSAGES)
     return PermissionAwareRetriever(
         vectorstore=store, checker=checker(), k=6, strategy=strategy, **settings
     )
@@ -191,7 +191,7 @@ def over_another(make: Callable[[], BaseRetriever]) -> PermissionAwareRetriever:
 
 
 def stores_own_retriever() -> BaseRetriever:
-    return LangChain(asynchronous=False).store(PASSAGES).as_retriever(search_kwargs={"k": 6})
+    return LangChain(asynchronous=False).shared_store(PASSAGES).as_retriever(search_kwargs={"k": 6})
 
 
 def chained() -> Any:

@@ -87,7 +87,7 @@ def fused(*retrievers: BaseRetriever, use_async: bool = True) -> BaseRetriever:
 
 
 def own_retriever() -> BaseRetriever:
-    return LlamaIndex(asynchronous=False).store(PASSAGES).as_retriever(similarity_top_k=6)
+    return LlamaIndex(asynchronous=False).shared_store(PASSAGES).as_retriever(similarity_top_k=6)
 
 
 OTHERS: dict[str, Callable[[], BaseRetriever]] = {
@@ -106,7 +106,7 @@ OTHERS: dict[str, Callable[[], BaseRetriever]] = {
 
 
 def over_an_index(strategy: Strategy) -> PermissionAwareRetriever:
-    index = LlamaIndex(asynchronous=False).store(PASSAGES)
+    index = LlamaIndex(asynchronous=False).shared_store(PASSAGES)
     return PermissionAwareRetriever(index, checker=checker(), k=6, strategy=strategy)
 
 

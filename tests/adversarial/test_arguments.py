@@ -63,7 +63,7 @@ def test_an_impossible_number_is_refused_before_anything_is_searched_or_asked(
     framework: Way, ask: Ask
 ) -> None:
     service = FakePermissionService(alice=files(*NUMBERS))
-    retriever = framework.retriever(framework.store(PASSAGES), AccessChecker(service), k=3)
+    retriever = framework.retriever(framework.shared_store(PASSAGES), AccessChecker(service), k=3)
 
     for k in IMPOSSIBLE:
         with pytest.raises(ConfigurationError, match="k must be an integer"):
@@ -75,7 +75,7 @@ def test_an_impossible_number_is_refused_before_anything_is_searched_or_asked(
 def test_the_number_of_a_call_takes_the_place_of_the_retrievers(
     framework: Way, ask: Ask, checker: AccessChecker
 ) -> None:
-    retriever = framework.retriever(framework.store(PASSAGES), checker, k=3)
+    retriever = framework.retriever(framework.shared_store(PASSAGES), checker, k=3)
 
     assert [len(ask(retriever, k)) for k in (None, 1, 7, 10_000)] == [3, 1, 7, 20]
 
@@ -85,7 +85,7 @@ def test_the_number_of_a_call_takes_the_place_of_the_retrievers(
 def test_a_retriever_is_not_made_with_an_impossible_number(
     way: Way, size: str, number: Any, checker: AccessChecker
 ) -> None:
-    store = way.store(PASSAGES)
+    store = way.shared_store(PASSAGES)
 
     with pytest.raises(
         (ConfigurationError, ValidationError), match=rf"{size} must be an integer >= 1, got"
@@ -95,7 +95,7 @@ def test_a_retriever_is_not_made_with_an_impossible_number(
 
 def test_nor_with_a_number_above_its_limit(way: Way, checker: AccessChecker) -> None:
     with pytest.raises(ConfigurationError, match="max_candidates"):
-        way.retriever(way.store(PASSAGES), checker, k=11, max_candidates=10)
+        way.retriever(way.shared_store(PASSAGES), checker, k=11, max_candidates=10)
 
 
 class OfThree(BaseRetriever):
@@ -105,7 +105,7 @@ class OfThree(BaseRetriever):
 
 class TestLangChain:
     def test_a_k_among_the_stores_own_arguments(self, checker: AccessChecker) -> None:
-        store = LangChain(asynchronous=False).store(PASSAGES)
+        store = LangChain(asynchronous=False).shared_store(PASSAGES)
 
         with pytest.raises(ConfigurationError, match="k=3"):
             LangChainRetriever(vectorstore=store, checker=checker, search_kwargs={"k": 3})
@@ -130,7 +130,7 @@ class TestLangChain:
             LangChainRetriever.from_retriever(OfThree(), checker=checker, **ignored)
 
     def test_what_is_not_a_retriever(self, checker: AccessChecker) -> None:
-        store = LangChain(asynchronous=False).store(PASSAGES)
+        store = LangChain(asynchronous=False).shared_store(PASSAGES)
         careful = LangChainRetriever(vectorstore=store, checker=checker)
 
         wrong: Any
@@ -140,7 +140,7 @@ class TestLangChain:
 
     @pytest.mark.parametrize("misspelled", ["user", "subjects", "subjct", "filter", "running"])
     def test_an_unknown_argument_of_a_call(self, misspelled: str, checker: AccessChecker) -> None:
-        store = LangChain(asynchronous=False).store(PASSAGES)
+        store = LangChain(asynchronous=False).shared_store(PASSAGES)
         retriever = LangChainRetriever(vectorstore=store, checker=checker)
         unknown: dict[str, Any] = {misspelled: ALICE}
 
@@ -155,7 +155,7 @@ class TestLlamaIndex:
     def test_an_argument_that_the_index_does_not_heed(
         self, ignored: str, checker: AccessChecker
     ) -> None:
-        index = LlamaIndex(asynchronous=False).store(PASSAGES)
+        index = LlamaIndex(asynchronous=False).shared_store(PASSAGES)
         unknown: dict[str, Any] = {ignored: 1}
 
         for source in (index, index.as_retriever()):
@@ -163,7 +163,7 @@ class TestLlamaIndex:
                 LlamaIndexRetriever(source, checker=checker, **unknown)
 
     def test_one_that_it_heeds(self, checker: AccessChecker) -> None:
-        index = LlamaIndex(asynchronous=False).store(PASSAGES)
+        index = LlamaIndex(asynchronous=False).shared_store(PASSAGES)
         heeded: dict[str, Any] = {
             "filters": MetadataFilters(filters=[]),
             "vector_store_kwargs": {},
@@ -174,7 +174,7 @@ class TestLlamaIndex:
         assert len(retriever.retrieve_with_report(QUESTION, subject=ALICE)[0]) == 3
 
     def test_a_store_argument_over_another_retriever(self, checker: AccessChecker) -> None:
-        other = LlamaIndex(asynchronous=False).store(PASSAGES).as_retriever()
+        other = LlamaIndex(asynchronous=False).shared_store(PASSAGES).as_retriever()
 
         with pytest.raises(ConfigurationError, match="object_filter"):
             LlamaIndexRetriever.from_retriever(
@@ -186,7 +186,7 @@ class TestLlamaIndex:
                 make(careful, checker=checker)
 
     def test_parts_of_another_kind(self, checker: AccessChecker) -> None:
-        index: Any = LlamaIndex(asynchronous=False).store(PASSAGES)
+        index: Any = LlamaIndex(asynchronous=False).shared_store(PASSAGES)
         prefilter: Any = "prefilter"
         client: Any = FakePermissionService()
 

@@ -24,12 +24,12 @@ PASSAGES = passages_of(*files(*range(6)))
 
 def langchain_retriever(checker: AccessChecker) -> Any:
     way = LangChain(asynchronous=False)
-    return way.retriever(way.store(PASSAGES), checker, k=2)
+    return way.retriever(way.shared_store(PASSAGES), checker, k=2)
 
 
 def llama_index_retriever(checker: AccessChecker) -> Any:
     way = LlamaIndex(asynchronous=False)
-    return way.retriever(way.store(PASSAGES), checker, k=2)
+    return way.retriever(way.shared_store(PASSAGES), checker, k=2)
 
 
 def langchain_filter(checker: AccessChecker) -> Any:
@@ -58,7 +58,9 @@ def found(made: Any) -> list[Any]:
         kept = made.compress_documents([each.document for each in PASSAGES], QUESTION)
         return [document.metadata["object_id"] for document in kept]
     if isinstance(made, PermissionPostprocessor):
-        scored = LlamaIndex(asynchronous=False).store(PASSAGES).as_retriever(similarity_top_k=9)
+        scored = (
+            LlamaIndex(asynchronous=False).shared_store(PASSAGES).as_retriever(similarity_top_k=9)
+        )
         kept_nodes = made.postprocess_nodes(scored.retrieve(QUESTION))
         return [each.node.metadata["object_id"] for each in kept_nodes]
     if hasattr(made, "invoke"):

@@ -39,7 +39,7 @@ from managed_sync.server.storage.pipelines import enable_pipeline, pipelines_of_
 from managed_sync.server.sync.pipeline_sync import synchronize
 from tests.adversarial.company_histories import USERS, State, Writer
 
-HISTORIES = int(os.environ.get("MANAGED_SYNC_HISTORIES", "300"))
+HISTORIES = int(os.environ.get("MANAGED_SYNC_HISTORIES", "60"))
 PARTS = 4
 PIPELINES = [PipelineName("googleDrive", "files"), PipelineName("salesforce", "contacts")]
 

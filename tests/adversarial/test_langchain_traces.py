@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypedDict
 
@@ -65,14 +66,11 @@ NESTED = {
     name: RETRIEVERS[name]
     for name in ("one that hands its callbacks on", "one that hands on nothing", "an ensemble")
 }
+_global_tracer: ContextVar[BaseCallbackHandler | None] = ContextVar("tracer", default=None)
 _global_handler: ContextVar[BaseCallbackHandler | None] = ContextVar("handler", default=None)
 # As tracers are switched on for all that runs.
+register_configure_hook(_global_tracer, inheritable=True)
 register_configure_hook(_global_handler, inheritable=True)
-
-
-@pytest.fixture(params=[Tracer, Handler])
-def watcher(request: pytest.FixtureRequest) -> Any:
-    return request.param()
 
 
 Surrounding = Callable[[PermissionAwareRetriever], tuple[Any, Any]]
@@ -124,26 +122,35 @@ HOW = pytest.mark.parametrize("how", ["by config", "by a global hook"])
 DRIVERS = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 
 
+@contextmanager
+def watching(how: str) -> Iterator[tuple[list[Any], Any]]:
+    """Gives a tracer and a handler, and the config of a call that both watch."""
+    watchers = [Tracer(), Handler()]
+    config: Any = {"configurable": {"subject": ALICE}}
+    if how == "by config":
+        yield watchers, {**config, "callbacks": list(watchers)}
+        return
+    tokens = [(_global_tracer, _global_tracer.set(watchers[0]))]
+    tokens += [(_global_handler, _global_handler.set(watchers[1]))]
+    try:
+        yield watchers, config
+    finally:
+        for variable, token in tokens:
+            variable.reset(token)
+
+
 def run_watched(
     retriever: PermissionAwareRetriever,
     surrounding: Surrounding,
-    watcher: Any,
-    how: str,
+    config: Any,
     *,
     asynchronous: bool,
 ) -> None:
     runnable, question = surrounding(retriever)
-    config: Any = {"configurable": {"subject": ALICE}}
-    if how == "by config":
-        config["callbacks"] = [watcher]
-    token = _global_handler.set(watcher if how == "by a global hook" else None)
-    try:
-        if asynchronous:
-            asyncio.run(runnable.ainvoke(question, config=config))
-        else:
-            runnable.invoke(question, config=config)
-    finally:
-        _global_handler.reset(token)
+    if asynchronous:
+        asyncio.run(runnable.ainvoke(question, config=config))
+    else:
+        runnable.invoke(question, config=config)
 
 
 @SURROUNDINGS
@@ -153,27 +160,27 @@ def run_watched(
 def test_callbacks_see_only_what_was_returned(
     make: Callable[[], PermissionAwareRetriever],
     surrounding: Surrounding,
-    watcher: Any,
     how: str,
     asynchronous: bool,
 ) -> None:
-    run_watched(make(), surrounding, watcher, how, asynchronous=asynchronous)
+    with watching(how) as (watchers, config):
+        run_watched(make(), surrounding, config, asynchronous=asynchronous)
 
-    assert_shows_only_what_was_returned(watcher.seen)
+    for watcher in watchers:
+        assert_shows_only_what_was_returned(watcher.seen)
 
 
 @DRIVERS
 @pytest.mark.parametrize("make", [LangChain(asynchronous=False).store, None])
-def test_callbacks_see_only_that_a_check_failed(
-    make: Any, watcher: Any, asynchronous: bool
-) -> None:
+def test_callbacks_see_only_that_a_check_failed(make: Any, asynchronous: bool) -> None:
     source: Any = {"vectorstore": make(PASSAGES)} if make else {"base_retriever": ensemble()}
     retriever = PermissionAwareRetriever(checker=broken_checker(), k=6, **source)
 
-    with pytest.raises(AccessCheckError):
-        run_watched(retriever, in_a_function, watcher, "by config", asynchronous=asynchronous)
+    with watching("by config") as (watchers, config), pytest.raises(AccessCheckError):
+        run_watched(retriever, in_a_function, config, asynchronous=asynchronous)
 
-    assert_shows_only_what_was_returned(watcher.seen, ["AccessCheckError"])
+    for watcher in watchers:
+        assert_shows_only_what_was_returned(watcher.seen, ["AccessCheckError"])
 
 
 async def batched(runnable: Any, question: Any, config: Any) -> Any:
@@ -211,15 +218,9 @@ def test_callbacks_and_streams_see_only_what_was_returned(
     make: Callable[[], PermissionAwareRetriever], surrounding: Surrounding, run: Any, how: str
 ) -> None:
     runnable, question = surrounding(make())
-    watcher = Handler()
-    config: Any = {"configurable": {"subject": ALICE}}
-    if how == "by config":
-        config["callbacks"] = [watcher]
-    token = _global_handler.set(watcher if how == "by a global hook" else None)
-    try:
+    with watching(how) as (watchers, config):
         streamed = asyncio.run(run(runnable, question, config))
-    finally:
-        _global_handler.reset(token)
 
-    assert_shows_only_what_was_returned(watcher.seen)
+    for watcher in watchers:
+        assert_shows_only_what_was_returned(watcher.seen)
     assert_shows_only_what_was_returned([repr(each) for each in streamed])

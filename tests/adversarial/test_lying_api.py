@@ -30,7 +30,7 @@ from tests.support.index_target import AbleTarget
 from tests.support.indexing import AT_ONCE, from_scratch
 from tests.support.record_source import ChangingSource
 
-CASES = int(os.environ.get("MANAGED_SYNC_CASES", "30"))
+CASES = int(os.environ.get("MANAGED_SYNC_CASES", "12"))
 FILES: dict[str, Any] = {"integration": "box", "sync_type": "files"}
 PAGE = 5
 

@@ -23,7 +23,7 @@ from tests.support.lying_index import Liar, LyingIndex, vector_of
 from tests.support.record_source import ChangingSource
 from tests.support.source_changes import change
 
-CASES = min(int(os.environ.get("MANAGED_SYNC_CASES", "30")), 2_000)
+CASES = min(int(os.environ.get("MANAGED_SYNC_CASES", "12")), 2_000)
 SHARDS = 4
 NAMES: Any = {"integration": "box", "sync_type": "files"}
 Contents: TypeAlias = list[tuple[str, str, dict[str, Any]]]

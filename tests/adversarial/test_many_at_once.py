@@ -25,10 +25,23 @@ USERS = [
     for name in ("user", "User", "us\u00e9r", "use\u0301r")
 ]
 K = 4
-# Each user is there several times.
-TASKS = 200
+# Each user is there twice.
+TASKS = 128
 
 lifetimes = pytest.mark.parametrize("ttl", [0, 60])
+# Each strategy and each lifetime; all combinations of them are slow.
+strategies_and_lifetimes = pytest.mark.parametrize(
+    ("strategy", "ttl"),
+    [
+        ("auto", 0),
+        ("post_filter", 60),
+        ("pre_filter", 60),
+        *[
+            pytest.param(*others, marks=pytest.mark.slow)
+            for others in [("auto", 60), ("post_filter", 0), ("pre_filter", 0)]
+        ],
+    ],
+)
 frameworks = pytest.mark.parametrize("framework", [LangChain, LlamaIndex])
 
 
@@ -65,7 +78,7 @@ def is_own(found: Found, user: str) -> bool:
     return found.object_ids == BEST[user] and found.report.subject == user
 
 
-@lifetimes
+@strategies_and_lifetimes
 @frameworks
 def test_64_threads_do_not_cross(
     framework: type[Way], service: FakePermissionService, strategy: Strategy, ttl: int
@@ -84,7 +97,7 @@ def test_64_threads_do_not_cross(
         assert all(all(own) for own in pool.map(ask, range(64)))
 
 
-@lifetimes
+@strategies_and_lifetimes
 @frameworks
 def test_hundreds_of_tasks_do_not_cross(
     framework: type[Way], service: FakePermissionService, strategy: Strategy, ttl: int
@@ -134,7 +147,7 @@ def test_threads_and_tasks_together_do_not_cross_over_a_real_client_and_store(
 ) -> None:
     way = framework(asynchronous=True)
     with http_client(service) as client:
-        retriever = shared_retriever(way, client, "auto", ttl, store=way.store(PASSAGES))
+        retriever = shared_retriever(way, client, "auto", ttl, store=way.shared_store(PASSAGES))
 
         async def ask(number: int) -> bool:
             user = USERS[number % len(USERS)]

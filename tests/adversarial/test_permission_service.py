@@ -117,7 +117,7 @@ def test_an_honest_service_is_believed(way: Way, strategy: Strategy) -> None:
     service = FakePermissionService(alice=FAR_AWAY)
     with http_client(service) as client:
         checker = AccessChecker(client, list_limit=None)
-        retriever = way.retriever(way.store(PASSAGES), checker, k=3, strategy=strategy)
+        retriever = way.retriever(way.shared_store(PASSAGES), checker, k=3, strategy=strategy)
 
         found = way.ask(retriever)
 
@@ -130,7 +130,7 @@ def test_an_honest_service_is_believed(way: Way, strategy: Strategy) -> None:
 def test_no_clear_decision_means_no_passage(way: Way, strategy: Strategy, fault: Answer) -> None:
     with http_client(FakePermissionService(alice=FAR_AWAY), checks=fault) as client:
         retriever = way.retriever(
-            way.store(PASSAGES), AccessChecker(client), k=3, strategy=strategy
+            way.shared_store(PASSAGES), AccessChecker(client), k=3, strategy=strategy
         )
 
         with pytest.raises(AccessCheckError) as caught:
@@ -145,7 +145,7 @@ def test_no_clear_decision_means_no_passage(way: Way, strategy: Strategy, fault:
 def test_no_clear_list_means_no_passage_where_only_a_list_will_do(way: Way, fault: Answer) -> None:
     with http_client(FakePermissionService(alice=FAR_AWAY), lists=fault) as client:
         retriever = way.retriever(
-            way.store(PASSAGES), AccessChecker(client), k=3, strategy="pre_filter"
+            way.shared_store(PASSAGES), AccessChecker(client), k=3, strategy="pre_filter"
         )
 
         with pytest.raises(AccessCheckError) as caught:
@@ -161,7 +161,7 @@ def test_without_a_clear_list_checking_goes_on(
     service = FakePermissionService(alice=FAR_AWAY)
     with http_client(service, lists=fault) as client:
         checker = AccessChecker(client, list_limit=None)
-        found = way.ask(way.retriever(way.store(PASSAGES), checker, k=3))
+        found = way.ask(way.retriever(way.shared_store(PASSAGES), checker, k=3))
 
     assert "list_objects" in service.requests
     assert found.object_ids == FAR_AWAY
@@ -178,7 +178,7 @@ def test_an_empty_answer_is_no_list_and_is_logged(
 ) -> None:
     with http_client(FakePermissionService(alice=FAR_AWAY), lists=fault) as client:
         checker = AccessChecker(client, list_limit=None)
-        found = way.ask(way.retriever(way.store(PASSAGES), checker, k=3, strategy=strategy))
+        found = way.ask(way.retriever(way.shared_store(PASSAGES), checker, k=3, strategy=strategy))
 
     if strategy == "auto":
         assert found.object_ids == FAR_AWAY, "it goes on by checking"
@@ -199,7 +199,11 @@ def test_what_was_allowed_before_a_failure_is_not_handed_out(
 
     with http_client(service, checks=fail_later) as client:
         retriever = way.retriever(
-            way.store(PASSAGES), AccessChecker(client), k=3, overfetch=1, strategy="post_filter"
+            way.shared_store(PASSAGES),
+            AccessChecker(client),
+            k=3,
+            overfetch=1,
+            strategy="post_filter",
         )
 
         with pytest.raises(AccessCheckError):
@@ -285,7 +289,7 @@ class TestListsThatLie:
             FakePermissionService(alice=FAR_AWAY), lists=instead(json={"objects": listed})
         ) as client:
             checker = AccessChecker(client, **checker_settings)
-            retriever = way.retriever(way.store(PASSAGES), checker, k=3, strategy=strategy)
+            retriever = way.retriever(way.shared_store(PASSAGES), checker, k=3, strategy=strategy)
             found = way.ask(retriever)
         return found.object_ids, found.report.complete
 
@@ -407,7 +411,7 @@ def test_a_real_server_that_misbehaves_means_no_passage(
     with ManagedSyncClient(
         behavior, TOKEN, base_url=misbehaving_server, timeout=0.2, retry_budget=0
     ) as client:
-        retriever = way.retriever(way.store(PASSAGES), AccessChecker(client), k=3)
+        retriever = way.retriever(way.shared_store(PASSAGES), AccessChecker(client), k=3)
 
         with pytest.raises(AccessCheckError) as caught:
             way.ask(retriever, ALICE)

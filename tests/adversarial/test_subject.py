@@ -46,7 +46,7 @@ WAYS_TO_SAY = [by_argument, by_binding, by_acting_as]
 
 
 def over_service(way: Way, service: FakePermissionService, **settings: Any) -> Any:
-    return way.retriever(way.store(PASSAGES), AccessChecker(service), **{"k": 3, **settings})
+    return way.retriever(way.shared_store(PASSAGES), AccessChecker(service), **{"k": 3, **settings})
 
 
 @pytest.mark.parametrize("subject", MISSING, ids=repr)
@@ -140,7 +140,7 @@ def test_a_look_alike_is_asked_about_as_itself_and_shares_no_kept_answer(
 ) -> None:
     service = FakePermissionService(alice=files(1, 2))
     checker = AccessChecker(service, allow_ttl=ttl, deny_ttl=ttl, scope_ttl=ttl)
-    retriever = way.retriever(way.store(PASSAGES), checker, k=3, strategy=strategy)
+    retriever = way.retriever(way.shared_store(PASSAGES), checker, k=3, strategy=strategy)
 
     assert way.ask(retriever, ALICE).object_ids == files(1, 2)
     service.asked_for.clear()
@@ -159,7 +159,7 @@ def test_a_name_is_not_normalised_on_its_way_to_the_service(way: Way, ttl: int) 
 
     with http_client(service) as client:
         checker = AccessChecker(client, allow_ttl=ttl, deny_ttl=ttl)
-        retriever = way.retriever(way.store(PASSAGES), checker, k=3)
+        retriever = way.retriever(way.shared_store(PASSAGES), checker, k=3)
         assert way.ask(retriever, composed).object_ids == files(1)
         assert way.ask(retriever, decomposed).object_ids == files(2)
         assert way.ask(retriever, composed).object_ids == files(1)

@@ -28,6 +28,7 @@ from tests.support.passages import (
 ALICE, BOB = "alice@x.example", "bob@x.example"
 STRATEGIES: list[Strategy] = ["auto", "post_filter", "pre_filter"]
 QUESTION = "question"
+_SHARED: dict[tuple[type, int], tuple[Sequence[Passage], Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,14 @@ class Way(ABC):
     @abstractmethod
     def store(self, passages: Sequence[Passage]) -> Any:
         """A store of the framework with these passages in it."""
+
+    def shared_store(self, passages: Sequence[Passage]) -> Any:
+        """The same store for each test that gives the same list; none of them may change it."""
+        key = type(self), id(passages)
+        if key not in _SHARED:
+            # The list is kept, so that no other one can have its id.
+            _SHARED[key] = passages, self.store(passages)
+        return _SHARED[key][1]
 
     @abstractmethod
     def store_over(self, ranking: Ranking) -> Any:
