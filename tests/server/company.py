@@ -98,12 +98,12 @@ class Caller:
         return self.wait(pipeline)
 
     def wait(self, pipeline: dict[str, str]) -> dict[str, Any]:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             status: dict[str, Any] = self.get("sync/status", **pipeline).json()
             if status["status"] != "SYNCING":
                 return status
-            time.sleep(0.01)
+            time.sleep(0.03)
         raise AssertionError("the sync does not end")
 
     def records(self, pipeline: dict[str, str]) -> dict[str, dict[str, Any]]:
@@ -120,7 +120,14 @@ class Caller:
             cursor = {"cursor": page["nextCursor"]}
 
     def object_id(self, pipeline: dict[str, str], source_id: str) -> str:
-        record = self.records(pipeline)[source_id]
+        return self._object_id(pipeline, self.records(pipeline)[source_id])
+
+    def object_ids(self, pipeline: dict[str, str]) -> list[str]:
+        """The object ids of all records of a pipeline."""
+        return [self._object_id(pipeline, record) for record in self.records(pipeline).values()]
+
+    @staticmethod
+    def _object_id(pipeline: dict[str, str], record: dict[str, Any]) -> str:
         if record["data"].get("mimeType") == "inode/directory":
             return f"folder:{record['id']}"
         return f"{pipeline['syncType'].removesuffix('s')}:{record['id']}"

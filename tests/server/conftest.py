@@ -83,10 +83,11 @@ class _ConfiguredServer(EmbeddedServer):
         self._config = ServerConfig.of_folder(folder, state, self.project_id, port=0, **settings)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def server(
     request: pytest.FixtureRequest, company: Company, state: Path
 ) -> Iterator[EmbeddedServer]:
+    """A server of the test's own. ``harbor_server`` and the tests of storage try both databases."""
     settings = {}
     if request.param == "postgresql":
         settings["database"] = request.getfixturevalue("postgres")()
@@ -126,6 +127,7 @@ def _connecting() -> Iterator[Connect]:
                 base_url=server.base_url,
                 headers={"Authorization": f"Bearer {bearer}"},
                 trust_env=False,
+                timeout=60,
             )
             return Caller(clients.enter_context(http), server.project_id)
 
@@ -152,6 +154,7 @@ def configured(company: Company, state: Path) -> Iterator[Configured]:
                 base_url=server.base_url,
                 headers={"Authorization": f"Bearer {bearer}"},
                 trust_env=False,
+                timeout=60,
             )
             return Caller(running.enter_context(http), "demo")
 

@@ -345,6 +345,7 @@ class TestBadInput:
         assert renamed["recordCount"] == 6
 
 
+@pytest.mark.parametrize("server", ["sqlite", "postgresql"], indirect=True)
 class TestAtomicity:
     @pytest.mark.parametrize(
         "step", ["add_records", "add_relations", "add_parents", "publish_relations"]

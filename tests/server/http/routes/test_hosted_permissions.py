@@ -35,12 +35,22 @@ Ask = Callable[..., httpx.Response]
 
 
 def test_both_shapes_of_the_api_decide_alike(ask: Ask, harbor_caller: Caller) -> None:
-    records = harbor_caller.records(FILES)
-    for (source_id, record), user, role in product(records.items(), USERS, ROLES):
-        object_id = harbor_caller.object_id(FILES, source_id)
-        expected = harbor_caller.allowed(user, object_id, ROLES[role])
-        answer = ask("check", object=record["id"], user=user, role=role)
-        assert answer.json() == {"hasAccess": expected}
+    asked = list(product(harbor_caller.object_ids(FILES), USERS, ROLES))
+    checks = [
+        {"object": object_id, "subject": user, "relation": ROLES[role]}
+        for object_id, user, role in asked
+    ]
+    answer = harbor_caller.post("permissions/batch-check-access", {"checks": checks}).json()
+    expected = [result["allowed"] for result in answer["results"]]
+    questions = [
+        {"object": object_id.partition(":")[2], "user": user, "role": role}
+        for object_id, user, role in asked
+    ]
+    results = ask("batch-check", checks=questions).json()["result"]
+    assert [result["allowed"] for result in results] == expected
+    for number in (expected.index(True), expected.index(False)):
+        answer = ask("check", **questions[number]).json()
+        assert answer == {"hasAccess": expected[number]}
 
 
 def test_a_batch_echoes_its_questions_and_answers_the_good_ones(
