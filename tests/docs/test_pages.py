@@ -69,7 +69,15 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=name_of)
+@pytest.mark.parametrize(
+    "page",
+    [
+        # It fills seven stores, one after the other.
+        pytest.param(page, marks=pytest.mark.slow) if page.name == "stores.md" else page
+        for page in PAGES_WITH_CODE
+    ],
+    ids=name_of,
+)
 def test_the_code_of_a_page_runs_from_top_to_bottom(
     page: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:

@@ -9,7 +9,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import docx
 import msoffcrypto.format.ooxml
@@ -47,7 +47,12 @@ class HardFile:
 
     def content(self) -> bytes:
         """Returns its bytes."""
-        return self.data if isinstance(self.data, bytes) else self.data()
+        return self.data if isinstance(self.data, bytes) else _made_once(self.data)
+
+
+@cache
+def _made_once(make: Callable[[], bytes]) -> bytes:
+    return make()
 
 
 def all_hard_files() -> list[HardFile]:
@@ -181,6 +186,7 @@ def encrypted_docx() -> bytes:
     return encrypted.getvalue()
 
 
+@cache
 def docx_bomb(unpacked: int = 300 * 1024**2) -> bytes:
     """A Word file whose text unpacks to a thousand times its size."""
     buffer = io.BytesIO()

@@ -125,14 +125,8 @@ def test_it_is_known_what_each_notebook_is_about() -> None:
 
 
 # A kernel and its imports take longer than a thousand other tests: one of them shows that it works.
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, marks=[pytest.mark.slow] if number else [])
-        for number, path in enumerate(NOTEBOOKS)
-    ],
-    ids=lambda path: path.stem,
-)
+@pytest.mark.slow
+@every_notebook
 def test_it_runs_from_a_clean_kernel_without_a_network_and_leaves_nothing_behind(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

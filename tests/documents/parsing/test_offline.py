@@ -71,6 +71,7 @@ def test_importing_the_package_imports_none_of_the_large_libraries() -> None:
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_the_text_is_the_same_as_with_a_real_language_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
