@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -76,12 +77,17 @@ class RetrievalSpec:
     """
 
     k: int
-    overfetch: int = 5
+    overfetch: float = 5
     max_candidates: int = 10_000
     max_per_object: int | None = None
     can_return_more: bool = True
     trusts_lists: bool = False
     certain: bool = False
+
+    @property
+    def first_look(self) -> int:
+        """Returns the number of hits that the first search asks for, if nothing is known."""
+        return math.ceil(self.k * self.overfetch)
 
 
 @dataclass(frozen=True, slots=True)

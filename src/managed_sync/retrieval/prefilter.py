@@ -56,7 +56,7 @@ def search_among(
         rankings, short, cut = found
         if state.scores.higher_is_better is None and sum(map(bool, [known, *rankings])) > 1:
             # Parts of one hit each do not show which of them is better.
-            glance = yield from state.search(max(_GLANCE, state.spec.k * state.spec.overfetch))
+            glance = yield from state.search(max(_GLANCE, state.spec.first_look))
             state.scores.learn(glance or ())
         if not state.scores.can_order(rankings):
             state.doubts.add(Doubt.SCORES)

@@ -4,7 +4,6 @@ Guarantees:
 
 - A hit is settled only if a check of this retrieval allowed its object, and no undecided hit of a
   better rank could come before it.
-- A decision that is not exactly true allows nothing.
 - Hits of other projects are neither checked nor returned.
 """
 
@@ -20,8 +19,10 @@ from typing import TypeAlias
 from managed_sync.access.check_requests import ListedObjects
 from managed_sync.access.checker import ProjectBoundary
 from managed_sync.effects import Program, perform
+from managed_sync.errors import AccessCheckError
 from managed_sync.forks import OfProcess
 from managed_sync.retrieval.cost_model import Sample
+from managed_sync.retrieval.decisions import Decisions, ObjectsToCheck
 from managed_sync.retrieval.effects import (
     Inspect,
     Reach,
@@ -113,10 +114,9 @@ class RetrievalState:
         boundary: Tells the hits of the checker's project from others.
         strategy: The strategy of the latest search.
         sight: The hits in sight.
-        decisions: Whether the subject may read the objects that were checked.
+        checked: The decisions on objects, which other rankings of the retrieval may share.
         scores: What the store's scores tell.
         searches: The number of searches.
-        round_trips: The number of times the permission service was waited for.
         listed: The length of the list of readable objects, where one was used.
         filter_ignored: Whether the store returned hits that its filter rules out.
         doubts: Reasons, found on the way, for which a better result may have been missed.
@@ -128,20 +128,20 @@ class RetrievalState:
     boundary: ProjectBoundary
     strategy: Strategy = "post_filter"
     sight: Sight = field(default_factory=Sight)
-    decisions: dict[str, bool] = field(default_factory=dict)
+    checked: Decisions = field(default_factory=Decisions)
     scores: Scores = field(default_factory=Scores)
     searches: int = 0
-    round_trips: int = 0
     listed: int | None = None
     filter_ignored: bool = False
     doubts: set[Doubt] = field(default_factory=set)
-    _checks: int = 0
-    _cache_hits: int = 0
     _search_seconds: float = 0.0
-    _check_seconds: float = 0.0
-    _kept_denials: set[str] = field(default_factory=set)
     _seen: dict[Hashable, str | None] = field(default_factory=dict)
     _foreign: set[Hashable] = field(default_factory=set)
+
+    @property
+    def decisions(self) -> dict[str, bool]:
+        """Returns whether the subject may read the objects that were checked."""
+        return self.checked.allowed
 
     def search(
         self, limit: int, objects: tuple[str, ...] | None = None
@@ -171,36 +171,38 @@ class RetrievalState:
         return reach
 
     def check(self, object_ids: tuple[str, ...]) -> Program[None]:
-        """Checks these objects, none of which was checked before."""
+        """Checks these objects, together with those that other rankings need at this moment."""
         if not object_ids:
             return
+        together: tuple[str, ...] = yield ObjectsToCheck(object_ids)
+        missing = self.checked.missing(together)
+        if not missing:
+            return
         began = perf_counter()
-        decisions = yield from perform(self.effects.decide, object_ids)
-        self._check_seconds += perf_counter() - began
-        self.round_trips += 1
-        self.decisions |= dict.fromkeys(object_ids, False)
-        for decision in decisions:
-            # A decision that is not exactly true allows nothing.
-            self.decisions[decision.object_id] = decision.allowed is True
-            if not decision.from_cache:
-                self._checks += 1
-                continue
-            self._cache_hits += 1
-            if not decision.allowed:
-                self._kept_denials.add(decision.object_id)
+        decisions = yield from perform(self.effects.decide, missing)
+        self.checked.seconds += perf_counter() - began
+        self.checked.record(missing, decisions)
 
     def list_objects(self) -> Program[ListedObjects]:
-        """Asks for the list of objects that the subject may read.
+        """Returns the list of objects that the subject may read, which is asked for once.
 
         Raises:
             AccessCheckError: There is no trustworthy list.
         """
+        if self.checked.list_error is not None:
+            raise self.checked.list_error
+        if self.checked.listed is not None:
+            return self.checked.listed
         began = perf_counter()
         try:
-            return (yield from perform(self.effects.list_objects))
+            self.checked.listed = yield from perform(self.effects.list_objects)
+        except AccessCheckError as error:
+            self.checked.list_error = error
+            raise
         finally:
-            self.round_trips += 1
-            self._check_seconds += perf_counter() - began
+            self.checked.round_trips += 1
+            self.checked.seconds += perf_counter() - began
+        return self.checked.listed
 
     def see(self, sight: Sight) -> None:
         """Puts these hits in sight, in place of those before."""
@@ -228,6 +230,10 @@ class RetrievalState:
         """Returns the objects in sight that were not checked, best first."""
         objects = dict.fromkeys(hit.object_id for hit in self.sight.hits if hit.object_id)
         return tuple(object_id for object_id in objects if object_id not in self.decisions)
+
+    def decided_in_sight(self) -> int:
+        """Returns the number of objects in sight that were checked."""
+        return len({hit.object_id for hit in self.sight.hits} & self.decisions.keys())
 
     def settle(self) -> tuple[list[Hit], Sequence[Hit]]:
         """Returns the settled hits, and all hits that were passed on the way to the last one.
@@ -294,11 +300,11 @@ class RetrievalState:
         return tuple(found), RetrievalReport(
             strategy=self.strategy,
             rounds=self.searches,
-            round_trips=self.round_trips,
+            round_trips=self.checked.round_trips,
             candidates=len(decided),
             objects=len(self.decisions),
-            checks=self._checks,
-            cache_hits=self._cache_hits,
+            checks=self.checked.checks,
+            cache_hits=self.checked.cache_hits,
             listed=self.listed,
             returned=len(found),
             withheld=decided.count(False),
@@ -310,7 +316,7 @@ class RetrievalState:
             scores=tuple(hit.score for hit in found),
             subject=self.subject,
             search_seconds=self._search_seconds,
-            check_seconds=self._check_seconds,
+            check_seconds=self.checked.seconds,
         )
 
     def _doubts_of_sight(self, settled: Sequence[Hit], passed: Sequence[Hit]) -> set[Doubt]:
@@ -326,6 +332,6 @@ class RetrievalState:
         objects = own if among_all else list(self._seen.values())
         if None in objects:
             doubts.add(Doubt.UNIDENTIFIED)
-        if not self._kept_denials.isdisjoint(objects if among_all else self.decisions):
+        if not self.checked.kept_denials.isdisjoint(objects if among_all else self.decisions):
             doubts.add(Doubt.KEPT)
         return doubts

@@ -123,7 +123,7 @@ class Retrieval(RetrievalState):
                 may_list = False
                 yield from self._try_list()
             else:
-                further = further_checks(self.sample(), self.spec.k, self.round_trips)
+                further = further_checks(self.sample(), self.spec.k, self.checked.round_trips)
                 yield from self._check_further(further)
         is_out_of_reach = self.sight.reached_end and not self.sight.everything
         if may_list and (is_out_of_reach or (not self.has_enough() and self.at_bound)):
@@ -140,6 +140,9 @@ class Retrieval(RetrievalState):
                 self.stats.is_small = reach.chunks <= _FEW_CHUNKS
         if self.stats.is_small and not self.spec.trusts_lists:
             return False
+        if self.checked.listed is not None:
+            # Another ranking of this retrieval asked for it.
+            return True
         sample, k, object_count = self.sample(), self.spec.k, self.stats.object_count
         known_size = self.past.list_size
         if known_size is None and is_uncertain(sample, k, object_count):
@@ -150,7 +153,7 @@ class Retrieval(RetrievalState):
         is_sure = known_size is not None and not sample.allowed
         worth = _WORTH_OF_A_KNOWN_LIST if is_sure else 1.0
         listing = list_cost(sample, known_size, object_count)
-        return listing + k < worth * further_checks(sample, k, self.round_trips)
+        return listing + k < worth * further_checks(sample, k, self.checked.round_trips)
 
     def _try_list(self) -> Program[None]:
         """Searches among the subject's list; without a list, checking continues."""
@@ -177,7 +180,7 @@ class Retrieval(RetrievalState):
         if not listed.whole:
             count = min(
                 math.ceil(_EFFORT_NEXT_TO_A_LIST * len(listed.object_ids)),
-                further_checks(self.sample(), self.spec.k, self.round_trips),
+                further_checks(self.sample(), self.spec.k, self.checked.round_trips),
             )
             yield from self._widen(count)
             also_check = self.undecided()[:count]
@@ -209,7 +212,7 @@ class Retrieval(RetrievalState):
         return len(distinct([*self.settle()[0], *filtered]))
 
     def _search_first(self) -> Program[None]:
-        objects = self.spec.k * self.spec.overfetch
+        objects = self.spec.first_look
         much_is_allowed = self.past.share is not None and self.past.share >= _MUCH
         width = 1.0 if much_is_allowed else self.stats.hits_per_object
         yield from self._search_ranking(math.ceil(objects * min(width, _WIDEST_FIRST_LOOK)))
@@ -226,7 +229,7 @@ class Retrieval(RetrievalState):
 
     def _search_further(self) -> Program[None]:
         while not self.finished():
-            further = further_checks(self.sample(), self.spec.k, self.round_trips)
+            further = further_checks(self.sample(), self.spec.k, self.checked.round_trips)
             yield from self._check_further(further)
 
     def _check_further(self, count: int) -> Program[None]:
@@ -237,10 +240,10 @@ class Retrieval(RetrievalState):
         """Searches so far that ``count`` objects without a decision are in sight."""
         if len(self.undecided()) >= count or self.sight.reached_end or self.at_bound:
             return
-        objects = len(self.decisions) + count
+        objects = self.decided_in_sight() + count
         needed = math.ceil(1.25 * self.hits_per_object() * objects)
-        first_look = self.spec.k * self.spec.overfetch
-        yield from self._search_ranking(max(needed, 2 * self.sight.limit, first_look))
+        limit = max(needed, 2 * self.sight.limit, self.spec.first_look)
+        yield from self._search_ranking(limit)
 
     def _search_ranking(self, limit: int) -> Program[None]:
         limit = min(limit, self.spec.max_candidates)
