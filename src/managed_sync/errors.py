@@ -23,6 +23,8 @@
     │       └── MalformedRecordsError   a listing with malformed records
     ├── AccessCheckError                an access check without a trustworthy decision
     ├── IncompleteRetrievalError        a retrieval that may have missed passages
+    ├── KeywordSearchError              a keyword index that could not be searched
+    ├── RerankingError                  a reranker that returned no order of the passages
     ├── EmbeddingError                  a question's vector that cannot be searched with
     ├── DocumentError                   one record could not become a document
     │   ├── EmptyContentError           nothing to read in it
@@ -263,6 +265,14 @@ class IncompleteRetrievalError(ManagedSyncError):
             f"raise_if_incomplete=False."
         )
         self.report = report
+
+
+class KeywordSearchError(ManagedSyncError):
+    """A keyword index could not be searched, so there is no fused ranking; nothing is returned."""
+
+
+class RerankingError(ManagedSyncError):
+    """A reranker returned something else than an order of the passages; nothing is returned."""
 
 
 class EmbeddingError(ManagedSyncError):

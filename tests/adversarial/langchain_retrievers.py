@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
@@ -17,7 +17,7 @@ from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
     CallbackManagerForRetrieverRun,
 )
-from langchain_core.documents import Document
+from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda, RunnableParallel
 from langchain_core.tools import create_retriever_tool
@@ -28,6 +28,7 @@ from managed_sync.langchain import PermissionAwareRetriever, PermissionFilter
 from managed_sync.retrieval.effects import Strategy
 from tests.adversarial.traced_passages import PASSAGES, checker
 from tests.support.frameworks import ALICE, STRATEGIES, LangChain
+from tests.support.keywords import FixedKeywords, KeywordPassage
 from tests.support.passages import RankedStore, Ranking
 
 DOCUMENTS = [passage.document for passage in PASSAGES]
@@ -177,6 +178,26 @@ class StoreThatYields(RankedStore):
         return self.similarity_search_with_score(query, k, **kwargs)
 
 
+class KeywordsThatAskARetriever(FixedKeywords):
+    def search(self, *arguments: Any, **more: Any) -> list[KeywordPassage]:
+        ListRetriever().invoke("question")
+        return super().search(*arguments, **more)
+
+
+class CompressorThatAsksARetriever(BaseDocumentCompressor):
+    def compress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Any = None
+    ) -> Sequence[Document]:
+        return [*ListRetriever().invoke(query), *documents]
+
+
+def with_keywords(strategy: Strategy, **settings: Any) -> PermissionAwareRetriever:
+    index = KeywordsThatAskARetriever(
+        [KeywordPassage(each.chunk_id, each.text, each.metadata) for each in PASSAGES[::-1]]
+    )
+    return over_a_store(strategy, keywords=index, **settings)
+
+
 def over_a_store(
     strategy: Strategy, kind: Callable[[], InMemoryVectorStore] | None = None, **settings: Any
 ) -> PermissionAwareRetriever:
@@ -235,6 +256,10 @@ OTHERS: dict[str, Callable[[], BaseRetriever]] = {
 }
 RETRIEVERS: dict[str, Callable[[], PermissionAwareRetriever]] = {
     **{strategy: partial(over_a_store, strategy) for strategy in STRATEGIES},
+    "keywords": partial(with_keywords, "auto"),
+    "keywords and a reranker that asks a retriever": partial(
+        with_keywords, "pre_filter", reranker=CompressorThatAsksARetriever()
+    ),
     "mmr": partial(over_a_store, "auto", search_type="mmr"),
     "a store that asks a retriever": partial(
         over_a_store, "auto", partial(StoreThatAsksARetriever, Ranking(PASSAGES))

@@ -10,6 +10,7 @@ from typing import Any
 from llama_index.core import SummaryIndex, VectorStoreIndex
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.llms import MockLLM
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.retrievers import QueryFusionRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
@@ -17,6 +18,7 @@ from managed_sync.llama_index import PermissionAwareRetriever
 from managed_sync.retrieval.effects import Strategy
 from tests.adversarial.traced_passages import PASSAGES, checker
 from tests.support.frameworks import STRATEGIES, LlamaIndex
+from tests.support.keywords import FixedKeywords, KeywordPassage
 from tests.support.passages import InOrderToo
 
 
@@ -105,9 +107,29 @@ OTHERS: dict[str, Callable[[], BaseRetriever]] = {
 }
 
 
-def over_an_index(strategy: Strategy) -> PermissionAwareRetriever:
+def over_an_index(strategy: Strategy, **settings: Any) -> PermissionAwareRetriever:
     index = LlamaIndex(asynchronous=False).shared_store(PASSAGES)
-    return PermissionAwareRetriever(index, checker=checker(), k=6, strategy=strategy)
+    return PermissionAwareRetriever(index, checker=checker(), k=6, strategy=strategy, **settings)
+
+
+class KeywordsThatAskARetriever(FixedKeywords):
+    def search(self, *arguments: Any, **more: Any) -> list[KeywordPassage]:
+        ListOfNodes().retrieve("question")
+        return super().search(*arguments, **more)
+
+
+class PostprocessorThatAsksARetriever(BaseNodePostprocessor):
+    def _postprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        return [*ListOfNodes().retrieve("question"), *nodes]
+
+
+def with_keywords(strategy: Strategy, **settings: Any) -> PermissionAwareRetriever:
+    index = KeywordsThatAskARetriever(
+        [KeywordPassage(each.chunk_id, each.text, each.metadata) for each in PASSAGES[::-1]]
+    )
+    return over_an_index(strategy, keywords=index, **settings)
 
 
 def over_an_index_that_asks_a_model() -> PermissionAwareRetriever:
@@ -139,6 +161,10 @@ def over_another(make: Callable[[], BaseRetriever]) -> PermissionAwareRetriever:
 
 RETRIEVERS: dict[str, Callable[[], PermissionAwareRetriever]] = {
     **{strategy: partial(over_an_index, strategy) for strategy in STRATEGIES},
+    "keywords": partial(with_keywords, "auto"),
+    "keywords and a reranker that asks a retriever": partial(
+        with_keywords, "pre_filter", reranker=PostprocessorThatAsksARetriever()
+    ),
     "an index that asks a model": over_an_index_that_asks_a_model,
     "an index that asks before it searches": over_an_index_that_asks_first,
     **{name: partial(over_another, make) for name, make in OTHERS.items()},

@@ -26,7 +26,10 @@ from managed_sync.errors import ManagedSyncError
 from managed_sync.llama_index.stores import metadata_filters
 from managed_sync.retrieval import CustomObjectFilter, Doubt
 from managed_sync.retrieval.effects import Strategy
+from managed_sync.retrieval.hybrid import Fusion
 from tests.support.frameworks import STRATEGIES, WAYS, Found, LangChain, Way
+from tests.support.fused_oracle import best_fused, named
+from tests.support.keywords import FixedKeywords, KeywordPassage
 from tests.support.passages import Passage, RankedStore, RankedVectorStore, Ranking
 
 USERS = [f"u{n}@x.example" for n in range(3)]
@@ -297,6 +300,14 @@ class Setting:
     ttls: tuple[float, float, float]
     way: Way
     asynchronous_client: bool
+    # The passages with words of the question, best first; without them there is one ranking.
+    by_keywords: list[int] | None
+    window: int | None
+
+    @property
+    def keyword_passages(self) -> list[Passage]:
+        passages = passages_of(self)
+        return [passages[n] for n in self.by_keywords or () if n < len(passages)]
 
 
 settings_of_retrievers = st.builds(
@@ -314,6 +325,8 @@ settings_of_retrievers = st.builds(
     ttls=st.sampled_from([(0, 0, 0), (0, 0, 0), (60, 0, 0), (0, 60, 0), (0, 0, 60), (60, 60, 60)]),
     way=st.sampled_from(WAYS),
     asynchronous_client=st.booleans(),
+    by_keywords=st.none() | st.lists(st.integers(0, 24), max_size=15, unique=True),
+    window=st.none() | st.integers(1, 6),
 )
 
 many = settings(
@@ -397,6 +410,7 @@ def answers(
         overfetch=setting.overfetch,
         max_per_object=setting.max_per_object,
         object_filter=object_filter(setting, kind),
+        **with_keywords(setting),
     )
     for user in setting.users:
         if setting.ttls == (0, 0, 0):
@@ -410,6 +424,15 @@ def answers(
             yield user, error
 
 
+def with_keywords(setting: Setting) -> dict[str, Any]:
+    if setting.by_keywords is None:
+        return {}
+    passages = [
+        KeywordPassage(each.chunk_id, each.text, each.metadata) for each in setting.keyword_passages
+    ]
+    return {"keywords": FixedKeywords(passages), "fusion": Fusion(window=setting.window)}
+
+
 def service_for(setting: Setting, graph: Graph, **fault: Any) -> Service:
     is_asynchronous = setting.way.asynchronous and setting.asynchronous_client
     # Where lists are only a shorter way, checking goes on without them.
@@ -419,6 +442,15 @@ def service_for(setting: Setting, graph: Graph, **fault: Any) -> Service:
 
 
 def best_for(user: str, setting: Setting, graph: Graph) -> list[str]:
+    if setting.by_keywords is not None:
+        return best_fused(
+            named(passages_of(setting)),
+            named(setting.keyword_passages),
+            lambda object_id: object_id is not None and graph.may_read(user, object_id),
+            setting.k,
+            fusion=Fusion(window=setting.window),
+            max_per_object=setting.max_per_object,
+        )
     taken: Counter[str] = Counter()
     best = []
     for passage in passages_of(setting):
@@ -451,7 +483,12 @@ def test_what_comes_back_is_allowed_and_what_is_complete_is_the_best(
             assert found.texts == best_for(user, setting, graph)
         event(f"complete: {found.report.complete}, found: {bool(found.texts)}")
         # A few hits with equal scores do not show which of several searches found the better one.
-        if kind in {Exact, Repeating, Ignoring} and Doubt.SCORES not in found.report.doubts:
+        is_single = setting.by_keywords is None
+        if (
+            is_single
+            and kind in {Exact, Repeating, Ignoring}
+            and Doubt.SCORES not in found.report.doubts
+        ):
             assert found.texts == sorted(found.texts, key=int)
         if can_be_known(setting, kind):
             assert found.report.complete

@@ -14,9 +14,11 @@ from langchain_core.vectorstores import VectorStore
 from managed_sync import AccessChecker
 from managed_sync.langchain import PermissionAwareRetriever
 from managed_sync.retrieval.effects import Strategy
-from tests.stores.chunks import METADATA
+from tests.stores.chunks import CHUNKS, METADATA, OBJECT_OF
 from tests.stores.filled_stores import FilledStore
+from tests.support.fused_oracle import best_fused
 from tests.support.hash_embeddings import HashEmbeddings
+from tests.support.keywords import BM25, KeywordPassage
 from tests.support.permission_service import CheckingService, FakePermissionService
 
 K = 6
@@ -56,6 +58,42 @@ def test_a_user_gets_the_best_of_what_they_may_read(
         if report.complete:
             assert found == best
         assert not report.filter_ignored
+
+
+KEYWORDS = BM25(
+    KeywordPassage(document.metadata["chunk_id"], document.page_content, document.metadata)
+    for document in CHUNKS
+)
+
+
+@pytest.mark.parametrize("readable", [1, 4, 40])
+def test_fused_with_keywords_a_user_gets_the_best_of_what_they_may_read(
+    store: FilledStore, readable: int
+) -> None:
+    service = FakePermissionService(*OBJECTS[:: 40 // readable][:readable])
+    retriever = PermissionAwareRetriever(
+        vectorstore=store.vectorstore,
+        checker=AccessChecker(service, list_limit=None),
+        keywords=KEYWORDS,
+        k=K,
+        bound_subject="a@x.example",
+    )
+    query = "chunk 3 of file 7, not case"
+    documents, report = retriever.retrieve_with_report(query)
+
+    found = [document.metadata["chunk_id"] for document in documents]
+    by_keywords = [each.chunk_id for each in KEYWORDS.search(query, len(CHUNKS))]
+    best = best_fused(
+        [(each, OBJECT_OF[each]) for each in store.ranking(query)],
+        [(each, OBJECT_OF[each]) for each in by_keywords],
+        service.everybody.__contains__,
+        K,
+    )
+    assert {document.metadata["object_id"] for document in documents} <= service.everybody
+    assert report.complete or not store.exact
+    if report.complete:
+        assert found == best
+    assert len(service.checked) == len(set(service.checked))
 
 
 @pytest.mark.parametrize("readable", [1, 40])

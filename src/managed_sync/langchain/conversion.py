@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import Document
 
@@ -12,7 +13,14 @@ from managed_sync.documents.chunking.chunk_metadata import with_table_header
 if TYPE_CHECKING:
     from managed_sync.indexing.targets.base import StoredChunk
 
-__all__ = ["from_langchain", "to_langchain", "without_prefix"]
+__all__ = [
+    "as_document",
+    "from_langchain",
+    "indexed_text",
+    "to_langchain",
+    "with_text",
+    "without_prefix",
+]
 
 _PREFIX = "prefix_chars"
 
@@ -39,6 +47,41 @@ def to_langchain(source: SourceDocument | Chunk, *, heading_prefix: bool = False
         metadata=metadata,
         id=source.chunk_id if isinstance(source, Chunk) else None,
     )
+
+
+def as_document(text: str, metadata: Mapping[str, Any], chunk_id: str) -> Document:
+    """Returns a chunk that an index keeps as LangChain's document, whatever its metadata are."""
+    shown = with_table_header(text, metadata)
+    own = {key: value for key, value in metadata.items() if key != _PREFIX}
+    if shown != text:
+        own[_PREFIX] = len(shown) - len(text)
+    return Document(page_content=shown, metadata=own, id=chunk_id)
+
+
+def indexed_text(document: Document) -> str:
+    """Returns a document's text without what ``to_langchain`` put before it."""
+    return document.page_content[_prefix_length(document) :]
+
+
+def with_text(document: Document, text: str, metadata: Mapping[str, Any]) -> Document:
+    """Returns a document with another text and metadata.
+
+    A heading before the text stays. A table's header is the one in the metadata.
+    """
+    before = document.page_content[: _prefix_length(document)]
+    header = with_table_header("", document.metadata)
+    shown = before.removesuffix(header) + with_table_header(text, metadata)
+    own = {key: value for key, value in metadata.items() if key != _PREFIX}
+    if shown != text:
+        own[_PREFIX] = len(shown) - len(text)
+    return document.model_copy(update={"page_content": shown, "metadata": own})
+
+
+def _prefix_length(document: Document) -> int:
+    length = document.metadata.get(_PREFIX)
+    if not isinstance(length, int) or isinstance(length, bool):
+        return 0
+    return length if 0 < length <= len(document.page_content) else 0
 
 
 def without_prefix(stored: StoredChunk) -> StoredChunk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from langchain_core.callbacks import (
@@ -22,10 +23,21 @@ from managed_sync.access.subject import UNSET, Unset, resolve_bound_subject
 from managed_sync.arguments import check_integer
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.configured_subject import configured_subject
+from managed_sync.langchain.refinement import (
+    ARGUMENTS_WITH_KEYWORDS,
+    refinement,
+    searches_by_keywords,
+)
 from managed_sync.langchain.search import RetrieverSearch, StoreSearch, document_of
 from managed_sync.langchain.tool import as_tool
 from managed_sync.retrieval.effects import RetrievalSpec, Strategy
 from managed_sync.retrieval.engine import RetrievalEngine
+from managed_sync.retrieval.hybrid.fusion import Fusion
+from managed_sync.retrieval.hybrid.keyword_search import (
+    KeywordSearch,
+    KeywordSource,
+    keyword_source,
+)
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.report import RetrievalReport
 
@@ -46,8 +58,12 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     ``acting_as``, or if a component of LangChain drops its config on the way.
 
     Callbacks and tracing see the returned passages, never withheld ones. Everything a search does,
-    including calls to other retrievers, models and embeddings, is hidden from them. Anything the
-    search logs itself is not: see ``from_retriever``.
+    including calls to other retrievers, models, embeddings and rerankers, is hidden from them.
+    Anything the search logs itself is not: see ``from_retriever``.
+
+    With ``keywords`` the result is the best of a fused ranking: of those by vectors and by
+    keywords, each restricted to what the user may read. Without a vector store, it is the best of
+    the ranking by keywords.
 
     Args:
         vectorstore: Any vector store whose documents carry ``object_id`` in their metadata.
@@ -63,6 +79,16 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         search_kwargs: Arguments of the store's search; ``score_threshold``, ``fetch_k`` and
             ``lambda_mult`` as in LangChain. ``k`` is a separate argument.
         object_filter: A filter on object ids for a store that this package does not know.
+        keywords: A ``KeywordIndex`` of the same passages, its path, or another ``KeywordSource``.
+        fusion: The settings of the fusion; by default reciprocal rank fusion.
+        reranker: A ``BaseDocumentCompressor``, or a cross-encoder: an object with
+            ``predict(pairs)``, or a function of pairs of question and text that returns a score for
+            each. It sees only passages that the user may read. It decides on the order and may
+            leave passages out; what is returned are the passages that were checked.
+        rerank_from: The number of passages that the reranker sees.
+        expand: The number of passages before and after each result to join with it, from the same
+            object. It needs ``chunk_index`` in the metadata, and the keyword index or a store that
+            can be read back.
         max_per_object: The maximum number of passages of one object.
         overfetch: The first search asks for ``k`` times this many hits.
         max_candidates: No search asks for more hits than this.
@@ -87,19 +113,34 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     search_type: Literal["similarity", "mmr", "similarity_score_threshold"] = "similarity"
     search_kwargs: dict[str, Any] = Field(default_factory=dict)
     object_filter: ObjectFilter | None = Field(default=None, exclude=True)
+    keywords: KeywordSource | str | Path | None = Field(default=None, exclude=True)
+    fusion: Fusion = Fusion()
+    reranker: Any = Field(default=None, exclude=True)
+    rerank_from: int = 50
+    expand: int = 0
     max_per_object: int | None = None
     overfetch: int = 5
     max_candidates: int = 10_000
     raise_if_incomplete: bool = False
 
-    _search: StoreSearch | RetrieverSearch = PrivateAttr()
+    _search: StoreSearch | RetrieverSearch | KeywordSearch = PrivateAttr()
     _engine: RetrievalEngine = PrivateAttr()
 
-    @field_validator("k", "max_per_object", "overfetch", "max_candidates", mode="before")
+    @field_validator(
+        "k",
+        "rerank_from",
+        "expand",
+        "max_per_object",
+        "overfetch",
+        "max_candidates",
+        mode="before",
+    )
     @classmethod
     def _count(cls, value: Any, info: ValidationInfo) -> Any:
+        name = str(info.field_name)
         try:
-            return value if value is None else check_integer(str(info.field_name), value)
+            least = 0 if name == "expand" else 1
+            return value if value is None else check_integer(name, value, at_least=least)
         except ConfigurationError as error:
             raise ValueError(str(error)) from error  # for pydantic, which adds where it happened
 
@@ -113,16 +154,21 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         super().model_post_init(context)
         check_integer("k", self.k, at_most=self.max_candidates, limit="max_candidates")
         self._refuse_ignored_arguments()
-        if (self.vectorstore is None) == (self.base_retriever is None):
-            raise ConfigurationError(
-                "Pass a vectorstore, or use from_retriever() for another retriever."
-            )
-        if self.vectorstore is not None:
+        source = keyword_source(self.keywords)
+        keywords = searches_by_keywords(source, self.checker.project_id)
+        if self.vectorstore is not None and self.base_retriever is None:
             self._search = StoreSearch(
                 self.vectorstore, self.search_type, self.search_kwargs, self.object_filter
             )
-        elif self.base_retriever is not None:
+        elif self.base_retriever is not None and self.vectorstore is None:
             self._search = RetrieverSearch(self.base_retriever)
+        elif keywords is not None and self.vectorstore is None:
+            self._search, keywords = keywords, None
+        else:
+            raise ConfigurationError(
+                "Pass a vectorstore, keywords, or both, or use from_retriever() for another "
+                "retriever."
+            )
         self._engine = RetrievalEngine(
             self._search,
             self.checker,
@@ -135,6 +181,11 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
                 can_return_more=self._search.can_return_more,
             ),
             raise_if_incomplete=self.raise_if_incomplete,
+            keywords=keywords,
+            fusion=self.fusion,
+            refinement=refinement(
+                self._search, source, self.reranker, self.rerank_from, self.expand
+            ),
         )
 
     @classmethod
@@ -293,16 +344,39 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
             raise ConfigurationError(
                 f"Pass k={self.search_kwargs['k']!r} to the retriever itself, not in search_kwargs."
             )
-        if self.base_retriever is None:
-            return
-        for name in ("search_type", "search_kwargs", "object_filter"):
+        if self.reranker is not None and self.search_type == "mmr":
+            raise ConfigurationError(
+                "search_type='mmr' and reranker= both decide on the order; leave one of them out."
+            )
+        if self.keywords is not None:
+            self._refuse_what_keywords_ignore()
+        if self.vectorstore is None:
+            owner = "the retriever that is passed to from_retriever()"
+            if self.base_retriever is None:
+                owner = "a retriever with vectorstore="
+            self._refuse("is for a vector store", owner, "search_type search_kwargs object_filter")
+        if self.keywords is None:
+            self._refuse("is for two rankings", "a retriever with keywords=", "fusion")
+
+    def _refuse_what_keywords_ignore(self) -> None:
+        if self.search_type == "similarity_score_threshold":
+            raise ConfigurationError(
+                "search_type='similarity_score_threshold' cannot be used with keywords=: passages "
+                "that are found by keywords have no similarity to compare with score_threshold."
+            )
+        ignored = sorted(self.search_kwargs.keys() - ARGUMENTS_WITH_KEYWORDS)
+        if ignored:
+            raise ConfigurationError(
+                f"search_kwargs {', '.join(ignored)} cannot be used with keywords=: the search by "
+                f"keywords would ignore them, and could find what they leave out."
+            )
+
+    def _refuse(self, reason: str, owner: str, names: str) -> None:
+        for name in names.split():
             if getattr(self, name) != type(self).model_fields[name].get_default(
                 call_default_factory=True
             ):
-                raise ConfigurationError(
-                    f"{name} is for a vector store. Set it on the retriever that is passed to "
-                    f"from_retriever()."
-                )
+                raise ConfigurationError(f"{name} {reason}. Set it on {owner}.")
 
     def _retrieve(
         self, query: str, subject: object, k: int | None, config: RunnableConfig | None = None

@@ -21,6 +21,7 @@ from langchain_core.vectorstores import VectorStore
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.vectors import Vector
+from managed_sync.langchain.conversion import indexed_text
 from managed_sync.langchain.stores.base import Found
 from managed_sync.langchain.stores.registry import adapter_of
 from managed_sync.langchain.tracing import untraced, untraced_run
@@ -30,7 +31,7 @@ from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit, hit_of
 from managed_sync.stores.base import FilterableSearch, checked_question
 
-__all__ = ["RetrieverSearch", "StoreQuestion", "StoreSearch", "document_of"]
+__all__ = ["RetrieverSearch", "StoreQuestion", "StoreSearch", "document_of", "hits_of"]
 
 
 class StoreSearch(FilterableSearch):
@@ -91,11 +92,20 @@ class StoreSearch(FilterableSearch):
 
 @dataclass(slots=True, eq=False, repr=False)
 class StoreQuestion:
-    """One question to a store, which is embedded once, however often it is searched for."""
+    """One question to a store, which is embedded once, however often it is searched for.
+
+    Attributes:
+        text: The question.
+    """
 
     _search: StoreSearch
-    _query: str
+    text: str
     _vector: Vector | None = None
+
+    @property
+    def query(self) -> str:
+        """Returns the question."""
+        return self.text
 
     def search(self, step: Search) -> list[Hit] | None:
         """Returns the hits of one search, best first."""
@@ -103,7 +113,7 @@ class StoreQuestion:
         if arguments is None:
             return None
         with untraced():
-            return _hits(self._found({**arguments, "k": step.limit}))
+            return hits_of(self._found({**arguments, "k": step.limit}))
 
     async def asearch(self, step: Search) -> list[Hit] | None:
         """Like ``search``, without blocking the event loop."""
@@ -111,7 +121,7 @@ class StoreQuestion:
         if arguments is None:
             return None
         with untraced():
-            return _hits(await self._afound({**arguments, "k": step.limit}))
+            return hits_of(await self._afound({**arguments, "k": step.limit}))
 
     def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> list[Hit]:
         """Returns the ``k`` hits that are near the question and unlike each other, by MMR.
@@ -135,7 +145,7 @@ class StoreQuestion:
             return await asyncio.to_thread(_by_mmr, query, vectors, hits, k, diversity)
 
     def _found(self, arguments: dict[str, Any]) -> Found:
-        search, store, query = self._search, self._search.store, self._query
+        search, store, query = self._search, self._search.store, self.text
         if adapter := search.by_vector:
             by_vector = getattr(store, adapter.vector_search)
             found: Found = by_vector(self._embedded(), **{**arguments, **adapter.vector_options})
@@ -149,7 +159,7 @@ class StoreQuestion:
         return [(document, None) for document in store.similarity_search(query, **arguments)]
 
     async def _afound(self, arguments: dict[str, Any]) -> Found:
-        search, store, query = self._search, self._search.store, self._query
+        search, store, query = self._search, self._search.store, self.text
         if adapter := search.by_vector:
             arguments = {**arguments, **adapter.vector_options}
             vector = await self._aembedded()
@@ -172,13 +182,13 @@ class StoreQuestion:
     def _embedded(self) -> Vector:
         if self._vector is None:
             embeddings: Any = self._search.store.embeddings
-            self._vector = checked_question(embeddings.embed_query(self._query))
+            self._vector = checked_question(embeddings.embed_query(self.text))
         return self._vector
 
     async def _aembedded(self) -> Vector:
         if self._vector is None:
             embeddings: Any = self._search.store.embeddings
-            self._vector = checked_question(await embeddings.aembed_query(self._query))
+            self._vector = checked_question(await embeddings.aembed_query(self.text))
         return self._vector
 
     def _embeddings(self) -> Any:
@@ -219,10 +229,19 @@ class RetrieverSearch:
 
 @dataclass(slots=True, eq=False, repr=False)
 class RetrieverQuestion:
-    """One question to another retriever."""
+    """One question to another retriever.
+
+    Attributes:
+        text: The question.
+    """
 
     _search: RetrieverSearch
-    _query: str
+    text: str
+
+    @property
+    def query(self) -> str:
+        """Returns the question."""
+        return self.text
 
     def search(self, step: Search) -> list[Hit]:
         """Returns the hits of one search, best first."""
@@ -230,8 +249,8 @@ class RetrieverQuestion:
         retriever = self._search.limited_to(step.limit)
         with untraced():
             # One that yields its documents works only now.
-            found = list(retriever._get_relevant_documents(self._query, **_managed(retriever, run)))  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
-            return _hits([(document, None) for document in found])
+            found = list(retriever._get_relevant_documents(self.text, **_managed(retriever, run)))  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
+            return hits_of([(document, None) for document in found])
 
     async def asearch(self, step: Search) -> list[Hit]:
         """Like ``search``, without blocking the event loop."""
@@ -239,8 +258,8 @@ class RetrieverQuestion:
         retriever = self._search.limited_to(step.limit)
         with untraced():
             ask = retriever._aget_relevant_documents  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
-            found = list(await ask(self._query, **_managed(retriever, run)))
-            return _hits([(document, None) for document in found])
+            found = list(await ask(self.text, **_managed(retriever, run)))
+            return hits_of([(document, None) for document in found])
 
     def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
         """Returns the hits as they are: the other retriever chooses by MMR itself."""
@@ -265,11 +284,13 @@ def document_of(hit: Hit) -> Document:
     return document.model_copy(update={"metadata": dict(document.metadata)})
 
 
-def _hits(found: Found) -> list[Hit]:
+def hits_of(found: Found) -> list[Hit]:
+    """Returns the hits for documents and their scores."""
     return [
         hit_of(
             document,
-            text=document.page_content,
+            # A keyword index keeps texts without additions, and both must tell a passage alike.
+            text=indexed_text(document),
             metadata=document.metadata,
             store_id=document.id,
             score=score,

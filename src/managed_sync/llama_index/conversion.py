@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from llama_index.core.schema import (
     BaseNode,
     Document,
@@ -14,7 +17,14 @@ from llama_index.core.schema import (
 from managed_sync.documents import Chunk, SourceDocument
 from managed_sync.documents.chunking.chunk_metadata import TABLE_HEADER, without_tables
 
-__all__ = ["from_llama_index", "to_document", "to_node", "without_reference"]
+__all__ = [
+    "as_node",
+    "from_llama_index",
+    "to_document",
+    "to_node",
+    "with_text",
+    "without_reference",
+]
 
 # The metadata that a model sees beside a passage's text; ids and offsets mean nothing to it.
 _KEYS_FOR_EMBEDDING = {"title", TABLE_HEADER}
@@ -71,6 +81,33 @@ def to_node(
         excluded_llm_metadata_keys=_keys_outside(chunk, _KEYS_FOR_MODELS),
         relationships=relationships,
     )
+
+
+def as_node(text: str, metadata: Mapping[str, Any], chunk_id: str) -> TextNode:
+    """Returns a chunk that an index keeps as a node, whatever its metadata are."""
+    return TextNode(
+        id_=chunk_id,
+        text=text,
+        metadata=dict(metadata),
+        start_char_idx=_offset(metadata.get("start_char")),
+        end_char_idx=_offset(metadata.get("end_char")),
+        excluded_embed_metadata_keys=[key for key in metadata if key not in _KEYS_FOR_EMBEDDING],
+        excluded_llm_metadata_keys=[key for key in metadata if key not in _KEYS_FOR_MODELS],
+    )
+
+
+def with_text(node: BaseNode, text: str, metadata: Mapping[str, Any]) -> BaseNode:
+    """Returns a node with another text and metadata."""
+    joined = node.model_copy(update={"metadata": dict(metadata)})
+    joined.set_content(text)
+    if isinstance(joined, TextNode):
+        joined.start_char_idx = _offset(metadata.get("start_char"))
+        joined.end_char_idx = _offset(metadata.get("end_char"))
+    return joined
+
+
+def _offset(value: object) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def from_llama_index(node: BaseNode) -> SourceDocument:

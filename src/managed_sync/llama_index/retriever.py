@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self, get_args
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -14,11 +16,20 @@ from managed_sync.access.checker import AccessChecker
 from managed_sync.access.subject import UNSET, Unset, bound_to, resolve_bound_subject
 from managed_sync.arguments import check_integer
 from managed_sync.errors import ConfigurationError
-from managed_sync.llama_index.search import IndexSearch, RetrieverSearch
+from managed_sync.llama_index.refinement import refinement, refuse_filters, searches_by_keywords
+from managed_sync.llama_index.search import IndexQuestion, IndexSearch, RetrieverSearch
 from managed_sync.llama_index.tool import SearchTool, as_tool
 from managed_sync.retrieval.effects import RetrievalSpec, Strategy
 from managed_sync.retrieval.engine import RetrievalEngine
+from managed_sync.retrieval.hybrid.fusion import Fusion
+from managed_sync.retrieval.hybrid.keyword_search import (
+    KeywordQuestion,
+    KeywordSearch,
+    KeywordSource,
+    keyword_source,
+)
 from managed_sync.retrieval.object_filter import ObjectFilter
+from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.report import RetrievalReport
 
 __all__ = ["PermissionAwareRetriever"]
@@ -36,8 +47,12 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
     ``MissingSubjectError``.
 
     Events, spans and callbacks see the returned nodes, never withheld ones. Everything a search
-    does, including calls to other retrievers, models and embeddings, is hidden from them. Anything
-    the search logs itself is not: see ``from_retriever``.
+    does, including calls to other retrievers, models, embeddings and rerankers, is hidden from
+    them. Anything the search logs itself is not: see ``from_retriever``.
+
+    With ``keywords`` the result is the best of a fused ranking: of those by vectors and by
+    keywords, each restricted to what the user may read. Without ``source``, it is the best of the
+    ranking by keywords.
 
     Args:
         source: An index, or any other retriever, whose nodes carry ``object_id`` in their
@@ -51,6 +66,16 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
             and checks the hits. ``"auto"`` starts as the first and switches to the second when it
             estimates that to be cheaper.
         object_filter: A filter on object ids for a store that this package does not know.
+        keywords: A ``KeywordIndex`` of the same passages, its path, or another ``KeywordSource``.
+        fusion: The settings of the fusion; by default reciprocal rank fusion.
+        reranker: A ``BaseNodePostprocessor``, or a cross-encoder: an object with
+            ``predict(pairs)``, or a function of pairs of question and text that returns a score for
+            each. It sees only nodes that the user may read. It decides on the order and may leave
+            nodes out; what is returned are the nodes that were checked.
+        rerank_from: The number of nodes that the reranker sees.
+        expand: The number of passages before and after each result to join with it, from the same
+            object. It needs ``chunk_index`` in the metadata, and the keyword index or a store that
+            can be read back.
         max_per_object: The maximum number of nodes of one object.
         overfetch: The first search asks for ``k`` times this many hits.
         max_candidates: No search asks for more hits than this.
@@ -73,12 +98,17 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
 
     def __init__(
         self,
-        source: BaseIndex[Any] | BaseRetriever,
+        source: BaseIndex[Any] | BaseRetriever | None = None,
         *,
         checker: AccessChecker,
         k: int = 6,
         strategy: Strategy = "auto",
         object_filter: ObjectFilter | None = None,
+        keywords: KeywordSource | str | Path | None = None,
+        fusion: Fusion | None = None,
+        reranker: object = None,
+        rerank_from: int = 50,
+        expand: int = 0,
         max_per_object: int | None = None,
         overfetch: int = 5,
         max_candidates: int = 10_000,
@@ -91,15 +121,30 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         check_integer("overfetch", overfetch)
         if max_per_object is not None:
             check_integer("max_per_object", max_per_object)
-        _check_parts(source, checker, strategy)
+        check_integer("rerank_from", rerank_from)
+        check_integer("expand", expand, at_least=0)
+        _check_parts(source, checker, strategy, keywords)
         _check_arguments(source, retriever_kwargs, object_filter)
+        if fusion is not None and (keywords is None or source is None):
+            raise ConfigurationError("fusion is for two rankings. Pass source and keywords too.")
         super().__init__()
         self._bound_subject = None if bound_subject is None else bound_to(bound_subject, None)
-        self._search: IndexSearch | RetrieverSearch = (
-            RetrieverSearch(source)
-            if isinstance(source, BaseRetriever)
-            else IndexSearch(source, retriever_kwargs, object_filter)
-        )
+        word_index = keyword_source(keywords)
+        by_keywords = searches_by_keywords(word_index, checker.project_id)
+        self._search: IndexSearch | RetrieverSearch | KeywordSearch
+        if isinstance(source, BaseRetriever):
+            self._search = RetrieverSearch(source)
+        elif source is not None:
+            self._search = IndexSearch(source, retriever_kwargs, object_filter)
+        elif by_keywords is not None:
+            self._search, by_keywords = by_keywords, None
+        if by_keywords is not None:
+            refuse_filters(source, retriever_kwargs)
+        if reranker is not None and self._search.diversity is not None:
+            raise ConfigurationError(
+                "MMR and reranker= both decide on the order; leave one of them out."
+            )
+        self._is_scored = keywords is not None or reranker is not None
         self._engine = RetrievalEngine(
             self._search,
             checker,
@@ -112,6 +157,9 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
                 can_return_more=self._search.can_return_more,
             ),
             raise_if_incomplete=raise_if_incomplete,
+            keywords=by_keywords,
+            fusion=fusion,
+            refinement=refinement(self._search, word_index, reranker, rerank_from, expand),
         )
 
     @classmethod
@@ -171,8 +219,8 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         """
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
-        hits, report = self._engine.retrieve(resolved, self._search.question(bundle), k)
-        return [hit.passage for hit in hits], report
+        hits, report = self._engine.retrieve(resolved, self._question(bundle), k)
+        return self._nodes(hits), report
 
     async def aretrieve_with_report(
         self, query: str | QueryBundle, *, subject: str | Unset = UNSET, k: int | None = None
@@ -180,8 +228,18 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         """Like ``retrieve_with_report``, without blocking the event loop."""
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
-        hits, report = await self._engine.aretrieve(resolved, self._search.question(bundle), k)
-        return [hit.passage for hit in hits], report
+        hits, report = await self._engine.aretrieve(resolved, self._question(bundle), k)
+        return self._nodes(hits), report
+
+    def _question(self, bundle: QueryBundle) -> IndexQuestion | KeywordQuestion:
+        if isinstance(self._search, KeywordSearch):
+            return self._search.question(bundle.query_str)
+        return self._search.question(bundle)
+
+    def _nodes(self, hits: Sequence[Hit]) -> list[NodeWithScore]:
+        if not self._is_scored:
+            return [hit.passage for hit in hits]
+        return [NodeWithScore(node=hit.passage.node, score=hit.score) for hit in hits]
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return self.retrieve_with_report(query_bundle)[0]
@@ -201,8 +259,8 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         return nodes
 
 
-def _check_parts(source: object, checker: object, strategy: str) -> None:
-    if not isinstance(source, BaseIndex | BaseRetriever):
+def _check_parts(source: object, checker: object, strategy: str, keywords: object) -> None:
+    if not isinstance(source, BaseIndex | BaseRetriever) and (source or keywords is None):
         raise ConfigurationError(
             f"source must be an index or a retriever of LlamaIndex, got {type(source).__name__}. "
             f"Make an index of a vector store with VectorStoreIndex.from_vector_store()."
@@ -221,7 +279,7 @@ def _check_parts(source: object, checker: object, strategy: str) -> None:
 
 
 def _check_arguments(
-    source: BaseIndex[Any] | BaseRetriever,
+    source: BaseIndex[Any] | BaseRetriever | None,
     retriever_kwargs: dict[str, Any],
     object_filter: ObjectFilter | None,
 ) -> None:
@@ -230,9 +288,9 @@ def _check_arguments(
         raise ConfigurationError(
             f"Pass k={retriever_kwargs['similarity_top_k']!r} instead of similarity_top_k."
         )
-    if isinstance(source, BaseRetriever):
+    if source is None or isinstance(source, BaseRetriever):
         ignored = {*retriever_kwargs, *(["object_filter"] if object_filter is not None else [])}
-        reason = "A retriever takes them itself"
+        reason = "Set them on an index or a retriever that is passed as source"
     else:
         ignored = retriever_kwargs.keys() - _used_by(source, retriever_kwargs)
         reason = f"{type(source).__name__}.as_retriever() does not know them"

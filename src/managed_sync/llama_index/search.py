@@ -28,7 +28,7 @@ from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit, hit_of
 from managed_sync.stores.base import FilterableSearch, checked_question
 
-__all__ = ["IndexQuestion", "IndexSearch", "RetrieverSearch"]
+__all__ = ["IndexQuestion", "IndexSearch", "RetrieverSearch", "hits_of"]
 
 _DEFAULT = VectorStoreQueryMode.DEFAULT
 
@@ -56,7 +56,7 @@ class IndexSearch(FilterableSearch):
         super().__init__(adapter_of(store, index), own, object_filter)
         self._index = index
         self.name = type(getattr(index, "vector_store", index)).__name__
-        self.gives_ids = self._adapter.is_known
+        self.gives_ids = self.adapter.is_known
         self.question = partial(IndexQuestion, self)
 
     def retriever(self, step: Search) -> BaseRetriever | None:
@@ -131,6 +131,16 @@ class IndexQuestion:
         # A copy, which keeps the embedding for the next search.
         self._query = copy.copy(query)
 
+    @property
+    def query(self) -> QueryBundle:
+        """Returns the question."""
+        return self._query
+
+    @property
+    def text(self) -> str:
+        """Returns the text of the question."""
+        return self._query.query_str
+
     def search(self, step: Search) -> list[Hit] | None:
         """Returns the hits of one search, best first."""
         with untraced():
@@ -191,17 +201,27 @@ class IndexQuestion:
         return vector
 
     def _hits(self, found: Sequence[NodeWithScore]) -> list[Hit]:
-        return [
-            hit_of(
-                without_reference(scored),
-                text=scored.node.get_content(MetadataMode.NONE),
-                metadata=scored.node.metadata,
-                # Other stores may give their nodes new ids at each search.
-                store_id=scored.node.node_id if self._search.gives_ids else None,
-                score=scored.score,
-            )
-            for scored in found
-        ]
+        # Other stores may give their nodes new ids at each search.
+        return hits_of(found, with_ids=self._search.gives_ids)
+
+
+def hits_of(found: Sequence[NodeWithScore], *, with_ids: bool) -> list[Hit]:
+    """Returns the hits for nodes.
+
+    Args:
+        found: The nodes, with their scores.
+        with_ids: Whether the same node always has the same id.
+    """
+    return [
+        hit_of(
+            without_reference(scored),
+            text=scored.node.get_content(MetadataMode.NONE),
+            metadata=scored.node.metadata,
+            store_id=scored.node.node_id if with_ids else None,
+            score=scored.score,
+        )
+        for scored in found
+    ]
 
 
 def _needs_embedding(retriever: BaseRetriever) -> bool:

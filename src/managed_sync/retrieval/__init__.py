@@ -1,7 +1,17 @@
 """The plan of a retrieval: searches, checks and lists, and a report of what was done."""
 
 from managed_sync.retrieval.effects import Strategy
+from managed_sync.retrieval.hybrid import Fusion, KeywordPassage, KeywordSource
 from managed_sync.retrieval.object_filter import CustomObjectFilter, ObjectFilter
 from managed_sync.retrieval.report import Doubt, RetrievalReport
 
-__all__ = ["CustomObjectFilter", "Doubt", "ObjectFilter", "RetrievalReport", "Strategy"]
+__all__ = [
+    "CustomObjectFilter",
+    "Doubt",
+    "Fusion",
+    "KeywordPassage",
+    "KeywordSource",
+    "ObjectFilter",
+    "RetrievalReport",
+    "Strategy",
+]

@@ -4,13 +4,14 @@ Guarantees:
 
 - A result that may not be the best one is logged once for each reason, or raises if the retriever
   asked for that.
-- MMR chooses among passages that the user may read, so that those withheld have no influence.
+- MMR and rerankers choose among passages that the user may read, so that those withheld have no
+  influence.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -29,8 +30,12 @@ from managed_sync.retrieval.effects import (
     Search,
     Strategy,
 )
+from managed_sync.retrieval.hybrid.fusion import Fusion, fused
+from managed_sync.retrieval.hybrid.keyword_search import KeywordSearch
+from managed_sync.retrieval.hybrid.program import fused_retrieval
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit
+from managed_sync.retrieval.refinement.refinement import Refinement, RefiningEffects
 from managed_sync.retrieval.report import Doubt, RetrievalReport
 from managed_sync.retrieval.state import Outcome, RetrieverStats
 from managed_sync.retrieval.strategies import Retrieval
@@ -38,6 +43,9 @@ from managed_sync.retrieval.strategies import Retrieval
 __all__ = ["Question", "RetrievalEngine", "SearchSource"]
 
 _logger = get_logger(__name__)
+
+# The first search of a ranking that is fused asks for this many times its window.
+_WINDOW_MARGIN = 1.25
 
 
 class SearchSource(Protocol):
@@ -62,6 +70,14 @@ class SearchSource(Protocol):
 class Question(Protocol):
     """One question to a source."""
 
+    @property
+    def query(self) -> object:
+        """The question, as the framework passes it around."""
+
+    @property
+    def text(self) -> str:
+        """The text of the question."""
+
     def search(self, step: Search) -> Sequence[Hit] | None:
         """Returns the hits of one search, best first.
 
@@ -82,11 +98,14 @@ class RetrievalEngine:
     """Retrieves the best passages that a subject may read.
 
     Args:
-        source: The store or retriever to search.
+        source: The store, the retriever or the keyword index to search.
         checker: The access checker.
         strategy: See ``PermissionAwareRetriever``.
         spec: The number of passages and the limits of each retrieval.
         raise_if_incomplete: Whether a result that may not be the best one raises.
+        keywords: A keyword index to search next to the source.
+        fusion: The settings of the fusion of both rankings.
+        refinement: What happens to the passages after the checks.
 
     Raises:
         ConfigurationError: ``strategy="pre_filter"`` is not available for the source.
@@ -100,6 +119,9 @@ class RetrievalEngine:
         strategy: Strategy,
         spec: RetrievalSpec,
         raise_if_incomplete: bool,
+        keywords: KeywordSearch | None = None,
+        fusion: Fusion | None = None,
+        refinement: Refinement | None = None,
     ) -> None:
         usable = source.object_filter is not None and source.can_filter and checker.can_list
         if strategy == "pre_filter" and not usable:
@@ -112,16 +134,21 @@ class RetrievalEngine:
         self._source = source
         self._checker = checker
         # Where only a certain result will do, lists that may lack something are not asked for.
-        is_of_use = usable and (checker.lists_are_proven or not raise_if_incomplete)
-        self._strategy: Strategy = (
-            "post_filter" if strategy == "auto" and not is_of_use else strategy
-        )
-        self._k = spec.k
-        self._spec = self._to_choose_from(
-            replace(spec, trusts_lists=checker.lists_are_proven, certain=raise_if_incomplete)
+        may_list = checker.lists_are_proven or not raise_if_incomplete
+        self._strategy = _useful(strategy, usable and may_list)
+        self._keyword_strategy = _useful(strategy, checker.can_list and may_list)
+        self._spec = replace(
+            spec, trusts_lists=checker.lists_are_proven, certain=raise_if_incomplete
         )
         self._raise_if_incomplete = raise_if_incomplete
+        self._keywords = keywords
+        self._is_by_keywords = isinstance(source, KeywordSearch)
+        self._presents = source if isinstance(source, KeywordSearch) else keywords
+        self._fusion = fusion or Fusion()
+        self._refinement = refinement or Refinement()
         self._stats = RetrieverStats()
+        self._keyword_stats = RetrieverStats()
+        self._name = source.name if keywords is None else f"{source.name} and {keywords.name}"
         self._warned: set[tuple[Doubt, ...]] = set()
 
     def retrieve(self, subject: str, question: Question, k: int | None = None) -> Outcome:
@@ -135,60 +162,117 @@ class RetrievalEngine:
         Raises:
             AccessCheckError: Some object has no trustworthy decision; nothing is returned.
             IncompleteRetrievalError: The result may not be the best, and that is to raise.
+            KeywordSearchError: The keyword index could not be searched.
+            RerankingError: The reranker returned no order of the passages.
             ConfigurationError: ``k`` is not a number of passages, or the checker knows no project,
                 and chunks of several were found.
         """
-        effects = RetrievalEffects(
-            question.search,
-            self._source.reach,
-            partial(self._checker.decide, subject),
-            partial(self._checker.list_objects, subject),
-            partial(self._checker.kept_list, subject),
+        checker = self._checker
+        permissions = (
+            partial(checker.decide, subject),
+            partial(checker.list_objects, subject),
+            partial(checker.kept_list, subject),
         )
-        hits, report = run(self._program(subject, effects, k))
-        if report.filter_ignored or not report.complete:
-            self._check_complete(report)
-        if self._source.diversity is None:
-            return hits, report
-        number = self._k if k is None else k
-        return _chosen(question.diverse(hits, number, self._source.diversity), report)
+        searches = [RetrievalEffects(question.search, self._source.reach, *permissions)]
+        if self._keywords is not None:
+            asked = self._keywords.question(question.text)
+            searches.append(RetrievalEffects(asked.search, self._keywords.reach, *permissions))
+        refining = self._refinement.blocking(question.diverse)
+        return run(self._program(subject, question, searches, refining, k))
 
     async def aretrieve(self, subject: str, question: Question, k: int | None = None) -> Outcome:
         """Like ``retrieve``, without blocking the event loop."""
-        effects = RetrievalEffects(
-            question.asearch,
-            lambda step: asyncio.to_thread(self._source.reach, step),
-            partial(self._checker.adecide, subject),
-            partial(self._checker.alist_objects, subject),
-            partial(self._checker.kept_list, subject),
+        checker = self._checker
+        permissions = (
+            partial(checker.adecide, subject),
+            partial(checker.alist_objects, subject),
+            partial(checker.kept_list, subject),
         )
-        hits, report = await arun(self._program(subject, effects, k))
+        reach = _in_thread(self._source.reach)
+        searches = [RetrievalEffects(question.asearch, reach, *permissions)]
+        if self._keywords is not None:
+            asked = self._keywords.question(question.text)
+            reach = _in_thread(self._keywords.reach)
+            searches.append(RetrievalEffects(asked.asearch, reach, *permissions))
+        refining = self._refinement.awaiting(question.adiverse)
+        return await arun(self._program(subject, question, searches, refining, k))
+
+    def _program(
+        self,
+        subject: str,
+        question: Question,
+        searches: Sequence[RetrievalEffects],
+        refining: RefiningEffects,
+        k: int | None,
+    ) -> Program[Outcome]:
+        number = self._spec.k if k is None else self._checked_number(k)
+        wanted = self._candidates(number)
+        hits, report = yield from self._retrieval(subject, searches, wanted)
+        if self._presents is not None:
+            hits = [self._presents.presented(hit) for hit in hits]
+        if self._is_by_keywords:
+            # The index's own scores tell how many passages have a word, also of hidden ones.
+            hits = fused(self._fusion, (), hits)
+            report = replace(report, scores=tuple(hit.score for hit in hits))
         if report.filter_ignored or not report.complete:
             self._check_complete(report)
-        if self._source.diversity is None:
+        if not self._refinement.is_needed and self._source.diversity is None:
             return hits, report
-        number = self._k if k is None else k
-        return _chosen(await question.adiverse(hits, number, self._source.diversity), report)
+        refined = yield from refining.refined(question.query, hits, number, self._source.diversity)
+        return refined, replace(
+            report,
+            returned=len(refined),
+            reranked=len(hits) if self._refinement.reranker else 0,
+            scores=tuple(hit.score for hit in refined),
+        )
 
-    def _with_number(self, k: int) -> RetrievalSpec:
-        check_integer("k", k, at_most=self._spec.max_candidates, limit="max_candidates")
-        return self._to_choose_from(replace(self._spec, k=k))
+    def _retrieval(
+        self, subject: str, searches: Sequence[RetrievalEffects], k: int
+    ) -> Program[Outcome]:
+        if self._keywords is None:
+            spec = replace(self._spec, k=k)
+            return self._ranking(subject, searches[0], spec).by(self._strategy)
+        window = min(self._fusion.window_of(k), self._spec.max_candidates)
+        # The window is much wider than the result, so it needs less of a margin.
+        overfetch = max(_WINDOW_MARGIN, k * self._spec.overfetch / window)
+        spec = replace(self._spec, k=window, overfetch=overfetch)
+        by_vectors = self._ranking(subject, searches[0], spec)
+        by_keywords = Retrieval(
+            subject,
+            replace(spec, can_return_more=self._keywords.can_return_more),
+            searches[1],
+            by_vectors.boundary,
+            checked=by_vectors.checked,
+            object_filter=self._keywords.object_filter,
+            stats=self._keyword_stats,
+            past=self._keyword_stats.of(subject),
+        )
+        return fused_retrieval(
+            by_vectors.by(self._strategy),
+            by_keywords.by(self._keyword_strategy),
+            self._fusion,
+            k,
+            self._spec.max_per_object,
+        )
 
-    def _to_choose_from(self, spec: RetrievalSpec) -> RetrievalSpec:
-        # MMR needs something to choose from, all of which the user may read.
-        diversity = self._source.diversity
-        return spec if diversity is None else replace(spec, k=diversity.candidates(spec.k))
-
-    def _program(self, subject: str, effects: RetrievalEffects, k: int | None) -> Program[Outcome]:
+    def _ranking(self, subject: str, effects: RetrievalEffects, spec: RetrievalSpec) -> Retrieval:
         return Retrieval(
             subject,
-            self._spec if k is None else self._with_number(k),
+            spec,
             effects,
             self._checker.boundary(),
             object_filter=self._source.object_filter,
             stats=self._stats,
             past=self._stats.of(subject),
-        ).by(self._strategy)
+        )
+
+    def _candidates(self, k: int) -> int:
+        # MMR and rerankers need something to choose from.
+        wanted = self._refinement.candidates(k, self._source.diversity)
+        return max(k, min(wanted, self._spec.max_candidates))
+
+    def _checked_number(self, k: int) -> int:
+        return check_integer("k", k, at_most=self._spec.max_candidates, limit="max_candidates")
 
     def _check_complete(self, report: RetrievalReport) -> None:
         """Warns of the faults in a result, once of each.
@@ -201,14 +285,14 @@ class RetrievalEngine:
                 (Doubt.FILTER,),
                 "%s returned chunks that its filter on object ids should have kept out; they were "
                 "not used. Pass an object_filter that fits it, or strategy='post_filter'.",
-                self._source.name,
+                self._name,
             )
         if not report.complete:
             self._warn_once(
                 report.doubts,
                 "The search in %s may have missed passages: %s. It returned %d after looking at "
                 "%d. Later results with the same doubts are not logged.",
-                self._source.name,
+                self._name,
                 "; ".join(report.doubts),
                 report.returned,
                 report.candidates,
@@ -222,7 +306,9 @@ class RetrievalEngine:
             _logger.warning(message, *details)
 
 
-def _chosen(hits: Sequence[Hit], report: RetrievalReport) -> Outcome:
-    """Returns the hits that MMR chose, and the report with their number and scores."""
-    scores = tuple(hit.score for hit in hits)
-    return hits, replace(report, returned=len(hits), scores=scores)
+def _in_thread(reach: Callable[[Inspect], Reach]) -> Callable[[Inspect], Awaitable[Reach]]:
+    return lambda step: asyncio.to_thread(reach, step)
+
+
+def _useful(strategy: Strategy, can_list: bool) -> Strategy:
+    return "post_filter" if strategy == "auto" and not can_list else strategy

@@ -25,9 +25,14 @@ class Doubt(StrEnum):
 class RetrievalReport:
     """A report on how one retrieval came to its result.
 
+    With keywords, numbers of hits are those of both rankings together, and a hit in both counts
+    twice. Objects, checks and lists are shared by both.
+
     Attributes:
         strategy: The strategy that led to the result: ``"post_filter"`` or ``"pre_filter"``.
         rounds: Searches sent to the store.
+        keyword_strategy: The strategy that led to the ranking by keywords; ``None`` without one.
+        keyword_rounds: Searches sent to the keyword index.
         round_trips: The number of times the permission service was waited for.
         candidates: Hits that were looked at, best first, until there were enough.
         objects: Distinct objects that were decided on, each once.
@@ -43,8 +48,10 @@ class RetrievalReport:
         complete: Whether the result is known to be the best there is: the search is known to be
             exhaustive or returned everything the store holds, and nothing readable can be missing.
         doubts: The reasons why it is not known; empty if ``complete``.
-        scores: The store's score of each passage returned, in their order; ``None`` where it gave
-            none. Some stores measure similarity, others distance.
+        reranked: Passages that the reranker saw, all of which were allowed.
+        scores: The score of each passage returned, in their order; ``None`` where there is none. It
+            is the store's, of which some measure similarity and others distance; with keywords the
+            fused score, which depends on ranks alone; with a reranker its score.
         filter_ignored: Whether the store returned hits that its filter should have kept out.
         subject: The user that the retrieval was for.
         search_seconds: Seconds spent in the store.
@@ -69,4 +76,7 @@ class RetrievalReport:
     search_seconds: float = 0.0
     check_seconds: float = 0.0
     doubts: tuple[Doubt, ...] = ()
+    keyword_strategy: str | None = None
+    keyword_rounds: int = 0
+    reranked: int = 0
     scores: tuple[float | None, ...] = field(default=(), repr=False)

@@ -147,6 +147,7 @@ class FilterableSearch:
         custom: The caller's own filter on object ids, in place of the store's.
 
     Attributes:
+        adapter: The store.
         object_filter: The filter on object ids; ``None`` for an unknown store without a custom one.
         can_filter: Whether the caller's arguments leave room for it. A custom filter shows only
             when it is used which arguments it sets.
@@ -158,7 +159,7 @@ class FilterableSearch:
     def __init__(
         self, adapter: StoreAdapter, own: Mapping[str, Any], custom: ObjectFilter | None
     ) -> None:
-        self._adapter = adapter
+        self.adapter = adapter
         self._own = own
         self._custom = custom
         known = adapter if adapter.is_known else None
@@ -170,7 +171,7 @@ class FilterableSearch:
 
         They are ``None`` if the caller's arguments do not let it be confined to the step's objects.
         """
-        own = self._adapter.completed(self._own) if self._own else {}
+        own = self.adapter.completed(self._own) if self._own else {}
         if step.objects is None or self.object_filter is None:
             return own
         confined = self.object_filter.search_kwargs(step.objects)
@@ -178,10 +179,10 @@ class FilterableSearch:
 
     def reach(self, step: Inspect) -> Reach:
         """Returns how far searches with these arguments reach."""
-        reach = self._adapter.reach(step, self._own)
+        reach = self.adapter.reach(step, self._own)
         if self._custom is None:
             return reach
-        exact = self._custom.exact and self._own.keys() <= set(self._adapter.harmless)
+        exact = self._custom.exact and self._own.keys() <= set(self.adapter.harmless)
         # A custom filter says how confined searches work; the others work as the store does.
         return Reach(exact or (reach.exhaustive and step.objects is None), reach.chunks)
 

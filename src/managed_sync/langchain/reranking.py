@@ -1,0 +1,68 @@
+"""Rerankers of LangChain, and cross-encoders, for passages that were allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+from langchain_core.documents import BaseDocumentCompressor, Document
+
+from managed_sync.errors import RerankingError
+from managed_sync.langchain.conversion import indexed_text
+from managed_sync.langchain.search import hits_of
+from managed_sync.langchain.tracing import untraced
+from managed_sync.retrieval.ranking import Hit
+from managed_sync.retrieval.refinement.reranking import PairReranker, Reranker, predictor_of
+
+__all__ = ["reranker_of"]
+
+_SCORE = "relevance_score"
+
+
+def reranker_of(reranker: object) -> Reranker:
+    """Returns a reranker of hits for a compressor of LangChain's, or for a cross-encoder.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    if isinstance(reranker, BaseDocumentCompressor):
+        return _CompressorReranker(reranker)
+    return PairReranker(
+        predictor_of(reranker), lambda hit: indexed_text(hit.passage), str, untraced
+    )
+
+
+class _CompressorReranker(Reranker):
+    """Orders hits by a compressor."""
+
+    def __init__(self, compressor: BaseDocumentCompressor) -> None:
+        super().__init__(untraced)
+        self._compressor = compressor
+
+    def _reranked(self, query: str, hits: Sequence[Hit]) -> list[Hit]:
+        return _returned(self._compressor.compress_documents(_copies(hits), query))
+
+    async def _areranked(self, query: str, hits: Sequence[Hit]) -> list[Hit]:
+        return _returned(await self._compressor.acompress_documents(_copies(hits), query))
+
+
+def _copies(hits: Sequence[Hit]) -> list[Document]:
+    return [
+        hit.passage.model_copy(update={"metadata": deepcopy(hit.passage.metadata)}) for hit in hits
+    ]
+
+
+def _returned(documents: Any) -> list[Hit]:
+    """Returns the hits for the documents that a compressor returned.
+
+    Raises:
+        RerankingError: It returned something else.
+    """
+    returned = list(documents) if isinstance(documents, Sequence) else [documents]
+    if not all(isinstance(document, Document) for document in returned):
+        raise RerankingError(
+            f"The reranker must return a list of documents, got {type(documents).__name__} with "
+            f"something else in it."
+        )
+    return hits_of([(document, document.metadata.get(_SCORE)) for document in returned])

@@ -1,0 +1,218 @@
+"""Searches of a keyword index, for a retrieval plan.
+
+Guarantees:
+
+- A keyword index that cannot be searched, or returns something else than passages, makes the
+  retrieval raise. It never silently becomes a retrieval by vectors alone.
+
+See ``docs/decisions/0042-retrieval-fusion.md``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from managed_sync.errors import ConfigurationError, KeywordSearchError, ManagedSyncError
+from managed_sync.keywords import KeywordIndex
+from managed_sync.retrieval.diversity import Diversity
+from managed_sync.retrieval.effects import Inspect, Reach, Search
+from managed_sync.retrieval.object_filter import CustomObjectFilter, ObjectFilter
+from managed_sync.retrieval.ranking import Hit, hit_of
+
+__all__ = ["KeywordPassage", "KeywordQuestion", "KeywordSearch", "KeywordSource", "keyword_source"]
+
+
+class KeywordPassage(Protocol):
+    """A passage that a keyword index found."""
+
+    @property
+    def chunk_id(self) -> str:
+        """The id of the passage, which the vector store keeps it by, too."""
+
+    @property
+    def text(self) -> str:
+        """The passage's text."""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """The passage's metadata, with its ``object_id``."""
+
+    @property
+    def score(self) -> float:
+        """The passage's score; higher is better."""
+
+
+@runtime_checkable
+class KeywordSource(Protocol):
+    """A keyword index, which a retrieval can search next to a vector store."""
+
+    def search(
+        self,
+        question: str,
+        limit: int,
+        objects: Sequence[str] | None = None,
+        *,
+        project_id: str | None = None,
+    ) -> Sequence[KeywordPassage]:
+        """Returns the best passages, best first.
+
+        The search must be exhaustive and deterministic: a wider search begins with the passages of
+        a narrower one, and fewer passages than asked for are all that there are.
+
+        Args:
+            question: The question.
+            limit: The largest number of passages.
+            objects: The objects to search among, or ``None`` for all.
+            project_id: The project to search in, if it is known.
+        """
+
+    def count_chunks(
+        self, objects: Sequence[str] | None = None, *, project_id: str | None = None
+    ) -> int:
+        """Returns the number of passages in the index, of all objects or of these."""
+
+
+def keyword_source(keywords: KeywordSource | str | PathLike[str] | None) -> KeywordSource | None:
+    """Returns a keyword index, given it or the path of a ``KeywordIndex``.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    if isinstance(keywords, str | PathLike):
+        return KeywordIndex(Path(keywords))
+    if keywords is None or isinstance(keywords, KeywordSource):
+        return keywords
+    raise ConfigurationError(
+        f"keywords must be a KeywordIndex or the path of one, got {type(keywords).__name__}."
+    )
+
+
+# Makes a framework's document or node of a passage.
+ToPassage = Callable[[KeywordPassage], Any]
+
+
+class KeywordSearch:
+    """A keyword index as a source of one ranking.
+
+    Args:
+        source: The keyword index.
+        to_passage: Makes a framework's document or node of a passage.
+        untraced: Hides a search from the framework's callbacks and tracers.
+        project_id: The project to search in, if it is known.
+    """
+
+    can_filter = True
+    can_return_more = True
+    diversity: Diversity | None = None
+
+    def __init__(
+        self,
+        source: KeywordSource,
+        to_passage: ToPassage,
+        untraced: Callable[[], AbstractContextManager[None]],
+        project_id: str | None,
+    ) -> None:
+        self.source = source
+        self.project_id = project_id
+        self.name = type(source).__name__
+        self.untraced = untraced
+        self.object_filter: ObjectFilter | None = CustomObjectFilter(
+            lambda objects: {"objects": objects}, exact=True
+        )
+        self._to_passage = to_passage
+
+    def reach(self, step: Inspect) -> Reach:
+        """Returns that searches are exhaustive, and the number of passages if it is wanted."""
+        if not step.count:
+            return Reach(exhaustive=True)
+        with _failures_named(self.name), self.untraced():
+            chunks = self.source.count_chunks(step.objects, project_id=self.project_id)
+            return Reach(exhaustive=True, chunks=chunks)
+
+    def question(self, text: str) -> KeywordQuestion:
+        """Returns a question to the index."""
+        return KeywordQuestion(text, self)
+
+    def presented(self, hit: Hit) -> Hit:
+        """Returns a hit with the framework's own document or node."""
+        if not isinstance(hit.passage, _Found):
+            return hit
+        return replace(hit, passage=self._to_passage(hit.passage.passage))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A passage as the index returned it; most are never shown, so they are converted later."""
+
+    passage: KeywordPassage
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordQuestion:
+    """One question to a keyword index.
+
+    Attributes:
+        text: The question.
+    """
+
+    text: str
+    _search: KeywordSearch
+
+    @property
+    def query(self) -> str:
+        """Returns the question."""
+        return self.text
+
+    def search(self, step: Search) -> list[Hit]:
+        """Returns the hits of one search, best first.
+
+        Raises:
+            KeywordSearchError: The index cannot be searched, or returns something else.
+        """
+        search = self._search
+        with _failures_named(search.name), search.untraced():
+            found = search.source.search(
+                self.text, step.limit, step.objects, project_id=search.project_id
+            )
+            return [
+                hit_of(
+                    _Found(each),
+                    text=each.text,
+                    metadata=each.metadata,
+                    store_id=each.chunk_id,
+                    score=each.score,
+                )
+                for each in found
+            ]
+
+    async def asearch(self, step: Search) -> list[Hit]:
+        """Like ``search``, without blocking the event loop."""
+        return await asyncio.to_thread(self.search, step)
+
+    def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
+        """Returns the first hits: without vectors, nothing tells how unlike passages are."""
+        return hits[:k]
+
+    async def adiverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
+        """Like ``diverse``."""
+        return hits[:k]
+
+
+@contextmanager
+def _failures_named(name: str) -> Iterator[None]:
+    """Names the index in the errors of its searches."""
+    try:
+        yield
+    except ManagedSyncError:
+        raise
+    except Exception as error:
+        raise KeywordSearchError(
+            f"The keyword index ({name}) could not be searched: {type(error).__name__}: {error}. "
+            f"Build it again, or search without keywords."
+        ) from error

@@ -1,0 +1,1 @@
+"""Steps after the checks: MMR, reranking, and joining passages with their neighbors."""

@@ -1,0 +1,170 @@
+"""Reranks passages that were allowed in this retrieval.
+
+Guarantees:
+
+- A reranker sees only passages that were allowed, as copies.
+- What it returns is only an order. The passages that are returned are those that were checked, each
+  once, with the text and the metadata that they had.
+- A passage that it was not given is never returned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+from managed_sync.errors import ConfigurationError, RerankingError
+from managed_sync.logs import get_logger
+from managed_sync.retrieval.ranking import Hit
+
+__all__ = ["PairReranker", "Reranker", "predictor_of"]
+
+_logger = get_logger(__name__)
+
+
+class Reranker(ABC):
+    """Orders hits by a reranker of a framework.
+
+    Args:
+        untraced: Hides the reranker's work from the framework's callbacks and tracers.
+    """
+
+    def __init__(self, untraced: Callable[[], AbstractContextManager[None]]) -> None:
+        self._untraced = untraced
+
+    def rerank(self, query: Any, hits: Sequence[Hit]) -> list[Hit]:
+        """Returns the hits in the reranker's order; it may leave some out.
+
+        Raises:
+            RerankingError: The reranker returned something else.
+        """
+        with self._untraced():
+            return _in_order_of(self._reranked(query, hits), hits)
+
+    async def arerank(self, query: Any, hits: Sequence[Hit]) -> list[Hit]:
+        """Like ``rerank``, without blocking the event loop."""
+        with self._untraced():
+            return _in_order_of(await self._areranked(query, hits), hits)
+
+    @abstractmethod
+    def _reranked(self, query: Any, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """Returns the hits that the reranker returned."""
+
+    @abstractmethod
+    async def _areranked(self, query: Any, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """Like ``_reranked``, without blocking the event loop."""
+
+
+class PairReranker(Reranker):
+    """Orders hits by the scores of pairs of the question and a text, as cross-encoders give them.
+
+    Args:
+        predict: Returns one number for each pair; higher is better.
+        text_of: Returns the text of a hit.
+        question_of: Returns the text of a question.
+        untraced: Hides the work from the framework's callbacks and tracers.
+    """
+
+    def __init__(
+        self,
+        predict: Callable[[list[tuple[str, str]]], Any],
+        text_of: Callable[[Hit], str],
+        question_of: Callable[[Any], str],
+        untraced: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        super().__init__(untraced)
+        self._predict = predict
+        self._text_of = text_of
+        self._question_of = question_of
+
+    def _reranked(self, query: Any, hits: Sequence[Hit]) -> list[Hit]:
+        question = self._question_of(query)
+        scores = _numbers(self._predict([(question, self._text_of(hit)) for hit in hits]))
+        if len(scores) != len(hits):
+            raise RerankingError(
+                f"The reranker must return one score for each of {len(hits)} pairs, got "
+                f"{len(scores)}."
+            )
+        scored = [replace(hit, score=score) for hit, score in zip(hits, scores, strict=True)]
+        return sorted(scored, key=lambda hit: -(hit.score or 0.0))
+
+    async def _areranked(self, query: Any, hits: Sequence[Hit]) -> list[Hit]:
+        return await asyncio.to_thread(self._reranked, query, hits)
+
+
+def predictor_of(reranker: object) -> Callable[[list[tuple[str, str]]], Any]:
+    """Returns the function of a cross-encoder that scores pairs: its ``predict``, or itself.
+
+    Raises:
+        ConfigurationError: It has no such function.
+    """
+    for candidate in (getattr(reranker, "predict", None), getattr(reranker, "score", None)):
+        if callable(candidate):
+            predict: Callable[[list[tuple[str, str]]], Any] = candidate
+            return predict
+    if callable(reranker) and not isinstance(reranker, type):
+        return reranker
+    raise ConfigurationError(
+        f"reranker must be a reranker of the framework, a cross-encoder with predict(pairs), or a "
+        f"function of pairs, got {type(reranker).__name__}."
+    )
+
+
+def _numbers(scores: Any) -> list[float]:
+    """Returns scores as numbers.
+
+    Raises:
+        RerankingError: They are no sequence of finite numbers.
+    """
+    try:
+        numbers = [float(score) for score in scores]
+    except (TypeError, ValueError, OverflowError):
+        numbers = [math.nan]
+    if not all(map(math.isfinite, numbers)):
+        raise RerankingError(
+            f"The reranker must return a sequence of finite numbers, got {type(scores).__name__} "
+            f"with something else in it."
+        )
+    return numbers
+
+
+def _in_order_of(returned: Iterable[Hit], given: Sequence[Hit]) -> list[Hit]:
+    """Returns those of the given hits that were returned, each once, in that order."""
+    known = _by_identity(given)
+    ordered: dict[int, Hit] = {}
+    strangers = 0
+    for hit in returned:
+        own = next((known[each] for each in _keys(hit) if each in known), None)
+        if own is None:
+            strangers += 1
+        elif id(own) not in ordered:
+            ordered[id(own)] = replace(own, score=hit.score)
+    if strangers:
+        _logger.warning(
+            "The reranker returned %d passages that it was not given; they were left out.",
+            strangers,
+        )
+    return list(ordered.values())
+
+
+def _by_identity(given: Sequence[Hit]) -> dict[Hashable, Hit]:
+    """Returns the hits by their identities, and by those parts of them that are unambiguous."""
+    known: dict[Hashable, Hit] = {}
+    ambiguous: set[Hashable] = set()
+    for hit in given:
+        for key in _keys(hit):
+            if known.setdefault(key, hit) is not hit:
+                ambiguous.add(key)
+    return {key: hit for key, hit in known.items() if key not in ambiguous}
+
+
+def _keys(hit: Hit) -> list[Hashable]:
+    # Rerankers shorten texts and add scores to metadata. What is returned is the passage that was
+    # given, so the ids that are left, or the text without the metadata, are enough to tell which.
+    shortened = [each[:3] for each in hit.identities if isinstance(each, tuple) and len(each) > 3]
+    return [*hit.identities, *shortened]

@@ -1,0 +1,56 @@
+"""Finds the neighbors of a passage in a vector store, by its metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from managed_sync.documents.stored_chunk import StoredChunk
+from managed_sync.stores.base import OBJECT_ID, StoreAdapter
+
+__all__ = ["StoreNeighbors"]
+
+
+class StoreNeighbors:
+    """A vector store whose chunks can be read back by the object that they came from.
+
+    Args:
+        adapter: The store's adapter.
+        as_indexed: Returns a stored chunk without what a framework added to its text.
+    """
+
+    def __init__(
+        self,
+        adapter: StoreAdapter,
+        as_indexed: Callable[[StoredChunk], StoredChunk] = lambda chunk: chunk,
+    ) -> None:
+        self._adapter = adapter
+        self._as_indexed = as_indexed
+
+    @property
+    def is_available(self) -> bool:
+        """Returns whether the store can be read like this."""
+        return self._adapter.is_original and (
+            type(self._adapter).chunk_ids is not StoreAdapter.chunk_ids
+        )
+
+    def neighbors(
+        self,
+        object_id: str,
+        chunk_index: int,
+        distance: int,
+        *,
+        project_id: str | None = None,
+        record_id: str | None = None,
+        part: str | None = None,
+    ) -> list[StoredChunk]:
+        """Returns the passages of an object whose ``chunk_index`` is at most this far away."""
+        named = {"project_id": project_id, "record_id": record_id, "part": part}
+        where = {name: value for name, value in named.items() if value is not None}
+        ids = self._adapter.chunk_ids({OBJECT_ID: object_id, **where})
+        found = None if ids is None else self._adapter.read(list(ids))
+        return [
+            self._as_indexed(chunk)
+            for chunk in found or ()
+            if isinstance(index := (chunk.metadata or {}).get("chunk_index"), int)
+            and 0 < abs(index - chunk_index) <= distance
+        ]
