@@ -212,7 +212,9 @@ def over_another(make: Callable[[], BaseRetriever]) -> PermissionAwareRetriever:
 
 
 def stores_own_retriever() -> BaseRetriever:
-    return LangChain(asynchronous=False).shared_store(PASSAGES).as_retriever(search_kwargs={"k": 6})
+    store = LangChain(asynchronous=False).shared_store(PASSAGES)
+    retriever: BaseRetriever = store.as_retriever(search_kwargs={"k": 6})
+    return retriever
 
 
 def chained() -> Any:

@@ -89,7 +89,9 @@ def fused(*retrievers: BaseRetriever, use_async: bool = True) -> BaseRetriever:
 
 
 def own_retriever() -> BaseRetriever:
-    return LlamaIndex(asynchronous=False).shared_store(PASSAGES).as_retriever(similarity_top_k=6)
+    store = LlamaIndex(asynchronous=False).shared_store(PASSAGES)
+    retriever: BaseRetriever = store.as_retriever(similarity_top_k=6)
+    return retriever
 
 
 OTHERS: dict[str, Callable[[], BaseRetriever]] = {
