@@ -26,7 +26,7 @@ def command_reference() -> str:
     sections += [f"## managed-sync {name}\n\n{_help([name])}" for name in _names(app)]
     for group in app.registered_groups:
         commands = group.typer_instance
-        name = str(commands and commands.info.name)
+        name = str(group.name)
         sections.append(f"## managed-sync {name}\n\n{_help([name])}")
         sections += [
             f"### managed-sync {name} {own}\n\n{_help([name, own])}"

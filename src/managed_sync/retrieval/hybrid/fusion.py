@@ -12,7 +12,7 @@ Guarantees:
   read change neither what is shown nor its order.
 - A passage that is in both rankings is one passage.
 
-See ``docs/decisions/0042-retrieval-fusion.md``.
+See ``docs/decisions/0043-retrieval-fusion.md``.
 """
 
 from __future__ import annotations

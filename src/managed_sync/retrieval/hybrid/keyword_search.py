@@ -5,7 +5,7 @@ Guarantees:
 - A keyword index that cannot be searched, or returns something else than passages, makes the
   retrieval raise. It never silently becomes a retrieval by vectors alone.
 
-See ``docs/decisions/0042-retrieval-fusion.md``.
+See ``docs/decisions/0043-retrieval-fusion.md``.
 """
 
 from __future__ import annotations
