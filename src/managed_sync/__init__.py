@@ -8,8 +8,9 @@ loaded when it is first used, so that ``import managed_sync`` costs next to noth
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from managed_sync.lazy_names import load_name
 
 if TYPE_CHECKING:
     from managed_sync.access import (
@@ -166,9 +167,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return load_name(__name__, _MODULES, name)
 
 
 def __dir__() -> list[str]:

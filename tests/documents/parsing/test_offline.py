@@ -71,6 +71,17 @@ def test_importing_the_package_imports_none_of_the_large_libraries() -> None:
     assert done.stdout == "[]\n"
 
 
+def test_a_process_that_parses_loads_neither_what_loads_records_nor_what_chunks_text() -> None:
+    code = (
+        "import sys, managed_sync.documents.parsing.worker;"
+        "import managed_sync.documents.parsing.registry;"
+        "print([name for name in sys.modules if name.startswith(('managed_sync.documents.loading',"
+        " 'managed_sync.documents.chunking.chunker', 'managed_sync.models', 'pydantic', 'httpx'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 @pytest.mark.slow
 def test_the_text_is_the_same_as_with_a_real_language_model(
     monkeypatch: pytest.MonkeyPatch,
