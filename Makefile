@@ -24,7 +24,7 @@ test: $(TESTS) ## Run every check: format, lint, types, documentation, tests, ex
 test-all: $(TESTS) ## Run every check and test, report coverage, and try the lowest dependencies
 	@$(MAKE) --no-print-directory --jobs 2 lint types docs
 	@mkdir -p .venv/coverage
-	$(PYTEST) --cov --cov-report term --cov-report html
+	MANAGED_SYNC_HISTORIES=300 $(PYTEST) --cov --cov-report term --cov-report html
 	@$(MAKE) --no-print-directory lowest
 
 lint: .venv/test-installed ## Check format, lint rules, spelling and docstrings
