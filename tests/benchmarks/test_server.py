@@ -27,6 +27,7 @@ def published() -> Results:
     return Results.load(DOCS / "server.json")
 
 
+@pytest.mark.slow
 def test_both_engines_are_asked_the_same_and_answer_alike() -> None:
     company = make_company(10_000, seed=3)
     with sqlite_operations(company, Questions(company, seed=3)) as of_sqlite:

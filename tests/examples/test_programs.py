@@ -196,6 +196,7 @@ def test_ctrl_c_while_it_starts_ends_it_cleanly() -> None:
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_once_answers_one_question_from_the_api_that_the_environment_names(office: Office) -> None:
     asked = "What is the password of the kettle?"
     ada, ben = (

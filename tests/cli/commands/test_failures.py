@@ -116,7 +116,7 @@ def test_commands_at_the_same_time_share_a_workspace(folder: Path) -> None:
         for _ in range(2)
     ]
 
-    found = [each.communicate(timeout=60)[0] for each in searches]
+    found = [each.communicate(timeout=240)[0] for each in searches]
 
     assert [each.returncode for each in searches] == [0, 0]
     assert all("good.txt" in text for text in found)
