@@ -59,12 +59,12 @@ class AsyncDriver:
         clock: Clock,
         max_answer_bytes: int,
     ) -> None:
+        self.authorize = credentials.aget
+        self.pause = clock.asleep
         self._connections = connections
         self._base_url = base_url
         self._clock = clock
         self._max_answer_bytes = max_answer_bytes
-        self.authorize = credentials.aget
-        self.pause = clock.asleep
 
     async def iterate(self, listing: Listing[Item]) -> AsyncGenerator[Item, None]:
         """Yields the items of a listing, and reads its next page meanwhile."""

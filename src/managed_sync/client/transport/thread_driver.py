@@ -60,13 +60,13 @@ class ThreadDriver:
         max_answer_bytes: int,
         max_threads: int,
     ) -> None:
+        self.authorize = credentials.get
+        self.pause = clock.sleep
         self._connections = connections
         self._base_url = base_url
         self._clock = clock
         self._max_answer_bytes = max_answer_bytes
         self._max_threads = max_threads
-        self.authorize = credentials.get
-        self.pause = clock.sleep
 
     def iterate(self, listing: Listing[Item]) -> Iterator[Item]:
         """Yields the items of a listing, and reads its next page meanwhile."""

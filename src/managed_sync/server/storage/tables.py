@@ -80,9 +80,7 @@ def _record_columns() -> list[Column[Any]]:
 def _relation_columns() -> list[Column[Any]]:
     return [
         Column("scope_id", Integer, primary_key=True),
-        Column("object", Text, primary_key=True),
-        Column("relation", Text, primary_key=True),
-        Column("subject", Text, primary_key=True),
+        *(Column(name, Text, primary_key=True) for name in ("object", "relation", "subject")),
         # NULL for members of groups, which belong to no single pipeline.
         Column("pipeline_id", Integer),
     ]

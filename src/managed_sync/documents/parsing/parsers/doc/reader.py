@@ -7,7 +7,7 @@ import struct
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK, join_pages, link
+from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK, link
 from managed_sync.documents.parsing.parsers.doc.binary import (
     BinaryFile,
     embedded_documents,
@@ -20,10 +20,9 @@ from managed_sync.documents.parsing.parsers.rtf.tables import Row, RowShape, row
 from managed_sync.documents.parsing.parsers.word.blocks import (
     SET,
     Block,
+    add_running,
     flat,
-    has_letter,
-    pages_of,
-    to_markdown,
+    write_pages,
 )
 from managed_sync.documents.parsing.parsers.word.numbering import roman
 
@@ -78,14 +77,12 @@ class _Document:
         self._read_notes("endnote", "endnote_marks", "endnotes", 2)
         self._read_notes("comment", "comment_marks", "comments", _COMMENT_SIZE)
         blocks = [*self._blocks(*self._file.span("text"))]
-        pages = pages_of(blocks)
-        pages[0] = [*self._running(_HEADERS), *pages[0]]
-        pages[-1] += [
-            *(block for block in self._blocks(*self._file.span("boxes")) if block.kind != "page"),
-            *(block for block in blocks if block.kind == "endnote"),
-            *self._running(_FOOTERS),
-        ]
-        return join_pages(map(to_markdown, pages))
+        return write_pages(
+            blocks,
+            headers=self._running(_HEADERS),
+            boxes=[*self._blocks(*self._file.span("boxes"))],
+            footers=self._running(_FOOTERS),
+        )
 
     def _without_removed(self) -> str:
         """Returns the text with a mark in place of what is hidden or deleted."""
@@ -136,9 +133,7 @@ class _Document:
             if (index - _SEPARATORS) % 6 not in kinds if is_new else kinds is not _FOOTERS:
                 continue
             low, high = start + bounds[index], min(start + bounds[index + 1], end)
-            text = to_markdown(block for block in self._blocks(low, high) if block.kind != "page")
-            if has_letter(text):
-                found.setdefault(text, Block("markdown", text))
+            add_running(found, self._blocks(low, high))
         return [*found.values()]
 
     def _blocks(self, start: int, end: int) -> Iterator[Block]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 from xml.etree.ElementTree import Element
 
-from managed_sync.documents.parsing.markdown_writer import join_pages
 from managed_sync.documents.parsing.parsers.office.odf_document import OpenDocument, opened
 from managed_sync.documents.parsing.parsers.office.odf_text import inline_text
 from managed_sync.documents.parsing.parsers.opendocument.mathml import linear
@@ -19,10 +18,9 @@ from managed_sync.documents.parsing.parsers.opendocument.styles import (
 from managed_sync.documents.parsing.parsers.word.attributes import number_of
 from managed_sync.documents.parsing.parsers.word.blocks import (
     Block,
+    add_running,
     flat,
-    has_letter,
-    pages_of,
-    to_markdown,
+    write_pages,
 )
 from managed_sync.documents.parsing.parsers.word.grid import Cell, arrange
 from managed_sync.documents.parsing.parsers.word.numbering import roman
@@ -85,11 +83,7 @@ class _Text:
         """Returns the text of the file as Markdown."""
         body = next((each for each in self._root.iter("office:text")), None)
         blocks = [] if body is None else self._blocks(body)
-        pages = pages_of(blocks)
-        pages[0] = [*self._running(_HEADERS), *pages[0]]
-        pages[-1] += [block for block in blocks if block.kind == "endnote"]
-        pages[-1] += self._running(_FOOTERS)
-        return join_pages(map(to_markdown, pages))
+        return write_pages(blocks, headers=self._running(_HEADERS), footers=self._running(_FOOTERS))
 
     def _blocks(self, container: Element) -> list[Block]:
         return [block for child in container for block in self._block(child)]
@@ -298,9 +292,7 @@ class _Text:
             for page in root.iter("style:master-page"):
                 for child in page:
                     if child.tag in tags and child.get("style:display") != "false":
-                        text = to_markdown(self._running_blocks(child))
-                        if has_letter(text):
-                            found.setdefault(text, Block("markdown", text))
+                        add_running(found, self._running_blocks(child))
         return [*found.values()]
 
     def _running_blocks(self, element: Element) -> Iterator[Block]:

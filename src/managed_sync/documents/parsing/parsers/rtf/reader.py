@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from managed_sync.documents.parsing.markdown_writer import join_pages, link
+from managed_sync.documents.parsing.markdown_writer import link
 from managed_sync.documents.parsing.parsers.rtf.codes import (
     CHARACTERS,
     SKIPPED,
@@ -22,10 +22,9 @@ from managed_sync.documents.parsing.parsers.rtf.tables import RowShape
 from managed_sync.documents.parsing.parsers.word.blocks import (
     SET,
     Block,
+    add_running,
     flat,
-    has_letter,
-    pages_of,
-    to_markdown,
+    write_pages,
 )
 from managed_sync.documents.parsing.parsers.word.numbering import roman
 
@@ -115,11 +114,8 @@ class _Reader:
             self._close()
         self._flush()
         blocks = self._story.finished(self._shape)
-        pages = pages_of(blocks)
-        pages[0] = [*self._running["header"].values(), *pages[0]]
-        pages[-1] += [block for block in blocks if block.kind == "endnote"]
-        pages[-1] += self._running["footer"].values()
-        return join_pages(map(to_markdown, pages))
+        headers, footers = (self._running[kind].values() for kind in ("header", "footer"))
+        return write_pages(blocks, headers=headers, footers=footers)
 
     def _open(self) -> None:
         self._flush()
@@ -175,9 +171,7 @@ class _Reader:
     def _end_story(self, destination: str, story: Story) -> None:
         blocks = story.finished(self._shape)
         if kind := _STORIES[destination]:
-            text = to_markdown(block for block in blocks if block.kind != "page")
-            if has_letter(text):
-                self._running[kind].setdefault(text, Block("markdown", text))
+            add_running(self._running[kind], blocks)
         elif destination == "footnote":
             note = "endnote" if self._is_endnote else "footnote"
             self._is_endnote = False

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from managed_sync.documents.parsing import markdown_writer as markdown
 
-__all__ = ["SET", "Block", "BlockKind", "flat", "has_letter", "pages_of", "to_markdown"]
+__all__ = ["SET", "Block", "BlockKind", "add_running", "flat", "to_markdown", "write_pages"]
 
 BlockKind: TypeAlias = Literal[
     "heading", "item", "paragraph", "table", "markdown", "page", "comment", "footnote", "endnote"
@@ -46,9 +46,37 @@ class Block:
         return f"{self.label} {self.text}" if self.label else self.text
 
 
-def has_letter(text: str) -> bool:
-    """Tells whether a header or footer has words: a page number alone is not worth keeping."""
-    return _LETTER.search(text) is not None
+def add_running(found: dict[str, Block], blocks: Iterable[Block]) -> None:
+    """Adds a header or footer to those that were found, unless it is there or has no words.
+
+    A page number alone says nothing.
+    """
+    text = to_markdown(blocks)
+    if _LETTER.search(text):
+        found.setdefault(text, Block("markdown", text))
+
+
+def write_pages(
+    blocks: Iterable[Block],
+    *,
+    headers: Iterable[Block],
+    footers: Iterable[Block],
+    boxes: Iterable[Block] = (),
+) -> str:
+    """Writes a document as Markdown.
+
+    Args:
+        blocks: Its text, with the marks of pages and with notes.
+        headers: The blocks above the first page.
+        footers: The blocks below the last page and the endnotes.
+        boxes: The blocks between the last page and the endnotes.
+    """
+    blocks = list(blocks)
+    pages = _pages_of(blocks)
+    pages[0] = [*headers, *pages[0]]
+    endnotes = (block for block in blocks if block.kind == "endnote")
+    pages[-1] += [*boxes, *endnotes, *footers]
+    return markdown.join_pages(map(to_markdown, pages))
 
 
 def to_markdown(blocks: Iterable[Block]) -> str:
@@ -88,7 +116,7 @@ def _row(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
             yield text
 
 
-def pages_of(blocks: Iterable[Block]) -> list[list[Block]]:
+def _pages_of(blocks: Iterable[Block]) -> list[list[Block]]:
     """Splits blocks into pages, each with its footnotes at its end.
 
     A mark of Word's layout begins no page right after another one: it repeats a break that the

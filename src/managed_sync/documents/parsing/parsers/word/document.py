@@ -12,17 +12,16 @@ from itertools import pairwise
 from typing import TypeAlias
 from xml.etree.ElementTree import Element
 
-from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK, join_pages
+from managed_sync.documents.parsing.markdown_writer import PAGE_BREAK
 from managed_sync.documents.parsing.parsers.office.charts import chart_blocks
 from managed_sync.documents.parsing.parsers.office.diagrams import diagram_blocks
 from managed_sync.documents.parsing.parsers.office.package import Package, reading
 from managed_sync.documents.parsing.parsers.word.attributes import value_of
 from managed_sync.documents.parsing.parsers.word.blocks import (
     Block,
+    add_running,
     flat,
-    has_letter,
-    pages_of,
-    to_markdown,
+    write_pages,
 )
 from managed_sync.documents.parsing.parsers.word.numbering import Label, Numbering, roman
 from managed_sync.documents.parsing.parsers.word.story import Story
@@ -82,14 +81,11 @@ class Document:
         old = {id(each) for change in root.iter("w:sectPrChange") for each in change}
         self._sections = [each for each in root.iter("w:sectPr") if id(each) not in old]
         body = Story(self, self.package.main_part, is_main=True).blocks(root)
-        pages = pages_of(body)
-        pages[0] = [*self._running(_HEADERS), *pages[0]]
-        pages[-1] += [
-            *(block for block in body if block.kind == "endnote"),
-            *self._unplaced_comments(),
-            *self._running(_FOOTERS),
-        ]
-        return join_pages(map(to_markdown, pages))
+        return write_pages(
+            body,
+            headers=self._running(_HEADERS),
+            footers=[*self._unplaced_comments(), *self._running(_FOOTERS)],
+        )
 
     def label(self, properties: Element | None, style: str) -> Label | None:
         """Counts a paragraph in its list, and returns its mark if it is in one."""
@@ -198,10 +194,7 @@ class Document:
                 root = self.package.xml(relationship.target)
                 if root is None:
                     continue
-                text = to_markdown(Story(self, relationship.target).blocks(root))
-                # A page number alone says nothing.
-                if has_letter(text):
-                    found.setdefault(text, Block("markdown", text))
+                add_running(found, Story(self, relationship.target).blocks(root))
         return [*found.values()]
 
     def _related(self, kind: str) -> tuple[str, Element | None]:
