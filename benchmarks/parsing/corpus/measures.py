@@ -81,10 +81,7 @@ def measure(text: str, truth: Truth) -> Measured:
     pairs = set(pairwise(found_words))
     for texts in truth.parts.values():
         found.update(_kept_formulas(text, [one for one in texts if isinstance(one, Formula)]))
-    expected = {
-        part: Counter(word for one in texts for word in _best(one, found, pairs))
-        for part, texts in truth.parts.items()
-    }
+    expected = _expected(truth, found, pairs)
     counted = _sum(counts for part, counts in expected.items() if part not in truth.uncounted)
     everything = _sum(expected.values())
     return Measured(
@@ -97,6 +94,27 @@ def measure(text: str, truth: Truth) -> Measured:
     )
 
 
+def _expected(
+    truth: Truth, found: Counter[str], pairs: Collection[tuple[str, str]]
+) -> dict[str, Counter[str]]:
+    """The words of each part, in the ways of writing them that are in the text.
+
+    A word serves as many texts as it is in the text: "1.5" does not stand for a second cell, which
+    is shown as "2".
+    """
+    left = found.copy()
+    expected: dict[str, Counter[str]] = {part: Counter() for part in truth.parts}
+    texts = [(part, one) for part, texts in truth.parts.items() for one in texts]
+    # Those first that have no other way to be written.
+    for part, one in sorted(
+        texts, key=lambda pair: 1 if isinstance(pair[1], str) else len(pair[1])
+    ):
+        way = _best(one, left, pairs)
+        expected[part].update(way)
+        left.subtract(way)
+    return expected
+
+
 def _sum(counters: Iterable[Counter[str]]) -> Counter[str]:
     result: Counter[str] = Counter()
     for counter in counters:
@@ -104,7 +122,7 @@ def _sum(counters: Iterable[Counter[str]]) -> Counter[str]:
     return result
 
 
-def _best(text: Text, found: Counter[str], pairs: Collection[tuple[str, str]]) -> list[str]:
+def _best(text: Text, left: Counter[str], pairs: Collection[tuple[str, str]]) -> list[str]:
     """The words of a text, or of that way to write it of which most is in the text.
 
     If several ways have all their words in it, that one counts whose words stand together: "2.10"
@@ -114,11 +132,11 @@ def _best(text: Text, found: Counter[str], pairs: Collection[tuple[str, str]]) -
         return [_compact(text)]
     if isinstance(text, str):
         return words(_SPLIT_WORD.sub("", text))
-    ways = [words(one) for one in text]
+    ways = [words(one) for one in reversed(text)]  # the last one is as the format shows it
     return max(
         ways,
         key=lambda way: (
-            sum(word in found for word in way) / max(1, len(way)),
+            sum(left[word] > 0 for word in way) / max(1, len(way)),
             sum(pair in pairs for pair in pairwise(way)) / max(1, len(way) - 1) if way[1:] else 1,
         ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 
 from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format
@@ -23,6 +24,9 @@ _CONDITION = re.compile(r"\[(<=|>=|<>|<|>|=)(-?[\d.]+)\]")
 _SCALE = re.compile(r"[0#?](,+)(?![0#?,])")
 _FRACTION = re.compile(r"\?+ */ *(\?+|\d+)")
 _QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|_.|\*.')
+_ESCAPED_SPACE = re.compile(r"\\ (?=[#?]+ */)")
+_EXACT = Context(prec=400)
+_HOURS = re.compile("h|^$", re.IGNORECASE)
 _DECIMALS = re.compile(r"\.([0#?]+)")
 _TOKEN = re.compile(r"yyyy|yy|mmmmm|mmmm|mmm|mm|m|dddd|ddd|dd|d|hh|h|ss|s|am/pm|a/p", re.IGNORECASE)
 
@@ -41,7 +45,7 @@ def ways_to_write(text: str, code: str, *, is_1904: bool = False) -> tuple[str, 
         number = float(text)
     except ValueError:
         return "numbers", text
-    code, shown = _section(code, number)
+    code, shown = _section(_ESCAPED_SPACE.sub(" ", code), number)
     # Only a 0 in the format shows the digit of a zero.
     digits = r"[0#?@]|general" if number else r"[0@]|general"
     if not re.search(digits, _QUOTED.sub("", code), re.IGNORECASE) and not is_date_format(code):
@@ -105,17 +109,44 @@ def _in_words(number: float, code: str) -> tuple[str, ...]:
     plain = _QUOTED.sub("", code)
     match = _DECIMALS.search(plain)
     decimals = len(match[1]) if match else 0
-    digits = f"{number * 100 if '%' in plain else number:.{decimals}f}"
+    scale = _SCALE.search(plain)
+    shown = number * 100 if "%" in plain else number / 1000 ** (len(scale[1]) if scale else 0)
+    digits = _fixed(shown, decimals)
     if fraction := _FRACTION.search(plain):
-        below = fraction[1]
-        most = int(below) if below.isdecimal() else 10 ** len(below) - 1
-        near = Fraction(abs(number)).limit_denominator(most)
-        whole, rest = divmod(near.numerator, near.denominator)
-        digits = " ".join(filter(None, [
-            str(whole) if whole or not rest else "",
-            f"{rest}/{near.denominator}" if rest else "",
-        ]))  # fmt: skip
+        return (_as_fraction(number, fraction[1]),)
     return (_as_literal(code, digits),) if re.search(r"[0#?]", plain) else ()
+
+
+def _fixed(number: float, decimals: int) -> str:
+    """A number with so many decimals. Halves are rounded up, of the 15 digits that sheets show."""
+    exact = Decimal(f"{number:.15g}")
+    return f"{exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, _EXACT):f}"
+
+
+def _as_fraction(number: float, below: str) -> str:
+    """A number as a whole one and a fraction, with this denominator or one of so many digits."""
+    exact = abs(Fraction(f"{number:.15g}"))
+    if below.isdecimal():
+        denominator = int(below)
+        numerator = int(exact * denominator + Fraction(1, 2))
+    else:
+        numerator, denominator = _convergent(exact, 10 ** len(below) - 1)
+    whole, rest = divmod(numerator, denominator)
+    shown = [str(whole) if whole or not rest else "", f"{rest}/{denominator}" if rest else ""]
+    return " ".join(filter(None, shown))
+
+
+def _convergent(exact: Fraction, most: int) -> tuple[int, int]:
+    """The last convergent with a denominator of at most this: Excel shows 0.97 in ?/? as 1."""
+    before, last, rest = (0, 1), (1, 0), exact
+    while True:
+        whole = int(rest)
+        before, last = last, (whole * last[0] + before[0], whole * last[1] + before[1])
+        if last[1] > most:
+            return before
+        if rest == whole:
+            return last
+        rest = 1 / (rest - whole)
 
 
 def number_ways(text: str, number: float, code: str) -> tuple[str, ...]:
@@ -139,9 +170,9 @@ def number_ways(text: str, number: float, code: str) -> tuple[str, ...]:
     if "E" in plain.upper() and "GENERAL" not in plain.upper():
         ways.append(f"{number:.{decimals}E}")
     elif plain and plain != "General" and re.search(r"[0#]", plain):
-        ways += [f"{number:.{decimals}f}", f"{number:,.{decimals}f}"]
+        ways += [f"{number:.{decimals}f}", f"{Decimal(_fixed(number, decimals)):,f}"]
         if scale := _SCALE.search(plain):
-            ways.append(f"{number / 1000 ** len(scale[1]):.{decimals}f}")
+            ways.append(_fixed(number / 1000 ** len(scale[1]), decimals))
     ways.append(f"{number:.2f}".rstrip("0").rstrip("."))
     return tuple(dict.fromkeys(ways))
 
@@ -151,8 +182,10 @@ def date_ways(moment: datetime | date | time | timedelta, code: str = "") -> tup
     match moment:
         case datetime():
             ways = [f"{moment:%Y-%m-%d}"]
+            moment = _to_second(moment)
             if (moment.hour, moment.minute, moment.second) != (0, 0, 0):
                 ways = [f"{moment:%Y-%m-%d %H:%M:%S}", f"{moment:%Y-%m-%d %H:%M}"]
+                ways += [f"{moment:%Y-%m-%d}"] if not _HOURS.search(_QUOTED.sub("", code)) else []
                 ways += [f"{moment:%H:%M:%S}", f"{moment:%H:%M}"] if "y" not in code.lower() else []
             else:
                 ways.append(f"{moment:%Y-%m-%d %H:%M:%S}")
@@ -166,6 +199,11 @@ def date_ways(moment: datetime | date | time | timedelta, code: str = "") -> tup
     if code:
         ways.append(_shown(moment, code))
     return tuple(dict.fromkeys(ways))
+
+
+def _to_second(moment: datetime) -> datetime:
+    """The nearest second, which is what a sheet shows."""
+    return (moment + timedelta(milliseconds=500)).replace(microsecond=0)
 
 
 def _duration_ways(number: float, code: str) -> tuple[str, ...]:

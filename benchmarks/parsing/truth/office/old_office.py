@@ -37,6 +37,9 @@ __all__ = [
 ]
 
 _SECONDS = 30
+# The tags of PidTagMessageCodepage and PidTagInternetCodepage, as numbers of the file.
+_PAGE_OF_TEXTS = b"\x03\x00\xfd\x3f"
+_PAGE_OF_HTML = b"\x03\x00\xde\x3f"
 # What catdoc prints of fields before their results: their instructions.
 _SWITCH = r'(?: +"[^"\n]*"| +\\[a-z*@#]+(?: +(?:"[^"\n]*"|MERGEFORMAT|[djmyaMhs/.:]+(?=\s)))?)'
 _FIELD = re.compile(
@@ -227,6 +230,7 @@ def read_msg(data: bytes) -> Truth:
         raise DamagedFileError(str(error)) from error
     truth = Truth(uncounted=frozenset({"names of attachments"}))
     html = b""
+    charset = _charset(file)
     for path in file.listdir():
         name = path[-1].upper()
         if not name.startswith("__SUBSTG1.0_") or len(path) > 2:
@@ -234,11 +238,13 @@ def read_msg(data: bytes) -> Truth:
         code, kind = name[12:16], name[16:20]
         content = file.openstream(path).read()
         if len(path) == 1 and code in _FIELDS:
-            truth.add(_FIELDS[code], _string(content, kind))
+            truth.add(_FIELDS[code], _string(content, kind, charset))
         elif len(path) == 1 and code == "1013":
-            html = content if kind == "0102" else _string(content, kind).encode("utf-8-sig")
+            html = (
+                content if kind == "0102" else _string(content, kind, charset).encode("utf-8-sig")
+            )
         elif code == "3707" and path[0].startswith("__attach"):
-            truth.add("names of attachments", _string(content, kind))
+            truth.add("names of attachments", _string(content, kind, charset))
     if not truth.parts and not html:
         raise DamagedFileError("no message in it")
     if html and "plain" not in truth.parts:
@@ -246,5 +252,20 @@ def read_msg(data: bytes) -> Truth:
     return truth
 
 
-def _string(content: bytes, kind: str) -> str:
-    return content.decode("utf-16-le" if kind == "001F" else "cp1252", "replace").rstrip("\0")
+def _charset(file: olefile.OleFileIO) -> str:
+    """The charset that the message states: of its texts, or else of its HTML."""
+    if not file.exists("__properties_version1.0"):
+        return "cp1252"
+    data = file.openstream("__properties_version1.0").read()
+    entries = (data[start : start + 16] for start in range(32, len(data) - 15, 16))
+    pages = {entry[:4]: int.from_bytes(entry[8:12], "little") for entry in entries}
+    name = f"cp{pages.get(_PAGE_OF_TEXTS) or pages.get(_PAGE_OF_HTML) or 1252}"
+    try:
+        "".encode(name)
+    except LookupError:
+        return "utf-8" if name == "cp65001" else "cp1252"
+    return name
+
+
+def _string(content: bytes, kind: str, charset: str) -> str:
+    return content.decode("utf-16-le" if kind == "001F" else charset, "replace").rstrip("\0")
