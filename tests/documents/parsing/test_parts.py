@@ -7,7 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from managed_sync.documents import FilePart, KreuzbergParser, ParsedFile, UnstructuredParser, parse
+from managed_sync.documents import (
+    FileParser,
+    FilePart,
+    KreuzbergParser,
+    ParsedFile,
+    UnstructuredParser,
+    parse,
+)
 from managed_sync.documents.parsing import parts as limits
 from managed_sync.documents.parsing import pool as pool_module
 from managed_sync.documents.parsing.base import Parser, run_parser
@@ -172,7 +179,26 @@ def test_the_bytes_of_all_parts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
 
     # The third one may still begin, and its reader would refuse it.
     assert len(file.parts) == 3
-    assert "together they would unpack to more than 1 GiB" in file
+    assert "together they would unpack to more than 10 bytes" in file
+
+
+def test_layers_of_archives_unpack_to_no_more_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HARMLESS", 100_000)
+    # A thousand texts of 100 KB in three layers, packed into a few kilobytes.
+    data = b"a" * 100_000
+    for suffix in ("txt", "zip", "zip"):
+        data = zipped({f"{number}.{suffix}": data for number in range(10)})
+    sizes: list[int] = []
+    parser = FileParser()
+    read = parser._text_of
+    monkeypatch.setattr(
+        parser, "_text_of", lambda data, *rest: sizes.append(len(data)) or read(data, *rest)
+    )
+
+    file = parser(data, content_type="application/zip", filename="bomb.zip")
+
+    assert sum(sizes[1:]) <= 2 * max(100_000, 100 * len(data))
+    assert "would unpack to more than" in "".join([file, *(part.text for part in file.parts)])
 
 
 def test_the_text_of_all_parts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,9 @@ Guarantees:
 
 - A part that cannot be read stops neither its file nor the other parts: the text of the file names
   the part and the reason.
-- The number of parts, their depth, their bytes, their text and the time for them are bounded.
+- The number of parts, their depth, their bytes, their text and the time for them are bounded. The
+  bytes are bounded over all layers together, by the size of the outermost file: an archive in an
+  archive in an archive unpacks to no more than a single one.
 - A name in an archive or an e-mail is only a label: no file is written, and none outside is read.
 
 See ``docs/decisions/0037-documents-parts.md``.
@@ -38,9 +40,11 @@ __all__ = [
     "Member",
     "PartsReader",
     "PartsRequest",
+    "TooLargeError",
     "bounded",
     "parts_request",
     "too_large",
+    "unpacked_limit",
 ]
 
 ALL_PARTS = ""
@@ -49,6 +53,9 @@ ALL_PARTS = ""
 MAX_DEPTH = 5
 MAX_PARTS = 1_000
 MAX_UNPACKED = 1024**3
+# Up to so many bytes, it does not matter by how much a file grows.
+HARMLESS = 64 * 1024**2
+MAX_RATIO = 100
 # Texts travel to the program in one piece, and wait there for the index.
 MAX_CHARACTERS = 64 * 1024**2
 # The rest of the time is for the part under way, and for the answer.
@@ -148,11 +155,12 @@ class PartsReader:
         self._unread: list[str] = []
         self._interrupted: list[str] = []
         self._inside: list[str] = []
-        self._bytes = MAX_UNPACKED
+        self._limit = self._bytes = self._refused = MAX_UNPACKED
         self._characters = MAX_CHARACTERS
 
     def file(self, data: bytes, *, content_type: str, filename: str) -> ParsedFile:
         """Reads a file with all its parts."""
+        self._limit = self._bytes = self._refused = unpacked_limit(len(data))
         text = self._read_file(data, content_type, filename, self)
         return ParsedFile(text, self._parts, self._unread, self._interrupted)
 
@@ -173,6 +181,7 @@ class PartsReader:
                     notes.append(f"{container.noun}: {name} (not read: {reason})")
                     self._note(path, reason, passes=self._is_skipped(path))
         except ManagedSyncError as error:
+            self._count_refused(error)
             notes.append(f"Further files were not read: {error}")
             self._note(self._place("further files"), str(error))
         listed = map(markdown.list_item, names if container.lists_members else ())
@@ -182,8 +191,8 @@ class PartsReader:
         """Returns the reason to read no more parts, if there is one."""
         if len(self._paths) >= MAX_PARTS:
             return f"a file may hold at most {MAX_PARTS:,} others"
-        if self._bytes <= 0:
-            return "together they would unpack to more than 1 GiB"
+        if self._bytes <= 0 or self._refused <= 0:
+            return f"together they would unpack to more than {self._limit:,} bytes"
         if self._characters <= 0:
             return f"together they have more than {MAX_CHARACTERS:,} characters"
         if time.monotonic() > self._ends:
@@ -227,6 +236,7 @@ class PartsReader:
         except NotTextError:
             return ""
         except ManagedSyncError as error:
+            self._count_refused(error)
             return _reason(str(error), name)
         finally:
             self._inside.pop()
@@ -244,6 +254,11 @@ class PartsReader:
             data = member.read(self._bytes) if member.read is not None else b""
         self._bytes -= len(data)
         return self._read_file(data, member.content_type or UNKNOWN_TYPE, name, self)
+
+    def _count_refused(self, error: ManagedSyncError) -> None:
+        """Counts what was unpacked in vain: many files that are too large are as much work."""
+        if isinstance(error, TooLargeError):
+            self._refused -= error.unpacked
 
     def _path_of(self, member: Member, container: Container) -> str:
         """Returns a path that no other part has."""
@@ -283,6 +298,23 @@ def bounded(data: bytes, name: str, limit: int) -> bytes:
     return data
 
 
-def too_large(name: str, limit: int) -> ParsingError:
+class TooLargeError(ParsingError):
+    """The error for a member that unpacks to more bytes than are left for it.
+
+    Attributes:
+        unpacked: The bytes that were unpacked before this was known.
+    """
+
+    def __init__(self, message: str, unpacked: int) -> None:
+        super().__init__(message)
+        self.unpacked = unpacked
+
+
+def too_large(name: str, limit: int, *, unpacked: int = 0) -> TooLargeError:
     """Returns the error for a member that unpacks to more bytes than are left for it."""
-    return ParsingError(f"{name} would unpack to more than {limit:,} bytes.")
+    return TooLargeError(f"{name} would unpack to more than {limit:,} bytes.", unpacked)
+
+
+def unpacked_limit(packed: int) -> int:
+    """Returns the most bytes that a file of this size may become, in all layers together."""
+    return min(MAX_UNPACKED, max(HARMLESS, MAX_RATIO * packed))

@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from managed_sync.documents.parsing.parsers import archive
+from managed_sync.documents.parsing import parts
 from managed_sync.errors import EmptyContentError, ParsingError
 from tests.documents.mails import parsed, parts_of, zipped
 
@@ -152,7 +152,7 @@ def test_a_cut_archive_is_read_as_far_as_it_goes() -> None:
 
 
 def test_a_packed_file_that_grows_too_much_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "_HARMLESS", 1000)
+    monkeypatch.setattr(parts, "HARMLESS", 1000)
     data = gzip.compress(b"a" * 1_000_000)
 
     file = parsed(data, "a.txt.gz")

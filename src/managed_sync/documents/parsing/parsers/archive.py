@@ -19,12 +19,7 @@ from typing import IO, Any
 from managed_sync.documents.parsing.base import protected
 from managed_sync.documents.parsing.decoding import decode
 from managed_sync.documents.parsing.part_names import label
-from managed_sync.documents.parsing.parts import (
-    MAX_UNPACKED,
-    Container,
-    Member,
-    too_large,
-)
+from managed_sync.documents.parsing.parts import Container, Member, too_large, unpacked_limit
 from managed_sync.errors import ParsingError
 
 __all__ = ["open_archive"]
@@ -44,8 +39,6 @@ _ENCRYPTED = 0x1
 _UNICODE_PATH = b"up"
 _MAX_ENTRIES = 100_000
 _PIECE = 1024 * 1024
-_HARMLESS = 64 * 1024**2
-_MAX_RATIO = 100
 _TAR_HEADER = 512
 
 
@@ -91,7 +84,7 @@ def _zip_bytes(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str, limi
         raise too_large(name, limit)
     try:
         with archive.open(entry) as file:
-            return _read(file, name, min(limit, _largest(entry.compress_size)))
+            return _read(file, name, min(limit, unpacked_limit(entry.compress_size)))
     except _DAMAGED as error:
         raise ParsingError(f"{name} could not be unpacked: {error}.") from error
 
@@ -138,7 +131,7 @@ def _unpacked(data: bytes, name: str, unpack: Callable[[], io.BufferedIOBase]) -
         start = unpack().read(_TAR_HEADER)
     except _DAMAGED as error:
         raise ParsingError(f"{name} is damaged: {error}.") from error
-    whole = io.BufferedReader(_Bounded(unpack(), name, _largest(len(data))), _PIECE)
+    whole = io.BufferedReader(_Bounded(unpack(), name, unpacked_limit(len(data))), _PIECE)
     if _is_tar(start):
         yield from _tar_members(whole, name)
         return
@@ -202,14 +195,9 @@ def _read(file: IO[bytes], name: str, limit: int) -> bytes:
     while piece := file.read(_PIECE):
         size += len(piece)
         if size > limit:
-            raise too_large(name, limit)
+            raise too_large(name, limit, unpacked=size)
         pieces.append(piece)
     return b"".join(pieces)
-
-
-def _largest(packed: int) -> int:
-    """Returns the most bytes that packed ones may become."""
-    return min(MAX_UNPACKED, max(_HARMLESS, _MAX_RATIO * packed))
 
 
 def _is_added(path: str) -> bool:
@@ -245,5 +233,5 @@ class _Bounded(io.RawIOBase):
         count = self._file.readinto(buffer)
         self._left -= count
         if self._left < 0:
-            raise too_large(self._name, self._limit)
+            raise too_large(self._name, self._limit, unpacked=self._limit)
         return count
