@@ -116,6 +116,24 @@ def test_texts_in_8_bit_have_the_code_page_of_the_message() -> None:
     assert parsed(message(**body), "a.msg").endswith("\n\nŽluťoučký kůň\n")
 
 
+def test_recipients_and_attachments_have_the_code_page_of_the_message() -> None:
+    name = {"__substg1.0_3001001E": "Žluť".encode("cp1250"), **numbers(8, x0C15=1)}
+    attachment: Tree = {
+        "__substg1.0_3707001E": "kůň.txt".encode("cp1250"),
+        **data(0x3701, b"Alpha."),
+    }
+
+    file = parsed(
+        message(
+            **{"__recip_version1.0_#00000000": name, "__attach_version1.0_#00000000": attachment}
+        ),
+        "a.msg",
+    )
+
+    assert "To: Žluť\n" in file
+    assert parts_of(file) == {"attachments/kůň.txt": "Alpha.\n"}
+
+
 def test_a_damaged_file_has_one_reason() -> None:
     with pytest.raises(ParsingError, match=r"^a\.msg "):
         parsed(message(**text(0x1000, "x" * 5000))[:2000], "a.msg")

@@ -88,12 +88,14 @@ class _Storage:
         file: The file.
         path: The names of the storages that lead to it.
         header: The number of bytes before its first property.
+        page: The code page of the message around it: recipients and attachments state none.
     """
 
-    def __init__(self, file: Any, path: tuple[str, ...], header: int) -> None:
+    def __init__(self, file: Any, path: tuple[str, ...], header: int, *, page: int = 0) -> None:
         self._file = file
         self._path = path
         self._fixed = self._fixed_values(header)
+        self._page = self.number(_PAGE_OF_TEXTS) or self.number(_PAGE_OF_HTML) or page
 
     def text(self, *ids: int) -> str:
         """Returns the first of some properties that has a text."""
@@ -101,7 +103,7 @@ class _Storage:
             if data := self._stream(each, _UNICODE):
                 return data.decode("utf-16-le", "replace").strip("\0")
             if data := self._stream(each, _STRING):
-                return self._decoded(data, _PAGE_OF_TEXTS, _PAGE_OF_HTML).strip("\0")
+                return _decoded(data, self._page).strip("\0")
         return ""
 
     def binary(self, number: int) -> bytes:
@@ -111,7 +113,7 @@ class _Storage:
     def html(self) -> str:
         """Returns the body in HTML, which is kept as bytes or as a text."""
         data = self.binary(_HTML)
-        return self._decoded(data, _PAGE_OF_HTML) if data else self.text(_HTML)
+        return _decoded(data, self.number(_PAGE_OF_HTML)) if data else self.text(_HTML)
 
     def number(self, number: int) -> int:
         """Returns a numeric property, 0 if it is missing."""
@@ -135,12 +137,13 @@ class _Storage:
         }
         for name in sorted(names):
             if name.startswith(prefix):
-                yield _Storage(self._file, (*self._path, name), _HEADER_OF_OTHERS)
+                path = (*self._path, name)
+                yield _Storage(self._file, path, _HEADER_OF_OTHERS, page=self._page)
 
     def embedded(self, number: int) -> _Storage:
         """Returns the message that is kept in a property."""
         path = (*self._path, _name(number, _STORAGE))
-        return _Storage(self._file, path, _HEADER_OF_MESSAGE)
+        return _Storage(self._file, path, _HEADER_OF_MESSAGE, page=self._page)
 
     def _stream(self, number: int, kind: str) -> bytes:
         return self._bytes_of(_name(number, kind))
@@ -152,13 +155,6 @@ class _Storage:
         with self._file.openstream(path) as stream:
             data: bytes = stream.read()
             return data
-
-    def _decoded(self, data: bytes, *pages: int) -> str:
-        page = next(filter(None, map(self.number, pages)), 0)
-        try:
-            return decode_as(data, f"cp{page}" if page else "", name="A message")
-        except ParsingError:
-            return data.decode("cp1252", "replace")
 
     def _fixed_values(self, header: int) -> dict[int, int]:
         data = self._bytes_of(_PROPERTIES)
@@ -262,6 +258,13 @@ class _Message:
             else:
                 read = partial(_attached, attachment, name)
                 yield Member(name, read, attachment.text(_TYPE))
+
+
+def _decoded(data: bytes, page: int) -> str:
+    try:
+        return decode_as(data, f"cp{page}" if page else "", name="A message")
+    except ParsingError:
+        return data.decode("cp1252", "replace")
 
 
 def _attached(attachment: _Storage, name: str, limit: int) -> bytes:
