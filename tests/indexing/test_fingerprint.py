@@ -18,6 +18,8 @@ from pydantic import PrivateAttr
 from managed_sync.documents import Chunker, DocumentLoader, UnstructuredParser, record_text
 from managed_sync.documents.chunking import chunk_metadata
 from managed_sync.errors import SettingsChangedError
+from managed_sync.indexing import fingerprint as fingerprint_module
+from managed_sync.indexing import index_settings
 from managed_sync.indexing.fingerprint import differences, fingerprint, model_settings, with_vector
 from managed_sync.indexing.ledger.ledger import Ledger
 from managed_sync.indexing.ledger.model import Pipeline
@@ -219,6 +221,35 @@ def test_what_an_older_version_said_less_of_is_no_other_model() -> None:
     assert differences(before, now) == []
     assert len(differences(before, other)) == 1
     assert len(differences(with_vector(before, [1.0, 2.0]), now)) == 1, "it has said all it can"
+
+
+def test_texts_of_older_parsers_stop_no_run_and_are_named_until_a_rebuild(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, target = ChangingSource(a="One."), Target()
+    run(source, target, ledger)
+    assert not caplog.records, "a new index has no older texts"
+    monkeypatch.setattr(fingerprint_module, "PARSERS_VERSION", 99)
+    source.write("b", "Two.")
+
+    assert run(source, target, ledger).added == 1
+    assert run(source, target, ledger).unchanged == 2
+    [warning] = caplog.records
+    assert "Records of box files that have not changed since keep the text" in warning.message
+    assert "--rebuild" in warning.message
+
+    run(source, target, ledger, rebuild=True)
+    index_settings._warn_of_older_texts.cache_clear()
+    run(source, target, ledger)
+    assert len(caplog.records) == 1
+
+
+def test_the_version_of_our_parsers_says_nothing_of_a_parser_of_your_own() -> None:
+    ours = fingerprint(loader=DocumentLoader(ChangingSource()), chunker="c", target="t")
+    loader = DocumentLoader(ChangingSource(), parser=other_parser)
+
+    assert "version of the parsers" in ours
+    assert "version of the parsers" not in fingerprint(loader=loader, chunker="c", target="t")
 
 
 def test_a_model_is_described_without_its_secrets() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from managed_sync.documents.chunking.chunk_metadata import CHUNK_ID_SCHEME
+from managed_sync.documents.parsing.file_parser import PARSERS_VERSION
 from managed_sync.indexing.targets.vectors import Vector, similarity
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "fingerprint",
     "model_behind_caches",
     "model_settings",
+    "older_parsers",
     "says_more",
     "with_vector",
 ]
@@ -52,6 +54,7 @@ _MODEL_SETTINGS = (
 # The attribute of LangChain's cache that has the model behind it.
 _CACHED = "underlying_embeddings"
 _VECTOR = "vector"
+_PARSERS = "version of the parsers"
 _NUMBERS_KEPT = 256
 # The same model differs by less between two computers; a model that was trained further by more.
 _SAME_MODEL = 0.995
@@ -61,6 +64,8 @@ _OWN_MODULES = re.compile(rf"(?<![\w.]){_PACKAGE}\.(?:[a-z0-9_]+\.)+")
 _EMBEDDED = "embedded text"
 # The settings of indexes from before these were noted.
 _ONCE_IMPLIED = {"scheme of chunk ids": "by record alone"}
+_FIRST_PARSERS = 0
+_BUILT_IN_PARSER = re.compile(r"\b(?:File|Kreuzberg|Unstructured)Parser\(")
 
 
 def fingerprint(*, loader: object, chunker: object, target: object) -> str:
@@ -69,7 +74,7 @@ def fingerprint(*, loader: object, chunker: object, target: object) -> str:
     A target that says so adds the parts of a chunk that it embeds.
     """
     functions = ", ".join(sorted(_functions(loader)))
-    parts = {
+    parts: dict[str, str | int] = {
         "parser": _own_description(loader) or functions or _name(type(loader)),
         "chunker": _described(chunker),
         "embedding": _own_description(target) or _name(type(target)),
@@ -77,6 +82,8 @@ def fingerprint(*, loader: object, chunker: object, target: object) -> str:
     }
     if embedded := getattr(target, "embedded_parts", None):
         parts[_EMBEDDED] = embedded
+    if _BUILT_IN_PARSER.search(str(parts["parser"])):
+        parts[_PARSERS] = PARSERS_VERSION
     return json.dumps(parts, sort_keys=True)
 
 
@@ -92,6 +99,8 @@ def with_vector(settings: str, vector: Vector | None) -> str:
 def differences(before: str, now: str, *, first_embedded: str | None = None) -> list[str]:
     """Returns the differences of two fingerprints, one phrase for each part.
 
+    Another version of the built-in parsers is none: an upgrade stops no run.
+
     Args:
         before: The settings that the index was built with.
         now: The settings of this run.
@@ -100,6 +109,7 @@ def differences(before: str, now: str, *, first_embedded: str | None = None) -> 
     implied = {**_ONCE_IMPLIED, **({_EMBEDDED: first_embedded} if first_embedded else {})}
     old = {**implied, **json.loads(_without_own_modules(before))}
     new = json.loads(_without_own_modules(now))
+    new.pop(_PARSERS, None)
     old_vector, new_vector = old.pop(_VECTOR, None), new.pop(_VECTOR, None)
     changed = [part for part in new if old.get(part) != new[part]]
     if old_vector is None and _says_less(old.get("embedding", ""), new["embedding"]):
@@ -114,9 +124,22 @@ def differences(before: str, now: str, *, first_embedded: str | None = None) -> 
     return phrases
 
 
+def older_parsers(before: str, now: str) -> int | None:
+    """Returns the oldest version of the built-in parsers that made texts of an index.
+
+    Returns:
+        ``None`` if all texts are of this version, or made by a parser of the user's own.
+    """
+    version: int = json.loads(before).get(_PARSERS, _FIRST_PARSERS)
+    return version if version != json.loads(now).get(_PARSERS, version) else None
+
+
 def says_more(before: str, now: str) -> str | None:
     """Returns the settings to keep from now on, if these say more than those before."""
     completed = {**json.loads(before), **json.loads(now)}
+    if _PARSERS in completed:
+        # Texts of older parsers stay in the index until it is rebuilt.
+        completed[_PARSERS] = json.loads(before).get(_PARSERS, _FIRST_PARSERS)
     if _VECTOR in json.loads(before):
         # Compared with the first one, so that many small steps add up.
         completed[_VECTOR] = json.loads(before)[_VECTOR]

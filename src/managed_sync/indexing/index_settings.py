@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from managed_sync.errors import SettingsChangedError
-from managed_sync.indexing.fingerprint import differences, fingerprint, says_more, with_vector
+from managed_sync.indexing.fingerprint import (
+    differences,
+    fingerprint,
+    older_parsers,
+    says_more,
+    with_vector,
+)
 from managed_sync.indexing.ledger.ledger import PipelineLedger
 from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.logs import get_logger
@@ -67,8 +74,11 @@ class IndexSettings:
             ledger.invalidate(settings)
         elif before is None:
             ledger.set_notes(settings=settings)
-        elif completed := says_more(before, settings):
-            ledger.set_notes(settings=completed)
+        else:
+            if (version := older_parsers(before, settings)) is not None:
+                _warn_of_older_texts(str(ledger.pipeline), version)
+            if completed := says_more(before, settings):
+                ledger.set_notes(settings=completed)
 
     def _fingerprint(self) -> str:
         return fingerprint(loader=self.loader, chunker=self.chunker, target=self.target)
@@ -91,6 +101,17 @@ class IndexSettings:
                 f"(--rebuild) to index every record again."
             )
         return before
+
+
+@lru_cache(maxsize=1024)
+def _warn_of_older_texts(pipeline: str, version: int) -> None:
+    """Warns once in a process, since some programs run every minute."""
+    _logger.warning(
+        "Records of %s that have not changed since keep the text that an older version of the "
+        "parsers read (version %d). Run once with rebuild=True (--rebuild) to read them again.",
+        pipeline,
+        version,
+    )
 
 
 def _vector(probe: Callable[[], Vector | None]) -> Vector | None:

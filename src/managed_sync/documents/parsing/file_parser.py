@@ -15,7 +15,14 @@ from managed_sync.documents.parsing.parts import PartsReader
 from managed_sync.documents.parsing.readers import OWN, File, Reader, with_ocr
 from managed_sync.errors import DocumentError, EmptyContentError
 
-__all__ = ["FileParser"]
+__all__ = ["PARSERS_VERSION", "FileParser"]
+
+PARSERS_VERSION = 1
+"""The version of the texts that the built-in parsers give.
+
+Raise it by one in a release in which many files get another text, so that an index run says that
+older texts are still in the index. See ``docs/decisions/0044-parsers-version.md``.
+"""
 
 # Text formats are parsed in time proportional to their size: some megabytes in a second.
 _QUICK_BYTES = 512 * 1024
