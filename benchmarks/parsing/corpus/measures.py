@@ -132,7 +132,7 @@ def _best(text: Text, left: Counter[str], pairs: Collection[tuple[str, str]]) ->
         return [_compact(text)]
     if isinstance(text, str):
         return words(_SPLIT_WORD.sub("", text))
-    ways = [words(one) for one in reversed(text)]  # the last one is as the format shows it
+    ways = [words(one) for one in text]
     return max(
         ways,
         key=lambda way: (
