@@ -137,9 +137,13 @@ def _requests(pipe: Connection) -> Iterator[tuple[Path, str]]:
 
 
 def _truth(path: Path, kind: str) -> Truth:
+    from benchmarks.parsing.truth.pdf_tables import add_tables  # noqa: PLC0415 - not with parsers
     from benchmarks.parsing.truth.reading import read_truth  # noqa: PLC0415 - not with parsers
 
-    return read_truth(path.read_bytes(), kind)
+    truth = read_truth(path.read_bytes(), kind)
+    if kind == "pdf":
+        add_tables(truth, path)
+    return truth
 
 
 def _parser(role: str) -> Any:

@@ -47,6 +47,32 @@ def test_a_table_without_lines_at_its_sides_is_whole() -> None:
     assert read(story(Table(LIMITS, style=style))).strip() == LIMITS_TEXT
 
 
+def test_rows_without_lines_between_columns_stand_in_the_columns_of_the_titles() -> None:
+    rows = [["Country", "Cases", "Share"], *([f"Land {row}", f"{row}00", "9.1"] for row in "1234")]
+    style = [
+        ("GRID", (0, 0), (-1, 0), 0.5, colors.black),
+        ("LINEBELOW", (0, 1), (-1, -1), 0.5, colors.black),
+        ("LINEBEFORE", (0, 0), (0, -1), 0.5, colors.black),
+        ("LINEAFTER", (-1, 0), (-1, -1), 0.5, colors.black),
+    ]
+    assert "| Land 1 | 100 | 9.1 |\n| Land 2 | 200 | 9.1 |" in read(story(Table(rows, style=style)))
+
+
+def test_a_title_over_a_column_with_two_lines_at_its_side_stands_above_its_values() -> None:
+    rows = [
+        ["Measure", "Age 4", "", "Grade"],
+        ["Letters", "", "0.25", "NA"],
+        ["Names", "", "1", "2"],
+    ]
+    text = read(story(grid(rows, ("SPAN", (1, 0), (2, 0)), colWidths=[90, 8, 90, 60])))
+    assert text.strip().split("\n") == [
+        "| Measure | Age 4 | Grade |",
+        "| --- | --- | --- |",
+        "| Letters | 0.25 | NA |",
+        "| Names | 1 | 2 |",
+    ]
+
+
 def test_tables_are_found_on_every_page_of_a_long_file() -> None:
     data = story(*(part for _ in range(400) for part in (grid(LIMITS), PageBreak())))
     assert read(data).count(LIMITS_TEXT) == 400

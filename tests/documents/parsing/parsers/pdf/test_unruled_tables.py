@@ -160,3 +160,25 @@ def test_the_work_grows_with_the_number_of_rows(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(aligned, "_merged", count)
     assert with_aligned_tables([line(row) for row in range(3_000)])
     assert calls < 6 * 3_000
+
+
+def test_figures_that_stand_near_to_each_other_are_in_columns_of_their_own() -> None:
+    def page(canvas: Canvas) -> None:
+        for row, name in enumerate(["Northeast", "Maine", "Vermont"]):
+            for x, cell in ((76, name), (200, f"48{row},670"), (253, f"50{row},528")):
+                canvas.drawString(x, TOP - PITCH * row, cell)
+
+    assert read(drawn(page)).strip().endswith("| Vermont | 482,670 | 502,528 |")
+
+
+def test_figures_at_the_side_of_their_column_are_rows_without_a_rule() -> None:
+    def page(canvas: Canvas) -> None:
+        rule(canvas, TOP + 13, TOP - 4, TOP - 4 * PITCH - 4)
+        for x in (72, 160, 216):
+            canvas.line(x, TOP + 13, x, TOP - 4 * PITCH - 4)
+        rows = [("Age", "People"), *((f"{age} years", "9,760,120") for age in (1, 2, 3, 4))]
+        for row, (name, count) in enumerate(rows):
+            canvas.drawString(76, TOP - PITCH * row, name)
+            canvas.drawRightString(215, TOP - PITCH * row, count)
+
+    assert read(drawn(page)).strip().endswith("| 4 years | 9,760,120 |")

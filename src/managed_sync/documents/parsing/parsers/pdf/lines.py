@@ -53,6 +53,9 @@ _AREA, _MOST_NOTED = 16, 20
 _SPACED, _AS_WIDE = 0.3, 1.3
 # A gap wider than this is none between the words of a sentence.
 _WIDE = 1.5
+# Two figures next to each other are hardly a sentence, so that a narrower gap parts them.
+_WIDE_BETWEEN_FIGURES = 0.7
+_FIGURE = re.compile(r"[(*$€£+−–-]{0,3}\d[\d.,:/–-]*[)%*]{0,3}")  # noqa: RUF001
 # What numbers an item or a heading stands at a distance from it.
 _MARKER = re.compile(r"\(?(?:\w{1,3}[.)]|\d{1,3}(?:\.\d{1,3})+\.?)|[^\w\s]")
 
@@ -306,7 +309,14 @@ def _runs(words: Sequence[Word], size: float) -> Iterator[list[Word]]:
     for word in words:
         if (
             run
-            and _is_wide(run[-1].box, word.box, size)
+            and (
+                _is_wide(run[-1].box, word.box, size)
+                or (
+                    _is_wide(run[-1].box, word.box, size, _WIDE_BETWEEN_FIGURES)
+                    and _FIGURE.fullmatch(run[-1].text)
+                    and _FIGURE.fullmatch(word.text)
+                )
+            )
             and not (
                 run[-1] is words[0] and _MARKER.fullmatch(run[0].text) and word.text[0].isalpha()
             )
@@ -317,8 +327,8 @@ def _runs(words: Sequence[Word], size: float) -> Iterator[list[Word]]:
     yield run
 
 
-def _is_wide(one: Box, other: Box, size: float) -> bool:
-    return max(other.left - one.right, one.left - other.right) > _WIDE * size
+def _is_wide(one: Box, other: Box, size: float, least: float = _WIDE) -> bool:
+    return max(other.left - one.right, one.left - other.right) > least * size
 
 
 def _word(letters: Letters, text: str, first: int, last: int, turns: int) -> Word:

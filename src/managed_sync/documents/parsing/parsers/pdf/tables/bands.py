@@ -78,5 +78,10 @@ def _are_ended(cells: Sequence[Sequence[Line]], sides: Sequence[float]) -> bool:
             first = below.words[0].box
             room = side - line.box.right - _BLANK * line.size
             whole += 1
-            ended += room > first.right - first.left
+            # Figures are no text that goes on, also where they reach to the side of their column.
+            ended += room > first.right - first.left or _is_figures(below)
     return ended >= _ENDED * whole
+
+
+def _is_figures(line: Line) -> bool:
+    return not any(letter.isalpha() for letter in line.text)

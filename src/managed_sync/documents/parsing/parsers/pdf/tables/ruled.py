@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from managed_sync.documents.parsing.parsers.pdf.geometry import Box
@@ -24,6 +26,8 @@ _CROSSING = 0.25
 _FEW = 2
 # A table with titles, rows and a sum has no more rules.
 _FEW_RULES = 4
+# So many rows, and such a part of them, have to stand in columns that no line divides.
+_MANY_ROWS, _MOST_ROWS = 3, 0.8
 # Words of one text are nearer to each other than this part of the height of their type.
 _CLOSE = 0.5
 
@@ -43,8 +47,58 @@ def with_tables(
     """
     items: list[Line | Table] = [*lines]
     for grid in grids:
-        items = _with_table(items, grid, letter_boxes)
+        items = _with_table(items, _with_open_rows(grid, lines), letter_boxes)
     return items
+
+
+def _with_open_rows(grid: Grid, lines: Sequence[Line]) -> Grid:
+    """Divides rows without lines between their columns, if their words stand in the columns.
+
+    Many tables have the lines between columns only in their titles.
+    """
+    count = len(grid.columns) - 1
+    runs: dict[int, list[Box]] = {
+        row: [] for row, cells in enumerate(grid.cells) if {*cells} == {(row, 0)} and count > 1
+    }
+    if len(runs) < _MANY_ROWS:
+        return grid
+    for line in lines:
+        row = bisect_right(grid.rows, line.box.middle[1]) - 1
+        if row in runs and grid.box.contains(line.box.middle, _OVERHANG):
+            runs[row] += _apart(line)
+    divided = {row for row, boxes in runs.items() if _stand_in_columns(boxes, grid)}
+    if len(divided) < max(_MANY_ROWS, _MOST_ROWS * sum(len(boxes) > 1 for boxes in runs.values())):
+        return grid
+    cells = [
+        [(row, column) for column in range(count)] if row in divided else fields
+        for row, fields in enumerate(grid.cells)
+    ]
+    return replace(grid, cells=cells)
+
+
+def _apart(line: Line) -> Iterator[Box]:
+    """Yields where the words of a line are that have no gap between them."""
+    words = sorted(line.words, key=lambda word: word.box.left)
+    box = words[0].box
+    for word in words[1:]:
+        if word.box.left - box.right > _CLOSE * line.size:
+            yield box
+            box = word.box
+        else:
+            box = Box(box.left, box.top, max(box.right, word.box.right), box.bottom)
+    yield box
+
+
+def _stand_in_columns(boxes: Sequence[Box], grid: Grid) -> bool:
+    columns = [
+        {
+            bisect_right(grid.columns, x, 1, len(grid.columns) - 1)
+            for x in (box.left + _OVERHANG, max(box.right - _OVERHANG, box.left + _OVERHANG))
+        }
+        for box in boxes
+    ]
+    places = set[int]().union(*columns)
+    return len(boxes) > 1 and all(len(one) == 1 for one in columns) and len(places) == len(boxes)
 
 
 def _with_table(
@@ -172,6 +226,7 @@ def _is_table(grid: Grid, texts: Mapping[tuple[int, int], list[str]]) -> bool:
 
 def _rows(grid: Grid, cells: Mapping[tuple[int, int], list[Line]]) -> list[list[list[str]]]:
     """Returns the lines of each field; a cell of several fields has it in the first one."""
+    cells = _without_slips(grid, cells)
     used = sorted({column for _, column in cells})
     sides = [grid.columns[column + 1] for column in used]
     rows: list[list[list[Line]]] = []
@@ -184,6 +239,25 @@ def _rows(grid: Grid, cells: Mapping[tuple[int, int], list[Line]]) -> list[list[
     if is_right_to_left(line.text for row in rows for cell in row for line in cell):
         rows = [row[::-1] for row in rows]
     return [[[line.with_links() for line in cell] for cell in row] for row in rows if any(row)]
+
+
+def _without_slips(
+    grid: Grid, cells: Mapping[tuple[int, int], list[Line]]
+) -> Mapping[tuple[int, int], list[Line]]:
+    """Moves texts to the right out of columns that hold only the first part of wider cells.
+
+    A title is often over two fields, of which only the other one is used below it: a column has two
+    lines at its side.
+    """
+    for column in sorted({column for _, column in cells}):
+        texts = [(row, at) for row, at in cells if at == column]
+        if column + 1 < len(grid.columns) - 1 and all(
+            grid.cells[row][column + 1] == (row, column) for row, _ in texts
+        ):
+            cells = {
+                (row, at + 1 if at == column else at): lines for (row, at), lines in cells.items()
+            }
+    return cells
 
 
 def _has_spans(grid: Grid, row: int) -> bool:
