@@ -169,6 +169,43 @@ def test_the_header_of_a_table_is_embedded_with_each_of_its_chunks() -> None:
             assert Tokenizer("cl100k_base").count(embedded) <= 64
 
 
+def test_chunks_that_are_split_once_more_keep_their_header_and_their_text() -> None:
+    document = loader(folder_of(a=f"# Prices\n\n{PRICES}\n\nAsk for {'more ' * 9}prices.")).load()[
+        0
+    ]
+    theirs = RecursiveCharacterTextSplitter(chunk_size=100, chunk_overlap=0)
+    for heading_prefix in (False, True):
+        first = ManagedSyncSplitter(128, 0, heading_prefix=heading_prefix)
+        _, *chunks = first.transform_documents([document])
+        own = [part.page_content[part.metadata.get("prefix_chars", 0) :] for part in chunks]
+        for again in (
+            ManagedSyncSplitter(48, 0),
+            ManagedSyncSplitter(splitter=theirs),
+            ManagedSyncSplitter(1_000, 0),
+        ):
+            pieces = again.transform_documents(chunks)
+            texts = [p.page_content[p.metadata.get("prefix_chars", 0) :] for p in pieces]
+            assert "".join("".join(texts).split()) == "".join("".join(own).split())
+            for piece, text in zip(pieces, texts, strict=True):
+                headers = piece.page_content.count("| Item | Price |\n")
+                assert headers == int(text.startswith("|"))
+
+
+def test_pieces_of_another_splitter_are_not_robbed_of_their_beginning() -> None:
+    (_, chunk, *_) = ManagedSyncSplitter(64, 0).transform_documents(
+        [Document(f"{PRICES}\n", metadata={"object_id": "file:a"})]
+    )
+    theirs = RecursiveCharacterTextSplitter(chunk_size=60, chunk_overlap=0)
+    copies = theirs.split_documents([chunk])
+
+    pieces = ManagedSyncSplitter(1_000, 0).transform_documents(copies)
+
+    assert {each.metadata["prefix_chars"] for each in copies} == {17}, "as LangChain copies it"
+    shown = "\n".join(piece.page_content.removeprefix("| Item | Price |\n") for piece in pieces)
+    assert shown.split() == chunk.page_content.removeprefix("| Item | Price |\n").split()
+    assert all(piece.page_content.startswith("| Item | Price |\n") for piece in pieces)
+
+
 def test_any_other_splitter_can_cut_and_its_chunks_get_ids_and_their_place() -> None:
     document = loader(folder_of(a=PLAN)).load()[0]
     theirs = RecursiveCharacterTextSplitter(chunk_size=100, chunk_overlap=20)

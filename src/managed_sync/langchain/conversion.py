@@ -100,8 +100,21 @@ def without_prefix(stored: StoredChunk) -> StoredChunk:
 def from_langchain(document: Document) -> SourceDocument:
     """Returns a LangChain document as one of this package's.
 
+    A chunk of ``to_langchain`` is returned without what was put before its text.
+
     Raises:
         InvalidIdentifierError: The metadata has no ``object_id``, so nobody could check who may
             read it.
     """
-    return SourceDocument(text=document.page_content, metadata=document.metadata)
+    metadata = dict(document.metadata)
+    length = metadata.pop(_PREFIX, 0)
+    text, heading = document.page_content, metadata.get("heading", "")
+    # A splitter copies metadata to pieces that do not begin with the prefix any more.
+    for prefix in (
+        with_table_header("", metadata),
+        f"{heading}\n\n{with_table_header('', metadata)}",
+    ):
+        if len(prefix) == length and text.startswith(prefix):
+            text = text[length:]
+            break
+    return SourceDocument(text=text, metadata=metadata)

@@ -79,7 +79,8 @@ class ManagedSyncSplitter(BaseDocumentTransformer):
         source = from_langchain(document)
         if self._splitter is None:
             return self._chunker.split(source)
-        pieces = self._splitter.transform_documents([document])
+        own = Document(source.text, metadata=dict(source.metadata))
+        pieces = self._splitter.transform_documents([own])
         return self._chunker.from_splits(
             source,
             (

@@ -56,10 +56,18 @@ class BoundaryFinder:
         encoded: Its tokens.
         size: Maximum number of tokens in a passage.
         overlap: Maximum number of tokens that a passage repeats of the one before it.
+        above: The names of the columns of the table that the text begins inside of, as a row.
     """
 
     def __init__(
-        self, text: str, outline: Outline, encoded: EncodedText, size: int, overlap: int
+        self,
+        text: str,
+        outline: Outline,
+        encoded: EncodedText,
+        size: int,
+        overlap: int,
+        *,
+        above: str = "",
     ) -> None:
         self._text = text
         self._outline = outline
@@ -67,13 +75,14 @@ class BoundaryFinder:
         self._size = size
         self._overlap = overlap
         self._tables = outline.tables
-        self._headers = TableHeaders(text, outline.tables, encoded, size)
+        self._headers = TableHeaders(text, outline.tables, encoded, size, above)
+        self._above = above
 
     def passages(self) -> Iterator[Passage]:
         """Yields the passages, in order."""
         page_at = self._outline.page_at
         for start, end, total in self._spans():
-            if total <= self._size:
+            if total <= self._size and not (self._above and start == 0):
                 first = self._after_space(start, end)
                 stop = self._before_space(first, end)
                 tokens = self._encoded.count(first, stop) if first < stop else 0

@@ -28,6 +28,7 @@ __all__ = [
     "TABLE_HEADER",
     "ChunkBuilder",
     "ChunkIds",
+    "header_above",
     "small_tables_html",
     "with_table_header",
     "without_tables",
@@ -187,6 +188,11 @@ def small_tables_html(text: str) -> str:
             return ""
         found.append(table)
     return "".join(found)
+
+
+def header_above(document: SourceDocument) -> str:
+    """Returns the header of the table that a document begins inside of, if it is a chunk itself."""
+    return str(document.metadata.get(TABLE_HEADER, ""))
 
 
 def with_table_header(text: str, metadata: Mapping[str, object]) -> str:

@@ -21,7 +21,7 @@ from functools import partial
 
 from managed_sync.arguments import check_integer
 from managed_sync.documents.chunking.boundaries import BoundaryFinder
-from managed_sync.documents.chunking.chunk_metadata import ChunkBuilder
+from managed_sync.documents.chunking.chunk_metadata import ChunkBuilder, header_above
 from managed_sync.documents.chunking.external import SplitPiece, chunks_of_splits
 from managed_sync.documents.chunking.outline import Outline
 from managed_sync.documents.chunking.tokens import EncodedText, Tokenizer
@@ -94,7 +94,9 @@ class Chunker:
         text = document.text
         encoded = EncodedText(text, self._tokenizer)
         outline = Outline(text, partial(encoded.fits, self._size))
-        finder = BoundaryFinder(text, outline, encoded, self._size, self._overlap)
+        finder = BoundaryFinder(
+            text, outline, encoded, self._size, self._overlap, above=header_above(document)
+        )
         return [
             builder.build(
                 text[start:end],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from managed_sync.documents.chunking.chunk_metadata import ChunkBuilder
+from managed_sync.documents.chunking.chunk_metadata import ChunkBuilder, header_above
 from managed_sync.documents.chunking.outline import Outline
 from managed_sync.documents.chunking.tokens import Tokenizer
 from managed_sync.documents.model import Chunk, Metadata, SourceDocument
@@ -34,7 +34,8 @@ def chunks_of_splits(
     """Turns the splits of a document into chunks; splits of only white space are dropped.
 
     A split that occurs in the document word for word gets offsets, heading and page. A split that
-    the splitter has changed is a chunk without them.
+    the splitter has changed is a chunk without them. If the document is itself a chunk that begins
+    inside a table, those that begin in its rows keep the names of the columns.
 
     Args:
         document: The document.
@@ -45,7 +46,7 @@ def chunks_of_splits(
         DocumentError: A split names another object, or has metadata that is not a scalar.
     """
     builder = ChunkBuilder(document)
-    outline = Outline(document.text)
+    outline, above = Outline(document.text), header_above(document)
     chunks: list[Chunk] = []
     search_from = 0
     for text, metadata, stated in splits:
@@ -62,6 +63,8 @@ def chunks_of_splits(
             chunks.append(builder.build(text, tokens, inherited=metadata))
             continue
         search_from = start + 1
+        row = outline.tables.row_at(start) if above else None
+        is_below = row is not None and outline.tables.is_headless_at_start(row)
         chunks.append(
             builder.build(
                 text,
@@ -69,6 +72,7 @@ def chunks_of_splits(
                 start=start,
                 heading=outline.heading_of(start, start + len(text)),
                 page=outline.page_at(start),
+                table_header=above if is_below else "",
                 inherited=metadata,
             )
         )

@@ -55,14 +55,18 @@ class TableHeaders:
         tables: Its tables.
         encoded: Its tokens.
         size: Maximum number of tokens in a passage with its header.
+        above: The names of the columns of the table that the text begins inside of, as a row.
     """
 
-    def __init__(self, text: str, tables: Tables, encoded: EncodedText, size: int) -> None:
+    def __init__(
+        self, text: str, tables: Tables, encoded: EncodedText, size: int, above: str = ""
+    ) -> None:
         self._text = text
         self._tables = tables
         self._encoded = encoded
         self._size = size
         self._last: tuple[Row, _Names] | None = None
+        self._above = _Names(above, encoded) if above else None
 
     def before(self, start: int) -> Header:
         """Returns the header of a passage that begins at an offset.
@@ -74,7 +78,11 @@ class TableHeaders:
             return _NO_HEADER
         header = self._tables.header_of(row, start)
         within = row if row.start < start else None
-        if header is None:
+        if header is not None:
+            columns = self._names(header)
+        elif self._above and self._tables.is_headless_at_start(row):
+            columns = self._above
+        else:
             return Header(within=within)
         largest = int(self._size * _LARGEST) - _JOINT
         column = 0
@@ -88,7 +96,7 @@ class TableHeaders:
             if own is not None:
                 # No row is split for its header.
                 largest = min(largest, self._size - own - _JOINT)
-        names, tokens = self._names(header).fitting(column, largest)
+        names, tokens = columns.fitting(column, largest)
         return Header(names, tokens + _JOINT if names else 0, within, column)
 
     def for_passage(self, header: Header, stop: int) -> str:

@@ -106,6 +106,12 @@ class Tables:
         is_below = names.end < offset and _NAME.search(self._text, *names)
         return names if is_below else None
 
+    def is_headless_at_start(self, row: Row) -> bool:
+        """Tells whether a row is of a table that the text begins inside of, below its header."""
+        if not self._starts or self._starts[0] > 0 or row.start > self._ends[0]:
+            return False
+        return self._head_of(0)[0] is None
+
     def ends_header(self, row: Row) -> bool:
         """Tells whether a row is the line below the names of the columns."""
         head, _ = self._head_of(self._starts[bisect_right(self._starts, row.start) - 1])
