@@ -5,7 +5,7 @@ Guarantees:
 - The store comes first in every call. So the keyword index holds no chunk that the store never
   held, and a call succeeds only if both took it.
 
-They are read one by one; see ``StoredIndex``.
+They are read one by one; see ``KeywordHalf`` and ``docs/decisions/0041-keywords-index.md``.
 """
 
 from __future__ import annotations
