@@ -27,7 +27,7 @@ from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from benchmarks.common.memory import peak_bytes
 from benchmarks.indexing.workload import ChunkTable, CountingModel, GeneratedPipeline
 
-__all__ = ["CONTENDERS", "OURS", "Measured", "main"]
+__all__ = ["CONTENDERS", "OURS", "Measured", "main", "table_store"]
 
 OURS = "managed-sync IndexSync"
 _INTEGRATION, _SYNC_TYPE = "generated", "files"
@@ -87,6 +87,11 @@ class _LangChainStore(VectorStore):
 
     def similarity_search(self, query: str, k: int = 4, **_: Any) -> list[Document]:
         raise NotImplementedError
+
+
+def table_store(table: ChunkTable, model: CountingModel) -> VectorStore:
+    """Returns a table as a vector store of LangChain, to write into."""
+    return _LangChainStore(table, model)
 
 
 class _LlamaIndexStore(BasePydanticVectorStore):

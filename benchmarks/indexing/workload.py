@@ -14,10 +14,10 @@ import numpy as np
 from managed_sync.bundled_embedding import load_bundled_model
 from managed_sync.models import FileContent, SyncedRecord
 
-__all__ = ["ChunkTable", "CountingModel", "GeneratedPipeline"]
+__all__ = ["WORDS", "ChunkTable", "CountingModel", "GeneratedPipeline"]
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
-_WORDS = [f"word{number:03}" for number in range(1_000)]
+WORDS = [f"word{number:03}" for number in range(1_000)]
 _WORDS_IN_A_FILE = 150
 _ONE_IN = 100
 
@@ -52,7 +52,7 @@ class GeneratedPipeline:
         self.downloads += 1
         number = int(record_id[1:])
         chance = random.Random(number * 1_000 + self._revision_of(number))
-        text = " ".join(chance.choices(_WORDS, k=_WORDS_IN_A_FILE))
+        text = " ".join(chance.choices(WORDS, k=_WORDS_IN_A_FILE))
         return FileContent(data=text.encode(), content_type="text/plain")
 
     def _revision_of(self, number: int) -> int:
