@@ -14,7 +14,7 @@ from managed_sync import AccessCheck, AccessChecker
 from managed_sync.langchain import PermissionAwareRetriever
 from managed_sync.retrieval.effects import Strategy
 
-__all__ = ["contenders"]
+__all__ = ["contenders", "permission_aware"]
 
 
 def contenders(store: ExactVectorStore, service: PermissionService, k: int) -> list[Contender]:
@@ -28,6 +28,19 @@ def contenders(store: ExactVectorStore, service: PermissionService, k: int) -> l
             for strategy in get_args(Strategy)
         ),
     ]
+
+
+def permission_aware(
+    store: ExactVectorStore, service: PermissionService, k: int, **settings: Any
+) -> PermissionAwareRetriever:
+    """This package's retriever, with its default strategy."""
+    return PermissionAwareRetriever(
+        vectorstore=store,
+        checker=AccessChecker(_Client(service), list_limit=None),
+        k=k,
+        object_filter=_ObjectFilter(),
+        **settings,
+    )
 
 
 def _asking(
