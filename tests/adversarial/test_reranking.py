@@ -194,3 +194,16 @@ def test_scores_that_are_no_numbers_or_too_few_raise(scores: Any) -> None:
 def test_something_else_is_refused_at_once(way: Way) -> None:
     with pytest.raises(ConfigurationError, match="reranker must be"):
         ask(way, "a-model")
+
+
+def test_neither_an_index_nor_a_reranker_is_printed_with_the_retriever() -> None:
+    way = LangChain(asynchronous=False)
+    retriever = way.retriever(
+        way.store([]),
+        AccessChecker(FakePermissionService()),
+        keywords=FixedKeywords([KeywordPassage("chunk-1", "canary", {})]),
+        reranker=Compressor(change="canary"),
+    )
+
+    assert "canary" not in repr(retriever)
+    assert "canary" not in str(retriever.model_dump())

@@ -113,9 +113,10 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     search_type: Literal["similarity", "mmr", "similarity_score_threshold"] = "similarity"
     search_kwargs: dict[str, Any] = Field(default_factory=dict)
     object_filter: ObjectFilter | None = Field(default=None, exclude=True)
-    keywords: KeywordSource | str | Path | None = Field(default=None, exclude=True)
+    # The index holds passages, so it is neither serialized nor printed; a reranker may hold a key.
+    keywords: KeywordSource | str | Path | None = Field(default=None, exclude=True, repr=False)
     fusion: Fusion = Fusion()
-    reranker: Any = Field(default=None, exclude=True)
+    reranker: Any = Field(default=None, exclude=True, repr=False)
     rerank_from: int = 50
     expand: int = 0
     max_per_object: int | None = None
