@@ -83,7 +83,7 @@ class TestOnTheDemosWorkspace:
         assert (carol.returncode, sam.returncode) == (0, 0)
         assert "Kingfisher due diligence findings.pdf" in carol.stdout
         assert "Kingfisher" not in sam.stdout.replace(question, "")
-        assert f"3 passages for {SAM}" in sam.stdout
+        assert f"3 passages for {SAM}, by vectors and keywords" in sam.stdout
         assert "withheld" in sam.stdout
 
     def test_search_without_a_user_says_what_is_missing(self, folder: Path) -> None:

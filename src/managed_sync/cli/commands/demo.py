@@ -13,7 +13,7 @@ from managed_sync.cli.index_report import print_reports
 from managed_sync.cli.index_runs import index_pipelines
 from managed_sync.cli.options import DEFAULT_WORKSPACE, WorkspaceOption
 from managed_sync.cli.output import command_line, output, progress_display, wait_for_sync
-from managed_sync.cli.vector_index import open_index
+from managed_sync.cli.vector_index import keyword_index, open_index
 from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ConfigurationError
 
@@ -104,7 +104,10 @@ def _ask(workspace: Workspace, client: ManagedSyncClient) -> None:
 
     with open_index(workspace) as store:
         retriever = PermissionAwareRetriever(
-            vectorstore=store, checker=workspace.checker(client), k=_PASSAGES
+            vectorstore=store,
+            keywords=keyword_index(workspace),
+            checker=workspace.checker(client),
+            k=_PASSAGES,
         )
         _heading(f"4. Search with the same questions as four people, {_PASSAGES} passages each")
         for question in _QUESTIONS:

@@ -13,7 +13,7 @@ from managed_sync.cli.objects import resolve_objects
 from managed_sync.cli.options import DEFAULT_WORKSPACE, WorkspaceOption
 from managed_sync.cli.output import output, plain_table, progress_display
 from managed_sync.cli.signals import stop_on_signal
-from managed_sync.cli.vector_index import open_index
+from managed_sync.cli.vector_index import keyword_index, open_index
 from managed_sync.cli.workspace import Workspace
 from managed_sync.client import ManagedSyncClient
 from managed_sync.errors import ConfigurationError
@@ -73,7 +73,9 @@ def evaluate(
     asked = _chosen(questions, split)
     with workspace.connect() as client, open_index(workspace) as store:
         checker = workspace.checker(client)
-        retriever = PermissionAwareRetriever(vectorstore=store, checker=checker, k=passages)
+        retriever = PermissionAwareRetriever(
+            vectorstore=store, keywords=keyword_index(workspace), checker=checker, k=passages
+        )
         objects = _objects(workspace, client, asked, is_sample=questions is None)
         evaluation = _evaluation(retriever, asked, checker, objects, users or [])
     if plot is not None:

@@ -18,7 +18,7 @@ from managed_sync.cli.options import (
     WorkspaceOption,
 )
 from managed_sync.cli.output import output
-from managed_sync.cli.vector_index import open_index
+from managed_sync.cli.vector_index import keyword_index, open_index
 from managed_sync.cli.workspace import Workspace
 from managed_sync.client import ManagedSyncClient
 from managed_sync.errors import ConfigurationError
@@ -52,7 +52,10 @@ def search(
         raise ConfigurationError("Nothing is indexed yet. Run `managed-sync index` first.")
     with workspace.connect() as client, open_index(workspace) as store:
         retriever = PermissionAwareRetriever(
-            vectorstore=store, checker=workspace.checker(client), k=passages
+            vectorstore=store,
+            keywords=keyword_index(workspace),
+            checker=workspace.checker(client),
+            k=passages,
         )
         documents, report = retriever.retrieve_with_report(question, subject=subject)
         for rank, document in enumerate(documents, start=1):
@@ -124,9 +127,10 @@ def _summary(client: ManagedSyncClient, report: RetrievalReport) -> str:
         )
     passages, hits = _counted(report.returned, "passage"), _counted(report.candidates, "hit")
     checked = _counted(report.checks, "object")
+    rankings = "vectors" if report.keyword_strategy is None else "vectors and keywords"
     summary = (
-        f"{passages} for {report.subject}; {report.withheld} of {hits} withheld; {checked} checked "
-        f"in {report.check_seconds * 1000:.0f} ms."
+        f"{passages} for {report.subject}, by {rankings}; {report.withheld} of {hits} withheld; "
+        f"{checked} checked in {report.check_seconds * 1000:.0f} ms."
     )
     if not report.complete:
         summary += f" There may be better ones: {'; '.join(report.doubts)}."
