@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         RetrievalReport,
         Strategy,
     )
+    from managed_sync.retrieval.reranking import BundledReranker
     from managed_sync.settings import (
         ApiName,
     )
@@ -85,6 +86,7 @@ __all__ = [
     "AsyncManagedSyncClient",
     "AsyncTokenCallable",
     "BatchCheckClient",
+    "BundledReranker",
     "ClientOptions",
     "Clock",
     "ContentStream",
@@ -131,6 +133,7 @@ _MODULES = {
     "AsyncManagedSyncClient": "client",
     "AsyncTokenCallable": "client",
     "BatchCheckClient": "access",
+    "BundledReranker": "retrieval.reranking",
     "ClientOptions": "client",
     "Clock": "client",
     "ContentStream": "client",

@@ -13,7 +13,12 @@ from managed_sync.langchain.conversion import indexed_text
 from managed_sync.langchain.search import hits_of
 from managed_sync.langchain.tracing import untraced
 from managed_sync.retrieval.ranking import Hit
-from managed_sync.retrieval.refinement.reranking import PairReranker, Reranker, predictor_of
+from managed_sync.retrieval.refinement.reranking import (
+    PairReranker,
+    Reranker,
+    predictor_of,
+    titled_text,
+)
 
 __all__ = ["reranker_of"]
 
@@ -28,9 +33,7 @@ def reranker_of(reranker: object) -> Reranker:
     """
     if isinstance(reranker, BaseDocumentCompressor):
         return _CompressorReranker(reranker)
-    return PairReranker(
-        predictor_of(reranker), lambda hit: indexed_text(hit.passage), str, untraced
-    )
+    return PairReranker(predictor_of(reranker), _text_of, str, untraced)
 
 
 class _CompressorReranker(Reranker):
@@ -45,6 +48,10 @@ class _CompressorReranker(Reranker):
 
     async def _areranked(self, query: str, hits: Sequence[Hit]) -> list[Hit]:
         return _returned(await self._compressor.acompress_documents(_copies(hits), query))
+
+
+def _text_of(hit: Hit) -> str:
+    return titled_text(indexed_text(hit.passage), hit.passage.metadata)
 
 
 def _copies(hits: Sequence[Hit]) -> list[Document]:

@@ -12,7 +12,12 @@ from managed_sync.errors import RerankingError
 from managed_sync.llama_index.search import hits_of
 from managed_sync.llama_index.tracing import untraced
 from managed_sync.retrieval.ranking import Hit
-from managed_sync.retrieval.refinement.reranking import PairReranker, Reranker, predictor_of
+from managed_sync.retrieval.refinement.reranking import (
+    PairReranker,
+    Reranker,
+    predictor_of,
+    titled_text,
+)
 
 __all__ = ["reranker_of"]
 
@@ -74,5 +79,5 @@ def _question_of(query: Any) -> str:
 
 
 def _text_of(hit: Hit) -> str:
-    text: str = hit.passage.node.get_content(MetadataMode.NONE)
-    return text
+    node = hit.passage.node
+    return titled_text(node.get_content(MetadataMode.NONE), node.metadata)

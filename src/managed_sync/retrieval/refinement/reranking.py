@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -22,7 +22,7 @@ from managed_sync.errors import ConfigurationError, RerankingError
 from managed_sync.logs import get_logger
 from managed_sync.retrieval.ranking import Hit
 
-__all__ = ["PairReranker", "Reranker", "predictor_of"]
+__all__ = ["PairReranker", "Reranker", "predictor_of", "titled_text"]
 
 _logger = get_logger(__name__)
 
@@ -113,6 +113,19 @@ def predictor_of(reranker: object) -> Callable[[list[tuple[str, str]]], Any]:
         f"reranker must be a reranker of the framework, a cross-encoder with predict(pairs), or a "
         f"function of pairs, got {type(reranker).__name__}."
     )
+
+
+def titled_text(text: str, metadata: Mapping[str, Any]) -> str:
+    r"""Returns a passage's text after its title and headings, as far as they are known.
+
+    A passage often does not name its subject, because its title or its heading does.
+
+    Examples:
+        >>> titled_text("At most EUR 140.", {"title": "Travel.pdf", "heading": "Hotels"})
+        'Travel.pdf\nHotels\n\nAt most EUR 140.'
+    """
+    names = "\n".join(str(metadata[name]) for name in ("title", "heading") if metadata.get(name))
+    return f"{names}\n\n{text}" if names else text
 
 
 def _numbers(scores: Any) -> list[float]:

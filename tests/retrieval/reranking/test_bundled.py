@@ -1,0 +1,58 @@
+"""The bundled reranker puts the passage that answers first, and looks at nothing but passages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from managed_sync.retrieval.reranking import BundledReranker
+
+RERANKER = BundledReranker()
+PASSAGES = [
+    "Travel\nHotels > Limits\n\nA night in Hamburg costs at most EUR 155.",
+    "Travel\nMeals\n\nGuests may be invited to dinner.",
+    "VPN\nProblems\n\n| error 407 | clock differs |\n| error 612 | device not encrypted |",
+    "Welcome\n\nHarbor builds robots. The founders met at a fish market in Rotterdam.",
+]
+
+
+def best(question: str, passages: Sequence[str] = PASSAGES) -> str:
+    scores = RERANKER.predict([(question, passage) for passage in passages])
+    return max(zip(scores, passages, strict=True))[1]
+
+
+@pytest.mark.parametrize(
+    ("question", "place"),
+    [
+        ("How much may a hotel in Hamburg cost?", 0),
+        ("error 612", 2),
+        ("Who founded the firm?", 3),  # in other words, and another form of one
+        ("WER LÄDT GÄSTE ZUM DINNER EIN?", 1),
+    ],
+)
+def test_the_passage_that_answers_comes_first(question: str, place: int) -> None:
+    assert best(question) == PASSAGES[place]
+
+
+def test_a_word_that_few_passages_have_decides() -> None:
+    robots = [f"Robots\n\nThe robot of site {site} works." for site in ("Antwerp", "Delft", "Lyon")]
+    assert best("Does the robot of site Delft work?", robots) == robots[1]
+
+
+def test_the_order_in_which_passages_come_does_not_matter() -> None:
+    pairs = [("How much may a hotel cost?", passage) for passage in PASSAGES]
+    assert RERANKER.predict(pairs) == RERANKER.predict(pairs[::-1])[::-1]
+
+
+def test_questions_of_one_call_are_scored_apart() -> None:
+    first = [("error 612", passage) for passage in PASSAGES]
+    second = [("dinner", passage) for passage in PASSAGES]
+    mixed = [pair for both in zip(first, second, strict=True) for pair in both]
+    assert RERANKER.predict(mixed)[::2] == RERANKER.predict(first)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "?", "| --- |", "横浜"])
+def test_texts_and_questions_without_words_have_a_score(text: str) -> None:
+    assert len(RERANKER.predict([(text, text), (text, "Robots."), ("Robots?", text)])) == 3
+    assert RERANKER.predict([]) == []
