@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from managed_sync.cli.index_report import print_reports
+from managed_sync.cli.index_retriever import index_retriever
 from managed_sync.cli.index_runs import index_pipelines
 from managed_sync.cli.options import DEFAULT_WORKSPACE, WorkspaceOption
 from managed_sync.cli.output import command_line, output, progress_display, wait_for_sync
-from managed_sync.cli.vector_index import keyword_index, open_index
+from managed_sync.cli.vector_index import open_index
 from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ConfigurationError
 
@@ -100,15 +101,8 @@ def _index_everything(workspace: Workspace, client: ManagedSyncClient) -> None:
 
 
 def _ask(workspace: Workspace, client: ManagedSyncClient) -> None:
-    from managed_sync.langchain import PermissionAwareRetriever
-
     with open_index(workspace) as store:
-        retriever = PermissionAwareRetriever(
-            vectorstore=store,
-            keywords=keyword_index(workspace),
-            checker=workspace.checker(client),
-            k=_PASSAGES,
-        )
+        retriever = index_retriever(workspace, store, workspace.checker(client), _PASSAGES)
         _heading(f"4. Search with the same questions as four people, {_PASSAGES} passages each")
         for question in _QUESTIONS:
             columns = {

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from managed_sync.cli.index_retriever import index_retriever
 from managed_sync.cli.objects import resolve_objects
 from managed_sync.cli.options import DEFAULT_WORKSPACE, WorkspaceOption
 from managed_sync.cli.output import output, plain_table, progress_display
 from managed_sync.cli.signals import stop_on_signal
-from managed_sync.cli.vector_index import keyword_index, open_index
+from managed_sync.cli.vector_index import open_index
 from managed_sync.cli.workspace import Workspace
 from managed_sync.client import ManagedSyncClient
 from managed_sync.errors import ConfigurationError
@@ -65,17 +66,13 @@ def evaluate(
     among three and among six, how much of what the user may read was found, how many passages the
     user may not read came (leaks), and the time of a question. Exits with status 1 after a leak.
     """
-    from managed_sync.langchain import PermissionAwareRetriever
-
     workspace = Workspace(root)
     if not workspace.ledger.exists():
         raise ConfigurationError("Nothing is indexed yet. Run `managed-sync index` first.")
     asked = _chosen(questions, split)
     with workspace.connect() as client, open_index(workspace) as store:
         checker = workspace.checker(client)
-        retriever = PermissionAwareRetriever(
-            vectorstore=store, keywords=keyword_index(workspace), checker=checker, k=passages
-        )
+        retriever = index_retriever(workspace, store, checker, passages)
         objects = _objects(workspace, client, asked, is_sample=questions is None)
         evaluation = _evaluation(retriever, asked, checker, objects, users or [])
     if plot is not None:

@@ -9,6 +9,7 @@ import typer
 from rich.padding import Padding
 from rich.text import Text
 
+from managed_sync.cli.index_retriever import index_retriever
 from managed_sync.cli.objects import object_names, resolve_object
 from managed_sync.cli.options import (
     DEFAULT_WORKSPACE,
@@ -18,7 +19,7 @@ from managed_sync.cli.options import (
     WorkspaceOption,
 )
 from managed_sync.cli.output import output
-from managed_sync.cli.vector_index import keyword_index, open_index
+from managed_sync.cli.vector_index import open_index
 from managed_sync.cli.workspace import Workspace
 from managed_sync.client import ManagedSyncClient
 from managed_sync.errors import ConfigurationError
@@ -43,20 +44,13 @@ def search(
     ] = 6,
 ) -> None:
     """Search the index as a user: shows the best passages that the user may read now."""
-    from managed_sync.langchain import PermissionAwareRetriever
-
     if not question.strip():
         raise ConfigurationError("question must be a few words to search for, got an empty text.")
     workspace = Workspace(root)
     if not workspace.ledger.exists():
         raise ConfigurationError("Nothing is indexed yet. Run `managed-sync index` first.")
     with workspace.connect() as client, open_index(workspace) as store:
-        retriever = PermissionAwareRetriever(
-            vectorstore=store,
-            keywords=keyword_index(workspace),
-            checker=workspace.checker(client),
-            k=passages,
-        )
+        retriever = index_retriever(workspace, store, workspace.checker(client), passages)
         documents, report = retriever.retrieve_with_report(question, subject=subject)
         for rank, document in enumerate(documents, start=1):
             output.print(f"\n{rank}. {position(document.metadata)}", style="bold", markup=False)
