@@ -8,7 +8,7 @@ Guarantees:
 - Only the passages that are passed in decide on their order. If a user may read all of them,
   nothing that the user may not read changes it.
 
-See ``docs/decisions/0044-retrieval-bundled-reranker.md``.
+See ``docs/decisions/0045-retrieval-bundled-reranker.md``.
 """
 
 from __future__ import annotations
