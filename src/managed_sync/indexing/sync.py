@@ -54,7 +54,7 @@ class IndexSync:
         loader: Loads the records; by default the same way as the frameworks' loaders.
         parser: The parser of the default loader, such as ``FileParser(ocr=["eng"])``; see
             ``DocumentLoader``. Not with ``loader``, which has its own.
-        chunker: Splits the documents; by default into chunks of 448 tokens.
+        chunker: Splits the documents; by default into chunks of 512 tokens.
         batch_size: The most chunks in one call of the target.
         most_deletions: The share of the records in the index that one run may delete. Fewer than 20
             records may always be deleted, and any share with ``allow_deletions=True``.

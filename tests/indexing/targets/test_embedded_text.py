@@ -79,6 +79,16 @@ def test_long_names_are_cut_and_the_text_never_is() -> None:
     assert "Section 39 of the rules\n\nAt" in embedded(chunk(text, title="Plan", heading=deep))
 
 
+@pytest.mark.parametrize(("count", "most"), [(100, 64), (480, 32), (500, 0), (512, 0), (800, 64)])
+def test_a_chunk_that_fits_a_common_model_still_does_with_its_names(count: int, most: int) -> None:
+    long = chunk("Text.", title="word " * 90, heading="heading " * 90, token_count=count)
+
+    context = EmbeddedText()(long).removesuffix("Text.")
+
+    assert tokens(context) <= most
+    assert bool(context) == bool(most)
+
+
 def test_only_names_change_it() -> None:
     embedded = EmbeddedText()
     before = embedded(chunk("Text.", title="Plan", url="https://a", page=1, part="a"))

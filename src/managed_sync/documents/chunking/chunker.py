@@ -29,8 +29,8 @@ from managed_sync.documents.model import Chunk, SourceDocument
 
 __all__ = ["DEFAULT_CHUNK_SIZE", "Chunker"]
 
-DEFAULT_CHUNK_SIZE = 448
-"""Tokens in a chunk; an index embeds its title and headings, too, in at most 64 tokens more."""
+DEFAULT_CHUNK_SIZE = 512
+"""Tokens in a chunk, at most."""
 
 # Chunks of before had the heading of their first section only.
 _HEADINGS = "all headings"
@@ -44,8 +44,8 @@ class Chunker:
     A chunk repeats whole sentences, or at least words, of the chunk before it in the same section.
 
     Args:
-        chunk_size: Maximum number of tokens in a chunk. With the default, 64 of the 512
-            tokens that common embedding models take are left for the title and the headings.
+        chunk_size: Maximum number of tokens in a chunk. 512 fits common embedding
+            models, also with the title and headings that ``IndexSync`` embeds.
         chunk_overlap: Maximum number of tokens that a chunk repeats of the one before it.
         encoding: The tiktoken encoding that counts the tokens.
 

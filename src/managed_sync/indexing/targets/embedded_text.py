@@ -3,7 +3,7 @@
 Guarantees:
 
 - The text of the chunk, under its table's header, is in it whole. Title and headings take at most
-  64 tokens more, so with the default ``chunk_size`` all has at most 512.
+  64 tokens more, and no more than a chunk of up to 512 tokens leaves of 512.
 - A title that the text begins with, and a heading that is in the text, are not repeated.
 - No other metadata changes it, so that a changed URL costs no embedding.
 
@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 from managed_sync.documents import Chunk
-from managed_sync.documents.chunking.chunk_metadata import with_table_header
+from managed_sync.documents.chunking.chunk_metadata import TABLE_HEADER, with_table_header
 from managed_sync.documents.chunking.encodings import load_encoding
 from managed_sync.documents.chunking.outline import HEADING_SEPARATOR, SIBLING_SEPARATOR
 from managed_sync.documents.model import well_formed
@@ -34,6 +34,10 @@ MAX_CONTEXT_TOKENS = 64
 """The most tokens that title and headings take; half of them is for the title."""
 
 _ENCODING = "cl100k_base"
+# The tokens that common models take. If a chunk has more, its model takes more.
+_COMMON_LIMIT = 512
+# Less would hardly hold a name.
+_FEWEST = 16
 # Names are not looked at further; hardly a token has more characters.
 _LONGEST_TOKEN = 128
 # "…" and the line break after it.
@@ -83,7 +87,7 @@ class EmbeddedText:
         path = [name for name in above if _is_new(name, seen)]
         siblings = [name for name in last.split(SIBLING_SEPARATOR) if _is_new(name, seen)]
         path += [SIBLING_SEPARATOR.join(siblings)] if siblings else []
-        context = _context("".join(titles), tuple(path))
+        context = _context("".join(titles), tuple(path), _room(chunk))
         return f"{context}\n{text}" if context else text
 
 
@@ -94,11 +98,22 @@ def _names_in(text: str) -> list[str]:
     return [_key(name) for name in [*names, opening[1] if opening else ""]]
 
 
+def _room(chunk: Chunk) -> int:
+    """Returns the number of tokens that title and headings may take."""
+    header = str(chunk.metadata.get(TABLE_HEADER, ""))
+    tokens = int(chunk.metadata.get("token_count", 0)) + _tokens(header)
+    if tokens > _COMMON_LIMIT:
+        return MAX_CONTEXT_TOKENS
+    return min(MAX_CONTEXT_TOKENS, _COMMON_LIMIT - tokens)
+
+
 @lru_cache(maxsize=1024)
-def _context(title: str, path: tuple[str, ...]) -> str:
-    """Returns title and headings as lines of a bounded number of tokens."""
-    title = _shortened(title, MAX_CONTEXT_TOKENS // 2)
-    left = MAX_CONTEXT_TOKENS - _tokens(title)
+def _context(title: str, path: tuple[str, ...], room: int) -> str:
+    """Returns title and headings as lines that have at most so many tokens together."""
+    if room < _FEWEST:
+        return ""
+    title = _shortened(title, room // 2)
+    left = room - _tokens(title)
     # The last heading says most about the text.
     while len(path) > 1 and _tokens(HEADING_SEPARATOR.join(path)) > left:
         path = path[1:]
