@@ -1,21 +1,25 @@
-"""The effects of a retrieval: searches, checks and lists; and the specification of its result."""
+"""The effects of a retrieval, the source that it searches, and the specification of its result."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from managed_sync.access.check_requests import Decision, ListedObjects
+from managed_sync.retrieval.diversity import Diversity
+from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit
 
 __all__ = [
     "Inspect",
+    "Question",
     "Reach",
     "RetrievalEffects",
     "RetrievalSpec",
     "Search",
+    "SearchSource",
     "Strategy",
 ]
 
@@ -108,3 +112,49 @@ class RetrievalEffects:
     decide: Callable[[Sequence[str]], Sequence[Decision] | Awaitable[Sequence[Decision]]]
     list_objects: Callable[[], ListedObjects | Awaitable[ListedObjects]]
     kept_list: Callable[[], ListedObjects | None]
+
+
+class SearchSource(Protocol):
+    """A store or a retriever that questions are put to.
+
+    Attributes:
+        name: Its name, for warnings.
+        object_filter: Its filter on object ids, if it is known.
+        can_filter: Whether that filter can be used.
+        diversity: The settings of MMR, if the caller asked for it.
+    """
+
+    name: str
+    object_filter: ObjectFilter | None
+    can_filter: bool
+    diversity: Diversity | None
+
+    def reach(self, step: Inspect) -> Reach:
+        """Returns how far searches reach; it may wait for the store."""
+
+
+class Question(Protocol):
+    """One question to a source."""
+
+    @property
+    def query(self) -> object:
+        """The question, as the framework passes it around."""
+
+    @property
+    def text(self) -> str:
+        """The text of the question."""
+
+    def search(self, step: Search) -> Sequence[Hit] | None:
+        """Returns the hits of one search, best first.
+
+        It returns ``None`` if the source cannot be confined to the objects of the search.
+        """
+
+    async def asearch(self, step: Search) -> Sequence[Hit] | None:
+        """Like ``search``, without blocking the event loop."""
+
+    def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
+        """Returns the ``k`` hits that are near the question and unlike each other, by MMR."""
+
+    async def adiverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
+        """Like ``diverse``, without blocking the event loop."""

@@ -14,84 +14,35 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 from managed_sync.access.checker import AccessChecker
 from managed_sync.arguments import check_integer
 from managed_sync.effects import Program, arun, run
 from managed_sync.errors import ConfigurationError, IncompleteRetrievalError
 from managed_sync.logs import get_logger
-from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import (
     Inspect,
+    Question,
     Reach,
     RetrievalEffects,
     RetrievalSpec,
-    Search,
+    SearchSource,
     Strategy,
 )
 from managed_sync.retrieval.hybrid.fusion import Fusion, fused
 from managed_sync.retrieval.hybrid.keyword_search import KeywordSearch
 from managed_sync.retrieval.hybrid.program import fused_retrieval
-from managed_sync.retrieval.object_filter import ObjectFilter
-from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.refinement.refinement import Refinement, RefiningEffects
 from managed_sync.retrieval.report import Doubt, RetrievalReport
 from managed_sync.retrieval.state import Outcome, RetrieverStats
 from managed_sync.retrieval.strategies import Retrieval
 
-__all__ = ["Question", "RetrievalEngine", "SearchSource"]
+__all__ = ["RetrievalEngine"]
 
 _logger = get_logger(__name__)
 
 # The first search of a ranking that is fused asks for this many times its window.
 _WINDOW_MARGIN = 1.25
-
-
-class SearchSource(Protocol):
-    """A store or a retriever that questions are put to.
-
-    Attributes:
-        name: Its name, for warnings.
-        object_filter: Its filter on object ids, if it is known.
-        can_filter: Whether that filter can be used.
-        diversity: The settings of MMR, if the caller asked for it.
-    """
-
-    name: str
-    object_filter: ObjectFilter | None
-    can_filter: bool
-    diversity: Diversity | None
-
-    def reach(self, step: Inspect) -> Reach:
-        """Returns how far searches reach; it may wait for the store."""
-
-
-class Question(Protocol):
-    """One question to a source."""
-
-    @property
-    def query(self) -> object:
-        """The question, as the framework passes it around."""
-
-    @property
-    def text(self) -> str:
-        """The text of the question."""
-
-    def search(self, step: Search) -> Sequence[Hit] | None:
-        """Returns the hits of one search, best first.
-
-        It returns ``None`` if the source cannot be confined to the objects of the search.
-        """
-
-    async def asearch(self, step: Search) -> Sequence[Hit] | None:
-        """Like ``search``, without blocking the event loop."""
-
-    def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
-        """Returns the ``k`` hits that are near the question and unlike each other, by MMR."""
-
-    async def adiverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
-        """Like ``diverse``, without blocking the event loop."""
 
 
 class RetrievalEngine:

@@ -38,13 +38,16 @@ class StoreNeighbors:
         object_id: str,
         chunk_index: int,
         distance: int,
-        *,
-        project_id: str | None = None,
-        record_id: str | None = None,
-        part: str | None = None,
+        **named: str | None,
     ) -> list[StoredChunk]:
-        """Returns the passages of an object whose ``chunk_index`` is at most this far away."""
-        named = {"project_id": project_id, "record_id": record_id, "part": part}
+        """Returns the passages of an object whose ``chunk_index`` is at most this far away.
+
+        Args:
+            object_id: The object.
+            chunk_index: The place of the passage whose neighbors are wanted.
+            distance: How far away they may be.
+            named: Further metadata of the passages; ``None`` for any.
+        """
         where = {name: value for name, value in named.items() if value is not None}
         ids = self._adapter.chunk_ids({OBJECT_ID: object_id, **where})
         found = None if ids is None else self._adapter.read(list(ids))
