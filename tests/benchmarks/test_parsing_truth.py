@@ -7,11 +7,13 @@ import shutil
 import zipfile
 from base64 import b64encode
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
 from benchmarks.parsing.corpus.measures import measure
 from benchmarks.parsing.truth.model import DamagedFileError, Truth
+from benchmarks.parsing.truth.pdf_tables import add_tables
 from benchmarks.parsing.truth.reading import read_truth
 
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
@@ -320,3 +322,23 @@ def test_navigation_by_its_role_is_navigation() -> None:
     truth = read_truth(page, "html")
     assert _joined(truth, "text") == "text"
     assert not truth.rows
+
+
+def test_the_tables_of_a_pdf_are_those_that_people_wrote_down(tmp_path: Path) -> None:
+    def cell(text: str, row: int, column: int, **ends: int) -> str:
+        more = "".join(f' end-{name}="{place}"' for name, place in ends.items())
+        start = f'start-row="{row}" start-col="{column}"'
+        return f"<cell {start}{more}><content>{text}</content></cell>"
+
+    cells = [cell("Year", 0, 0, col=1), cell("2024", 1, 0), cell("2025", 1, 1), cell("Sum", 2, 1)]
+    table = f"<document><table><region>{''.join(cells)}</region></table></document>"
+    (tmp_path / "a-str.xml").write_text(table, encoding="utf-8")
+    truth = Truth()
+
+    add_tables(truth, tmp_path / "a.pdf")
+    add_tables(truth, tmp_path / "without.pdf")
+
+    assert measure("| Year | |\n| --- | --- |\n| 2024 | 2025 |\n| | Sum |", truth).rows.value == 1
+    assert (
+        measure("| Year | |\n| --- | --- |\n| 2024 | 2025 |\n| Sum | |", truth).rows.value == 2 / 3
+    )

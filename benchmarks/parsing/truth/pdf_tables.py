@@ -41,5 +41,8 @@ def _rows(region: ElementTree.Element) -> list[Row]:
             for column in range(left, right + 1):
                 # A place that the cell covers may be blank or repeat it.
                 places[row][column] = (text,) if (row, column) == (top, left) else ("", text)
+    # A place without a cell has to stay blank, so that the others are in their columns.
     columns = sorted({column for row in places.values() for column in row})
-    return [tuple(row.get(column, ()) for column in columns) for _, row in sorted(places.items())]
+    return [
+        tuple(row.get(column, ("",)) for column in columns) for _, row in sorted(places.items())
+    ]
