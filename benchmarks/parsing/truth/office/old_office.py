@@ -36,6 +36,7 @@ __all__ = [
     "without_fields",
 ]
 
+_ADDRESS = re.compile(r"\[(?:https?|cid|mailto):[^\]\s]*\]|<(?:https?|cid|mailto):[^>\s]*>")
 _SECONDS = 30
 # The tags of PidTagMessageCodepage and PidTagInternetCodepage, as numbers of the file.
 _PAGE_OF_TEXTS = b"\x03\x00\xfd\x3f"
@@ -247,7 +248,12 @@ def read_msg(data: bytes) -> Truth:
             truth.add("names of attachments", _string(content, kind, charset))
     if not truth.parts and not html:
         raise DamagedFileError("no message in it")
-    if html and "plain" not in truth.parts:
+    if html and "plain" in truth.parts:
+        # Outlook adds the addresses of pictures and links when it makes plain text of HTML.
+        plain = [_ADDRESS.sub(" ", str(text)) for text in truth.parts.pop("plain")]
+        for text in plain:
+            truth.add("plain", text)
+    elif html:
         truth.add("html", html_text(parsed_html(html)))
     return truth
 
