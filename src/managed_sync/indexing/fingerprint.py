@@ -3,6 +3,8 @@
 An object with a ``fingerprint`` describes itself. Any other is described by its class and its plain
 settings (numbers, texts), a function by its name. Modules of this package are left out of names,
 since a function that moves to another module is still the same one.
+
+See ``docs/decisions/0044-parsers-version.md``.
 """
 
 from __future__ import annotations
