@@ -1,4 +1,7 @@
-"""The settings that an index was built with: its parser, its chunker and its embedding model."""
+"""The settings that an index was built with: its parser, its chunker and its embedding model.
+
+See ``docs/decisions/0044-parsers-version.md``.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from managed_sync.errors import ConfigurationError, KeywordSearchError, ManagedSyncError
-from managed_sync.keywords import KeywordIndex
 from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import CustomObjectFilter, ObjectFilter
@@ -85,6 +84,8 @@ def keyword_source(keywords: KeywordSource | str | PathLike[str] | None) -> Keyw
         ConfigurationError: It is something else.
     """
     if isinstance(keywords, str | PathLike):
+        from managed_sync.keywords import KeywordIndex  # noqa: PLC0415 - loads SQLAlchemy
+
         return KeywordIndex(Path(keywords))
     if keywords is None or isinstance(keywords, KeywordSource):
         return keywords
