@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.conversion import as_document, indexed_text, with_text, without_prefix
-from managed_sync.langchain.reranking import reranker_of
 from managed_sync.langchain.search import RetrieverSearch, StoreSearch
 from managed_sync.langchain.tracing import untraced
 from managed_sync.retrieval.hybrid.keyword_search import KeywordSearch, KeywordSource
 from managed_sync.retrieval.ranking import Hit
-from managed_sync.retrieval.refinement.neighbors import Expansion, NeighborSource, Passage
-from managed_sync.retrieval.refinement.refinement import Refinement
-from managed_sync.stores.neighbors import StoreNeighbors
+from managed_sync.retrieval.refinement.neighbors import Expansion, Passage
+from managed_sync.stores.neighbors import StoreNeighbors, neighbor_source
 
-__all__ = ["ARGUMENTS_WITH_KEYWORDS", "refinement", "searches_by_keywords"]
+__all__ = ["ARGUMENTS_WITH_KEYWORDS", "expansion", "searches_by_keywords"]
 
 # The arguments of a store's search that leave no passage out. All others could be filters, which a
 # search by keywords would not know.
@@ -34,38 +31,23 @@ def searches_by_keywords(
     )
 
 
-def refinement(
+def expansion(
     search: StoreSearch | RetrieverSearch | KeywordSearch,
     keywords: KeywordSource | None,
-    reranker: object,
-    rerank_from: int,
-    expand: int,
-) -> Refinement:
-    """Returns what happens to passages after the checks.
+    distance: int,
+) -> Expansion | None:
+    """Returns what joins passages with their neighbors, if that is wanted.
 
     Raises:
-        ConfigurationError: ``reranker`` is none, or neighbors cannot be found.
+        ConfigurationError: Neighbors cannot be found.
     """
-    expansion = None
-    if expand:
-        source = _neighbors(search, keywords)
-        expansion = Expansion(source, expand, _passage_of, _with_passage, untraced)
-    return Refinement(None if reranker is None else reranker_of(reranker), rerank_from, expansion)
-
-
-def _neighbors(
-    search: StoreSearch | RetrieverSearch | KeywordSearch, keywords: KeywordSource | None
-) -> NeighborSource:
-    if isinstance(keywords, NeighborSource):
-        return keywords
-    if isinstance(search, StoreSearch):
-        source = StoreNeighbors(search.adapter, without_prefix)
-        if source.is_available:
-            return source
-    raise ConfigurationError(
-        f"expand is not available for {search.name}: passages cannot be read back by their object. "
-        f"Pass keywords=KeywordIndex(...), or leave expand out."
+    if not distance:
+        return None
+    store = (
+        StoreNeighbors(search.adapter, without_prefix) if isinstance(search, StoreSearch) else None
     )
+    source = neighbor_source(keywords, store, search.name)
+    return Expansion(source, distance, _passage_of, _with_passage, untraced)
 
 
 def _passage_of(hit: Hit) -> Passage:

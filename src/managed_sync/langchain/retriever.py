@@ -25,9 +25,10 @@ from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.configured_subject import configured_subject
 from managed_sync.langchain.refinement import (
     ARGUMENTS_WITH_KEYWORDS,
-    refinement,
+    expansion,
     searches_by_keywords,
 )
+from managed_sync.langchain.reranking import reranker_of
 from managed_sync.langchain.search import RetrieverSearch, StoreSearch, document_of
 from managed_sync.langchain.tool import as_tool
 from managed_sync.retrieval.effects import RetrievalSpec, Strategy
@@ -39,6 +40,7 @@ from managed_sync.retrieval.hybrid.keyword_search import (
     keyword_source,
 )
 from managed_sync.retrieval.object_filter import ObjectFilter
+from managed_sync.retrieval.refinement.refinement import Refinement
 from managed_sync.retrieval.report import RetrievalReport
 
 __all__ = ["PermissionAwareRetriever"]
@@ -184,8 +186,10 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
             raise_if_incomplete=self.raise_if_incomplete,
             keywords=keywords,
             fusion=self.fusion,
-            refinement=refinement(
-                self._search, source, self.reranker, self.rerank_from, self.expand
+            refinement=Refinement(
+                None if self.reranker is None else reranker_of(self.reranker),
+                self.rerank_from,
+                expansion(self._search, source, self.expand),
             ),
         )
 

@@ -10,7 +10,6 @@ from llama_index.core.schema import MetadataMode, NodeWithScore
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index.conversion import as_node, with_text
-from managed_sync.llama_index.reranking import reranker_of
 from managed_sync.llama_index.search import IndexSearch, RetrieverSearch
 from managed_sync.llama_index.tracing import untraced
 from managed_sync.retrieval.hybrid.keyword_search import (
@@ -19,11 +18,10 @@ from managed_sync.retrieval.hybrid.keyword_search import (
     KeywordSource,
 )
 from managed_sync.retrieval.ranking import Hit
-from managed_sync.retrieval.refinement.neighbors import Expansion, NeighborSource, Passage
-from managed_sync.retrieval.refinement.refinement import Refinement
-from managed_sync.stores.neighbors import StoreNeighbors
+from managed_sync.retrieval.refinement.neighbors import Expansion, Passage
+from managed_sync.stores.neighbors import StoreNeighbors, neighbor_source
 
-__all__ = ["refinement", "refuse_filters", "searches_by_keywords"]
+__all__ = ["expansion", "refuse_filters", "searches_by_keywords"]
 
 # The arguments of an index's retriever that leave no node out. All others could be filters, which a
 # search by keywords would not know.
@@ -61,38 +59,21 @@ def refuse_filters(source: object, retriever_kwargs: Mapping[str, Any]) -> None:
         )
 
 
-def refinement(
+def expansion(
     search: IndexSearch | RetrieverSearch | KeywordSearch,
     keywords: KeywordSource | None,
-    reranker: object,
-    rerank_from: int,
-    expand: int,
-) -> Refinement:
-    """Returns what happens to nodes after the checks.
+    distance: int,
+) -> Expansion | None:
+    """Returns what joins nodes with their neighbors, if that is wanted.
 
     Raises:
-        ConfigurationError: ``reranker`` is none, or neighbors cannot be found.
+        ConfigurationError: Neighbors cannot be found.
     """
-    expansion = None
-    if expand:
-        source = _neighbors(search, keywords)
-        expansion = Expansion(source, expand, _passage_of, _with_passage, untraced)
-    return Refinement(None if reranker is None else reranker_of(reranker), rerank_from, expansion)
-
-
-def _neighbors(
-    search: IndexSearch | RetrieverSearch | KeywordSearch, keywords: KeywordSource | None
-) -> NeighborSource:
-    if isinstance(keywords, NeighborSource):
-        return keywords
-    if isinstance(search, IndexSearch):
-        source = StoreNeighbors(search.adapter)
-        if source.is_available:
-            return source
-    raise ConfigurationError(
-        f"expand is not available for {search.name}: passages cannot be read back by their object. "
-        f"Pass keywords=KeywordIndex(...), or leave expand out."
-    )
+    if not distance:
+        return None
+    store = StoreNeighbors(search.adapter) if isinstance(search, IndexSearch) else None
+    source = neighbor_source(keywords, store, search.name)
+    return Expansion(source, distance, _passage_of, _with_passage, untraced)
 
 
 def _node(found: KeywordPassage) -> NodeWithScore:

@@ -16,7 +16,8 @@ from managed_sync.access.checker import AccessChecker
 from managed_sync.access.subject import UNSET, Unset, bound_to, resolve_bound_subject
 from managed_sync.arguments import check_integer
 from managed_sync.errors import ConfigurationError
-from managed_sync.llama_index.refinement import refinement, refuse_filters, searches_by_keywords
+from managed_sync.llama_index.refinement import expansion, refuse_filters, searches_by_keywords
+from managed_sync.llama_index.reranking import reranker_of
 from managed_sync.llama_index.search import IndexQuestion, IndexSearch, RetrieverSearch
 from managed_sync.llama_index.tool import SearchTool, as_tool
 from managed_sync.retrieval.effects import RetrievalSpec, Strategy
@@ -30,6 +31,7 @@ from managed_sync.retrieval.hybrid.keyword_search import (
 )
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit
+from managed_sync.retrieval.refinement.refinement import Refinement
 from managed_sync.retrieval.report import RetrievalReport
 
 __all__ = ["PermissionAwareRetriever"]
@@ -159,7 +161,11 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
             raise_if_incomplete=raise_if_incomplete,
             keywords=by_keywords,
             fusion=fusion,
-            refinement=refinement(self._search, word_index, reranker, rerank_from, expand),
+            refinement=Refinement(
+                None if reranker is None else reranker_of(reranker),
+                rerank_from,
+                expansion(self._search, word_index, expand),
+            ),
         )
 
     @classmethod

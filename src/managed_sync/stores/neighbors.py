@@ -5,9 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from managed_sync.documents.stored_chunk import StoredChunk
+from managed_sync.errors import ConfigurationError
+from managed_sync.retrieval.refinement.neighbors import NeighborSource
 from managed_sync.stores.base import OBJECT_ID, StoreAdapter
 
-__all__ = ["StoreNeighbors"]
+__all__ = ["StoreNeighbors", "neighbor_source"]
+
+
+def neighbor_source(
+    keywords: object, store: StoreNeighbors | None, searched: str
+) -> NeighborSource:
+    """Returns the index that finds neighbors: the keyword index, or else the store.
+
+    Args:
+        keywords: The keyword index, if there is one.
+        store: The store, if passages come from one.
+        searched: The name of the store or retriever, for the error.
+
+    Raises:
+        ConfigurationError: Neither can find them.
+    """
+    if isinstance(keywords, NeighborSource):
+        return keywords
+    if store is not None and store.is_available:
+        return store
+    raise ConfigurationError(
+        f"expand is not available for {searched}: passages cannot be read back by their object. "
+        f"Pass keywords=KeywordIndex(...), or leave expand out."
+    )
 
 
 class StoreNeighbors:
