@@ -14,6 +14,7 @@ from managed_sync.langchain.search import hits_of
 from managed_sync.langchain.tracing import untraced
 from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.refinement.reranking import (
+    FrameworkReranker,
     PairReranker,
     Reranker,
     predictor_of,
@@ -31,23 +32,14 @@ def reranker_of(reranker: object) -> Reranker:
     Raises:
         ConfigurationError: It is neither.
     """
-    if isinstance(reranker, BaseDocumentCompressor):
-        return _CompressorReranker(reranker)
-    return PairReranker(predictor_of(reranker), _text_of, str, untraced)
-
-
-class _CompressorReranker(Reranker):
-    """Orders hits by a compressor."""
-
-    def __init__(self, compressor: BaseDocumentCompressor) -> None:
-        super().__init__(untraced)
-        self._compressor = compressor
-
-    def _reranked(self, query: str, hits: Sequence[Hit]) -> list[Hit]:
-        return _returned(self._compressor.compress_documents(_copies(hits), query))
-
-    async def _areranked(self, query: str, hits: Sequence[Hit]) -> list[Hit]:
-        return _returned(await self._compressor.acompress_documents(_copies(hits), query))
+    if not isinstance(reranker, BaseDocumentCompressor):
+        return PairReranker(predictor_of(reranker), _text_of, str, untraced)
+    return FrameworkReranker(
+        lambda query, hits: reranker.compress_documents(_copies(hits), query),
+        lambda query, hits: reranker.acompress_documents(_copies(hits), query),
+        _returned,
+        untraced,
+    )
 
 
 def _text_of(hit: Hit) -> str:

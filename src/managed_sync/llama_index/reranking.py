@@ -13,6 +13,7 @@ from managed_sync.llama_index.search import hits_of
 from managed_sync.llama_index.tracing import untraced
 from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.refinement.reranking import (
+    FrameworkReranker,
     PairReranker,
     Reranker,
     predictor_of,
@@ -28,25 +29,14 @@ def reranker_of(reranker: object) -> Reranker:
     Raises:
         ConfigurationError: It is neither.
     """
-    if isinstance(reranker, BaseNodePostprocessor):
-        return _PostprocessorReranker(reranker)
-    return PairReranker(predictor_of(reranker), _text_of, _question_of, untraced)
-
-
-class _PostprocessorReranker(Reranker):
-    """Orders hits by a postprocessor."""
-
-    def __init__(self, postprocessor: BaseNodePostprocessor) -> None:
-        super().__init__(untraced)
-        self._postprocessor = postprocessor
-
-    def _reranked(self, query: Any, hits: Sequence[Hit]) -> list[Hit]:
-        found = self._postprocessor.postprocess_nodes(_copies(hits), _bundle(query))
-        return _returned(found)
-
-    async def _areranked(self, query: Any, hits: Sequence[Hit]) -> list[Hit]:
-        found = await self._postprocessor.apostprocess_nodes(_copies(hits), _bundle(query))
-        return _returned(found)
+    if not isinstance(reranker, BaseNodePostprocessor):
+        return PairReranker(predictor_of(reranker), _text_of, _question_of, untraced)
+    return FrameworkReranker(
+        lambda query, hits: reranker.postprocess_nodes(_copies(hits), _bundle(query)),
+        lambda query, hits: reranker.apostprocess_nodes(_copies(hits), _bundle(query)),
+        _returned,
+        untraced,
+    )
 
 
 def _copies(hits: Sequence[Hit]) -> list[NodeWithScore]:

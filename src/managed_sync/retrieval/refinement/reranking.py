@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -22,13 +22,13 @@ from managed_sync.errors import ConfigurationError, RerankingError
 from managed_sync.logs import get_logger
 from managed_sync.retrieval.ranking import Hit
 
-__all__ = ["PairReranker", "Reranker", "predictor_of", "titled_text"]
+__all__ = ["FrameworkReranker", "PairReranker", "Reranker", "predictor_of", "titled_text"]
 
 _logger = get_logger(__name__)
 
 
 class Reranker(ABC):
-    """Orders hits by a reranker of a framework.
+    """Orders hits that were allowed.
 
     Args:
         untraced: Hides the reranker's work from the framework's callbacks and tracers.
@@ -58,6 +58,35 @@ class Reranker(ABC):
     @abstractmethod
     async def _areranked(self, query: Any, hits: Sequence[Hit]) -> Sequence[Hit]:
         """Like ``_reranked``, without blocking the event loop."""
+
+
+class FrameworkReranker(Reranker):
+    """Orders hits by a reranker of a framework.
+
+    Args:
+        rerank: Returns the framework's passages in the reranker's order.
+        arerank: Like ``rerank``, without blocking the event loop.
+        returned: Returns the hits for such passages.
+        untraced: Hides the work from the framework's callbacks and tracers.
+    """
+
+    def __init__(
+        self,
+        rerank: Callable[[Any, Sequence[Hit]], Any],
+        arerank: Callable[[Any, Sequence[Hit]], Awaitable[Any]],
+        returned: Callable[[Any], list[Hit]],
+        untraced: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        super().__init__(untraced)
+        self._rerank = rerank
+        self._arerank = arerank
+        self._returned = returned
+
+    def _reranked(self, query: Any, hits: Sequence[Hit]) -> list[Hit]:
+        return self._returned(self._rerank(query, hits))
+
+    async def _areranked(self, query: Any, hits: Sequence[Hit]) -> list[Hit]:
+        return self._returned(await self._arerank(query, hits))
 
 
 class PairReranker(Reranker):
