@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from enum import Enum
 
 __all__ = ["Code", "Kind", "Section", "Token", "parse_code"]
 
@@ -23,21 +23,24 @@ _TOKENS = re.compile(
 _CONDITION = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?\d+(?:\.\d+)?)")
 
 
-class Kind(Enum):
-    """The kinds of tokens."""
-
-    TEXT = auto()
-    DIGIT = auto()
-    POINT = auto()
-    COMMA = auto()
-    PERCENT = auto()
-    EXPONENT = auto()
-    SLASH = auto()
-    DATE = auto()
-    ELAPSED = auto()
-    CLOCK = auto()
-    GENERAL = auto()
-    VALUE = auto()
+Kind = Enum(
+    "Kind",
+    [
+        "TEXT",
+        "DIGIT",
+        "POINT",
+        "COMMA",
+        "PERCENT",
+        "EXPONENT",
+        "SLASH",
+        "DATE",
+        "ELAPSED",
+        "CLOCK",
+        "GENERAL",
+        "VALUE",
+    ],
+)
+"""The kinds of tokens."""
 
 
 @dataclass(frozen=True)
