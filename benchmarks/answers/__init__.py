@@ -1,0 +1,1 @@
+"""Answer quality of the sample company's questions, by the parts of a retrieval."""

@@ -1,0 +1,152 @@
+"""The settings that are compared: each adds one part to a retrieval over the same chunks.
+
+All rankings are exact, over the chunks that the user may read.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from langchain_core.documents import Document
+from numpy.typing import NDArray
+
+from benchmarks.answers.company_index import CompanyIndex
+from managed_sync import BundledReranker
+from managed_sync.access.subject import resolve_subject
+from managed_sync.bundled_embedding import load_bundled_model
+from managed_sync.retrieval.refinement.reranking import titled_text
+
+__all__ = ["Embed", "settings"]
+
+Embed = Callable[[Sequence[str]], NDArray[np.float64]]
+Ranking = Callable[[str], list[int]]
+Retriever = Callable[[str], list[Document]]
+
+K = 6
+FUSION_CONSTANT = 10
+DEPTH = 100
+RERANKED = 50
+
+
+def settings(index: CompanyIndex, transformer: Embed | None = None) -> Mapping[str, Retriever]:
+    """Returns the settings by name.
+
+    Args:
+        index: The chunks.
+        transformer: A transformer's embedding, to compare with the bundled one.
+    """
+    bundled = _bundled
+    texts = [chunk.page_content for chunk in index.chunks]
+    titled = [titled_text(chunk.page_content, chunk.metadata) for chunk in index.chunks]
+    static = _remembered(_by_vectors(index, index.vectors, bundled))
+    keywords = _remembered(_by_keywords(index))
+    fused = _remembered(_fused(static, keywords))
+    reranked = _remembered(_reranked(index, fused))
+    rankings = {
+        "static": _by_vectors(index, bundled(texts), bundled),
+        "static, title and headings": static,
+        "keywords": keywords,
+        "fused": fused,
+        "fused, reranked": reranked,
+    }
+    if transformer is not None:
+        other = _remembered(_by_vectors(index, transformer(titled), transformer))
+        rankings["transformer, title and headings"] = other
+        rankings["transformer, fused"] = _fused(other, keywords)
+        rankings["transformer, fused, reranked"] = _reranked(index, _fused(other, keywords))
+    retrievers = {name: _alone(index, ranking) for name, ranking in rankings.items()}
+    retrievers["fused, reranked, with neighbors"] = _with_neighbors(index, reranked)
+    return retrievers
+
+
+def _bundled(texts: Sequence[str]) -> NDArray[np.float64]:
+    return np.array(load_bundled_model().embed(texts))
+
+
+def _remembered(ranking: Ranking) -> Ranking:
+    """Returns a ranking that is computed once for each user and question."""
+    known: dict[tuple[str, str], list[int]] = {}
+
+    def rank(question: str) -> list[int]:
+        key = resolve_subject(), question
+        if key not in known:
+            known[key] = ranking(question)
+        return known[key]
+
+    return rank
+
+
+def _by_vectors(index: CompanyIndex, vectors: NDArray[np.float64], embed: Embed) -> Ranking:
+    def rank(question: str) -> list[int]:
+        places = np.flatnonzero(index.readable(resolve_subject()))
+        scores = vectors[places] @ embed([question])[0]
+        return [int(place) for place in places[np.argsort(-scores, kind="stable")]]
+
+    return rank
+
+
+def _by_keywords(index: CompanyIndex) -> Ranking:
+    place_of = {str(chunk.metadata["chunk_id"]): n for n, chunk in enumerate(index.chunks)}
+
+    def rank(question: str) -> list[int]:
+        places = np.flatnonzero(index.readable(resolve_subject()))
+        objects = sorted({str(index.chunks[place].metadata["object_id"]) for place in places})
+        hits = index.keywords.search(question, DEPTH, objects)
+        return [place_of[hit.chunk_id] for hit in hits]
+
+    return rank
+
+
+def _fused(*rankings: Ranking) -> Ranking:
+    def rank(question: str) -> list[int]:
+        scores: dict[int, float] = defaultdict(float)
+        for ranking in rankings:
+            for number, place in enumerate(ranking(question)[:DEPTH], 1):
+                scores[place] += 1 / (FUSION_CONSTANT + number)
+        return sorted(scores, key=lambda place: -scores[place])
+
+    return rank
+
+
+def _reranked(index: CompanyIndex, ranking: Ranking) -> Ranking:
+    reranker = BundledReranker()
+    titled = [titled_text(chunk.page_content, chunk.metadata) for chunk in index.chunks]
+
+    def rank(question: str) -> list[int]:
+        places = ranking(question)[:RERANKED]
+        scores = reranker.predict([(question, titled[place]) for place in places])
+        return [place for _, place in sorted(zip(scores, places, strict=True), key=lambda x: -x[0])]
+
+    return rank
+
+
+def _alone(index: CompanyIndex, ranking: Ranking) -> Retriever:
+    return lambda question: [index.chunks[place] for place in ranking(question)[:K]]
+
+
+def _with_neighbors(index: CompanyIndex, ranking: Ranking) -> Retriever:
+    """Returns a retriever that joins each passage with the ones before and after it."""
+    place_of = {_position(chunk, 0): place for place, chunk in enumerate(index.chunks)}
+
+    def retrieve(question: str) -> list[Document]:
+        found: list[Document] = []
+        seen: set[int] = set()
+        for place in ranking(question):
+            if place in seen or len(found) == K:
+                continue
+            chunk = index.chunks[place]
+            around = [place_of.get(_position(chunk, step)) for step in (-1, 0, 1)]
+            joined = [each for each in around if each is not None]
+            seen.update(joined)
+            text = "\n\n".join(index.chunks[each].page_content for each in joined)
+            found.append(Document(text, metadata=chunk.metadata))
+        return found
+
+    return retrieve
+
+
+def _position(chunk: Document, step: int) -> tuple[object, ...]:
+    metadata = chunk.metadata
+    return metadata["object_id"], metadata.get("part"), metadata["chunk_index"] + step
