@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from managed_sync import private_keys
-from managed_sync.private_keys import private_key
+from managed_sync.private_keys import keep_new_key, private_key
 
 
 def _pem(encryption: serialization.KeySerializationEncryption | None = None) -> bytes:
@@ -32,6 +32,17 @@ def test_each_text_gives_its_own_key_and_the_same_text_the_same_one() -> None:
         assert [_text(each) for each in texts] == texts
     assert private_key(texts[0]) is private_key(texts[0])
     assert len(private_keys._kept) <= 16
+
+
+def test_a_key_that_was_just_made_is_not_read_again() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    keep_new_key(pem, key)
+    assert private_key(pem) is key
 
 
 def test_the_text_of_a_key_is_not_kept() -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-__all__ = ["private_key"]
+__all__ = ["keep_new_key", "private_key"]
 
 _MOST = 16
 _kept: dict[bytes, PrivateKeyTypes] = {}
@@ -35,11 +35,19 @@ def private_key(pem: bytes) -> PrivateKeyTypes:
         load_pem_private_key,
     )
 
-    digest = hashlib.sha256(pem).digest()
-    key = _kept.get(digest)
+    key = _kept.get(_digest(pem))
     if key is None:
         key = load_pem_private_key(pem, password=None)
-        if len(_kept) >= _MOST:
-            _kept.clear()
-        _kept[digest] = key
+        keep_new_key(pem, key)
     return key
+
+
+def keep_new_key(pem: bytes, key: PrivateKeyTypes) -> None:
+    """Keeps a key that this process made or checked, so that its text is not checked again."""
+    if len(_kept) >= _MOST:
+        _kept.clear()
+    _kept[_digest(pem)] = key
+
+
+def _digest(pem: bytes) -> bytes:
+    return hashlib.sha256(pem).digest()

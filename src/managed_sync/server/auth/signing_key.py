@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.private_files import private_folder
-from managed_sync.private_keys import private_key
+from managed_sync.private_keys import keep_new_key, private_key
 
 __all__ = ["KeyPair", "key_files", "load_or_create_signing_key", "read_public_key"]
 
@@ -121,6 +121,7 @@ def _create(path: Path) -> None:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "wb") as file:
         file.write(pem)
     draft.replace(path)
+    keep_new_key(pem, key)
 
 
 def _reason(error: Exception) -> str:
