@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, Literal, Protocol, TypeAlias
 
 from managed_sync.access.check_requests import Decision, ListedObjects
 from managed_sync.retrieval.diversity import Diversity
@@ -20,6 +21,7 @@ __all__ = [
     "RetrievalSpec",
     "Search",
     "SearchSource",
+    "StoreEffect",
     "Strategy",
 ]
 
@@ -112,6 +114,36 @@ class RetrievalEffects:
     decide: Callable[[Sequence[str]], Sequence[Decision] | Awaitable[Sequence[Decision]]]
     list_objects: Callable[[], ListedObjects | Awaitable[ListedObjects]]
     kept_list: Callable[[], ListedObjects | None]
+
+
+@dataclass(slots=True)
+class StoreEffect:
+    """An effect on a store, which may run at the same time as those on other stores.
+
+    Attributes:
+        function: Searches or inspects the store.
+        step: Its argument.
+        seconds: The time that it took, once it has ended.
+    """
+
+    function: Callable[[Any], Any]
+    step: Search | Inspect
+    seconds: float = field(default=0.0, init=False)
+
+    def __call__(self) -> Any:
+        """Returns the function's result, or an awaitable of it."""
+        began = perf_counter()
+        result = self.function(self.step)
+        if isinstance(result, Awaitable):
+            return self._awaited(result, began)
+        self.seconds = perf_counter() - began
+        return result
+
+    async def _awaited(self, result: Awaitable[Any], began: float) -> Any:
+        try:
+            return await result
+        finally:
+            self.seconds = perf_counter() - began
 
 
 class SearchSource(Protocol):

@@ -32,6 +32,7 @@ from managed_sync.retrieval.effects import (
 from managed_sync.retrieval.hybrid.fusion import Fusion, fused
 from managed_sync.retrieval.hybrid.keyword_search import KeywordSearch
 from managed_sync.retrieval.hybrid.program import fused_retrieval
+from managed_sync.retrieval.hybrid.stores import UseStores, ause_stores, use_stores
 from managed_sync.retrieval.refinement.refinement import Refinement, RefiningEffects
 from managed_sync.retrieval.report import Doubt, RetrievalReport
 from managed_sync.retrieval.state import Outcome, RetrieverStats
@@ -129,7 +130,7 @@ class RetrievalEngine:
             asked = self._keywords.question(question.text)
             searches.append(RetrievalEffects(asked.search, self._keywords.reach, *permissions))
         refining = self._refinement.blocking(question.diverse)
-        return run(self._program(subject, question, searches, refining, k))
+        return run(self._program(subject, question, searches, refining, use_stores, k=k))
 
     async def aretrieve(self, subject: str, question: Question, k: int | None = None) -> Outcome:
         """Like ``retrieve``, without blocking the event loop."""
@@ -146,7 +147,7 @@ class RetrievalEngine:
             reach = _in_thread(self._keywords.reach)
             searches.append(RetrievalEffects(asked.asearch, reach, *permissions))
         refining = self._refinement.awaiting(question.adiverse)
-        return await arun(self._program(subject, question, searches, refining, k))
+        return await arun(self._program(subject, question, searches, refining, ause_stores, k=k))
 
     def _program(
         self,
@@ -154,11 +155,13 @@ class RetrievalEngine:
         question: Question,
         searches: Sequence[RetrievalEffects],
         refining: RefiningEffects,
+        together: UseStores,
+        *,
         k: int | None,
     ) -> Program[Outcome]:
         number = self._spec.k if k is None else self._checked_number(k)
         wanted = self._candidates(number)
-        hits, report = yield from self._retrieval(subject, searches, wanted)
+        hits, report = yield from self._retrieval(subject, searches, together, wanted)
         if self._presents is not None:
             hits = [self._presents.presented(hit) for hit in hits]
         if self._is_by_keywords:
@@ -178,7 +181,7 @@ class RetrievalEngine:
         )
 
     def _retrieval(
-        self, subject: str, searches: Sequence[RetrievalEffects], k: int
+        self, subject: str, searches: Sequence[RetrievalEffects], together: UseStores, k: int
     ) -> Program[Outcome]:
         if self._keywords is None:
             spec = replace(self._spec, k=k)
@@ -201,9 +204,10 @@ class RetrievalEngine:
         return fused_retrieval(
             by_vectors.by(self._strategy),
             by_keywords.by(self._keyword_strategy),
+            together,
             self._fusion,
-            k,
-            self._spec.max_per_object,
+            k=k,
+            max_per_object=self._spec.max_per_object,
         )
 
     def _ranking(self, subject: str, effects: RetrievalEffects, spec: RetrievalSpec) -> Retrieval:

@@ -14,7 +14,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from managed_sync.access.check_requests import ListedObjects
 from managed_sync.access.checker import ProjectBoundary
@@ -29,6 +29,7 @@ from managed_sync.retrieval.effects import (
     RetrievalEffects,
     RetrievalSpec,
     Search,
+    StoreEffect,
     Strategy,
 )
 from managed_sync.retrieval.ranking import Hit, Scores, distinct
@@ -137,6 +138,7 @@ class RetrievalState:
     _search_seconds: float = 0.0
     _seen: dict[Hashable, str | None] = field(default_factory=dict)
     _foreign: set[Hashable] = field(default_factory=set)
+    _settled: tuple[Sight | None, int, tuple[Sequence[Hit], Sequence[Hit]]] = (None, 0, ((), ()))
 
     @property
     def decisions(self) -> dict[str, bool]:
@@ -151,9 +153,9 @@ class RetrievalState:
         Raises:
             ConfigurationError: The checker knows no project, and chunks of several were found.
         """
-        began = perf_counter()
-        found = yield from perform(self.effects.search, Search(limit, objects))
-        self._search_seconds += perf_counter() - began
+        found: Sequence[Hit] | None = yield from self._use_store(
+            StoreEffect(self.effects.search, Search(limit, objects))
+        )
         if found is None:
             return None
         self.searches += 1
@@ -165,10 +167,15 @@ class RetrievalState:
 
     def inspect(self, objects: tuple[str, ...] | None = None, *, count: bool) -> Program[Reach]:
         """Asks the store how far its searches reach."""
-        began = perf_counter()
-        reach = yield from perform(self.effects.inspect, Inspect(objects, count))
-        self._search_seconds += perf_counter() - began
+        reach: Reach = yield from self._use_store(
+            StoreEffect(self.effects.inspect, Inspect(objects, count))
+        )
         return reach
+
+    def _use_store(self, effect: StoreEffect) -> Program[Any]:
+        result = yield effect
+        self._search_seconds += effect.seconds
+        return result
 
     def check(self, object_ids: tuple[str, ...]) -> Program[None]:
         """Checks these objects, together with those that other rankings need at this moment."""
@@ -235,11 +242,19 @@ class RetrievalState:
         """Returns the number of objects in sight that were checked."""
         return len({hit.object_id for hit in self.sight.hits} & self.decisions.keys())
 
-    def settle(self) -> tuple[list[Hit], Sequence[Hit]]:
+    def settle(self) -> tuple[Sequence[Hit], Sequence[Hit]]:
         """Returns the settled hits, and all hits that were passed on the way to the last one.
 
         Settled are the allowed hits that no undecided hit goes before, ``k`` at most.
         """
+        # Decisions are only ever added, and hits in sight are only replaced as a whole.
+        sight, decisions, settled = self._settled
+        if sight is not self.sight or decisions != len(self.decisions):
+            settled = self._settle()
+            self._settled = self.sight, len(self.decisions), settled
+        return settled
+
+    def _settle(self) -> tuple[list[Hit], Sequence[Hit]]:
         allowed: list[Hit] = []
         taken: Counter[str] = Counter()
         for position, hit in enumerate(self.sight.hits):

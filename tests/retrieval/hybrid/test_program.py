@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from managed_sync.retrieval.hybrid import Fusion
 from tests.support.frameworks import STRATEGIES, WAYS, LangChain, Way
 from tests.support.fused_oracle import best_fused, named
 from tests.support.keywords import FixedKeywords, KeywordPassage
-from tests.support.passages import Passage
+from tests.support.passages import Passage, Ranking
 from tests.support.permission_service import FakePermissionService
 
 LANGCHAIN = LangChain(asynchronous=False)
@@ -133,6 +134,41 @@ def test_both_rankings_are_checked_in_one_request() -> None:
 
     assert service.requests == ["batch_check_access"]
     assert (found.report.round_trips, found.report.rounds, found.report.keyword_rounds) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_both_stores_are_searched_at_the_same_time_the_vector_store_in_the_callers_thread(
+    way: Way,
+) -> None:
+    # Each first search waits until the other one has begun.
+    begun = threading.Barrier(2, timeout=60)
+    threads = []
+
+    class MeetingRanking(Ranking):
+        def search(self, *args: Any) -> list[Passage]:
+            threads.append(threading.current_thread())
+            if not self.searches:
+                begun.wait()
+            return super().search(*args)
+
+    class MeetingKeywords(FixedKeywords):
+        def search(self, *args: Any, **named: Any) -> list[KeywordPassage]:
+            if not self.searches:
+                begun.wait()
+            return super().search(*args, **named)
+
+    service = FakePermissionService("file:3", "file:150")
+    found = way.ask(
+        way.retriever(
+            way.store_over(MeetingRanking(COMPANY.by_vectors)),
+            AccessChecker(service, list_limit=None),
+            keywords=MeetingKeywords(COMPANY.keywords().passages),
+            k=6,
+        )
+    )
+
+    assert found.texts == COMPANY.best(service.everybody, 6)
+    assert set(threads) == {threading.current_thread()}
 
 
 def test_hidden_passages_change_neither_what_is_shown_nor_its_order() -> None:

@@ -49,7 +49,10 @@ class KeywordPassage(Protocol):
 
 @runtime_checkable
 class KeywordSource(Protocol):
-    """A keyword index, which a retrieval can search next to a vector store."""
+    """A keyword index, which a retrieval can search next to a vector store.
+
+    Its methods are called from several threads, while the vector store is searched.
+    """
 
     def search(
         self,
