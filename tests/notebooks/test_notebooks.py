@@ -47,7 +47,7 @@ SHOWN = {
     "04_keeping_an_index_in_step.ipynb": {
         "again": [" 91 unchanged, 0 deleted; chunks: 0 embedded"],
         "edit": [" 1 updated, .* 1 embedded"],
-        "rename-run": [" 1 updated, .* 0 embedded", "{'How we hand over.md'}"],
+        "rename-run": [" 1 updated, .* 4 embedded", "{'How we hand over.md'}"],
         "revoke": ["True → False"],
         "revoked": [" 91 unchanged, 0 deleted; chunks: 0 embedded"],
         "stop": ["could not be written to"],

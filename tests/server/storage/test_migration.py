@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,13 @@ def test_a_new_database_has_the_tables_that_the_migrations_make(
 ) -> None:
     forms = []
     with engine.connect() as connection:
-        for make in (
-            lambda: migration.run_migrations(connection, place, None),
-            lambda: migration.migrate(connection, place),
-        ):
+        migrated: Callable[[], None] = partial(migration.run_migrations, connection, place, None)
+        made: Callable[[], None] = partial(migration.migrate, connection, place)
+        for make in (migrated, made):
             with connection.begin() as transaction:
                 make()
-                assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+                context = MigrationContext.configure(connection)
+                assert compare_metadata(context, metadata) == []
                 forms.append(_form(connection))
                 transaction.rollback()
     assert forms[0] == forms[1]
