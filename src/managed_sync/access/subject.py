@@ -2,8 +2,8 @@
 
 Guarantees:
 
-- The subject comes from code only: ``for_subject``, an argument, a framework's config, or
-  ``acting_as``. It is never read from a question, a document, or the output of a model.
+- The subject comes from code only: ``for_subject``, an argument, a framework's config or runtime
+  context, or ``acting_as``. It is never read from a question, a document, or the output of a model.
 - Without a subject, or with an empty one, a retrieval raises.
 """
 
@@ -161,18 +161,22 @@ def resolve_bound_subject(
     bound: str | None,
     argument: object = UNSET,
     configured: object = UNSET,
+    in_context: object = UNSET,
     *,
     is_certain: bool = True,
 ) -> str:
     """Returns the subject of a retrieval. Every way to retrieve comes through here.
 
-    The bound subject counts, else the argument, else the config's, else that of ``acting_as``.
+    The bound subject counts, else the argument, else the one of the config or the runtime context,
+    else that of ``acting_as``.
 
     Args:
         bound: The only subject that the retriever retrieves for, if it is bound.
         argument: The argument of the call.
         configured: The subject of the running config. A config and ``acting_as`` both surround a
             call, and nothing tells which of them is nearer, so they must not differ.
+        in_context: The subject of LangGraph's runtime context, to which the same applies. An inner
+            graph may get one of the two from the graph around it, so they must not differ either.
         is_certain: Whether the running config is the one that the call was made with. If not, the
             config's subject counts only where ``acting_as`` names it too.
 
@@ -182,12 +186,18 @@ def resolve_bound_subject(
         ConfigurationError: The subjects contradict each other, or it is unclear which counts.
     """
     if bound is not None:
-        return _reconcile_subject(_checked(bound), argument, configured)
+        return _reconcile_subject(_checked(bound), argument, configured, in_context)
     if not isinstance(argument, Unset):
         return _checked(argument)
-    if isinstance(configured, Unset):
+    around = [_checked(one) for one in (configured, in_context) if not isinstance(one, Unset)]
+    if not around:
         return resolve_subject()
-    subject = _checked(configured)
+    subject = around[0]
+    if len(set(around)) > 1:
+        raise ConfigurationError(
+            "The running config names one subject and LangGraph's runtime context another. Name "
+            "only one, or use for_subject()."
+        )
     if named_around() - {subject}:
         raise ConfigurationError(
             "The running config names one subject and acting_as() another. Name only one, or use "

@@ -20,8 +20,7 @@ from pydantic import ConfigDict, Field
 from managed_sync.access.binding import Bindable, NotPickled
 from managed_sync.access.checker import AccessChecker
 from managed_sync.access.passages import areadable_passages, readable_passages
-from managed_sync.access.subject import resolve_bound_subject
-from managed_sync.langchain.configured_subject import configured_subject
+from managed_sync.langchain.configured_subject import subject_of_call
 
 __all__ = ["PermissionFilter"]
 
@@ -34,9 +33,9 @@ class PermissionFilter(NotPickled, Bindable, BaseDocumentCompressor):
     traces only the documents that it returns; prefer it where you can. Put the filter last:
     documents that a later step adds are not checked.
 
-    The subject comes from ``for_subject``, from ``acting_as``, or from the config of the chain or
-    graph around the filter. LangChain hides two configs from a filter: the one passed to
-    ``ContextualCompressionRetriever`` itself, and those of a ``batch``. The filter cannot see a
+    The subject comes from ``for_subject``, from ``acting_as``, or from the config or the context of
+    the chain or graph around the filter. LangChain hides two configs from a filter: the one passed
+    to ``ContextualCompressionRetriever`` itself, and those of a ``batch``. The filter cannot see a
     subject in these; inside a chain for another user, that user's permissions count instead. Use
     ``for_subject`` there.
 
@@ -80,8 +79,7 @@ class PermissionFilter(NotPickled, Bindable, BaseDocumentCompressor):
 
     def _subject(self) -> str:
         # LangChain does not pass on the config of the retriever around the filter; see the class.
-        configured, _ = configured_subject()
-        return resolve_bound_subject(self.bound_subject, configured=configured)
+        return subject_of_call(self.bound_subject)
 
 
 def _with_metadata(documents: Iterable[Document]) -> Iterator[tuple[dict[str, Any], Document]]:

@@ -19,10 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, 
 
 from managed_sync.access.binding import Bindable, NotPickled
 from managed_sync.access.checker import AccessChecker
-from managed_sync.access.subject import UNSET, Unset, resolve_bound_subject
+from managed_sync.access.subject import UNSET, Unset
 from managed_sync.arguments import check_integer
 from managed_sync.errors import ConfigurationError
-from managed_sync.langchain.configured_subject import configured_subject
+from managed_sync.langchain.configured_subject import subject_of_call
 from managed_sync.langchain.refinement import (
     ARGUMENTS_WITH_KEYWORDS,
     expansion,
@@ -54,10 +54,11 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     there may be better passages than those found, the report says so.
 
     The subject comes, in this order, from ``for_subject``, ``subject=``,
-    ``config={"configurable": {"subject": ...}}``, or ``acting_as``. Without a subject, or with an
-    empty one, the call raises ``MissingSubjectError``. It raises ``ConfigurationError`` if an
-    argument or a config names another user than ``for_subject``, if a config names another than
-    ``acting_as``, or if a component of LangChain drops its config on the way.
+    ``config={"configurable": {"subject": ...}}`` or the ``subject`` in LangGraph's ``context=``, or
+    ``acting_as``. Without a subject, or with an empty one, the call raises ``MissingSubjectError``.
+    It raises ``ConfigurationError`` if an argument, a config or a context names another user than
+    ``for_subject``, if a config, a context and ``acting_as`` do not name the same, or if a
+    component of LangChain drops its config on the way.
 
     Callbacks and tracing see the returned passages, never withheld ones. Everything a search does,
     including calls to other retrievers, models, embeddings and rerankers, is hidden from them.
@@ -288,7 +289,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     def invoke(
         self, input: str, config: RunnableConfig | None = None, **kwargs: Any
     ) -> list[Document]:
-        """Retrieves for ``subject=``, the config's subject, or that of ``acting_as``."""
+        """Retrieves for ``subject=``, the subject of the config or context, or of ``acting_as``."""
         return super().invoke(input, config, running=config, **kwargs)
 
     async def ainvoke(
@@ -386,15 +387,13 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     def _retrieve(
         self, query: str, subject: object, k: int | None, config: RunnableConfig | None = None
     ) -> tuple[list[Document], RetrievalReport]:
-        configured, is_certain = configured_subject(config)
-        user = resolve_bound_subject(self.bound_subject, subject, configured, is_certain=is_certain)
+        user = subject_of_call(self.bound_subject, subject, config)
         hits, report = self._engine.retrieve(user, self._search.question(query), k)
         return [document_of(hit) for hit in hits], report
 
     async def _aretrieve(
         self, query: str, subject: object, k: int | None, config: RunnableConfig | None = None
     ) -> tuple[list[Document], RetrievalReport]:
-        configured, is_certain = configured_subject(config)
-        user = resolve_bound_subject(self.bound_subject, subject, configured, is_certain=is_certain)
+        user = subject_of_call(self.bound_subject, subject, config)
         hits, report = await self._engine.aretrieve(user, self._search.question(query), k)
         return [document_of(hit) for hit in hits], report

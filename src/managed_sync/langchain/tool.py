@@ -4,7 +4,8 @@ Guarantees:
 
 - The tool's schema has the question and nothing else. Any other argument that a model writes, such
   as a subject or a config, changes nothing.
-- The subject comes from the retriever, the call's ``RunnableConfig``, or ``acting_as``.
+- The subject comes from the retriever, the call's ``RunnableConfig``, LangGraph's runtime context,
+  or ``acting_as``.
 - A missing subject or a failed check raises; it never becomes an answer.
 """
 
