@@ -61,7 +61,7 @@ class Fusion:
     method: Literal["ranks", "scores"] = "ranks"
     vector_weight: float = 1.0
     keyword_weight: float = 1.0
-    constant: float = 60.0
+    constant: float = 10.0
     window: int | None = None
 
     def __post_init__(self) -> None:
