@@ -197,6 +197,30 @@ def test_projects_do_not_mix(keywords: KeywordIndex) -> None:
         keywords.neighbors("file:1", 0, 1)
 
 
+def test_chunks_that_name_no_project_belong_to_the_one_that_is_searched(
+    keywords: KeywordIndex,
+) -> None:
+    def unnamed(key: str, text: str, **more: Any) -> Chunk:
+        return Chunk(text, {"chunk_id": key, "object_id": "file:1", **more})
+
+    keywords.upsert([unnamed("0", "a word", chunk_index=0), unnamed("1", "no", chunk_index=1)])
+    keywords.upsert([chunk(f"a{n}", "word " * (n + 1), "file:1") for n in range(3)])
+    assert len(keywords.search("word", 9)) == 4, "one project, and chunks that name none"
+    keywords.upsert([chunk(f"b{n}", "word word", "file:1", project_id="p2") for n in range(40)])
+
+    found = keywords.search("word", 9, project_id="p1")
+
+    assert sorted(hit.chunk_id for hit in found) == ["0", "a0", "a1", "a2"]
+    assert keywords.search("word", 2, project_id="p1") == found[:2], "a wider search goes on"
+    assert [hit.chunk_id for hit in keywords.search("word", 9, ["file:1"], project_id="p3")] == [
+        "0"
+    ]
+    assert keywords.count_chunks(["file:1"], project_id="p1") == 5
+    assert [each.chunk_id for each in keywords.neighbors("file:1", 0, 1, project_id="p1")] == ["1"]
+    with pytest.raises(ConfigurationError, match="several projects"):
+        keywords.search("word", 9)
+
+
 def test_neighbors_are_of_the_same_text(keywords: KeywordIndex) -> None:
     texts = [chunk(f"m{n}", f"main {n}", "file:1", chunk_index=n, record_id="r1") for n in range(5)]
     part = [

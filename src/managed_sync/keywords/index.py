@@ -2,7 +2,8 @@
 
 Guarantees:
 
-- A search finds only chunks of one project, and with ``objects`` only chunks of these.
+- A search finds only chunks of one project and those that name none, and with ``objects`` only
+  chunks of these.
 - Nothing in a question is syntax, and none raises an error.
 - Hits are in the same order for the same chunks, whatever the history of the file is.
 
@@ -31,7 +32,7 @@ from managed_sync.keywords.tables import (
     chunk_table,
     listed,
     passage_table,
-    project_key,
+    project_keys,
     project_table,
 )
 
@@ -109,7 +110,8 @@ class KeywordIndex:
             question: Any text; a chunk matches that has one of its words.
             limit: The most hits.
             objects: Search only chunks of these objects.
-            project_id: The project; it may be left out if the file holds a single one.
+            project_id: The project, to which chunks that name none belong as well; it may be left
+                out if the file holds a single one.
 
         Raises:
             ConfigurationError: The file holds several projects, and none is named.
@@ -118,10 +120,10 @@ class KeywordIndex:
         limit = check_integer("limit", limit)
         expression = match_expression(question)
         with self._database.reading() as connection:
-            project = project_key(connection, project_id)
-            if project is None or expression is None or (objects is not None and not objects):
+            projects = project_keys(connection, project_id)
+            if expression is None or (objects is not None and not objects):
                 return []
-            best = best_chunks(connection, project, expression, limit, objects)
+            best = best_chunks(connection, projects, expression, limit, objects)
         found = stored_chunks((chunk_id, content) for chunk_id, content, _ in best)
         return [
             KeywordHit(chunk.chunk_id, chunk.text, chunk.metadata or {}, score)
@@ -135,7 +137,8 @@ class KeywordIndex:
 
         Args:
             objects: Count only chunks of these objects.
-            project_id: The project; it may be left out if the file holds a single one.
+            project_id: The project, to which chunks that name none belong as well; it may be left
+                out if the file holds a single one.
 
         Raises:
             ConfigurationError: The file holds several projects, and none is named.
@@ -143,7 +146,7 @@ class KeywordIndex:
         """
         with self._database.reading() as connection:
             query = select(func.count()).where(
-                chunk_table.c.project == project_key(connection, project_id)
+                chunk_table.c.project.in_(project_keys(connection, project_id))
             )
             if objects is not None:
                 query = query.where(chunk_table.c.object_id.in_(listed(objects)))
@@ -168,7 +171,8 @@ class KeywordIndex:
             object_id: The object.
             chunk_index: The number of the chunk in the object.
             distance: The most chunks before and after it.
-            project_id: The project; it may be left out if the file holds a single one.
+            project_id: The project, to which chunks that name none belong as well; it may be left
+                out if the file holds a single one.
             record_id: The chunk's ``record_id``, if other records may have the same object.
             part: The chunk's ``part``, if it has one.
 
@@ -180,7 +184,7 @@ class KeywordIndex:
         with self._database.reading() as connection:
             query = _contents.where(
                 chunk_table.c.object_id == object_id,
-                chunk_table.c.project == project_key(connection, project_id),
+                chunk_table.c.project.in_(project_keys(connection, project_id)),
                 chunk_table.c.chunk_index.between(chunk_index - distance, chunk_index + distance),
                 chunk_table.c.chunk_index != chunk_index,
             )
@@ -192,7 +196,7 @@ class KeywordIndex:
             for each in stored_chunks(rows)
             if each.metadata is not None
             and each.metadata.get("part") == part
-            and record_id in {None, each.metadata.get("record_id")}
+            and record_id in (None, each.metadata.get("record_id"))
         ]
 
     # Writing and reading back, as a target of ``IndexSync`` does

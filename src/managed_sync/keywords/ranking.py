@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Text, bindparam, func, literal_column, select
+from sqlalchemy import Connection, Row, Select, Text, bindparam, func, literal_column, select
 
 from managed_sync.keywords.columns import WEIGHTS
 from managed_sync.keywords.tables import (
@@ -25,16 +25,19 @@ _TIES = 20
 
 def best_chunks(
     connection: Connection,
-    project: int,
+    projects: Sequence[int],
     expression: str,
     limit: int,
     objects: Sequence[str] | None,
 ) -> list[tuple[str, bytes, float]]:
     """Returns the best chunks; those with equal scores are in the order of their ids.
 
+    Each chunk has the score that it has among the chunks of its own project, so that none depends
+    on another project's texts.
+
     Args:
         connection: In a transaction.
-        project: The key of the project.
+        projects: The keys of the projects.
         expression: The expression that chunks match.
         limit: The most chunks.
         objects: The objects whose chunks are searched; ``None`` for all.
@@ -47,18 +50,28 @@ def best_chunks(
         "objects": json_argument(objects or ()),
         "more": limit + _TIES,
     }
-    is_confined = objects is not None
-    rows = connection.execute(_query(project, is_confined=is_confined), arguments).all()
-    if len(rows) == limit + _TIES and rows[-1].score == rows[limit - 1].score:
-        # Which of the equal ones were returned is chance. To order all of them takes longer.
-        query = _query(project, is_confined=is_confined, by_id=True)
-        rows = connection.execute(query, arguments).all()
+    rows: list[Row[Any]] = []
+    for project in projects:
+        rows += _candidates(connection, project, arguments, is_confined=objects is not None)
     found = connection.execute(_CHUNK_IDS, {"keys": json_argument(row.key for row in rows)})
     id_of = {row.id: row.chunk_id for row in found}
     best = sorted(rows, key=lambda row: (row.score, id_of[row.key]))[:limit]
     found = connection.execute(_CONTENTS, {"keys": json_argument(row.key for row in best)})
     content_of = {row.id: row.content for row in found}
     return [(id_of[row.key], content_of[row.key], -row.score) for row in best]
+
+
+def _candidates(
+    connection: Connection, project: int, arguments: Mapping[str, Any], *, is_confined: bool
+) -> Sequence[Row[Any]]:
+    """Returns the best rows of one project, and perhaps some more."""
+    more = arguments["more"]
+    rows = connection.execute(_query(project, is_confined=is_confined), arguments).all()
+    if len(rows) == more and rows[-1].score == rows[more - _TIES - 1].score:
+        # Which of the equal ones were returned is chance. To order all of them takes longer.
+        query = _query(project, is_confined=is_confined, by_id=True)
+        rows = connection.execute(query, arguments).all()
+    return rows
 
 
 @cache

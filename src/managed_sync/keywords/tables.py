@@ -38,7 +38,7 @@ __all__ = [
     "listed_in",
     "metadata",
     "passage_table",
-    "project_key",
+    "project_keys",
     "project_table",
     "words_of",
 ]
@@ -111,8 +111,10 @@ def json_argument(values: Iterable[object]) -> str:
     return json.dumps(list(values))
 
 
-def project_key(connection: Connection, project_id: str | None) -> int | None:
-    """Returns the key of a project; ``None`` if it has no chunks.
+def project_keys(connection: Connection, project_id: str | None) -> list[int]:
+    """Returns the keys of a project and of the chunks that name none, as far as there are any.
+
+    Chunks that name no project belong to whichever is searched.
 
     Args:
         connection: In a transaction.
@@ -121,14 +123,13 @@ def project_key(connection: Connection, project_id: str | None) -> int | None:
     Raises:
         ConfigurationError: There are several, and none is named.
     """
-    rows = connection.execute(select(project_table)).all()
-    if project_id is None and len(rows) > 1:
+    rows = connection.execute(select(project_table).order_by(project_table.c.id)).all()
+    if project_id is None and sum(row.project_id != "" for row in rows) > 1:
         raise ConfigurationError(
             "The keyword index holds chunks of several projects, whose object ids could be equal. "
             "Pass project_id=, or AccessChecker(..., project_id=...)."
         )
-    found = [row.id for row in rows if project_id in {None, row.project_id}]
-    return found[0] if found else None
+    return [row.id for row in rows if project_id is None or row.project_id in ("", project_id)]
 
 
 def added_project(connection: Connection, project_id: str) -> int:

@@ -35,6 +35,7 @@ def expansion(
     search: StoreSearch | RetrieverSearch | KeywordSearch,
     keywords: KeywordSource | None,
     distance: int,
+    project_id: str | None,
 ) -> Expansion | None:
     """Returns what joins passages with their neighbors, if that is wanted.
 
@@ -47,7 +48,7 @@ def expansion(
         StoreNeighbors(search.adapter, without_prefix) if isinstance(search, StoreSearch) else None
     )
     source = neighbor_source(keywords, store, search.name)
-    return Expansion(source, distance, _passage_of, _with_passage, untraced)
+    return Expansion(source, distance, _passage_of, _with_passage, untraced, project_id)
 
 
 def _passage_of(hit: Hit) -> Passage:

@@ -190,7 +190,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
             refinement=Refinement(
                 None if self.reranker is None else reranker_of(self.reranker),
                 self.rerank_from,
-                expansion(self._search, source, self.expand),
+                expansion(self._search, source, self.expand, self.checker.project_id),
             ),
         )
 

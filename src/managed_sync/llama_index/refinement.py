@@ -63,6 +63,7 @@ def expansion(
     search: IndexSearch | RetrieverSearch | KeywordSearch,
     keywords: KeywordSource | None,
     distance: int,
+    project_id: str | None,
 ) -> Expansion | None:
     """Returns what joins nodes with their neighbors, if that is wanted.
 
@@ -73,7 +74,7 @@ def expansion(
         return None
     store = StoreNeighbors(search.adapter) if isinstance(search, IndexSearch) else None
     source = neighbor_source(keywords, store, search.name)
-    return Expansion(source, distance, _passage_of, _with_passage, untraced)
+    return Expansion(source, distance, _passage_of, _with_passage, untraced, project_id)
 
 
 def _node(found: KeywordPassage) -> NodeWithScore:

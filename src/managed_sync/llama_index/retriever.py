@@ -164,7 +164,7 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
             refinement=Refinement(
                 None if reranker is None else reranker_of(reranker),
                 rerank_from,
-                expansion(self._search, word_index, expand),
+                expansion(self._search, word_index, expand, checker.project_id),
             ),
         )
 

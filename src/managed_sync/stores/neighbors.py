@@ -63,6 +63,8 @@ class StoreNeighbors:
         object_id: str,
         chunk_index: int,
         distance: int,
+        *,
+        project_id: str | None = None,
         **named: str | None,
     ) -> list[StoredChunk]:
         """Returns the passages of an object whose ``chunk_index`` is at most this far away.
@@ -71,6 +73,7 @@ class StoreNeighbors:
             object_id: The object.
             chunk_index: The place of the passage whose neighbors are wanted.
             distance: How far away they may be.
+            project_id: The project, to which passages that name none belong.
             named: Further metadata of the passages; ``None`` for any.
         """
         where = {name: value for name, value in named.items() if value is not None}
@@ -79,6 +82,7 @@ class StoreNeighbors:
         return [
             self._as_indexed(chunk)
             for chunk in found or ()
-            if isinstance(index := (chunk.metadata or {}).get("chunk_index"), int)
+            if (metadata := chunk.metadata or {}).get("project_id") in (None, "", project_id)
+            and isinstance(index := metadata.get("chunk_index"), int)
             and 0 < abs(index - chunk_index) <= distance
         ]

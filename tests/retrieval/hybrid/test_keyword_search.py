@@ -97,6 +97,30 @@ def test_passages_of_another_project_in_the_file_do_not_come_back(file: Path) ->
     assert [document.page_content for document in found] == [TEXTS["file:vpn"]]
 
 
+@pytest.mark.parametrize("kind", [PermissionAwareRetriever, LlamaIndexRetriever])
+def test_passages_that_name_no_project_are_of_the_checkers_and_so_are_their_neighbors(
+    tmp_path: Path, kind: Any
+) -> None:
+    texts = ["Error 612 here.", "Next to it."]
+    unnamed = [
+        Chunk(text, {"object_id": "file:own", "chunk_id": f"c{n}", "chunk_index": n})
+        for n, text in enumerate(texts)
+    ]
+    canaries = [
+        chunk("file:own", "Error 612 canary", project_id=project, chunk_id=project, chunk_index=n)
+        for n, project in enumerate(["p2", "p3"])
+    ]
+    KeywordIndex(tmp_path / "k.db").upsert([*unnamed, *canaries])
+    retriever = kind(keywords=tmp_path / "k.db", checker=checker("file:own"), expand=1)
+
+    found, report = retriever.retrieve_with_report("error 612", subject=ALICE)
+
+    assert [getattr(each, "page_content", None) or each.text for each in found] == [
+        "Error 612 here.\n\nNext to it."
+    ]
+    assert report.complete
+
+
 def test_a_file_that_is_missing_or_damaged_raises(tmp_path: Path) -> None:
     store = InMemoryVectorStore(HashEmbeddings())
     store.add_documents([to_langchain(each) for each in CHUNKS])

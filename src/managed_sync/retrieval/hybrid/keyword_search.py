@@ -71,7 +71,8 @@ class KeywordSource(Protocol):
             question: The question.
             limit: The largest number of passages.
             objects: The objects to search among, or ``None`` for all.
-            project_id: The project to search in, if it is known.
+            project_id: The project to search in, if it is known. Passages that name no project
+                belong to it.
         """
 
     def count_chunks(

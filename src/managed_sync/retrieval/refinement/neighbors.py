@@ -50,7 +50,10 @@ class NeighborSource(Protocol):
         record_id: str | None = None,
         part: str | None = None,
     ) -> Sequence[StoredNeighbor]:
-        """Returns the passages of an object whose ``chunk_index`` is at most this far away."""
+        """Returns the passages of an object whose ``chunk_index`` is at most this far away.
+
+        Passages that name no project belong to the one that is named.
+        """
 
 
 class Passage(NamedTuple):
@@ -70,6 +73,7 @@ class Expansion:
         passage_of: Returns the text and the metadata of a hit, as they were indexed.
         with_passage: Returns a hit with another text and metadata.
         untraced: Hides the search from the framework's callbacks and tracers.
+        project_id: The checker's project, to which passages belong that name none.
     """
 
     source: NeighborSource
@@ -77,6 +81,7 @@ class Expansion:
     passage_of: Callable[[Hit], Passage]
     with_passage: Callable[[Hit, Passage], Any]
     untraced: Callable[[], AbstractContextManager[None]]
+    project_id: str | None = None
 
     def expand(self, hits: Sequence[Hit]) -> list[Hit]:
         """Returns the hits, joined with their neighbors where there are some."""
@@ -92,8 +97,11 @@ class Expansion:
         index = passage.metadata.get("chunk_index")
         if hit.object_id is None or not isinstance(index, int):
             return hit
-        where = {name: passage.metadata.get(name) for name in ("project_id", "record_id", "part")}
-        found = self.source.neighbors(hit.object_id, index, self.distance, **where)
+        where = {name: passage.metadata.get(name) for name in ("record_id", "part")}
+        project = passage.metadata.get("project_id") or self.project_id
+        found = self.source.neighbors(
+            hit.object_id, index, self.distance, project_id=project, **where
+        )
         neighbors = [Passage(each.text, each.metadata or {}) for each in found]
         whole = joined(passage, neighbors, self.distance)
         return hit if whole is passage else replace(hit, passage=self.with_passage(hit, whole))
