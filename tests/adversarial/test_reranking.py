@@ -121,6 +121,42 @@ def test_passages_it_adds_repeats_or_changes_do_not_come_back(way: Way, change: 
     assert found.object_ids == READABLE[:5]
 
 
+def bare(passage: Any, *, with_id: bool) -> Any:
+    """The passage as a reranker returns it that knows only texts, and perhaps ids."""
+    if isinstance(passage, Document):
+        return Document(passage.page_content, id=passage.id if with_id else None)
+    node = passage.node
+    named = {"id_": node.node_id} if with_id else {}
+    return NodeWithScore(node=TextNode(text=node.get_content(), **named), score=1.0)
+
+
+@ways
+@pytest.mark.parametrize("with_id", [True, False])
+def test_passages_without_their_metadata_are_recognized(way: Way, with_id: bool) -> None:
+    reverse = reranker(way, lambda found: [bare(each, with_id=with_id) for each in found[::-1]])
+
+    found = ask(way, reverse, rerank_from=5)
+
+    assert found.texts == [f"passage {n}" for n in (8, 6, 4, 2, 0)]
+    assert found.object_ids == READABLE[:5][::-1]
+
+
+@ways
+def test_a_text_of_two_objects_tells_neither_of_them(way: Way) -> None:
+    twins = [Passage("same", f"file:{n}", f"chunk-{n}", 0.9 - n / 10) for n in (0, 2)]
+    store = way.store([*twins, PASSAGES[4]])
+    checker = AccessChecker(FakePermissionService(*READABLE), list_limit=None)
+    shortened = reranker(way, lambda found: [bare(each, with_id=False) for each in found])
+
+    assert way.ask(way.retriever(store, checker, reranker=shortened)).texts == ["passage 4"]
+
+
+@ways
+def test_an_order_of_nothing_but_strangers_raises(way: Way) -> None:
+    with pytest.raises(RerankingError, match="not given"):
+        ask(way, reranker(way, lambda found: [forged(found[0])]))
+
+
 @ways
 def test_it_may_leave_passages_out(way: Way) -> None:
     assert ask(way, reranker(way, lambda passages: passages[3:4])).texts == ["passage 6"]
@@ -183,6 +219,8 @@ def test_a_cross_encoder_orders_by_its_scores(way: Way) -> None:
         lambda pairs: [1.0] * (len(pairs) + 1),
         lambda pairs: [math.nan] * len(pairs),
         lambda pairs: ["high"] * len(pairs),
+        lambda pairs: dict.fromkeys(range(len(pairs)), 0.5),
+        lambda pairs: "9" * len(pairs),
     ],
 )
 def test_scores_that_are_no_numbers_or_too_few_raise(scores: Any) -> None:

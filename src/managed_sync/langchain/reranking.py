@@ -38,6 +38,7 @@ def reranker_of(reranker: object) -> Reranker:
         lambda query, hits: reranker.compress_documents(_copies(hits), query),
         lambda query, hits: reranker.acompress_documents(_copies(hits), query),
         _returned,
+        lambda hit: hit.passage.page_content,
         untraced,
     )
 

@@ -35,6 +35,7 @@ def reranker_of(reranker: object) -> Reranker:
         lambda query, hits: reranker.postprocess_nodes(_copies(hits), _bundle(query)),
         lambda query, hits: reranker.apostprocess_nodes(_copies(hits), _bundle(query)),
         _returned,
+        lambda hit: hit.passage.node.get_content(MetadataMode.NONE),
         untraced,
     )
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -31,10 +31,16 @@ class Reranker(ABC):
     """Orders hits that were allowed.
 
     Args:
+        text_of: Returns the text of a hit.
         untraced: Hides the reranker's work from the framework's callbacks and tracers.
     """
 
-    def __init__(self, untraced: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(
+        self,
+        text_of: Callable[[Hit], str],
+        untraced: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._text_of = text_of
         self._untraced = untraced
 
     def rerank(self, query: Any, hits: Sequence[Hit]) -> list[Hit]:
@@ -44,12 +50,12 @@ class Reranker(ABC):
             RerankingError: The reranker returned something else.
         """
         with self._untraced():
-            return _in_order_of(self._reranked(query, hits), hits)
+            return _in_order_of(self._reranked(query, hits), hits, self._text_of)
 
     async def arerank(self, query: Any, hits: Sequence[Hit]) -> list[Hit]:
         """Like ``rerank``, without blocking the event loop."""
         with self._untraced():
-            return _in_order_of(await self._areranked(query, hits), hits)
+            return _in_order_of(await self._areranked(query, hits), hits, self._text_of)
 
     @abstractmethod
     def _reranked(self, query: Any, hits: Sequence[Hit]) -> Sequence[Hit]:
@@ -67,6 +73,7 @@ class FrameworkReranker(Reranker):
         rerank: Returns the framework's passages in the reranker's order.
         arerank: Like ``rerank``, without blocking the event loop.
         returned: Returns the hits for such passages.
+        text_of: Returns the text of a hit.
         untraced: Hides the work from the framework's callbacks and tracers.
     """
 
@@ -75,9 +82,10 @@ class FrameworkReranker(Reranker):
         rerank: Callable[[Any, Sequence[Hit]], Any],
         arerank: Callable[[Any, Sequence[Hit]], Awaitable[Any]],
         returned: Callable[[Any], list[Hit]],
+        text_of: Callable[[Hit], str],
         untraced: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        super().__init__(untraced)
+        super().__init__(text_of, untraced)
         self._rerank = rerank
         self._arerank = arerank
         self._returned = returned
@@ -106,9 +114,8 @@ class PairReranker(Reranker):
         question_of: Callable[[Any], str],
         untraced: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        super().__init__(untraced)
+        super().__init__(text_of, untraced)
         self._predict = predict
-        self._text_of = text_of
         self._question_of = question_of
 
     def _reranked(self, query: Any, hits: Sequence[Hit]) -> list[Hit]:
@@ -164,28 +171,42 @@ def _numbers(scores: Any) -> list[float]:
         RerankingError: They are no sequence of finite numbers.
     """
     try:
-        numbers = [float(score) for score in scores]
+        # Others have numbers in them as well, such as the keys of a dictionary, but no scores.
+        is_other = isinstance(scores, str | bytes | bytearray | Mapping | Set)
+        numbers = [math.nan] if is_other else [float(score) for score in scores]
     except (TypeError, ValueError, OverflowError):
         numbers = [math.nan]
     if not all(map(math.isfinite, numbers)):
         raise RerankingError(
             f"The reranker must return a sequence of finite numbers, got {type(scores).__name__} "
-            f"with something else in it."
+            f"or something else in it."
         )
     return numbers
 
 
-def _in_order_of(returned: Iterable[Hit], given: Sequence[Hit]) -> list[Hit]:
-    """Returns those of the given hits that were returned, each once, in that order."""
-    known = _by_identity(given)
+def _in_order_of(
+    returned: Iterable[Hit], given: Sequence[Hit], text_of: Callable[[Hit], str]
+) -> list[Hit]:
+    """Returns those of the given hits that were returned, each once, in that order.
+
+    Raises:
+        RerankingError: None of those that were returned was given.
+    """
+    known = _by_identity(given, text_of)
     ordered: dict[int, Hit] = {}
     strangers = 0
     for hit in returned:
-        own = next((known[each] for each in _keys(hit) if each in known), None)
+        candidates = (known[each] for each in _keys(hit, text_of) if each in known)
+        own = next((each for each in candidates if _may_be(hit, each)), None)
         if own is None:
             strangers += 1
         elif id(own) not in ordered:
             ordered[id(own)] = replace(own, score=hit.score)
+    if strangers and not ordered:
+        raise RerankingError(
+            "The reranker returned only passages that it was not given. It must return those that "
+            "it was given, with their ids, their metadata or their texts."
+        )
     if strangers:
         _logger.warning(
             "The reranker returned %d passages that it was not given; they were left out.",
@@ -194,19 +215,35 @@ def _in_order_of(returned: Iterable[Hit], given: Sequence[Hit]) -> list[Hit]:
     return list(ordered.values())
 
 
-def _by_identity(given: Sequence[Hit]) -> dict[Hashable, Hit]:
+def _may_be(returned: Hit, given: Hit) -> bool:
+    """Returns whether the metadata that are left name no other object and no other project."""
+    return returned.object_id in (None, given.object_id) and (
+        returned.project_id in (None, given.project_id)
+    )
+
+
+def _by_identity(given: Sequence[Hit], text_of: Callable[[Hit], str]) -> dict[Hashable, Hit]:
     """Returns the hits by their identities, and by those parts of them that are unambiguous."""
     known: dict[Hashable, Hit] = {}
     ambiguous: set[Hashable] = set()
     for hit in given:
-        for key in _keys(hit):
+        for key in _keys(hit, text_of):
             if known.setdefault(key, hit) is not hit:
                 ambiguous.add(key)
     return {key: hit for key, hit in known.items() if key not in ambiguous}
 
 
-def _keys(hit: Hit) -> list[Hashable]:
-    # Rerankers shorten texts and add scores to metadata. What is returned is the passage that was
-    # given, so the ids that are left, or the text without the metadata, are enough to tell which.
-    shortened = [each[:3] for each in hit.identities if isinstance(each, tuple) and len(each) > 3]
-    return [*hit.identities, *shortened]
+def _keys(hit: Hit, text_of: Callable[[Hit], str]) -> list[Hashable]:
+    """Returns what tells a hit from others, the surest first.
+
+    Rerankers shorten texts, add scores to metadata, or leave metadata out. What is returned is the
+    passage that was given, so the ids that are left, or the text alone, are enough to tell which.
+    """
+    shortened: list[Hashable] = []
+    ids: list[Hashable] = []
+    for each in hit.identities:
+        if isinstance(each, tuple) and len(each) > 2:
+            kind, source, name, *_ = each
+            shortened.append((kind, source, name))
+            ids.append((kind, name))
+    return [*hit.identities, *shortened, *ids, ("text", text_of(hit))]
