@@ -9,14 +9,11 @@ from typing import Any
 import pytest
 from langchain_classic.chains import RetrievalQA
 from langchain_classic.retrievers import (
-    ContextualCompressionRetriever,
     EnsembleRetriever,
     MergerRetriever,
     MultiQueryRetriever,
 )
-from langchain_classic.retrievers.document_compressors import DocumentCompressorPipeline
 from langchain_core.documents import Document
-from langchain_core.documents.compressor import BaseDocumentCompressor
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig, RunnableLambda
@@ -25,14 +22,10 @@ from langchain_core.tools import create_retriever_tool
 from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import ConfigurationError, MissingSubjectError
 from managed_sync.langchain import PermissionAwareRetriever
+from tests.support.compressing import compressing
 from tests.support.frameworks import ALICE, BOB, LangChain
 from tests.support.passages import files, passages_of
 from tests.support.permission_service import FakePermissionService
-
-
-class KeepsAll(BaseDocumentCompressor):
-    def compress_documents(self, documents: Any, query: str, callbacks: Any = None) -> Any:
-        return documents
 
 
 @pytest.fixture
@@ -48,13 +41,6 @@ def of(user: str) -> RunnableConfig:
 
 def ids(documents: list[Document]) -> list[str]:
     return [document.metadata["object_id"] for document in documents]
-
-
-def compressing(inner: BaseRetriever) -> Any:
-    return ContextualCompressionRetriever(
-        base_retriever=inner,
-        base_compressor=DocumentCompressorPipeline(transformers=[KeepsAll()]),
-    )
 
 
 def merging(inner: BaseRetriever) -> Any:

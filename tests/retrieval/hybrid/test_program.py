@@ -299,7 +299,7 @@ class TestKeywordsAlone:
         checker = AccessChecker(FakePermissionService("file:1"), list_limit=None)
         retriever = way.retriever(None, checker, keywords=COMPANY.keywords(), k=1)
 
-        assert way.ask(retriever).report.scores == (1 / 61,)
+        assert way.ask(retriever).report.scores == (1 / 11,)
 
 
 cases = settings(
