@@ -80,6 +80,8 @@ class RetrievalSpec:
         can_return_more: Whether a search that asks for more can return more.
         trusts_lists: Whether lists are known to lack nothing.
         certain: Whether to rely on nothing that may lack something, such as other lists.
+        sample: The number of objects that the first search should show, to learn how many of them
+            are allowed; by default as many as hits.
     """
 
     k: int
@@ -89,6 +91,7 @@ class RetrievalSpec:
     can_return_more: bool = True
     trusts_lists: bool = False
     certain: bool = False
+    sample: int | None = None
 
     @property
     def first_look(self) -> int:

@@ -11,6 +11,7 @@ Guarantees:
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -187,9 +188,11 @@ class RetrievalEngine:
             spec = replace(self._spec, k=k)
             return self._ranking(subject, searches[0], spec).by(self._strategy)
         window = min(self._fusion.window_of(k), self._spec.max_candidates)
-        # The window is much wider than the result, so it needs less of a margin.
-        overfetch = max(_WINDOW_MARGIN, k * self._spec.overfetch / window)
-        spec = replace(self._spec, k=window, overfetch=overfetch)
+        # The window is much wider than the result, so it needs less of a margin, and a sample of as
+        # many objects as for the result alone tells enough.
+        sample = math.ceil(k * self._spec.overfetch)
+        overfetch = max(_WINDOW_MARGIN, sample / window)
+        spec = replace(self._spec, k=window, overfetch=overfetch, sample=sample)
         by_vectors = self._ranking(subject, searches[0], spec)
         by_keywords = Retrieval(
             subject,

@@ -212,17 +212,19 @@ class Retrieval(RetrievalState):
         return len(distinct([*self.settle()[0], *filtered]))
 
     def _search_first(self) -> Program[None]:
-        objects = self.spec.first_look
+        first_look = self.spec.first_look
+        sample = self.spec.sample or first_look
         much_is_allowed = self.past.share is not None and self.past.share >= _MUCH
         width = 1.0 if much_is_allowed else self.stats.hits_per_object
-        yield from self._search_ranking(math.ceil(objects * min(width, _WIDEST_FIRST_LOOK)))
+        hits = math.ceil(sample * min(width, _WIDEST_FIRST_LOOK))
+        yield from self._search_ranking(max(hits, first_look))
         in_sight = len(self.undecided())
-        if self.past.share is None and in_sight < objects / 2 and not self.sight.reached_end:
+        if self.past.share is None and in_sight < sample / 2 and not self.sight.reached_end:
             # A few objects are too small a sample to estimate how far to search.
-            wider = objects * min(objects // max(in_sight, 1), _WIDEST_FIRST_LOOK)
+            wider = sample * min(sample // max(in_sight, 1), _WIDEST_FIRST_LOOK)
             if wider > self.sight.limit:
                 yield from self._search_ranking(wider)
-        yield from self.check(self.undecided()[:objects])
+        yield from self.check(self.undecided()[:first_look])
         if self.decisions:
             self.past.share = sum(self.decisions.values()) / len(self.decisions)
             self.stats.hits_per_object = self.hits_per_object()
