@@ -107,8 +107,11 @@ class TestLangChain:
     def test_a_k_among_the_stores_own_arguments(self, checker: AccessChecker) -> None:
         store = LangChain(asynchronous=False).shared_store(PASSAGES)
 
-        with pytest.raises(ConfigurationError, match="k=3"):
-            LangChainRetriever(vectorstore=store, checker=checker, search_kwargs={"k": 3})
+        own = LangChainRetriever(vectorstore=store, checker=checker, search_kwargs={"k": 3})
+        assert len(own.invoke(QUESTION, subject=ALICE)) == 3
+        assert len(own.for_subject(ALICE).invoke(QUESTION)) == 3
+        with pytest.raises(ConfigurationError, match=r"k=2 .*'k': 3"):
+            LangChainRetriever(vectorstore=store, checker=checker, k=2, search_kwargs={"k": 3})
         wrapped = store.as_retriever(search_kwargs={"k": 7}, tags=["own"], metadata={"team": "x"})
         careful = LangChainRetriever.from_retriever(wrapped, checker=checker)
         assert len(careful.invoke(QUESTION, subject=ALICE)) == 7
@@ -138,7 +141,7 @@ class TestLangChain:
             with pytest.raises(ConfigurationError, match="retriever must be"):
                 LangChainRetriever.from_retriever(wrong, checker=checker)
 
-    @pytest.mark.parametrize("misspelled", ["user", "subjects", "subjct", "filter", "running"])
+    @pytest.mark.parametrize("misspelled", ["user", "subjects", "subjct", "filters", "running"])
     def test_an_unknown_argument_of_a_call(self, misspelled: str, checker: AccessChecker) -> None:
         store = LangChain(asynchronous=False).shared_store(PASSAGES)
         retriever = LangChainRetriever(vectorstore=store, checker=checker)
@@ -149,9 +152,7 @@ class TestLangChain:
 
 
 class TestLlamaIndex:
-    @pytest.mark.parametrize(
-        "ignored", ["bogus", "subject", "user", "similarity_top_k", "filter", "search_kwargs"]
-    )
+    @pytest.mark.parametrize("ignored", ["bogus", "subject", "user", "filter", "search_kwargs"])
     def test_an_argument_that_the_index_does_not_heed(
         self, ignored: str, checker: AccessChecker
     ) -> None:
@@ -161,6 +162,14 @@ class TestLlamaIndex:
         for source in (index, index.as_retriever()):
             with pytest.raises(ConfigurationError, match=ignored):
                 LlamaIndexRetriever(source, checker=checker, **unknown)
+
+    def test_llama_indexes_name_of_k(self, checker: AccessChecker) -> None:
+        index = LlamaIndex(asynchronous=False).shared_store(PASSAGES)
+
+        retriever = LlamaIndexRetriever(index, checker=checker, similarity_top_k=3)
+        assert len(retriever.retrieve_with_report(QUESTION, subject=ALICE)[0]) == 3
+        with pytest.raises(ConfigurationError, match="k=2 and similarity_top_k=3"):
+            LlamaIndexRetriever(index, checker=checker, k=2, similarity_top_k=3)
 
     def test_one_that_it_heeds(self, checker: AccessChecker) -> None:
         index = LlamaIndex(asynchronous=False).shared_store(PASSAGES)

@@ -10,15 +10,26 @@ import pytest
 from llama_index.core import VectorStoreIndex
 from llama_index.core.schema import TextNode
 from llama_index.core.storage import StorageContext
-from llama_index.core.vector_stores import SimpleVectorStore
+from llama_index.core.vector_stores import (
+    FilterCondition,
+    MetadataFilter,
+    MetadataFilters,
+    SimpleVectorStore,
+)
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
+from managed_sync import AccessChecker
+from managed_sync.errors import ConfigurationError
+from managed_sync.llama_index import PermissionAwareRetriever
 from managed_sync.llama_index.stores import chunk_count, object_filter_for
+from managed_sync.retrieval.effects import Strategy
 from managed_sync.retrieval.object_filter import ObjectFilter
-from tests.stores.chunks import CHUNKS, OBJECT_OF, OBJECTS, ODD_OBJECTS, ranking_within
+from tests.stores.chunks import CHUNKS, METADATA, OBJECT_OF, OBJECTS, ODD_OBJECTS, ranking_within
 from tests.support.hash_embeddings import HashEmbedding
+from tests.support.permission_service import FakePermissionService
 
 QUESTION = "Who signed?"
+NUMBER_OF = {metadata["chunk_id"]: metadata["chunk_index"] for metadata in METADATA}
 
 
 def simple(_: Path) -> BasePydanticVectorStore:
@@ -144,3 +155,62 @@ def test_a_store_that_is_not_known_has_no_filter() -> None:
     index = VectorStoreIndex.from_vector_store(Unknown(), embed_model=HashEmbedding())
     assert object_filter_for(index) is None
     assert chunk_count(index) is None
+
+
+def number_is(value: int) -> MetadataFilter:
+    return MetadataFilter(key="chunk_index", value=value)
+
+
+# Some chunks, by LlamaIndex's filters and by a mapping of equal metadata.
+OWN_FILTERS: dict[str, tuple[Any, set[int]]] = {
+    "mapping": ({"chunk_index": 4}, {4}),
+    "filters": (MetadataFilters(filters=[number_is(4)]), {4}),
+    "either": (
+        MetadataFilters(filters=[number_is(2), number_is(4)], condition=FilterCondition.OR),
+        {2, 4},
+    ),
+}
+
+
+@pytest.mark.parametrize("strategy", ["auto", "post_filter", "pre_filter"])
+@pytest.mark.parametrize("own", OWN_FILTERS)
+def test_the_callers_filter_and_permissions_hold_together(
+    filled: tuple[VectorStoreIndex, bool], strategy: Strategy, own: str
+) -> None:
+    index, exact = filled
+    readable = OBJECTS[::4]
+    own_filter, numbers = OWN_FILTERS[own]
+    retriever = PermissionAwareRetriever(
+        index,
+        checker=AccessChecker(FakePermissionService(*readable), list_limit=None),
+        k=6,
+        strategy=strategy,
+        bound_subject="a@x.example",
+    )
+    best = [each for each in ranking_within(QUESTION, set(readable)) if NUMBER_OF[each] in numbers]
+    # It has no filters inside filters, so it cannot search among objects too.
+    is_alone = isinstance(index.vector_store, SimpleVectorStore) and own == "either"
+    if is_alone and strategy == "pre_filter":
+        with pytest.raises(ConfigurationError, match="pre_filter"):
+            retriever.retrieve_with_report(QUESTION, filter=own_filter)
+        return
+    nodes, report = retriever.retrieve_with_report(QUESTION, filter=own_filter)
+
+    found = [node.node.metadata["chunk_id"] for node in nodes]
+    assert set(found) <= set(best)
+    assert report.complete or not exact
+    assert found == best[:6] or not report.complete
+    # Together with one of the retriever's own that rules out all that is left.
+    nothing = PermissionAwareRetriever(
+        index,
+        checker=AccessChecker(FakePermissionService(*readable), list_limit=None),
+        filters=MetadataFilters(filters=[number_is(7)]),
+        filter={"object_id": readable[0]},
+        bound_subject="a@x.example",
+    )
+    assert {NUMBER_OF[node.node.metadata["chunk_id"]] for node in nothing.retrieve(QUESTION)} == {7}
+    if not is_alone:
+        assert nothing.retrieve_with_report(QUESTION, filter=own_filter)[0] == []
+    else:
+        with pytest.raises(ConfigurationError, match="cannot combine filter"):
+            nothing.retrieve_with_report(QUESTION, filter=own_filter)

@@ -2,8 +2,8 @@
 
 Guarantees:
 
-- A search finds only chunks of one project and those that name none, and with ``objects`` only
-  chunks of these.
+- A search finds only chunks of one project and those that name none, and with ``objects`` and
+  ``where`` only such chunks.
 - Nothing in a question is syntax, and none raises an error.
 - Hits are in the same order for the same chunks, whatever the history of the file is.
 
@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, Row, Select, func, select
 
 from managed_sync.arguments import check_integer
 from managed_sync.documents import Chunk
+from managed_sync.documents.metadata_condition import MetadataCondition, meets
 from managed_sync.documents.model import Metadata
 from managed_sync.documents.stored_chunk import StoredChunk
 from managed_sync.errors import ConfigurationError
@@ -38,6 +39,8 @@ from managed_sync.keywords.tables import (
 
 __all__ = ["KeywordHit", "KeywordIndex"]
 
+# A search with a condition looks at this many times the hits wanted, and then further by as much.
+_WIDENING = 4
 _SEARCHED = ("integration", "sync_type", "object_id")
 _contents = select(chunk_table.c.chunk_id, passage_table.c.content).join(
     passage_table, passage_table.c.id == chunk_table.c.id
@@ -103,6 +106,7 @@ class KeywordIndex:
         objects: Sequence[str] | None = None,
         *,
         project_id: str | None = None,
+        where: MetadataCondition | None = None,
     ) -> list[KeywordHit]:
         """Returns the chunks with words of a question, the best ones first.
 
@@ -112,6 +116,7 @@ class KeywordIndex:
             objects: Search only chunks of these objects.
             project_id: The project, to which chunks that name none belong as well; it may be left
                 out if the file holds a single one.
+            where: Search only chunks with these values in their metadata, of the same types.
 
         Raises:
             ConfigurationError: The file holds several projects, and none is named.
@@ -123,12 +128,15 @@ class KeywordIndex:
             projects = project_keys(connection, project_id)
             if expression is None or (objects is not None and not objects):
                 return []
-            best = best_chunks(connection, projects, expression, limit, objects)
-        found = stored_chunks((chunk_id, content) for chunk_id, content, _ in best)
-        return [
-            KeywordHit(chunk.chunk_id, chunk.text, chunk.metadata or {}, score)
-            for chunk, (_, _, score) in zip(found, best, strict=True)
-        ]
+            if not where:
+                return _hits(best_chunks(connection, projects, expression, limit, objects))
+            width = _WIDENING * limit
+            while True:
+                best = best_chunks(connection, projects, expression, width, objects)
+                hits = [each for each in _hits(best) if meets(each.metadata, where)]
+                if len(hits) >= limit or len(best) < width:
+                    return hits[:limit]
+                width *= _WIDENING
 
     def count_chunks(
         self, objects: Sequence[str] | None = None, *, project_id: str | None = None
@@ -287,6 +295,14 @@ class KeywordIndex:
             return []
         with self._database.reading() as connection:
             return connection.execute(query).all()
+
+
+def _hits(best: Sequence[tuple[str, bytes, float]]) -> list[KeywordHit]:
+    found = stored_chunks((chunk_id, content) for chunk_id, content, _ in best)
+    return [
+        KeywordHit(chunk.chunk_id, chunk.text, chunk.metadata or {}, score)
+        for chunk, (_, _, score) in zip(found, best, strict=True)
+    ]
 
 
 def _conditions(metadata: Mapping[str, str]) -> Iterator[ColumnElement[bool]]:

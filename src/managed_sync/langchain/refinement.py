@@ -1,7 +1,11 @@
-"""The parts of a LangChain retriever besides its search: keywords, a reranker, neighbors."""
+"""The parts of a LangChain retriever besides its search: its arguments, keywords, neighbors."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.conversion import as_document, indexed_text, with_text, without_prefix
 from managed_sync.langchain.search import RetrieverSearch, StoreSearch
 from managed_sync.langchain.tracing import untraced
@@ -10,11 +14,78 @@ from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.refinement.neighbors import Expansion, Passage
 from managed_sync.stores.neighbors import StoreNeighbors, neighbor_source
 
-__all__ = ["ARGUMENTS_WITH_KEYWORDS", "expansion", "searches_by_keywords"]
+if TYPE_CHECKING:
+    from managed_sync.langchain.retriever import PermissionAwareRetriever
 
-# The arguments of a store's search that leave no passage out. All others could be filters, which a
-# search by keywords would not know.
-ARGUMENTS_WITH_KEYWORDS = frozenset({"fetch_k", "lambda_mult"})
+__all__ = [
+    "expansion",
+    "refuse_ignored_arguments",
+    "searches_by_keywords",
+    "with_one_k",
+]
+
+# The arguments of a store's search that leave no passage out, and the filter, of which the search
+# says itself whether a keyword index can apply it. All others could be filters, too.
+_WITH_KEYWORDS = frozenset({"fetch_k", "lambda_mult", "filter"})
+
+
+def with_one_k(values: Any) -> Any:
+    """Returns a retriever's arguments with the ``k`` that LangChain has in ``search_kwargs``.
+
+    Raises:
+        ConfigurationError: Another one is among the arguments.
+    """
+    own = values.get("search_kwargs") if isinstance(values, Mapping) else None
+    if not isinstance(own, Mapping) or "k" not in own:
+        return values
+    if values.get("k", own["k"]) != own["k"]:
+        raise ConfigurationError(
+            f"k={values['k']!r} and search_kwargs={{'k': {own['k']!r}}} differ. Pass only one of "
+            f"them."
+        )
+    rest = {name: value for name, value in own.items() if name != "k"}
+    return {**values, "k": own["k"], "search_kwargs": rest}
+
+
+def refuse_ignored_arguments(retriever: PermissionAwareRetriever) -> None:
+    """Refuses arguments that another one would make ignored.
+
+    Raises:
+        ConfigurationError: There is one.
+    """
+    if retriever.reranker is not None and retriever.search_type == "mmr":
+        raise ConfigurationError(
+            "search_type='mmr' and reranker= both decide on the order; leave one of them out."
+        )
+    if retriever.keywords is not None:
+        _refuse_what_keywords_ignore(retriever.search_type, retriever.search_kwargs)
+    if retriever.vectorstore is None:
+        owner = "the retriever that is passed to from_retriever()"
+        if retriever.base_retriever is None:
+            owner = "a retriever with vectorstore="
+        for name in ("search_type", "search_kwargs", "object_filter"):
+            _refuse(retriever, name, "is for a vector store", owner)
+    if retriever.keywords is None:
+        _refuse(retriever, "fusion", "is for two rankings", "a retriever with keywords=")
+
+
+def _refuse(retriever: PermissionAwareRetriever, name: str, reason: str, owner: str) -> None:
+    default = type(retriever).model_fields[name].get_default(call_default_factory=True)
+    if getattr(retriever, name) != default:
+        raise ConfigurationError(f"{name} {reason}. Set it on {owner}.")
+
+
+def _refuse_what_keywords_ignore(search_type: str, search_kwargs: Mapping[str, Any]) -> None:
+    if search_type == "similarity_score_threshold":
+        raise ConfigurationError(
+            "search_type='similarity_score_threshold' cannot be used with keywords=: passages "
+            "that are found by keywords have no similarity to compare with score_threshold."
+        )
+    if ignored := sorted(search_kwargs.keys() - _WITH_KEYWORDS):
+        raise ConfigurationError(
+            f"search_kwargs {', '.join(ignored)} cannot be used with keywords=: the search by "
+            f"keywords would ignore them, and could find what they leave out."
+        )
 
 
 def searches_by_keywords(

@@ -15,7 +15,15 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import StructuredTool
 from langchain_core.vectorstores import VectorStore, VectorStoreRetriever
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from managed_sync.access.binding import Bindable, NotPickled
 from managed_sync.access.checker import AccessChecker
@@ -24,9 +32,10 @@ from managed_sync.arguments import check_integer
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.configured_subject import subject_of_call
 from managed_sync.langchain.refinement import (
-    ARGUMENTS_WITH_KEYWORDS,
     expansion,
+    refuse_ignored_arguments,
     searches_by_keywords,
+    with_one_k,
 )
 from managed_sync.langchain.reranking import reranker_of
 from managed_sync.langchain.search import RetrieverSearch, StoreSearch, document_of
@@ -80,7 +89,9 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         search_type: ``"similarity"``, ``"mmr"``, or ``"similarity_score_threshold"``, as in
             LangChain.
         search_kwargs: Arguments of the store's search; ``score_threshold``, ``fetch_k`` and
-            ``lambda_mult`` as in LangChain. ``k`` is a separate argument.
+            ``lambda_mult`` as in LangChain.
+        filter: A filter in the store's language, or a mapping of equal metadata for every known
+            store and ``keywords``. It holds together with all other filters and permissions.
         object_filter: A filter on object ids for a store that this package does not know.
         keywords: A ``KeywordIndex`` of the same passages, its path, or another ``KeywordSource``.
         fusion: The settings of the fusion; by default reciprocal rank fusion.
@@ -115,6 +126,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     strategy: Strategy = "auto"
     search_type: Literal["similarity", "mmr", "similarity_score_threshold"] = "similarity"
     search_kwargs: dict[str, Any] = Field(default_factory=dict)
+    filter: Any = Field(default=None, exclude=True)
     object_filter: ObjectFilter | None = Field(default=None, exclude=True)
     # The index holds passages, so it is neither serialized nor printed; a reranker may hold a key.
     keywords: KeywordSource | str | Path | None = Field(default=None, exclude=True, repr=False)
@@ -148,6 +160,11 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         except ConfigurationError as error:
             raise ValueError(str(error)) from error  # for pydantic, which adds where it happened
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_one_k(cls, values: Any) -> Any:
+        return with_one_k(values)
+
     def model_post_init(self, context: Any, /) -> None:
         """Prepares the search.
 
@@ -157,17 +174,20 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         """
         super().model_post_init(context)
         check_integer("k", self.k, at_most=self.max_candidates, limit="max_candidates")
-        self._refuse_ignored_arguments()
+        refuse_ignored_arguments(self)
+        own = {name: value for name, value in self.search_kwargs.items() if name != "filter"}
+        filters = self.search_kwargs.get("filter"), self.filter
         source = keyword_source(self.keywords)
         keywords = searches_by_keywords(source, self.checker.project_id)
         if self.vectorstore is not None and self.base_retriever is None:
-            self._search = StoreSearch(
-                self.vectorstore, self.search_type, self.search_kwargs, self.object_filter
-            )
+            search = StoreSearch(self.vectorstore, self.search_type, own, self.object_filter)
+            self._search = search.narrowed(*filters)
+            if keywords is not None:
+                keywords.check_conditions(self._search.conditions)
         elif self.base_retriever is not None and self.vectorstore is None:
-            self._search = RetrieverSearch(self.base_retriever)
+            self._search = RetrieverSearch(self.base_retriever).narrowed(*filters)
         elif keywords is not None and self.vectorstore is None:
-            self._search, keywords = keywords, None
+            self._search, keywords = keywords.narrowed(*filters), None
         else:
             raise ConfigurationError(
                 "Pass a vectorstore, keywords, or both, or use from_retriever() for another "
@@ -299,7 +319,12 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         return await super().ainvoke(input, config, running=config, **kwargs)
 
     def retrieve_with_report(
-        self, query: str, *, subject: str | Unset = UNSET, k: int | None = None
+        self,
+        query: str,
+        *,
+        subject: str | Unset = UNSET,
+        k: int | None = None,
+        filter: Any = None,  # noqa: A002 - as stores name it
     ) -> tuple[list[Document], RetrievalReport]:
         """Returns the passages, and a report of the searches and checks.
 
@@ -308,20 +333,27 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
             subject: The user; by default the bound one, or the one of the running config or of
                 ``acting_as``.
             k: The number of passages, in place of the retriever's own.
+            filter: A further filter, which holds together with the retriever's own.
 
         Raises:
             MissingSubjectError: There is no subject.
+            ConfigurationError: The filters cannot be combined.
             AccessCheckError: Some object has no trustworthy decision; nothing is returned.
             IncompleteRetrievalError: The result may not be the best, and ``raise_if_incomplete`` is
                 set.
         """
-        return self._retrieve(query, subject, k)
+        return self._retrieve(query, subject, k, filter)
 
     async def aretrieve_with_report(
-        self, query: str, *, subject: str | Unset = UNSET, k: int | None = None
+        self,
+        query: str,
+        *,
+        subject: str | Unset = UNSET,
+        k: int | None = None,
+        filter: Any = None,  # noqa: A002 - as stores name it
     ) -> tuple[list[Document], RetrievalReport]:
         """Like ``retrieve_with_report``, without blocking the event loop."""
-        return await self._aretrieve(query, subject, k)
+        return await self._aretrieve(query, subject, k, filter)
 
     def _get_relevant_documents(
         self,
@@ -331,8 +363,9 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         running: RunnableConfig | None = None,
         subject: str | Unset = UNSET,
         k: int | None = None,
+        filter: Any = None,  # noqa: A002 - as stores name it
     ) -> list[Document]:
-        return self._retrieve(query, subject, k, running)[0]
+        return self._retrieve(query, subject, k, filter, running)[0]
 
     async def _aget_relevant_documents(
         self,
@@ -342,58 +375,32 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         running: RunnableConfig | None = None,
         subject: str | Unset = UNSET,
         k: int | None = None,
+        filter: Any = None,  # noqa: A002 - as stores name it
     ) -> list[Document]:
-        return (await self._aretrieve(query, subject, k, running))[0]
-
-    def _refuse_ignored_arguments(self) -> None:
-        if "k" in self.search_kwargs:
-            raise ConfigurationError(
-                f"Pass k={self.search_kwargs['k']!r} to the retriever itself, not in search_kwargs."
-            )
-        if self.reranker is not None and self.search_type == "mmr":
-            raise ConfigurationError(
-                "search_type='mmr' and reranker= both decide on the order; leave one of them out."
-            )
-        if self.keywords is not None:
-            self._refuse_what_keywords_ignore()
-        if self.vectorstore is None:
-            owner = "the retriever that is passed to from_retriever()"
-            if self.base_retriever is None:
-                owner = "a retriever with vectorstore="
-            self._refuse("is for a vector store", owner, "search_type search_kwargs object_filter")
-        if self.keywords is None:
-            self._refuse("is for two rankings", "a retriever with keywords=", "fusion")
-
-    def _refuse_what_keywords_ignore(self) -> None:
-        if self.search_type == "similarity_score_threshold":
-            raise ConfigurationError(
-                "search_type='similarity_score_threshold' cannot be used with keywords=: passages "
-                "that are found by keywords have no similarity to compare with score_threshold."
-            )
-        ignored = sorted(self.search_kwargs.keys() - ARGUMENTS_WITH_KEYWORDS)
-        if ignored:
-            raise ConfigurationError(
-                f"search_kwargs {', '.join(ignored)} cannot be used with keywords=: the search by "
-                f"keywords would ignore them, and could find what they leave out."
-            )
-
-    def _refuse(self, reason: str, owner: str, names: str) -> None:
-        for name in names.split():
-            if getattr(self, name) != type(self).model_fields[name].get_default(
-                call_default_factory=True
-            ):
-                raise ConfigurationError(f"{name} {reason}. Set it on {owner}.")
+        return (await self._aretrieve(query, subject, k, filter, running))[0]
 
     def _retrieve(
-        self, query: str, subject: object, k: int | None, config: RunnableConfig | None = None
+        self,
+        query: str,
+        subject: object,
+        k: int | None,
+        own: object,
+        config: RunnableConfig | None = None,
     ) -> tuple[list[Document], RetrievalReport]:
         user = subject_of_call(self.bound_subject, subject, config)
-        hits, report = self._engine.retrieve(user, self._search.question(query), k)
+        hits, report = self._engine.retrieve(user, self._search.narrowed(own).question(query), k)
         return [document_of(hit) for hit in hits], report
 
     async def _aretrieve(
-        self, query: str, subject: object, k: int | None, config: RunnableConfig | None = None
+        self,
+        query: str,
+        subject: object,
+        k: int | None,
+        own: object,
+        config: RunnableConfig | None = None,
     ) -> tuple[list[Document], RetrievalReport]:
         user = subject_of_call(self.bound_subject, subject, config)
-        hits, report = await self._engine.aretrieve(user, self._search.question(query), k)
+        hits, report = await self._engine.aretrieve(
+            user, self._search.narrowed(own).question(query), k
+        )
         return [document_of(hit) for hit in hits], report

@@ -6,9 +6,9 @@ Searches are not traced: callbacks and tracers would see hits that are withheld 
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from langchain_core.callbacks import (
@@ -19,6 +19,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.vectorstores import VectorStore
 
+from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.langchain.conversion import indexed_text
@@ -29,7 +30,7 @@ from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit, hit_of
-from managed_sync.stores.base import FilterableSearch, checked_question
+from managed_sync.stores.base import AT_LEAST_THE_LIMIT, FilterableSearch, checked_question
 
 __all__ = ["RetrieverSearch", "StoreQuestion", "StoreSearch", "document_of", "hits_of"]
 
@@ -40,7 +41,6 @@ class StoreSearch(FilterableSearch):
     Attributes:
         by_vector: The store's adapter, if a search by the question's vector is the same as one by
             its text.
-        question: Makes a question to the store from its text.
     """
 
     def __init__(
@@ -68,7 +68,46 @@ class StoreSearch(FilterableSearch):
         self.diversity = _diversity(search_kwargs) if search_type == "mmr" else None
         is_the_same = adapter.is_original and adapter.is_dense and store.embeddings is not None
         self.by_vector = adapter if is_the_same else None
-        self.question = partial(StoreQuestion, self)
+
+    def question(self, text: str) -> StoreQuestion:
+        """Returns a question to the store."""
+        return StoreQuestion(self, text)
+
+    def narrowed(self, *filters: object) -> StoreSearch:
+        """Returns this search with filters of the caller's, which hold together with all others.
+
+        Raises:
+            ConfigurationError: The store cannot apply one, or not together with another one.
+        """
+        if any(each is not None for each in filters) and not self._takes_filter:
+            raise ConfigurationError(
+                f"filter is not available for {self.name}: its search has no such "
+                f"argument. Pass its own argument in search_kwargs."
+            )
+        return super().narrowed(*filters)
+
+    def arguments(self, step: Search) -> dict[str, Any] | None:
+        """Returns the arguments of one search, without its limit."""
+        found = super().arguments(step)
+        if found is None or self.adapter.is_known:
+            return found
+        # The defaults of a store's own arguments are for the few hits of its default limit.
+        defaults = {
+            name: max(parameter.default, step.limit)
+            for name, parameter in self._parameters.items()
+            if name in AT_LEAST_THE_LIMIT and type(parameter.default) is int
+        }
+        return {**defaults, **found}
+
+    @property
+    def _takes_filter(self) -> bool:
+        return self.adapter.is_known or "filter" in self._parameters
+
+    @property
+    def _parameters(self) -> Mapping[str, inspect.Parameter]:
+        kind = type(self.store)
+        search = kind.similarity_search_with_score if self.has_scores else kind.similarity_search
+        return inspect.signature(search).parameters
 
     @property
     def has_scores(self) -> bool:
@@ -106,6 +145,15 @@ class StoreQuestion:
     def query(self) -> str:
         """Returns the question."""
         return self.text
+
+    @property
+    def conditions(self) -> Sequence[MetadataCondition] | None:
+        """Returns the caller's filters, if a keyword index can apply all of them."""
+        return self._search.conditions
+
+    def reach(self, step: Inspect) -> Reach:
+        """Returns how far searches reach."""
+        return self._search.reach(step)
 
     def search(self, step: Search) -> list[Hit] | None:
         """Returns the hits of one search, best first."""
@@ -214,11 +262,23 @@ class RetrieverSearch:
         self._retriever = retriever
         self.can_return_more = isinstance(getattr(retriever, "k", None), int)
         self.name = type(retriever).__name__
-        self.question = partial(RetrieverQuestion, self)
 
-    def reach(self, step: Inspect) -> Reach:
-        """Returns that nothing is known."""
-        return Reach()
+    def question(self, text: str) -> RetrieverQuestion:
+        """Returns a question to the retriever."""
+        return RetrieverQuestion(self, text)
+
+    def narrowed(self, *filters: object) -> RetrieverSearch:
+        """Refuses filters.
+
+        Raises:
+            ConfigurationError: There is one.
+        """
+        if any(each is not None for each in filters):
+            raise ConfigurationError(
+                f"filter is for a vector store. Set it on the {self.name} that is passed to "
+                f"from_retriever()."
+            )
+        return self
 
     def limited_to(self, limit: int) -> BaseRetriever:
         """Returns the retriever, with this limit if it has one."""
@@ -238,10 +298,16 @@ class RetrieverQuestion:
     _search: RetrieverSearch
     text: str
 
+    conditions: tuple[MetadataCondition, ...] = ()
+
     @property
     def query(self) -> str:
         """Returns the question."""
         return self.text
+
+    def reach(self, step: Inspect) -> Reach:
+        """Returns that nothing is known."""
+        return Reach()
 
     def search(self, step: Search) -> list[Hit]:
         """Returns the hits of one search, best first."""

@@ -46,7 +46,8 @@ def refuse_filters(source: object, retriever_kwargs: Mapping[str, Any]) -> None:
         ConfigurationError: There is one.
     """
     of_store = retriever_kwargs.get("vector_store_kwargs") or {}
-    names = {*retriever_kwargs} - {"vector_store_kwargs"} - _WITH_KEYWORDS
+    # The search says itself whether a keyword index can apply its filters.
+    names = {*retriever_kwargs} - {"vector_store_kwargs", "filters"} - _WITH_KEYWORDS
     if type(source) is VectorIndexRetriever:
         own = ("_filters", "_node_ids", "_doc_ids")  # private in llama-index-core 0.14
         names |= {name.removeprefix("_") for name in own if getattr(source, name, None)}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, get_args
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.indices.base import BaseIndex
 from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index.core.vector_stores import MetadataFilters
 
 from managed_sync.access.binding import NotPickled
 from managed_sync.access.checker import AccessChecker
@@ -62,11 +63,15 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
             has a ``similarity_top_k``, and otherwise asked once. Only results of a vector index's
             own retriever can be complete.
         checker: The access checker.
-        k: The number of nodes to return.
+        k: The number of nodes to return, 6 by default. ``similarity_top_k`` is the same.
         strategy: ``"post_filter"`` searches, checks the hits, and searches further until there are
             enough. ``"pre_filter"`` lists the objects that the user may read, searches only those,
             and checks the hits. ``"auto"`` starts as the first and switches to the second when it
             estimates that to be cheaper.
+        filter: ``MetadataFilters``, or a mapping of equal metadata such as
+            ``{"integration": "zendesk"}``, which works with ``keywords`` too. It holds together
+            with ``filters`` of ``retriever_kwargs``, with the filter of a call, and with
+            permissions.
         object_filter: A filter on object ids for a store that this package does not know.
         keywords: A ``KeywordIndex`` of the same passages, its path, or another ``KeywordSource``.
         fusion: The settings of the fusion; by default reciprocal rank fusion.
@@ -103,8 +108,9 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         source: BaseIndex[Any] | BaseRetriever | None = None,
         *,
         checker: AccessChecker,
-        k: int = 6,
+        k: int | None = None,
         strategy: Strategy = "auto",
+        filter: MetadataFilters | Mapping[str, str | int] | None = None,  # noqa: A002 - as stores name it
         object_filter: ObjectFilter | None = None,
         keywords: KeywordSource | str | Path | None = None,
         fusion: Fusion | None = None,
@@ -119,6 +125,7 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         **retriever_kwargs: Any,
     ) -> None:
         check_integer("max_candidates", max_candidates)
+        k = _number(k, retriever_kwargs.pop("similarity_top_k", None))
         check_integer("k", k, at_most=max_candidates, limit="max_candidates")
         check_integer("overfetch", overfetch)
         if max_per_object is not None:
@@ -126,7 +133,8 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         check_integer("rerank_from", rerank_from)
         check_integer("expand", expand, at_least=0)
         _check_parts(source, checker, strategy, keywords)
-        _check_arguments(source, retriever_kwargs, object_filter)
+        of_index = {} if filter is None or source is None else {"filters": None}
+        _check_arguments(source, {**of_index, **retriever_kwargs}, object_filter)
         if fusion is not None and (keywords is None or source is None):
             raise ConfigurationError("fusion is for two rankings. Pass source and keywords too.")
         super().__init__()
@@ -135,13 +143,16 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         by_keywords = searches_by_keywords(word_index, checker.project_id)
         self._search: IndexSearch | RetrieverSearch | KeywordSearch
         if isinstance(source, BaseRetriever):
-            self._search = RetrieverSearch(source)
+            self._search = RetrieverSearch(source).narrowed(filter)
         elif source is not None:
-            self._search = IndexSearch(source, retriever_kwargs, object_filter)
+            filters = retriever_kwargs.pop("filters", None), filter
+            search = IndexSearch(source, retriever_kwargs, object_filter)
+            self._search = search.narrowed(*filters)
         elif by_keywords is not None:
-            self._search, by_keywords = by_keywords, None
+            self._search, by_keywords = by_keywords.narrowed(filter), None
         if by_keywords is not None:
             refuse_filters(source, retriever_kwargs)
+            by_keywords.check_conditions(self._search.conditions)
         if reranker is not None and self._search.diversity is not None:
             raise ConfigurationError(
                 "MMR and reranker= both decide on the order; leave one of them out."
@@ -208,7 +219,12 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         return as_tool(self, name=name, description=description)
 
     def retrieve_with_report(
-        self, query: str | QueryBundle, *, subject: str | Unset = UNSET, k: int | None = None
+        self,
+        query: str | QueryBundle,
+        *,
+        subject: str | Unset = UNSET,
+        k: int | None = None,
+        filter: MetadataFilters | Mapping[str, str | int] | None = None,  # noqa: A002 - as stores name it
     ) -> tuple[list[NodeWithScore], RetrievalReport]:
         """Returns the nodes, and a report of the searches and checks.
 
@@ -216,31 +232,39 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
             query: The question.
             subject: The user; by default the bound one, or the one of ``acting_as``.
             k: The number of nodes, in place of the retriever's own.
+            filter: A further filter, which holds together with the retriever's own.
 
         Raises:
             MissingSubjectError: There is no subject.
+            ConfigurationError: The filter cannot be combined with the retriever's own.
             AccessCheckError: Some object has no trustworthy decision; nothing is returned.
             IncompleteRetrievalError: The result may not be the best, and ``raise_if_incomplete`` is
                 set.
         """
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
-        hits, report = self._engine.retrieve(resolved, self._question(bundle), k)
+        hits, report = self._engine.retrieve(resolved, self._question(bundle, filter), k)
         return self._nodes(hits), report
 
     async def aretrieve_with_report(
-        self, query: str | QueryBundle, *, subject: str | Unset = UNSET, k: int | None = None
+        self,
+        query: str | QueryBundle,
+        *,
+        subject: str | Unset = UNSET,
+        k: int | None = None,
+        filter: MetadataFilters | Mapping[str, str | int] | None = None,  # noqa: A002 - as stores name it
     ) -> tuple[list[NodeWithScore], RetrievalReport]:
         """Like ``retrieve_with_report``, without blocking the event loop."""
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
-        hits, report = await self._engine.aretrieve(resolved, self._question(bundle), k)
+        hits, report = await self._engine.aretrieve(resolved, self._question(bundle, filter), k)
         return self._nodes(hits), report
 
-    def _question(self, bundle: QueryBundle) -> IndexQuestion | KeywordQuestion:
-        if isinstance(self._search, KeywordSearch):
-            return self._search.question(bundle.query_str)
-        return self._search.question(bundle)
+    def _question(self, bundle: QueryBundle, own: object) -> IndexQuestion | KeywordQuestion:
+        search = self._search.narrowed(own)
+        if isinstance(search, KeywordSearch):
+            return search.question(bundle.query_str)
+        return search.question(bundle)
 
     def _nodes(self, hits: Sequence[Hit]) -> list[NodeWithScore]:
         if not self._is_scored:
@@ -284,16 +308,22 @@ def _check_parts(source: object, checker: object, strategy: str, keywords: objec
         )
 
 
+def _number(k: int | None, similarity_top_k: int | None) -> int:
+    if k is None:
+        return 6 if similarity_top_k is None else similarity_top_k
+    if similarity_top_k is not None and k != similarity_top_k:
+        raise ConfigurationError(
+            f"k={k!r} and similarity_top_k={similarity_top_k!r} differ. Pass only one of them."
+        )
+    return k
+
+
 def _check_arguments(
     source: BaseIndex[Any] | BaseRetriever | None,
     retriever_kwargs: dict[str, Any],
     object_filter: ObjectFilter | None,
 ) -> None:
     """Refuses arguments that would be ignored."""
-    if "similarity_top_k" in retriever_kwargs:
-        raise ConfigurationError(
-            f"Pass k={retriever_kwargs['similarity_top_k']!r} instead of similarity_top_k."
-        )
     if source is None or isinstance(source, BaseRetriever):
         ignored = {*retriever_kwargs, *(["object_filter"] if object_filter is not None else [])}
         reason = "Set them on an index or a retriever that is passed as source"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -18,6 +17,8 @@ from llama_index.core.indices.vector_store.retrievers import VectorIndexRetrieve
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import VectorStoreQueryMode
 
+from managed_sync.documents.metadata_condition import MetadataCondition
+from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.llama_index.conversion import without_reference
 from managed_sync.llama_index.stores.registry import adapter_of
@@ -47,7 +48,7 @@ class IndexSearch(FilterableSearch):
         retriever_kwargs: Mapping[str, Any],
         object_filter: ObjectFilter | None,
     ) -> None:
-        own = dict(retriever_kwargs)
+        own = {name: value for name, value in retriever_kwargs.items() if value is not None}
         self.diversity: Diversity | None = None
         if own.get("vector_store_query_mode") == VectorStoreQueryMode.MMR:
             del own["vector_store_query_mode"]
@@ -57,7 +58,10 @@ class IndexSearch(FilterableSearch):
         self._index = index
         self.name = type(getattr(index, "vector_store", index)).__name__
         self.gives_ids = self.adapter.is_known
-        self.question = partial(IndexQuestion, self)
+
+    def question(self, query: QueryBundle) -> IndexQuestion:
+        """Returns a question to the index."""
+        return IndexQuestion(self, query)
 
     def retriever(self, step: Search) -> BaseRetriever | None:
         """Returns a retriever for one search; ``None`` if it cannot be confined as wanted."""
@@ -80,6 +84,7 @@ class RetrieverSearch:
 
     object_filter: ObjectFilter | None = None
     can_filter = False
+    conditions: tuple[MetadataCondition, ...] = ()
 
     def __init__(self, retriever: BaseRetriever) -> None:
         self._retriever = retriever
@@ -97,7 +102,23 @@ class RetrieverSearch:
                 ranking._kwargs = own.get("vector_store_kwargs", {})  # noqa: SLF001 - private in llama-index-core 0.14
                 self._retriever = ranking
         self.gives_ids = self._adapter.is_known
-        self.question = partial(IndexQuestion, self)
+
+    def question(self, query: QueryBundle) -> IndexQuestion:
+        """Returns a question to the retriever."""
+        return IndexQuestion(self, query)
+
+    def narrowed(self, *filters: object) -> RetrieverSearch:
+        """Refuses filters.
+
+        Raises:
+            ConfigurationError: There is one.
+        """
+        if any(each is not None for each in filters):
+            raise ConfigurationError(
+                f"filter would be ignored over a retriever. Set it on the {self.name} that is "
+                f"passed as source, or pass the index."
+            )
+        return self
 
     def retriever(self, step: Search) -> BaseRetriever:
         """Returns the retriever, with this limit if it has one."""
@@ -140,6 +161,15 @@ class IndexQuestion:
     def text(self) -> str:
         """Returns the text of the question."""
         return self._query.query_str
+
+    @property
+    def conditions(self) -> Sequence[MetadataCondition] | None:
+        """Returns the caller's filters, if a keyword index can apply all of them."""
+        return self._search.conditions
+
+    def reach(self, step: Inspect) -> Reach:
+        """Returns how far searches reach."""
+        return self._search.reach(step)
 
     def search(self, step: Search) -> list[Hit] | None:
         """Returns the hits of one search, best first."""

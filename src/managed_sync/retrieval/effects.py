@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any, Literal, Protocol, TypeAlias
 
 from managed_sync.access.check_requests import Decision, ListedObjects
+from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit
@@ -155,17 +156,16 @@ class SearchSource(Protocol):
     Attributes:
         name: Its name, for warnings.
         object_filter: Its filter on object ids, if it is known.
-        can_filter: Whether that filter can be used.
         diversity: The settings of MMR, if the caller asked for it.
     """
 
     name: str
     object_filter: ObjectFilter | None
-    can_filter: bool
     diversity: Diversity | None
 
-    def reach(self, step: Inspect) -> Reach:
-        """Returns how far searches reach; it may wait for the store."""
+    @property
+    def can_filter(self) -> bool:
+        """Returns whether the filter on object ids can be used."""
 
 
 class Question(Protocol):
@@ -178,6 +178,13 @@ class Question(Protocol):
     @property
     def text(self) -> str:
         """The text of the question."""
+
+    @property
+    def conditions(self) -> Sequence[MetadataCondition] | None:
+        """The caller's filters, as a keyword index applies them; ``None`` if it cannot."""
+
+    def reach(self, step: Inspect) -> Reach:
+        """Returns how far the question's searches reach; it may wait for the store."""
 
     def search(self, step: Search) -> Sequence[Hit] | None:
         """Returns the hits of one search, best first.

@@ -80,7 +80,7 @@ class RetrievalEngine:
         if strategy == "pre_filter" and not usable:
             raise ConfigurationError(
                 f'strategy="pre_filter" is not available for {source.name}: the store is unknown, '
-                f"your own filter uses the same argument, or the checker's client has no "
+                f"your own filter cannot be combined with it, or the checker's client has no "
                 f"list_objects(). Pass object_filter=CustomObjectFilter(...), or use another "
                 f"strategy."
             )
@@ -126,10 +126,10 @@ class RetrievalEngine:
             partial(checker.list_objects, subject),
             partial(checker.kept_list, subject),
         )
-        searches = [RetrievalEffects(question.search, self._source.reach, *permissions)]
+        searches = [RetrievalEffects(question.search, question.reach, *permissions)]
         if self._keywords is not None:
-            asked = self._keywords.question(question.text)
-            searches.append(RetrievalEffects(asked.search, self._keywords.reach, *permissions))
+            asked = self._keywords.question(question.text, question.conditions)
+            searches.append(RetrievalEffects(asked.search, asked.reach, *permissions))
         refining = self._refinement.blocking(question.diverse)
         return run(self._program(subject, question, searches, refining, use_stores, k=k))
 
@@ -141,11 +141,11 @@ class RetrievalEngine:
             partial(checker.alist_objects, subject),
             partial(checker.kept_list, subject),
         )
-        reach = _in_thread(self._source.reach)
+        reach = _in_thread(question.reach)
         searches = [RetrievalEffects(question.asearch, reach, *permissions)]
         if self._keywords is not None:
-            asked = self._keywords.question(question.text)
-            reach = _in_thread(self._keywords.reach)
+            asked = self._keywords.question(question.text, question.conditions)
+            reach = _in_thread(asked.reach)
             searches.append(RetrievalEffects(asked.asearch, reach, *permissions))
         refining = self._refinement.awaiting(question.adiverse)
         return await arun(self._program(subject, question, searches, refining, ause_stores, k=k))

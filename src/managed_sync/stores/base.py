@@ -14,17 +14,20 @@ Guarantees:
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
-from managed_sync.errors import EmbeddingError
+from managed_sync.documents.metadata_condition import MetadataCondition, is_metadata_condition
+from managed_sync.errors import ConfigurationError, EmbeddingError
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.indexing.targets.vectors import LONGEST_VECTOR
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter, ids_for_one_search
 
 __all__ = [
+    "AT_LEAST_THE_LIMIT",
     "OBJECT_ID",
     "FilterableSearch",
     "StoreAdapter",
@@ -32,6 +35,11 @@ __all__ = [
     "matching_adapter",
 ]
 
+# Arguments of stores' searches that must not be below the number of hits: how many candidates
+# Elasticsearch, Milvus and FAISS look at. A wider search needs more of them.
+AT_LEAST_THE_LIMIT = frozenset({"ef", "fetch_k", "num_candidates"})
+# Arguments that hold such arguments.
+_WITH_ARGUMENTS = frozenset({"param", "params", "search_params", "vector_store_kwargs"})
 # The metadata key that names a chunk's object.
 OBJECT_ID = "object_id"
 
@@ -48,7 +56,7 @@ class StoreAdapter:
     Attributes:
         classes: The known store's classes, each as a package and the name of the class.
         max_objects: The number of object ids that fit into one search.
-        arguments: The arguments of a search that the filter on object ids sets.
+        filter_argument: The argument of a search that takes a filter.
         harmless: The caller's arguments with which an exhaustive search stays exhaustive.
         can_update_metadata: Whether metadata can be changed without embedding.
         replaces_by_id: Whether a write replaces the chunk of the same id, all or nothing.
@@ -56,7 +64,7 @@ class StoreAdapter:
 
     classes: ClassVar[Collection[tuple[str, str]]] = ()
     max_objects: ClassVar[int | None] = 10_000
-    arguments: ClassVar[Collection[str]] = ()
+    filter_argument: ClassVar[str] = "filter"
     harmless: ClassVar[Collection[str]] = ()
     can_update_metadata: ClassVar[bool] = False
     replaces_by_id: ClassVar[bool] = False
@@ -85,6 +93,20 @@ class StoreAdapter:
         """Returns the caller's arguments, with those that a filter among them needs to be exact."""
         return dict(own)
 
+    def filter_of(self, own: object) -> Any:
+        """Returns the caller's filter in the store's language, which it may be in already."""
+        return self._equal_to(own) if self.is_known and is_metadata_condition(own) else own
+
+    def combined(self, own: Mapping[str, Any], further: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Returns the arguments of a search that both confine; ``None`` if the store cannot."""
+        together = {name: value for name, value in own.items() if value is not None}
+        for name, value in further.items():
+            both = value if name not in together else self._both(name, together[name], value)
+            if both is None:
+                return None
+            together[name] = both
+        return {**own, **together}
+
     def reach(self, step: Inspect, own: Mapping[str, Any]) -> Reach:
         """Returns how far searches with the caller's arguments reach."""
         if not self.is_original:
@@ -106,6 +128,14 @@ class StoreAdapter:
 
     def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
         raise NotImplementedError
+
+    def _equal_to(self, condition: MetadataCondition) -> Any:
+        """Returns a filter on chunks with these values in their metadata."""
+        raise NotImplementedError
+
+    def _both(self, name: str, own: Any, further: Any) -> Any:
+        """Returns a value of an argument with which both confine; ``None`` if there is none."""
+        return None
 
     def _is_exhaustive(self, own: Mapping[str, Any], confined: bool) -> bool:
         return self.exact
@@ -149,8 +179,8 @@ class FilterableSearch:
     Attributes:
         adapter: The store.
         object_filter: The filter on object ids; ``None`` for an unknown store without a custom one.
-        can_filter: Whether the caller's arguments leave room for it. A custom filter shows only
-            when it is used which arguments it sets.
+        conditions: The caller's filters that a keyword index can apply, too; ``None`` if there is
+            another one.
         can_return_more: Whether a search that asks for more can return more.
     """
 
@@ -160,22 +190,64 @@ class FilterableSearch:
         self, adapter: StoreAdapter, own: Mapping[str, Any], custom: ObjectFilter | None
     ) -> None:
         self.adapter = adapter
+        self.name = type(self).__name__
         self._own = own
         self._custom = custom
         known = adapter if adapter.is_known else None
         self.object_filter: ObjectFilter | None = custom or known
-        self.can_filter = custom is not None or own.keys().isdisjoint(adapter.arguments)
+        self.conditions: tuple[MetadataCondition, ...] | None = ()
+
+    @property
+    def can_filter(self) -> bool:
+        """Returns whether a filter on object ids can be combined with the caller's arguments.
+
+        A custom filter shows only when it is used which arguments it sets.
+        """
+        if self._custom is not None or not self._own or not self.adapter.is_known:
+            return True
+        return self.adapter.combined(self._own, self.adapter.search_kwargs([])) is not None
+
+    def narrowed(self, *filters: object) -> Self:
+        """Returns this search with filters of the caller's, which hold together with all others.
+
+        Args:
+            filters: In the store's language, or mappings of equal metadata; ``None`` for none.
+
+        Raises:
+            ConfigurationError: The store cannot apply one, or not together with another one.
+        """
+        narrowed = self
+        for each in filters:
+            narrowed = narrowed if each is None else narrowed._narrowed_by(each)
+        return narrowed
+
+    def _narrowed_by(self, own: object) -> Self:
+        if isinstance(own, Mapping) and not own:
+            raise ConfigurationError("filter must not be an empty mapping. Leave it out instead.")
+        argument = self.adapter.filter_argument
+        together = self.adapter.combined(self._own, {argument: self.adapter.filter_of(own)})
+        if together is None:
+            raise ConfigurationError(
+                f"{self.name} cannot combine filter= with the retriever's own {argument}. Make one "
+                f"filter of both, or pass mappings of equal metadata such as "
+                f"{{'integration': 'zendesk'}}."
+            )
+        narrowed = copy.copy(self)
+        narrowed._own = together  # noqa: SLF001 - own class
+        narrowed.conditions = None
+        if self.conditions is not None and self.adapter.is_known and is_metadata_condition(own):
+            narrowed.conditions = (*self.conditions, own)
+        return narrowed
 
     def arguments(self, step: Search) -> dict[str, Any] | None:
         """Returns the arguments of one search, without its limit.
 
-        They are ``None`` if the caller's arguments do not let it be confined to the step's objects.
+        They are ``None`` if they cannot be combined with a filter on the step's objects.
         """
-        own = self.adapter.completed(self._own) if self._own else {}
+        own = _widened(self.adapter.completed(self._own), step.limit) if self._own else {}
         if step.objects is None or self.object_filter is None:
             return own
-        confined = self.object_filter.search_kwargs(step.objects)
-        return {**own, **confined} if own.keys().isdisjoint(confined) else None
+        return self.adapter.combined(own, self.object_filter.search_kwargs(step.objects))
 
     def reach(self, step: Inspect) -> Reach:
         """Returns how far searches with these arguments reach."""
@@ -185,6 +257,17 @@ class FilterableSearch:
         exact = self._custom.exact and self._own.keys() <= set(self.adapter.harmless)
         # A custom filter says how confined searches work; the others work as the store does.
         return Reach(exact or (reach.exhaustive and step.objects is None), reach.chunks)
+
+
+def _widened(arguments: Mapping[str, Any], limit: int) -> dict[str, Any]:
+    """Returns the arguments, none of which keeps a search from returning so many hits."""
+    widened = dict(arguments)
+    for name, value in arguments.items():
+        if name in AT_LEAST_THE_LIMIT and type(value) is int:
+            widened[name] = max(value, limit)
+        elif name in _WITH_ARGUMENTS and isinstance(value, Mapping):
+            widened[name] = _widened(value, limit)
+    return widened
 
 
 def checked_question(vector: Any) -> Any:

@@ -149,7 +149,7 @@ class QdrantCollection(StoreAdapter):
 
         return self._must({OBJECT_ID: models.MatchAny(any=list(object_ids))})
 
-    def _with(self, metadata: Mapping[str, str]) -> Any:
+    def _with(self, metadata: Mapping[str, str | int]) -> Any:
         from qdrant_client import models  # noqa: PLC0415 - an optional dependency
 
         return self._must({key: models.MatchValue(value=value) for key, value in metadata.items()})

@@ -7,9 +7,11 @@ from typing import Any
 
 from langchain_core.documents import Document
 
+from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.langchain.stores.base import LangChainAdapter
 from managed_sync.stores.base import OBJECT_ID
 from managed_sync.stores.chroma import ChromaCollection
+from managed_sync.stores.conditions import all_of
 
 __all__ = ["ChromaAdapter"]
 
@@ -18,7 +20,6 @@ class ChromaAdapter(ChromaCollection, LangChainAdapter):
     """A collection of Chroma."""
 
     classes = frozenset({("langchain_chroma", "Chroma"), ("langchain_community", "Chroma")})
-    arguments = frozenset({"filter"})
     harmless = frozenset({"filter"})
     is_dense = True
     # The "relevance scores" of this method are distances.
@@ -27,6 +28,12 @@ class ChromaAdapter(ChromaCollection, LangChainAdapter):
     def update_metadata(self, documents: Sequence[Document]) -> None:
         """Replaces the metadata of chunks."""
         self._set_metadata({str(one.id): one.metadata for one in documents})
+
+    def _equal_to(self, condition: MetadataCondition) -> dict[str, Any]:
+        return all_of([{name: value} for name, value in condition.items()])
+
+    def _both(self, name: str, own: Any, further: Any) -> Any:
+        return all_of([own, further]) if name == "filter" else None
 
     def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
         return {"filter": {OBJECT_ID: {"$in": object_ids}}}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from langchain_core.documents import Document
 
 from managed_sync.access.check_requests import object_id_of
+from managed_sync.documents.metadata_condition import MetadataCondition, meets
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.langchain.stores.base import Add, LangChainAdapter
 
@@ -22,7 +23,6 @@ class FaissAdapter(LangChainAdapter):
 
     classes = frozenset({("langchain_community", "FAISS")})
     max_objects = None
-    arguments = frozenset({"filter", "fetch_k"})
     harmless = frozenset({"filter", "fetch_k", "score_threshold"})
     awaits_vectors = True
     can_update_metadata = True
@@ -105,6 +105,18 @@ class FaissAdapter(LangChainAdapter):
         existing = self.existing_ids(ids)
         self._fill_docstore(existing)
         return sorted(existing)
+
+    def _equal_to(self, condition: MetadataCondition) -> Callable[[dict[str, Any]], bool]:
+        return lambda metadata: meets(metadata, condition)
+
+    def _both(self, name: str, own: Any, further: Any) -> Any:
+        if name == "fetch_k":
+            return max(own, further)
+        if name != "filter":
+            return None
+        # The store's own filters may be mappings in a language of its own.
+        holds = [self._store._create_filter_func(each) for each in (further, own)]  # noqa: SLF001 - private in langchain-community 0.4
+        return lambda metadata: all(each(metadata) for each in holds)
 
     def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
         wanted = frozenset(object_ids)

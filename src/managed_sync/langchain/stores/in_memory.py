@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_core.documents import Document
 
 from managed_sync.access.check_requests import object_id_of
+from managed_sync.documents.metadata_condition import MetadataCondition, meets
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.langchain.stores.base import LangChainAdapter
 
@@ -19,7 +20,6 @@ class InMemoryAdapter(LangChainAdapter):
 
     classes = frozenset({("langchain_core", "InMemoryVectorStore")})
     max_objects = None
-    arguments = frozenset({"filter"})
     harmless = frozenset({"filter"})
     can_update_metadata = True
     replaces_by_id = True
@@ -58,6 +58,14 @@ class InMemoryAdapter(LangChainAdapter):
         """Replaces the metadata of chunks."""
         for document in documents:
             self._store.store[document.id]["metadata"] = document.metadata
+
+    def _equal_to(self, condition: MetadataCondition) -> Callable[[Document], bool]:
+        return lambda document: meets(document.metadata, condition)
+
+    def _both(self, name: str, own: Any, further: Any) -> Any:
+        if name != "filter":
+            return None
+        return lambda document: further(document) and own(document)
 
     def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
         wanted = frozenset(object_ids)

@@ -14,6 +14,7 @@ from typing import Any
 
 from langchain_core.documents import Document
 
+from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.indexing.targets.vectors import Vector
@@ -48,7 +49,6 @@ class LanceAdapter(LangChainAdapter):
     """A table of LanceDB, which its integration creates with the first write."""
 
     classes = frozenset({("langchain_community", "LanceDB")})
-    arguments = frozenset({"filter", "prefilter"})
     harmless = frozenset({"filter", "prefilter"})
     can_update_metadata = True
     is_dense = True
@@ -185,6 +185,19 @@ class LanceAdapter(LangChainAdapter):
     @property
     def _connection(self) -> Any:
         return self._store._connection  # noqa: SLF001 - private in langchain-community 0.4
+
+    def _equal_to(self, condition: MetadataCondition) -> str:
+        if odd := [name for name in condition if not name.isidentifier()]:
+            raise ConfigurationError(f"LanceDB cannot filter by the metadata {', '.join(odd)}.")
+        return " AND ".join(
+            f"{_METADATA}.{name} = {_literal(value) if isinstance(value, str) else value}"
+            for name, value in condition.items()
+        )
+
+    def _both(self, name: str, own: Any, further: Any) -> Any:
+        if name == "prefilter":
+            return own or further
+        return f"({own}) AND ({further})" if name == "filter" else None
 
     def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
         # Without prefilter the store filters only the k chunks that it has found.

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.langchain.stores.base import LangChainAdapter
 from managed_sync.stores.base import OBJECT_ID
+from managed_sync.stores.conditions import all_of
 
 __all__ = ["IS_SEARCHED_EXHAUSTIVELY", "PostgresAdapter", "as_vector"]
 
@@ -32,11 +34,16 @@ IS_SEARCHED_EXHAUSTIVELY = """
 class PostgresAdapter(LangChainAdapter):
     """A table of PostgreSQL. It counts no chunks, since PostgreSQL would read the whole table."""
 
-    arguments = frozenset({"filter"})
     harmless = frozenset({"filter"})
     awaits_vectors = True
     can_update_metadata = True
     replaces_by_id = True
+
+    def _equal_to(self, condition: MetadataCondition) -> dict[str, Any]:
+        return all_of([{name: {"$eq": value}} for name, value in condition.items()])
+
+    def _both(self, name: str, own: Any, further: Any) -> Any:
+        return all_of([own, further]) if name == "filter" else None
 
     def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
         return {"filter": {OBJECT_ID: {"$in": object_ids}}}

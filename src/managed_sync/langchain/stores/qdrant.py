@@ -7,6 +7,7 @@ from typing import Any
 
 from langchain_core.documents import Document
 
+from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.langchain.stores.base import LangChainAdapter
 from managed_sync.stores.qdrant import QdrantCollection, is_local
@@ -18,7 +19,6 @@ class QdrantAdapter(QdrantCollection, LangChainAdapter):
     """A collection whose payloads have the text and the metadata under a key each."""
 
     classes = frozenset({("langchain_qdrant", "QdrantVectorStore")})
-    arguments = frozenset({"filter", "search_params"})
     harmless = frozenset({"filter", "search_params", "score_threshold", "consistency"})
 
     @property
@@ -52,6 +52,16 @@ class QdrantAdapter(QdrantCollection, LangChainAdapter):
     @property
     def _prefix(self) -> str:
         return f"{self._store.metadata_payload_key}."
+
+    def _equal_to(self, condition: MetadataCondition) -> Any:
+        return self._with(condition)
+
+    def _both(self, name: str, own: Any, further: Any) -> Any:
+        from qdrant_client import models  # noqa: PLC0415 - an optional dependency
+
+        if name == "search_params":
+            return own.model_copy(update={"exact": True})
+        return models.Filter(must=[own, further]) if name == "filter" else None
 
     def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
         from qdrant_client import models  # noqa: PLC0415 - an optional dependency

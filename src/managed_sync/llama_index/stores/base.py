@@ -12,13 +12,20 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 from llama_index.core.indices.base import BaseIndex
 from llama_index.core.schema import TextNode
-from llama_index.core.vector_stores import FilterOperator, MetadataFilter, MetadataFilters
+from llama_index.core.vector_stores import (
+    FilterCondition,
+    FilterOperator,
+    MetadataFilter,
+    MetadataFilters,
+)
 from llama_index.core.vector_stores.utils import metadata_dict_to_node
 
+from managed_sync.documents.metadata_condition import is_metadata_condition
+from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.retrieval.object_filter import ids_for_one_search
 from managed_sync.stores.base import OBJECT_ID, StoreAdapter
@@ -42,7 +49,14 @@ class LlamaIndexAdapter(StoreAdapter):
         store: The vector store.
         index: The index over the store; only searching needs none.
         is_original: Whether its class searches as the known one does, and overrides nothing.
+
+    Attributes:
+        nests_filters: Whether the store understands filters inside filters.
     """
+
+    nests_filters: ClassVar[bool] = False
+
+    filter_argument = "filters"
 
     def __init__(
         self, store: Any, index: BaseIndex[Any] | None = None, *, is_original: bool = False
@@ -100,6 +114,34 @@ class LlamaIndexAdapter(StoreAdapter):
             for node in nodes
             if node.node_id in wanted
         ]
+
+    def filter_of(self, own: object) -> MetadataFilters:
+        """Returns the caller's filter as LlamaIndex's.
+
+        Raises:
+            ConfigurationError: It is none.
+        """
+        if is_metadata_condition(own):
+            return MetadataFilters(
+                filters=[MetadataFilter(key=name, value=value) for name, value in own.items()]
+            )
+        if not isinstance(own, MetadataFilters):
+            raise ConfigurationError(
+                f"filter must be MetadataFilters or a mapping of equal metadata such as "
+                f"{{'integration': 'zendesk'}}, got {type(own).__name__}."
+            )
+        return own
+
+    def _both(self, name: str, own: Any, further: Any) -> Any:
+        if name != "filters":
+            return None
+        parts: list[Any] = []
+        for each in (own, further):
+            is_joined = each.condition in {None, FilterCondition.AND}
+            if not is_joined and not self.nests_filters:
+                return None
+            parts += each.filters if is_joined else [each]
+        return MetadataFilters(filters=parts)
 
     def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
         return {"filters": metadata_filters(object_ids)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from llama_index.core.schema import TextNode
@@ -23,7 +23,7 @@ class ChromaAdapter(ChromaCollection, LlamaIndexAdapter):
     """A collection of Chroma."""
 
     classes = frozenset({("llama_index.vector_stores.chroma", "ChromaVectorStore")})
-    arguments = frozenset({"filters"})
+    nests_filters = True
     harmless = HARMLESS_ARGUMENTS
 
     def write(self, nodes: Sequence[TextNode], present: Set[str]) -> None:
@@ -50,6 +50,12 @@ class ChromaAdapter(ChromaCollection, LlamaIndexAdapter):
     def update_metadata(self, nodes: Sequence[TextNode]) -> None:
         """Replaces the metadata of nodes."""
         self._set_metadata({node.node_id: self._metadata(node) for node in nodes})
+
+    def combined(self, own: Mapping[str, Any], further: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Returns the arguments of a search that both confine."""
+        # The store takes its own conditions or LlamaIndex's filters, not both.
+        has_own = "where" in (own.get("vector_store_kwargs") or {})
+        return None if has_own else super().combined(own, further)
 
     def _metadata(self, node: TextNode) -> dict[str, Any]:
         flat = self._store.flat_metadata

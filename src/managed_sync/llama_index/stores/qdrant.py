@@ -25,7 +25,7 @@ class QdrantAdapter(QdrantCollection, LlamaIndexAdapter):
     """A collection whose payloads are the nodes' metadata."""
 
     classes = frozenset({("llama_index.vector_stores.qdrant", "QdrantVectorStore")})
-    arguments = frozenset({"filters", "vector_store_kwargs"})
+    nests_filters = True
     harmless = HARMLESS_ARGUMENTS | {"vector_store_kwargs"}
 
     def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
@@ -65,6 +65,18 @@ class QdrantAdapter(QdrantCollection, LlamaIndexAdapter):
     def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
         kwargs = super()._confined_to(object_ids)
         return kwargs if self._is_local else {**kwargs, **_EXACT}
+
+    def combined(self, own: Mapping[str, Any], further: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Returns the arguments of a search that both confine."""
+        # With these, the store would ignore all other filters.
+        has_own = (own.get("vector_store_kwargs") or {}).get("qdrant_filters") is not None
+        return None if has_own else super().combined(own, further)
+
+    def _both(self, name: str, own: Any, further: Any) -> Any:
+        if name != "vector_store_kwargs":
+            return super()._both(name, own, further)
+        parameters = {**dict(own.get("search_params") or {}), **further["search_params"]}
+        return {**own, "search_params": parameters}
 
     def _is_exhaustive(self, own: Mapping[str, Any], confined: bool) -> bool:
         if "vector_store_kwargs" in own:

@@ -22,7 +22,6 @@ class SimpleAdapter(LlamaIndexAdapter):
     """Dictionaries of vectors and metadata; every search compares the question with all of them."""
 
     classes = frozenset({("llama_index.core", "SimpleVectorStore")})
-    arguments = frozenset({"filters"})
     harmless = HARMLESS_ARGUMENTS
     can_update_metadata = True
     replaces_by_id = True

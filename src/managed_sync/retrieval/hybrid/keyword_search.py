@@ -11,6 +11,8 @@ See ``docs/decisions/0043-retrieval-fusion.md``.
 from __future__ import annotations
 
 import asyncio
+import copy
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +20,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from managed_sync.documents.metadata_condition import (
+    MetadataCondition,
+    is_metadata_condition,
+    joined,
+)
 from managed_sync.errors import ConfigurationError, KeywordSearchError, ManagedSyncError
 from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import Inspect, Reach, Search
@@ -65,7 +72,8 @@ class KeywordSource(Protocol):
         """Returns the best passages, best first.
 
         The search must be exhaustive and deterministic: a wider search begins with the passages of
-        a narrower one, and fewer passages than asked for are all that there are.
+        a narrower one, and fewer passages than asked for are all that there are. To be searched
+        with filters, it needs an argument ``where`` too: values that metadata must have.
 
         Args:
             question: The question.
@@ -127,6 +135,7 @@ class KeywordSearch:
         self.project_id = project_id
         self.name = type(source).__name__
         self.untraced = untraced
+        self.conditions: tuple[MetadataCondition, ...] = ()
         self.object_filter: ObjectFilter | None = CustomObjectFilter(
             lambda objects: {"objects": objects}, exact=True
         )
@@ -140,9 +149,54 @@ class KeywordSearch:
             chunks = self.source.count_chunks(step.objects, project_id=self.project_id)
             return Reach(exhaustive=True, chunks=chunks)
 
-    def question(self, text: str) -> KeywordQuestion:
-        """Returns a question to the index."""
-        return KeywordQuestion(text, self)
+    def question(
+        self, text: str, conditions: Sequence[MetadataCondition] | None = ()
+    ) -> KeywordQuestion:
+        """Returns a question to the index.
+
+        Args:
+            text: The question.
+            conditions: Those of this question; ``None`` if the index cannot apply them.
+
+        Raises:
+            ConfigurationError: The index cannot apply the conditions.
+        """
+        self.check_conditions(conditions)
+        return KeywordQuestion(text, (*self.conditions, *(conditions or ())), self)
+
+    def narrowed(self, *filters: object) -> KeywordSearch:
+        """Returns this search with filters of the caller's, which all hold.
+
+        Args:
+            filters: Mappings of equal metadata; ``None`` for none.
+
+        Raises:
+            ConfigurationError: The index cannot apply one.
+        """
+        conditions = [each for each in filters if each is not None]
+        plain = [each for each in conditions if is_metadata_condition(each)]
+        self.check_conditions(plain if len(plain) == len(conditions) else None)
+        narrowed = copy.copy(self)
+        narrowed.conditions = (*self.conditions, *plain)
+        return narrowed
+
+    def check_conditions(self, conditions: Sequence[MetadataCondition] | None) -> None:
+        """Refuses filters that the index would ignore.
+
+        Raises:
+            ConfigurationError: There is one.
+        """
+        if conditions is None:
+            raise ConfigurationError(
+                "filter cannot be used with keywords=: the search by keywords would ignore it, and "
+                "could find what it leaves out. Pass a mapping of equal texts and whole numbers, "
+                "such as filter={'integration': 'zendesk'}, over a store that this package knows."
+            )
+        if conditions and "where" not in inspect.signature(self.source.search).parameters:
+            raise ConfigurationError(
+                f"filter cannot be used with keywords=: {self.name}.search() has no argument "
+                f"where, which KeywordIndex has. Leave filter or keywords out."
+            )
 
     def presented(self, hit: Hit) -> Hit:
         """Returns a hit with the framework's own document or node."""
@@ -164,15 +218,21 @@ class KeywordQuestion:
 
     Attributes:
         text: The question.
+        conditions: The caller's filters, which all hold.
     """
 
     text: str
+    conditions: tuple[MetadataCondition, ...]
     _search: KeywordSearch
 
     @property
     def query(self) -> str:
         """Returns the question."""
         return self.text
+
+    def reach(self, step: Inspect) -> Reach:
+        """Returns that searches are exhaustive, and the number of passages if it is wanted."""
+        return self._search.reach(step)
 
     def search(self, step: Search) -> list[Hit]:
         """Returns the hits of one search, best first.
@@ -181,9 +241,13 @@ class KeywordQuestion:
             KeywordSearchError: The index cannot be searched, or returns something else.
         """
         search = self._search
+        condition = joined(self.conditions)
+        if condition is None:
+            return []
+        where: dict[str, Any] = {"where": condition} if condition else {}
         with _failures_named(search.name), search.untraced():
             found = search.source.search(
-                self.text, step.limit, step.objects, project_id=search.project_id
+                self.text, step.limit, step.objects, project_id=search.project_id, **where
             )
             return [
                 hit_of(
