@@ -491,19 +491,18 @@ class TestOwnFilters:
         assert len(retriever.invoke("q")) == 1
         assert set(asked) == {"file:1"}
 
-    def test_one_that_takes_the_place_of_the_callers_is_refused_or_not_used(self) -> None:
+    def test_one_that_lets_everything_through_leaves_the_callers_in_force(self) -> None:
         def retriever(strategy: str) -> PermissionAwareRetriever:
             return over(
                 filled(*passages(900)),
                 checker=AccessChecker(FakePermissionService("file:1"), list_limit=None),
                 strategy=strategy,
                 object_filter=CustomObjectFilter(lambda ids: {"filter": lambda _: True}),
-                search_kwargs={"filter": lambda document: document.page_content != "passage 2"},
+                search_kwargs={"filter": lambda document: document.page_content != "passage 1"},
             )
 
-        with pytest.raises(ConfigurationError, match="both set it"):
-            retriever("pre_filter").invoke("q")
-        assert len(retriever("auto").invoke("q")) == 1
+        for strategy in ("pre_filter", "auto", "post_filter"):
+            assert retriever(strategy).invoke("q") == []
 
 
 class TestDiversity:
