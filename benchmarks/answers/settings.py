@@ -13,7 +13,7 @@ from langchain_core.documents import Document
 from numpy.typing import NDArray
 
 from benchmarks.answers.company_index import CompanyIndex
-from managed_sync import BundledReranker
+from managed_sync import BundledReranker, Fusion
 from managed_sync.access.subject import resolve_subject
 from managed_sync.bundled_embedding import load_bundled_model
 from managed_sync.retrieval.refinement.reranking import titled_text
@@ -25,8 +25,9 @@ Ranking = Callable[[str], list[int]]
 Retriever = Callable[[str], list[Document]]
 
 K = 6
-FUSION_CONSTANT = 10
-DEPTH = 100
+VECTOR_WEIGHT = 0.5
+"""The command line's weight of the bundled vectors, beside 1 for keywords."""
+DEPTH = 50
 RERANKED = 50
 
 
@@ -42,13 +43,14 @@ def settings(index: CompanyIndex, transformer: Embed | None = None) -> Mapping[s
     titled = [titled_text(chunk.page_content, chunk.metadata) for chunk in index.chunks]
     static = _remembered(_by_vectors(index, index.vectors, bundled))
     keywords = _remembered(_by_keywords(index))
-    fused = _remembered(_fused(static, keywords))
-    reranked = _remembered(_reranked(index, fused))
+    weighted = _remembered(_fused(static, keywords, VECTOR_WEIGHT))
+    reranked = _remembered(_reranked(index, weighted))
     rankings = {
         "static": _by_vectors(index, bundled(texts), bundled),
         "static, title and headings": static,
         "keywords": keywords,
-        "fused": fused,
+        "fused": _fused(static, keywords),
+        "fused, vectors count half": weighted,
         "fused, reranked": reranked,
     }
     if transformer is not None:
@@ -99,12 +101,14 @@ def _by_keywords(index: CompanyIndex) -> Ranking:
     return rank
 
 
-def _fused(*rankings: Ranking) -> Ranking:
+def _fused(by_vectors: Ranking, by_keywords: Ranking, vector_weight: float = 1.0) -> Ranking:
+    constant = Fusion().constant
+
     def rank(question: str) -> list[int]:
         scores: dict[int, float] = defaultdict(float)
-        for ranking in rankings:
+        for ranking, weight in ((by_vectors, vector_weight), (by_keywords, 1.0)):
             for number, place in enumerate(ranking(question)[:DEPTH], 1):
-                scores[place] += 1 / (FUSION_CONSTANT + number)
+                scores[place] += weight / (constant + number)
         return sorted(scores, key=lambda place: -scores[place])
 
     return rank
@@ -132,15 +136,12 @@ def _with_neighbors(index: CompanyIndex, ranking: Ranking) -> Retriever:
 
     def retrieve(question: str) -> list[Document]:
         found: list[Document] = []
-        seen: set[int] = set()
-        for place in ranking(question):
-            if place in seen or len(found) == K:
-                continue
+        for place in ranking(question)[:K]:
             chunk = index.chunks[place]
             around = [place_of.get(_position(chunk, step)) for step in (-1, 0, 1)]
-            joined = [each for each in around if each is not None]
-            seen.update(joined)
-            text = "\n\n".join(index.chunks[each].page_content for each in joined)
+            text = "\n\n".join(
+                index.chunks[each].page_content for each in around if each is not None
+            )
             found.append(Document(text, metadata=chunk.metadata))
         return found
 

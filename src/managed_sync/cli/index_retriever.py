@@ -1,8 +1,12 @@
-"""The retriever of a workspace's index: vectors and keywords, fused and reranked."""
+"""The retriever of a workspace's index: vectors and keywords, fused, reranked and joined.
+
+The bundled embedding is the weaker ranking, so it counts half as much as keywords do. See
+``docs/benchmarks/answers.md``.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from managed_sync.access import AccessChecker
 from managed_sync.cli.vector_index import keyword_index
@@ -30,12 +34,18 @@ def index_retriever(
         passages: The number of passages to return.
     """
     from managed_sync.langchain import PermissionAwareRetriever
+    from managed_sync.retrieval.hybrid import Fusion
     from managed_sync.retrieval.reranking import BundledReranker
 
+    keywords = keyword_index(workspace)
+    hybrid: dict[str, Any] = (
+        {} if keywords is None else {"fusion": Fusion(vector_weight=0.5), "expand": 1}
+    )
     return PermissionAwareRetriever(
         vectorstore=store,
-        keywords=keyword_index(workspace),
+        keywords=keywords,
         reranker=BundledReranker(),
         checker=checker,
         k=passages,
+        **hybrid,
     )

@@ -40,9 +40,15 @@ def test_a_word_that_few_passages_have_decides() -> None:
     assert best("Does the robot of site Delft work?", robots) == robots[1]
 
 
-def test_the_order_in_which_passages_come_does_not_matter() -> None:
-    pairs = [("How much may a hotel cost?", passage) for passage in PASSAGES]
-    assert RERANKER.predict(pairs) == RERANKER.predict(pairs[::-1])[::-1]
+def test_equal_passages_stay_in_the_order_of_the_ranking_before() -> None:
+    scores = RERANKER.predict([("Who pays?", "The company pays for hotels.")] * 3)
+    assert scores == sorted(set(scores), reverse=True)
+    assert len(scores) == 3
+
+
+def test_an_answer_comes_first_from_the_end_of_the_ranking_before() -> None:
+    others = [f"Robots\n\nThe robot of dock {dock} is green." for dock in range(20)]
+    assert best("error 612", [*others, PASSAGES[2]]) == PASSAGES[2]
 
 
 def test_questions_of_one_call_are_scored_apart() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from managed_sync.cli.excerpts import answering_excerpt
 from managed_sync.cli.index_report import print_reports
 from managed_sync.cli.index_retriever import index_retriever
 from managed_sync.cli.index_runs import index_pipelines
@@ -31,6 +32,7 @@ _PIPELINES = [
     PipelineRef("zendesk", "tickets"),
 ]
 _PASSAGES = 3
+_EXCERPT_LENGTH = 130
 _PEOPLE = {
     "elena@harbor.example": "executive",
     "carol@harbor.example": "finance",
@@ -118,10 +120,14 @@ def _ask(workspace: Workspace, client: ManagedSyncClient) -> None:
 
 
 def _answer(retriever: PermissionAwareRetriever, question: str, user: str) -> Text:
-    """Returns the titles of the passages for a user, and the number of withheld hits."""
+    """Returns what answers in the first passage, all titles, and the number of withheld hits."""
     documents, report = retriever.retrieve_with_report(question, subject=user)
     titles = [f"• {document.metadata['title']}" for document in documents]
-    text = Text("\n".join(titles) or "nothing")
+    text = Text()
+    if documents:
+        excerpt = answering_excerpt(question, documents[0].page_content, _EXCERPT_LENGTH)
+        text.append(f"{excerpt}\n\n", style="green")
+    text.append("\n".join(titles) or "nothing")
     text.append(f"\n{report.withheld} of {report.candidates} withheld", style="dim")
     return text
 

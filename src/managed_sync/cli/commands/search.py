@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.padding import Padding
 from rich.text import Text
 
+from managed_sync.cli.excerpts import answering_excerpt
 from managed_sync.cli.index_retriever import index_retriever
 from managed_sync.cli.objects import object_names, resolve_object
 from managed_sync.cli.options import (
@@ -26,11 +26,9 @@ from managed_sync.errors import ConfigurationError
 from managed_sync.retrieval.citations import position
 
 if TYPE_CHECKING:
-    from langchain_core.documents import Document
-
     from managed_sync.retrieval import RetrievalReport
 
-__all__ = ["check", "excerpt", "explain", "search"]
+__all__ = ["check", "explain", "search"]
 
 _EXCERPT_LENGTH = 300
 
@@ -54,7 +52,8 @@ def search(
         documents, report = retriever.retrieve_with_report(question, subject=subject)
         for rank, document in enumerate(documents, start=1):
             output.print(f"\n{rank}. {position(document.metadata)}", style="bold", markup=False)
-            output.print(Padding(Text(excerpt(document, _EXCERPT_LENGTH)), (0, 0, 0, 3)))
+            excerpt = answering_excerpt(question, document.page_content, _EXCERPT_LENGTH)
+            output.print(Padding(Text(excerpt), (0, 0, 0, 3)))
             if url := document.metadata.get("url"):
                 output.print(f"   {url}", style="dim", markup=False, soft_wrap=True)
         output.print(f"\n{_summary(client, report)}", markup=False)
@@ -102,11 +101,6 @@ def explain(
             client, subject, object_id, relation=relation.value, name=object_names(client)
         )
     output.print(explanation, markup=False)
-
-
-def excerpt(document: Document, length: int) -> str:
-    """Returns the beginning of a passage on one line."""
-    return textwrap.shorten(document.page_content.replace("#", ""), length, placeholder=" …")
 
 
 def _counted(count: int, noun: str) -> str:
