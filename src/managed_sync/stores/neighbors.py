@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from managed_sync.documents.stored_chunk import StoredChunk
 from managed_sync.errors import ConfigurationError
+from managed_sync.retrieval.hybrid.keyword_search import KeywordNeighbors
 from managed_sync.retrieval.refinement.neighbors import NeighborSource
 from managed_sync.stores.base import OBJECT_ID, StoreAdapter
 
@@ -26,7 +27,7 @@ def neighbor_source(
         ConfigurationError: Neither can find them.
     """
     if isinstance(keywords, NeighborSource):
-        return keywords
+        return KeywordNeighbors(keywords)
     if store is not None and store.is_available:
         return store
     raise ConfigurationError(

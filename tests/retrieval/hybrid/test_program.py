@@ -6,11 +6,14 @@ the definition in ``docs/concepts/fusion.md``.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +24,9 @@ from hypothesis import strategies as st
 from managed_sync import AccessChecker
 from managed_sync.errors import AccessCheckError, ConfigurationError, KeywordSearchError
 from managed_sync.retrieval import Doubt
-from managed_sync.retrieval.effects import Strategy
+from managed_sync.retrieval.effects import Inspect, Search, Strategy
 from managed_sync.retrieval.hybrid import Fusion
+from managed_sync.retrieval.hybrid.keyword_search import KeywordSearch
 from tests.support.frameworks import STRATEGIES, WAYS, LangChain, Way
 from tests.support.fused_oracle import best_fused, named
 from tests.support.keywords import FixedKeywords, KeywordPassage
@@ -252,13 +256,24 @@ def test_a_failed_check_returns_nothing(way: Way) -> None:
 def test_a_keyword_index_that_fails_raises_rather_than_leaving_passages_out(way: Way) -> None:
     class Broken(FixedKeywords):
         def search(self, *_: Any, **__: Any) -> list[KeywordPassage]:
-            raise OSError("disk on fire")
+            raise OSError("the canary's text")
 
-    with pytest.raises(KeywordSearchError, match="disk on fire"):
+    with pytest.raises(KeywordSearchError, match=r"\(Broken\).*OSError") as raised:
         ask(way, COMPANY, FakePermissionService("file:1"), Broken([]), k=3)
 
+    assert "canary" not in "".join(traceback.format_exception(raised.value))
 
-@pytest.mark.parametrize("answer", [None, 7, ["text"], [None]])
+
+ODD = [
+    KeywordPassage(None, "word", {"object_id": "file:1"}),  # type: ignore[arg-type]
+    KeywordPassage(["c1"], "word", {"object_id": "file:1"}),  # type: ignore[arg-type]
+    KeywordPassage("c1", None, {"object_id": "file:1"}),  # type: ignore[arg-type]
+    KeywordPassage("c1", 5, {"object_id": "file:1"}),  # type: ignore[arg-type]
+    KeywordPassage("c1", "word", None),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize("answer", [None, 7, ["text"], [None], *([each] for each in ODD)])
 def test_so_does_one_that_returns_something_else_than_passages(answer: Any) -> None:
     class Odd(FixedKeywords):
         def search(self, *_: Any, **__: Any) -> Any:
@@ -266,6 +281,41 @@ def test_so_does_one_that_returns_something_else_than_passages(answer: Any) -> N
 
     with pytest.raises(KeywordSearchError):
         ask(LANGCHAIN, COMPANY, FakePermissionService("file:1"), Odd([]), k=3)
+
+
+@pytest.mark.parametrize("count", ["x", None, -1])
+def test_so_does_one_that_cannot_count(count: Any) -> None:
+    class Odd(FixedKeywords):
+        def count_chunks(self, *_: Any, **__: Any) -> Any:
+            return count
+
+    search = KeywordSearch(Odd([]), lambda found: found, nullcontext, None)
+
+    with pytest.raises(KeywordSearchError, match="Odd"):
+        search.reach(Inspect(count=True))
+
+
+@pytest.mark.parametrize("answer", [None, 7, "text", [None], [KeywordPassage("c", None, {})]])  # type: ignore[arg-type]
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_so_does_one_that_returns_something_else_than_neighbors(way: Way, answer: Any) -> None:
+    class Odd(FixedKeywords):
+        def neighbors(self, *_: Any, **__: Any) -> Any:
+            return answer
+
+    passage = KeywordPassage("c1", "word", {"object_id": "file:1", "chunk_index": 0})
+
+    with pytest.raises(KeywordSearchError, match="Odd"):
+        ask(way, COMPANY, FakePermissionService("file:1"), Odd([passage]), k=3, expand=1)
+
+
+def test_an_endless_answer_ends_at_the_limit() -> None:
+    class Endless(FixedKeywords):
+        def search(self, *_: Any, **__: Any) -> Any:
+            return (KeywordPassage(f"c{n}", "word", {}) for n in itertools.count())
+
+    search = KeywordSearch(Endless([]), lambda found: found, nullcontext, None)
+
+    assert len(search.question("word").search(Search(7))) == 7
 
 
 def test_a_list_that_fails_is_asked_for_once() -> None:

@@ -4,6 +4,8 @@ Guarantees:
 
 - A keyword index that cannot be searched, or returns something else than passages, makes the
   retrieval raise. It never silently becomes a retrieval by vectors alone.
+- The error names the index and the kind of fault, but not the fault's own message, which may hold
+  texts of passages.
 
 See ``docs/decisions/0043-retrieval-fusion.md``.
 """
@@ -16,6 +18,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -30,8 +33,16 @@ from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import CustomObjectFilter, ObjectFilter
 from managed_sync.retrieval.ranking import Hit, hit_of
+from managed_sync.retrieval.refinement.neighbors import NeighborSource, Passage
 
-__all__ = ["KeywordPassage", "KeywordQuestion", "KeywordSearch", "KeywordSource", "keyword_source"]
+__all__ = [
+    "KeywordNeighbors",
+    "KeywordPassage",
+    "KeywordQuestion",
+    "KeywordSearch",
+    "KeywordSource",
+    "keyword_source",
+]
 
 
 class KeywordPassage(Protocol):
@@ -147,6 +158,7 @@ class KeywordSearch:
             return Reach(exhaustive=True)
         with _failures_named(self.name), self.untraced():
             chunks = self.source.count_chunks(step.objects, project_id=self.project_id)
+            _require(type(chunks) is int and chunks >= 0, "count_chunks() returned no number")
             return Reach(exhaustive=True, chunks=chunks)
 
     def question(
@@ -202,7 +214,8 @@ class KeywordSearch:
         """Returns a hit with the framework's own document or node."""
         if not isinstance(hit.passage, _Found):
             return hit
-        return replace(hit, passage=self._to_passage(hit.passage.passage))
+        with _failures_named(self.name):
+            return replace(hit, passage=self._to_passage(hit.passage.passage))
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,16 +262,7 @@ class KeywordQuestion:
             found = search.source.search(
                 self.text, step.limit, step.objects, project_id=search.project_id, **where
             )
-            return [
-                hit_of(
-                    _Found(each),
-                    text=each.text,
-                    metadata=each.metadata,
-                    store_id=each.chunk_id,
-                    score=each.score,
-                )
-                for each in found
-            ]
+            return [_hit(each) for each in islice(found, step.limit)]
 
     async def asearch(self, step: Search) -> list[Hit]:
         """Like ``search``, without blocking the event loop."""
@@ -273,6 +277,53 @@ class KeywordQuestion:
         return hits[:k]
 
 
+class KeywordNeighbors:
+    """A keyword index as a source of neighbors.
+
+    Args:
+        source: The keyword index.
+    """
+
+    def __init__(self, source: NeighborSource) -> None:
+        self._source = source
+
+    def neighbors(
+        self, object_id: str, chunk_index: int, distance: int, **named: str | None
+    ) -> list[Passage]:
+        """Returns the passages of an object whose ``chunk_index`` is at most this far away.
+
+        Raises:
+            KeywordSearchError: The index cannot be searched, or returns something else.
+        """
+        with _failures_named(type(self._source).__name__):
+            found = self._source.neighbors(object_id, chunk_index, distance, **named)
+            _require(isinstance(found, Sequence), "neighbors() returned no sequence")
+            return [_neighbor(each.text, each.metadata) for each in found]
+
+
+def _hit(found: KeywordPassage) -> Hit:
+    text, metadata, chunk_id = found.text, found.metadata, found.chunk_id
+    _require(isinstance(text, str), "a passage's text is no string")
+    _require(isinstance(chunk_id, str), "a passage's chunk_id is no string")
+    _require(isinstance(metadata, Mapping), "a passage's metadata are no mapping")
+    return hit_of(_Found(found), text=text, metadata=metadata, store_id=chunk_id, score=found.score)
+
+
+def _neighbor(text: object, metadata: object) -> Passage:
+    if not isinstance(text, str) or not isinstance(metadata, Mapping | None):
+        raise _OddAnswerError("a neighbor's text is no string, or its metadata are no mapping")
+    return Passage(text, metadata or {})
+
+
+class _OddAnswerError(Exception):
+    """An index returned something else than its interface says."""
+
+
+def _require(is_met: bool, fault: str) -> None:
+    if not is_met:
+        raise _OddAnswerError(fault)
+
+
 @contextmanager
 def _failures_named(name: str) -> Iterator[None]:
     """Names the index in the errors of its searches."""
@@ -280,8 +331,10 @@ def _failures_named(name: str) -> Iterator[None]:
         yield
     except ManagedSyncError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised as one error
+        # Messages of other code may hold texts of passages that the subject may not read.
+        fault = str(error) if isinstance(error, _OddAnswerError) else type(error).__name__
         raise KeywordSearchError(
-            f"The keyword index ({name}) could not be searched: {type(error).__name__}: {error}. "
+            f"The keyword index ({name}) could not be searched: {fault}. "
             f"Build it again, or search without keywords."
-        ) from error
+        ) from None
