@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
-from managed_sync.retrieval.refinement.neighbors import Passage, joined
+from managed_sync.retrieval.ranking import Hit
+from managed_sync.retrieval.refinement.neighbors import Expansion, Passage, joined
 
 TEXT = "The first sentence. The second one. The third is last."
 OWN = {"object_id": "file:1", "project_id": "p1", "record_id": "r1"}
@@ -89,3 +92,23 @@ def test_offsets_that_do_not_fit_the_texts_lose_nothing() -> None:
     whole = joined(chunk(1, 12, 35), [before], 1)
 
     assert whole.text == f"something else\n\n{TEXT[12:35]}"
+
+
+def test_two_hits_with_the_same_joined_text_are_returned_once_in_the_place_of_the_better() -> None:
+    chunks = [chunk(0, 0, 20), chunk(1, 20, 54)]
+    other = Passage("other", {"object_id": "file:2", "chunk_index": 0})
+
+    class Source:
+        def neighbors(self, object_id: str, *_: object, **__: object) -> list[Passage]:
+            return chunks if object_id == "file:1" else []
+
+    hits = [
+        Hit(each.metadata["object_id"], (number,), each)
+        for number, each in enumerate([chunks[1], other, chunks[0]])
+    ]
+    expansion = Expansion(Source(), 1, lambda hit: hit.passage, lambda _, whole: whole, nullcontext)
+
+    expanded = expansion.expand(hits)
+
+    assert [hit.passage.text for hit in expanded] == [TEXT, "other"]
+    assert [hit.identities for hit in expanded] == [(0,), (1,)]

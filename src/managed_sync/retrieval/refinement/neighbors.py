@@ -5,6 +5,7 @@ Guarantees:
 - A neighbor is joined only if it is of the same object, project, record and part as the passage,
   whose object was allowed in this retrieval.
 - Text that two passages share, because chunks overlap, is in the joined text once.
+- A joined text is returned once, for the best of the passages that have it in common.
 """
 
 from __future__ import annotations
@@ -84,13 +85,30 @@ class Expansion:
     project_id: str | None = None
 
     def expand(self, hits: Sequence[Hit]) -> list[Hit]:
-        """Returns the hits, joined with their neighbors where there are some."""
+        """Returns the hits, joined with their neighbors where there are some.
+
+        Hits with the same joined text become one, so there may be fewer.
+        """
         with self.untraced():
-            return [self._expanded(hit) for hit in hits]
+            return self._once([self._expanded(hit) for hit in hits], hits)
 
     async def aexpand(self, hits: Sequence[Hit]) -> list[Hit]:
         """Like ``expand``, without blocking the event loop."""
         return await asyncio.to_thread(self.expand, hits)
+
+    def _once(self, expanded: Sequence[Hit], hits: Sequence[Hit]) -> list[Hit]:
+        joined_texts: list[tuple[str, list[Any]]] = []
+        kept = []
+        for hit, before in zip(expanded, hits, strict=True):
+            if hit is not before:
+                passage = self.passage_of(hit)
+                span = ("start_char", "end_char")
+                text = (passage.text, [passage.metadata.get(name) for name in (*_SAME, *span)])
+                if text in joined_texts:
+                    continue
+                joined_texts.append(text)
+            kept.append(hit)
+        return kept
 
     def _expanded(self, hit: Hit) -> Hit:
         passage = self.passage_of(hit)
