@@ -42,7 +42,8 @@ __all__ = [
 
 _PSYCOPG = "postgresql+psycopg"
 # In every connection: readers do not wait for a writer, and a commit is on the disk.
-_PRAGMAS = {"journal_mode": "WAL", "synchronous": "FULL"}
+_JOURNAL = {"journal_mode": "WAL"}
+_PRAGMAS = {"synchronous": "FULL"}
 
 
 def required_texts(*names: str) -> list[Column[str]]:
@@ -68,7 +69,12 @@ def database_url(text: str) -> URL | None:
 
 
 def sqlite_engine(
-    url: URL, *, patience: float, pragmas: Mapping[str, object], **options: Any
+    url: URL,
+    *,
+    patience: float,
+    pragmas: Mapping[str, object],
+    is_read_only: bool = False,
+    **options: Any,
 ) -> Engine:
     """Makes the engine of an SQLite file.
 
@@ -76,18 +82,22 @@ def sqlite_engine(
         url: Of the file.
         patience: Seconds that a statement waits for other writers.
         pragmas: Settings of each connection, besides those that every database here has.
+        is_read_only: Its connections only read. They take the file as it is, since the kind of its
+            journal is written into it.
         options: For SQLAlchemy.
     """
     engine = create_engine(
         url, connect_args={"timeout": patience, "check_same_thread": False}, **options
     )
 
+    settings = {**({} if is_read_only else _JOURNAL), **_PRAGMAS, **pragmas}
+
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _entry: ConnectionPoolEntry) -> None:
         # The driver would begin transactions at moments of its own choice.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for name, value in {**_PRAGMAS, **pragmas}.items():
+        for name, value in settings.items():
             cursor.execute(f"PRAGMA {name} = {value}")
         cursor.close()
 

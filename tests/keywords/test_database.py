@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import stat
 import threading
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -121,16 +124,62 @@ def test_a_file_that_was_replaced_is_searched_as_it_is_now(keywords: KeywordInde
     assert found(keywords) == 7
 
 
+def empty(file: Path) -> None:
+    file.touch()
+
+
+def without_tables(file: Path) -> None:
+    sqlite3.connect(file).execute("PRAGMA journal_mode = WAL")
+
+
+def half_written(file: Path) -> None:
+    """Leaves what a process leaves that is killed while it makes the file."""
+    draft = file.with_name("draft.db")
+    with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("BEGIN")
+        connection.execute("CREATE TABLE chunks (text)")
+        connection.execute("INSERT INTO chunks VALUES (zeroblob(100000))")
+        for suffix in ("", "-journal"):
+            shutil.copy(f"{draft}{suffix}", f"{file}{suffix}")
+
+
+@pytest.mark.parametrize("make", [empty, without_tables, half_written])
+def test_a_file_that_was_never_filled_holds_nothing_and_is_filled(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    keywords = KeywordIndex(tmp_path / "keywords.db")
+    make(keywords.path)
+
+    assert keywords.existing_ids(["0000"]) == set()
+    assert keywords.count({}) == 0
+    with pytest.raises(KeywordIndexError, match=r"There is no keyword index .*keywords\.db"):
+        found(keywords)
+    keywords.upsert(chunks(3))
+    assert found(keywords) == 3
+
+
+def test_a_copy_with_another_journal_is_searched_and_stays(keywords: KeywordIndex) -> None:
+    copy = KeywordIndex(keywords.path.with_name("copy.db"))
+    with closing(sqlite3.connect(keywords.path)) as connection:
+        connection.execute("VACUUM INTO ?", [str(copy.path)])
+    before = copy.path.read_bytes()
+
+    assert found(copy) == 3
+    assert copy.path.read_bytes() == before
+
+
 def test_a_file_of_another_kind_is_refused_and_stays(tmp_path: Path) -> None:
     ledger = tmp_path / "state.db"
     with sqlite3.connect(ledger) as connection:
         connection.execute("CREATE TABLE other (id)")
     before = ledger.read_bytes()
 
-    with pytest.raises(ConfigurationError, match=r"state\.db is an SQLite file of another kind"):
-        KeywordIndex(ledger).upsert(chunks(1))
     with pytest.raises(ConfigurationError, match="another kind"):
         KeywordIndex(ledger).search("word", 1)
+    assert ledger.read_bytes() == before
+    with pytest.raises(ConfigurationError, match=r"state\.db is an SQLite file of another kind"):
+        KeywordIndex(ledger).upsert(chunks(1))
     assert sqlite3.connect(ledger).execute("SELECT name FROM sqlite_master").fetchall() == [
         ("other",)
     ]

@@ -6,6 +6,7 @@ Guarantees:
 - Reading never writes and waits for no writer; it sees the state before or after a transaction.
 - No connection outlives its transaction, so threads and forked processes share none.
 - The file is readable by its owner alone.
+- A file that is empty, or whose tables a stopped process did not finish, counts as not written.
 """
 
 from __future__ import annotations
@@ -51,7 +52,10 @@ class KeywordDatabase:
         # The file's name may hold characters that mean something in a URI.
         uri = f"file:{quote(str(file.absolute()))}"
         query = {"mode": "ro", "uri": "true"}
-        self._reader = _engine(URL.create("sqlite", database=uri, query=query))
+        self._reader = _engine(URL.create("sqlite", database=uri, query=query), is_read_only=True)
+        # It undoes what a process that was stopped left half written, where the file has a journal.
+        self._undoing_reader = _engine(sqlite_url(file), is_read_only=True)
+        self._journal = file.with_name(f"{file.name}-journal")
 
     @property
     def exists(self) -> bool:
@@ -63,16 +67,30 @@ class KeywordDatabase:
         """Runs a block as a transaction that reads.
 
         Raises:
-            KeywordIndexError: There is no file, or it cannot be read.
+            KeywordIndexError: Nothing was ever written, or the file cannot be read.
+        """
+        with self.reading_if_written() as connection:
+            if connection is None:
+                raise KeywordIndexError(
+                    f"There is no keyword index {self.file}. Pass keywords=KeywordIndex(...) to "
+                    f"IndexSync and run it; or correct the path."
+                )
+            yield connection
+
+    @contextmanager
+    def reading_if_written(self) -> Iterator[Connection | None]:
+        """Runs a block as a transaction that reads; without one if nothing was ever written.
+
+        Raises:
+            KeywordIndexError: The file cannot be read.
         """
         if not self.exists:
-            raise KeywordIndexError(
-                f"There is no keyword index {self.file}. Pass keywords=KeywordIndex(...) to "
-                f"IndexSync and run it; or correct the path."
-            )
-        with self._errors("read"), self._reader.connect() as connection, connection.begin():
-            self._version(connection)
-            yield connection
+            yield None
+            return
+        # Only a file that is being made, or that was made otherwise, has a journal of this kind.
+        reader = self._undoing_reader if self._journal.exists() else self._reader
+        with self._errors("read"), reader.connect() as connection, connection.begin():
+            yield connection if self._version(connection) else None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -125,8 +143,14 @@ class KeywordDatabase:
             ) from None
 
 
-def _engine(url: URL) -> Engine:
-    return sqlite_engine(url, patience=_PATIENCE_SECONDS, pragmas=_PRAGMAS, poolclass=NullPool)
+def _engine(url: URL, *, is_read_only: bool = False) -> Engine:
+    return sqlite_engine(
+        url,
+        patience=_PATIENCE_SECONDS,
+        pragmas=_PRAGMAS,
+        is_read_only=is_read_only,
+        poolclass=NullPool,
+    )
 
 
 def _require_full_text_search() -> None:

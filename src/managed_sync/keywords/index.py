@@ -291,10 +291,8 @@ class KeywordIndex:
 
     def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
         """Returns the rows of a query; none if nothing was ever written."""
-        if not self._database.exists:
-            return []
-        with self._database.reading() as connection:
-            return connection.execute(query).all()
+        with self._database.reading_if_written() as connection:
+            return [] if connection is None else connection.execute(query).all()
 
 
 def _hits(best: Sequence[tuple[str, bytes, float]]) -> list[KeywordHit]:

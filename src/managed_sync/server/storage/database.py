@@ -34,7 +34,7 @@ _PATIENCE_SECONDS = 60.0
 _SQLITE_PRAGMAS = {"foreign_keys": "ON", "mmap_size": 1 << 30}
 # More connections than threads, so that none of them waits; and error messages, which may be
 # logged, without the values of a statement.
-_OPTIONS = {"pool_size": 8, "max_overflow": -1, "hide_parameters": True}
+_OPTIONS: dict[str, Any] = {"pool_size": 8, "max_overflow": -1, "hide_parameters": True}
 # The advisory lock of writers in PostgreSQL; in SQLite they lock the file.
 _WRITERS = 7_083_650_211
 # The advisory lock that the only server of a PostgreSQL database holds.
