@@ -73,9 +73,8 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     including calls to other retrievers, models, embeddings and rerankers, is hidden from them.
     Anything the search logs itself is not: see ``from_retriever``.
 
-    With ``keywords`` the result is the best of a fused ranking: of those by vectors and by
-    keywords, each restricted to what the user may read. Without a vector store, it is the best of
-    the ranking by keywords.
+    With ``keywords`` the rankings by vectors and by keywords are fused, each restricted to what the
+    user may read. Without a vector store, keywords alone rank.
 
     Args:
         vectorstore: Any vector store whose documents carry ``object_id`` in their metadata.
@@ -274,10 +273,8 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
             ConfigurationError: ``bound_subject`` is among them.
         """
         if "bound_subject" in fields:
-            raise ConfigurationError(
-                "bound_subject cannot be made configurable. Pass the user of a call in "
-                "config={'configurable': {'subject': ...}}."
-            )
+            advice = "Pass the user of a call in config={'configurable': {'subject': ...}}."
+            raise ConfigurationError(f"bound_subject cannot be made configurable. {advice}")
         return super().configurable_fields(**fields)
 
     def as_tool(
@@ -330,8 +327,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
 
         Args:
             query: The question.
-            subject: The user; by default the bound one, or the one of the running config or of
-                ``acting_as``.
+            subject: The user; by default the bound, the running config's, or ``acting_as``'s one.
             k: The number of passages, in place of the retriever's own.
             filter: A further filter, which holds together with the retriever's own.
 
@@ -339,8 +335,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
             MissingSubjectError: There is no subject.
             ConfigurationError: The filters cannot be combined.
             AccessCheckError: Some object has no trustworthy decision; nothing is returned.
-            IncompleteRetrievalError: The result may not be the best, and ``raise_if_incomplete`` is
-                set.
+            IncompleteRetrievalError: The result may not be the best, and that is to raise.
         """
         return self._retrieve(query, subject, k, filter)
 
@@ -400,7 +395,6 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         config: RunnableConfig | None = None,
     ) -> tuple[list[Document], RetrievalReport]:
         user = subject_of_call(self.bound_subject, subject, config)
-        hits, report = await self._engine.aretrieve(
-            user, self._search.narrowed(own).question(query), k
-        )
+        question = self._search.narrowed(own).question(query)
+        hits, report = await self._engine.aretrieve(user, question, k)
         return [document_of(hit) for hit in hits], report
