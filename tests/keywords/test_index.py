@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from managed_sync import KeywordIndex
 from managed_sync.documents import Chunk
-from managed_sync.errors import ConfigurationError
+from managed_sync.errors import ConfigurationError, KeywordIndexError
 
 PIPELINE = {"project_id": "p1", "integration": "box", "sync_type": "files"}
 
@@ -78,6 +81,39 @@ def test_chunks_are_listed_and_counted_by_their_pipeline(keywords: KeywordIndex)
     assert keywords.count({}) == 5
     with pytest.raises(ConfigurationError, match="got title"):
         keywords.count({"title": "x"})
+
+
+def test_content_that_is_damaged_is_an_error_with_a_remedy(keywords: KeywordIndex) -> None:
+    keywords.upsert([Chunk("text", {**chunk("1", "").metadata, "chunk_index": 1})])
+    with closing(sqlite3.connect(keywords.path)) as connection, connection:
+        connection.execute("UPDATE passages SET content = x'00ff'")
+
+    for use in (
+        lambda: keywords.search("text", 1),
+        lambda: keywords.neighbors("file:1", 0, 1),
+        lambda: keywords.read(["1"]),
+        lambda: keywords.delete(["1"]),
+    ):
+        with pytest.raises(KeywordIndexError, match=r"keywords\.db cannot be .* remove it and run"):
+            use()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"record_id": ["x"]},
+        {"project_id": ["p1"]},
+        {"chunk_index": 2**63},
+        {"chunk_index": "0"},
+        {"object_id": ["file:1"]},
+    ],
+)
+def test_odd_values_have_no_neighbors(keywords: KeywordIndex, odd: dict[str, Any]) -> None:
+    keywords.upsert([Chunk("text", {**chunk("1", "").metadata, "chunk_index": 1})])
+    place: dict[str, Any] = {"object_id": "file:1", "chunk_index": 0, "distance": 2**64}
+
+    assert len(keywords.neighbors(**place)) == 1
+    assert keywords.neighbors(**{**place, **odd}) == []
 
 
 def test_nothing_is_in_an_index_that_was_never_written(keywords: KeywordIndex) -> None:

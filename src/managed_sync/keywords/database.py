@@ -21,7 +21,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool
 from sqlalchemy.exc import SQLAlchemyError
 
 from managed_sync.errors import ConfigurationError, KeywordIndexError
-from managed_sync.keywords.tables import metadata
+from managed_sync.keywords.tables import DamagedFileError, metadata
 from managed_sync.private_files import private_database
 from managed_sync.sql import sqlite_engine, sqlite_url, write_transaction
 
@@ -135,7 +135,7 @@ class KeywordDatabase:
         """Turns errors of the database and the disk into ``KeywordIndexError``."""
         try:
             yield
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, DamagedFileError) as error:
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
             raise KeywordIndexError(
                 f"The keyword index {self.file} cannot be {action} ({reason}). If it is damaged, "

@@ -42,6 +42,8 @@ __all__ = ["KeywordHit", "KeywordIndex"]
 # A search with a condition looks at this many times the hits wanted, and then further by as much.
 _WIDENING = 4
 _SEARCHED = ("integration", "sync_type", "object_id")
+# The greatest integer of SQLite.
+_GREATEST = 2**63 - 1
 _contents = select(chunk_table.c.chunk_id, passage_table.c.content).join(
     passage_table, passage_table.c.id == chunk_table.c.id
 )
@@ -189,22 +191,28 @@ class KeywordIndex:
             KeywordIndexError: The file cannot be read.
         """
         distance = check_integer("distance", distance, at_least=0)
+        # These come from the metadata of hits, where anything may be.
+        is_possible = isinstance(object_id, str) and type(chunk_index) is int
+        if not is_possible or not 0 <= chunk_index <= _GREATEST:
+            return []
+        last = min(chunk_index + distance, _GREATEST)
         with self._database.reading() as connection:
             query = _contents.where(
                 chunk_table.c.object_id == object_id,
                 chunk_table.c.project.in_(project_keys(connection, project_id)),
-                chunk_table.c.chunk_index.between(chunk_index - distance, chunk_index + distance),
+                chunk_table.c.chunk_index.between(max(chunk_index - distance, 0), last),
                 chunk_table.c.chunk_index != chunk_index,
             )
             rows = connection.execute(
                 query.order_by(chunk_table.c.chunk_index, chunk_table.c.chunk_id)
             ).all()
+            found = stored_chunks(rows)
         return [
             each
-            for each in stored_chunks(rows)
+            for each in found
             if each.metadata is not None
             and each.metadata.get("part") == part
-            and record_id in (None, each.metadata.get("record_id"))
+            and (record_id is None or record_id == each.metadata.get("record_id"))
         ]
 
     # Writing and reading back, as a target of ``IndexSync`` does
@@ -286,8 +294,9 @@ class KeywordIndex:
         Raises:
             KeywordIndexError: The file cannot be read.
         """
-        rows = self._rows(_contents.where(chunk_table.c.chunk_id.in_(listed(chunk_ids))))
-        return stored_chunks(rows)
+        query = _contents.where(chunk_table.c.chunk_id.in_(listed(chunk_ids)))
+        with self._database.reading_if_written() as connection:
+            return [] if connection is None else stored_chunks(connection.execute(query))
 
     def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
         """Returns the rows of a query; none if nothing was ever written."""

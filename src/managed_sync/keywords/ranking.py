@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, Text, bindparam, func, literal_c
 
 from managed_sync.keywords.columns import WEIGHTS
 from managed_sync.keywords.tables import (
+    DamagedFileError,
     chunk_table,
     json_argument,
     listed_in,
@@ -55,6 +56,8 @@ def best_chunks(
         rows += _candidates(connection, project, arguments, is_confined=objects is not None)
     found = connection.execute(_CHUNK_IDS, {"keys": json_argument(row.key for row in rows)})
     id_of = {row.id: row.chunk_id for row in found}
+    if any(row.score is None or row.key not in id_of for row in rows):
+        raise DamagedFileError("its words are not those of its chunks")
     best = sorted(rows, key=lambda row: (row.score, id_of[row.key]))[:limit]
     found = connection.execute(_CONTENTS, {"keys": json_argument(row.key for row in best)})
     content_of = {row.id: row.content for row in found}

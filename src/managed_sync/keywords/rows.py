@@ -17,7 +17,14 @@ from sqlalchemy import Connection, func, select
 from managed_sync.documents import Chunk
 from managed_sync.documents.stored_chunk import StoredChunk
 from managed_sync.keywords.columns import COLUMNS, columns_of
-from managed_sync.keywords.tables import added_project, chunk_table, listed, passage_table, words_of
+from managed_sync.keywords.tables import (
+    DamagedFileError,
+    added_project,
+    chunk_table,
+    listed,
+    passage_table,
+    words_of,
+)
 
 __all__ = ["insert_chunks", "remove_chunks", "stored_chunks"]
 
@@ -104,4 +111,7 @@ def _packed(content: _Content) -> bytes:
 
 
 def _unpacked(content: bytes) -> _Content:
-    return _Content(*json.loads(zlib.decompress(content)))
+    try:
+        return _Content(*json.loads(zlib.decompress(content)))
+    except (zlib.error, TypeError, ValueError) as error:
+        raise DamagedFileError(f"the content of a chunk is damaged: {error}") from None

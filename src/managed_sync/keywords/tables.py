@@ -31,6 +31,7 @@ from managed_sync.keywords.columns import COLUMNS
 
 __all__ = [
     "TOKENIZER",
+    "DamagedFileError",
     "added_project",
     "chunk_table",
     "json_argument",
@@ -44,6 +45,11 @@ __all__ = [
 ]
 
 TOKENIZER = "porter ascii"
+
+
+class DamagedFileError(Exception):
+    """The file holds something else than was written."""
+
 
 metadata = MetaData()
 
@@ -129,7 +135,9 @@ def project_keys(connection: Connection, project_id: str | None) -> list[int]:
             "The keyword index holds chunks of several projects, whose object ids could be equal. "
             "Pass project_id=, or AccessChecker(..., project_id=...)."
         )
-    return [row.id for row in rows if project_id is None or row.project_id in ("", project_id)]
+    own = ("", project_id)
+    # Not a set: a project of another type, such as a list, is none of these.
+    return [row.id for row in rows if project_id is None or row.project_id in own]
 
 
 def added_project(connection: Connection, project_id: str) -> int:
