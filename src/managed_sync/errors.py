@@ -204,9 +204,11 @@ class NotFoundError(ApiStatusError):
     Attributes:
         is_from_api: ``False`` if the response is not a JSON object, as the API's own is. A proxy or
             another server may have written it, so it says nothing about the record.
+        detail: The explanation in the response, if it has one.
     """
 
     is_from_api = True
+    detail = ""
 
 
 class RateLimitError(ApiStatusError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,13 @@ def test_hits_and_mrr_take_the_first_passage_with_an_answer() -> None:
     figures = Figures.of([outcome(4, 2), outcome(None), outcome(1), outcome(6)])
     assert figures.hits == (0.25, 0.5, 0.75)
     assert figures.mrr == pytest.approx((1 / 2 + 0 + 1 + 1 / 6) / 4)
+
+
+def test_a_hit_among_six_is_unknown_where_three_were_asked_for() -> None:
+    three = [replace(outcome(2), asked_for=3), replace(outcome(None), asked_for=3)]
+    assert Figures.of(three).hits == (0.0, 0.5, None)
+    assert Evaluation(tuple(three)).rows("user")[0][4] == "-"
+    assert Evaluation(tuple(three)).as_dict()["total"]["hit@6"] is None
 
 
 def test_recall_and_ndcg_take_every_answer_that_the_user_may_read() -> None:

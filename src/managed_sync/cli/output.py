@@ -48,11 +48,20 @@ output = _SafeConsole(highlight=False, soft_wrap=False)
 progress_output = _SafeConsole(stderr=True)
 
 
-def plain_table(*columns: str) -> Table:
-    """Returns a table without lines between columns; the first column is never wrapped."""
+def plain_table(*columns: str, wraps_first: bool = False) -> Table:
+    """Returns a table without lines between columns.
+
+    Either the first column is never wrapped, or it is the only one that is.
+    """
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for position, column in enumerate(columns):
-        table.add_column(column, justify="right" if position else "left", no_wrap=position == 0)
+        is_first = position == 0
+        table.add_column(
+            column,
+            justify="left" if is_first else "right",
+            no_wrap=is_first != wraps_first,
+            overflow="fold",
+        )
     return table
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from managed_sync.keywords import KeywordIndex
 
-__all__ = ["COMFORTABLE_CHUNKS", "LONGEST_WAIT", "keyword_index", "open_index"]
+__all__ = ["COMFORTABLE_CHUNKS", "LONGEST_WAIT", "keyword_index", "open_filled_index", "open_index"]
 
 # Above this, opening Qdrant's local mode and searching with an object filter take seconds.
 COMFORTABLE_CHUNKS = 10_000
@@ -71,6 +71,21 @@ def open_index(
         client.close()
 
 
+@contextmanager
+def open_filled_index(workspace: Workspace) -> Iterator[QdrantVectorStore]:
+    """Opens the index like :func:`open_index`, to search in it.
+
+    Raises:
+        ConfigurationError: Nothing is indexed yet, or the index cannot be opened.
+    """
+    if not workspace.ledger.exists():
+        raise _nothing_indexed(workspace)
+    with open_index(workspace) as store:
+        if not store.client.count(store.collection_name).count:
+            raise _nothing_indexed(workspace)
+        yield store
+
+
 def keyword_index(workspace: Workspace) -> KeywordIndex | None:
     """Returns the keyword index to search beside the vectors.
 
@@ -106,6 +121,15 @@ def _opened(folder: Path, wait: float, stop: StopRequest) -> QdrantClient:
                 f"The index {folder} is still in use by another process after {wait:.0f} s. Wait "
                 f"until that process ends, or use another --workspace."
             )
+
+
+def _nothing_indexed(workspace: Workspace) -> ConfigurationError:
+    if workspace.pipelines:
+        return ConfigurationError("Nothing is indexed yet. Run `managed-sync index` first.")
+    return ConfigurationError(
+        "Nothing is indexed yet. Enable a pipeline first, such as `managed-sync enable googleDrive "
+        "files`, and then run `managed-sync index`."
+    )
 
 
 def _unusable(folder: Path, error: Exception) -> ConfigurationError:

@@ -13,7 +13,7 @@ from managed_sync.access import AccessChecker
 from managed_sync.cli.proven_transport import ProvenTransport
 from managed_sync.cli.signals import StopRequest
 from managed_sync.client import ManagedSyncClient
-from managed_sync.errors import ApiError, ConfigurationError, StateInUseError
+from managed_sync.errors import ApiError, ConfigurationError, NotFoundError, StateInUseError
 from managed_sync.private_files import private_folder, write_private
 from managed_sync.settings import Settings
 
@@ -103,6 +103,22 @@ class Workspace:
         chosen = str(self._chosen(folder))
         settings = self._read(self._settings_file)
         self._write(self._settings_file, {**settings, "folder": chosen})
+
+    def enable(
+        self, client: ManagedSyncClient, pipeline: PipelineRef, frequency: str | None = None
+    ) -> None:
+        """Enables a pipeline, or syncs an enabled one now.
+
+        Raises:
+            ConfigurationError: The embedded server has no such pipeline; the error names its own.
+        """
+        try:
+            client.enable_sync(*pipeline, frequency)
+        except NotFoundError as error:
+            # The embedded server has one project, so only the pipeline can be missing.
+            if self.is_local and error.detail:
+                raise ConfigurationError(error.detail) from None
+            raise
 
     def remember(self, pipeline: PipelineRef) -> None:
         """Adds a pipeline to those that commands use if none is named."""

@@ -25,7 +25,8 @@ class Figures:
     Attributes:
         asked: Questions asked, each user's counted.
         counted: Those of them with an answer that the user may read; only these have hits.
-        hits: For 1, 3 and 6, the share with an answer among this many first passages.
+        hits: For 1, 3 and 6, the share with an answer among this many first passages; ``None``
+            where fewer passages were asked for.
         mrr: The mean of 1 / rank of the first passage with an answer.
         ndcg: The mean of the normalized discounted cumulative gain.
         recall: The mean share of the answers that the user may read and got.
@@ -52,7 +53,7 @@ class Figures:
         return cls(
             asked=len(outcomes),
             counted=len(counted),
-            hits=tuple(_mean(counted, hit(cutoff)) for cutoff in CUTOFFS),
+            hits=tuple(_hits(counted, cutoff) for cutoff in CUTOFFS),
             mrr=_mean(counted, lambda outcome: 1 / outcome.rank if outcome.rank else 0.0),
             ndcg=_mean(counted, _ndcg),
             recall=_mean(counted, lambda outcome: _found(outcome) / len(outcome.ranks)),
@@ -88,6 +89,11 @@ def interval(
         for _ in range(_DRAWS)
     )
     return means[round(_DRAWS * 0.025)], means[round(_DRAWS * 0.975) - 1]
+
+
+def _hits(outcomes: Sequence[Outcome], cutoff: int) -> float | None:
+    is_short = any(each.asked_for is not None and each.asked_for < cutoff for each in outcomes)
+    return None if is_short else _mean(outcomes, hit(cutoff))
 
 
 def _mean(outcomes: Sequence[Outcome], measure: Callable[[Outcome], float]) -> float | None:

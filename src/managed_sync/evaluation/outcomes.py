@@ -31,6 +31,7 @@ class Outcome:
         returned: The number of passages returned.
         unauthorized: The number of returned passages that the user may not read.
         seconds: The time that the retriever took.
+        asked_for: The number of passages that the retriever was asked for, if it is known.
     """
 
     question: EvaluationQuestion
@@ -40,6 +41,7 @@ class Outcome:
     returned: int
     unauthorized: int
     seconds: float
+    asked_for: int | None = None
 
     @property
     def has_truth(self) -> bool:
@@ -61,6 +63,7 @@ def outcome_of(
     allowed: Collection[str],
     objects: Mapping[str, str],
     seconds: float,
+    asked_for: int | None = None,
 ) -> Outcome:
     """Compares returned passages with the truth.
 
@@ -72,6 +75,7 @@ def outcome_of(
         allowed: The object ids that the user may read, among those returned and those that answer.
         objects: The object id of each object that the questions name in another way.
         seconds: The time that the retriever took.
+        asked_for: The number of passages that it was asked for, if it is known.
     """
     ranks = []
     for answer in question.answers:
@@ -86,6 +90,7 @@ def outcome_of(
         returned=len(passages),
         unauthorized=sum(passage.object_id not in allowed for passage in passages),
         seconds=seconds,
+        asked_for=asked_for,
     )
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "ReturnedPassage",
     "Search",
     "async_search_of",
+    "number_asked_for",
     "passage_of",
     "plain_text",
     "search_of",
@@ -75,6 +76,12 @@ def passage_of(result: Any) -> ReturnedPassage:
             f"{type(result).__name__}."
         )
     return ReturnedPassage(plain_text(text), object_id_of(metadata))
+
+
+def number_asked_for(retriever: Any) -> int | None:
+    """Returns the number of passages that a retriever is asked for, if it names one."""
+    number = getattr(retriever, "k", None)
+    return number if isinstance(number, int) else None
 
 
 def plain_text(text: str) -> str:

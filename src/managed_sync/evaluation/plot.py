@@ -8,9 +8,29 @@ from pathlib import Path
 from managed_sync.errors import ConfigurationError, MissingExtraError
 from managed_sync.evaluation.figures import CUTOFFS, Figures
 
-__all__ = ["draw"]
+__all__ = ["check_picture", "draw"]
 
 _COLORS = ("#0072b2", "#56b4e9", "#cccccc")
+
+
+def check_picture(file: Path) -> None:
+    """Raises an error if no picture can be drawn into a file.
+
+    Raises:
+        ConfigurationError: The folder does not exist, or the format is unknown.
+        MissingExtraError: Matplotlib is not installed.
+    """
+    try:
+        import matplotlib as mpl  # noqa: F401, PLC0415 - slow to import, and optional
+    except ImportError as error:
+        raise MissingExtraError("A plot of an evaluation", "evaluation") from error
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    if not file.parent.is_dir():
+        raise _unusable(file, f"there is no folder {file.parent}")
+    formats = Figure().canvas.get_supported_filetypes()
+    if file.suffix.lower().removeprefix(".") not in formats:
+        raise _unusable(file, f"the ending {file.suffix!r} is no format of pictures")
 
 
 def draw(panels: Mapping[str, Mapping[str, Figures]], file: Path) -> None:
@@ -24,11 +44,10 @@ def draw(panels: Mapping[str, Mapping[str, Figures]], file: Path) -> None:
         ConfigurationError: The file cannot be written, or its format is unknown.
         MissingExtraError: Matplotlib is not installed.
     """
-    try:
-        import matplotlib as mpl  # noqa: PLC0415 - slow to import, and optional
-        from matplotlib.figure import Figure  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingExtraError("A plot of an evaluation", "evaluation") from error
+    check_picture(file)
+    import matplotlib as mpl  # noqa: PLC0415 - slow to import, and optional
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
     rows = max(map(len, panels.values()))
     # Without a salt and a date, the same figures give the same file.
     with mpl.rc_context({"svg.hashsalt": "evaluation", "font.size": 9}):
@@ -39,6 +58,8 @@ def draw(panels: Mapping[str, Mapping[str, Figures]], file: Path) -> None:
             shown = {group: each for group, each in groups.items() if each.counted}
             height = 0.8 / len(CUTOFFS)
             for number, cutoff in enumerate(CUTOFFS):
+                if all(each.hits[number] is None for each in shown.values()):
+                    continue
                 positions = [place + number * height for place in range(len(shown))]
                 values = [each.hits[number] or 0.0 for each in shown.values()]
                 axis.barh(positions, values, height, color=_COLORS[number], label=f"hit@{cutoff}")
@@ -51,7 +72,11 @@ def draw(panels: Mapping[str, Mapping[str, Figures]], file: Path) -> None:
             is_svg = file.suffix.lower() == ".svg"
             figure.savefig(file, metadata={"Date": None} if is_svg else None)
         except (OSError, ValueError) as error:
-            raise ConfigurationError(
-                f"The plot cannot be written to {file} ({error}). Name a file such as answers.svg "
-                f"or answers.png in a folder that exists."
-            ) from None
+            raise _unusable(file, error) from None
+
+
+def _unusable(file: Path, reason: object) -> ConfigurationError:
+    return ConfigurationError(
+        f"The plot cannot be written to {file} ({reason}). Name a file such as answers.svg or "
+        f"answers.png in a folder that exists."
+    )

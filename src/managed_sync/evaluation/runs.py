@@ -15,6 +15,7 @@ from managed_sync.evaluation.passages import (
     AsyncSearch,
     Search,
     async_search_of,
+    number_asked_for,
     passage_of,
     search_of,
 )
@@ -62,12 +63,12 @@ def evaluate(
         print(evaluation.markdown(by="user"))
         ```
     """
+    settings = _settings(retrievers)
     searches = {
-        setting: partial(_timed, search_of(retriever))
-        for setting, retriever in _settings(retrievers).items()
+        setting: partial(_timed, search_of(retriever)) for setting, retriever in settings.items()
     }
     plan = list(_plan(searches, questions, users))
-    return run(_ask(plan, checker.allowed, objects or {}, on_outcome))
+    return run(_ask(plan, settings, checker.allowed, objects or {}, on_outcome))
 
 
 async def aevaluate(
@@ -80,12 +81,13 @@ async def aevaluate(
     on_outcome: Callable[[Outcome], None] | None = None,
 ) -> Evaluation:
     """Like ``evaluate``, without blocking the event loop."""
+    settings = _settings(retrievers)
     searches = {
         setting: partial(_atimed, async_search_of(retriever))
-        for setting, retriever in _settings(retrievers).items()
+        for setting, retriever in settings.items()
     }
     plan = list(_plan(searches, questions, users))
-    return await arun(_ask(plan, checker.aallowed, objects or {}, on_outcome))
+    return await arun(_ask(plan, settings, checker.aallowed, objects or {}, on_outcome))
 
 
 def _settings(retrievers: Any) -> Mapping[str, Any]:
@@ -116,6 +118,7 @@ def _plan(
 
 def _ask(
     plan: Sequence[tuple[str, _TimedSearch, EvaluationQuestion, str]],
+    settings: Mapping[str, Any],
     check: _Check,
     objects: Mapping[str, str],
     on_outcome: Callable[[Outcome], None] | None,
@@ -128,7 +131,14 @@ def _ask(
         returned = {passage.object_id for passage in passages if passage.object_id}
         allowed = yield from perform(check, user, sorted(answers | returned))
         outcome = outcome_of(
-            question, user, setting, passages, allowed=allowed, objects=objects, seconds=seconds
+            question,
+            user,
+            setting,
+            passages,
+            allowed=allowed,
+            objects=objects,
+            seconds=seconds,
+            asked_for=number_asked_for(settings[setting]),
         )
         outcomes.append(outcome)
         if on_outcome is not None:

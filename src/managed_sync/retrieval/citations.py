@@ -9,9 +9,12 @@ from managed_sync.logs import printable
 
 __all__ = ["numbered", "position"]
 
+# Parts of the types of Excel's, OpenDocument's and Google's workbooks.
+_WORKBOOKS = ("ms-excel", "spreadsheet")
+
 
 def position(metadata: Mapping[str, Any]) -> str:
-    """Returns a passage's position: title, page and heading, as far as they are known.
+    """Returns a passage's position: title, page or sheet, and heading, as far as they are known.
 
     The position is one line: a file's name cannot look like a passage of its own.
 
@@ -20,10 +23,13 @@ def position(metadata: Mapping[str, Any]) -> str:
         'Plan.pdf · page 2 · Costs > Travel'
         >>> position({"title": "Plan.pdf", "parent_title": "Offer.eml"})
         'Plan.pdf in Offer.eml'
+        >>> position({"title": "Prices", "page": 3, "mime_type": "application/vnd.ms-excel"})
+        'Prices · sheet 3'
     """
     title = str(metadata.get("title") or metadata.get("object_id", ""))
     parent = f" in {metadata['parent_title']}" if metadata.get("parent_title") else ""
-    page = f"page {metadata['page']}" if "page" in metadata else ""
+    is_workbook = any(word in str(metadata.get("mime_type", "")) for word in _WORKBOOKS)
+    page = f"{'sheet' if is_workbook else 'page'} {metadata['page']}" if "page" in metadata else ""
     heading = str(metadata.get("heading") or "").removeprefix(title).removeprefix(" > ")
     return printable(" · ".join(filter(None, [title + parent, page, heading])))
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from managed_sync.cli.app import app
 from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ConfigurationError
+from managed_sync.evaluation.report import COLUMNS
 
 ANN, BOB = "ann@x.example", "bob@x.example"
 QUESTIONS = f"""\
@@ -89,6 +90,23 @@ def test_json_has_every_outcome_and_the_plot_is_a_picture(root: Path) -> None:
     assert b"<svg" in plot.read_bytes()
 
 
+def test_a_long_name_is_wrapped_and_no_header_cut(root: Path) -> None:
+    user = "somebody.with.a.rather.long.name.indeed@subsidiary.example"
+    lines = evaluate(root, "--as", user, "-k", "3").stdout.splitlines()
+    (header,) = [line for line in lines if line.startswith("user")]
+    row = next(line for line in lines if line.startswith("someb"))
+    assert header.split()[1:] == list(COLUMNS)
+    assert row.split()[4] == "-", "hit@6 of three passages"
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_picture_that_cannot_be_drawn_is_refused_before_anything_is_asked(root: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"'.txt' is no format"):
+        run(root / "empty", "evaluate", "--plot", str(root / "x.txt"))
+    with pytest.raises(ConfigurationError, match="there is no folder"):
+        run(root / "empty", "evaluate", "--plot", str(root / "nowhere" / "x.svg"))
+
+
 def test_as_replaces_the_users_and_split_chooses_questions(root: Path) -> None:
     values = json.loads(evaluate(root, "--as", ANN, "--split", "tune", "--json").stdout)
     assert [(one["user"], one["rank"]) for one in values["outcomes"]] == [(ANN, 1)]
@@ -99,5 +117,5 @@ def test_errors_name_the_remedy(root: Path) -> None:
         evaluate(root, "--split", "test")
     with pytest.raises(ConfigurationError, match=r"not the sample company's.*Name a file"):
         run(root / "workspace", "evaluate")
-    with pytest.raises(ConfigurationError, match="Run `managed-sync index` first"):
+    with pytest.raises(ConfigurationError, match="no Managed Sync API to connect to"):
         run(root / "empty", "evaluate")

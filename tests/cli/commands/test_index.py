@@ -80,6 +80,33 @@ def test_an_edit_is_foretold_indexed_and_reported(folder: Path) -> None:
     assert "Not indexed (2 times): broken.pdf" in " ".join(status.stdout.split())
 
 
+def test_a_first_index_is_led_from_one_step_to_the_next(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "lunch.md").write_text("For lunch there is soup.", encoding="utf-8")
+    (tmp_path / "permissions.yaml").write_text("files: {/: {viewer: [public]}}", encoding="utf-8")
+    Workspace(tmp_path / ".managed-sync").serve_from(tmp_path)
+    search = ("search", "--as", "ann@example.com", "lunch", "--json")
+
+    fresh = run(tmp_path, *search)
+    misspelled = run(tmp_path, "index", "gogleDrive", "files")
+    still_empty = run(tmp_path, *search)
+    indexed = run(tmp_path, "index", "googleDrive", "files", "--json")
+    again = run(tmp_path, "index", "--json")
+    found = json.loads(run(tmp_path, *search).stdout)
+
+    for refused in (fresh, still_empty):
+        assert "Enable a pipeline first, such as `managed-sync enable" in refused.stderr
+    assert misspelled.returncode == 1
+    assert misspelled.stderr.startswith("There is no pipeline gogleDrive")
+    assert "there are: googleDrive" in misspelled.stderr
+    assert (indexed.returncode, reported(indexed)["added"]) == (0, 1), indexed.stderr
+    assert reported(again)["unchanged"] == 1, "the pipeline was remembered"
+    (passage,) = found["passages"]
+    assert (passage["rank"], passage["title"]) == (1, "lunch.md")
+    assert passage["text"] == "For lunch there is soup."
+    assert (found["report"]["returned"], "scores" in found["report"]) == (1, False)
+
+
 def test_languages_of_scans_are_checked_before_anything_is_read(folder: Path) -> None:
     refused = run(folder, "index", "--ocr", "english please")
     assert refused.returncode == 1

@@ -106,6 +106,9 @@ def _ask(workspace: Workspace, client: ManagedSyncClient) -> None:
     with open_index(workspace) as store:
         retriever = index_retriever(workspace, store, workspace.checker(client), _PASSAGES)
         _heading(f"4. Search with the same questions as four people, {_PASSAGES} passages each")
+        output.print(
+            "Vectors and keywords are searched. A hit of both is counted twice.", style="dim"
+        )
         for question in _QUESTIONS:
             columns = {
                 f"{user.partition('@')[0]}, {role}": _answer(retriever, question, user)

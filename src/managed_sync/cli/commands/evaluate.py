@@ -14,7 +14,7 @@ from managed_sync.cli.objects import resolve_objects
 from managed_sync.cli.options import DEFAULT_WORKSPACE, WorkspaceOption
 from managed_sync.cli.output import output, plain_table, progress_display
 from managed_sync.cli.signals import stop_on_signal
-from managed_sync.cli.vector_index import open_index
+from managed_sync.cli.vector_index import open_filled_index
 from managed_sync.cli.workspace import Workspace
 from managed_sync.client import ManagedSyncClient
 from managed_sync.errors import ConfigurationError
@@ -66,23 +66,30 @@ def evaluate(
     among three and among six, how much of what the user may read was found, how many passages the
     user may not read came (leaks), and the time of a question. Exits with status 1 after a leak.
     """
+    if plot is not None:
+        _check_picture(plot)
     workspace = Workspace(root)
-    if not workspace.ledger.exists():
-        raise ConfigurationError("Nothing is indexed yet. Run `managed-sync index` first.")
     asked = _chosen(questions, split)
-    with workspace.connect() as client, open_index(workspace) as store:
+    with workspace.connect() as client, open_filled_index(workspace) as store:
         checker = workspace.checker(client)
         retriever = index_retriever(workspace, store, checker, passages)
         objects = _objects(workspace, client, asked, is_sample=questions is None)
         evaluation = _evaluation(retriever, asked, checker, objects, users or [])
-    if plot is not None:
-        evaluation.plot(plot)
     if json_output:
         typer.echo(json.dumps(evaluation.as_dict(), ensure_ascii=False, indent=2))
     else:
         _print(evaluation)
+    if plot is not None:
+        evaluation.plot(plot)
     if evaluation.figures().unauthorized:
         raise typer.Exit(1)
+
+
+def _check_picture(file: Path) -> None:
+    # Questions take minutes, so that a mistake in the name is reported before.
+    from managed_sync.evaluation.plot import check_picture
+
+    check_picture(file)
 
 
 def _chosen(file: Path | None, split: str) -> list[EvaluationQuestion]:
@@ -149,7 +156,7 @@ def _print(evaluation: Evaluation) -> None:
 
     groupings: list[Grouping] = ["user", "kind", "split"]
     for grouping in groupings:
-        table = plain_table(grouping, *COLUMNS)
+        table = plain_table(grouping, *COLUMNS, wraps_first=True)
         for row in evaluation.rows(grouping):
             table.add_row(*row)
         output.print()

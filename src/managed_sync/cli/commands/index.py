@@ -82,10 +82,11 @@ def index(
 ) -> None:
     """Index new and changed records, and remove deleted ones.
 
-    A pipeline that fails does not stop the others. Exits with status 1 if a pipeline failed; with 3
-    if some records are not indexed (see `managed-sync failures`), or if the API listed fewer
-    records than it counts; with 4 if deletions were withheld; with 130 or 143 if it was stopped,
-    which leaves nothing half done. With --watch it runs until it is stopped, and then exits with 0.
+    With the embedded server, a named pipeline that is not enabled yet is enabled first. A pipeline
+    that fails does not stop the others. Exits with status 1 if a pipeline failed; with 3 if some
+    records are not indexed (see `managed-sync failures`), or if the API listed fewer records than
+    it counts; with 4 if deletions were withheld; with 130 or 143 if it was stopped, which leaves
+    nothing half done. With --watch it runs until it is stopped, and then exits with 0.
     """
     from managed_sync.indexing.watch import watch as run_again_and_again
 
@@ -147,7 +148,7 @@ def _run_once(
     pipelines = workspace.chosen_pipelines(*chosen)
     errors: dict[PipelineRef, Exception] = {}
     if workspace.is_local:
-        errors |= _sync_the_folder(client, pipelines, stop)
+        errors |= _sync_the_folder(workspace, client, pipelines, stop)
     withheld: list[DeletionsWithheldError] = []
     reports = index_pipelines(
         workspace,
@@ -183,7 +184,10 @@ def _run_once(
 
 
 def _sync_the_folder(
-    client: ManagedSyncClient, pipelines: list[PipelineRef], stop: StopRequest
+    workspace: Workspace,
+    client: ManagedSyncClient,
+    pipelines: list[PipelineRef],
+    stop: StopRequest,
 ) -> dict[PipelineRef, Exception]:
     """Syncs the embedded server's folder, so that one command indexes an edit.
 
@@ -193,9 +197,11 @@ def _sync_the_folder(
     with progress_display() as progress:
         for name in pipelines:
             try:
-                client.enable_sync(*name)
-            except ApiStatusError as error:
+                workspace.enable(client, name)
+            except (ApiStatusError, ConfigurationError) as error:
                 errors[name] = error
+            else:
+                workspace.remember(name)
         for name in pipelines:
             if name in errors:
                 continue

@@ -33,7 +33,7 @@ def enable(
     """Enable a pipeline, or sync an enabled one now, and wait until the sync ends."""
     workspace = Workspace(root)
     with workspace.connect() as client:
-        client.enable_sync(integration, sync_type, frequency)
+        workspace.enable(client, PipelineRef(integration, sync_type), frequency)
         with progress_display() as progress:
             done = wait_for_sync(progress, client, integration, sync_type)
     workspace.remember(PipelineRef(integration, sync_type))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.padding import Padding
@@ -19,13 +22,15 @@ from managed_sync.cli.options import (
     WorkspaceOption,
 )
 from managed_sync.cli.output import output
-from managed_sync.cli.vector_index import open_index
+from managed_sync.cli.vector_index import open_filled_index
 from managed_sync.cli.workspace import Workspace
 from managed_sync.client import ManagedSyncClient
 from managed_sync.errors import ConfigurationError
 from managed_sync.retrieval.citations import position
 
 if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
     from managed_sync.retrieval import RetrievalReport
 
 __all__ = ["check", "explain", "search"]
@@ -40,16 +45,23 @@ def search(
     passages: Annotated[
         int, typer.Option("--passages", "-k", help="The number of passages.", min=1)
     ] = 6,
+    *,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print the passages and the report as JSON.")
+    ] = False,
 ) -> None:
     """Search the index as a user: shows the best passages that the user may read now."""
     if not question.strip():
-        raise ConfigurationError("question must be a few words to search for, got an empty text.")
+        raise ConfigurationError(
+            "The question must be a few words to search for, got an empty text."
+        )
     workspace = Workspace(root)
-    if not workspace.ledger.exists():
-        raise ConfigurationError("Nothing is indexed yet. Run `managed-sync index` first.")
-    with workspace.connect() as client, open_index(workspace) as store:
+    with workspace.connect() as client, open_filled_index(workspace) as store:
         retriever = index_retriever(workspace, store, workspace.checker(client), passages)
         documents, report = retriever.retrieve_with_report(question, subject=subject)
+        if json_output:
+            typer.echo(json.dumps(_as_values(documents, report), ensure_ascii=False, indent=2))
+            return
         for rank, document in enumerate(documents, start=1):
             output.print(f"\n{rank}. {position(document.metadata)}", style="bold", markup=False)
             excerpt = answering_excerpt(question, document.page_content, _EXCERPT_LENGTH)
@@ -103,6 +115,24 @@ def explain(
     output.print(explanation, markup=False)
 
 
+def _as_values(documents: Sequence[Document], report: RetrievalReport) -> dict[str, Any]:
+    """Returns passages and report as values for JSON, without scores, as the text has none."""
+    passages = [
+        {
+            "rank": rank,
+            **{
+                name: document.metadata.get(name)
+                for name in ("title", "object_id", "page", "heading", "url")
+            },
+            "text": document.page_content,
+        }
+        for rank, document in enumerate(documents, start=1)
+    ]
+    values = asdict(report)
+    del values["scores"]
+    return {"passages": passages, "report": values}
+
+
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
@@ -115,7 +145,11 @@ def _summary(client: ManagedSyncClient, report: RetrievalReport) -> str:
         )
     passages, hits = _counted(report.returned, "passage"), _counted(report.candidates, "hit")
     checked = _counted(report.checks, "object")
-    rankings = "vectors" if report.keyword_strategy is None else "vectors and keywords"
+    # A passage that both rankings have is a hit of each.
+    if report.keyword_strategy is None:
+        rankings = "vectors"
+    else:
+        rankings, hits = "vectors and keywords", f"{hits} of both rankings"
     summary = (
         f"{passages} for {report.subject}, by {rankings}; {report.withheld} of {hits} withheld; "
         f"{checked} checked in {report.check_seconds * 1000:.0f} ms."

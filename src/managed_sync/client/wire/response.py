@@ -135,6 +135,7 @@ def raise_for_status(request: Request, response: Response) -> None:
     )
     if isinstance(error, NotFoundError):
         error.is_from_api = isinstance(_document(response), dict)
+        error.detail = detail
     raise error
 
 
