@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence, Set
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +192,14 @@ def lose_the_file(keywords: KeywordIndex, chunk: Chunk) -> None:
         file.unlink()
 
 
-@pytest.mark.parametrize("fault", [lose_a_chunk, garble_a_text, take_back_metadata, lose_the_file])
+def lose_the_words(keywords: KeywordIndex, chunk: Chunk) -> None:
+    with closing(sqlite3.connect(keywords.path)) as connection, connection:
+        connection.execute("INSERT INTO words_1 (words_1) VALUES ('delete-all')")
+
+
+@pytest.mark.parametrize(
+    "fault", [lose_a_chunk, garble_a_text, take_back_metadata, lose_the_file, lose_the_words]
+)
 def test_verification_finds_every_fault_and_repairs_it_without_embedding(
     source: ChangingSource,
     keywords: KeywordIndex,
@@ -208,11 +216,13 @@ def test_verification_finds_every_fault_and_repairs_it_without_embedding(
 
     found = sync.verify(**NAMES)
     assert not found.agrees
-    assert found.keyword_differences == (len(before) if fault is lose_the_file else 1)
+    is_all_lost = fault in {lose_the_file, lose_the_words}
+    assert found.keyword_differences == (len(before) if is_all_lost else 1)
     assert (found.missing_chunks, found.changed_chunks) == (0, 0)
     sync.verify(**NAMES, repair=True)
 
     assert contents(keywords) == before == target.contents()
+    assert len(keywords.search("text", 100)) == len(before)
     assert sync.verify(**NAMES).agrees
     assert target.embedded == []
 

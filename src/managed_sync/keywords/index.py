@@ -35,6 +35,7 @@ from managed_sync.keywords.tables import (
     passage_table,
     project_keys,
     project_table,
+    with_words,
 )
 
 __all__ = ["KeywordHit", "KeywordIndex"]
@@ -291,12 +292,20 @@ class KeywordIndex:
     def read(self, chunk_ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
         """Returns the chunks with these ids, without vectors.
 
+        A chunk whose words are lost, so that no search finds it, is not returned.
+
         Raises:
             KeywordIndexError: The file cannot be read.
         """
-        query = _contents.where(chunk_table.c.chunk_id.in_(listed(chunk_ids)))
+        query = _contents.add_columns(chunk_table.c.id, chunk_table.c.project).where(
+            chunk_table.c.chunk_id.in_(listed(chunk_ids))
+        )
         with self._database.reading_if_written() as connection:
-            return [] if connection is None else stored_chunks(connection.execute(query))
+            if connection is None:
+                return []
+            rows = connection.execute(query).all()
+            worded = with_words(connection, {row.id: row.project for row in rows})
+            return stored_chunks((row[0], row[1]) for row in rows if row.id in worded)
 
     def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
         """Returns the rows of a query; none if nothing was ever written."""

@@ -23,6 +23,7 @@ from managed_sync.keywords.tables import (
     chunk_table,
     listed,
     passage_table,
+    with_words,
     words_of,
 )
 
@@ -74,7 +75,11 @@ def remove_chunks(connection: Connection, chunk_ids: Iterable[str]) -> None:
         .where(chunk_table.c.chunk_id.in_(listed(chunk_ids)))
     ).all()
     words = defaultdict[int, list[dict[str, Any]]](list)
+    # SQLite miscounts for good if words are removed that are not there.
+    worded = with_words(connection, {row.id: row.project for row in found})
     for key, project, content in found:
+        if key not in worded:
+            continue
         columns = zip(COLUMNS, _unpacked(content).columns, strict=True)
         order = {words_of(project).name: "delete"}
         words[project].append({**order, "rowid": key, **dict(columns)})

@@ -7,7 +7,8 @@ has its own table of words, so that no project's scores depend on another one's 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -22,8 +23,10 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    column,
     func,
     select,
+    table,
 )
 
 from managed_sync.errors import ConfigurationError
@@ -41,6 +44,7 @@ __all__ = [
     "passage_table",
     "project_keys",
     "project_table",
+    "with_words",
     "words_of",
 ]
 
@@ -94,8 +98,28 @@ def words_of(project: int) -> Table:
     """
     name = f"words_{project}"
     # The column with the table's name takes questions and orders.
-    columns = (Column(column, Text) for column in (name, *COLUMNS))
+    columns = (Column(each, Text) for each in (name, *COLUMNS))
     return Table(name, MetaData(), Column("rowid", Integer, primary_key=True), *columns)
+
+
+def with_words(connection: Connection, keys: Mapping[int, int]) -> set[int]:
+    """Returns those rows of chunks whose words the table of their project holds.
+
+    Args:
+        connection: In a transaction.
+        keys: The row of each chunk, with the key of its project.
+    """
+    rows_of = defaultdict[int, list[int]](list)
+    for key, project in keys.items():
+        rows_of[project].append(key)
+    found = set[int]()
+    for project, rows in rows_of.items():
+        # SQLite keeps one row for each row of words here, also in a table without content.
+        sizes = table(f"{words_of(project).name}_docsize", column("id", Integer))
+        found.update(
+            connection.execute(select(sizes.c.id).where(sizes.c.id.in_(listed(rows)))).scalars()
+        )
+    return found
 
 
 def listed(values: Iterable[object]) -> Select[Any]:
