@@ -22,7 +22,7 @@ from langchain_core.tools import create_retriever_tool
 from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import ConfigurationError, MissingSubjectError
 from managed_sync.langchain import PermissionAwareRetriever
-from tests.support.compressing import compressing
+from tests.langchain.compressing import compressing
 from tests.support.frameworks import ALICE, BOB, LangChain
 from tests.support.passages import files, passages_of
 from tests.support.permission_service import FakePermissionService

@@ -25,7 +25,7 @@ from pydantic import BaseModel
 from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import ConfigurationError, MissingSubjectError
 from managed_sync.langchain import PermissionAwareRetriever, PermissionFilter
-from tests.support.compressing import compressing
+from tests.langchain.compressing import compressing
 from tests.support.frameworks import ALICE, BOB, LangChain
 from tests.support.passages import files, passages_of
 from tests.support.permission_service import FakePermissionService

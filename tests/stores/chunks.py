@@ -48,6 +48,7 @@ CHUNKS = [_chunk(object_id, index) for object_id in OBJECTS for index in range(C
 IDS = [str(chunk.id) for chunk in CHUNKS]
 TEXTS = [chunk.page_content for chunk in CHUNKS]
 METADATA = [chunk.metadata for chunk in CHUNKS]
+NUMBER_OF = {metadata["chunk_id"]: metadata["chunk_index"] for metadata in METADATA}
 OBJECT_OF = {str(chunk.id): str(chunk.metadata["object_id"]) for chunk in CHUNKS}
 _VECTORS = np.stack([hash_vector(text) for text in TEXTS])
 

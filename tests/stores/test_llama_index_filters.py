@@ -24,12 +24,18 @@ from managed_sync.llama_index import PermissionAwareRetriever
 from managed_sync.llama_index.stores import chunk_count, object_filter_for
 from managed_sync.retrieval.effects import Strategy
 from managed_sync.retrieval.object_filter import ObjectFilter
-from tests.stores.chunks import CHUNKS, METADATA, OBJECT_OF, OBJECTS, ODD_OBJECTS, ranking_within
+from tests.stores.chunks import (
+    CHUNKS,
+    NUMBER_OF,
+    OBJECT_OF,
+    OBJECTS,
+    ODD_OBJECTS,
+    ranking_within,
+)
 from tests.support.hash_embeddings import HashEmbedding
 from tests.support.permission_service import FakePermissionService
 
 QUESTION = "Who signed?"
-NUMBER_OF = {metadata["chunk_id"]: metadata["chunk_index"] for metadata in METADATA}
 
 
 def simple(_: Path) -> BasePydanticVectorStore:

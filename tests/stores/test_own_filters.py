@@ -11,11 +11,12 @@ import pytest
 from managed_sync import AccessChecker
 from managed_sync.langchain import PermissionAwareRetriever
 from managed_sync.retrieval.effects import Strategy
-from tests.stores.chunks import METADATA, OBJECT_OF
+from tests.stores.chunks import METADATA, NUMBER_OF, OBJECT_OF
 from tests.stores.filled_stores import FilledStore
-from tests.stores.test_retriever import NUMBER_OF, OBJECTS, K
 from tests.support.permission_service import FakePermissionService
 
+K = 6
+OBJECTS = sorted({metadata["object_id"] for metadata in METADATA})
 STRATEGIES: list[Strategy] = ["auto", "post_filter", "pre_filter"]
 QUERY = "a question about the harbour"
 
@@ -129,7 +130,8 @@ def test_mmr_chooses_among_what_matches(store: FilledStore) -> None:
             store, objects, strategy=strategy, search_type="mmr", k=4, filter=even_chunks(store)
         )
         for found, _ in answers(retriever, store):
-            assert len(found) == 4
+            # HNSW filters after its search, so it may find fewer.
+            assert len(found) == 4 or store.name == "pgvector_hnsw"
             assert {OBJECT_OF[one] for one in found} <= set(objects)
             assert all(map(is_even, found))
 

@@ -14,7 +14,7 @@ from langchain_core.vectorstores import VectorStore
 from managed_sync import AccessChecker
 from managed_sync.langchain import PermissionAwareRetriever
 from managed_sync.retrieval.effects import Strategy
-from tests.stores.chunks import CHUNKS, METADATA, OBJECT_OF
+from tests.stores.chunks import CHUNKS, METADATA, NUMBER_OF, OBJECT_OF
 from tests.stores.filled_stores import FilledStore
 from tests.support.fused_oracle import best_fused
 from tests.support.hash_embeddings import HashEmbeddings
@@ -166,7 +166,6 @@ EVEN_CHUNKS: dict[str, Any] = {
     "pgvector_hnsw": {"chunk_index": {"$in": [0, 2, 4, 6, 8]}},
     "pgvector_collection": {"chunk_index": {"$in": [0, 2, 4, 6, 8]}},
 }
-NUMBER_OF = {metadata["chunk_id"]: metadata["chunk_index"] for metadata in METADATA}
 
 
 @pytest.mark.parametrize("k", [K, 300])

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         documents_only,
     )
     from managed_sync.documents.loading.source import AsyncRecordSource, RecordSource
+    from managed_sync.documents.metadata_condition import MetadataCondition
     from managed_sync.documents.model import Chunk, FilePart, Metadata, Scalar, SourceDocument
     from managed_sync.documents.parsing.base import ParsedFile, Parser
     from managed_sync.documents.parsing.parsers.unstructured import PdfStrategy
@@ -53,6 +54,7 @@ __all__ = [
     "LoadProgress",
     "Loaded",
     "Metadata",
+    "MetadataCondition",
     "ParsedFile",
     "Parser",
     "ParserChoice",
@@ -85,6 +87,7 @@ _MODULES = {
     "LoadProgress": "loading.progress",
     "Loaded": "loading.results",
     "Metadata": "model",
+    "MetadataCondition": "metadata_condition",
     "ParsedFile": "parsing.base",
     "Parser": "parsing.base",
     "ParserChoice": "parsing.registry",

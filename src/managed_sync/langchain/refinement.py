@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from pydantic import BaseModel
 
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.conversion import as_document, indexed_text, with_text, without_prefix
@@ -13,9 +15,6 @@ from managed_sync.retrieval.hybrid.keyword_search import KeywordSearch, KeywordS
 from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.refinement.neighbors import Expansion, Passage
 from managed_sync.stores.neighbors import StoreNeighbors, neighbor_source
-
-if TYPE_CHECKING:
-    from managed_sync.langchain.retriever import PermissionAwareRetriever
 
 __all__ = [
     "expansion",
@@ -47,29 +46,30 @@ def with_one_k(values: Any) -> Any:
     return {**values, "k": own["k"], "search_kwargs": rest}
 
 
-def refuse_ignored_arguments(retriever: PermissionAwareRetriever) -> None:
-    """Refuses arguments that another one would make ignored.
+def refuse_ignored_arguments(retriever: BaseModel) -> None:
+    """Refuses arguments of a retriever that another one would make ignored.
 
     Raises:
         ConfigurationError: There is one.
     """
-    if retriever.reranker is not None and retriever.search_type == "mmr":
+    given = dict(retriever)
+    if given["reranker"] is not None and given["search_type"] == "mmr":
         raise ConfigurationError(
             "search_type='mmr' and reranker= both decide on the order; leave one of them out."
         )
-    if retriever.keywords is not None:
-        _refuse_what_keywords_ignore(retriever.search_type, retriever.search_kwargs)
-    if retriever.vectorstore is None:
+    if given["keywords"] is not None:
+        _refuse_what_keywords_ignore(given["search_type"], given["search_kwargs"])
+    if given["vectorstore"] is None:
         owner = "the retriever that is passed to from_retriever()"
-        if retriever.base_retriever is None:
+        if given["base_retriever"] is None:
             owner = "a retriever with vectorstore="
         for name in ("search_type", "search_kwargs", "object_filter"):
             _refuse(retriever, name, "is for a vector store", owner)
-    if retriever.keywords is None:
+    if given["keywords"] is None:
         _refuse(retriever, "fusion", "is for two rankings", "a retriever with keywords=")
 
 
-def _refuse(retriever: PermissionAwareRetriever, name: str, reason: str, owner: str) -> None:
+def _refuse(retriever: BaseModel, name: str, reason: str, owner: str) -> None:
     default = type(retriever).model_fields[name].get_default(call_default_factory=True)
     if getattr(retriever, name) != default:
         raise ConfigurationError(f"{name} {reason}. Set it on {owner}.")
