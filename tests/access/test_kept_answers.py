@@ -213,7 +213,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(steps=steps, allow_ttl=st.sampled_from([0, 5]), deny_ttl=st.sampled_from([0, 9]))
 def test_every_answer_was_true_within_its_lifetime(
     steps: list[tuple[str, str, int]], allow_ttl: int, deny_ttl: int

@@ -331,7 +331,7 @@ settings_of_retrievers = st.builds(
 
 many = settings(
     # Two tests share these; `make soak` runs a hundred thousand.
-    max_examples=int(os.environ.get("MANAGED_SYNC_CASES", "1000")) // 2,
+    max_examples=int(os.environ.get("MANAGED_SYNC_CASES", "1000")) // 4,
     deadline=None,
     # The same cases at every run.
     derandomize=True,

@@ -34,7 +34,7 @@ from tests.support.passages import files, passages_of
 from tests.support.permission_service import FakePermissionService
 
 USERS = ["u0@x.example", "u1@x.example", "u2@x.example"]
-PLAYS = int(os.environ.get("MANAGED_SYNC_CASES", "10000")) // 25
+PLAYS = int(os.environ.get("MANAGED_SYNC_CASES", "10000")) // 50
 # A play's code may not run away, and need not: what goes wrong goes wrong in few steps.
 STEPS = 60
 

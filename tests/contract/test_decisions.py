@@ -230,7 +230,7 @@ class TestSingleChecks:
 RECORDS = [ONE, TWO, THREE]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_whatever_the_order_nobody_gets_the_decision_of_another_check(data: st.DataObject) -> None:
     truth = dict(zip(RECORDS, data.draw(st.tuples(*[st.booleans()] * 3)), strict=True))

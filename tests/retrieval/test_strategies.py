@@ -525,7 +525,7 @@ rankings = st.builds(
 
 
 # `make soak` draws ten thousand.
-@settings(max_examples=int(os.environ.get("MANAGED_SYNC_CASES", "2000")) // 10, deadline=None)
+@settings(max_examples=int(os.environ.get("MANAGED_SYNC_CASES", "2000")) // 16, deadline=None)
 @given(
     objects=rankings,
     readable=st.sets(st.integers(0, 150), max_size=40),
