@@ -109,7 +109,9 @@ def test_the_log_has_a_line_of_json_for_each_request_and_no_secret_in_it(
     caller: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:
     formatter = JsonFormatter()
-    with caplog.at_level(logging.INFO):
+    # The command serve, which other tests run in this process, makes this logger quiet.
+    requests_logged = caplog.at_level(logging.INFO, logger="managed_sync.server.requests")
+    with caplog.at_level(logging.INFO), requests_logged:
         caller.enable(FILES)
         records = caller.records(FILES)
         caller.get("sync/records", **FILES, cursor="secret-place")
