@@ -160,6 +160,7 @@ class RetrievalEngine:
         *,
         k: int | None,
     ) -> Program[Outcome]:
+        self._refinement.check_conditions(question.conditions)
         number = self._spec.k if k is None else self._checked_number(k)
         wanted = self._candidates(number)
         hits, report = yield from self._retrieval(subject, searches, together, wanted)
@@ -173,7 +174,9 @@ class RetrievalEngine:
             self._check_complete(report)
         if not self._refinement.is_needed and self._source.diversity is None:
             return hits, report
-        refined = yield from refining.refined(question.query, hits, number, self._source.diversity)
+        refined = yield from refining.refined(
+            question.query, hits, number, self._source.diversity, question.conditions or ()
+        )
         return refined, replace(
             report,
             returned=len(refined),

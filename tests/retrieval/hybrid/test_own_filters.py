@@ -176,3 +176,40 @@ def test_a_path_of_an_index_can_be_filtered_too(
 ) -> None:
     retriever = retriever_of(store, Path(index.path), filter={"page": 3})
     assert numbers(retriever.invoke("battery")) == matching(page=3)
+
+
+class TestNeighbors:
+    @pytest.fixture
+    def chunks(self) -> list[Chunk]:
+        return [
+            Chunk(f"battery {number}", {**metadata_of(0), "chunk_id": f"c{number}",
+                  "chunk_index": number, "team": team})
+            for number, team in enumerate(["ours", "ours", "theirs"])
+        ]  # fmt: skip
+
+    @pytest.fixture
+    def filled(self, chunks: list[Chunk]) -> InMemoryVectorStore:
+        store = InMemoryVectorStore(HashEmbeddings())
+        store.add_documents(
+            [
+                Document(one.text, metadata=one.metadata, id=one.metadata["chunk_id"])
+                for one in chunks
+            ]
+        )
+        return store
+
+    def test_those_outside_of_the_filter_are_not_joined(
+        self, filled: InMemoryVectorStore, chunks: list[Chunk], tmp_path: Path
+    ) -> None:
+        index = KeywordIndex(tmp_path / "keywords.db")
+        index.upsert(chunks)
+        for keywords in (index, None):
+            (found,) = retriever_of(filled, keywords, expand=2, filter={"team": "ours"}).invoke("q")
+            assert found.page_content == "battery 0\n\nbattery 1"
+
+    def test_a_filter_that_they_cannot_be_compared_with_is_refused(
+        self, filled: InMemoryVectorStore
+    ) -> None:
+        retriever = retriever_of(filled, None, expand=1)
+        with pytest.raises(ConfigurationError, match="expand cannot be used with this filter"):
+            retriever.invoke("q", filter=lambda document: document.metadata["team"] == "ours")

@@ -3,7 +3,7 @@
 Guarantees:
 
 - A neighbor is joined only if it is of the same object, project, record and part as the passage,
-  whose object was allowed in this retrieval.
+  whose object was allowed in this retrieval, and meets the caller's filters as the passage does.
 - Text that two passages share, because chunks overlap, is in the joined text once.
 - A joined text is returned once, for the best of the passages that have it in common.
 """
@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from managed_sync.documents.metadata_condition import MetadataCondition, meets
 from managed_sync.retrieval.ranking import Hit
 
 __all__ = ["Expansion", "NeighborSource", "Passage", "joined"]
@@ -84,17 +85,25 @@ class Expansion:
     untraced: Callable[[], AbstractContextManager[None]]
     project_id: str | None = None
 
-    def expand(self, hits: Sequence[Hit]) -> list[Hit]:
+    def expand(
+        self, hits: Sequence[Hit], conditions: Sequence[MetadataCondition] = ()
+    ) -> list[Hit]:
         """Returns the hits, joined with their neighbors where there are some.
 
         Hits with the same joined text become one, so there may be fewer.
+
+        Args:
+            hits: The hits, whose objects were allowed.
+            conditions: The caller's filters, which neighbors must meet, too.
         """
         with self.untraced():
-            return self._once([self._expanded(hit) for hit in hits], hits)
+            return self._once([self._expanded(hit, conditions) for hit in hits], hits)
 
-    async def aexpand(self, hits: Sequence[Hit]) -> list[Hit]:
+    async def aexpand(
+        self, hits: Sequence[Hit], conditions: Sequence[MetadataCondition] = ()
+    ) -> list[Hit]:
         """Like ``expand``, without blocking the event loop."""
-        return await asyncio.to_thread(self.expand, hits)
+        return await asyncio.to_thread(self.expand, hits, conditions)
 
     def _once(self, expanded: Sequence[Hit], hits: Sequence[Hit]) -> list[Hit]:
         joined_texts: list[tuple[str, list[Any]]] = []
@@ -110,7 +119,7 @@ class Expansion:
             kept.append(hit)
         return kept
 
-    def _expanded(self, hit: Hit) -> Hit:
+    def _expanded(self, hit: Hit, conditions: Sequence[MetadataCondition]) -> Hit:
         passage = self.passage_of(hit)
         index = passage.metadata.get("chunk_index")
         if hit.object_id is None or not isinstance(index, int):
@@ -120,7 +129,10 @@ class Expansion:
         found = self.source.neighbors(
             hit.object_id, index, self.distance, project_id=project, **where
         )
-        neighbors = [Passage(each.text, each.metadata or {}) for each in found]
+        passages = (Passage(each.text, each.metadata or {}) for each in found)
+        neighbors = [
+            each for each in passages if all(meets(each.metadata, one) for one in conditions)
+        ]
         whole = joined(passage, neighbors, self.distance)
         return hit if whole is passage else replace(hit, passage=self.with_passage(hit, whole))
 

@@ -11,7 +11,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.effects import Program, perform
+from managed_sync.errors import ConfigurationError
 from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.refinement.neighbors import Expansion
@@ -20,6 +22,7 @@ from managed_sync.retrieval.refinement.reranking import Reranker
 __all__ = ["Refinement", "RefiningEffects"]
 
 Hits = Sequence[Hit]
+Conditions = Sequence[MetadataCondition]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,15 @@ class RefiningEffects:
 
     diverse: Callable[[Hits, int, Diversity], Hits | Awaitable[Hits]]
     rerank: Callable[[Any, Hits], Hits | Awaitable[Hits]] | None
-    expand: Callable[[Hits], Hits | Awaitable[Hits]] | None
+    expand: Callable[[Hits, Conditions], Hits | Awaitable[Hits]] | None
 
     def refined(
-        self, query: object, hits: Hits, k: int, diversity: Diversity | None
+        self,
+        query: object,
+        hits: Hits,
+        k: int,
+        diversity: Diversity | None,
+        conditions: Conditions = (),
     ) -> Program[Hits]:
         """Returns ``k`` of the hits, chosen, ordered and joined.
 
@@ -46,13 +54,14 @@ class RefiningEffects:
             hits: The hits to choose from, best first; all were allowed.
             k: The number of passages.
             diversity: The settings of MMR, if it is wanted.
+            conditions: The caller's filters, which neighbors must meet, too.
         """
         if diversity is not None:
             hits = yield from perform(self.diverse, hits, k, diversity)
         if self.rerank is not None and hits:
             hits = (yield from perform(self.rerank, query, hits))[:k]
         if self.expand is not None and hits:
-            hits = yield from perform(self.expand, hits)
+            hits = yield from perform(self.expand, hits, conditions)
         return hits
 
 
@@ -74,6 +83,19 @@ class Refinement:
     def is_needed(self) -> bool:
         """Returns whether there is a step besides MMR."""
         return self.reranker is not None or self.expansion is not None
+
+    def check_conditions(self, conditions: Conditions | None) -> None:
+        """Refuses filters that neighbors could lie outside of.
+
+        Raises:
+            ConfigurationError: ``conditions`` is ``None``: there is such a filter.
+        """
+        if self.expansion is not None and conditions is None:
+            raise ConfigurationError(
+                "expand cannot be used with this filter, since neighbors could lie outside of it. "
+                "Pass a mapping of equal texts and whole numbers, such as "
+                "filter={'integration': 'zendesk'}, or leave expand out."
+            )
 
     def candidates(self, k: int, diversity: Diversity | None) -> int:
         """Returns the number of passages to choose ``k`` from."""
