@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any
 
 from langchain_core.documents import BaseDocumentCompressor, Document
 
-from managed_sync.errors import RerankingError
 from managed_sync.langchain.conversion import indexed_text
 from managed_sync.langchain.search import hits_of
 from managed_sync.langchain.tracing import untraced
@@ -37,9 +35,10 @@ def reranker_of(reranker: object) -> Reranker:
     return FrameworkReranker(
         lambda query, hits: reranker.compress_documents(_copies(hits), query),
         lambda query, hits: reranker.acompress_documents(_copies(hits), query),
-        _returned,
-        lambda hit: hit.passage.page_content,
-        untraced,
+        Document,
+        _hits_of,
+        text_of=lambda hit: hit.passage.page_content,
+        untraced=untraced,
     )
 
 
@@ -53,16 +52,5 @@ def _copies(hits: Sequence[Hit]) -> list[Document]:
     ]
 
 
-def _returned(documents: Any) -> list[Hit]:
-    """Returns the hits for the documents that a compressor returned.
-
-    Raises:
-        RerankingError: It returned something else.
-    """
-    returned = list(documents) if isinstance(documents, Sequence) else [documents]
-    if not all(isinstance(document, Document) for document in returned):
-        raise RerankingError(
-            f"The reranker must return a list of documents, got {type(documents).__name__} with "
-            f"something else in it."
-        )
-    return hits_of([(document, document.metadata.get(_SCORE)) for document in returned])
+def _hits_of(documents: Sequence[Document]) -> list[Hit]:
+    return hits_of([(document, document.metadata.get(_SCORE)) for document in documents])

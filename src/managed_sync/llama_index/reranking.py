@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 
-from managed_sync.errors import RerankingError
 from managed_sync.llama_index.search import hits_of
 from managed_sync.llama_index.tracing import untraced
 from managed_sync.retrieval.ranking import Hit
@@ -34,9 +34,10 @@ def reranker_of(reranker: object) -> Reranker:
     return FrameworkReranker(
         lambda query, hits: reranker.postprocess_nodes(_copies(hits), _bundle(query)),
         lambda query, hits: reranker.apostprocess_nodes(_copies(hits), _bundle(query)),
-        _returned,
-        lambda hit: hit.passage.node.get_content(MetadataMode.NONE),
-        untraced,
+        NodeWithScore,
+        partial(hits_of, with_ids=True),
+        text_of=lambda hit: hit.passage.node.get_content(MetadataMode.NONE),
+        untraced=untraced,
     )
 
 
@@ -44,21 +45,6 @@ def _copies(hits: Sequence[Hit]) -> list[NodeWithScore]:
     return [
         NodeWithScore(node=hit.passage.node.model_copy(deep=True), score=hit.score) for hit in hits
     ]
-
-
-def _returned(nodes: Any) -> list[Hit]:
-    """Returns the hits for the nodes that a postprocessor returned.
-
-    Raises:
-        RerankingError: It returned something else.
-    """
-    returned = list(nodes) if isinstance(nodes, Sequence) else [nodes]
-    if not all(isinstance(node, NodeWithScore) for node in returned):
-        raise RerankingError(
-            f"The reranker must return a list of nodes with scores, got {type(nodes).__name__} "
-            f"with something else in it."
-        )
-    return hits_of(returned, with_ids=True)
 
 
 def _bundle(query: Any) -> QueryBundle:

@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from managed_sync.errors import ConfigurationError, RerankingError
 from managed_sync.logs import get_logger
@@ -25,6 +25,7 @@ from managed_sync.retrieval.ranking import Hit
 __all__ = ["FrameworkReranker", "PairReranker", "Reranker", "predictor_of", "titled_text"]
 
 _logger = get_logger(__name__)
+Kind = TypeVar("Kind")
 
 
 class Reranker(ABC):
@@ -66,13 +67,14 @@ class Reranker(ABC):
         """Like ``_reranked``, without blocking the event loop."""
 
 
-class FrameworkReranker(Reranker):
+class FrameworkReranker(Reranker, Generic[Kind]):
     """Orders hits by a reranker of a framework.
 
     Args:
         rerank: Returns the framework's passages in the reranker's order.
         arerank: Like ``rerank``, without blocking the event loop.
-        returned: Returns the hits for such passages.
+        kind: The class of the framework's passages.
+        hits_of: Returns the hits for such passages.
         text_of: Returns the text of a hit.
         untraced: Hides the work from the framework's callbacks and tracers.
     """
@@ -81,20 +83,32 @@ class FrameworkReranker(Reranker):
         self,
         rerank: Callable[[Any, Sequence[Hit]], Any],
         arerank: Callable[[Any, Sequence[Hit]], Awaitable[Any]],
-        returned: Callable[[Any], list[Hit]],
+        kind: type[Kind],
+        hits_of: Callable[[Sequence[Kind]], list[Hit]],
+        *,
         text_of: Callable[[Hit], str],
         untraced: Callable[[], AbstractContextManager[None]],
     ) -> None:
         super().__init__(text_of, untraced)
         self._rerank = rerank
         self._arerank = arerank
-        self._returned = returned
+        self._kind = kind
+        self._hits_of = hits_of
 
     def _reranked(self, query: Any, hits: Sequence[Hit]) -> list[Hit]:
         return self._returned(self._rerank(query, hits))
 
     async def _areranked(self, query: Any, hits: Sequence[Hit]) -> list[Hit]:
         return self._returned(await self._arerank(query, hits))
+
+    def _returned(self, passages: Any) -> list[Hit]:
+        listed = list(passages) if isinstance(passages, Sequence) else [passages]
+        if not all(isinstance(each, self._kind) for each in listed):
+            raise RerankingError(
+                f"The reranker must return a list of {self._kind.__name__}, got "
+                f"{type(passages).__name__} with something else in it."
+            )
+        return self._hits_of(listed)
 
 
 class PairReranker(Reranker):
