@@ -24,7 +24,7 @@ test: $(TESTS) ## Run every check: format, lint, types, documentation, tests, ex
 test-all: $(TESTS) ## Run every check and test, report coverage, and try the lowest dependencies
 	@$(MAKE) --no-print-directory --jobs 2 lint types docs
 	@mkdir -p .venv/coverage
-	MANAGED_SYNC_HISTORIES=300 $(PYTEST) --cov --cov-report term --cov-report html
+	MANAGED_SYNC_DRAWS=5 $(PYTEST) --cov --cov-report term --cov-report html
 	@$(MAKE) --no-print-directory lowest
 
 lint: .venv/test-installed ## Check format, lint rules, spelling and docstrings
@@ -56,13 +56,12 @@ docs: .venv/test-installed ## Build the documentation into .venv/site; any warni
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 soak: .venv/test-installed ## Run the random tests with many draws, and kill two hundred runs
-	MANAGED_SYNC_CASES=100000 $(BIN)/pytest --timeout 3000 tests/adversarial/test_properties.py \
-		tests/adversarial/test_shared_collection.py tests/adversarial/test_who_asks.py \
-		tests/retrieval/test_strategies.py
-	MANAGED_SYNC_HISTORIES=10000 $(BIN)/pytest --timeout 6000 --numprocesses 2 tests/adversarial/test_histories.py
-	MANAGED_SYNC_CASES=2000 $(BIN)/pytest --timeout 3000 --numprocesses 2 tests/adversarial/test_lying_api.py \
-		tests/adversarial/test_lying_store.py
-	MANAGED_SYNC_KILLS=200 $(BIN)/pytest --timeout 1000 tests/indexing/test_crashes.py
+	MANAGED_SYNC_DRAWS=400 $(BIN)/pytest --timeout 6000 --numprocesses 2 --dist worksteal \
+		tests/adversarial/test_properties.py tests/adversarial/test_shared_collection.py \
+		tests/adversarial/test_who_asks.py tests/adversarial/test_histories.py \
+		tests/adversarial/test_lying_api.py tests/adversarial/test_lying_store.py \
+		tests/retrieval/test_strategies.py tests/retrieval/hybrid/test_program.py
+	MANAGED_SYNC_DRAWS=50 $(BIN)/pytest --timeout 1000 tests/indexing/test_crashes.py
 
 format: .venv/test-installed ## Format the code and fix what the linter can fix
 	$(BIN)/ruff check --fix .

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from managed_sync import ManagedSyncClient
-from managed_sync.server import EmbeddedServer
-from tests.support.sample_company import Company
+from tests.support.sample_company import Company, serving_company
 
 # A shell that starts the tests in the background makes them, and what they start, ignore Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -38,14 +36,40 @@ def pytest_collection() -> Generator[None, object, object]:
 _FIRST = ("notebooks", "examples", "docs", "cli", "documents")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Runs the longest tests first, so that at the end no worker waits for another one."""
+    """Marks the cases that `make test` leaves out as slow, and runs the longest tests first.
+
+    So no worker waits at the end for another one.
+    """
+    _leave_out_most_cases(items)
 
     def rank(item: pytest.Item) -> int:
         folders = [part for part in item.path.parts if part in _FIRST]
         return _FIRST.index(folders[-1]) if folders else len(_FIRST)
 
     items.sort(key=rank)
+
+
+def _leave_out_most_cases(items: list[pytest.Item]) -> None:
+    functions: dict[str, list[pytest.Function]] = {}
+    for item in items:
+        if item.get_closest_marker("sampled"):
+            assert isinstance(item, pytest.Function)
+            functions.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for cases in functions.values():
+        mark = cases[0].get_closest_marker("sampled")
+        assert mark is not None
+        seen = {value for case in cases[:: mark.args[0]] for value in _values_of(case)}
+        for number, case in enumerate(cases):
+            if number % mark.args[0] and seen.issuperset(_values_of(case)):
+                case.add_marker(pytest.mark.slow)
+            seen.update(_values_of(case))
+
+
+def _values_of(case: pytest.Function) -> list[tuple[str, int]]:
+    # The cases of a function share the objects that are its parameters' values.
+    return [(name, id(value)) for name, value in case.callspec.params.items()]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -93,19 +117,5 @@ def _chroma_systems() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     """The sample company, served and synced; tests may change the copy and sync again."""
-    from managed_sync.sample_company import copy_company
-
-    folder = tmp_path_factory.mktemp("sample")
-    copy = copy_company(folder / "company")
-    with (
-        EmbeddedServer(copy, folder / "state") as server,
-        ManagedSyncClient(
-            server.project_id,
-            signing_key=server.signing_key,
-            user_id="u1",
-            base_url=server.base_url,
-        ) as client,
-    ):
-        running = Company(copy, client, server)
-        running.sync()
+    with serving_company(tmp_path_factory.mktemp("sample")) as running:
         yield running

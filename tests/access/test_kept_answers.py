@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from managed_sync import AccessChecker
 from managed_sync.access.checker import Decision
 from managed_sync.errors import AccessCheckError
+from tests.support.draws import draws
 from tests.support.permission_service import FakePermissionService
 
 ALICE, BOB = "alice@x.example", "bob@x.example"
@@ -213,7 +214,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=draws(50), deadline=None)
 @given(steps=steps, allow_ttl=st.sampled_from([0, 5]), deny_ttl=st.sampled_from([0, 9]))
 def test_every_answer_was_true_within_its_lifetime(
     steps: list[tuple[str, str, int]], allow_ttl: int, deny_ttl: int

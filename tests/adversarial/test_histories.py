@@ -8,7 +8,6 @@ be read, it holds for every yes: what is half written may close, and never opens
 
 from __future__ import annotations
 
-import os
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -38,8 +37,9 @@ from managed_sync.server.storage.database import Database
 from managed_sync.server.storage.pipelines import enable_pipeline, pipelines_of_scope
 from managed_sync.server.sync.pipeline_sync import synchronize
 from tests.adversarial.company_histories import USERS, State, Writer
+from tests.support.draws import draws
 
-HISTORIES = int(os.environ.get("MANAGED_SYNC_HISTORIES", "60"))
+HISTORIES = draws(20)
 PARTS = 4
 PIPELINES = [PipelineName("googleDrive", "files"), PipelineName("salesforce", "contacts")]
 

@@ -96,6 +96,7 @@ def service() -> Iterator[Service]:
     getattr(service, "close", lambda: None)()
 
 
+@pytest.mark.sampled(5)
 @DRIVERS
 @RETRIEVERS_OF_ALL_KINDS
 def test_langsmith_sees_only_what_was_returned(
@@ -107,6 +108,7 @@ def test_langsmith_sees_only_what_was_returned(
     assert_shows_only_what_was_returned(service.seen)
 
 
+@pytest.mark.sampled(5)
 @DRIVERS
 @RETRIEVERS_OF_ALL_KINDS
 def test_langsmiths_tracer_for_a_block_sees_only_what_was_returned(
@@ -118,6 +120,7 @@ def test_langsmiths_tracer_for_a_block_sees_only_what_was_returned(
     assert_shows_only_what_was_returned(service.seen)
 
 
+@pytest.mark.sampled(5)
 @DRIVERS
 @RETRIEVERS_OF_ALL_KINDS
 def test_another_tracer_in_its_place_sees_only_what_was_returned(
@@ -133,6 +136,7 @@ def test_another_tracer_in_its_place_sees_only_what_was_returned(
     assert_shows_only_what_was_returned(watcher.seen)
 
 
+@pytest.mark.sampled(5)
 @DRIVERS
 @RETRIEVERS_OF_ALL_KINDS
 def test_collected_runs_show_only_what_was_returned(
@@ -155,6 +159,7 @@ def spans() -> Iterator[InMemorySpanExporter]:
     provider.shutdown()
 
 
+@pytest.mark.sampled(5)
 @DRIVERS
 @RETRIEVERS_OF_ALL_KINDS
 def test_opentelemetrys_spans_show_only_what_was_returned(
@@ -197,6 +202,7 @@ register_configure_hook(
 )
 
 
+@pytest.mark.sampled(5)
 @DRIVERS
 @RETRIEVERS_OF_ALL_KINDS
 def test_a_tracer_that_the_environment_asks_for_sees_only_what_was_returned(

@@ -153,6 +153,7 @@ def run_watched(
         runnable.invoke(question, config=config)
 
 
+@pytest.mark.sampled(7)
 @SURROUNDINGS
 @HOW
 @DRIVERS
@@ -207,6 +208,7 @@ async def log_streamed(runnable: Any, question: Any, config: Any) -> Any:
     return [each async for each in runnable.astream_log(question, config)]
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.filterwarnings("ignore:astream_log is deprecated")
 @SURROUNDINGS
 @HOW

@@ -122,6 +122,7 @@ def ask(retriever: Any, *, asynchronous: bool) -> Any:
     return retriever.retrieve(QUESTION)
 
 
+@pytest.mark.sampled(7)
 @DRIVERS
 @pytest.mark.parametrize("make", RETRIEVERS.values(), ids=RETRIEVERS)
 @pytest.mark.parametrize("through", ["retriever", "tool", "query engine"])

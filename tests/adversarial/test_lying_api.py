@@ -10,7 +10,6 @@ index equal to a fresh one, or says what to do.
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 from contextlib import suppress
@@ -26,11 +25,12 @@ from managed_sync import IndexSync, ManagedSyncClient
 from managed_sync.documents import Chunk, Chunker
 from managed_sync.errors import DeletionsWithheldError, ManagedSyncError
 from tests.support.clients import BASE_URL, FakeClock
+from tests.support.draws import draws
 from tests.support.index_target import AbleTarget
 from tests.support.indexing import AT_ONCE, from_scratch
 from tests.support.record_source import ChangingSource
 
-CASES = int(os.environ.get("MANAGED_SYNC_CASES", "12"))
+CASES = draws(4)
 FILES: dict[str, Any] = {"integration": "box", "sync_type": "files"}
 PAGE = 5
 
@@ -238,6 +238,7 @@ def test_no_record_is_lost_and_the_truth_ends_in_a_fresh_index(tmp_path: Path, p
         run_case(seed, folder)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("lie", [lie for lie in LIES if lie != "records flicker"])
 @pytest.mark.parametrize("whole", [True, False], ids=["run", "apply"])
 def test_an_api_that_lies_about_everything_deletes_nothing(

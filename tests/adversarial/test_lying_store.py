@@ -4,7 +4,6 @@ one repair make what an index from scratch holds, or an error says what to do.
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 from contextlib import suppress
@@ -18,12 +17,13 @@ from managed_sync import KeywordIndex
 from managed_sync.documents import Chunk
 from managed_sync.errors import IndexingError, ManagedSyncError
 from managed_sync.indexing import IndexSync, Retries
+from tests.support.draws import draws
 from tests.support.indexing import from_scratch, keyword_contents, syncing
 from tests.support.lying_index import Liar, LyingIndex, vector_of
 from tests.support.record_source import ChangingSource
 from tests.support.source_changes import change
 
-CASES = min(int(os.environ.get("MANAGED_SYNC_CASES", "12")), 2_000)
+CASES = draws(4)
 SHARDS = 4
 NAMES: Any = {"integration": "box", "sync_type": "files"}
 Contents: TypeAlias = list[tuple[str, str, dict[str, Any]]]

@@ -126,6 +126,7 @@ def test_an_honest_service_is_believed(way: Way, strategy: Strategy) -> None:
     assert ("list_objects" in service.requests) == (strategy != "post_filter")
 
 
+@pytest.mark.sampled(7)
 @kinds_of(NO_DECISIONS)
 def test_no_clear_decision_means_no_passage(way: Way, strategy: Strategy, fault: Answer) -> None:
     with http_client(FakePermissionService(alice=FAR_AWAY), checks=fault) as client:
@@ -141,6 +142,7 @@ def test_no_clear_decision_means_no_passage(way: Way, strategy: Strategy, fault:
     assert len(str(caught.value)) < 1000
 
 
+@pytest.mark.sampled(3)
 @kinds_of(NO_LIST)
 def test_no_clear_list_means_no_passage_where_only_a_list_will_do(way: Way, fault: Answer) -> None:
     with http_client(FakePermissionService(alice=FAR_AWAY), lists=fault) as client:
@@ -154,6 +156,7 @@ def test_no_clear_list_means_no_passage_where_only_a_list_will_do(way: Way, faul
     assert TOKEN not in str(caught.value)
 
 
+@pytest.mark.sampled(3)
 @kinds_of(NO_LIST)
 def test_without_a_clear_list_checking_goes_on(
     way: Way, fault: Answer, caplog: pytest.LogCaptureFixture
@@ -212,6 +215,7 @@ def test_what_was_allowed_before_a_failure_is_not_handed_out(
     assert len(service.requests) == failing_request
 
 
+@pytest.mark.sampled(7)
 @kinds_of(NO_DECISIONS)
 def test_a_failed_check_is_not_kept(way: Way, fault: Answer) -> None:
     faults = [fault]
@@ -293,6 +297,7 @@ class TestListsThatLie:
             found = way.ask(retriever)
         return found.object_ids, found.report.complete
 
+    @pytest.mark.sampled(7)
     @pytest.mark.parametrize(
         "listed",
         [
@@ -309,6 +314,7 @@ class TestListsThatLie:
     ) -> None:
         assert self.found(way, strategy, listed, list_limit=None) == (FAR_AWAY, True)
 
+    @pytest.mark.sampled(7)
     @pytest.mark.parametrize(
         "listed",
         [[], files(0, 1, 2), ["folder:1"], files(50), files(50, 1)],

@@ -11,7 +11,6 @@ import asyncio
 import itertools
 import logging
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from managed_sync.llama_index.stores import metadata_filters
 from managed_sync.retrieval import CustomObjectFilter, Doubt
 from managed_sync.retrieval.effects import Strategy
 from managed_sync.retrieval.hybrid import Fusion
+from tests.support.draws import draws
 from tests.support.frameworks import STRATEGIES, WAYS, Found, LangChain, Way
 from tests.support.fused_oracle import best_fused, named
 from tests.support.keywords import FixedKeywords, KeywordPassage
@@ -331,7 +331,7 @@ settings_of_retrievers = st.builds(
 
 many = settings(
     # Two tests share these; `make soak` runs a hundred thousand.
-    max_examples=int(os.environ.get("MANAGED_SYNC_CASES", "1000")) // 4,
+    max_examples=draws(100),
     deadline=None,
     # The same cases at every run.
     derandomize=True,

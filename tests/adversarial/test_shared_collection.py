@@ -4,7 +4,6 @@ alone, and nobody finds a passage of another project.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
@@ -16,6 +15,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from managed_sync import AccessChecker, IndexSync, SyncedRecord
 from managed_sync.langchain import LangChainTarget, PermissionAwareRetriever
 from managed_sync.retrieval.effects import Strategy
+from tests.support.draws import draws
 from tests.support.frameworks import STRATEGIES
 from tests.support.hash_embeddings import HashEmbeddings
 from tests.support.indexing import AT_ONCE
@@ -90,7 +90,7 @@ def held(store: InMemoryVectorStore, pipeline: Pipeline) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=int(os.environ.get("MANAGED_SYNC_CASES", "1000")) // 100,
+    max_examples=draws(5),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

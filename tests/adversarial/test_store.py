@@ -63,6 +63,7 @@ class TestIds:
 
         assert found.texts == ["two", "three"]
 
+    @pytest.mark.sampled(7)
     @pytest.mark.parametrize(
         "object_id",
         [None, "", 3, 3.0, True, False, ["file:3"], {"file:3": True}, ("file:3",), b"file:3"],
@@ -81,6 +82,7 @@ class TestIds:
         assert found.object_ids == READABLE[:3]
         assert all(each.startswith("file:") for each in service.checked)
 
+    @pytest.mark.sampled(5)
     @pytest.mark.parametrize(
         "object_id",
         [
@@ -239,6 +241,7 @@ MISBEHAVIOURS = [
 ]
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("kind", MISBEHAVIOURS)
 @pytest.mark.parametrize("overfetch", [1, 5])
 def test_whatever_a_store_does_only_allowed_passages_come_back(

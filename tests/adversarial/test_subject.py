@@ -63,6 +63,7 @@ def test_a_missing_subject_raises_before_anything_is_searched_or_asked(
     assert service.requests == []
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("subject", MALFORMED, ids=repr)
 def test_a_malformed_subject_raises_before_anything_is_searched_or_asked(
     way: Way, subject: Any
@@ -77,6 +78,7 @@ def test_a_malformed_subject_raises_before_anything_is_searched_or_asked(
     assert service.requests == []
 
 
+@pytest.mark.sampled(3)
 # LangChain's models read bytes as the text that they are.
 @pytest.mark.parametrize(
     "subject", ["", " ", *(each for each in MALFORMED if not isinstance(each, bytes))], ids=repr
@@ -133,6 +135,7 @@ LOOK_ALIKES = [
 ]
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("look_alike", LOOK_ALIKES)
 @pytest.mark.parametrize("ttl", [0, 60])
 def test_a_look_alike_is_asked_about_as_itself_and_shares_no_kept_answer(

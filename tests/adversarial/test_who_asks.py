@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,12 +28,13 @@ from managed_sync import AccessChecker
 from managed_sync.access.subject import resolve_subject
 from managed_sync.errors import ManagedSyncError
 from tests.support.acting_blocks import BLOCKS
+from tests.support.draws import draws
 from tests.support.frameworks import QUESTION, LangChain, LlamaIndex
 from tests.support.passages import files, passages_of
 from tests.support.permission_service import FakePermissionService
 
 USERS = ["u0@x.example", "u1@x.example", "u2@x.example"]
-PLAYS = int(os.environ.get("MANAGED_SYNC_CASES", "10000")) // 50
+PLAYS = draws(100)
 # A play's code may not run away, and need not: what goes wrong goes wrong in few steps.
 STEPS = 60
 

@@ -23,6 +23,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return run(file, size=64, overlap=8, rounds=1, with_peers=False)
 
 
+@pytest.mark.slow
 def test_our_chunks_are_exact_and_cover_everything(results: Results) -> None:
     (ours,) = (row for row in results.chunkers if row.name == OURS)
     assert (ours.oversized, ours.exact, ours.covered) == (0, 1, 1)
@@ -30,6 +31,7 @@ def test_our_chunks_are_exact_and_cover_everything(results: Results) -> None:
     assert ours.tokens == results.chunkers[-1].tokens > 700
 
 
+@pytest.mark.slow
 def test_results_survive_a_file_and_are_drawn_the_same(results: Results, tmp_path: Path) -> None:
     save(results, tmp_path / "chunking.json")
     assert Results.load(tmp_path / "chunking.json") == results
@@ -39,6 +41,7 @@ def test_results_survive_a_file_and_are_drawn_the_same(results: Results, tmp_pat
     assert first == (tmp_path / "second.svg").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_table_has_a_row_for_each_chunker(results: Results) -> None:
     for row in results.chunkers:
         assert f"\n| {row.name} | " in as_markdown(results)

@@ -20,6 +20,7 @@ def measured(
     return Measured(**json.loads(capsys.readouterr().out))
 
 
+@pytest.mark.slow
 def test_all_end_with_the_same_texts_and_embed_what_changed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,6 +26,7 @@ def results() -> Results:
     )
 
 
+@pytest.mark.slow
 def test_this_package_finds_everything_allowed_and_nothing_else(results: Results) -> None:
     ours = [point for point in results.points if point.contender.startswith(OURS)]
     assert {point.selectivity for point in ours} == {1.0, 0.1, 0.01}
@@ -51,18 +52,21 @@ def test_a_number_that_makes_no_sense_is_one_clear_message(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_results_survive_a_file(results: Results, tmp_path: Path) -> None:
     file = tmp_path / "retrieval.json"
     save(results, file)
     assert Results.load(file) == results
 
 
+@pytest.mark.slow
 def test_the_tables_have_a_row_for_each_contender(results: Results) -> None:
     text = tables.as_markdown(results)
     for name in {point.contender for point in results.points}:
         assert f"\n| {name} | " in text
 
 
+@pytest.mark.slow
 def test_the_plot_is_the_same_whenever_the_results_are(results: Results, tmp_path: Path) -> None:
     for name in ("first.svg", "second.svg"):
         plot.draw(results, tmp_path / name)
@@ -71,6 +75,7 @@ def test_the_plot_is_the_same_whenever_the_results_are(results: Results, tmp_pat
     assert "Selectivity" in first
 
 
+@pytest.mark.slow
 def test_a_page_without_marks_is_refused(results: Results, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# Nothing to fill in\n", encoding="utf-8")

@@ -63,6 +63,7 @@ def test_the_demo_runs_the_whole_job(demo: subprocess.CompletedProcess[str]) -> 
     assert "search --as" in revoked
 
 
+@pytest.mark.slow
 def test_running_the_demo_again_embeds_nothing_anew(
     demo: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
@@ -224,9 +225,9 @@ class TestOnTheDemosWorkspace:
             announced = folder / ".managed-sync/server.json"
             wait_until(announced.exists)
             assert str(port) in announced.read_text()
-            status = run_process(folder, "status")
-            occupied = run_process(folder, "serve", "--port", str(port))
-            second = run_process(folder, "serve", "--port", "0")
+            status = run(folder, "status")
+            occupied = run(folder, "serve", "--port", str(port))
+            second = run(folder, "serve", "--port", "0")
         finally:
             server.send_signal(signal.SIGINT)
             output, errors = server.communicate(timeout=30)
@@ -245,7 +246,7 @@ class TestOnTheDemosWorkspace:
         announced = folder / ".managed-sync/server.json"
         announced.write_text(json.dumps({"base_url": f"http://127.0.0.1:{free_port()}"}))
 
-        assert run_process(folder, "check", "--as", CAROL, TERM_SHEET).returncode == 0
+        assert run(folder, "check", "--as", CAROL, TERM_SHEET).returncode == 0
         announced.unlink()
 
     def test_a_wrong_token_says_which_setting_to_look_at(self, folder: Path) -> None:

@@ -21,6 +21,7 @@ from managed_sync import AccessCheck, AsyncManagedSyncClient, ManagedSyncClient
 from managed_sync.errors import AccessCheckError, ApiError, ManagedSyncError
 from tests.client.operations import OPERATIONS
 from tests.support.clients import FakeClock
+from tests.support.draws import draws
 
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
@@ -233,7 +234,7 @@ def outcomes(answer: Answer, number: int, retry_budget: float) -> list[Any]:
 
 
 @pytest.mark.parametrize("number", range(len(CALLS)))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=draws(8), deadline=None)
 @given(answer=ANSWERS, retry_budget=st.sampled_from([0, 2]))
 @example(answer=(200, [(b"content-encoding", b"gzip")], b"no gzip"), retry_budget=0)
 @example(answer=(200, [(b"content-encoding", b"gzip")], gzip.compress(b"{}")[:-3]), retry_budget=0)
@@ -256,7 +257,7 @@ def test_only_errors_of_this_package_escape_and_both_clients_say_the_same(
 
 
 @pytest.mark.parametrize("number", [OPERATIONS.index(call) for call in OPERATIONS[5:7]])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=draws(33), deadline=None)
 @given(answer=ANSWERS)
 def test_a_decision_is_what_the_answer_says_or_none(number: int, answer: Answer) -> None:
     status, headers, body = answer

@@ -70,6 +70,7 @@ CALLS: dict[str, Callable[[Driven], object]] = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize("failure", [*FAILURES.values(), *DATA.values()], ids=[*FAILURES, *DATA])
 def test_no_error_shows_the_token(

@@ -15,6 +15,7 @@ from managed_sync import AccessChecker, ManagedSyncClient
 from managed_sync.errors import AccessCheckError, ResponseFormatError
 from tests.contract.cases import ALICE, ONE, OTHER_SYNC, SYNC, THREE, TWO, asked, check
 from tests.support.clients import ClientOf
+from tests.support.draws import draws
 
 FIRST, SECOND = check(f"file:{SYNC}/{ONE}"), check(f"file:{SYNC}/{TWO}")
 BOTH = (FIRST.object, SECOND.object)
@@ -230,7 +231,7 @@ class TestSingleChecks:
 RECORDS = [ONE, TWO, THREE]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=draws(33), deadline=None)
 @given(st.data())
 def test_whatever_the_order_nobody_gets_the_decision_of_another_check(data: st.DataObject) -> None:
     truth = dict(zip(RECORDS, data.draw(st.tuples(*[st.booleans()] * 3)), strict=True))

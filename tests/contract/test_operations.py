@@ -115,6 +115,7 @@ def test_an_operation_sends_and_returns_what_the_reference_says(
     assert call(client_of, case) == case.returns
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("status", ERRORS)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_an_error_status_is_an_error_of_its_kind(

@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 
 from scripts.write_command_reference import PAGE, command_reference
 from tests.support.postgres import running_postgres
-from tests.support.sample_company import Company
+from tests.support.sample_company import Company, serving_company
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
@@ -46,6 +46,13 @@ def blocks(page: Path, language: str) -> list[tuple[int, str]]:
 # It asks every command for its help.
 written_reference = cache(command_reference)
 PAGES_WITH_CODE = [page for page in [*PAGES, ROOT / "README.md"] if blocks(page, "python")]
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    """The sample company with few files: many pages index all of them."""
+    with serving_company(tmp_path_factory.mktemp("sample"), most_of_a_format=3) as running:
+        yield running
 
 
 @pytest.fixture

@@ -97,11 +97,12 @@ def mentioned_folder(said: str) -> Path:
     ("name", "options"),
     [
         ("langchain_chatbot", []),
-        pytest.param("llama_index_chat", [], marks=pytest.mark.slow),
-        pytest.param("langgraph_agent", [], marks=pytest.mark.slow),
-        pytest.param("vector_stores", ["--store", "chroma"], marks=pytest.mark.slow),
+        ("llama_index_chat", []),
+        ("langgraph_agent", []),
+        ("vector_stores", ["--store", "chroma"]),
     ],
 )
+@pytest.mark.slow
 def test_a_chat_answers_each_user_from_what_they_may_read_whoever_the_question_says_is_asking(
     name: str, options: list[str]
 ) -> None:

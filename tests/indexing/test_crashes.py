@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.draws import draws
+
 ROOT = Path(__file__).parents[2]
-KILLS = int(os.environ.get("MANAGED_SYNC_KILLS", "10"))
+KILLS = draws(4)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork a process")

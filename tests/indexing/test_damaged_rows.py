@@ -151,6 +151,7 @@ DAMAGED = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("way", ["run", "verify"])
 @pytest.mark.parametrize(("make", "damage"), DAMAGED)
 def test_a_damaged_row_is_seen_and_written_again(

@@ -68,12 +68,17 @@ def test_there_are_enough_questions_and_users(company: Company) -> None:
     assert len(company.users) == 8
 
 
+@pytest.mark.parametrize(
+    "questions",
+    [QUESTIONS[::5], pytest.param(QUESTIONS, marks=pytest.mark.slow)],
+    ids=["a few questions", "all questions"],
+)
 def test_every_user_gets_exactly_the_best_passages_they_may_read_and_the_rest_is_forbidden(
-    company: Company, engine: Engine
+    company: Company, engine: Engine, questions: list[str]
 ) -> None:
     oracle, references = Oracle(company.folder), company.references()
     readable = {user: oracle.allowed(user) for user in company.users}
-    for question in QUESTIONS:
+    for question in questions:
         ranking = engine.rank_everything(question)
         for user in company.users:
             found, report = engine.retrieve(question, user)

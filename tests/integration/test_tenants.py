@@ -187,6 +187,20 @@ STORES = [
 ]
 
 
+# One of each kind; the others repeat what they say about one tenant's writes.
+ON_FEW_STORES = pytest.mark.parametrize(
+    "index",
+    [
+        make
+        if make in {in_memory, chroma, pgvector, llama_index_simple}
+        else pytest.param(make, marks=pytest.mark.slow)
+        for make in STORES
+    ],
+    ids=lambda make: make.__name__,
+    indirect=True,
+)
+
+
 @pytest.fixture(params=STORES, ids=lambda make: make.__name__)
 def index(request: pytest.FixtureRequest, tmp_path: Path) -> Index:
     make: Callable[..., Index] = request.param
@@ -247,6 +261,7 @@ def test_tenants_in_one_collection_never_meet(index: Index, world: World) -> Non
         assert index.filtered(world.checker(project), user) == []
 
 
+@ON_FEW_STORES
 def test_no_tenant_overwrites_or_deletes_what_is_anothers(index: Index, world: World) -> None:
     for project in USERS:
         world.run(project, index)
@@ -267,6 +282,7 @@ def test_no_tenant_overwrites_or_deletes_what_is_anothers(index: Index, world: W
         assert world.sync("north", index).verify(**names).agrees
 
 
+@ON_FEW_STORES
 def test_an_index_of_one_tenant_is_closed_to_the_other(index: Index, world: World) -> None:
     world.run("south", index)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -30,6 +29,7 @@ from managed_sync.retrieval.effects import (
 from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.state import RetrieverStats, SubjectStats
 from managed_sync.retrieval.strategies import Retrieval
+from tests.support.draws import draws
 from tests.support.permission_service import FakePermissionService
 
 ALICE = "a@x.example"
@@ -525,7 +525,7 @@ rankings = st.builds(
 
 
 # `make soak` draws ten thousand.
-@settings(max_examples=int(os.environ.get("MANAGED_SYNC_CASES", "2000")) // 16, deadline=None)
+@settings(max_examples=draws(50), deadline=None)
 @given(
     objects=rankings,
     readable=st.sets(st.integers(0, 150), max_size=40),

@@ -36,6 +36,7 @@ def filter_of(store: FilledStore) -> ObjectFilter:
     return object_filter
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("k", [1, 10, 1000])
 @pytest.mark.parametrize("objects", SETS.values(), ids=SETS)
 def test_a_filtered_search_is_the_exhaustive_ranking_of_these_objects(
@@ -51,6 +52,7 @@ def test_a_filtered_search_is_the_exhaustive_ranking_of_these_objects(
             assert found == expected[:k]
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("object_id", ODD_OBJECTS)
 def test_an_odd_id_finds_its_own_chunks_and_no_others(store: FilledStore, object_id: str) -> None:
     found = search(store, "Who signed?", 20, [object_id])

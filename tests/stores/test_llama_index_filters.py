@@ -97,6 +97,7 @@ def search(index: VectorStoreIndex, k: int, object_ids: list[str]) -> list[str]:
     return [hit.node.metadata["chunk_id"] for hit in found]
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("k", [1, 10, 1000])
 @pytest.mark.parametrize(
     "objects",

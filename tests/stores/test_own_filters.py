@@ -82,6 +82,7 @@ def is_even(chunk_id: str) -> bool:
     return bool(NUMBER_OF[chunk_id] % 2 == 0)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("readable", [4, 40])
 def test_what_may_be_read_and_matches_comes_and_nothing_else(
@@ -96,6 +97,7 @@ def test_what_may_be_read_and_matches_comes_and_nothing_else(
     check(store, at_question_time, objects, lambda _: True)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_several_filters_hold_together(store: FilledStore, strategy: Strategy) -> None:
     objects = OBJECTS[::10]

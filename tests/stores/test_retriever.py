@@ -26,6 +26,7 @@ OBJECTS = sorted({metadata["object_id"] for metadata in METADATA})
 QUERIES = ["a question about the harbour", "another one", "Ω"]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("strategy", ["auto", "post_filter", "pre_filter"])
 @pytest.mark.parametrize("readable", [0, 1, 4, 20, 40])
 def test_a_user_gets_the_best_of_what_they_may_read(
@@ -66,6 +67,7 @@ KEYWORDS = BM25(
 )
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("readable", [1, 4, 40])
 def test_fused_with_keywords_a_user_gets_the_best_of_what_they_may_read(
     store: FilledStore, readable: int
@@ -188,6 +190,7 @@ def test_a_filter_of_the_callers_is_applied_before_the_search(store: FilledStore
             assert [document.metadata["chunk_id"] for document in documents] == best
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "late", [{"fetch_k": 20}, {"fetch_k": 60}, {"prefilter": False}, {"metrics": "l2"}]
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,3 +56,38 @@ class Company:
         for integration, sync_type in PIPELINES:
             report = sync.run(integration=integration, sync_type=sync_type)
             assert report.failed == ()
+
+
+@contextmanager
+def serving_company(folder: Path, *, most_of_a_format: int | None = None) -> Iterator[Company]:
+    """Serves and syncs a copy of the sample company, which tests may change and sync again.
+
+    Args:
+        folder: The folder of the copy and of the server's state.
+        most_of_a_format: The most files of a format in the copy; all of them by default.
+    """
+    from managed_sync.sample_company import copy_company
+
+    copy = copy_company(folder / "company")
+    if most_of_a_format is not None:
+        _leave(copy / "files", most_of_a_format)
+    with (
+        EmbeddedServer(copy, folder / "state") as server,
+        ManagedSyncClient(
+            server.project_id,
+            signing_key=server.signing_key,
+            user_id="u1",
+            base_url=server.base_url,
+        ) as client,
+    ):
+        running = Company(copy, client, server)
+        running.sync()
+        yield running
+
+
+def _leave(files: Path, most_of_a_format: int) -> None:
+    formats: Counter[str] = Counter()
+    for file in sorted(each for each in files.rglob("*") if each.is_file()):
+        formats[file.suffix] += 1
+        if formats[file.suffix] > most_of_a_format:
+            file.unlink()

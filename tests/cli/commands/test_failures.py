@@ -106,6 +106,7 @@ def test_a_pipeline_that_fails_holds_up_no_other_and_keeps_its_index(folder: Pat
     assert "desk tickets was left as it is" in " ".join(indexed.stderr.split())
 
 
+@pytest.mark.slow
 def test_commands_at_the_same_time_share_a_workspace(folder: Path) -> None:
     assert run(folder, "index").returncode == 3
     search = [sys.executable, "-m", "managed_sync", "search", "a good file", "--as"]

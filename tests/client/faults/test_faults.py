@@ -15,9 +15,9 @@ from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
 from managed_sync.client.clock import SystemClock
 from tests.client.faults.server import FaultyServer, content_of
 
-# Records, and files among them: many where all faults come together, fewer for each alone.
-MANY = (10_000, 500)
-FEWER = (3_000, 150)
+# Records, and files among them: more where all faults come together, fewer for each alone.
+MANY = (3_000, 200)
+FEWER = (3_000, 60)
 KINDS = [
     "429",
     "429 with Retry-After",
@@ -68,6 +68,7 @@ def read_with_tasks(url: str, file_count: int, timeout: float) -> Result:
     return asyncio.run(read())
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("read", [read_with_threads, read_with_tasks], ids=["sync", "async"])
 @pytest.mark.parametrize("run", RUNS)
 def test_everything_comes_whole_in_order_and_once(

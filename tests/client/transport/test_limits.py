@@ -21,6 +21,7 @@ from managed_sync.effects import Program, arun, run
 from managed_sync.errors import ApiError, ConfigurationError
 from tests.client.operations import CHECKS, OPERATIONS, answer
 from tests.support.clients import ClientOf
+from tests.support.draws import draws
 
 
 class UnderWay:
@@ -303,7 +304,7 @@ def test_a_limit_that_makes_no_sense_is_refused_by_name(client_of: ClientOf, wro
         client_of(answer, max_concurrent_requests=wrong)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=draws(66), deadline=None)
 @given(st.integers(1, 3), st.lists(st.integers(0, 5), max_size=40))
 def test_permits_are_never_too_many_never_lost_and_given_in_order(
     count: int, moves: list[int]

@@ -19,6 +19,7 @@ from managed_sync.documents.model import storable
 from managed_sync.errors import ConfigurationError, InvalidIdentifierError
 from tests.documents.growth import assert_ends
 from tests.documents.hard_texts import texts as any_texts
+from tests.support.draws import draws
 
 TOKENS = Tokenizer("cl100k_base")
 sizes = st.sampled_from([(16, 0), (16, 5), (24, 23), (40, 10), (512, 64)])
@@ -95,7 +96,7 @@ def prose(sentences: int, about: str = "arm") -> str:
     return " ".join(f"Sentence {number} tells about the {about}." for number in range(sentences))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=draws(20))
 @given(texts, sizes)
 def test_offsets_size_and_coverage_hold_for_every_text(text: str, size: tuple[int, int]) -> None:
     covered = bytearray(len(text))
@@ -112,7 +113,7 @@ def test_offsets_size_and_coverage_hold_for_every_text(text: str, size: tuple[in
     assert [span(chunk) for chunk in chunks] == sorted(span(chunk) for chunk in chunks)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=draws(20))
 @given(texts, sizes)
 def test_no_word_is_cut_that_is_not_longer_than_a_chunk(text: str, size: tuple[int, int]) -> None:
     words = [match.span() for match in re.finditer(r"\S+", text)]
@@ -125,7 +126,7 @@ def test_no_word_is_cut_that_is_not_longer_than_a_chunk(text: str, size: tuple[i
                 assert any(start < edge < end for start, end in long)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=draws(13))
 @given(texts, sizes)
 def test_a_chunk_repeats_no_more_of_the_one_before_than_the_overlap(
     text: str, size: tuple[int, int]
@@ -139,7 +140,7 @@ def test_a_chunk_repeats_no_more_of_the_one_before_than_the_overlap(
         assert span(after)[1] > end
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=draws(13))
 @given(texts, encodings)
 def test_sizes_hold_with_every_encoding(text: str, encoding: str) -> None:
     tokenizer = Tokenizer(encoding)
@@ -150,7 +151,7 @@ def test_sizes_hold_with_every_encoding(text: str, encoding: str) -> None:
         assert tokenizer.count(chunk.text) <= 24 or len(chunk.text) == 1
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=draws(20))
 @given(texts, sizes)
 def test_a_table_or_code_block_that_fits_stands_whole_in_a_chunk(
     text: str, size: tuple[int, int]
@@ -162,7 +163,7 @@ def test_a_table_or_code_block_that_fits_stands_whole_in_a_chunk(
             assert any(first <= start and end <= last for first, last in spans)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=draws(10))
 @given(st.lists(paragraphs, min_size=2, max_size=12), st.data())
 def test_an_edit_changes_only_chunks_of_the_section_it_is_in(
     contents: list[str], data: st.DataObject
@@ -180,7 +181,7 @@ def test_an_edit_changes_only_chunks_of_the_section_it_is_in(
     assert {chunk.metadata["heading"] for chunk in touched} <= {f"Part {at}"}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=draws(13))
 @given(texts, sizes)
 def test_ids_are_unique_and_the_same_every_time(text: str, size: tuple[int, int]) -> None:
     ids = [chunk.chunk_id for chunk in split(text, *size)]
@@ -337,7 +338,7 @@ def test_a_chunk_of_several_sections_has_the_headings_of_all(
     assert chunk.metadata["heading"] == heading
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=draws(13))
 @given(
     st.lists(st.tuples(st.sampled_from(["#", "##", "###"]), st.integers(0, 30)), max_size=12),
     sizes,
@@ -363,7 +364,7 @@ def test_headings_are_those_above_and_in_a_chunks_own_text(
         assert set(named) <= {*(found[1] for found in before), last[1], *within}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=draws(13))
 @given(
     st.lists(
         st.sampled_from(

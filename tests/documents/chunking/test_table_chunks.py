@@ -13,6 +13,7 @@ from managed_sync.documents import Chunk, Chunker, SourceDocument
 from managed_sync.documents.chunking.tokens import Tokenizer
 from managed_sync.documents.parsing import markdown_writer as markdown
 from tests.documents.growth import assert_ends
+from tests.support.draws import draws
 
 TOKENS = Tokenizer("cl100k_base")
 HEADER = "| No. | Item | Unit |"
@@ -73,7 +74,7 @@ def rows_of(text: str) -> list[tuple[int, int]]:
     return [row for row in found if not any(low <= row[0] < high for low, high in code)]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=draws(10))
 @given(documents, sizes)
 def test_a_row_that_fits_is_never_cut_and_overlap_begins_with_a_row(
     text: str, size: tuple[int, int]
@@ -88,7 +89,7 @@ def test_a_row_that_fits_is_never_cut_and_overlap_begins_with_a_row(
         before = end
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=draws(10))
 @given(documents, sizes)
 def test_a_chunk_with_its_header_fits_and_the_header_is_that_of_its_table(
     text: str, size: tuple[int, int]

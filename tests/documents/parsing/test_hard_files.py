@@ -45,7 +45,9 @@ def all_loaded(parser: str | None) -> dict[str, Loaded]:
     return {hard.name: one for hard, one in zip(HARD_FILES, loaded, strict=True)}
 
 
-@pytest.mark.parametrize("parser", [None, "kreuzberg", "unstructured"])
+@pytest.mark.parametrize(
+    "parser", [None, "kreuzberg", pytest.param("unstructured", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("hard", HARD_FILES, ids=lambda hard: hard.name)
 def test_a_hard_file_gives_its_text_or_a_clear_reason(hard: HardFile, parser: str | None) -> None:
     loaded = all_loaded(parser)[hard.name]

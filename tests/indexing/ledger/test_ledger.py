@@ -19,6 +19,7 @@ from managed_sync.errors import ConfigurationError, IndexingError, MissingExtraE
 from managed_sync.indexing import Ledger, Pipeline
 from managed_sync.indexing.ledger.ledger import PipelineLedger
 from managed_sync.indexing.ledger.model import LedgerRecord, RecordResult, RecordStatus
+from tests.support.draws import draws
 from tests.support.index_target import Target
 from tests.support.indexing import run
 from tests.support.record_source import ChangingSource
@@ -119,7 +120,9 @@ STEPS = st.lists(
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=draws(13),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(steps=STEPS)
 def test_it_always_says_what_it_was_last_told(

@@ -7,7 +7,6 @@ the definition in ``docs/concepts/fusion.md``.
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import threading
 import traceback
@@ -27,6 +26,7 @@ from managed_sync.retrieval import Doubt
 from managed_sync.retrieval.effects import Inspect, Search, Strategy
 from managed_sync.retrieval.hybrid import Fusion
 from managed_sync.retrieval.hybrid.keyword_search import KeywordSearch
+from tests.support.draws import draws
 from tests.support.frameworks import STRATEGIES, WAYS, LangChain, Way
 from tests.support.fused_oracle import best_fused, named
 from tests.support.keywords import FixedKeywords, KeywordPassage
@@ -352,9 +352,7 @@ class TestKeywordsAlone:
         assert way.ask(retriever).report.scores == (1 / 11,)
 
 
-cases = settings(
-    max_examples=int(os.environ.get("MANAGED_SYNC_CASES", "60")), deadline=None, derandomize=True
-)
+cases = settings(max_examples=draws(30), deadline=None, derandomize=True)
 
 
 @cases

@@ -21,12 +21,15 @@ from tests.server.graph.naive_graph import (
     graphs_with_circles,
     graphs_without_circles,
 )
+from tests.support.draws import draws
 
 _settings = settings(
-    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=draws(20),
 )
 # SpiceDB's store in memory reads through all there is for each question.
-_few = settings(_settings, max_examples=20, phases=(Phase.explicit, Phase.generate))
+_few = settings(_settings, max_examples=draws(6), phases=(Phase.explicit, Phase.generate))
 
 
 def _agrees(graph: PermissionGraph, edges: set[Edge]) -> None:
@@ -121,7 +124,7 @@ def test_spicedb_never_allows_more_than_follows_from_a_circle(
 
 
 @pytest.mark.slow  # Some circles keep SpiceDB at work for minutes, also after it has answered.
-@settings(_few, max_examples=8)
+@settings(_few, max_examples=draws(5))
 @given(graphs_with_circles)
 def test_spicedb_never_allows_more_than_follows_where_there_are_circles(
     spicedb_alone: MakeGraph, edges: set[Edge]

@@ -13,6 +13,7 @@ from managed_sync.server.sources import file_tree
 from managed_sync.server.sources.descent import TreePath
 from managed_sync.server.sync.staging import Staging
 from tests.server.company import CONTACTS, DEALS, FILES, PERMISSIONS, Caller, Company
+from tests.support.draws import draws
 
 MARIA = "maria@harbor.example"
 CAROL = "carol@harbor.example"
@@ -347,6 +348,7 @@ class TestBadInput:
 
 @pytest.mark.parametrize("server", ["sqlite", "postgresql"], indirect=True)
 class TestAtomicity:
+    @pytest.mark.sampled(3)
     @pytest.mark.parametrize(
         "step", ["add_records", "add_relations", "add_parents", "publish_relations"]
     )
@@ -399,7 +401,7 @@ class TestAtomicity:
 
         def sync_all_the_while() -> None:
             try:
-                for round_number in range(15):
+                for round_number in range(draws(5)):
                     write(states[round_number % 2])
                     if caller.enable(FILES)["status"] != "IDLE":
                         failures.append("a sync failed")
