@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from managed_sync import AccessCheck, AccessChecker
-from managed_sync.access.check_requests import object_id_of
+from managed_sync.access.object_ids import OWN_FIELD
 from managed_sync.access.passages import areadable_passages, readable_passages
 from managed_sync.errors import AccessCheckError
 
@@ -65,9 +65,9 @@ def test_without_a_trustworthy_decision_nothing_is_returned(asynchronously: bool
 
 @pytest.mark.parametrize("object_id", [None, "", 7, ["file:1"], {"file:1": 1}, "file:\ud800"])
 def test_a_value_that_cannot_be_checked_is_no_object_id(object_id: object) -> None:
-    assert object_id_of({"object_id": object_id}) is None
+    assert OWN_FIELD.of({"object_id": object_id}) is None
 
 
 def test_an_object_id_is_read_as_it_is() -> None:
-    assert object_id_of({"object_id": "file:a b"}) == "file:a b"
-    assert object_id_of({}) is None
+    assert OWN_FIELD.of({"object_id": "file:a b"}) == "file:a b"
+    assert OWN_FIELD.of({}) is None

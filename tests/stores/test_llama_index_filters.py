@@ -18,7 +18,7 @@ from llama_index.core.vector_stores import (
 )
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
-from managed_sync import AccessChecker
+from managed_sync import AccessChecker, ObjectIdField
 from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index import PermissionAwareRetriever
 from managed_sync.llama_index.stores import chunk_count, object_filter_for
@@ -221,3 +221,25 @@ def test_the_callers_filter_and_permissions_hold_together(
     else:
         with pytest.raises(ConfigurationError, match="cannot combine filter"):
             nothing.retrieve_with_report(QUESTION, filter=own_filter)
+
+
+@pytest.mark.parametrize("strategy", ["auto", "pre_filter"])
+def test_it_is_confined_by_the_field_that_names_objects_in_this_index(
+    filled: tuple[VectorStoreIndex, bool], strategy: Strategy
+) -> None:
+    index, exact = filled
+    readable = [str(chunk.id) for chunk in CHUNKS[::50]]
+    service = FakePermissionService(*(f"page:{each}" for each in readable))
+    retriever = PermissionAwareRetriever(
+        index,
+        checker=AccessChecker(service, list_limit=None),
+        object_id=ObjectIdField("chunk_id", add_prefix="page:"),
+        strategy=strategy,
+        k=4,
+    )
+    nodes, report = retriever.retrieve_with_report(QUESTION, subject="a@x.example")
+    best = [each for each in ranking_within(QUESTION, set(OBJECTS)) if each in readable][:4]
+    assert [scored.node.metadata["chunk_id"] for scored in nodes] == best or not exact
+    assert {scored.node.metadata["chunk_id"] for scored in nodes} <= set(readable)
+    assert report.complete or not exact
+    assert (len(nodes), report.rounds) == (4, 1) or strategy == "auto"

@@ -8,6 +8,7 @@ from managed_sync.access.checker import (
     ProjectBoundary,
 )
 from managed_sync.access.explain import ExpandClient, explain
+from managed_sync.access.object_ids import ObjectIdField, ObjectIdSource
 from managed_sync.access.subject import ActingAs, Unset, acting_as
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "Decision",
     "ExpandClient",
     "ListedObjects",
+    "ObjectIdField",
+    "ObjectIdSource",
     "ProjectBoundary",
     "Unset",
     "acting_as",

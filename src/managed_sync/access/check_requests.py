@@ -16,11 +16,12 @@ Guarantees:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from managed_sync.access.cache import DecisionCache, ExpiringCache
+from managed_sync.access.object_ids import can_be_asked_about
 from managed_sync.effects import Program, perform
 from managed_sync.errors import AccessCheckError, InvalidIdentifierError
 from managed_sync.identifiers import normalize_subject
@@ -32,8 +33,6 @@ __all__ = [
     "Decision",
     "ListedObjects",
     "Share",
-    "can_be_asked_about",
-    "object_id_of",
 ]
 
 R = TypeVar("R")
@@ -215,24 +214,6 @@ class CheckRequests:
             object_id: Decision(name, self.relation, object_id, allowed, from_cache=True)
             for object_id, allowed in self.decisions.find(name, self.relation, object_ids).items()
         }
-
-
-def can_be_asked_about(object_id: Any) -> bool:
-    """Returns whether a value found in a store can be the id of an object."""
-    if not isinstance(object_id, str) or not object_id:
-        return False
-    try:
-        object_id.encode()
-    except UnicodeEncodeError:
-        # One broken id in a store must not make the checks of all others fail.
-        return False
-    return True
-
-
-def object_id_of(metadata: Mapping[str, Any]) -> str | None:
-    """Returns the id of the object that a chunk came from; ``None`` if it cannot be checked."""
-    object_id = metadata.get("object_id")
-    return object_id if can_be_asked_about(object_id) else None
 
 
 def _one_boolean_each(answer: Any, count: int) -> Sequence[bool]:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from typing import Any, TypeVar
 
-from managed_sync.access.check_requests import object_id_of
 from managed_sync.access.checker import AccessChecker
+from managed_sync.access.object_ids import OWN_FIELD, ObjectIds
 
 __all__ = ["areadable_passages", "readable_passages"]
 
@@ -21,7 +21,10 @@ Passage = TypeVar("Passage")
 
 
 def readable_passages(
-    checker: AccessChecker, subject: str, passages: Iterable[tuple[Mapping[str, Any], Passage]]
+    checker: AccessChecker,
+    subject: str,
+    passages: Iterable[tuple[Mapping[str, Any], Passage]],
+    object_ids: ObjectIds = OWN_FIELD,
 ) -> list[Passage]:
     """Returns the passages that a subject may read, in their order.
 
@@ -29,26 +32,32 @@ def readable_passages(
         checker: The access checker.
         subject: The user.
         passages: Each with its metadata.
+        object_ids: Finds the id of a passage's object in its metadata.
 
     Raises:
         AccessCheckError: Some object has no trustworthy decision.
         ConfigurationError: The checker knows no project, and the passages are of several.
     """
-    checkable = _checkable(checker, passages)
+    checkable = _checkable(checker, passages, object_ids)
     return _kept(checkable, checker.allowed(subject, [object_id for object_id, _ in checkable]))
 
 
 async def areadable_passages(
-    checker: AccessChecker, subject: str, passages: Iterable[tuple[Mapping[str, Any], Passage]]
+    checker: AccessChecker,
+    subject: str,
+    passages: Iterable[tuple[Mapping[str, Any], Passage]],
+    object_ids: ObjectIds = OWN_FIELD,
 ) -> list[Passage]:
     """Like ``readable_passages``, without blocking the event loop."""
-    checkable = _checkable(checker, passages)
+    checkable = _checkable(checker, passages, object_ids)
     allowed = await checker.aallowed(subject, [object_id for object_id, _ in checkable])
     return _kept(checkable, allowed)
 
 
 def _checkable(
-    checker: AccessChecker, passages: Iterable[tuple[Mapping[str, Any], Passage]]
+    checker: AccessChecker,
+    passages: Iterable[tuple[Mapping[str, Any], Passage]],
+    object_ids: ObjectIds,
 ) -> list[tuple[str, Passage]]:
     """Returns the passages of the checker's project that name an object, each with its id."""
     boundary = checker.boundary()
@@ -56,7 +65,7 @@ def _checkable(
         (object_id, passage)
         for metadata, passage in passages
         if boundary.is_inside(metadata.get("project_id"))
-        and (object_id := object_id_of(metadata)) is not None
+        and (object_id := object_ids.of(metadata)) is not None
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from managed_sync.access.check_requests import object_id_of
+from managed_sync.access.object_ids import OWN_FIELD
 from managed_sync.errors import ConfigurationError
 
 __all__ = [
@@ -75,7 +75,7 @@ def passage_of(result: Any) -> ReturnedPassage:
             f"The retriever must return documents of LangChain or nodes of LlamaIndex, got "
             f"{type(result).__name__}."
         )
-    return ReturnedPassage(plain_text(text), object_id_of(metadata))
+    return ReturnedPassage(plain_text(text), OWN_FIELD.of(metadata))
 
 
 def number_asked_for(retriever: Any) -> int | None:

@@ -15,10 +15,11 @@ from typing import Any
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, PrivateAttr, SkipValidation
 
 from managed_sync.access.binding import Bindable, NotPickled
 from managed_sync.access.checker import AccessChecker
+from managed_sync.access.object_ids import ObjectIds, ObjectIdSource, object_ids_of
 from managed_sync.access.passages import areadable_passages, readable_passages
 from managed_sync.langchain.configured_subject import subject_of_call
 
@@ -41,6 +42,8 @@ class PermissionFilter(NotPickled, Bindable, BaseDocumentCompressor):
 
     Args:
         checker: The access checker.
+        object_id: The metadata field that holds the id of a document's source object, an
+            ``ObjectIdField`` with prefixes, or a function of the metadata that returns the id.
         bound_subject: The only user this filter is for; ``for_subject`` sets it.
 
     Raises:
@@ -63,19 +66,32 @@ class PermissionFilter(NotPickled, Bindable, BaseDocumentCompressor):
 
     # The checker's client holds credentials, so it is neither serialized nor printed.
     checker: AccessChecker = Field(exclude=True, repr=False)
+    object_id: SkipValidation[ObjectIdSource] = Field(default="object_id", exclude=True)
+
+    _object_ids: ObjectIds = PrivateAttr()
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Prepares the way to find ids of objects.
+
+        Raises:
+            ConfigurationError: ``object_id`` names no field and is no function.
+        """
+        super().model_post_init(context)
+        self._object_ids = object_ids_of(self.object_id)
 
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks = None
     ) -> list[Document]:
         """Returns the documents that the subject may read, in their order."""
-        return readable_passages(self.checker, self._subject(), _with_metadata(documents))
+        passages = _with_metadata(documents)
+        return readable_passages(self.checker, self._subject(), passages, self._object_ids)
 
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks = None
     ) -> list[Document]:
         """Like ``compress_documents``, without blocking the event loop."""
         passages = _with_metadata(documents)
-        return await areadable_passages(self.checker, self._subject(), passages)
+        return await areadable_passages(self.checker, self._subject(), passages, self._object_ids)
 
     def _subject(self) -> str:
         # LangChain does not pass on the config of the retriever around the filter; see the class.

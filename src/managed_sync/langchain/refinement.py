@@ -7,9 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from managed_sync.access.object_ids import OWN_FIELD
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.conversion import as_document, indexed_text, with_text, without_prefix
-from managed_sync.langchain.search import RetrieverSearch, StoreSearch
+from managed_sync.langchain.searches.retriever import RetrieverSearch
+from managed_sync.langchain.searches.store import StoreSearch
 from managed_sync.langchain.tracing import untraced
 from managed_sync.retrieval.hybrid.keyword_search import KeywordSearch, KeywordSource
 from managed_sync.retrieval.ranking import Hit
@@ -65,6 +67,9 @@ def refuse_ignored_arguments(retriever: BaseModel) -> None:
             owner = "a retriever with vectorstore="
         for name in ("search_type", "search_kwargs", "object_filter"):
             _refuse(retriever, name, "is for a vector store", owner)
+    if given["vectorstore"] is None and given["base_retriever"] is None:
+        owner = "a retriever with vectorstore="
+        _refuse(retriever, "object_id", "is for a vector store or another retriever", owner)
     if given["keywords"] is None:
         _refuse(retriever, "fusion", "is for two rankings", "a retriever with keywords=")
 
@@ -118,7 +123,11 @@ def expansion(
     store = (
         StoreNeighbors(search.adapter, without_prefix) if isinstance(search, StoreSearch) else None
     )
-    source = neighbor_source(keywords, store, search.name)
+    # A keyword index knows objects by their own ids alone.
+    has_own_ids = (
+        not isinstance(search, StoreSearch | RetrieverSearch) or search.object_ids == OWN_FIELD
+    )
+    source = neighbor_source(keywords if has_own_ids else None, store, search.name)
     return Expansion(source, distance, _passage_of, _with_passage, untraced, project_id)
 
 

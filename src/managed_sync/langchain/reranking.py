@@ -7,8 +7,9 @@ from copy import deepcopy
 
 from langchain_core.documents import BaseDocumentCompressor, Document
 
+from managed_sync.access.object_ids import OWN_FIELD, ObjectIds
 from managed_sync.langchain.conversion import indexed_text
-from managed_sync.langchain.search import hits_of
+from managed_sync.langchain.searches.store import hits_of
 from managed_sync.langchain.tracing import untraced
 from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.refinement.reranking import (
@@ -24,8 +25,12 @@ __all__ = ["reranker_of"]
 _SCORE = "relevance_score"
 
 
-def reranker_of(reranker: object) -> Reranker:
+def reranker_of(reranker: object, object_ids: ObjectIds = OWN_FIELD) -> Reranker:
     """Returns a reranker of hits for a compressor of LangChain's, or for a cross-encoder.
+
+    Args:
+        reranker: The compressor or the cross-encoder.
+        object_ids: Finds the id of a document's object in its metadata.
 
     Raises:
         ConfigurationError: It is neither.
@@ -36,7 +41,7 @@ def reranker_of(reranker: object) -> Reranker:
         lambda query, hits: reranker.compress_documents(_copies(hits), query),
         lambda query, hits: reranker.acompress_documents(_copies(hits), query),
         Document,
-        _hits_of,
+        lambda documents: _hits_of(documents, object_ids),
         text_of=lambda hit: hit.passage.page_content,
         untraced=untraced,
     )
@@ -52,5 +57,6 @@ def _copies(hits: Sequence[Hit]) -> list[Document]:
     ]
 
 
-def _hits_of(documents: Sequence[Document]) -> list[Hit]:
-    return hits_of([(document, document.metadata.get(_SCORE)) for document in documents])
+def _hits_of(documents: Sequence[Document], object_ids: ObjectIds) -> list[Hit]:
+    scored = [(document, document.metadata.get(_SCORE)) for document in documents]
+    return hits_of(scored, object_ids)

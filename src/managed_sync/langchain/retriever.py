@@ -20,6 +20,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    SkipValidation,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -27,29 +28,20 @@ from pydantic import (
 
 from managed_sync.access.binding import Bindable, NotPickled
 from managed_sync.access.checker import AccessChecker
+from managed_sync.access.object_ids import ObjectIdSource
 from managed_sync.access.subject import UNSET, Unset
 from managed_sync.arguments import check_integer
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.configured_subject import subject_of_call
-from managed_sync.langchain.refinement import (
-    expansion,
-    refuse_ignored_arguments,
-    searches_by_keywords,
-    with_one_k,
-)
-from managed_sync.langchain.reranking import reranker_of
-from managed_sync.langchain.search import RetrieverSearch, StoreSearch, document_of
+from managed_sync.langchain.construction import AnySearch, search_and_engine
+from managed_sync.langchain.refinement import with_one_k
+from managed_sync.langchain.searches.store import document_of
 from managed_sync.langchain.tool import as_tool
-from managed_sync.retrieval.effects import RetrievalSpec, Strategy
+from managed_sync.retrieval.effects import Strategy
 from managed_sync.retrieval.engine import RetrievalEngine
 from managed_sync.retrieval.hybrid.fusion import Fusion
-from managed_sync.retrieval.hybrid.keyword_search import (
-    KeywordSearch,
-    KeywordSource,
-    keyword_source,
-)
+from managed_sync.retrieval.hybrid.keyword_search import KeywordSource
 from managed_sync.retrieval.object_filter import ObjectFilter
-from managed_sync.retrieval.refinement.refinement import Refinement
 from managed_sync.retrieval.report import RetrievalReport
 
 __all__ = ["PermissionAwareRetriever"]
@@ -77,8 +69,8 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     user may read. Without a vector store, keywords alone rank.
 
     Args:
-        vectorstore: Any vector store whose documents carry ``object_id`` in their metadata.
-            A document without one is never returned.
+        vectorstore: Any vector store whose documents carry the ids of their objects in their
+            metadata. A document without one is never returned.
         checker: The access checker.
         k: The number of passages to return.
         strategy: ``"post_filter"`` searches, checks the hits, and searches further until there are
@@ -91,6 +83,10 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
             ``lambda_mult`` as in LangChain.
         filter: A filter in the store's language, or a mapping of equal metadata for every known
             store and ``keywords``. It holds together with all other filters and permissions.
+        object_id: The metadata field that holds the id of a document's source object, for a
+            collection that another program filled. An ``ObjectIdField`` cuts and adds prefixes. A
+            function of the metadata returns the id; no store can filter by it, so a user who may
+            read little costs more checks.
         object_filter: A filter on object ids for a store that this package does not know.
         keywords: A ``KeywordIndex`` of the same passages, its path, or another ``KeywordSource``.
         fusion: The settings of the fusion; by default reciprocal rank fusion.
@@ -126,6 +122,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     search_type: Literal["similarity", "mmr", "similarity_score_threshold"] = "similarity"
     search_kwargs: dict[str, Any] = Field(default_factory=dict)
     filter: Any = Field(default=None, exclude=True)
+    object_id: SkipValidation[ObjectIdSource] = Field(default="object_id", exclude=True)
     object_filter: ObjectFilter | None = Field(default=None, exclude=True)
     # The index holds passages, so it is neither serialized nor printed; a reranker may hold a key.
     keywords: KeywordSource | str | Path | None = Field(default=None, exclude=True, repr=False)
@@ -138,7 +135,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     max_candidates: int = 10_000
     raise_if_incomplete: bool = False
 
-    _search: StoreSearch | RetrieverSearch | KeywordSearch = PrivateAttr()
+    _search: AnySearch = PrivateAttr()
     _engine: RetrievalEngine = PrivateAttr()
 
     @field_validator(
@@ -172,46 +169,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
                 strategy, or an argument would be ignored.
         """
         super().model_post_init(context)
-        check_integer("k", self.k, at_most=self.max_candidates, limit="max_candidates")
-        refuse_ignored_arguments(self)
-        own = {name: value for name, value in self.search_kwargs.items() if name != "filter"}
-        filters = self.search_kwargs.get("filter"), self.filter
-        source = keyword_source(self.keywords)
-        keywords = searches_by_keywords(source, self.checker.project_id)
-        if self.vectorstore is not None and self.base_retriever is None:
-            search = StoreSearch(self.vectorstore, self.search_type, own, self.object_filter)
-            self._search = search.narrowed(*filters)
-            if keywords is not None:
-                keywords.check_conditions(self._search.conditions)
-        elif self.base_retriever is not None and self.vectorstore is None:
-            self._search = RetrieverSearch(self.base_retriever).narrowed(*filters)
-        elif keywords is not None and self.vectorstore is None:
-            self._search, keywords = keywords.narrowed(*filters), None
-        else:
-            raise ConfigurationError(
-                "Pass a vectorstore, keywords, or both, or use from_retriever() for another "
-                "retriever."
-            )
-        self._engine = RetrievalEngine(
-            self._search,
-            self.checker,
-            strategy=self.strategy,
-            spec=RetrievalSpec(
-                self.k,
-                overfetch=self.overfetch,
-                max_candidates=self.max_candidates,
-                max_per_object=self.max_per_object,
-                can_return_more=self._search.can_return_more,
-            ),
-            raise_if_incomplete=self.raise_if_incomplete,
-            keywords=keywords,
-            fusion=self.fusion,
-            refinement=Refinement(
-                None if self.reranker is None else reranker_of(self.reranker),
-                self.rerank_from,
-                expansion(self._search, source, self.expand, self.checker.project_id),
-            ),
-        )
+        self._search, self._engine = search_and_engine(self)
 
     @classmethod
     def from_retriever(
@@ -231,7 +189,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         error that it raises.
 
         Args:
-            retriever: The retriever; its documents carry ``object_id`` in their metadata.
+            retriever: The retriever; its documents carry the ids of their objects.
             checker: The access checker.
             fields: Further arguments of this class.
 

@@ -20,6 +20,12 @@ from pydantic import PrivateAttr
 
 from managed_sync.access.binding import Bindable
 from managed_sync.access.checker import AccessChecker
+from managed_sync.access.object_ids import (
+    OWN_FIELD,
+    ObjectIds,
+    ObjectIdSource,
+    object_ids_of,
+)
 from managed_sync.access.passages import areadable_passages, readable_passages
 from managed_sync.access.subject import resolve_bound_subject
 from managed_sync.errors import ConfigurationError
@@ -41,6 +47,9 @@ class PermissionPostprocessor(Bindable, BaseNodePostprocessor):
     Args:
         checker: The access checker. It holds credentials, so it is not serialized: pass it to
             ``from_dict`` as ``checker=``.
+        object_id: The metadata field that holds the id of a node's source object, an
+            ``ObjectIdField`` with prefixes, or a function of the metadata that returns the id. It
+            is not serialized either.
         bound_subject: The only user this postprocessor is for; ``for_subject`` sets it.
 
     Raises:
@@ -59,12 +68,19 @@ class PermissionPostprocessor(Bindable, BaseNodePostprocessor):
     """
 
     _checker: AccessChecker | None = PrivateAttr()
+    _object_ids: ObjectIds = PrivateAttr()
 
     def __init__(
-        self, *, checker: AccessChecker, bound_subject: str | None = None, **fields: Any
+        self,
+        *,
+        checker: AccessChecker,
+        object_id: ObjectIdSource = OWN_FIELD.name,
+        bound_subject: str | None = None,
+        **fields: Any,
     ) -> None:
         super().__init__(bound_subject=bound_subject, **fields)
         self._checker = checker
+        self._object_ids = object_ids_of(object_id)
 
     @classmethod
     def class_name(cls) -> str:
@@ -89,13 +105,15 @@ class PermissionPostprocessor(Bindable, BaseNodePostprocessor):
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         subject = resolve_bound_subject(self.bound_subject)
-        return readable_passages(self.checker, subject, _with_metadata(nodes))
+        passages = _with_metadata(nodes)
+        return readable_passages(self.checker, subject, passages, self._object_ids)
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         subject = resolve_bound_subject(self.bound_subject)
-        return await areadable_passages(self.checker, subject, _with_metadata(nodes))
+        passages = _with_metadata(nodes)
+        return await areadable_passages(self.checker, subject, passages, self._object_ids)
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()

@@ -8,6 +8,7 @@ from typing import Any
 from llama_index.core.indices.vector_store.retrievers import VectorIndexRetriever
 from llama_index.core.schema import MetadataMode, NodeWithScore
 
+from managed_sync.access.object_ids import OWN_FIELD
 from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index.conversion import as_node, with_text
 from managed_sync.llama_index.search import IndexSearch, RetrieverSearch
@@ -74,7 +75,11 @@ def expansion(
     if not distance:
         return None
     store = StoreNeighbors(search.adapter) if isinstance(search, IndexSearch) else None
-    source = neighbor_source(keywords, store, search.name)
+    # A keyword index knows objects by their own ids alone.
+    has_own_ids = (
+        not isinstance(search, IndexSearch | RetrieverSearch) or search.object_ids == OWN_FIELD
+    )
+    source = neighbor_source(keywords if has_own_ids else None, store, search.name)
     return Expansion(source, distance, _passage_of, _with_passage, untraced, project_id)
 
 

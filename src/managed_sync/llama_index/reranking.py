@@ -9,6 +9,7 @@ from typing import Any
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 
+from managed_sync.access.object_ids import OWN_FIELD, ObjectIds
 from managed_sync.llama_index.search import hits_of
 from managed_sync.llama_index.tracing import untraced
 from managed_sync.retrieval.ranking import Hit
@@ -23,8 +24,12 @@ from managed_sync.retrieval.refinement.reranking import (
 __all__ = ["reranker_of"]
 
 
-def reranker_of(reranker: object) -> Reranker:
+def reranker_of(reranker: object, object_ids: ObjectIds = OWN_FIELD) -> Reranker:
     """Returns a reranker of hits for a postprocessor of LlamaIndex's, or for a cross-encoder.
+
+    Args:
+        reranker: The postprocessor or the cross-encoder.
+        object_ids: Finds the id of a node's object in its metadata.
 
     Raises:
         ConfigurationError: It is neither.
@@ -35,7 +40,7 @@ def reranker_of(reranker: object) -> Reranker:
         lambda query, hits: reranker.postprocess_nodes(_copies(hits), _bundle(query)),
         lambda query, hits: reranker.apostprocess_nodes(_copies(hits), _bundle(query)),
         NodeWithScore,
-        partial(hits_of, with_ids=True),
+        partial(hits_of, with_ids=True, object_ids=object_ids),
         text_of=lambda hit: hit.passage.node.get_content(MetadataMode.NONE),
         untraced=untraced,
     )

@@ -14,6 +14,7 @@ from llama_index.core.vector_stores import MetadataFilters
 
 from managed_sync.access.binding import NotPickled
 from managed_sync.access.checker import AccessChecker
+from managed_sync.access.object_ids import OWN_FIELD, ObjectIdSource, object_ids_of
 from managed_sync.access.subject import UNSET, Unset, bound_to, resolve_bound_subject
 from managed_sync.arguments import check_integer
 from managed_sync.errors import ConfigurationError
@@ -58,10 +59,10 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
     ranking by keywords.
 
     Args:
-        source: An index, or any other retriever, whose nodes carry ``object_id`` in their
-            metadata. A node without one is never returned. A retriever is asked for more hits if it
-            has a ``similarity_top_k``, and otherwise asked once. Only results of a vector index's
-            own retriever can be complete.
+        source: An index, or any other retriever, whose nodes carry the ids of their objects in
+            their metadata. A node without one is never returned. A retriever is asked for more
+            hits if it has a ``similarity_top_k``, and otherwise asked once. Only results of a
+            vector index's own retriever can be complete.
         checker: The access checker.
         k: The number of nodes to return, 6 by default. ``similarity_top_k`` is the same.
         strategy: ``"post_filter"`` searches, checks the hits, and searches further until there are
@@ -72,6 +73,10 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
             ``{"integration": "zendesk"}``, which works with ``keywords`` too. It holds together
             with ``filters`` of ``retriever_kwargs``, with the filter of a call, and with
             permissions.
+        object_id: The metadata field that holds the id of a node's source object, for an index
+            that another program filled. An ``ObjectIdField`` cuts and adds prefixes. A function of
+            the metadata returns the id; no store can filter by it, so a user who may read little
+            costs more checks.
         object_filter: A filter on object ids for a store that this package does not know.
         keywords: A ``KeywordIndex`` of the same passages, its path, or another ``KeywordSource``.
         fusion: The settings of the fusion; by default reciprocal rank fusion.
@@ -111,6 +116,7 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         k: int | None = None,
         strategy: Strategy = "auto",
         filter: MetadataFilters | Mapping[str, str | int] | None = None,  # noqa: A002 - as stores name it
+        object_id: ObjectIdSource = OWN_FIELD.name,
         object_filter: ObjectFilter | None = None,
         keywords: KeywordSource | str | Path | None = None,
         fusion: Fusion | None = None,
@@ -137,16 +143,19 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         _check_arguments(source, {**of_index, **retriever_kwargs}, object_filter)
         if fusion is not None and (keywords is None or source is None):
             raise ConfigurationError("fusion is for two rankings. Pass source and keywords too.")
+        object_ids = object_ids_of(object_id)
+        if source is None and object_ids != OWN_FIELD:
+            raise ConfigurationError("object_id is for an index or a retriever. Pass it as source.")
         super().__init__()
         self._bound_subject = None if bound_subject is None else bound_to(bound_subject, None)
         word_index = keyword_source(keywords)
         by_keywords = searches_by_keywords(word_index, checker.project_id)
         self._search: IndexSearch | RetrieverSearch | KeywordSearch
         if isinstance(source, BaseRetriever):
-            self._search = RetrieverSearch(source).narrowed(filter)
+            self._search = RetrieverSearch(source, object_ids).narrowed(filter)
         elif source is not None:
             filters = retriever_kwargs.pop("filters", None), filter
-            search = IndexSearch(source, retriever_kwargs, object_filter)
+            search = IndexSearch(source, retriever_kwargs, object_filter, object_ids)
             self._search = search.narrowed(*filters)
         elif by_keywords is not None:
             self._search, by_keywords = by_keywords.narrowed(filter), None
@@ -173,7 +182,7 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
             keywords=by_keywords,
             fusion=fusion,
             refinement=Refinement(
-                None if reranker is None else reranker_of(reranker),
+                None if reranker is None else reranker_of(reranker, object_ids),
                 rerank_from,
                 expansion(self._search, word_index, expand, checker.project_id),
             ),

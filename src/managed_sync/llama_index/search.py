@@ -17,6 +17,7 @@ from llama_index.core.indices.vector_store.retrievers import VectorIndexRetrieve
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import VectorStoreQueryMode
 
+from managed_sync.access.object_ids import OWN_FIELD, ObjectIds
 from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.vectors import Vector
@@ -47,6 +48,7 @@ class IndexSearch(FilterableSearch):
         index: BaseIndex[Any],
         retriever_kwargs: Mapping[str, Any],
         object_filter: ObjectFilter | None,
+        object_ids: ObjectIds = OWN_FIELD,
     ) -> None:
         own = {name: value for name, value in retriever_kwargs.items() if value is not None}
         self.diversity: Diversity | None = None
@@ -54,7 +56,7 @@ class IndexSearch(FilterableSearch):
             del own["vector_store_query_mode"]
             self.diversity = _diversity(own)
         store = getattr(index, "vector_store", None)
-        super().__init__(adapter_of(store, index), own, object_filter)
+        super().__init__(adapter_of(store, index), own, object_filter, object_ids)
         self._index = index
         self.name = type(getattr(index, "vector_store", index)).__name__
         self.gives_ids = self.adapter.is_known
@@ -86,8 +88,9 @@ class RetrieverSearch:
     can_filter = False
     conditions: tuple[MetadataCondition, ...] = ()
 
-    def __init__(self, retriever: BaseRetriever) -> None:
+    def __init__(self, retriever: BaseRetriever, object_ids: ObjectIds = OWN_FIELD) -> None:
         self._retriever = retriever
+        self.object_ids = object_ids
         self.can_return_more = isinstance(getattr(retriever, "similarity_top_k", None), int)
         self.name = type(retriever).__name__
         self.diversity: Diversity | None = None
@@ -232,15 +235,17 @@ class IndexQuestion:
 
     def _hits(self, found: Sequence[NodeWithScore]) -> list[Hit]:
         # Other stores may give their nodes new ids at each search.
-        return hits_of(found, with_ids=self._search.gives_ids)
+        search = self._search
+        return hits_of(found, with_ids=search.gives_ids, object_ids=search.object_ids)
 
 
-def hits_of(found: Sequence[NodeWithScore], *, with_ids: bool) -> list[Hit]:
+def hits_of(found: Sequence[NodeWithScore], *, with_ids: bool, object_ids: ObjectIds) -> list[Hit]:
     """Returns the hits for nodes.
 
     Args:
         found: The nodes, with their scores.
         with_ids: Whether the same node always has the same id.
+        object_ids: Finds the id of a node's object in its metadata.
     """
     return [
         hit_of(
@@ -249,6 +254,7 @@ def hits_of(found: Sequence[NodeWithScore], *, with_ids: bool) -> list[Hit]:
             metadata=scored.node.metadata,
             store_id=scored.node.node_id if with_ids else None,
             score=scored.score,
+            object_ids=object_ids,
         )
         for scored in found
     ]

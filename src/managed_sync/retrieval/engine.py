@@ -80,9 +80,9 @@ class RetrievalEngine:
         if strategy == "pre_filter" and not usable:
             raise ConfigurationError(
                 f'strategy="pre_filter" is not available for {source.name}: the store is unknown, '
-                f"your own filter cannot be combined with it, or the checker's client has no "
-                f"list_objects(). Pass object_filter=CustomObjectFilter(...), or use another "
-                f"strategy."
+                f"it cannot filter by object_id=, your own filter cannot be combined with it, or "
+                f"the checker's client has no list_objects(). Pass "
+                f"object_filter=CustomObjectFilter(...), or use another strategy."
             )
         self._source = source
         self._checker = checker

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import pairwise, zip_longest
 from typing import Any
 
-from managed_sync.access.check_requests import object_id_of
+from managed_sync.access.object_ids import OWN_FIELD, ObjectIds
 
 __all__ = ["Hit", "Scores", "distinct", "hit_of", "is_continued"]
 
@@ -48,6 +48,7 @@ def hit_of(
     metadata: Mapping[str, Any],
     store_id: str | None,
     score: object,
+    object_ids: ObjectIds = OWN_FIELD,
 ) -> Hit:
     """Returns the hit for a passage.
 
@@ -58,11 +59,12 @@ def hit_of(
     Args:
         passage: The framework's own document or node.
         text: Its text.
-        metadata: Its metadata, which name its object as ``object_id``.
+        metadata: Its metadata, which name its object.
         store_id: The id under which the store keeps it, if the store gives one.
         score: The store's score.
+        object_ids: Finds the id of the object in the metadata.
     """
-    object_id = object_id_of(metadata)
+    object_id = object_ids.of(metadata)
     project_id = metadata.get("project_id")
     source = (str(project_id), object_id)
     identities: list[Hashable] = []

@@ -19,6 +19,12 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, ClassVar, Self, TypeVar
 
+from managed_sync.access.object_ids import (
+    OWN_FIELD,
+    ObjectIdField,
+    ObjectIds,
+    can_be_asked_about,
+)
 from managed_sync.documents.metadata_condition import MetadataCondition, is_metadata_condition
 from managed_sync.errors import ConfigurationError, EmbeddingError
 from managed_sync.indexing.targets.base import StoredChunk
@@ -28,7 +34,6 @@ from managed_sync.retrieval.object_filter import ObjectFilter, ids_for_one_searc
 
 __all__ = [
     "AT_LEAST_THE_LIMIT",
-    "OBJECT_ID",
     "FilterableSearch",
     "StoreAdapter",
     "checked_question",
@@ -40,8 +45,6 @@ __all__ = [
 AT_LEAST_THE_LIMIT = frozenset({"ef", "fetch_k", "num_candidates"})
 # Arguments that hold such arguments.
 _WITH_ARGUMENTS = frozenset({"param", "params", "search_params", "vector_store_kwargs"})
-# The metadata key that names a chunk's object.
-OBJECT_ID = "object_id"
 
 
 class StoreAdapter:
@@ -60,6 +63,7 @@ class StoreAdapter:
         harmless: The caller's arguments with which an exhaustive search stays exhaustive.
         can_update_metadata: Whether metadata can be changed without embedding.
         replaces_by_id: Whether a write replaces the chunk of the same id, all or nothing.
+        object_ids: Finds the id of a chunk's object in its metadata.
     """
 
     classes: ClassVar[Collection[tuple[str, str]]] = ()
@@ -72,6 +76,7 @@ class StoreAdapter:
     def __init__(self, store: Any, *, is_original: bool = False) -> None:
         self._store = store
         self.is_original = is_original
+        self.object_ids: ObjectIds = OWN_FIELD
 
     @property
     def is_known(self) -> bool:
@@ -87,7 +92,14 @@ class StoreAdapter:
 
     def search_kwargs(self, object_ids: Sequence[str], /) -> dict[str, Any]:
         """Returns arguments of a search that confine it to these objects."""
-        return self._confined_to(ids_for_one_search(object_ids, self.max_objects))
+        values = self._object_field.stored(object_ids)
+        return self._confined_to(ids_for_one_search(values, self.max_objects))
+
+    @property
+    def can_confine(self) -> bool:
+        """Returns whether the store can filter by the objects' ids as its chunks name them."""
+        field = self.object_ids
+        return self.is_known and isinstance(field, ObjectIdField) and self._takes_name(field.name)
 
     def completed(self, own: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the caller's arguments, with those that a filter among them needs to be exact."""
@@ -116,17 +128,41 @@ class StoreAdapter:
         exhaustive = own.keys() <= set(self.harmless) and self._is_exhaustive(own, confined)
         if not step.count or (exhaustive and confined):
             return Reach(exhaustive)
-        objects = None if step.objects is None else list(step.objects)
-        return Reach(exhaustive, self.chunk_count(objects))
+        if step.objects is None:
+            return Reach(exhaustive, self.chunk_count())
+        if not self.can_confine:
+            return Reach()
+        values = self._object_field.stored(step.objects)
+        return Reach(exhaustive, self.chunk_count(ids_for_one_search(values, None)))
 
     def chunk_count(self, object_ids: list[str] | None = None) -> int | None:
-        """Returns the number of chunks, of all objects or of these.
+        """Returns the number of chunks, of all objects or of those that the store names like this.
 
         It is ``None`` if the store cannot count, or only by reading everything.
         """
         return None
 
+    def chunk_ids_of(self, object_id: str, metadata: Mapping[str, str]) -> Iterator[str] | None:
+        """Returns the ids of an object's chunks with this metadata; ``None`` if it cannot say."""
+        values = self._object_field.stored([object_id])
+        return self.chunk_ids({self._object_field.name: values[0], **metadata}) if values else None
+
+    @property
+    def _object_field(self) -> ObjectIdField:
+        """The metadata field that names a chunk's object, where there is one."""
+        return self.object_ids if isinstance(self.object_ids, ObjectIdField) else OWN_FIELD
+
+    def _named_object(self, metadata: Mapping[str, Any]) -> str | None:
+        """Returns the value by which a chunk's metadata name its object."""
+        name = self._object_field.name
+        return metadata[name] if can_be_asked_about(metadata.get(name)) else None
+
+    def _takes_name(self, name: str) -> bool:
+        """Returns whether the store's filters take a metadata field of this name literally."""
+        return name.isidentifier()
+
     def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
+        """Returns arguments of a search among the objects that the store names like this."""
         raise NotImplementedError
 
     def _equal_to(self, condition: MetadataCondition) -> Any:
@@ -175,10 +211,12 @@ class FilterableSearch:
         adapter: The store.
         own: The caller's own arguments of the store's search.
         custom: The caller's own filter on object ids, in place of the store's.
+        object_ids: Finds the id of a chunk's object in its metadata.
 
     Attributes:
         adapter: The store.
-        object_filter: The filter on object ids; ``None`` for an unknown store without a custom one.
+        object_filter: The filter on object ids. Without a custom one it is ``None`` for an unknown
+            store, and for ids that the store cannot filter by, such as those of a function.
         conditions: The caller's filters that a keyword index can apply, too; ``None`` if there is
             another one.
         can_return_more: Whether a search that asks for more can return more.
@@ -187,14 +225,20 @@ class FilterableSearch:
     can_return_more = True
 
     def __init__(
-        self, adapter: StoreAdapter, own: Mapping[str, Any], custom: ObjectFilter | None
+        self,
+        adapter: StoreAdapter,
+        own: Mapping[str, Any],
+        custom: ObjectFilter | None,
+        object_ids: ObjectIds = OWN_FIELD,
     ) -> None:
+        adapter.object_ids = object_ids
         self.adapter = adapter
+        self.object_ids = object_ids
         self.name = type(self).__name__
         self._own = own
         self._custom = custom
-        known = adapter if adapter.is_known else None
-        self.object_filter: ObjectFilter | None = custom or known
+        usable = adapter if adapter.can_confine else None
+        self.object_filter: ObjectFilter | None = custom or usable
         self.conditions: tuple[MetadataCondition, ...] | None = ()
 
     @property
@@ -203,7 +247,7 @@ class FilterableSearch:
 
         A custom filter shows only when it is used which arguments it sets.
         """
-        if self._custom is not None or not self._own or not self.adapter.is_known:
+        if self.object_filter is not self.adapter or not self._own:
             return True
         return self.adapter.combined(self._own, self.adapter.search_kwargs([])) is not None
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from managed_sync.indexing.targets.base import StoredChunk
-from managed_sync.stores.base import OBJECT_ID, StoreAdapter
+from managed_sync.stores.base import StoreAdapter
 
 __all__ = ["ChromaCollection"]
 
@@ -29,7 +29,8 @@ class ChromaCollection(StoreAdapter):
         """Returns the number of chunks, of all objects or of these."""
         if object_ids is None:
             return int(self._collection.count())
-        found = self._collection.get(where={OBJECT_ID: {"$in": object_ids}}, include=[])
+        where = {self._object_field.name: {"$in": object_ids}}
+        found = self._collection.get(where=where, include=[])
         return len(found["ids"])
 
     def dimensions(self) -> int | None:

@@ -8,7 +8,7 @@ from managed_sync.documents.stored_chunk import StoredChunk
 from managed_sync.errors import ConfigurationError
 from managed_sync.retrieval.hybrid.keyword_search import KeywordNeighbors
 from managed_sync.retrieval.refinement.neighbors import NeighborSource
-from managed_sync.stores.base import OBJECT_ID, StoreAdapter
+from managed_sync.stores.base import StoreAdapter
 
 __all__ = ["StoreNeighbors", "neighbor_source"]
 
@@ -55,9 +55,8 @@ class StoreNeighbors:
     @property
     def is_available(self) -> bool:
         """Returns whether the store can be read like this."""
-        return self._adapter.is_original and (
-            type(self._adapter).chunk_ids is not StoreAdapter.chunk_ids
-        )
+        can_read = type(self._adapter).chunk_ids is not StoreAdapter.chunk_ids
+        return self._adapter.is_original and self._adapter.can_confine and can_read
 
     def neighbors(
         self,
@@ -78,12 +77,13 @@ class StoreNeighbors:
             named: Further metadata of the passages; ``None`` for any.
         """
         where = {name: value for name, value in named.items() if value is not None}
-        ids = self._adapter.chunk_ids({OBJECT_ID: object_id, **where})
+        ids = self._adapter.chunk_ids_of(object_id, where)
         found = None if ids is None else self._adapter.read(list(ids))
         return [
             self._as_indexed(chunk)
             for chunk in found or ()
-            if (metadata := chunk.metadata or {}).get("project_id") in (None, "", project_id)
+            if self._adapter.object_ids.of(metadata := chunk.metadata or {}) == object_id
+            and metadata.get("project_id") in (None, "", project_id)
             and isinstance(index := metadata.get("chunk_index"), int)
             and 0 < abs(index - chunk_index) <= distance
         ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from managed_sync.indexing.targets.vectors import Vector
-from managed_sync.stores.base import OBJECT_ID, StoreAdapter
+from managed_sync.stores.base import StoreAdapter
 
 __all__ = ["QdrantCollection", "is_local"]
 
@@ -147,7 +147,7 @@ class QdrantCollection(StoreAdapter):
     def _of_objects(self, object_ids: Sequence[str]) -> Any:
         from qdrant_client import models  # noqa: PLC0415 - an optional dependency
 
-        return self._must({OBJECT_ID: models.MatchAny(any=list(object_ids))})
+        return self._must({self._object_field.name: models.MatchAny(any=list(object_ids))})
 
     def _with(self, metadata: Mapping[str, str | int]) -> Any:
         from qdrant_client import models  # noqa: PLC0415 - an optional dependency

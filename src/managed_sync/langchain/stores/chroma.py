@@ -9,7 +9,6 @@ from langchain_core.documents import Document
 
 from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.langchain.stores.base import LangChainAdapter
-from managed_sync.stores.base import OBJECT_ID
 from managed_sync.stores.chroma import ChromaCollection
 from managed_sync.stores.conditions import all_of
 
@@ -36,4 +35,4 @@ class ChromaAdapter(ChromaCollection, LangChainAdapter):
         return all_of([own, further]) if name == "filter" else None
 
     def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
-        return {"filter": {OBJECT_ID: {"$in": object_ids}}}
+        return {"filter": {self._object_field.name: {"$in": object_ids}}}

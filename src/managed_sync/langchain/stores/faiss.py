@@ -7,7 +7,6 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-from managed_sync.access.check_requests import object_id_of
 from managed_sync.documents.metadata_condition import MetadataCondition, meets
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.langchain.stores.base import Add, LangChainAdapter
@@ -45,7 +44,9 @@ class FaissAdapter(LangChainAdapter):
             return int(self._store.index.ntotal)
         wanted = frozenset(object_ids)
         documents = map(self._store.docstore.search, self._store.index_to_docstore_id.values())
-        return sum(object_id_of(getattr(each, "metadata", {})) in wanted for each in documents)
+        return sum(
+            self._named_object(getattr(each, "metadata", {})) in wanted for each in documents
+        )
 
     def write(self, documents: Sequence[Document], present: Set[str], add: Add) -> None:
         """Adds documents, in place of those that have the same ids.
@@ -106,6 +107,9 @@ class FaissAdapter(LangChainAdapter):
         self._fill_docstore(existing)
         return sorted(existing)
 
+    def _takes_name(self, name: str) -> bool:
+        return True
+
     def _equal_to(self, condition: MetadataCondition) -> Callable[[dict[str, Any]], bool]:
         return lambda metadata: meets(metadata, condition)
 
@@ -122,7 +126,7 @@ class FaissAdapter(LangChainAdapter):
         wanted = frozenset(object_ids)
 
         def is_wanted(metadata: dict[str, Any]) -> bool:
-            return object_id_of(metadata) in wanted
+            return self._named_object(metadata) in wanted
 
         # The store filters the best fetch_k chunks only; nothing less than all of them will do.
         return {"filter": is_wanted, "fetch_k": max(1, self.chunk_count())}

@@ -7,7 +7,6 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-from managed_sync.access.check_requests import object_id_of
 from managed_sync.documents.metadata_condition import MetadataCondition, meets
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.langchain.stores.base import LangChainAdapter
@@ -31,7 +30,9 @@ class InMemoryAdapter(LangChainAdapter):
         if object_ids is None:
             return len(self._store.store)
         wanted = frozenset(object_ids)
-        return sum(object_id_of(row["metadata"]) in wanted for row in self._store.store.values())
+        return sum(
+            self._named_object(row["metadata"]) in wanted for row in self._store.store.values()
+        )
 
     def dimensions(self) -> int | None:
         """Returns the length of the vectors, once there is one."""
@@ -59,6 +60,9 @@ class InMemoryAdapter(LangChainAdapter):
         for document in documents:
             self._store.store[document.id]["metadata"] = document.metadata
 
+    def _takes_name(self, name: str) -> bool:
+        return True
+
     def _equal_to(self, condition: MetadataCondition) -> Callable[[Document], bool]:
         return lambda document: meets(document.metadata, condition)
 
@@ -71,6 +75,6 @@ class InMemoryAdapter(LangChainAdapter):
         wanted = frozenset(object_ids)
 
         def is_wanted(document: Document) -> bool:
-            return object_id_of(document.metadata) in wanted
+            return self._named_object(document.metadata) in wanted
 
         return {"filter": is_wanted}

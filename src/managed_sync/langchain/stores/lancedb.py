@@ -19,7 +19,6 @@ from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.langchain.stores.base import Add, LangChainAdapter
-from managed_sync.stores.base import OBJECT_ID
 
 __all__ = ["LanceAdapter"]
 
@@ -72,7 +71,7 @@ class LanceAdapter(LangChainAdapter):
         table = self._table
         if table is None:
             return None
-        return int(table.count_rows(None if object_ids is None else _of_objects(object_ids)))
+        return int(table.count_rows(None if object_ids is None else self._of_objects(object_ids)))
 
     def refuse_unless_writable(self) -> None:
         """Refuses a store that replaces its table with each write.
@@ -201,7 +200,7 @@ class LanceAdapter(LangChainAdapter):
 
     def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
         # Without prefilter the store filters only the k chunks that it has found.
-        return {"filter": _of_objects(object_ids), "prefilter": True}
+        return {"filter": self._of_objects(object_ids), "prefilter": True}
 
     def _is_exhaustive(self, own: Mapping[str, Any], confined: bool) -> bool:
         filters_late = own.get("filter") is not None and not own.get("prefilter", True)
@@ -251,12 +250,16 @@ class LanceAdapter(LangChainAdapter):
         )
         return self._connection.create_table(self._table_name, schema=schema)
 
+    def _takes_name(self, name: str) -> bool:
+        # SQL reads names without quotes in lower case.
+        return name.isidentifier() and name == name.lower()
+
+    def _of_objects(self, object_ids: Collection[str]) -> str:
+        field = f"{_METADATA}.{self._object_field.name}"
+        return f"{field} IN ({', '.join(map(_literal, object_ids))})"
+
     def _with_ids(self, ids: Collection[str]) -> str:
         return f"{self._id_key} IN ({', '.join(map(_literal, ids))})"
-
-
-def _of_objects(object_ids: Collection[str]) -> str:
-    return f"{_METADATA}.{OBJECT_ID} IN ({', '.join(map(_literal, object_ids))})"
 
 
 def _literal(value: str) -> str:

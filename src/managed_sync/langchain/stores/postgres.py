@@ -12,7 +12,6 @@ from typing import Any
 from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.langchain.stores.base import LangChainAdapter
-from managed_sync.stores.base import OBJECT_ID
 from managed_sync.stores.conditions import all_of
 
 __all__ = ["IS_SEARCHED_EXHAUSTIVELY", "PostgresAdapter", "as_vector"]
@@ -46,7 +45,7 @@ class PostgresAdapter(LangChainAdapter):
         return all_of([own, further]) if name == "filter" else None
 
     def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
-        return {"filter": {OBJECT_ID: {"$in": object_ids}}}
+        return {"filter": {self._object_field.name: {"$in": object_ids}}}
 
 
 def as_vector(stored: Any = None) -> Vector | None:

@@ -24,11 +24,12 @@ from llama_index.core.vector_stores import (
 )
 from llama_index.core.vector_stores.utils import metadata_dict_to_node
 
+from managed_sync.access.object_ids import OWN_FIELD
 from managed_sync.documents.metadata_condition import is_metadata_condition
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.retrieval.object_filter import ids_for_one_search
-from managed_sync.stores.base import OBJECT_ID, StoreAdapter
+from managed_sync.stores.base import StoreAdapter
 
 __all__ = [
     "HARMLESS_ARGUMENTS",
@@ -144,7 +145,7 @@ class LlamaIndexAdapter(StoreAdapter):
         return MetadataFilters(filters=parts)
 
     def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
-        return {"filters": metadata_filters(object_ids)}
+        return {"filters": metadata_filters(object_ids, self._object_field.name)}
 
     def _remove(self, ids: Sequence[str]) -> None:
         # An index that keeps its own list of nodes fails on an id that is not in it.
@@ -155,8 +156,12 @@ class LlamaIndexAdapter(StoreAdapter):
             self._index.delete_nodes(known, delete_from_docstore=True)
 
 
-def metadata_filters(object_ids: Sequence[str]) -> MetadataFilters:
+def metadata_filters(object_ids: Sequence[str], field: str = OWN_FIELD.name) -> MetadataFilters:
     """Confines a search to the chunks of these objects; no ids means none, never all of them.
+
+    Args:
+        object_ids: The objects.
+        field: The metadata field that names a chunk's object.
 
     Examples:
         ```python
@@ -165,7 +170,7 @@ def metadata_filters(object_ids: Sequence[str]) -> MetadataFilters:
     """
     wanted = ids_for_one_search(object_ids, max_objects=None)
     return MetadataFilters(
-        filters=[MetadataFilter(key=OBJECT_ID, operator=FilterOperator.IN, value=wanted)]
+        filters=[MetadataFilter(key=field, operator=FilterOperator.IN, value=wanted)]
     )
 
 

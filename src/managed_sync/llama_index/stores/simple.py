@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores.utils import node_to_metadata_dict
 
-from managed_sync.access.check_requests import object_id_of
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.llama_index.stores.base import (
     HARMLESS_ARGUMENTS,
@@ -32,7 +31,9 @@ class SimpleAdapter(LlamaIndexAdapter):
         if object_ids is None:
             return len(self._store.data.embedding_dict)
         wanted = frozenset(object_ids)
-        return sum(object_id_of(each) in wanted for each in self._store.data.metadata_dict.values())
+        return sum(
+            self._named_object(each) in wanted for each in self._store.data.metadata_dict.values()
+        )
 
     def dimensions(self) -> int | None:
         """Returns the length of the vectors, once there is one."""

@@ -1,4 +1,4 @@
-"""Searches of a LangChain vector store, or of another retriever, for a retrieval plan.
+"""Searches of a LangChain vector store, for a retrieval plan.
 
 Searches are not traced: callbacks and tracers would see hits that are withheld later.
 """
@@ -11,28 +11,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.callbacks import (
-    AsyncCallbackManagerForRetrieverRun,
-    CallbackManagerForRetrieverRun,
-)
 from langchain_core.documents import Document
-from langchain_core.retrievers import BaseRetriever
 from langchain_core.vectorstores import VectorStore
 
+from managed_sync.access.object_ids import OWN_FIELD, ObjectIds
 from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.langchain.conversion import indexed_text
 from managed_sync.langchain.stores.base import Found
 from managed_sync.langchain.stores.registry import adapter_of
-from managed_sync.langchain.tracing import untraced, untraced_run
+from managed_sync.langchain.tracing import untraced
 from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit, hit_of
 from managed_sync.stores.base import AT_LEAST_THE_LIMIT, FilterableSearch, checked_question
 
-__all__ = ["RetrieverSearch", "StoreQuestion", "StoreSearch", "document_of", "hits_of"]
+__all__ = ["StoreQuestion", "StoreSearch", "document_of", "hits_of"]
 
 
 class StoreSearch(FilterableSearch):
@@ -49,6 +45,7 @@ class StoreSearch(FilterableSearch):
         search_type: str,
         search_kwargs: Mapping[str, Any],
         object_filter: ObjectFilter | None,
+        object_ids: ObjectIds = OWN_FIELD,
     ) -> None:
         self.with_threshold = search_type == "similarity_score_threshold"
         if self.with_threshold and "score_threshold" not in search_kwargs:
@@ -61,7 +58,7 @@ class StoreSearch(FilterableSearch):
             left_out.add("score_threshold")
         own = {key: value for key, value in search_kwargs.items() if key not in left_out}
         adapter = adapter_of(store)
-        super().__init__(adapter, own, object_filter)
+        super().__init__(adapter, own, object_filter, object_ids)
         self.store = store
         self.threshold = search_kwargs.get("score_threshold")
         self.name = type(store).__name__
@@ -161,7 +158,8 @@ class StoreQuestion:
         if arguments is None:
             return None
         with untraced():
-            return hits_of(self._found({**arguments, "k": step.limit}))
+            found = self._found({**arguments, "k": step.limit})
+            return hits_of(found, self._search.object_ids)
 
     async def asearch(self, step: Search) -> list[Hit] | None:
         """Like ``search``, without blocking the event loop."""
@@ -169,7 +167,8 @@ class StoreQuestion:
         if arguments is None:
             return None
         with untraced():
-            return hits_of(await self._afound({**arguments, "k": step.limit}))
+            found = await self._afound({**arguments, "k": step.limit})
+            return hits_of(found, self._search.object_ids)
 
     def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> list[Hit]:
         """Returns the ``k`` hits that are near the question and unlike each other, by MMR.
@@ -248,99 +247,6 @@ class StoreQuestion:
         return embeddings
 
 
-class RetrieverSearch:
-    """Searches with another retriever: repeatedly if it has a ``k``, and otherwise once.
-
-    Its way of searching is unknown, so none of its results is called complete.
-    """
-
-    object_filter: ObjectFilter | None = None
-    can_filter = False
-    diversity: Diversity | None = None
-
-    def __init__(self, retriever: BaseRetriever) -> None:
-        self._retriever = retriever
-        self.can_return_more = isinstance(getattr(retriever, "k", None), int)
-        self.name = type(retriever).__name__
-
-    def question(self, text: str) -> RetrieverQuestion:
-        """Returns a question to the retriever."""
-        return RetrieverQuestion(self, text)
-
-    def narrowed(self, *filters: object) -> RetrieverSearch:
-        """Refuses filters.
-
-        Raises:
-            ConfigurationError: There is one.
-        """
-        if any(each is not None for each in filters):
-            raise ConfigurationError(
-                f"filter is for a vector store. Set it on the {self.name} that is passed to "
-                f"from_retriever()."
-            )
-        return self
-
-    def limited_to(self, limit: int) -> BaseRetriever:
-        """Returns the retriever, with this limit if it has one."""
-        if not self.can_return_more:
-            return self._retriever
-        return self._retriever.model_copy(update={"k": limit})
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class RetrieverQuestion:
-    """One question to another retriever.
-
-    Attributes:
-        text: The question.
-    """
-
-    _search: RetrieverSearch
-    text: str
-
-    conditions: tuple[MetadataCondition, ...] = ()
-
-    @property
-    def query(self) -> str:
-        """Returns the question."""
-        return self.text
-
-    def reach(self, step: Inspect) -> Reach:
-        """Returns that nothing is known."""
-        return Reach()
-
-    def search(self, step: Search) -> list[Hit]:
-        """Returns the hits of one search, best first."""
-        run = untraced_run(CallbackManagerForRetrieverRun)
-        retriever = self._search.limited_to(step.limit)
-        with untraced():
-            # One that yields its documents works only now.
-            found = list(retriever._get_relevant_documents(self.text, **_managed(retriever, run)))  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
-            return hits_of([(document, None) for document in found])
-
-    async def asearch(self, step: Search) -> list[Hit]:
-        """Like ``search``, without blocking the event loop."""
-        run = untraced_run(AsyncCallbackManagerForRetrieverRun)
-        retriever = self._search.limited_to(step.limit)
-        with untraced():
-            ask = retriever._aget_relevant_documents  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
-            found = list(await ask(self.text, **_managed(retriever, run)))
-            return hits_of([(document, None) for document in found])
-
-    def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
-        """Returns the hits as they are: the other retriever chooses by MMR itself."""
-        return hits
-
-    async def adiverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
-        """Returns the hits as they are."""
-        return hits
-
-
-def _managed(retriever: BaseRetriever, run: object) -> dict[str, Any]:
-    """Returns the run's manager as an argument for retrievers that take it; older ones do not."""
-    return {"run_manager": run} if retriever._new_arg_supported else {}  # noqa: SLF001 - private in langchain-core 1.0 to 1.8
-
-
 def document_of(hit: Hit) -> Document:
     """Returns the document of a hit, with metadata that a caller can change safely.
 
@@ -350,8 +256,13 @@ def document_of(hit: Hit) -> Document:
     return document.model_copy(update={"metadata": dict(document.metadata)})
 
 
-def hits_of(found: Found) -> list[Hit]:
-    """Returns the hits for documents and their scores."""
+def hits_of(found: Found, object_ids: ObjectIds) -> list[Hit]:
+    """Returns the hits for documents and their scores.
+
+    Args:
+        found: The documents, with their scores.
+        object_ids: Finds the id of a document's object in its metadata.
+    """
     return [
         hit_of(
             document,
@@ -360,6 +271,7 @@ def hits_of(found: Found) -> list[Hit]:
             metadata=document.metadata,
             store_id=document.id,
             score=score,
+            object_ids=object_ids,
         )
         for document, score in found
     ]

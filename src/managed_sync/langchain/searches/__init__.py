@@ -1,0 +1,1 @@
+"""Searches for a retrieval plan: of a LangChain vector store, or of another retriever."""
