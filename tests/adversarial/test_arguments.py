@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
+from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core.vector_stores import MetadataFilters
 from pydantic import ValidationError
 
@@ -18,7 +20,7 @@ from managed_sync.langchain import PermissionAwareRetriever as LangChainRetrieve
 from managed_sync.llama_index import PermissionAwareRetriever as LlamaIndexRetriever
 from managed_sync.retrieval import CustomObjectFilter
 from tests.support.frameworks import ALICE, QUESTION, LangChain, LlamaIndex, Way
-from tests.support.passages import files, passages_of
+from tests.support.passages import InOrder, files, passages_of
 from tests.support.permission_service import FakePermissionService
 
 NUMBERS = list(range(20))
@@ -103,7 +105,41 @@ class OfThree(BaseRetriever):
         return [passage.document for passage in PASSAGES[:3]]
 
 
+class Plain(InMemoryVectorStore):
+    """A store of another maker, whose search takes two options and no others."""
+
+    def similarity_search_with_score(  # type: ignore[override]
+        self, query: str, k: int = 4, region: str = "", floor: float = 0.0
+    ) -> Any:
+        return []
+
+
 class TestLangChain:
+    @pytest.mark.parametrize(
+        ("name", "advice"),
+        [
+            ("fetch_k", "search_type='mmr'"),
+            ("score_threshold", "search_type='similarity_score_threshold'"),
+            ("top_k", "takes filter"),
+        ],
+    )
+    def test_an_argument_that_a_search_would_ignore(
+        self, checker: AccessChecker, name: str, advice: str
+    ) -> None:
+        store = LangChain(asynchronous=False).shared_store(PASSAGES)
+        wrapped = store.as_retriever(search_kwargs={"k": 3, name: 9})
+        message = f"{name} would be ignored.*{re.escape(advice)}"
+        with pytest.raises(ConfigurationError, match=message):
+            LangChainRetriever(vectorstore=store, checker=checker, search_kwargs={name: 9})
+        with pytest.raises(ConfigurationError, match=message):
+            LangChainRetriever.from_retriever(wrapped, checker=checker)
+
+    def test_of_a_store_of_another_maker_its_signature_counts(self, checker: AccessChecker) -> None:
+        store = Plain(InOrder())
+        LangChainRetriever(vectorstore=store, checker=checker, search_kwargs={"region": "x"})
+        with pytest.raises(ConfigurationError, match="district would be ignored"):
+            LangChainRetriever(vectorstore=store, checker=checker, search_kwargs={"district": "x"})
+
     def test_a_k_among_the_stores_own_arguments(self, checker: AccessChecker) -> None:
         store = LangChain(asynchronous=False).shared_store(PASSAGES)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from managed_sync import AccessChecker
+from managed_sync.errors import ConfigurationError
 from managed_sync.langchain import PermissionAwareRetriever
 from managed_sync.retrieval.effects import Strategy
 from tests.stores.chunks import METADATA, NUMBER_OF, OBJECT_OF
@@ -153,3 +154,9 @@ def test_a_threshold_holds_too(store: FilledStore) -> None:
 
 
 assert {metadata["chunk_index"] for metadata in METADATA} == set(range(10))
+
+
+def test_an_argument_that_the_search_would_ignore_is_refused_by_name(store: FilledStore) -> None:
+    for name in ("top_k", "similarity_top_k", "lambda_mult"):
+        with pytest.raises(ConfigurationError, match=rf"search_kwargs {name} would be ignored"):
+            retriever_of(store, OBJECTS, search_kwargs={name: 3})

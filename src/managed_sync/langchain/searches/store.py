@@ -19,6 +19,10 @@ from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.langchain.conversion import indexed_text
+from managed_sync.langchain.searches.arguments import (
+    refuse_unknown_arguments,
+    search_parameters,
+)
 from managed_sync.langchain.stores.base import Found
 from managed_sync.langchain.stores.registry import adapter_of
 from managed_sync.langchain.tracing import untraced
@@ -58,6 +62,7 @@ class StoreSearch(FilterableSearch):
             left_out.add("score_threshold")
         own = {key: value for key, value in search_kwargs.items() if key not in left_out}
         adapter = adapter_of(store)
+        refuse_unknown_arguments(adapter, type(store), own)
         super().__init__(adapter, own, object_filter, object_ids)
         self.store = store
         self.threshold = search_kwargs.get("score_threshold")
@@ -102,9 +107,7 @@ class StoreSearch(FilterableSearch):
 
     @property
     def _parameters(self) -> Mapping[str, inspect.Parameter]:
-        kind = type(self.store)
-        search = kind.similarity_search_with_score if self.has_scores else kind.similarity_search
-        return inspect.signature(search).parameters
+        return search_parameters(type(self.store))
 
     @property
     def has_scores(self) -> bool:

@@ -31,12 +31,14 @@ class LangChainAdapter(StoreAdapter):
         vector_search: The name of the store's method that searches by a vector, with scores.
         vector_options: Arguments that this method needs to return scores.
         awaits_vectors: Whether the store has this method in an asynchronous form, too.
+        further_arguments: Arguments of its searches that their signatures do not name.
         delete_options: Arguments that confine the store's ``delete`` to its own chunks.
     """
 
     vector_search: ClassVar[str] = "similarity_search_with_score_by_vector"
     vector_options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     awaits_vectors: ClassVar[bool] = False
+    further_arguments: ClassVar[Set[str]] = frozenset()
     delete_options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     # Searching

@@ -20,6 +20,7 @@ class ChromaAdapter(ChromaCollection, LangChainAdapter):
 
     classes = frozenset({("langchain_chroma", "Chroma"), ("langchain_community", "Chroma")})
     harmless = frozenset({"filter"})
+    further_arguments = frozenset({"ids"})
     is_dense = True
     # The "relevance scores" of this method are distances.
     vector_search = "similarity_search_by_vector_with_relevance_scores"

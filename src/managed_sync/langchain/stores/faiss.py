@@ -23,6 +23,7 @@ class FaissAdapter(LangChainAdapter):
     classes = frozenset({("langchain_community", "FAISS")})
     max_objects = None
     harmless = frozenset({"filter", "fetch_k", "score_threshold"})
+    further_arguments = frozenset({"score_threshold"})
     awaits_vectors = True
     can_update_metadata = True
     is_dense = True

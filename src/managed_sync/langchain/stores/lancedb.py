@@ -49,6 +49,7 @@ class LanceAdapter(LangChainAdapter):
 
     classes = frozenset({("langchain_community", "LanceDB")})
     harmless = frozenset({"filter", "prefilter"})
+    further_arguments = frozenset({"prefilter", "query_type", "metrics"})
     can_update_metadata = True
     is_dense = True
     vector_search = "similarity_search_by_vector"

@@ -32,6 +32,7 @@ class PGVectorStoreAdapter(PostgresAdapter):
     """A table of ``PGVectorStore``."""
 
     classes = frozenset({("langchain_postgres", "PGVectorStore")})
+    further_arguments = frozenset({"hybrid_search_config", "fts_query"})
 
     @property
     def is_dense(self) -> bool:

@@ -20,6 +20,7 @@ class QdrantAdapter(QdrantCollection, LangChainAdapter):
 
     classes = frozenset({("langchain_qdrant", "QdrantVectorStore")})
     harmless = frozenset({"filter", "search_params", "score_threshold", "consistency"})
+    further_arguments = frozenset({"timeout", "shard_key_selector"})
 
     @property
     def is_dense(self) -> bool:
