@@ -484,7 +484,7 @@ class TestOwnFilters:
             checker=AccessChecker(service),
             strategy="pre_filter",
             object_filter=CustomObjectFilter(by_object),
-            search_kwargs={"score_threshold": 0.5},
+            search_kwargs={"filter": lambda _: True},
         )
 
         assert asked == []
