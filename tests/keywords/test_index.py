@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from managed_sync import KeywordIndex
-from managed_sync.documents import Chunk
+from managed_sync.documents import Chunk, ChunkPlace
 from managed_sync.errors import ConfigurationError, KeywordIndexError
 
 PIPELINE = {"project_id": "p1", "integration": "box", "sync_type": "files"}
@@ -90,7 +90,7 @@ def test_content_that_is_damaged_is_an_error_with_a_remedy(keywords: KeywordInde
 
     for use in (
         lambda: keywords.search("text", 1),
-        lambda: keywords.neighbors("file:1", 0, 1),
+        lambda: keywords.neighbors(ChunkPlace("file:1", 0), 1),
         lambda: keywords.read(["1"]),
         lambda: keywords.delete(["1"]),
     ):
@@ -110,10 +110,10 @@ def test_content_that_is_damaged_is_an_error_with_a_remedy(keywords: KeywordInde
 )
 def test_odd_values_have_no_neighbors(keywords: KeywordIndex, odd: dict[str, Any]) -> None:
     keywords.upsert([Chunk("text", {**chunk("1", "").metadata, "chunk_index": 1})])
-    place: dict[str, Any] = {"object_id": "file:1", "chunk_index": 0, "distance": 2**64}
+    place = ChunkPlace("file:1", 0)
 
-    assert len(keywords.neighbors(**place)) == 1
-    assert keywords.neighbors(**{**place, **odd}) == []
+    assert len(keywords.neighbors(place, 2**64)) == 1
+    assert keywords.neighbors(place._replace(**odd), 2**64) == []
 
 
 def test_nothing_is_in_an_index_that_was_never_written(keywords: KeywordIndex) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from managed_sync import KeywordIndex
-from managed_sync.documents import Chunk
+from managed_sync.documents import Chunk, ChunkPlace
 from managed_sync.errors import ConfigurationError, KeywordIndexError
 
 
@@ -194,7 +194,7 @@ def test_projects_do_not_mix(keywords: KeywordIndex) -> None:
     with pytest.raises(ConfigurationError, match="several projects"):
         keywords.search("word", 5)
     with pytest.raises(ConfigurationError, match="several projects"):
-        keywords.neighbors("file:1", 0, 1)
+        keywords.neighbors(ChunkPlace("file:1", 0), 1)
 
 
 def test_chunks_that_name_no_project_belong_to_the_one_that_is_searched(
@@ -216,7 +216,7 @@ def test_chunks_that_name_no_project_belong_to_the_one_that_is_searched(
         "0"
     ]
     assert keywords.count_chunks(["file:1"], project_id="p1") == 5
-    assert [each.chunk_id for each in keywords.neighbors("file:1", 0, 1, project_id="p1")] == ["1"]
+    assert [each.chunk_id for each in keywords.neighbors(ChunkPlace("file:1", 0, "p1"), 1)] == ["1"]
     with pytest.raises(ConfigurationError, match="several projects"):
         keywords.search("word", 9)
 
@@ -229,8 +229,8 @@ def test_neighbors_are_of_the_same_text(keywords: KeywordIndex) -> None:
     other = [chunk(f"o{n}", "x", "file:1", chunk_index=n, record_id="r2") for n in range(5)]
     keywords.upsert([*texts, *part, *other, chunk("f", "x", "file:2", chunk_index=1)])
 
-    def ids(*arguments: int, **options: Any) -> list[str]:
-        found = keywords.neighbors("file:1", *arguments, **options)
+    def ids(chunk_index: int, distance: int, **more: str) -> list[str]:
+        found = keywords.neighbors(ChunkPlace("file:1", chunk_index, **more), distance)
         return [each.chunk_id for each in found]
 
     assert ids(2, 1, record_id="r1") == ["m1", "m3"]

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from managed_sync.documents import ChunkPlace
+
 
 @dataclass(frozen=True)
 class KeywordPassage:
@@ -52,14 +54,12 @@ class BM25:
             objects is None or each.metadata.get("object_id") in objects for each in self.passages
         )
 
-    def neighbors(
-        self, object_id: str, chunk_index: int, distance: int, **_: Any
-    ) -> list[KeywordPassage]:
+    def neighbors(self, place: ChunkPlace, distance: int) -> list[KeywordPassage]:
         return [
             each
             for each in self.passages
-            if each.metadata.get("object_id") == object_id
-            and 0 < abs(each.metadata["chunk_index"] - chunk_index) <= distance
+            if each.metadata.get("object_id") == place.object_id
+            and 0 < abs(each.metadata["chunk_index"] - place.chunk_index) <= distance
         ]
 
     def _score(self, question: Sequence[str], counts: Counter[str]) -> float:

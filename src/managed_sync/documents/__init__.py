@@ -40,10 +40,12 @@ if TYPE_CHECKING:
         UnstructuredParser,
         parse,
     )
+    from managed_sync.documents.stored_chunk import ChunkPlace
 
 __all__ = [
     "AsyncRecordSource",
     "Chunk",
+    "ChunkPlace",
     "Chunker",
     "DocumentLoader",
     "FileParser",
@@ -77,6 +79,7 @@ __all__ = [
 _MODULES = {
     "AsyncRecordSource": "loading.source",
     "Chunk": "model",
+    "ChunkPlace": "stored_chunk",
     "Chunker": "chunking.chunker",
     "DocumentLoader": "loading.loader",
     "FileParser": "parsing.registry",

@@ -22,7 +22,7 @@ from managed_sync.arguments import check_integer
 from managed_sync.documents import Chunk
 from managed_sync.documents.metadata_condition import MetadataCondition, meets
 from managed_sync.documents.model import Metadata
-from managed_sync.documents.stored_chunk import StoredChunk
+from managed_sync.documents.stored_chunk import ChunkPlace, StoredChunk
 from managed_sync.errors import ConfigurationError
 from managed_sync.keywords.database import SCHEMA_VERSION, KeywordDatabase
 from managed_sync.keywords.question import match_expression
@@ -163,34 +163,18 @@ class KeywordIndex:
                 query = query.where(chunk_table.c.object_id.in_(listed(objects)))
             return connection.execute(query).scalar_one()
 
-    def neighbors(
-        self,
-        object_id: str,
-        chunk_index: int,
-        distance: int,
-        *,
-        project_id: str | None = None,
-        record_id: str | None = None,
-        part: str | None = None,
-    ) -> list[StoredChunk]:
-        """Returns the chunks next to one of the same object, in their order, without it.
-
-        Several records may have the same object, and a record may have parts, such as attachments,
-        each with chunks that are numbered from 0.
+    def neighbors(self, place: ChunkPlace, distance: int) -> list[StoredChunk]:
+        """Returns the chunks next to one of the same text, in their order, without it.
 
         Args:
-            object_id: The object.
-            chunk_index: The number of the chunk in the object.
+            place: The chunk's place; its project may be left out if the file holds a single one.
             distance: The most chunks before and after it.
-            project_id: The project, to which chunks that name none belong as well; it may be left
-                out if the file holds a single one.
-            record_id: The chunk's ``record_id``, if other records may have the same object.
-            part: The chunk's ``part``, if it has one.
 
         Raises:
             ConfigurationError: The file holds several projects, and none is named.
             KeywordIndexError: The file cannot be read.
         """
+        object_id, chunk_index, project_id, record_id, part = place
         distance = check_integer("distance", distance, at_least=0)
         # These come from the metadata of hits, where anything may be.
         is_possible = isinstance(object_id, str) and type(chunk_index) is int

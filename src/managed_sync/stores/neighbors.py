@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from managed_sync.documents.stored_chunk import StoredChunk
+from managed_sync.documents.stored_chunk import ChunkPlace, StoredChunk
 from managed_sync.errors import ConfigurationError
 from managed_sync.retrieval.hybrid.keyword_search import KeywordNeighbors
 from managed_sync.retrieval.refinement.neighbors import NeighborSource
@@ -58,32 +58,17 @@ class StoreNeighbors:
         can_read = type(self._adapter).chunk_ids is not StoreAdapter.chunk_ids
         return self._adapter.is_original and self._adapter.can_confine and can_read
 
-    def neighbors(
-        self,
-        object_id: str,
-        chunk_index: int,
-        distance: int,
-        *,
-        project_id: str | None = None,
-        **named: str | None,
-    ) -> list[StoredChunk]:
-        """Returns the passages of an object whose ``chunk_index`` is at most this far away.
-
-        Args:
-            object_id: The object.
-            chunk_index: The place of the passage whose neighbors are wanted.
-            distance: How far away they may be.
-            project_id: The project, to which passages that name none belong.
-            named: Further metadata of the passages; ``None`` for any.
-        """
+    def neighbors(self, place: ChunkPlace, distance: int) -> list[StoredChunk]:
+        """Returns the passages of a text whose ``chunk_index`` is at most this far away."""
+        named = {"record_id": place.record_id, "part": place.part}
         where = {name: value for name, value in named.items() if value is not None}
-        ids = self._adapter.chunk_ids_of(object_id, where)
+        ids = self._adapter.chunk_ids_of(place.object_id, where)
         found = None if ids is None else self._adapter.read(list(ids))
         return [
             self._as_indexed(chunk)
             for chunk in found or ()
-            if self._adapter.object_ids.of(metadata := chunk.metadata or {}) == object_id
-            and metadata.get("project_id") in (None, "", project_id)
+            if self._adapter.object_ids.of(metadata := chunk.metadata or {}) == place.object_id
+            and metadata.get("project_id") in (None, "", place.project_id)
             and isinstance(index := metadata.get("chunk_index"), int)
-            and 0 < abs(index - chunk_index) <= distance
+            and 0 < abs(index - place.chunk_index) <= distance
         ]

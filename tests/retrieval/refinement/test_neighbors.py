@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 
+from managed_sync.documents import ChunkPlace
 from managed_sync.retrieval.ranking import Hit
 from managed_sync.retrieval.refinement.neighbors import Expansion, Passage, joined
 
@@ -99,8 +100,8 @@ def test_two_hits_with_the_same_joined_text_are_returned_once_in_the_place_of_th
     other = Passage("other", {"object_id": "file:2", "chunk_index": 0})
 
     class Source:
-        def neighbors(self, object_id: str, *_: object, **__: object) -> list[Passage]:
-            return chunks if object_id == "file:1" else []
+        def neighbors(self, place: ChunkPlace, distance: int) -> list[Passage]:
+            return chunks if place.object_id == "file:1" else []
 
     hits = [
         Hit(each.metadata["object_id"], (number,), each)

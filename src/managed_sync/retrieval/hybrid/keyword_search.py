@@ -28,6 +28,7 @@ from managed_sync.documents.metadata_condition import (
     is_metadata_condition,
     joined,
 )
+from managed_sync.documents.stored_chunk import ChunkPlace
 from managed_sync.errors import ConfigurationError, KeywordSearchError, ManagedSyncError
 from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import Inspect, Reach, Search
@@ -287,16 +288,14 @@ class KeywordNeighbors:
     def __init__(self, source: NeighborSource) -> None:
         self._source = source
 
-    def neighbors(
-        self, object_id: str, chunk_index: int, distance: int, **named: str | None
-    ) -> list[Passage]:
-        """Returns the passages of an object whose ``chunk_index`` is at most this far away.
+    def neighbors(self, place: ChunkPlace, distance: int) -> list[Passage]:
+        """Returns the passages of a text whose ``chunk_index`` is at most this far away.
 
         Raises:
             KeywordSearchError: The index cannot be searched, or returns something else.
         """
         with _failures_named(type(self._source).__name__):
-            found = self._source.neighbors(object_id, chunk_index, distance, **named)
+            found = self._source.neighbors(place, distance)
             _require(isinstance(found, Sequence), "neighbors() returned no sequence")
             return [_neighbor(each.text, each.metadata) for each in found]
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from managed_sync.documents.metadata_condition import MetadataCondition, meets
+from managed_sync.documents.stored_chunk import ChunkPlace
 from managed_sync.retrieval.ranking import Hit
 
 __all__ = ["Expansion", "NeighborSource", "Passage", "joined"]
@@ -42,17 +43,8 @@ class StoredNeighbor(Protocol):
 class NeighborSource(Protocol):
     """An index that finds the passages before and after another one."""
 
-    def neighbors(
-        self,
-        object_id: str,
-        chunk_index: int,
-        distance: int,
-        *,
-        project_id: str | None = None,
-        record_id: str | None = None,
-        part: str | None = None,
-    ) -> Sequence[StoredNeighbor]:
-        """Returns the passages of an object whose ``chunk_index`` is at most this far away.
+    def neighbors(self, place: ChunkPlace, distance: int) -> Sequence[StoredNeighbor]:
+        """Returns the passages of a text whose ``chunk_index`` is at most this far away.
 
         Passages that name no project belong to the one that is named.
         """
@@ -124,11 +116,10 @@ class Expansion:
         index = passage.metadata.get("chunk_index")
         if hit.object_id is None or not isinstance(index, int):
             return hit
-        where = {name: passage.metadata.get(name) for name in ("record_id", "part")}
         project = passage.metadata.get("project_id") or self.project_id
-        found = self.source.neighbors(
-            hit.object_id, index, self.distance, project_id=project, **where
-        )
+        record, part = passage.metadata.get("record_id"), passage.metadata.get("part")
+        place = ChunkPlace(hit.object_id, index, project, record, part)
+        found = self.source.neighbors(place, self.distance)
         passages = (Passage(each.text, each.metadata or {}) for each in found)
         neighbors = [
             each for each in passages if all(meets(each.metadata, one) for one in conditions)
