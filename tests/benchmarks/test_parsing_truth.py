@@ -324,6 +324,25 @@ def test_navigation_by_its_role_is_navigation() -> None:
     assert not truth.rows
 
 
+def test_asides_next_to_articles_are_apart() -> None:
+    page = b"<body><article>text<aside>note</aside></article><aside>advert<h2>More</h2></aside>"
+    truth = read_truth(page, "html")
+    assert truth.parts["text"] == ["text", "note"]
+    assert truth.parts["asides"] == ["advert", "More"]
+    assert not truth.headings
+
+
+def test_a_cell_may_show_pictures_fields_and_readings_where_they_are() -> None:
+    page = (
+        '<table><tr><td><img alt="A">Pier<td><input value="nine"><td><ruby>\u76ee<rt>\u3081</ruby>'
+        "<tbody style='display:none'><tr><td>x<td>y</table>"
+    )
+    truth = read_truth(page.encode(), "html")
+    assert measure("| A Pier | nine | \u76ee(\u3081) |", truth).rows.value == 1.0
+    assert measure("| Pier |  | \u76ee |", truth).rows.value == 1.0
+    assert measure("| Pier | \u76ee | nine |", truth).rows.value == 0.0
+
+
 def test_the_tables_of_a_pdf_are_those_that_people_wrote_down(tmp_path: Path) -> None:
     def cell(text: str, row: int, column: int, **ends: int) -> str:
         more = "".join(f' end-{name}="{place}"' for name, place in ends.items())

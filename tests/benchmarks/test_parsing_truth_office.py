@@ -186,13 +186,16 @@ def test_each_text_of_an_open_document_belongs_to_its_part() -> None:
         "<text:p><draw:frame><draw:text-box><text:p>framed</text:p></draw:text-box></draw:frame>"
         "</text:p><table:table><table:table-row><table:table-cell><text:p>Oslo</text:p>"
         '</table:table-cell><table:table-cell table:number-columns-repeated="2">'
-        "<text:p>1</text:p></table:table-cell></table:table-row></table:table></office:text>"
+        "<text:p>1</text:p></table:table-cell></table:table-row></table:table>"
+        "<text:p><draw:custom-shape><text:p>drawn</text:p></draw:custom-shape></text:p>"
+        '<text:section text:display="none"><text:p>secret</text:p></text:section></office:text>'
     )
     truth = read_truth(_open_document(text), "odt")
     assert _parts(truth) == {
-        "text": "Piers one two",
+        "text": "Piers one two drawn",
         "notes": "noted",
         "lists": "first",
+        "hidden text": "secret",
         "frames": "framed",
         "tables": "Oslo 1",
     }

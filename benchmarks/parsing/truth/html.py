@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from lxml import etree, html
@@ -24,9 +24,13 @@ _INLINE = {
     "strong", "sub", "sup", "time", "tt", "u", "var", "wbr", "nobr", "ruby",
 }  # fmt: skip
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_ASIDE = "data-aside-next-to-articles"
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([a-z0-9_:.-]+)", re.IGNORECASE)
 _MOST_COLUMNS = 200
 _BORDER = "|"
+# The elements that show an attribute, and the sets of elements that may be read in a cell.
+_SHOWN_BY = {"img": "alt", "input": "value"}
+_WAYS: tuple[set[str], ...] = ({"img"}, {"img", "rt"}, {"img", "input"})
 
 
 def read_html(data: bytes) -> Truth:
@@ -38,15 +42,17 @@ def read_html(data: bytes) -> Truth:
     root = parsed_html(data)
     truth = Truth(
         uncounted=frozenset(
-            {"navigation", "hidden text", "around the main part", "alternative texts"}
+            {"navigation", "hidden text", "around the main part", "alternative texts", "asides"}
         )
     )
     body = root.find("body") if root.tag == "html" else root
     if body is None:
         raise DamagedFileError("no body in it")
-    main = next((one for one in root.iter("main") if words(html_text(one))), None)
+    main = next((one for one in _marked(root, "main", "main") if words(html_text(one))), None)
     if main is not None:
         truth.add("around the main part", _text_around(body, main))
+    else:
+        _mark_asides(root)
     for part, text in _parts(body if main is None else main, "text"):
         truth.add(part, text)
         if part == "text":
@@ -77,9 +83,15 @@ def parsed_html(data: bytes) -> Any:
         raise DamagedFileError(str(error)) from error
 
 
-def html_text(element: Any) -> str:
-    """Returns the text that a browser shows of an element."""
-    return " ".join(text for _, text in _parts(element, ""))
+def html_text(element: Any, *, read: Collection[str] = ()) -> str:
+    """Returns the text that a browser shows of an element.
+
+    Args:
+        element: The element.
+        read: The names of elements that are read too: ``img`` for the texts in place of pictures,
+            ``input`` for what is filled in, ``rt`` for the readings of Chinese characters.
+    """
+    return " ".join(text for _, text in _parts(element, "", read))
 
 
 def _decoded(data: bytes) -> str:
@@ -115,18 +127,44 @@ def _is_hidden(element: Any) -> bool:
 
 def _outside_text(element: Any) -> bool:
     around = (element, *element.iterancestors())
-    return any(local(one) in _NO_TEXT or _is_nav(one) or _is_hidden(one) for one in around)
+    return any(local(one) in _NO_TEXT or _own_part(one) for one in around)
 
 
 def _is_nav(element: Any) -> bool:
     return local(element) == "nav" or element.get("role") == "navigation"
 
 
-def _parts(element: Any, part: str) -> Iterator[tuple[str, str]]:
+def _marked(root: Any, name: str, role: str) -> list[Any]:
+    """The visible elements that are such a part of the page, by their role or else their name."""
+    return [
+        one
+        for one in root.iter("*")
+        if (one.get("role") or local(one)).strip().lower() in {name, role} and not _is_hidden(one)
+    ]
+
+
+def _mark_asides(root: Any) -> None:
+    """Marks the asides of a page with articles that are neither in an article nor around one."""
+    articles = set(_marked(root, "article", "article"))
+    for aside in _marked(root, "aside", "complementary") if articles else ():
+        if articles.isdisjoint(aside.iter()) and articles.isdisjoint(aside.iterancestors()):
+            aside.set(_ASIDE, "")
+
+
+def _own_part(element: Any) -> str:
+    """The part that begins with an element, if it does not belong to the text around it."""
+    if _is_nav(element):
+        return "navigation"
+    if _is_hidden(element):
+        return "hidden text"
+    return "asides" if element.get(_ASIDE) is not None else ""
+
+
+def _parts(element: Any, part: str, read: Collection[str] = ()) -> Iterator[tuple[str, str]]:
     """The texts between the borders of blocks, each with its part."""
     text: list[str] = []
     owner = part
-    for kind, piece in _pieces(element, part):
+    for kind, piece in _pieces(element, part, read):
         if text and (kind == _BORDER or kind != owner):
             yield owner, "".join(text)
             text = []
@@ -137,7 +175,7 @@ def _parts(element: Any, part: str) -> Iterator[tuple[str, str]]:
         yield owner, "".join(text)
 
 
-def _pieces(element: Any, part: str) -> Iterator[tuple[str, str]]:
+def _pieces(element: Any, part: str, read: Collection[str]) -> Iterator[tuple[str, str]]:
     stack: list[tuple[Any, str, bool]] = [(element, part, False)]
     while stack:
         one, owner, is_end = stack.pop()
@@ -149,12 +187,14 @@ def _pieces(element: Any, part: str) -> Iterator[tuple[str, str]]:
             continue
         name = local(one)
         outer = owner
-        if name in _NO_TEXT or not name:
+        if name in read and name in _SHOWN_BY:
+            yield owner, f" {one.get(_SHOWN_BY[name]) or ''} "
+        if name not in read and (name in _NO_TEXT or not name):
             if one is not element and one.tail:
                 yield owner, one.tail
             continue
-        if owner != "hidden text" and (_is_nav(one) or _is_hidden(one)):
-            owner = "navigation" if _is_nav(one) else "hidden text"
+        if owner != "hidden text":
+            owner = _own_part(one) or owner
         if name not in _INLINE and "-" not in name:
             yield _BORDER, ""
         if one.text:
@@ -180,21 +220,24 @@ def _rows(table: Any) -> list[Row]:
     rows: list[Row] = []
     covered: dict[int, tuple[int, str]] = {}
     for line in table.iter("tr"):
+        if _is_hidden(line) or _is_hidden(line.getparent()):
+            continue
         row: list[Cell] = []
         below: dict[int, tuple[int, str]] = {}
         for cell in line.iterchildren("td", "th"):
             _fill(row, covered, below)
             text = html_text(cell)
-            pictures = " ".join(one.get("alt") or "" for one in cell.iter("img"))
+            ways = (text, *(html_text(cell, read=read) for read in _WAYS))
             width, height = _number(cell.get("colspan")), _number(cell.get("rowspan"))
             for index in range(width):
                 if height > 1:
                     below[len(row)] = (height - 1, text)
-                row.append((text, "") if index else (text, f"{text} {pictures}"))
+                row.append((text, "") if index else ways)
         _fill(row, covered, below)
         covered = below
         rows.append(tuple(row))
-    if len(rows) == 1 and len(rows[0]) == 1:
+    if max(map(len, rows), default=0) < 2:
+        # Nothing can be in a wrong column.
         return []
     return [row for row in rows if any(words(text) for cell in row for text in cell)]
 

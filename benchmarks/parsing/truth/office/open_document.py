@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.parsing.truth.model import Cell, DamagedFileError, Row, Text, Truth
+from benchmarks.parsing.truth.model import Cell, DamagedFileError, Items, Row, Text, Truth
 from benchmarks.parsing.truth.office.cell_texts import number_ways
 from benchmarks.parsing.truth.office.workbook import grid_rows
 from benchmarks.parsing.truth.office.xml import Archive, local
@@ -24,7 +24,8 @@ _AROUND = {
     "shapes": "shapes",
 }
 _DELETED = {"tracked-changes", "deletion", "ruby-text", "note-citation", "text-box", "annotation"}
-_INNER = {"note", *_DELETED}
+# Paragraphs in a paragraph are those of the shapes in it.
+_INNER = {"note", "p", "h", *_DELETED}
 _SPACES = {"s", "tab", "line-break"}
 _MOST = 100
 
@@ -44,7 +45,7 @@ def read_open_document(data: bytes) -> Truth:
     body = root.find("{*}body")
     if body is None or not len(body):
         raise DamagedFileError("no body in it")
-    truth = Truth(uncounted=frozenset({"headers and footers"}))
+    truth = Truth(uncounted=frozenset({"headers and footers", "hidden text"}))
     if local(body[0]) == "spreadsheet":
         _add_sheets(truth, body[0])
     else:
@@ -68,6 +69,9 @@ def _add_block(truth: Truth, block: Any) -> None:
         return
     part = next((_AROUND[name] for name in names if name in _AROUND), "text")
     text = _text(block)
+    if _is_hidden(block):
+        truth.add("hidden text", text)
+        return
     truth.add(part, text)
     truth.flow.append(text)
     if local(block) == "h" and part == "text":
@@ -77,6 +81,14 @@ def _add_block(truth: Truth, block: Any) -> None:
         classes = [v for k, v in frame.getparent().attrib.items() if k.endswith("}class")]
         if classes == ["title"]:
             truth.headings.append(text)
+
+
+def _is_hidden(element: Any) -> bool:
+    """Tells whether a section around an element is not displayed."""
+    return any(
+        local(around) == "section" and _attribute(around, "display") == "none"
+        for around in element.iterancestors()
+    )
 
 
 def _text(block: Any) -> str:
@@ -98,7 +110,7 @@ def _pieces(element: Any) -> Iterator[str]:
 def _table_rows(table: Any) -> list[Row]:
     if next(table.iter("{*}table-cell"), None) is None or table.find(".//{*}table") is not None:
         return []
-    if any(local(around) == "table" for around in table.iterancestors()):
+    if any(local(around) == "table" for around in table.iterancestors()) or _is_hidden(table):
         return []
     rows: list[Row] = []
     spans: dict[int, str] = {}
@@ -106,8 +118,8 @@ def _table_rows(table: Any) -> list[Row]:
         row: list[Cell] = []
         left = ""
         for cell in line.iterchildren("{*}table-cell", "{*}covered-table-cell"):
-            text = " ".join(_text(one) for one in cell.iter("{*}p", "{*}h"))
-            repeated = min(_attribute(cell, "number-columns-repeated"), _MOST)
+            text = Items("\n".join(_text(one) for one in cell.iter("{*}p", "{*}h")))
+            repeated = min(_number(cell, "number-columns-repeated"), _MOST)
             for _ in range(repeated):
                 if local(cell) == "covered-table-cell":
                     row.append(tuple(dict.fromkeys(("", left, spans.get(len(row), ""), text))))
@@ -117,11 +129,16 @@ def _table_rows(table: Any) -> list[Row]:
         rows.append(tuple(row))
     if len(rows) == 1 and len(rows[0]) == 1:
         return []
-    return [row for row in rows if any(text.strip() for cell in row for text in cell)]
+    # A row may be left out if nothing but merged cells has to be in it.
+    return [row for row in rows if any(all(text.strip() for text in cell) for cell in row)]
 
 
-def _attribute(element: Any, name: str) -> int:
-    text = next((v for k, v in element.attrib.items() if k.endswith("}" + name)), "1")
+def _attribute(element: Any, name: str) -> str:
+    return str(next((v for k, v in element.attrib.items() if k.endswith("}" + name)), ""))
+
+
+def _number(element: Any, name: str) -> int:
+    text = _attribute(element, name)
     return int(text) if text.isdecimal() else 1
 
 
@@ -132,7 +149,7 @@ def _add_sheets(truth: Truth, body: Any) -> None:
             row: dict[int, Cell] = {}
             column = 0
             for cell in line.iterchildren("{*}table-cell", "{*}covered-table-cell"):
-                repeated = _attribute(cell, "number-columns-repeated")
+                repeated = _number(cell, "number-columns-repeated")
                 part, ways = _cell(cell)
                 for _ in range(min(repeated, _MOST) if ways else 0):
                     truth.add(part, ways)

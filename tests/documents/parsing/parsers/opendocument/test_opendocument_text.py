@@ -181,6 +181,19 @@ def test_merged_cells_and_lists_in_cells_are_under_their_columns() -> None:
     ]
 
 
+def test_a_cell_that_stands_for_several_is_repeated_within_bounds() -> None:
+    def table(count: int) -> str:
+        return (
+            "<table:table><table:table-row>"
+            f'<table:table-cell table:number-columns-repeated="{count}">{p("same")}'
+            f"</table:table-cell><table:table-cell>{p('last')}</table:table-cell>"
+            "</table:table-row></table:table>"
+        )
+
+    assert text_of(table(3)).startswith("| same | same | same | last |")
+    assert text_of(table(1_000_000)).count("same") == 1
+
+
 def test_headers_footers_and_page_breaks() -> None:
     styles = (
         f"<office:master-styles><style:master-page><style:header>{p('Secret')}</style:header>"

@@ -250,6 +250,11 @@ def test_a_table_that_only_arranges_a_page_is_no_table(page: str) -> None:
     assert blocks_of(page) == ["## Part", "Text", "| 1 | 2 |\n| --- | --- |"]
 
 
+def test_short_headings_in_the_cells_of_several_rows_are_a_table() -> None:
+    page = "<table><tr><td><h1>Pier</h1><td><h1>Time</h1><tr><td>Four<td>9:00</table>"
+    assert blocks_of(page) == ["| Pier | Time |\n| --- | --- |\n| Four | 9:00 |"]
+
+
 def test_a_page_nested_deeper_than_any_browser_allows_keeps_its_text() -> None:
     page = "<div>" * 20_000 + "Deep <p>down" + "</div>" * 20_000 + "<p>After"
     assert blocks_of(page) == ["Deep\ndown", "After"]

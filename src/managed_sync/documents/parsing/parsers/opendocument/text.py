@@ -31,6 +31,9 @@ _LISTS = {"text:list", "text:ordered-list", "text:unordered-list"}
 _ITEMS = {"text:list-item", "text:list-header"}
 _ROWS = {"table:table-header-rows", "table:table-rows", "table:table-row-group"}
 _CELLS = {"table:table-cell", "table:covered-table-cell"}
+_REPEATED = {"paragraph", "item", "heading"}
+# A cell that is repeated more often fills a row, and says so once.
+_MAX_REPEATED = 63
 # Deleted text, declarations, and settings.
 _SKIPPED = {
     *("text:tracked-changes", "office:forms", "text:sequence-decls", "text:variable-decls"),
@@ -275,13 +278,15 @@ class _Text:
             if cell.tag not in _CELLS:
                 continue
             blocks = self._blocks(cell)
+            repeated = number_of(cell.get("table:number-columns-repeated", ""), 1)
             if cell.tag == "table:table-cell":
                 covered = number_of(cell.get("table:number-columns-spanned", ""), 1)
                 cells.append(Cell(column, blocks))
+                if repeated <= _MAX_REPEATED:
+                    texts = [block for block in blocks if block.kind in _REPEATED]
+                    cells += [Cell(column + index, texts) for index in range(1, repeated)]
             elif covered <= 0 or blocks:
                 cells.append(Cell(column, blocks, is_continued=covered <= 0))
-            # Only spreadsheets repeat cells with text.
-            repeated = number_of(cell.get("table:number-columns-repeated", ""), 1)
             column += repeated
             covered -= repeated
         return cells

@@ -16,6 +16,8 @@ _MAX_COLUMNS = 1000
 _MAX_ROWS = 65534
 # Cells that span others may fill at most this many places for each cell that there is.
 _PLACES = 20
+# The most letters of a cell that can be a heading of a column or a row.
+_SHORT = 80
 
 
 class TableContent(NamedTuple):
@@ -80,7 +82,7 @@ def is_layout(table: Element, rows: Sequence[Sequence[Element]]) -> bool:
     """Tells whether a table only arranges the parts of a page.
 
     A table of data has several columns, and no headings or other tables in its cells, unless it
-    names its columns.
+    names its columns. Headings that are short cells of several rows are data.
     """
     if table.get("role").lower() in {"presentation", "none"}:
         return True
@@ -88,8 +90,11 @@ def is_layout(table: Element, rows: Sequence[Sequence[Element]]) -> bool:
         return False
     if max(map(len, rows), default=0) < 2:
         return True
-    parts = Contains.TABLE | Contains.HEADING
-    return any(cell.contains & parts for row in rows for cell in row)
+    cells = [cell for row in rows for cell in row]
+    if any(cell.contains & Contains.TABLE for cell in cells):
+        return True
+    is_grid = len(rows) > 1 and all(cell.letters <= _SHORT for cell in cells)
+    return not is_grid and any(cell.contains & Contains.HEADING for cell in cells)
 
 
 def table_cells(
