@@ -21,6 +21,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import psutil
+
 from benchmarks.parsing.corpus.files import evenly, files_of
 from benchmarks.parsing.truth.formats import ALL_FORMATS
 from managed_sync.documents.parsing.pool import (
@@ -104,6 +106,8 @@ class HostileScore:
         ended: How many ended the process that read them.
         crashes: How many raised an error into the program, which none may.
         longest: The most seconds that one took.
+        busiest: The most seconds of a core that one took; the rest is waiting for other programs.
+        busiest_file: The name of its copy.
         unclear: How many reasons do not name the file, or have several lines.
         reasons: How often each reason was given.
     """
@@ -115,6 +119,8 @@ class HostileScore:
     ended: int = 0
     crashes: int = 0
     longest: float = 0.0
+    busiest: float = 0.0
+    busiest_file: str = ""
     unclear: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
@@ -139,13 +145,22 @@ def measure_hostile(
             draw = random.Random(f"{seed} {number} {path.name}")
             name = f"{number}-{change}{path.suffix}"
             data = CHANGES[change](path.read_bytes(), draw)
-            started = time.monotonic()
+            started, used = time.monotonic(), _cpu_seconds()
             _read(pool, data, name, score)
             score.longest = max(score.longest, time.monotonic() - started)
+            # A worker that was ended takes its seconds with it; it counts as late.
+            if (busy := _cpu_seconds() - used) > score.busiest:
+                score.busiest, score.busiest_file = busy, f"{name} of {path.name}"
             score.files += 1
     finally:
         pool.close()
     return score
+
+
+def _cpu_seconds() -> float:
+    """Returns the seconds that this process and its workers were on a core."""
+    processes = [psutil.Process(), *psutil.Process().children()]
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
 def _in_turn(paths: Sequence[Path], count: int) -> list[Path]:

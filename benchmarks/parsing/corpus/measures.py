@@ -18,6 +18,7 @@ from benchmarks.parsing.truth.model import (
     Row,
     Text,
     Truth,
+    Unspaced,
     greek,
     words,
 )
@@ -226,7 +227,7 @@ def _starts(row: Row, known: Collection[str]) -> list[str]:
     for cell in row:
         texts = list(map(_plain, cell))
         starts.update(dict.fromkeys(filter(None, texts)))
-        if any(isinstance(text, Items) for text in cell):
+        if any(isinstance(text, Items | Unspaced) for text in cell):
             starts.update(dict.fromkeys(start for start in known if _is_cell(start, cell)))
         if texts and all(texts):
             break
@@ -250,8 +251,14 @@ def _is_cell(found: str, cell: Cell) -> bool:
     return any(
         found == _plain(text)
         or (isinstance(text, Items) and _numbered(text).fullmatch(found) is not None)
+        or (isinstance(text, Unspaced) and found.replace(" ", "") == _unspaced(text))
         for text in cell
     )
+
+
+@cache
+def _unspaced(text: Unspaced) -> str:
+    return "".join(words(text))
 
 
 @cache

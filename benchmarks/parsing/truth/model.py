@@ -16,6 +16,7 @@ __all__ = [
     "Row",
     "Text",
     "Truth",
+    "Unspaced",
     "UnsupportedFileError",
     "greek",
     "words",
@@ -30,6 +31,12 @@ class Formula(str):
 
 class Items(str):
     """The paragraphs of a cell, one a line, that a list may number."""
+
+    __slots__ = ()
+
+
+class Unspaced(str):
+    """A text whose blanks are not known."""
 
     __slots__ = ()
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 from xml.etree import ElementTree
 
-from benchmarks.parsing.truth.model import Cell, Row, Truth
+from benchmarks.parsing.truth.model import Cell, Row, Truth, Unspaced
 
 __all__ = ["add_tables"]
 
@@ -33,7 +33,8 @@ def add_tables(truth: Truth, path: Path) -> None:
 def _rows(region: ElementTree.Element) -> list[Row]:
     places: dict[int, dict[int, Cell]] = defaultdict(dict)
     for cell in region.iter("cell"):
-        text = cell.findtext("content") or ""
+        # Of some files, the texts were written down without the blanks in them.
+        text = Unspaced(cell.findtext("content") or "")
         top, left = int(cell.get("start-row", "0")), int(cell.get("start-col", "0"))
         bottom = int(cell.get("end-row", str(top)))
         right = int(cell.get("end-col", str(left)))

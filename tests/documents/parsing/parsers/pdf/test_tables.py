@@ -73,6 +73,29 @@ def test_a_title_over_a_column_with_two_lines_at_its_side_stands_above_its_value
     ]
 
 
+def test_a_frame_around_columns_without_lines_does_not_join_them() -> None:
+    rows = [[f"Land {row}", f"{row}00", f"9.{row}", f"1{row} %"] for row in range(1, 7)]
+    frame = [
+        ("BOX", (0, 0), (-1, -1), 0.5, colors.black),
+        ("LINEAFTER", (0, 0), (0, -1), 0.5, colors.black),
+        ("LINEBELOW", (0, 2), (-1, 2), 0.5, colors.black),
+    ]
+    text = read(story(Table(rows, style=frame, colWidths=[90] * 4)))
+    assert "| Land 1 | 100 | 9.1 | 11 % |" in text
+    assert "| Land 6 | 600 | 9.6 | 16 % |" in text
+
+
+def test_a_column_of_names_without_lines_stands_next_to_the_rows_beside_it() -> None:
+    rows = [["Item", "Sum", "Share"], *([f"Item {row}", f"{row}00", "9.1"] for row in range(1, 7))]
+    style = [
+        ("GRID", (1, 0), (-1, -1), 0.5, colors.black),
+        ("BOX", (0, 1), (0, -1), 0.5, colors.black),
+        ("BOX", (0, 0), (0, 0), 0.5, colors.black),
+    ]
+    text = read(story(Table(rows, style=style)))
+    assert "| Item 1 | 100 | 9.1 |\n| Item 2 | 200 | 9.1 |" in text
+
+
 def test_tables_are_found_on_every_page_of_a_long_file() -> None:
     data = story(*(part for _ in range(400) for part in (grid(LIMITS), PageBreak())))
     assert read(data).count(LIMITS_TEXT) == 400

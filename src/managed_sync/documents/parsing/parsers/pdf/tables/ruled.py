@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,8 +29,12 @@ _FEW = 2
 _FEW_RULES = 4
 # So many rows, and such a part of them, have to stand in columns that no line divides.
 _MANY_ROWS, _MOST_ROWS = 3, 0.8
+# A text that is broken into lines rarely has so many, each next to a row of its own.
+_TALL = 5
 # Words of one text are nearer to each other than this part of the height of their type.
 _CLOSE = 0.5
+# Words whose middles are nearer than this part of the height of their type are at one level.
+_LEVEL = 0.3
 
 
 def with_tables(
@@ -133,8 +138,32 @@ def _with_table(
     texts = {cell: [line.with_links() for line in found] for cell, found in cells.items()}
     if split > max(_FEW, _CROSSING * whole) or not _is_table(grid, texts):
         return items
+    if any(map(_has_columns, cells.values())):
+        return items  # A frame around a table whose columns have no lines.
     outside.insert(place, Table(_rows(grid, cells), grid.box))
     return outside
+
+
+def _has_columns(lines: Sequence[Line]) -> bool:
+    """Tells whether the lines of a cell are rows of a table of their own."""
+    if len(lines) < _MANY_ROWS:
+        return False
+    size = lines[0].size
+    pieces = sorted((box.middle[1], box) for line in lines for box in _apart(line))
+    counts: list[int] = []
+    level = -math.inf
+    for middle, _ in pieces:
+        if middle > level + _LEVEL * size:
+            level = middle
+            counts.append(0)
+        counts[-1] += 1
+    if len(counts) < _MANY_ROWS or sum(count > 1 for count in counts) < _MOST_ROWS * len(counts):
+        return False
+    columns, right = 0, -math.inf
+    for box in sorted(box for _, box in pieces):
+        columns += box.left > right + _LEVEL * size
+        right = max(right, box.right)
+    return columns >= max(counts)
 
 
 def _overlap(one: Box, other: Box) -> bool:
@@ -226,7 +255,7 @@ def _is_table(grid: Grid, texts: Mapping[tuple[int, int], list[str]]) -> bool:
 
 def _rows(grid: Grid, cells: Mapping[tuple[int, int], list[Line]]) -> list[list[list[str]]]:
     """Returns the lines of each field; a cell of several fields has it in the first one."""
-    cells = _without_slips(grid, cells)
+    cells = _without_slips(grid, _by_rows_beside(grid, cells))
     used = sorted({column for _, column in cells})
     sides = [grid.columns[column + 1] for column in used]
     rows: list[list[list[Line]]] = []
@@ -239,6 +268,21 @@ def _rows(grid: Grid, cells: Mapping[tuple[int, int], list[Line]]) -> list[list[
     if is_right_to_left(line.text for row in rows for cell in row for line in cell):
         rows = [row[::-1] for row in rows]
     return [[[line.with_links() for line in cell] for cell in row] for row in rows if any(row)]
+
+
+def _by_rows_beside(
+    grid: Grid, cells: Mapping[tuple[int, int], list[Line]]
+) -> Mapping[tuple[int, int], list[Line]]:
+    """Divides cells over many rows that have a line in each of them, such as a column of names."""
+    found: dict[tuple[int, int], list[Line]] = {}
+    for (row, column), lines in cells.items():
+        height = sum(fields[column] == (row, column) for fields in grid.cells)
+        places = {max(bisect_right(grid.rows, line.box.middle[1]) - 1, row): line for line in lines}
+        if height >= _TALL and len(places) == len(lines) >= _MOST_ROWS * height:
+            found.update({(place, column): [line] for place, line in places.items()})
+        else:
+            found[row, column] = lines
+    return found
 
 
 def _without_slips(
