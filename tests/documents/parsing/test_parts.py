@@ -143,6 +143,7 @@ def test_members_that_end_with_an_error_leave_those_before_it() -> None:
         ("gpj.\u202efdp", "gpj. fdp"),
         ("Übersicht 計画.txt", "Übersicht 計画.txt"),
         ("\ud83d.txt", ".txt"),
+        ("plan\u200b.\u2060docx", "plan.docx"),
         ("..", ""),
         (f"{'x' * 500}.docx", f"{'x' * 115}.docx"),
     ],

@@ -14,6 +14,8 @@ _MAX_PATH = 400
 _MAX_TITLE = 300
 _DRIVE = re.compile(r"[A-Za-z]:")
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,100}")
+# Characters without width, which make a name look like another one; some scripts need joiners.
+_INVISIBLE = re.compile("[\u00ad\u200b\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
 _TEXTS = {FileType.TEXT, FileType.CODE}
 UNKNOWN_TYPE = "application/octet-stream"
 
@@ -57,7 +59,7 @@ def media_type_by(declared: str, name: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(UNSEEN.sub(" ", text).split())
+    return " ".join(UNSEEN.sub(" ", _INVISIBLE.sub("", text)).split())
 
 
 def _shortened(step: str) -> str:

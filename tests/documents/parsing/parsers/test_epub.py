@@ -54,6 +54,21 @@ def test_chapters_are_read_in_reading_order_without_the_table_of_contents() -> N
     assert text.replace("\xa0", " ") == "# One\n\nFirst this here.\n\n# Two\n\nThen this.\n"
 
 
+def test_a_chapter_that_a_reader_cannot_show_is_read_from_the_page_in_its_place() -> None:
+    items = (
+        b'<item id="film" href="film.mp4" media-type="video/mp4" fallback="script"/>'
+        b'<item id="script" href="one%20.xhtml" media-type="application/xhtml+xml"/><item '
+    )
+    with zipfile.ZipFile(io.BytesIO(make_epub(CHAPTERS, ["film"]))) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["OPS/book.opf"] = parts["OPS/book.opf"].replace(b"<item ", items, 1)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    assert "First" in parse(buffer.getvalue(), content_type=EPUB)
+
+
 def test_a_book_whose_fonts_alone_are_obfuscated_is_read() -> None:
     encryption = ENCRYPTED.format("http://www.idpf.org/2008/embedding")
     assert "Then this." in parse(make_epub(CHAPTERS, ["two"], encryption), content_type=EPUB)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
@@ -17,6 +17,7 @@ from managed_sync.errors import ParsingError
 __all__ = ["parse_epub"]
 
 _PAGES = {"application/xhtml+xml", "text/html", "application/html", "text/x-oeb1-document"}
+_MAX_FALLBACKS = 20
 # XHTML closes empty elements in their tag; for HTML, "<title/>" begins a title without an end.
 _EMPTY = re.compile(r"<([a-zA-Z][\w:-]*)(\s[^<>]*)?/>")
 _VOID = {
@@ -74,11 +75,22 @@ def _chapters(package: Package, name: str) -> Iterator[str]:
     for reference in dict.fromkeys(references):
         if reference not in items or "nav" in items[reference].get("properties", "").split():
             continue
-        item = items[reference]
+        item = _page(items, reference)
         part = posixpath.normpath(posixpath.join(folder, unquote(item.get("href", ""))))
         is_page = item.get("media-type", "").lower() in _PAGES or part.endswith("html")
         if is_page and part in package:
             yield part
+
+
+def _page(items: Mapping[str, Element], reference: str) -> Element:
+    """Returns an item, or the page that stands for it where a reader cannot show it."""
+    item = items[reference]
+    for _ in range(_MAX_FALLBACKS):
+        following = items.get(item.get("fallback", ""))
+        if item.get("media-type", "").lower() in _PAGES or following is None:
+            break
+        item = following
+    return item
 
 
 def _book(package: Package) -> str:

@@ -113,6 +113,17 @@ def test_words_that_are_drawn_twice_to_look_bold_are_read_once() -> None:
     ]
 
 
+@pytest.mark.parametrize("turned", [0, 90])
+def test_words_beyond_the_edge_of_the_page_are_hidden_text(turned: int) -> None:
+    def page(canvas: Canvas) -> None:
+        canvas.setPageRotation(turned)
+        canvas.drawString(20, 200, "On the page")
+        canvas.drawString(20, 400, "Above the page")
+        canvas.drawString(400, 200, "Beside the page")
+
+    assert read(drawn(page, size=(300, 300))).strip() == "On the page"
+
+
 def test_letters_that_are_set_widely_are_one_word() -> None:
     def page(canvas: Canvas) -> None:
         left = 72.0

@@ -93,7 +93,7 @@ def test_the_text_of_nested_groups_and_their_tables_is_read() -> None:
     assert text_of(presentation) == ("Inside\n\n| Part | Limit |\n| --- | --- |\n| Arm | 40 N |\n")
 
 
-def test_merged_cells_keep_their_place() -> None:
+def test_merged_cells_keep_their_place_and_are_repeated_downwards() -> None:
     presentation = pptx.Presentation()
     table = slide_of(presentation).shapes.add_table(2, 3, *BOX).table
     for row in range(2):
@@ -101,7 +101,7 @@ def test_merged_cells_keep_their_place() -> None:
             table.cell(row, column).text = f"{row}{column}"
     table.cell(0, 0).merge(table.cell(1, 0))
     table.cell(0, 0).text = "tall"
-    assert "| tall | 01 | 02 |\n| --- | --- | --- |\n|  | 11 | 12 |" in text_of(presentation)
+    assert "| tall | 01 | 02 |\n| --- | --- | --- |\n| tall | 11 | 12 |" in text_of(presentation)
 
 
 def test_the_sizes_of_bubbles_are_values_too() -> None:

@@ -323,6 +323,12 @@ def test_a_page_for_browsers_without_frames_has_no_tags_in_its_text() -> None:
     assert parse_html(f"<p>Seen</p>{inside}", name="a.html") == "Seen"
 
 
+def test_a_div_that_is_shown_inline_does_not_break_its_sentence() -> None:
+    page = '<p>One <div style="color: red; display: inline">two</div> three'
+    assert blocks_of(page) == ["One", "two three"]
+    assert blocks_of("One <div style='display:inline'>two</div> three") == ["One two three"]
+
+
 def test_a_page_within_a_frame_is_read_where_it_stands() -> None:
     page = (
         '<p>One</p><iframe srcdoc="<h2>Two</h2><p>a &amp;lt; b">old <b>x</b></iframe><p>Three</p>'

@@ -156,7 +156,7 @@ def test_a_field_without_a_result_shows_the_formula_or_the_reading_in_its_code()
 def test_a_field_that_never_ends_hides_no_text() -> None:
     begin = '<w:r><w:fldChar w:fldCharType="begin"/></w:r>'
     assert text_of(paragraph(begin + run("a")) + paragraph("All of this stays.")) == (
-        "All of this stays."
+        "a\n\nAll of this stays."
     )
 
 

@@ -55,6 +55,14 @@ class Frame(NamedTuple):
         left, bottom, right, top = self.box
         return right - left if self.turns % 2 else top - bottom
 
+    def shows(self, box: Box) -> bool:
+        """Tells whether any part of a rectangle is on the page; all is on one without a size."""
+        left, bottom, right, top = self.box
+        width = abs(top - bottom if self.turns % 2 else right - left)
+        return not (width and self.height) or (
+            box.left < width and box.right > 0 and box.top < abs(self.height) and box.bottom > 0
+        )
+
     def place(self, x1: float, y1: float, x2: float, y2: float) -> Box:
         """Returns a rectangle of the page, given by two opposite corners, in this frame."""
         left, bottom, right, top = self.box

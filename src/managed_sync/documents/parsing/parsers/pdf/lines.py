@@ -216,7 +216,7 @@ def _lines(letters: Letters) -> Iterator[Line]:
             continue
         turned = letters.turns(first, last) if is_broken or not words else turns
         word = _word(letters, text, first, last, turned)
-        if drawn.again(word, turned, words):
+        if not letters.frames[turned].shows(word.box) or drawn.again(word, turned, words):
             continue
         if words and (turned != turns or not _is_next(words[-1], word, is_broken=is_broken)):
             yield _line(letters, words, turns)

@@ -11,7 +11,7 @@ See ``docs/decisions/0040-documents-workbooks-slides.md``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element
 
 from managed_sync.documents.parsing.markdown_writer import (
@@ -43,6 +43,8 @@ from managed_sync.documents.parsing.parsers.slides.placeholders import (
 __all__ = ["parse_pptx"]
 
 _REPEATED = {"ftr", "hdr", "dt"}
+# A longer text of a merged cell is in its first row only.
+_MAX_REPEATED = 100
 
 
 def parse_pptx(data: bytes, *, name: str) -> str:
@@ -190,21 +192,25 @@ class _SlideReader:
                     yield self._description(element, "p:nvPicPr")
 
     def _table(self, element: Element) -> str:
-        rows = []
+        rows: list[list[str]] = []
         for row in element:
             if row.tag == "a:tr":
-                # The cells that a merged cell covers are there, and may hold leftover text.
+                above = rows[-1] if rows else []
                 cells = [cell for cell in row if cell.tag == "a:tc"]
-                rows.append(
-                    [
-                        ""
-                        if cell.get("hMerge", "0") in {"1", "true"}
-                        or cell.get("vMerge", "0") in {"1", "true"}
-                        else plain_text(cell, self._links)
-                        for cell in cells
-                    ]
-                )
+                rows.append([self._cell(cell, above[at : at + 1]) for at, cell in enumerate(cells)])
         return table(rows)
+
+    def _cell(self, cell: Element, above: Sequence[str]) -> str:
+        """Returns the text of a cell.
+
+        The cells that a merged cell covers are there, and may hold leftover text. A short text of a
+        cell over several rows is repeated in each of them, since a chunk may begin at any row.
+        """
+        if cell.get("hMerge", "0") in {"1", "true"}:
+            return ""
+        if cell.get("vMerge", "0") in {"1", "true"}:
+            return "".join(text for text in above if len(text) <= _MAX_REPEATED)
+        return plain_text(cell, self._links)
 
     def _chart(self, key: str) -> Iterator[str]:
         part = self._target(key)

@@ -45,6 +45,7 @@ _RAW = re.compile(r"<(/?)(?:noframes|noembed)\b", re.IGNORECASE)
 _STORAGE = re.compile(r"<(?:ac|ri):[a-z-]{1,60}[\s/>]")
 _STORED_CODE = re.compile(r"<(/?)ac:plain-text-body\b[^<>]*>")
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"
+_INLINE_STYLE = re.compile(r"(?:^|;)\s*display\s*:\s*inline\s*(?:;|!|$)", re.IGNORECASE)
 _VOID = {
     *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param"),
     *("source", "track", "wbr"),
@@ -193,6 +194,8 @@ class _Builder:
     def start(self, tag: str, attributes: Any) -> None:
         """Opens an element; one that is nested too deep gives its content to the one around it."""
         parent = self._open[-1]
+        if tag == "div" and _INLINE_STYLE.search(attributes.get("style") or ""):
+            tag = "span"
         element = Element(tag, attributes)
         mark = _MARKS.get(tag, 0)
         if "role" in attributes:

@@ -12,9 +12,17 @@ _MAX_NESTED = 50
 
 @dataclass
 class Field:
-    """A field that has begun: its code so far, and where its result begins in the paragraph."""
+    """A field that has begun.
+
+    Attributes:
+        code: Its code so far.
+        shown: The text in its code, which is shown if the code has no end.
+        in_result: Whether its result has begun.
+        start: Where its result begins in the paragraph.
+    """
 
     code: str = ""
+    shown: list[str] = field(default_factory=list)
     in_result: bool = False
     start: int = 0
 
@@ -64,6 +72,17 @@ class Fields:
         """Lets the results that go on begin with the paragraph."""
         for each in self.begun:
             each.start = 0
+
+    def hold(self, text: str) -> None:
+        """Keeps a text in a code until the code ends."""
+        for each in reversed(self.begun):
+            if not each.in_result:
+                each.shown.append(text)
+                break
+
+    def held(self) -> str:
+        """Returns the text in the codes that have no end in their paragraph."""
+        return "".join(text for each in self.begun if not each.in_result for text in each.shown)
 
     def end_paragraph(self) -> list[Field]:
         """Returns the fields that go on, innermost first.

@@ -59,6 +59,7 @@ class Inlines:
         self.story.fields.begin_paragraph()
         self._is_hidden = is_hidden
         self._all(paragraph)
+        self._parts.append(self.story.fields.held())
         for each in self.story.fields.end_paragraph():
             self._close(each)
         return "".join(self._parts)
@@ -79,7 +80,9 @@ class Inlines:
             self._all(element)
 
     def _add(self, text: str) -> None:
-        if text and not self.story.fields.open_codes:
+        if text and self.story.fields.open_codes:
+            self.story.fields.hold(text)
+        elif text:
             self._parts.append(text)
 
     def _apart(self, text: str) -> None:
