@@ -2,7 +2,7 @@
 
 PDFium gives letters in the order in which they read, also from right to left, and puts blanks and
 line breaks between them. This module adds where each word is, how large its type is, and in which
-direction it runs.
+direction it runs. See ``docs/decisions/0050-documents-hidden-text.md``.
 """
 
 from __future__ import annotations
