@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         ObjectFilter,
         RetrievalReport,
         Strategy,
+        collect_reports,
     )
     from managed_sync.retrieval.reranking import BundledReranker
     from managed_sync.settings import (
@@ -123,6 +124,7 @@ __all__ = [
     "Unset",
     "__version__",
     "acting_as",
+    "collect_reports",
     "explain",
 ]
 
@@ -171,6 +173,7 @@ _MODULES = {
     "TokenCallable": "client",
     "Unset": "access",
     "acting_as": "access",
+    "collect_reports": "retrieval",
     "explain": "access",
 }
 

@@ -173,9 +173,13 @@ class TestLangChain:
         careful = LangChainRetriever(vectorstore=store, checker=checker)
 
         wrong: Any
-        for wrong in (store, OfThree().with_retry(), RunnableLambda(str.strip), careful):
+        for wrong in (store, str.strip, careful):
             with pytest.raises(ConfigurationError, match="retriever must be"):
                 LangChainRetriever.from_retriever(wrong, checker=checker)
+        runnable: Any = RunnableLambda(str.strip)
+        no_documents = LangChainRetriever.from_retriever(runnable, checker=checker)
+        with pytest.raises(ConfigurationError, match=r"must return documents .* got str"):
+            no_documents.invoke(QUESTION, subject=ALICE)
 
     @pytest.mark.parametrize("misspelled", ["user", "subjects", "subjct", "filters", "running"])
     def test_an_unknown_argument_of_a_call(self, misspelled: str, checker: AccessChecker) -> None:

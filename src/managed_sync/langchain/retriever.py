@@ -12,7 +12,7 @@ from langchain_core.callbacks import (
 )
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import StructuredTool
 from langchain_core.vectorstores import VectorStore, VectorStoreRetriever
 from pydantic import (
@@ -114,7 +114,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", frozen=True)
 
     vectorstore: VectorStore | None = None
-    base_retriever: BaseRetriever | None = None
+    base_retriever: Runnable[str, list[Document]] | None = None
     # The checker's client holds credentials, so it is neither serialized nor printed.
     checker: AccessChecker = Field(exclude=True, repr=False)
     k: int = 6
@@ -173,13 +173,14 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
 
     @classmethod
     def from_retriever(
-        cls, retriever: BaseRetriever, *, checker: AccessChecker, **fields: Any
+        cls, retriever: Runnable[str, list[Document]], *, checker: AccessChecker, **fields: Any
     ) -> PermissionAwareRetriever:
         """Makes any retriever permission-aware.
 
         For a vector store's own retriever, the store and the settings are taken over. Any other
-        retriever is asked for more hits if it has a ``k``, and otherwise asked once. Its way of
-        searching is unknown, so its results are never reported as complete.
+        retriever is asked for more hits if it has a ``k`` or ``search_kwargs``, and otherwise asked
+        once. Its way of searching is unknown, so its results are never reported as complete. Of a
+        retriever that is made of others, wrap these instead.
 
         Callbacks and tracing do not see its search, nor other retrievers that it calls. This does
         not cover handlers that are bound to a part of it, for example by ``with_config`` or
@@ -189,19 +190,18 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         error that it raises.
 
         Args:
-            retriever: The retriever; its documents carry the ids of their objects.
+            retriever: The retriever, or another runnable that returns documents for a question,
+                such as ``retriever.with_retry()``. The documents carry the ids of their objects.
             checker: The access checker.
             fields: Further arguments of this class.
 
         Raises:
-            ConfigurationError: ``retriever`` is not a ``BaseRetriever``, or checks permissions
-                itself.
+            ConfigurationError: ``retriever`` is no runnable, or checks permissions itself.
         """
-        if not isinstance(retriever, BaseRetriever) or isinstance(retriever, cls):
+        if not isinstance(retriever, Runnable) or isinstance(retriever, cls):
             raise ConfigurationError(
-                f"retriever must be a BaseRetriever without permission checks, got "
-                f"{type(retriever).__name__}. Pass a vector store as vectorstore=, and call "
-                f"with_config(), with_retry() and the like on the permission-aware retriever."
+                f"retriever must be a retriever or a runnable without permission checks, got "
+                f"{type(retriever).__name__}. Pass a vector store as vectorstore=."
             )
         if type(retriever) is VectorStoreRetriever:
             settings = dict(retriever.search_kwargs)

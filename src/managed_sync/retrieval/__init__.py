@@ -3,7 +3,7 @@
 from managed_sync.retrieval.effects import Strategy
 from managed_sync.retrieval.hybrid import Fusion, KeywordPassage, KeywordSource
 from managed_sync.retrieval.object_filter import CustomObjectFilter, ObjectFilter
-from managed_sync.retrieval.report import Doubt, RetrievalReport
+from managed_sync.retrieval.report import Doubt, RetrievalReport, collect_reports
 
 __all__ = [
     "CustomObjectFilter",
@@ -14,4 +14,5 @@ __all__ = [
     "ObjectFilter",
     "RetrievalReport",
     "Strategy",
+    "collect_reports",
 ]

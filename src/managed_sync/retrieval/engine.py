@@ -35,7 +35,7 @@ from managed_sync.retrieval.hybrid.keyword_search import KeywordSearch
 from managed_sync.retrieval.hybrid.program import fused_retrieval
 from managed_sync.retrieval.hybrid.stores import UseStores, ause_stores, use_stores
 from managed_sync.retrieval.refinement.refinement import Refinement, RefiningEffects
-from managed_sync.retrieval.report import Doubt, RetrievalReport
+from managed_sync.retrieval.report import Doubt, RetrievalReport, add_report
 from managed_sync.retrieval.state import Outcome, RetrieverStats
 from managed_sync.retrieval.strategies import Retrieval
 
@@ -131,7 +131,8 @@ class RetrievalEngine:
             asked = self._keywords.question(question.text, question.conditions)
             searches.append(RetrievalEffects(asked.search, asked.reach, *permissions))
         refining = self._refinement.blocking(question.diverse)
-        return run(self._program(subject, question, searches, refining, use_stores, k=k))
+        program = self._program(subject, question, searches, refining, use_stores, k=k)
+        return _reported(run(program))
 
     async def aretrieve(self, subject: str, question: Question, k: int | None = None) -> Outcome:
         """Like ``retrieve``, without blocking the event loop."""
@@ -148,7 +149,8 @@ class RetrievalEngine:
             reach = _in_thread(asked.reach)
             searches.append(RetrievalEffects(asked.asearch, reach, *permissions))
         refining = self._refinement.awaiting(question.adiverse)
-        return await arun(self._program(subject, question, searches, refining, ause_stores, k=k))
+        program = self._program(subject, question, searches, refining, ause_stores, k=k)
+        return _reported(await arun(program))
 
     def _program(
         self,
@@ -265,6 +267,11 @@ class RetrievalEngine:
         if doubts not in self._warned:
             self._warned.add(doubts)
             _logger.warning(message, *details)
+
+
+def _reported(outcome: Outcome) -> Outcome:
+    add_report(outcome[1])
+    return outcome
 
 
 def _in_thread(reach: Callable[[Inspect], Reach]) -> Callable[[Inspect], Awaitable[Reach]]:

@@ -1,11 +1,20 @@
-"""The report of a retrieval: its searches, its checks, and whether its result is complete."""
+"""The report of a retrieval: its searches, its checks, and whether its result is complete.
+
+Guarantees:
+
+- Reports are collected for the code inside the block and what it starts with its context. Threads
+  and tasks of other callers add none.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["Doubt", "RetrievalReport"]
+__all__ = ["Doubt", "RetrievalReport", "add_report", "collect_reports"]
 
 
 class Doubt(StrEnum):
@@ -80,3 +89,34 @@ class RetrievalReport:
     keyword_rounds: int = 0
     reranked: int = 0
     scores: tuple[float | None, ...] = field(default=(), repr=False)
+
+
+_collections: ContextVar[tuple[list[RetrievalReport], ...]] = ContextVar("reports", default=())
+
+
+@contextmanager
+def collect_reports() -> Iterator[list[RetrievalReport]]:
+    """Collects the reports of all retrievals inside the block, in the order in which they end.
+
+    It is for code that calls retrievers where you cannot reach, such as an ensemble of several or
+    a chain. Do not yield to a reader of a stream inside the block.
+
+    Examples:
+        ```python
+        with collect_reports() as reports:
+            documents = ensemble.invoke(question)
+        is_complete = all(report.complete for report in reports)
+        ```
+    """
+    reports: list[RetrievalReport] = []
+    _collections.set((*_collections.get(), reports))
+    try:
+        yield reports
+    finally:
+        _collections.set(tuple(each for each in _collections.get() if each is not reports))
+
+
+def add_report(report: RetrievalReport) -> None:
+    """Adds a report to those that are collected now."""
+    for reports in _collections.get():
+        reports.append(report)

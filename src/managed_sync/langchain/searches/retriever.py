@@ -5,20 +5,31 @@ Searches are not traced: callbacks and tracers would see hits that are withheld 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
     CallbackManagerForRetrieverRun,
 )
+from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import Runnable
 
 from managed_sync.access.object_ids import OWN_FIELD, ObjectIds
 from managed_sync.documents.metadata_condition import MetadataCondition
+from managed_sync.effects import Program, arun, perform, run
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.searches.store import hits_of
+from managed_sync.langchain.searches.widening import (
+    can_be_widened,
+    folds_hits,
+    hit_count,
+    widened,
+)
 from managed_sync.langchain.tracing import untraced, untraced_run
 from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import Inspect, Reach, Search
@@ -29,19 +40,28 @@ __all__ = ["RetrieverQuestion", "RetrieverSearch"]
 
 
 class RetrieverSearch:
-    """Searches with another retriever: repeatedly if it has a ``k``, and otherwise once.
+    """Searches with another retriever: repeatedly if it has a limit, and otherwise once.
 
     Its way of searching is unknown, so none of its results is called complete.
+
+    Args:
+        retriever: A retriever, or another runnable that returns documents for a question.
+        object_ids: Finds the id of a document's object in its metadata.
+
+    Attributes:
+        retriever: The retriever.
+        folds_hits: Whether it may return fewer documents than it found hits.
     """
 
     object_filter: ObjectFilter | None = None
     can_filter = False
     diversity: Diversity | None = None
 
-    def __init__(self, retriever: BaseRetriever, object_ids: ObjectIds = OWN_FIELD) -> None:
-        self._retriever = retriever
+    def __init__(self, retriever: Runnable[Any, Any], object_ids: ObjectIds = OWN_FIELD) -> None:
+        self.retriever = retriever
         self.object_ids = object_ids
-        self.can_return_more = isinstance(getattr(retriever, "k", None), int)
+        self.can_return_more = can_be_widened(retriever)
+        self.folds_hits = folds_hits(retriever)
         self.name = type(retriever).__name__
 
     def question(self, text: str) -> RetrieverQuestion:
@@ -60,12 +80,6 @@ class RetrieverSearch:
                 f"from_retriever()."
             )
         return self
-
-    def limited_to(self, limit: int) -> BaseRetriever:
-        """Returns the retriever, with this limit if it has one."""
-        if not self.can_return_more:
-            return self._retriever
-        return self._retriever.model_copy(update={"k": limit})
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -92,21 +106,52 @@ class RetrieverQuestion:
 
     def search(self, step: Search) -> list[Hit]:
         """Returns the hits of one search, best first."""
-        run = untraced_run(CallbackManagerForRetrieverRun)
-        retriever = self._search.limited_to(step.limit)
         with untraced():
-            # One that yields its documents works only now.
-            found = list(retriever._get_relevant_documents(self.text, **_managed(retriever, run)))  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
-            return hits_of([(document, None) for document in found], self._search.object_ids)
+            return run(self._searched(step.limit, self._ask, self._count))
 
     async def asearch(self, step: Search) -> list[Hit]:
         """Like ``search``, without blocking the event loop."""
-        run = untraced_run(AsyncCallbackManagerForRetrieverRun)
-        retriever = self._search.limited_to(step.limit)
         with untraced():
-            ask = retriever._aget_relevant_documents  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
-            found = list(await ask(self.text, **_managed(retriever, run)))
-            return hits_of([(document, None) for document in found], self._search.object_ids)
+            count = partial(asyncio.to_thread, self._count)
+            return await arun(self._searched(step.limit, self._aask, count))
+
+    def _searched(
+        self,
+        wanted: int,
+        ask: Callable[[int], list[Document] | Awaitable[list[Document]]],
+        count: Callable[[], int | Awaitable[int]],
+    ) -> Program[list[Hit]]:
+        found = yield from perform(ask, wanted)
+        if self._search.can_return_more and len(found) < wanted:
+            # It may drop hits, or return one document for several: there can be more.
+            limit, most = wanted, (yield from perform(count))
+            while len(found) < wanted and limit < most:
+                limit, before = min(4 * limit, most), len(found)
+                found = yield from perform(ask, limit)
+                if len(found) <= before and not self._search.folds_hits:
+                    break
+        return hits_of([(document, None) for document in found], self._search.object_ids)
+
+    def _count(self) -> int:
+        return hit_count(self._search.retriever)
+
+    def _ask(self, limit: int) -> list[Document]:
+        retriever = widened(self._search.retriever, limit)
+        if not isinstance(retriever, BaseRetriever):
+            return _documents(self._search, retriever.invoke(self.text))
+        run_manager = untraced_run(CallbackManagerForRetrieverRun)
+        ask = retriever._get_relevant_documents  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
+        # One that yields its documents works only now.
+        return list(ask(self.text, **_managed(retriever, run_manager)))
+
+    async def _aask(self, limit: int) -> list[Document]:
+        retriever = widened(self._search.retriever, limit)
+        if not isinstance(retriever, BaseRetriever):
+            return _documents(self._search, await retriever.ainvoke(self.text))
+        run_manager = untraced_run(AsyncCallbackManagerForRetrieverRun)
+        ask = retriever._aget_relevant_documents  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
+        found = await ask(self.text, **_managed(retriever, run_manager))
+        return found if isinstance(found, list) else await asyncio.to_thread(list, found)
 
     def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
         """Returns the hits as they are: the other retriever chooses by MMR itself."""
@@ -115,6 +160,23 @@ class RetrieverQuestion:
     async def adiverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
         """Returns the hits as they are."""
         return hits
+
+
+def _documents(search: RetrieverSearch, found: Any) -> list[Document]:
+    """Returns what a runnable returned, if it is documents.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    documents = (
+        list(found) if isinstance(found, Iterable) and not isinstance(found, str) else [found]
+    )
+    if not all(isinstance(document, Document) for document in documents):
+        raise ConfigurationError(
+            f"The {search.name} that is passed to from_retriever() must return documents for a "
+            f"question, got {type(found).__name__}."
+        )
+    return documents
 
 
 def _managed(retriever: BaseRetriever, run: object) -> dict[str, Any]:
