@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from typing import Any, TypedDict
+import json
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from threading import Barrier
+from typing import Annotated, Any, TypedDict
 
 import httpx
 import pytest
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.responses import StreamingResponse
+from fastapi.sse import EventSourceResponse
 from fastapi.testclient import TestClient
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langgraph.graph import END, START, StateGraph
@@ -18,7 +21,7 @@ from managed_sync import AccessChecker, acting_as
 from managed_sync.errors import ConfigurationError, MissingSubjectError
 from managed_sync.langchain import PermissionAwareRetriever
 from tests.support.asgi_server import served
-from tests.support.frameworks import ALICE, BOB, LangChain
+from tests.support.frameworks import ALICE, BOB, LangChain, LlamaIndex
 from tests.support.passages import files, passages_of
 from tests.support.permission_service import FakePermissionService
 
@@ -233,3 +236,106 @@ class TestConnections:
                 assert first.json() == ALICES
                 assert client.get("/nobody").json() == ["nobody"]
                 assert client.get("/configured", headers={"user": BOB}).json() == BOBS
+
+
+class TestServerSentEvents:
+    """Two users' streams take turns at every event, from one server: they never mix."""
+
+    @pytest.fixture
+    def address(self, retriever: PermissionAwareRetriever) -> Iterator[str]:
+        app = FastAPI()
+        # Nobody gets the next event before both have got this one.
+        both, both_threads = asyncio.Barrier(2), Barrier(2)
+        way = LlamaIndex(asynchronous=True)
+        service = FakePermissionService(alice=ALICES, bob=BOBS)
+        index = way.store(passages_of(*files(*range(6))))
+        nodes = way.retriever(index, AccessChecker(service), k=2)
+
+        def own(user: Annotated[str, Header()]) -> PermissionAwareRetriever:
+            return retriever.for_subject(user)
+
+        def own_nodes(user: Annotated[str, Header()]) -> Any:
+            return nodes.for_subject(user)
+
+        @app.get("/bound", response_class=EventSourceResponse)
+        async def bound(
+            own: PermissionAwareRetriever = Depends(own),  # noqa: B008
+        ) -> AsyncIterable[list[str]]:
+            for _ in range(3):
+                await both.wait()
+                yield await ask_later(own)
+
+        @app.get("/chain", response_class=EventSourceResponse)
+        async def chain(
+            own: PermissionAwareRetriever = Depends(own),  # noqa: B008
+        ) -> AsyncIterable[list[str]]:
+            async def object_ids(found: list[Any]) -> AsyncIterator[list[str]]:
+                for _ in range(3):
+                    await both.wait()
+                    yield [document.metadata["object_id"] for document in found]
+
+            steps = own | RunnableLambda(object_ids)
+            async for step in steps.astream("q"):
+                yield step
+
+        @app.get("/nodes", response_class=EventSourceResponse)
+        async def found_nodes(
+            own: Any = Depends(own_nodes),  # noqa: B008
+        ) -> AsyncIterable[list[str]]:
+            for _ in range(3):
+                await both.wait()
+                yield [each.node.metadata["object_id"] for each in await own.aretrieve("q")]
+
+        @app.get("/threads", response_class=EventSourceResponse)
+        def threads(
+            own: PermissionAwareRetriever = Depends(own),  # noqa: B008
+        ) -> Iterable[list[str]]:
+            for _ in range(3):
+                both_threads.wait(20)
+                yield ask(own)
+
+        @app.get("/block", response_class=EventSourceResponse)
+        async def block(user: Annotated[str, Header()]) -> AsyncIterable[list[str]]:
+            with acting_as(user):
+                for _ in range(3):
+                    await both.wait()
+                    yield await ask_later(retriever)
+
+        @app.get("/alone", response_class=EventSourceResponse)
+        async def alone(
+            own: PermissionAwareRetriever = Depends(own),  # noqa: B008
+        ) -> AsyncIterable[list[str]]:
+            while True:
+                yield await ask_later(own)
+
+        @app.get("/nobody")
+        async def nobody() -> list[str]:
+            try:
+                return await ask_later(retriever)
+            except MissingSubjectError:
+                return ["nobody"]
+
+        with served(app, loop="asyncio") as address:
+            yield address
+
+    @pytest.mark.parametrize("path", ["/bound", "/chain", "/nodes", "/threads", "/block"])
+    def test_streams_that_take_turns_stay_their_users_own(self, address: str, path: str) -> None:
+        async def read(client: httpx.AsyncClient, user: str) -> list[Any]:
+            async with client.stream("GET", path, headers={"user": user}) as response:
+                lines = [line async for line in response.aiter_lines() if line.startswith("data:")]
+            return [json.loads(line.removeprefix("data:")) for line in lines]
+
+        async def read_both() -> list[list[Any]]:
+            async with httpx.AsyncClient(base_url=address, timeout=20) as client:
+                return list(await asyncio.gather(read(client, ALICE), read(client, BOB)))
+
+        assert asyncio.run(read_both()) == [[ALICES] * 3, [BOBS] * 3]
+        assert httpx.get(f"{address}/nobody").json() == ["nobody"]
+
+    def test_a_stream_that_its_reader_breaks_off_leaves_nobody_behind(self, address: str) -> None:
+        with httpx.Client(base_url=address) as client:
+            for user, theirs in ((ALICE, ALICES), (BOB, BOBS)):
+                with client.stream("GET", "/alone", headers={"user": user}) as response:
+                    first = next(line for line in response.iter_lines() if line)
+                assert json.loads(first.removeprefix("data:")) == theirs
+                assert client.get("/nobody").json() == ["nobody"]
