@@ -194,7 +194,7 @@ def lose_the_file(keywords: KeywordIndex, chunk: Chunk) -> None:
 
 def lose_the_words(keywords: KeywordIndex, chunk: Chunk) -> None:
     with closing(sqlite3.connect(keywords.path)) as connection, connection:
-        connection.execute("INSERT INTO words_1 (words_1) VALUES ('delete-all')")
+        connection.execute("DELETE FROM postings")
 
 
 @pytest.mark.parametrize(

@@ -198,21 +198,7 @@ def test_a_file_of_another_version_is_refused(
 ) -> None:
     monkeypatch.setattr(database_module, "SCHEMA_VERSION", 99)
 
-    with pytest.raises(KeywordIndexError, match="schema version 1; this one knows 99"):
+    with pytest.raises(KeywordIndexError, match="schema version 2; this one knows 99"):
         found(keywords)
-    with pytest.raises(KeywordIndexError, match="schema version 1; this one knows 99"):
+    with pytest.raises(KeywordIndexError, match="schema version 2; this one knows 99"):
         keywords.upsert(chunks(1))
-
-
-def test_an_sqlite_without_full_text_search_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class WithoutSearch(sqlite3.Connection):
-        def execute(self, statement: str, *arguments: object) -> sqlite3.Cursor:
-            raise sqlite3.OperationalError("no such module: fts5")
-
-    connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda file: connect(file, factory=WithoutSearch))
-
-    with pytest.raises(ConfigurationError, match=r"needs SQLite with FTS5, and Python's SQLite 3"):
-        KeywordIndex(tmp_path / "keywords.db")

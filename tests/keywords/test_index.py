@@ -92,7 +92,6 @@ def test_content_that_is_damaged_is_an_error_with_a_remedy(keywords: KeywordInde
         lambda: keywords.search("text", 1),
         lambda: keywords.neighbors(ChunkPlace("file:1", 0), 1),
         lambda: keywords.read(["1"]),
-        lambda: keywords.delete(["1"]),
     ):
         with pytest.raises(KeywordIndexError, match=r"keywords\.db cannot be .* remove it and run"):
             use()

@@ -239,6 +239,15 @@ def test_neighbors_are_of_the_same_text(keywords: KeywordIndex) -> None:
     assert ids(2, 0, record_id="r1") == []
 
 
+def test_a_number_that_sqlite_cannot_hold_is_that_of_no_neighbor(keywords: KeywordIndex) -> None:
+    keywords.upsert([chunk(f"{n}", "word", "file:1", chunk_index=n) for n in (0, 2**63, -(2**70))])
+
+    assert len(keywords.search("word", 5)) == 3
+    assert {hit.metadata["chunk_index"] for hit in keywords.search("word", 5)} >= {2**63}
+    assert keywords.neighbors("file:1", 1, 2**70)[0].chunk_id == "0"
+    assert len(keywords.neighbors("file:1", 1, 2**70)) == 1
+
+
 def test_a_search_without_an_index_says_so(keywords: KeywordIndex) -> None:
     with pytest.raises(KeywordIndexError, match=r"no keyword index .*keywords\.db"):
         keywords.search("word", 5)

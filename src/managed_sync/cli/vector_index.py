@@ -90,9 +90,6 @@ def keyword_index(workspace: Workspace) -> KeywordIndex | None:
     """Returns the keyword index to search beside the vectors.
 
     It is ``None`` in a workspace that was indexed before there was one, until the next run.
-
-    Raises:
-        ConfigurationError: Python's SQLite has no full-text search.
     """
     from managed_sync.keywords import KeywordIndex
 

@@ -7,8 +7,8 @@ Both go through the same steps, so a term of a question is a term of the text th
   and ``012``; an address is also its user and its host.
 - Texts in scripts without spaces between words are cut into single characters and pairs of them.
 
-SQLite's tokenizer ``ascii`` then splits at everything in ASCII that is no letter or digit. A whole
-identifier passes through it because its punctuation is written in private characters.
+The words are then what is between characters of ASCII that are no letters or digits. A whole
+identifier is one of them because its punctuation is written in private characters.
 
 See ``docs/decisions/0041-keywords-index.md``.
 """
@@ -22,7 +22,7 @@ from itertools import chain
 
 from managed_sync.documents.model import storable
 
-__all__ = ["analyzed", "question_terms", "question_words"]
+__all__ = ["question_identifiers", "question_words", "text_words"]
 
 # Accents of Latin, Greek and Cyrillic letters, and the points of Hebrew and Arabic. The marks of
 # other scripts are letters of their own, such as the vowels of Thai.
@@ -50,7 +50,7 @@ _REPLACED = str.maketrans(
 _SEPARATORS = re.compile(
     "[^\x00-\x7f\\w\u0900-\u1aff\u3099\u309a]+|[\u0964\u0965\u0e3f\u0e5a\u0e5b]+"
 )
-# As SQLite's tokenizer sees it, once the separators are gone.
+# Once the separators are gone.
 _WORD = re.compile("[0-9a-z\x80-\U0010ffff]+")
 # Japanese, Chinese and Korean; Thai, Lao, Burmese and Khmer.
 _WITHOUT_SPACES = re.compile(
@@ -69,13 +69,13 @@ _AROUND_WORDS = ".,;:!?\"'()[]{}<>*`|-_"
 _PRIVATE = {ord(character): 0xE000 + ord(character) for character in r"-_./\@:+#&=~%,"}
 
 
-def analyzed(text: str) -> str:
-    """Returns the terms of a text, to be split by SQLite's tokenizer ``ascii``."""
+def text_words(text: str) -> list[str]:
+    """Returns the words of a text in their order, and behind them the identifiers as a whole."""
     folded = _folded(text)
-    identifiers = " ".join(_identifiers(folded))
+    identifiers = _identifiers(folded)
     if not folded.isascii():
         folded = _WITHOUT_SPACES.sub(_characters_and_pairs, _SEPARATORS.sub(" ", folded))
-    return f"{folded} {identifiers}" if identifiers else folded
+    return [*_WORD.findall(folded), *identifiers]
 
 
 def question_words(question: str) -> list[str]:
@@ -84,7 +84,7 @@ def question_words(question: str) -> list[str]:
     return _WORD.findall(_WITHOUT_SPACES.sub(_pairs, _SEPARATORS.sub(" ", folded)))
 
 
-def question_terms(question: str) -> list[str]:
+def question_identifiers(question: str) -> list[str]:
     """Returns the identifiers of a question as a whole."""
     return list(_identifiers(_folded(storable(question))))
 

@@ -27,7 +27,7 @@ from managed_sync.sql import sqlite_engine, sqlite_url, write_transaction
 
 __all__ = ["SCHEMA_VERSION", "KeywordDatabase"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """The version of the tables and of the analysis of texts. Change it with either."""
 
 _APPLICATION_ID = 0x6D736B77
@@ -40,13 +40,9 @@ class KeywordDatabase:
 
     Args:
         file: The file; it is made by the first transaction that writes.
-
-    Raises:
-        ConfigurationError: SQLite has no full-text search.
     """
 
     def __init__(self, file: Path) -> None:
-        _require_full_text_search()
         self.file = file
         self._writer = _engine(sqlite_url(file))
         # The file's name may hold characters that mean something in a URI.
@@ -135,7 +131,7 @@ class KeywordDatabase:
         """Turns errors of the database and the disk into ``KeywordIndexError``."""
         try:
             yield
-        except (SQLAlchemyError, OSError, DamagedFileError) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError, DamagedFileError) as error:
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
             raise KeywordIndexError(
                 f"The keyword index {self.file} cannot be {action} ({reason}). If it is damaged, "
@@ -151,16 +147,3 @@ def _engine(url: URL, *, is_read_only: bool = False) -> Engine:
         is_read_only=is_read_only,
         poolclass=NullPool,
     )
-
-
-def _require_full_text_search() -> None:
-    connection = sqlite3.connect(":memory:")
-    try:
-        connection.execute("CREATE VIRTUAL TABLE words USING fts5(text)")
-    except sqlite3.OperationalError:
-        raise ConfigurationError(
-            f"A keyword index needs SQLite with FTS5, and Python's SQLite {sqlite3.sqlite_version} "
-            f"was built without. Use another build of Python, or leave keywords= out."
-        ) from None
-    finally:
-        connection.close()

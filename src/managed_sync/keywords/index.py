@@ -25,17 +25,21 @@ from managed_sync.documents.model import Metadata
 from managed_sync.documents.stored_chunk import ChunkPlace, StoredChunk
 from managed_sync.errors import ConfigurationError
 from managed_sync.keywords.database import SCHEMA_VERSION, KeywordDatabase
-from managed_sync.keywords.question import match_expression
-from managed_sync.keywords.ranking import best_chunks
-from managed_sync.keywords.rows import insert_chunks, remove_chunks, stored_chunks
+from managed_sync.keywords.question import question_terms
+from managed_sync.keywords.ranking import ranking
+from managed_sync.keywords.rows import (
+    GREATEST_INTEGER,
+    insert_chunks,
+    remove_chunks,
+    stored_chunks,
+    with_postings,
+)
 from managed_sync.keywords.tables import (
-    TOKENIZER,
     chunk_table,
     listed,
     passage_table,
-    project_keys,
     project_table,
-    with_words,
+    searched_projects,
 )
 
 __all__ = ["KeywordHit", "KeywordIndex"]
@@ -43,8 +47,6 @@ __all__ = ["KeywordHit", "KeywordIndex"]
 # A search with a condition looks at this many times the hits wanted, and then further by as much.
 _WIDENING = 4
 _SEARCHED = ("integration", "sync_type", "object_id")
-# The greatest integer of SQLite.
-_GREATEST = 2**63 - 1
 _contents = select(chunk_table.c.chunk_id, passage_table.c.content).join(
     passage_table, passage_table.c.id == chunk_table.c.id
 )
@@ -75,9 +77,6 @@ class KeywordIndex:
     Args:
         path: The file; the first run makes it, readable by its owner alone.
 
-    Raises:
-        ConfigurationError: Python's SQLite has no full-text search.
-
     Examples:
         ```python
         keywords = KeywordIndex("keywords.db")
@@ -98,7 +97,7 @@ class KeywordIndex:
     @property
     def fingerprint(self) -> str:
         """Returns a description of the settings that the index is built with."""
-        return f"KeywordIndex(schema={SCHEMA_VERSION}, tokenizer={TOKENIZER})"
+        return f"KeywordIndex(schema={SCHEMA_VERSION})"
 
     # Searching
 
@@ -126,18 +125,19 @@ class KeywordIndex:
             KeywordIndexError: The file cannot be read.
         """
         limit = check_integer("limit", limit)
-        expression = match_expression(question)
+        terms = question_terms(question)
         with self._database.reading() as connection:
-            projects = project_keys(connection, project_id)
-            if expression is None or (objects is not None and not objects):
+            projects = searched_projects(connection, project_id)
+            if objects is not None and not objects:
                 return []
+            wanted = None if objects is None else frozenset(objects)
+            found = ranking(connection, projects, terms, wanted)
             if not where:
-                return _hits(best_chunks(connection, projects, expression, limit, objects))
+                return _hits(found.best(limit))
             width = _WIDENING * limit
             while True:
-                best = best_chunks(connection, projects, expression, width, objects)
-                hits = [each for each in _hits(best) if meets(each.metadata, where)]
-                if len(hits) >= limit or len(best) < width:
+                hits = [each for each in _hits(found.best(width)) if meets(each.metadata, where)]
+                if len(hits) >= limit or len(found) <= width:
                     return hits[:limit]
                 width *= _WIDENING
 
@@ -156,11 +156,13 @@ class KeywordIndex:
             KeywordIndexError: The file cannot be read.
         """
         with self._database.reading() as connection:
+            projects = searched_projects(connection, project_id)
+            if objects is None:
+                return sum(project.chunks for project in projects)
             query = select(func.count()).where(
-                chunk_table.c.project.in_(project_keys(connection, project_id))
+                chunk_table.c.project.in_([project.id for project in projects]),
+                chunk_table.c.object_id.in_(listed(objects)),
             )
-            if objects is not None:
-                query = query.where(chunk_table.c.object_id.in_(listed(objects)))
             return connection.execute(query).scalar_one()
 
     def neighbors(self, place: ChunkPlace, distance: int) -> list[StoredChunk]:
@@ -178,13 +180,14 @@ class KeywordIndex:
         distance = check_integer("distance", distance, at_least=0)
         # These come from the metadata of hits, where anything may be.
         is_possible = isinstance(object_id, str) and type(chunk_index) is int
-        if not is_possible or not 0 <= chunk_index <= _GREATEST:
+        if not is_possible or not 0 <= chunk_index <= GREATEST_INTEGER:
             return []
-        last = min(chunk_index + distance, _GREATEST)
+        last = min(chunk_index + distance, GREATEST_INTEGER)
         with self._database.reading() as connection:
+            projects = searched_projects(connection, project_id)
             query = _contents.where(
                 chunk_table.c.object_id == object_id,
-                chunk_table.c.project.in_(project_keys(connection, project_id)),
+                chunk_table.c.project.in_([project.id for project in projects]),
                 chunk_table.c.chunk_index.between(max(chunk_index - distance, 0), last),
                 chunk_table.c.chunk_index != chunk_index,
             )
@@ -288,8 +291,8 @@ class KeywordIndex:
             if connection is None:
                 return []
             rows = connection.execute(query).all()
-            worded = with_words(connection, {row.id: row.project for row in rows})
-            return stored_chunks((row[0], row[1]) for row in rows if row.id in worded)
+            found = with_postings(connection, rows)
+            return stored_chunks((row[0], row[1]) for row in rows if row.chunk_id in found)
 
     def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
         """Returns the rows of a query; none if nothing was ever written."""

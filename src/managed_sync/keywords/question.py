@@ -1,49 +1,47 @@
-"""Turns a question into an expression of SQLite's full-text search.
-
-Guarantees:
-
-- Nothing in a question is syntax of the search: its terms are letters and digits, in quotes.
-"""
+"""Turns a question into the terms that are searched."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
-from managed_sync.keywords.analysis import question_terms, question_words
+from managed_sync.keywords.analysis import question_identifiers, question_words
+from managed_sync.keywords.columns import number_pair
+from managed_sync.keywords.stemming import stem
 from managed_sync.keywords.stop_words import without_stop_words
 
-__all__ = ["match_expression"]
+__all__ = ["question_terms"]
 
 # A question of more is a text; a search for all of its words would take long and say little.
 _MOST_TERMS = 40
 _MOST_CHARACTERS = 10_000
 
 
-def match_expression(question: str) -> str | None:
-    """Returns an expression that matches any term of a question; ``None`` if it has none.
+def question_terms(question: str) -> list[str]:
+    """Returns the terms of a question; a chunk matches that has one of them.
 
     Args:
         question: Any text.
 
     Examples:
-        >>> match_expression("What is VPN error 612?")
-        '"vpn" OR "error" OR "612" OR "error 612"'
-        >>> match_expression("?!") is None
-        True
+        >>> question_terms("What are VPN errors 612?")
+        ['vpn', 'error', '612', 'error 612']
+        >>> question_terms("?!")
+        []
     """
     question = question[:_MOST_CHARACTERS]
-    words = question_words(question)
-    pairs = _pairs(question.split())
-    terms = dict.fromkeys([*without_stop_words(words), *question_terms(question), *pairs])
-    return " OR ".join(f'"{term}"' for term in list(terms)[:_MOST_TERMS]) or None
+    words = [*without_stop_words(question_words(question)), *question_identifiers(question)]
+    terms = dict.fromkeys([*map(stem, words), *_number_pairs(question.split())])
+    return list(islice(terms, _MOST_TERMS))
 
 
-def _pairs(pieces: Sequence[str]) -> Iterator[str]:
-    """Yields neighbors of which one has a digit: a number says little without its word.
+def _number_pairs(pieces: Sequence[str]) -> Iterator[str]:
+    """Yields pairs of neighbors that are words; parts of an identifier are none.
 
-    Parts of an identifier are no neighbors, since it is a term as a whole.
+    An identifier is a term as a whole.
     """
     for first, second in pairwise(map(question_words, pieces)):
-        if len(first) == len(second) == 1 and any(map(str.isdigit, first[0] + second[0])):
-            yield f"{first[0]} {second[0]}"
+        if len(first) == len(second) == 1:
+            pair = number_pair(stem(first[0]), stem(second[0]))
+            if pair is not None:
+                yield pair

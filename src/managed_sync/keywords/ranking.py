@@ -1,105 +1,153 @@
-"""Searches for the chunks with the best scores."""
+"""Ranks the chunks that have terms of a question, by BM25.
+
+The score of a chunk is the sum, over the terms that it has, of ``weight * count * (K1 + 1) /
+(count + K1 * (1 - B + B * words / mean))``. ``count`` is how often it has the term, ``words`` its
+number of words, and ``mean`` their mean in the project. ``weight`` is ``log((N - n + 0.5) /
+(n + 0.5))`` for a term that ``n`` of the project's ``N`` chunks have, and almost nothing for a term
+that most of them have.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+import math
+from collections.abc import Sequence, Set
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Text, bindparam, func, literal_column, select
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row
 
-from managed_sync.keywords.columns import WEIGHTS
-from managed_sync.keywords.tables import (
-    DamagedFileError,
-    chunk_table,
-    json_argument,
-    listed_in,
-    passage_table,
-    words_of,
-)
+from managed_sync.keywords.postings import Postings, in_objects, postings_of, segments_of
+from managed_sync.keywords.tables import DamagedFileError, json_argument
 
-__all__ = ["best_chunks"]
+__all__ = ["Ranking", "ranking"]
 
-# Hits beyond those that are wanted, to see whether they have the score of the last one.
-_TIES = 20
+_K1, _B = 1.2, 0.75
+_LEAST_WEIGHT = 1e-6
+# Chunks of other objects are rarely among the best ones; then so many times as many are looked at.
+_WIDENING = 4
+# In SQL, since SQLAlchemy takes longer to make a statement than SQLite to run it.
+_CHUNKS = "SELECT id, chunk_id, object_id FROM chunks WHERE id IN (SELECT value FROM json_each(?))"
+_CONTENTS = "SELECT id, content FROM passages WHERE id IN (SELECT value FROM json_each(?))"
 
 
-def best_chunks(
+class Ranking:
+    """Chunks that have a term of a question, with their scores.
+
+    Args:
+        connection: In a transaction.
+        objects: The objects whose chunks are wanted; ``None`` for all.
+        keys: The key of each chunk; a few may be of other objects.
+        scores: The score of each.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        objects: Set[str] | None,
+        keys: NDArray[np.int64],
+        scores: NDArray[np.float64],
+    ) -> None:
+        self._connection = connection
+        self._objects = objects
+        self._keys = keys
+        self._scores = scores
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def best(self, limit: int) -> list[tuple[str, bytes, float]]:
+        """Returns the best chunks; those with equal scores are in the order of their ids.
+
+        Args:
+            limit: The most chunks.
+
+        Returns:
+            The id, the content and the score of each.
+        """
+        best, width = self._best_of(limit), limit
+        while len(best) < limit and width < len(self):
+            width *= _WIDENING
+            best = self._best_of(width)
+        best = best[:limit]
+        keys = json_argument(row.id for row, _ in best)
+        found = self._connection.exec_driver_sql(_CONTENTS, (keys,))
+        content_of = {row.id: row.content for row in found}
+        return [(row.chunk_id, content_of[row.id], score) for row, score in best]
+
+    def _best_of(self, width: int) -> list[tuple[Row[Any], float]]:
+        """Returns the rows and the scores of the wanted ones among the best chunks."""
+        keys, scores = self._keys, self._scores
+        if width < len(scores):
+            # With all that have the score of the last one.
+            last = len(scores) - width
+            is_best = scores >= np.partition(scores, last)[last]
+            keys, scores = keys[is_best], scores[is_best]
+        score_of = dict(zip(keys.tolist(), scores.tolist(), strict=True))
+        rows = self._connection.exec_driver_sql(_CHUNKS, (json_argument(score_of),)).all()
+        if len(rows) < len(score_of):
+            raise DamagedFileError("its words are not those of its chunks")
+        best = sorted(rows, key=lambda row: (-score_of[row.id], row.chunk_id))[:width]
+        wanted = self._objects
+        return [
+            (row, score_of[row.id]) for row in best if wanted is None or row.object_id in wanted
+        ]
+
+
+def ranking(
     connection: Connection,
-    projects: Sequence[int],
-    expression: str,
-    limit: int,
-    objects: Sequence[str] | None,
-) -> list[tuple[str, bytes, float]]:
-    """Returns the best chunks; those with equal scores are in the order of their ids.
+    projects: Sequence[Row[Any]],
+    terms: Sequence[str],
+    objects: Set[str] | None,
+) -> Ranking:
+    """Returns the chunks that have one of the terms.
 
     Each chunk has the score that it has among the chunks of its own project, so that none depends
     on another project's texts.
 
     Args:
         connection: In a transaction.
-        projects: The keys of the projects.
-        expression: The expression that chunks match.
-        limit: The most chunks.
-        objects: The objects whose chunks are searched; ``None`` for all.
-
-    Returns:
-        The id, the content and the score of each.
+        projects: The rows of the projects.
+        terms: The terms.
+        objects: The objects whose chunks are wanted; ``None`` for all.
     """
-    arguments = {
-        "expression": expression,
-        "objects": json_argument(objects or ()),
-        "more": limit + _TIES,
-    }
-    rows: list[Row[Any]] = []
-    for project in projects:
-        rows += _candidates(connection, project, arguments, is_confined=objects is not None)
-    found = connection.execute(_CHUNK_IDS, {"keys": json_argument(row.key for row in rows)})
-    id_of = {row.id: row.chunk_id for row in found}
-    if any(row.score is None or row.key not in id_of for row in rows):
-        raise DamagedFileError("its words are not those of its chunks")
-    best = sorted(rows, key=lambda row: (row.score, id_of[row.key]))[:limit]
-    found = connection.execute(_CONTENTS, {"keys": json_argument(row.key for row in best)})
-    content_of = {row.id: row.content for row in found}
-    return [(id_of[row.key], content_of[row.key], -row.score) for row in best]
+    found = [_scored(connection, project, terms, objects) for project in projects]
+    keys = np.concatenate([np.empty(0, np.int64), *(keys for keys, _ in found)])
+    scores = np.concatenate([np.empty(0), *(scores for _, scores in found)])
+    return Ranking(connection, objects, keys, scores)
 
 
-def _candidates(
-    connection: Connection, project: int, arguments: Mapping[str, Any], *, is_confined: bool
-) -> Sequence[Row[Any]]:
-    """Returns the best rows of one project, and perhaps some more."""
-    more = arguments["more"]
-    rows = connection.execute(_query(project, is_confined=is_confined), arguments).all()
-    if len(rows) == more and rows[-1].score == rows[more - _TIES - 1].score:
-        # Which of the equal ones were returned is chance. To order all of them takes longer.
-        query = _query(project, is_confined=is_confined, by_id=True)
-        rows = connection.execute(query, arguments).all()
-    return rows
+def _scored(
+    connection: Connection, project: Row[Any], terms: Sequence[str], objects: Set[str] | None
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Returns the keys and the scores of a project's chunks that have one of the terms."""
+    segments = segments_of(connection, project.id)
+    postings = postings_of(connection, segments, terms)
+    if not postings:
+        return np.empty(0, np.int64), np.empty(0)
+    first, last = segments[0].first, segments[-1].last
+    scores = np.zeros(last - first + 1)
+    try:
+        # In the order of the question, so that sums of the same numbers are equal.
+        for term in terms:
+            if term in postings:
+                scores[postings[term]["key"] - np.uint32(first)] += _impacts(
+                    postings[term], project
+                )
+        has_term = scores > 0
+        if objects is not None:
+            has_term &= in_objects(connection, segments, objects)
+    except (IndexError, ZeroDivisionError):
+        raise DamagedFileError("its postings are not those of its chunks") from None
+    found = np.flatnonzero(has_term)
+    return found + first, scores[found]
 
 
-@cache
-def _query(project: int, *, is_confined: bool, by_id: bool = False) -> Select[Any]:
-    """Returns the query of a project, made once, since that takes longer than a short search."""
-    words = words_of(project)
-    table = literal_column(words.name, Text)
-    score = func.bm25(table, *WEIGHTS)
-    query = (
-        select(words.c.rowid.label("key"), score.label("score"))
-        .where(table.op("MATCH")(bindparam("expression")))
-        .order_by(score)
-        .limit(bindparam("more"))
-    )
-    if is_confined or by_id:
-        query = query.join(chunk_table, chunk_table.c.id == words.c.rowid)
-    if is_confined:
-        # The sign keeps SQLite from searching once for each chunk of the objects.
-        query = query.where(literal_column("+chunks.object_id").in_(listed_in("objects")))
-    return query.order_by(chunk_table.c.chunk_id) if by_id else query
-
-
-_CHUNK_IDS = select(chunk_table.c.id, chunk_table.c.chunk_id).where(
-    chunk_table.c.id.in_(listed_in("keys"))
-)
-_CONTENTS = select(passage_table.c.id, passage_table.c.content).where(
-    passage_table.c.id.in_(listed_in("keys"))
-)
+def _impacts(postings: Postings, project: Row[Any]) -> NDArray[np.float64]:
+    having, mean = len(postings), project.words / project.chunks
+    rest = max(project.chunks - having, 0) + 0.5
+    weight = max(math.log(rest / (having + 0.5)), _LEAST_WEIGHT)
+    count = postings["count"].astype(np.float64)
+    length = postings["words"] * (_K1 * _B / mean) + _K1 * (1 - _B)
+    impacts: NDArray[np.float64] = count * (weight * (_K1 + 1)) / (count + length)
+    return impacts

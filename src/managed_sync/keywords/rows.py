@@ -1,8 +1,4 @@
-"""The rows of a chunk in the keyword index: its names, its packed content, and its words.
-
-The table of words keeps no copy of them. To remove a chunk, its words are given to SQLite once
-more, so they are kept with the chunk's text, in one compressed value.
-"""
+"""The rows of a chunk in the keyword index: its names, its packed content, and its postings."""
 
 from __future__ import annotations
 
@@ -12,28 +8,36 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from managed_sync.documents import Chunk
 from managed_sync.documents.stored_chunk import StoredChunk
-from managed_sync.keywords.columns import COLUMNS, columns_of
+from managed_sync.keywords.columns import ChunkTerms, terms_of
+from managed_sync.keywords.postings import (
+    add_postings,
+    last_key,
+    postings_of,
+    remove_postings,
+    segments_of,
+)
 from managed_sync.keywords.tables import (
     DamagedFileError,
     added_project,
     chunk_table,
     listed,
     passage_table,
-    with_words,
-    words_of,
+    project_table,
 )
 
-__all__ = ["insert_chunks", "remove_chunks", "stored_chunks"]
+__all__ = ["GREATEST_INTEGER", "insert_chunks", "remove_chunks", "stored_chunks", "with_postings"]
+
+# The greatest integer of SQLite.
+GREATEST_INTEGER = 2**63 - 1
 
 
 class _Content(NamedTuple):
     text: str
     metadata: Mapping[str, Any]
-    columns: Sequence[str]
 
 
 def insert_chunks(connection: Connection, added: Sequence[Chunk]) -> None:
@@ -45,21 +49,21 @@ def insert_chunks(connection: Connection, added: Sequence[Chunk]) -> None:
     """
     last = connection.execute(select(func.coalesce(func.max(chunk_table.c.id), 0))).scalar_one()
     project_keys, names, contents = dict[str, int](), [], []
-    words = defaultdict[int, list[dict[str, Any]]](list)
-    for key, chunk in enumerate(added, last + 1):
+    terms = defaultdict[int, dict[int, ChunkTerms]](dict)
+    for key, chunk in enumerate(added, 1 + max(last, last_key(connection))):
         project_id = str(chunk.metadata.get("project_id", ""))
         if project_id not in project_keys:
             project_keys[project_id] = added_project(connection, project_id)
-        columns = columns_of(chunk)
-        project = project_keys[project_id]
-        names.append({"id": key, "project": project, **_names(chunk)})
-        content = _packed(_Content(chunk.text, dict(chunk.metadata), columns))
+        project, own = project_keys[project_id], terms_of(chunk)
+        terms[project][key] = own
+        names.append({"id": key, "project": project, "words": own.words, **_names(chunk)})
+        content = _packed(_Content(chunk.text, dict(chunk.metadata)))
         contents.append({"id": key, "content": content})
-        words[project].append({"rowid": key, **dict(zip(COLUMNS, columns, strict=True))})
     connection.execute(chunk_table.insert(), names)
     connection.execute(passage_table.insert(), contents)
-    for project, rows in words.items():
-        connection.execute(words_of(project).insert(), rows)
+    for project, own_terms in terms.items():
+        add_postings(connection, project, own_terms)
+        _count(connection, project, len(own_terms), sum(each.words for each in own_terms.values()))
 
 
 def remove_chunks(connection: Connection, chunk_ids: Iterable[str]) -> None:
@@ -70,24 +74,39 @@ def remove_chunks(connection: Connection, chunk_ids: Iterable[str]) -> None:
         chunk_ids: The chunks.
     """
     found = connection.execute(
-        select(chunk_table.c.id, chunk_table.c.project, passage_table.c.content)
-        .join(passage_table, passage_table.c.id == chunk_table.c.id)
-        .where(chunk_table.c.chunk_id.in_(listed(chunk_ids)))
+        select(chunk_table.c.id, chunk_table.c.project, chunk_table.c.words).where(
+            chunk_table.c.chunk_id.in_(listed(chunk_ids))
+        )
     ).all()
-    words = defaultdict[int, list[dict[str, Any]]](list)
-    # SQLite miscounts for good if words are removed that are not there.
-    worded = with_words(connection, {row.id: row.project for row in found})
-    for key, project, content in found:
-        if key not in worded:
-            continue
-        columns = zip(COLUMNS, _unpacked(content).columns, strict=True)
-        order = {words_of(project).name: "delete"}
-        words[project].append({**order, "rowid": key, **dict(columns)})
-    for project, rows in words.items():
-        connection.execute(words_of(project).insert(), rows)
+    for project, rows in _by_project(found).items():
+        remove_postings(connection, project, (row.id for row in rows))
+        _count(connection, project, -len(rows), -sum(row.words for row in rows))
     keys = listed(row.id for row in found)
     for table in (chunk_table, passage_table) if found else ():
         connection.execute(table.delete().where(table.c.id.in_(keys)))
+
+
+def with_postings(connection: Connection, rows: Sequence[Row[Any]]) -> set[str]:
+    """Returns the ids of those chunks that a search for their longest term finds.
+
+    Args:
+        connection: In a transaction.
+        rows: The id, the content, the key and the project of each chunk.
+    """
+    found = set[str]()
+    for project, own in _by_project(rows).items():
+        longest = dict[str, str]()
+        for chunk in stored_chunks((row.chunk_id, row.content) for row in own):
+            terms = terms_of(Chunk(chunk.text, chunk.metadata or {})).counts
+            longest[chunk.chunk_id] = max(terms, key=lambda term: (len(term), term), default="")
+        searched = sorted({*longest.values()} - {""})
+        postings = postings_of(connection, segments_of(connection, project), searched)
+        keys = {term: set(each["key"].tolist()) for term, each in postings.items()}
+        for row in own:
+            term = longest[row.chunk_id]
+            if not term or row.id in keys.get(term, ()):
+                found.add(row.chunk_id)
+    return found
 
 
 def stored_chunks(rows: Iterable[Sequence[Any]]) -> list[StoredChunk]:
@@ -100,12 +119,27 @@ def stored_chunks(rows: Iterable[Sequence[Any]]) -> list[StoredChunk]:
     return [StoredChunk(chunk_id, each.text, each.metadata) for chunk_id, each in contents]
 
 
+def _by_project(rows: Iterable[Any]) -> dict[int, list[Any]]:
+    grouped = defaultdict[int, list[Any]](list)
+    for row in rows:
+        grouped[row.project].append(row)
+    return grouped
+
+
+def _count(connection: Connection, project: int, chunks: int, words: int) -> None:
+    """Adds to what is counted of a project."""
+    own = project_table.c
+    counted = {"chunks": own.chunks + chunks, "words": own.words + words}
+    connection.execute(project_table.update().where(own.id == project).values(counted))
+
+
 def _names(chunk: Chunk) -> dict[str, object]:
     index = chunk.metadata.get("chunk_index")
     return {
         "chunk_id": chunk.chunk_id,
         "object_id": chunk.object_id,
-        "chunk_index": index if type(index) is int else None,
+        # A number beyond SQLite's is that of no neighbor.
+        "chunk_index": index if type(index) is int and 0 <= index <= GREATEST_INTEGER else None,
         "integration": chunk.metadata.get("integration"),
         "sync_type": chunk.metadata.get("sync_type"),
     }
