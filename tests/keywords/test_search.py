@@ -244,8 +244,8 @@ def test_a_number_that_sqlite_cannot_hold_is_that_of_no_neighbor(keywords: Keywo
 
     assert len(keywords.search("word", 5)) == 3
     assert {hit.metadata["chunk_index"] for hit in keywords.search("word", 5)} >= {2**63}
-    assert keywords.neighbors("file:1", 1, 2**70)[0].chunk_id == "0"
-    assert len(keywords.neighbors("file:1", 1, 2**70)) == 1
+    assert keywords.neighbors(ChunkPlace("file:1", 1), 2**70)[0].chunk_id == "0"
+    assert len(keywords.neighbors(ChunkPlace("file:1", 1), 2**70)) == 1
 
 
 def test_a_search_without_an_index_says_so(keywords: KeywordIndex) -> None:

@@ -10,6 +10,7 @@ from langchain_core.documents import Document
 from langchain_core.vectorstores import InMemoryVectorStore
 
 from managed_sync import AccessChecker, ObjectIdField
+from managed_sync.documents import ChunkPlace
 from managed_sync.langchain import PermissionAwareRetriever
 from managed_sync.langchain.stores.in_memory import InMemoryAdapter
 from managed_sync.retrieval.effects import Inspect, Strategy
@@ -97,5 +98,5 @@ def test_neighbors_that_a_store_finds_in_another_object_are_left_out() -> None:
     store.add_documents([Document(f"passage {n}", metadata=each) for n, each in enumerate(own)])
     adapter = Mixing(store, is_original=True)
     adapter.object_ids = ObjectIdField("source", add_prefix="file:")
-    found = StoreNeighbors(adapter).neighbors("file:1", 1, 1)
+    found = StoreNeighbors(adapter).neighbors(ChunkPlace("file:1", 1), 1)
     assert [chunk.text for chunk in found] == ["passage 0"]
