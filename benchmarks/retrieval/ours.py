@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 from langchain_core.documents import Document
+from langchain_core.vectorstores import VectorStore
 
 from benchmarks.retrieval.contenders import OURS, Contender, unfiltered
 from benchmarks.retrieval.permission_service import PermissionService
@@ -31,14 +32,15 @@ def contenders(store: ExactVectorStore, service: PermissionService, k: int) -> l
 
 
 def permission_aware(
-    store: ExactVectorStore, service: PermissionService, k: int, **settings: Any
+    store: VectorStore, service: PermissionService, k: int, **settings: Any
 ) -> PermissionAwareRetriever:
     """This package's retriever, with its default strategy."""
     return PermissionAwareRetriever(
         vectorstore=store,
         checker=AccessChecker(_Client(service), list_limit=None),
         k=k,
-        object_filter=_ObjectFilter(),
+        # Other stores are known, and would ignore the arguments of this one.
+        object_filter=_ObjectFilter() if isinstance(store, ExactVectorStore) else None,
         **settings,
     )
 

@@ -64,6 +64,11 @@ class ExactVectorStore(VectorStore):
         self._number_of = {object_id(number): number for number in range(corpus.object_count)}
 
     @property
+    def documents(self) -> list[Document]:
+        """All chunks, in the order of the corpus."""
+        return self._documents
+
+    @property
     def embeddings(self) -> Embeddings:
         """Turns the corpus' questions into their vectors."""
         return self._embeddings
