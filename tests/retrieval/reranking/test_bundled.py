@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
+from managed_sync.errors import ConfigurationError
 from managed_sync.retrieval.reranking import BundledReranker
 
 RERANKER = BundledReranker()
@@ -49,6 +51,21 @@ def test_equal_passages_stay_in_the_order_of_the_ranking_before() -> None:
 def test_an_answer_comes_first_from_the_end_of_the_ranking_before() -> None:
     others = [f"Robots\n\nThe robot of dock {dock} is green." for dock in range(20)]
     assert best("error 612", [*others, PASSAGES[2]]) == PASSAGES[2]
+
+
+def test_a_better_ranking_before_can_count_more() -> None:
+    pairs = [("error 612", passage) for passage in PASSAGES]
+
+    trusting = BundledReranker(rank_weight=100).predict(pairs)
+
+    assert trusting == sorted(trusting, reverse=True)
+    assert RERANKER.predict(pairs) != sorted(RERANKER.predict(pairs), reverse=True)
+
+
+@pytest.mark.parametrize("rank_weight", [-0.1, True, "1", float("nan"), float("inf")])
+def test_a_weight_that_is_no_number_of_at_least_0_is_refused(rank_weight: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"rank_weight must be a"):
+        BundledReranker(rank_weight=rank_weight)
 
 
 def test_questions_of_one_call_are_scored_apart() -> None:

@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from operator import mul
 
+from managed_sync.arguments import check_number
 from managed_sync.bundled_embedding import load_bundled_model
 from managed_sync.retrieval.reranking.shared_words import shared_words
 
@@ -45,8 +46,14 @@ class BundledReranker:
     Pass it as ``reranker=`` to a ``PermissionAwareRetriever`` of either framework. It knows words
     but no grammar; a cross-encoder orders better and takes much longer.
 
+    Args:
+        rank_weight: The weight of the ranking before, at least 0. The default of 0.6 is for the
+            bundled embedding. If a better model made the ranking, pass 1.2, so that this reranker
+            moves its passages less far.
+
     Raises:
         MissingExtraError: The extra ``demo`` is not installed.
+        ConfigurationError: ``rank_weight`` is negative or no number.
 
     Examples:
         >>> question = "Who pays for hotels?"
@@ -57,7 +64,9 @@ class BundledReranker:
         True
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, rank_weight: float = _WEIGHT_OF_RANK) -> None:
+        check_number("rank_weight", rank_weight)
+        self._rank_weight = rank_weight
         self._model = load_bundled_model()
 
     def predict(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
@@ -77,7 +86,7 @@ class BundledReranker:
         for question, own in places.items():
             passages = [pairs[place][1] for place in own]
             for rank, score in enumerate(self.relevance(question, passages)):
-                scores[own[rank]] = score + _WEIGHT_OF_RANK * _HALF / (_HALF + rank)
+                scores[own[rank]] = score + self._rank_weight * _HALF / (_HALF + rank)
         return scores
 
     def relevance(self, question: str, passages: Sequence[str]) -> list[float]:
