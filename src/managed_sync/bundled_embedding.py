@@ -14,9 +14,10 @@ from typing import Any
 
 from managed_sync.errors import MissingExtraError
 
-__all__ = ["BUNDLED_DIMENSIONS", "BundledModel", "load_bundled_model"]
+__all__ = ["BUNDLED_DIMENSIONS", "BUNDLED_NAME", "BundledModel", "load_bundled_model"]
 
 BUNDLED_DIMENSIONS = 256
+BUNDLED_NAME = "bundled"
 
 
 class BundledModel:

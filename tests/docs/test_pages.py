@@ -17,6 +17,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from scripts.write_command_reference import PAGE, command_reference
+from tests.support.embedding_apis import EmbeddingApis
 from tests.support.postgres import running_postgres
 from tests.support.sample_company import Company, serving_company
 
@@ -91,6 +92,9 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(
     reader = ModuleType("reader")
     if page.name == "stores.md":
         request.getfixturevalue("database")
+    if page.name == "models.md":
+        for name, value in EmbeddingApis("http://127.0.0.1:9").environment.items():
+            monkeypatch.setenv(name, value)
     monkeypatch.setitem(sys.modules, "reader", reader)
 
     for line, code in blocks(page, "python"):

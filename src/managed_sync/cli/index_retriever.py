@@ -1,6 +1,7 @@
 """The retriever of a workspace's index: vectors and keywords, fused, reranked and joined.
 
-The bundled embedding is the weaker ranking, so it counts half as much as keywords do. See
+The bundled embedding is the weaker ranking, so it counts half as much as keywords do. Another model
+counts as much as they do, and the reranker moves passages less far. See
 ``docs/benchmarks/answers.md``.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from managed_sync.access import AccessChecker
+from managed_sync.bundled_embedding import BUNDLED_NAME
 from managed_sync.cli.vector_index import keyword_index
 from managed_sync.cli.workspace import Workspace
 
@@ -38,13 +40,14 @@ def index_retriever(
     from managed_sync.retrieval.reranking import BundledReranker
 
     keywords = keyword_index(workspace)
-    hybrid: dict[str, Any] = (
-        {} if keywords is None else {"fusion": Fusion(vector_weight=0.5), "expand": 1}
-    )
+    is_bundled = workspace.embedding == BUNDLED_NAME
+    fusion = Fusion(vector_weight=0.5 if is_bundled else 1.0)
+    hybrid: dict[str, Any] = {} if keywords is None else {"fusion": fusion, "expand": 1}
+    reranker = BundledReranker() if is_bundled else BundledReranker(rank_weight=1.2)
     return PermissionAwareRetriever(
         vectorstore=store,
         keywords=keywords,
-        reranker=BundledReranker(),
+        reranker=reranker,
         checker=checker,
         k=passages,
         **hybrid,

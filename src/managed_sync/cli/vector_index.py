@@ -1,4 +1,4 @@
-"""The index of a workspace: vectors in Qdrant's local mode, bundled embedding, and keywords."""
+"""The index of a workspace: vectors of its embedding model in Qdrant's local mode, and keywords."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from managed_sync.bundled_embedding import BUNDLED_DIMENSIONS
 from managed_sync.cli.signals import StopRequest
 from managed_sync.cli.workspace import Workspace
 from managed_sync.errors import ConfigurationError, MissingExtraError
@@ -51,22 +50,23 @@ def open_index(
 
     Raises:
         MissingExtraError: The extra ``demo`` is not installed.
-        ConfigurationError: Another process uses the index, or it cannot be opened.
+        ConfigurationError: Another process uses the index, it cannot be opened, or its embedding
+            model cannot be loaded.
     """
     if not all(find_spec(name) for name in ("qdrant_client", "langchain_qdrant", "wordllama")):
         raise MissingExtraError("The local index", "demo")
     from langchain_qdrant import QdrantVectorStore
     from qdrant_client.models import Distance, VectorParams
 
-    from managed_sync.langchain import BundledEmbeddings
+    from managed_sync.langchain.embeddings import load_embeddings
 
+    embeddings = load_embeddings(workspace.embedding)
     client = _opened(workspace.index_folder, wait, stop or StopRequest())
     try:
         if not client.collection_exists(_COLLECTION):
-            client.create_collection(
-                _COLLECTION, VectorParams(size=BUNDLED_DIMENSIONS, distance=Distance.COSINE)
-            )
-        yield QdrantVectorStore(client, _COLLECTION, BundledEmbeddings())
+            size = len(embeddings.embed_query(_COLLECTION))
+            client.create_collection(_COLLECTION, VectorParams(size=size, distance=Distance.COSINE))
+        yield QdrantVectorStore(client, _COLLECTION, embeddings)
     finally:
         client.close()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from managed_sync.access import AccessChecker
+from managed_sync.bundled_embedding import BUNDLED_NAME
 from managed_sync.cli.proven_transport import ProvenTransport
 from managed_sync.cli.signals import StopRequest
 from managed_sync.client import ManagedSyncClient
@@ -74,6 +75,26 @@ class Workspace:
     def pipelines(self) -> list[PipelineRef]:
         """The pipelines that were enabled from this workspace, in that order."""
         return [PipelineRef(*names) for names in self._read(self._settings_file)["pipelines"]]
+
+    @property
+    def embedding(self) -> str:
+        """The name of the embedding model of the index, as ``load_embeddings`` takes it."""
+        name: str = self._read(self._settings_file).get("embedding", BUNDLED_NAME)
+        return name
+
+    def choose_embedding(self, name: str) -> None:
+        """Remembers the embedding model for the index.
+
+        Raises:
+            ConfigurationError: The index has vectors of another model, which cannot be compared.
+        """
+        if name != self.embedding and self.ledger.exists():
+            raise ConfigurationError(
+                f"The index of {self.root} has vectors of the embedding {self.embedding}. For "
+                f"{name}, use another --workspace, or remove index, keywords.db and ledger.db in "
+                f"this one to index everything again."
+            )
+        self._write(self._settings_file, {**self._read(self._settings_file), "embedding": name})
 
     def chosen_pipelines(self, integration: str | None, sync_type: str | None) -> list[PipelineRef]:
         """Returns the named pipeline, or all that were enabled from this workspace.

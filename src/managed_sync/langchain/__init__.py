@@ -8,7 +8,7 @@ if find_spec("langchain_core") is None:
     raise MissingExtraError("managed_sync.langchain", "langchain")
 
 from managed_sync.langchain.document_filter import PermissionFilter
-from managed_sync.langchain.embeddings import BundledEmbeddings
+from managed_sync.langchain.embeddings import BundledEmbeddings, load_embeddings
 from managed_sync.langchain.loader import ManagedSyncLoader
 from managed_sync.langchain.retriever import PermissionAwareRetriever
 from managed_sync.langchain.splitter import ManagedSyncSplitter
@@ -21,4 +21,5 @@ __all__ = [
     "ManagedSyncSplitter",
     "PermissionAwareRetriever",
     "PermissionFilter",
+    "load_embeddings",
 ]

@@ -23,6 +23,7 @@ from managed_sync.cli.vector_index import keyword_index
 from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.indexing import IndexProgress
 from tests.cli.commands.in_process import Said, run
+from tests.support.embedding_apis import embedding_apis
 
 PROGRAM = Path(sys.executable).parent / "managed-sync"
 
@@ -105,6 +106,38 @@ def test_a_first_index_is_led_from_one_step_to_the_next(tmp_path: Path) -> None:
     assert (passage["rank"], passage["title"]) == (1, "lunch.md")
     assert passage["text"] == "For lunch there is soup."
     assert (found["report"]["returned"], "scores" in found["report"]) == (1, False)
+
+
+def test_a_workspace_keeps_the_embedding_model_of_its_first_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "lunch.md").write_text("For lunch there is soup.", encoding="utf-8")
+    (tmp_path / "permissions.yaml").write_text("files: {/: {viewer: [public]}}", encoding="utf-8")
+    workspace = Workspace(tmp_path / ".managed-sync")
+    workspace.serve_from(tmp_path)
+    index = ("index", "googleDrive", "files")
+    model = "ollama:nomic-embed-text"
+    with embedding_apis() as apis:
+        for name, value in apis.environment.items():
+            monkeypatch.setenv(name, value)
+
+        unknown = run(tmp_path, *index, "--embedding", "olama:nomic-embed-text")
+        foretold = run(tmp_path, *index, "--embedding", model, "--dry-run")
+        before = workspace.embedding
+        indexed = run(tmp_path, *index, "--embedding", model)
+        again = run(tmp_path, "index", "--embedding", model)
+        other = run(tmp_path, "index", "--embedding", "bundled")
+        found = run(tmp_path, "search", "--as", "ann@example.com", "What is for lunch?", "--json")
+
+    assert "must be bundled or openai:<model>" in unknown.stderr
+    assert "--embedding cannot be combined with --dry-run" in foretold.stderr
+    assert before == "bundled"
+    assert (indexed.returncode, again.returncode) == (0, 0), indexed.stderr + again.stderr
+    assert "has vectors of the embedding ollama:nomic-embed-text" in other.stderr
+    assert json.loads(found.stdout)["passages"][0]["text"] == "For lunch there is soup."
+    assert "lunch\n\nFor lunch there is soup." in apis.texts
+    assert apis.texts[-1] == "What is for lunch?"
 
 
 def test_languages_of_scans_are_checked_before_anything_is_read(folder: Path) -> None:

@@ -79,6 +79,14 @@ def index(
         float, typer.Option(help="Seconds to wait for another run on the same pipeline.", min=0)
     ] = 0.0,
     ocr: OcrOption = "",
+    embedding: Annotated[
+        str,
+        typer.Option(
+            help="The embedding model of a new index, such as ollama:nomic-embed-text. The "
+            "workspace keeps it, and other commands use it. Without one, the bundled model.",
+            metavar="PROVIDER:MODEL",
+        ),
+    ] = "",
 ) -> None:
     """Index new and changed records, and remove deleted ones.
 
@@ -102,6 +110,8 @@ def index(
             "`managed-sync index googleDrive files --again /Plans`."
         )
     workspace = Workspace(root)
+    if embedding:
+        _choose(workspace, embedding, dry_run=dry_run)
     with stop_on_signal() as stop, workspace.connect(is_shared=True, stop=stop) as client:
         options = {
             "dry_run": dry_run,
@@ -133,6 +143,18 @@ def index(
             once()  # the exit status is for a single run; with --watch, another run follows
 
         run_again_and_again(work, every=pause, stop=stop, on_error=note)
+
+
+def _choose(workspace: Workspace, embedding: str, *, dry_run: bool) -> None:
+    """Remembers an embedding model that can be loaded."""
+    from managed_sync.langchain.embeddings import load_embeddings
+
+    if dry_run:
+        raise ConfigurationError(
+            "--embedding cannot be combined with --dry-run, which changes nothing."
+        )
+    load_embeddings(embedding)
+    workspace.choose_embedding(embedding)
 
 
 def _run_once(
