@@ -32,6 +32,7 @@ from langchain_text_splitters import CharacterTextSplitter
 from pydantic import Field
 
 from managed_sync import AccessChecker, acting_as, collect_reports
+from managed_sync.errors import MissingSubjectError
 from managed_sync.langchain import PermissionAwareRetriever
 from tests.support.passages import InOrder, files, passages_of
 from tests.support.permission_service import FakePermissionService
@@ -159,6 +160,31 @@ def test_wrapped_as_a_whole_an_ensemble_shows_nothing_else_and_says_that_it_may_
     found, report = whole.retrieve_with_report("q", subject=ALICE)
     assert sorted(texts(found)) == sorted(READABLE)
     assert not report.complete
+
+
+@pytest.mark.parametrize("make", [ensemble, several_questions, compressed])
+def test_parts_inside_of_a_whole_search_for_its_user_and_for_nobody_else(
+    make: Callable[..., Any], store: InMemoryVectorStore
+) -> None:
+    checker = AccessChecker(FakePermissionService(alice=files(7, 399), bob=files(3)))
+    part = PermissionAwareRetriever(vectorstore=store, checker=checker, k=4)
+    whole = PermissionAwareRetriever.from_retriever(make(part, part), checker=checker)
+    alices, bobs = whole.for_subject(ALICE), whole.for_subject("bob@x.example")
+
+    async def together() -> list[list[Document]]:
+        return list(await asyncio.gather(alices.ainvoke("q"), bobs.ainvoke("q")))
+
+    assert [set(texts(found)) for found in asyncio.run(together())] == [
+        set(READABLE),
+        {"passage 3"},
+    ]
+    assert set(texts(whole.invoke("q", subject=ALICE))) == set(READABLE)
+    with pytest.raises(MissingSubjectError):
+        part.invoke("q")
+    # A part that is bound stays its user's own, and the whole shows nothing of it to another.
+    bound = make(part.for_subject(ALICE), part.for_subject(ALICE))
+    others = PermissionAwareRetriever.from_retriever(bound, checker=checker)
+    assert others.invoke("q", subject="bob@x.example") == []
 
 
 @pytest.fixture(scope="module")

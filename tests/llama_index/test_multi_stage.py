@@ -142,6 +142,8 @@ def test_chunks_that_may_be_read_are_merged_into_their_parents() -> None:
             assert [scored.node.metadata["object_id"] for scored in nodes] == files(3, 38)
             assert all(len(text) > 50 for text in texts(nodes)), "They are not the parents."
     assert {report.complete for report in reports} == {True, False}
+    for nodes in both_ways(whole.for_subject(ALICE)):
+        assert [scored.node.metadata["object_id"] for scored in nodes] == files(3, 38)
 
 
 def test_a_parent_of_another_object_than_its_chunks_is_checked_itself() -> None:

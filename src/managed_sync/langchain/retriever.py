@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -29,7 +30,7 @@ from pydantic import (
 from managed_sync.access.binding import Bindable, NotPickled
 from managed_sync.access.checker import AccessChecker
 from managed_sync.access.object_ids import ObjectIdSource
-from managed_sync.access.subject import UNSET, Unset
+from managed_sync.access.subject import UNSET, Unset, acting_as
 from managed_sync.arguments import check_integer
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.configured_subject import subject_of_call
@@ -341,7 +342,9 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
         config: RunnableConfig | None = None,
     ) -> tuple[list[Document], RetrievalReport]:
         user = subject_of_call(self.bound_subject, subject, config)
-        hits, report = self._engine.retrieve(user, self._search.narrowed(own).question(query), k)
+        question = self._search.narrowed(own).question(query)
+        with self._around_parts(user):
+            hits, report = self._engine.retrieve(user, question, k)
         return [document_of(hit) for hit in hits], report
 
     async def _aretrieve(
@@ -354,5 +357,10 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     ) -> tuple[list[Document], RetrievalReport]:
         user = subject_of_call(self.bound_subject, subject, config)
         question = self._search.narrowed(own).question(query)
-        hits, report = await self._engine.aretrieve(user, question, k)
+        with self._around_parts(user):
+            hits, report = await self._engine.aretrieve(user, question, k)
         return [document_of(hit) for hit in hits], report
+
+    def _around_parts(self, user: str) -> AbstractContextManager[object]:
+        # Another retriever may be made of permission-aware ones.
+        return nullcontext() if self.base_retriever is None else acting_as(user)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Self, get_args
 
@@ -15,7 +16,7 @@ from llama_index.core.vector_stores import MetadataFilters
 from managed_sync.access.binding import NotPickled
 from managed_sync.access.checker import AccessChecker
 from managed_sync.access.object_ids import OWN_FIELD, ObjectIdSource, object_ids_of
-from managed_sync.access.subject import UNSET, Unset, bound_to, resolve_bound_subject
+from managed_sync.access.subject import UNSET, Unset, acting_as, bound_to, resolve_bound_subject
 from managed_sync.arguments import check_integer
 from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index.refinement import expansion, refuse_filters, searches_by_keywords
@@ -252,7 +253,9 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         """
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
-        hits, report = self._engine.retrieve(resolved, self._question(bundle, filter), k)
+        question = self._question(bundle, filter)
+        with self._around_parts(resolved):
+            hits, report = self._engine.retrieve(resolved, question, k)
         return self._nodes(hits), report
 
     async def aretrieve_with_report(
@@ -266,8 +269,14 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
         """Like ``retrieve_with_report``, without blocking the event loop."""
         bundle = QueryBundle(query) if isinstance(query, str) else query
         resolved = resolve_bound_subject(self._bound_subject, subject)
-        hits, report = await self._engine.aretrieve(resolved, self._question(bundle, filter), k)
+        question = self._question(bundle, filter)
+        with self._around_parts(resolved):
+            hits, report = await self._engine.aretrieve(resolved, question, k)
         return self._nodes(hits), report
+
+    def _around_parts(self, user: str) -> AbstractContextManager[object]:
+        # Another retriever may be made of permission-aware ones.
+        return acting_as(user) if isinstance(self._search, RetrieverSearch) else nullcontext()
 
     def _question(self, bundle: QueryBundle, own: object) -> IndexQuestion | KeywordQuestion:
         search = self._search.narrowed(own)
