@@ -71,7 +71,7 @@ def test_a_function_is_never_taken_for_a_filter(store: FilledStore) -> None:
     assert adapter.reach(Inspect(("page:1",), count=True), {}).chunks is None
 
 
-@pytest.mark.parametrize("name", ["a-b", "a.b", "$in", "x) OR (1=1", "a'b", "chunk_id "])
+@pytest.mark.parametrize("name", ["a-b", "a.b", "$in", "x) OR (1=1", "in", "größe"])
 def test_a_name_that_a_store_would_read_otherwise_is_not_filtered_by(
     store: FilledStore, name: str
 ) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from keyword import iskeyword
 from typing import Any, ClassVar, Self, TypeVar
 
 from managed_sync.access.object_ids import (
@@ -159,7 +160,7 @@ class StoreAdapter:
 
     def _takes_name(self, name: str) -> bool:
         """Returns whether the store's filters take a metadata field of this name literally."""
-        return name.isidentifier()
+        return name.isascii() and name.isidentifier() and not iskeyword(name.lower())
 
     def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
         """Returns arguments of a search among the objects that the store names like this."""

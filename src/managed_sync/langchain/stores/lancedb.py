@@ -253,7 +253,7 @@ class LanceAdapter(LangChainAdapter):
 
     def _takes_name(self, name: str) -> bool:
         # SQL reads names without quotes in lower case.
-        return name.isidentifier() and name == name.lower()
+        return super()._takes_name(name) and name == name.lower()
 
     def _of_objects(self, object_ids: Collection[str]) -> str:
         field = f"{_METADATA}.{self._object_field.name}"
