@@ -27,6 +27,7 @@ from managed_sync.langchain import LangChainTarget
 from managed_sync.langchain.conversion import without_prefix
 from managed_sync.langchain.stores import lancedb as lancedb_adapter
 from tests.support.community_stores import faiss_store, lancedb_store
+from tests.support.milvus import langchain_milvus
 from tests.support.postgres import running_postgres
 
 IDS = [f"00000000-0000-0000-0000-00000000000{number}" for number in range(5)]
@@ -93,6 +94,10 @@ def lancedb(model: Model, folder: Path) -> VectorStore:
     return lancedb_store(model, folder)
 
 
+def milvus(model: Model, folder: Path) -> VectorStore:
+    return langchain_milvus(model, folder)
+
+
 def pgvector(model: Model, _: Path, postgres: str) -> VectorStore:
     return PGVector(
         model,
@@ -121,13 +126,18 @@ def pgvector_columns(model: Model, folder: Path, postgres: str) -> VectorStore:
 
 
 ON_POSTGRES = [pgvector, pgvector_store, pgvector_columns]
-KNOWN = [in_memory, qdrant, chroma, faiss, lancedb, *ON_POSTGRES]
+KNOWN = [in_memory, qdrant, chroma, faiss, lancedb, milvus, *ON_POSTGRES]
 
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[str]:
     with running_postgres() as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def milvus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("milvus")
 
 
 @pytest.fixture
@@ -140,6 +150,8 @@ def store(request: pytest.FixtureRequest, model: Model, tmp_path: Path) -> Vecto
     make: Callable[..., VectorStore] = request.param
     if make in ON_POSTGRES:
         return make(model, tmp_path, request.getfixturevalue("postgres"))
+    if make is milvus:  # whose server takes seconds to start
+        return make(model, request.getfixturevalue("milvus_folder"))
     return make(model, tmp_path)
 
 
@@ -147,16 +159,28 @@ def chunk(number: int, text: str = "text", **metadata: str | int) -> Chunk:
     return Chunk(text, {"object_id": "file:1", "chunk_id": IDS[number], **NAMES, **metadata})
 
 
+def change_writes(
+    store: VectorStore,
+    patch: pytest.MonkeyPatch,
+    change: Callable[[Callable[..., Any]], Callable[..., Any]],
+) -> None:
+    """Changes the methods by which a store is written into."""
+    for name in ("add_documents", "upsert"):
+        if hasattr(store, name):
+            patch.setattr(store, name, change(getattr(store, name)))
+
+
 def stored(store: VectorStore) -> dict[str, tuple[str, Mapping[str, Any]]]:
     found = store.similarity_search("q", k=10)
-    # Qdrant adds names of its own when it searches; where metadata are columns, all have all names.
+    # Qdrant and Milvus add names of their own when they search; where metadata are columns, all
+    # have all names.
     return {
         one.metadata["chunk_id"]: (
             one.page_content,
             {
                 key: value
                 for key, value in one.metadata.items()
-                if not key.startswith("_") and value is not None
+                if key not in {"pk", "_id", "_collection_name"} and value is not None
             },
         )
         for one in found
@@ -231,15 +255,18 @@ def test_a_model_that_fails_or_gives_other_vectors_removes_nothing(
 def test_what_is_written_again_after_a_lost_answer_is_there_once(
     store: VectorStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target, add_documents = LangChainTarget(store), store.add_documents
+    target = LangChainTarget(store)
 
-    def lose_answer(*arguments: Any, **keywords: Any) -> list[str]:
-        add_documents(*arguments, **keywords)
-        raise TimeoutError("no answer")
+    def losing_answer(write: Callable[..., Any]) -> Callable[..., Any]:
+        def lose_answer(*arguments: Any, **keywords: Any) -> Any:
+            write(*arguments, **keywords)
+            raise TimeoutError("no answer")
+
+        return lose_answer
 
     for present in (set[str](), {IDS[1], IDS[2]}):
         with monkeypatch.context() as patch:
-            patch.setattr(store, "add_documents", lose_answer)
+            change_writes(store, patch, losing_answer)
             with pytest.raises(TimeoutError):
                 target.upsert([chunk(1), chunk(2)], present=present)
     target.upsert([chunk(1), chunk(2), chunk(3)], present={IDS[1], IDS[2]})
@@ -257,11 +284,14 @@ def test_a_store_that_refuses_to_write_keeps_what_it_had(
     target.upsert([chunk(1)])
     before = stored(store)
 
-    def refuse(*_: Any, **__: Any) -> list[str]:
-        raise PermissionError("read only")
+    def refusing(_: Callable[..., Any]) -> Callable[..., Any]:
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise PermissionError("read only")
+
+        return refuse
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "add_documents", refuse)
+        change_writes(store, patch, refusing)
         with pytest.raises(PermissionError):
             target.upsert([chunk(1, heading="A"), chunk(2)], present={IDS[1]})
 

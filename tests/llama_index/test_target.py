@@ -22,6 +22,7 @@ from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.vectors import similarity
 from managed_sync.llama_index import LlamaIndexTarget
 from tests.support.indexing import AT_ONCE
+from tests.support.milvus import llama_index_milvus
 from tests.support.record_source import ChangingSource
 
 IDS = [f"00000000-0000-0000-0000-00000000000{n}" for n in range(5)]
@@ -52,12 +53,19 @@ def model() -> Model:
     return Model(embed_dim=8, embedded=[])
 
 
-@pytest.fixture(params=["simple", "qdrant", "chroma"])
+@pytest.fixture(scope="module")
+def milvus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("milvus")
+
+
+@pytest.fixture(params=["simple", "qdrant", "chroma", "milvus"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BasePydanticVectorStore:
     if request.param == "simple":
         return SimpleVectorStore()
     if request.param == "qdrant":
         return QdrantVectorStore("chunks", client=QdrantClient(":memory:"))
+    if request.param == "milvus":
+        return llama_index_milvus(8, request.getfixturevalue("milvus_folder"))
     collection = chromadb.PersistentClient(str(tmp_path)).create_collection("chunks")
     return ChromaVectorStore(chroma_collection=collection)
 

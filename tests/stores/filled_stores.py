@@ -120,6 +120,14 @@ def lancedb_indexed(place: Place) -> VectorStore:
     return vectorstore
 
 
+def milvus(place: Place) -> VectorStore:
+    from tests.support.milvus import langchain_milvus
+
+    vectorstore = langchain_milvus(HashEmbeddings(), place.folder, metric="COSINE")
+    vectorstore.add_documents(CHUNKS, ids=IDS)
+    return vectorstore
+
+
 def pgvector(place: Place) -> VectorStore:
     return pgvector_store(place, "plain")
 
@@ -178,6 +186,7 @@ STORES: dict[Callable[[Place], VectorStore], bool] = {
     faiss_hnsw: False,
     lancedb: True,
     lancedb_indexed: False,
+    milvus: True,
     pgvector: True,
     pgvector_hnsw: False,
     pgvector_collection: True,

@@ -32,7 +32,8 @@ from tests.stores.chunks import (
     ODD_OBJECTS,
     ranking_within,
 )
-from tests.support.hash_embeddings import HashEmbedding
+from tests.support.hash_embeddings import DIMENSIONS, HashEmbedding
+from tests.support.milvus import llama_index_milvus
 from tests.support.permission_service import FakePermissionService
 
 QUESTION = "Who signed?"
@@ -57,10 +58,15 @@ def chroma(folder: Path) -> BasePydanticVectorStore:
     return ChromaVectorStore(collection)
 
 
+def milvus(folder: Path) -> BasePydanticVectorStore:
+    return llama_index_milvus(DIMENSIONS, folder)
+
+
 STORES: dict[Callable[[Path], BasePydanticVectorStore], bool] = {
     simple: True,
     qdrant: True,
     chroma: False,
+    milvus: True,
 }
 
 

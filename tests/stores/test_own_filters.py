@@ -11,6 +11,7 @@ import pytest
 from managed_sync import AccessChecker
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain import PermissionAwareRetriever
+from managed_sync.langchain.stores import adapter_of
 from managed_sync.retrieval.effects import Strategy
 from tests.stores.chunks import METADATA, NUMBER_OF, OBJECT_OF
 from tests.stores.filled_stores import FilledStore
@@ -38,6 +39,7 @@ def even_chunks(store: FilledStore) -> Any:
         "chroma": {"$or": [{"chunk_index": each} for each in (0, 2, 4, 6, 8)]},
         "lancedb": "metadata.chunk_index < 1 OR metadata.chunk_index IN (2, 4, 6, 8)",
         "lancedb_indexed": "metadata.chunk_index IN (0, 2, 4) OR metadata.chunk_index IN (6, 8)",
+        "milvus": "chunk_index < 1 or chunk_index in [2, 4, 6, 8]",
         "pgvector": {"$or": [{"chunk_index": {"$eq": each}} for each in (0, 2, 4, 6, 8)]},
         "pgvector_hnsw": {"chunk_index": {"$in": [0, 2, 4, 6, 8]}},
         "pgvector_collection": {"$or": [{"chunk_index": {"$eq": n}} for n in (0, 2, 4, 6, 8)]},
@@ -107,7 +109,7 @@ def test_several_filters_hold_together(store: FilledStore, strategy: Strategy) -
         store,
         objects,
         strategy=strategy,
-        search_kwargs={"filter": even_chunks(store)},
+        search_kwargs={adapter_of(store.vectorstore).filter_argument: even_chunks(store)},
         filter={"object_id": chosen},
     )
 

@@ -13,6 +13,7 @@ from langchain_core.vectorstores import VectorStore
 
 from managed_sync import AccessChecker
 from managed_sync.langchain import PermissionAwareRetriever
+from managed_sync.langchain.stores import adapter_of
 from managed_sync.retrieval.effects import Strategy
 from tests.stores.chunks import CHUNKS, METADATA, NUMBER_OF, OBJECT_OF
 from tests.stores.filled_stores import FilledStore
@@ -164,6 +165,7 @@ EVEN_CHUNKS: dict[str, Any] = {
     "chroma": {"chunk_index": {"$in": [0, 2, 4, 6, 8]}},
     "lancedb": "metadata.chunk_index IN (0, 2, 4, 6, 8)",
     "lancedb_indexed": "metadata.chunk_index IN (0, 2, 4, 6, 8)",
+    "milvus": "chunk_index in [0, 2, 4, 6, 8]",
     "pgvector": {"chunk_index": {"$in": [0, 2, 4, 6, 8]}},
     "pgvector_hnsw": {"chunk_index": {"$in": [0, 2, 4, 6, 8]}},
     "pgvector_collection": {"chunk_index": {"$in": [0, 2, 4, 6, 8]}},
@@ -178,7 +180,9 @@ def test_a_filter_of_the_callers_is_applied_before_the_search(store: FilledStore
         vectorstore=store.vectorstore,
         checker=AccessChecker(FakePermissionService(*OBJECTS), list_limit=None),
         k=k,
-        search_kwargs={"filter": EVEN_CHUNKS[store.name]},
+        search_kwargs={
+            adapter_of(store.vectorstore).filter_argument: EVEN_CHUNKS[store.name],
+        },
         bound_subject="a@x.example",
     )
     for query in QUERIES:

@@ -26,8 +26,8 @@ __all__ = ["LangChainTarget"]
 class LangChainTarget(StoreTarget[LangChainAdapter]):
     """A vector store as the target of an index.
 
-    In Qdrant, Chroma, FAISS, PostgreSQL, LanceDB and LangChain's in-memory store, new metadata is
-    written without embedding the text again, except for what ``embeds`` names.
+    In known stores (see ``docs/how-to/stores.md``), new metadata is written without embedding
+    the text again, except for what ``embeds`` names.
 
     Args:
         vectorstore: Any store that takes ids with its documents and deletes by id.

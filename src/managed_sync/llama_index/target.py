@@ -26,7 +26,7 @@ __all__ = ["LlamaIndexTarget"]
 class LlamaIndexTarget(StoreTarget[LlamaIndexAdapter]):
     """An index as the target.
 
-    In Qdrant, Chroma and LlamaIndex's simple store, new metadata is written without embedding
+    In known stores (see ``docs/how-to/stores.md``), new metadata is written without embedding
     again, except for what ``embeds`` names.
 
     Args:

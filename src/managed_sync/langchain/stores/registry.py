@@ -9,6 +9,7 @@ from managed_sync.langchain.stores.chroma import ChromaAdapter
 from managed_sync.langchain.stores.faiss import FaissAdapter
 from managed_sync.langchain.stores.in_memory import InMemoryAdapter
 from managed_sync.langchain.stores.lancedb import LanceAdapter
+from managed_sync.langchain.stores.milvus import MilvusAdapter
 from managed_sync.langchain.stores.pgvector import PGVectorAdapter
 from managed_sync.langchain.stores.pgvector_store import PGVectorStoreAdapter
 from managed_sync.langchain.stores.qdrant import QdrantAdapter
@@ -22,6 +23,7 @@ _ADAPTERS: list[type[LangChainAdapter]] = [
     FaissAdapter,
     InMemoryAdapter,
     LanceAdapter,
+    MilvusAdapter,
     PGVectorAdapter,
     PGVectorStoreAdapter,
     QdrantAdapter,

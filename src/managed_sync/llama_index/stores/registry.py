@@ -9,6 +9,7 @@ from llama_index.core.indices.vector_store.base import VectorStoreIndex
 
 from managed_sync.llama_index.stores.base import LlamaIndexAdapter
 from managed_sync.llama_index.stores.chroma import ChromaAdapter
+from managed_sync.llama_index.stores.milvus import MilvusAdapter
 from managed_sync.llama_index.stores.qdrant import QdrantAdapter
 from managed_sync.llama_index.stores.simple import SimpleAdapter
 from managed_sync.retrieval.object_filter import ObjectFilter
@@ -16,7 +17,12 @@ from managed_sync.stores.base import matching_adapter
 
 __all__ = ["adapter_of", "chunk_count", "object_filter_for"]
 
-_ADAPTERS: list[type[LlamaIndexAdapter]] = [ChromaAdapter, QdrantAdapter, SimpleAdapter]
+_ADAPTERS: list[type[LlamaIndexAdapter]] = [
+    ChromaAdapter,
+    MilvusAdapter,
+    QdrantAdapter,
+    SimpleAdapter,
+]
 _SEARCH_WORDS = ("query",)
 
 
