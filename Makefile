@@ -96,14 +96,15 @@ clean: ## Remove the environment and the demo's workspace
 	@touch $@
 
 # In each package that is supported the lowest version, in all others the newest one that fits:
-# langgraph-checkpoint 4 does not say that it needs a newer langchain-core.
+# langgraph-checkpoint 4 does not say that it needs a newer langchain-core. LlamaIndex's store for PostgreSQL
+# cannot be installed beside SQLAlchemy 2.1, so it is tested here only.
 .venv/lowest-installed: .venv/test-installed
 	@echo "Installing the lowest supported dependencies ..."
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/lowest
 	$(BIN)/uv pip compile --quiet --extra all --resolution lowest-direct --python .venv/lowest \
 		--output-file .venv/lowest/constraints.txt pyproject.toml
 	$(BIN)/uv pip install --quiet --python .venv/lowest --constraint .venv/lowest/constraints.txt \
-		--editable '.[all]' --group test 'langgraph-checkpoint<4'
+		--editable '.[all]' --group test 'langgraph-checkpoint<4' 'llama-index-vector-stores-postgres>=0.7'
 	@touch $@
 
 # Node.js comes as a wheel with the other tools of the tests: nothing is needed on the machine.

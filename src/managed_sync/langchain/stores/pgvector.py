@@ -13,11 +13,8 @@ from langchain_core.documents import Document
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.langchain.stores.base import Add
-from managed_sync.langchain.stores.postgres import (
-    IS_SEARCHED_EXHAUSTIVELY,
-    PostgresAdapter,
-    as_vector,
-)
+from managed_sync.langchain.stores.postgres import PostgresAdapter
+from managed_sync.stores.postgres import IS_SEARCHED_EXHAUSTIVELY, as_vector
 
 __all__ = ["PGVectorAdapter"]
 

@@ -10,6 +10,7 @@ from llama_index.core.indices.vector_store.base import VectorStoreIndex
 from managed_sync.llama_index.stores.base import LlamaIndexAdapter
 from managed_sync.llama_index.stores.chroma import ChromaAdapter
 from managed_sync.llama_index.stores.milvus import MilvusAdapter
+from managed_sync.llama_index.stores.pgvector import PGVectorAdapter
 from managed_sync.llama_index.stores.qdrant import QdrantAdapter
 from managed_sync.llama_index.stores.simple import SimpleAdapter
 from managed_sync.retrieval.object_filter import ObjectFilter
@@ -20,6 +21,7 @@ __all__ = ["adapter_of", "chunk_count", "object_filter_for"]
 _ADAPTERS: list[type[LlamaIndexAdapter]] = [
     ChromaAdapter,
     MilvusAdapter,
+    PGVectorAdapter,
     QdrantAdapter,
     SimpleAdapter,
 ]
