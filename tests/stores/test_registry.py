@@ -31,8 +31,8 @@ SOME_OBJECTS = Inspect(("file:1",), count=True)
 def adapters_in(package: ModuleType, base: type[StoreAdapter]) -> set[type[StoreAdapter]]:
     """The adapters of known stores that the modules of a package define."""
     modules = [
-        import_module(f"{package.__name__}.{module.name}")
-        for module in pkgutil.iter_modules(package.__path__)
+        import_module(module.name)
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     ]
     return {
         value

@@ -106,6 +106,10 @@ class StoreAdapter:
         """Returns the caller's arguments, with those that a filter among them needs to be exact."""
         return dict(own)
 
+    def ready(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the arguments of a search, with those that it needs to return all hits."""
+        return dict(arguments)
+
     def filter_of(self, own: object) -> Any:
         """Returns the caller's filter in the store's language, which it may be in already."""
         return self._equal_to(own) if self.is_known and is_metadata_condition(own) else own
@@ -291,8 +295,9 @@ class FilterableSearch:
         """
         own = _widened(self.adapter.completed(self._own), step.limit) if self._own else {}
         if step.objects is None or self.object_filter is None:
-            return own
-        return self.adapter.combined(own, self.object_filter.search_kwargs(step.objects))
+            return self.adapter.ready(own)
+        confined = self.adapter.combined(own, self.object_filter.search_kwargs(step.objects))
+        return None if confined is None else self.adapter.ready(confined)
 
     def reach(self, step: Inspect) -> Reach:
         """Returns how far searches with these arguments reach."""

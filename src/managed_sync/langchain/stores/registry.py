@@ -13,6 +13,8 @@ from managed_sync.langchain.stores.milvus import MilvusAdapter
 from managed_sync.langchain.stores.pgvector import PGVectorAdapter
 from managed_sync.langchain.stores.pgvector_store import PGVectorStoreAdapter
 from managed_sync.langchain.stores.qdrant import QdrantAdapter
+from managed_sync.langchain.stores.services.elasticsearch import ElasticsearchAdapter
+from managed_sync.langchain.stores.services.opensearch import OpenSearchAdapter
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.stores.base import matching_adapter
 
@@ -20,10 +22,12 @@ __all__ = ["adapter_of", "chunk_count", "object_filter_for"]
 
 _ADAPTERS: list[type[LangChainAdapter]] = [
     ChromaAdapter,
+    ElasticsearchAdapter,
     FaissAdapter,
     InMemoryAdapter,
     LanceAdapter,
     MilvusAdapter,
+    OpenSearchAdapter,
     PGVectorAdapter,
     PGVectorStoreAdapter,
     QdrantAdapter,
@@ -40,7 +44,7 @@ def adapter_of(vectorstore: VectorStore) -> LangChainAdapter:
 def object_filter_for(vectorstore: VectorStore) -> ObjectFilter | None:
     """Returns the filter on object ids of a store, or ``None`` if the store is unknown."""
     adapter = adapter_of(vectorstore)
-    return adapter if adapter.is_known else None
+    return adapter if adapter.can_confine else None
 
 
 def chunk_count(vectorstore: VectorStore) -> int | None:

@@ -12,6 +12,8 @@ from managed_sync.llama_index.stores.chroma import ChromaAdapter
 from managed_sync.llama_index.stores.milvus import MilvusAdapter
 from managed_sync.llama_index.stores.pgvector import PGVectorAdapter
 from managed_sync.llama_index.stores.qdrant import QdrantAdapter
+from managed_sync.llama_index.stores.services.elasticsearch import ElasticsearchAdapter
+from managed_sync.llama_index.stores.services.opensearch import OpenSearchAdapter
 from managed_sync.llama_index.stores.simple import SimpleAdapter
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.stores.base import matching_adapter
@@ -20,7 +22,9 @@ __all__ = ["adapter_of", "chunk_count", "object_filter_for"]
 
 _ADAPTERS: list[type[LlamaIndexAdapter]] = [
     ChromaAdapter,
+    ElasticsearchAdapter,
     MilvusAdapter,
+    OpenSearchAdapter,
     PGVectorAdapter,
     QdrantAdapter,
     SimpleAdapter,
@@ -47,7 +51,7 @@ def object_filter_for(index: BaseIndex[Any]) -> ObjectFilter | None:
     Its ``search_kwargs`` are arguments of ``index.as_retriever``.
     """
     adapter = adapter_of(getattr(index, "vector_store", None))
-    return adapter if adapter.is_known else None
+    return adapter if adapter.can_confine else None
 
 
 def chunk_count(index: BaseIndex[Any]) -> int | None:

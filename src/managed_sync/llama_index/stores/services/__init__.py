@@ -1,0 +1,1 @@
+"""Adapters of the vector stores that are services, a module a store."""
