@@ -106,8 +106,8 @@ class StoreAdapter:
         """Returns the caller's arguments, with those that a filter among them needs to be exact."""
         return dict(own)
 
-    def ready(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the arguments of a search, with those that it needs to return all hits."""
+    def ready(self, arguments: Mapping[str, Any], limit: int) -> dict[str, Any]:
+        """Returns the arguments of a search, with those that it needs to return so many hits."""
         return dict(arguments)
 
     def filter_of(self, own: object) -> Any:
@@ -295,9 +295,9 @@ class FilterableSearch:
         """
         own = _widened(self.adapter.completed(self._own), step.limit) if self._own else {}
         if step.objects is None or self.object_filter is None:
-            return self.adapter.ready(own)
+            return self.adapter.ready(own, step.limit)
         confined = self.adapter.combined(own, self.object_filter.search_kwargs(step.objects))
-        return None if confined is None else self.adapter.ready(confined)
+        return None if confined is None else self.adapter.ready(confined, step.limit)
 
     def reach(self, step: Inspect) -> Reach:
         """Returns how far searches with these arguments reach."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.langchain.stores.base import LangChainAdapter
-from managed_sync.stores.conditions import all_of
+from managed_sync.stores.conditions import all_of, each_equal
 
 __all__ = ["PostgresAdapter"]
 
@@ -23,7 +23,7 @@ class PostgresAdapter(LangChainAdapter):
     replaces_by_id = True
 
     def _equal_to(self, condition: MetadataCondition) -> dict[str, Any]:
-        return all_of([{name: {"$eq": value}} for name, value in condition.items()])
+        return each_equal(condition)
 
     def _both(self, name: str, own: Any, further: Any) -> Any:
         return all_of([own, further]) if name == "filter" else None

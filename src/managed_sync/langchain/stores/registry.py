@@ -14,7 +14,9 @@ from managed_sync.langchain.stores.pgvector import PGVectorAdapter
 from managed_sync.langchain.stores.pgvector_store import PGVectorStoreAdapter
 from managed_sync.langchain.stores.qdrant import QdrantAdapter
 from managed_sync.langchain.stores.services.elasticsearch import ElasticsearchAdapter
+from managed_sync.langchain.stores.services.mongodb import MongoDBAdapter
 from managed_sync.langchain.stores.services.opensearch import OpenSearchAdapter
+from managed_sync.langchain.stores.services.pinecone import PineconeAdapter
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.stores.base import matching_adapter
 
@@ -27,9 +29,11 @@ _ADAPTERS: list[type[LangChainAdapter]] = [
     InMemoryAdapter,
     LanceAdapter,
     MilvusAdapter,
+    MongoDBAdapter,
     OpenSearchAdapter,
     PGVectorAdapter,
     PGVectorStoreAdapter,
+    PineconeAdapter,
     QdrantAdapter,
 ]
 _SEARCH_WORDS = ("search", "query")

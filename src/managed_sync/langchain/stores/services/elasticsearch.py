@@ -40,7 +40,7 @@ class ElasticsearchAdapter(SearchEngineIndex, LangChainAdapter):
         """Returns whether the store has the exact strategy."""
         return self.is_dense and self._strategy == _EXACT
 
-    def ready(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def ready(self, arguments: Mapping[str, Any], limit: int) -> dict[str, Any]:
         """Returns the arguments of a search that looks at enough candidates, in all shards."""
         return {**arguments, "custom_query": whole_query(arguments.get("custom_query"))}
 

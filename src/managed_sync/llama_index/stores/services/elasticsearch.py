@@ -43,7 +43,7 @@ class ElasticsearchAdapter(SearchEngineIndex, LlamaIndexAdapter):
     classes = frozenset({("llama_index.vector_stores.elasticsearch", "ElasticsearchStore")})
     filter_argument = _KWARGS
 
-    def ready(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def ready(self, arguments: Mapping[str, Any], limit: int) -> dict[str, Any]:
         """Returns the arguments of a search that looks at enough candidates, in all shards."""
         kwargs = dict(arguments.get(_KWARGS) or {})
         kwargs["custom_query"] = whole_query(kwargs.get("custom_query"))
