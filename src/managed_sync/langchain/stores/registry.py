@@ -13,6 +13,7 @@ from managed_sync.langchain.stores.milvus import MilvusAdapter
 from managed_sync.langchain.stores.pgvector import PGVectorAdapter
 from managed_sync.langchain.stores.pgvector_store import PGVectorStoreAdapter
 from managed_sync.langchain.stores.qdrant import QdrantAdapter
+from managed_sync.langchain.stores.services.azure_search import AzureSearchAdapter
 from managed_sync.langchain.stores.services.elasticsearch import ElasticsearchAdapter
 from managed_sync.langchain.stores.services.mongodb import MongoDBAdapter
 from managed_sync.langchain.stores.services.opensearch import OpenSearchAdapter
@@ -23,6 +24,7 @@ from managed_sync.stores.base import matching_adapter
 __all__ = ["adapter_of", "chunk_count", "object_filter_for"]
 
 _ADAPTERS: list[type[LangChainAdapter]] = [
+    AzureSearchAdapter,
     ChromaAdapter,
     ElasticsearchAdapter,
     FaissAdapter,
