@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 from managed_sync.indexing.diff import text_hash
 from managed_sync.indexing.ledger.model import ChunkHashes
 from managed_sync.indexing.stored_index import Disagreements, StoredIndex
 from managed_sync.indexing.targets.base import IndexTarget
 from managed_sync.indexing.targets.calls import TimedCalls
-from managed_sync.keywords import KeywordIndex
+
+if TYPE_CHECKING:
+    from managed_sync.keywords import KeywordIndex
 
 __all__ = ["KeywordHalf"]
 

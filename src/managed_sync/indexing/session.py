@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from managed_sync.documents import Chunker, RecordSource
 from managed_sync.documents.loading.results import RecordLoader
@@ -26,7 +26,9 @@ from managed_sync.indexing.targets.calls import Retries, TimedCalls
 from managed_sync.indexing.targets.hybrid import with_keywords
 from managed_sync.indexing.targets.retrying import RetryingTarget
 from managed_sync.indexing.verify import Verification
-from managed_sync.keywords import KeywordIndex
+
+if TYPE_CHECKING:
+    from managed_sync.keywords import KeywordIndex
 
 __all__ = ["Session", "Setup"]
 

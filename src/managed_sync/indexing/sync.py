@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from managed_sync.arguments import check_integer, check_number
 from managed_sync.documents import Chunker, DocumentLoader, ParserChoice, RecordSource
@@ -35,7 +36,9 @@ from managed_sync.indexing.report import (
 from managed_sync.indexing.session import Session, Setup
 from managed_sync.indexing.targets.base import IndexTarget
 from managed_sync.indexing.targets.calls import Retries, TimedCalls
-from managed_sync.keywords import KeywordIndex
+
+if TYPE_CHECKING:
+    from managed_sync.keywords import KeywordIndex
 
 __all__ = ["IndexSync"]
 

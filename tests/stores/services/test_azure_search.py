@@ -13,11 +13,11 @@ from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain import LangChainTarget, PermissionAwareRetriever
 from managed_sync.langchain.stores import adapter_of, object_filter_for
+from tests.stores.azure_search import AzureIndex
 from tests.stores.chunks import ODD_OBJECTS
-from tests.support.azure_search import AzureIndex
+from tests.stores.recording_server import running
 from tests.support.hash_embeddings import HashEmbeddings
 from tests.support.permission_service import FakePermissionService
-from tests.support.recording_server import running
 
 IDS = [f"00000000-0000-0000-0000-0000000000{number:02}" for number in range(100)]
 NAMES = {"integration": "box", "sync_type": "files"}

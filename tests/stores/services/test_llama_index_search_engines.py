@@ -18,10 +18,10 @@ from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index import LlamaIndexTarget, PermissionAwareRetriever
 from managed_sync.llama_index.stores import adapter_of
 from tests.stores.chunks import ODD_OBJECTS
+from tests.stores.recording_server import running
+from tests.stores.search_engine import INDEX, SearchEngine
 from tests.support.hash_embeddings import DIMENSIONS, HashEmbedding
 from tests.support.permission_service import FakePermissionService
-from tests.support.recording_server import running
-from tests.support.search_engine import INDEX, SearchEngine
 
 IDS = [f"00000000-0000-0000-0000-0000000000{number:02}" for number in range(100)]
 NAMES = {"integration": "box", "sync_type": "files"}

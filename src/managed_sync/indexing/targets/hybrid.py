@@ -11,13 +11,15 @@ They are read one by one; see ``KeywordHalf`` and ``docs/decisions/0041-keywords
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from managed_sync.documents import Chunk
 from managed_sync.indexing.targets.base import EmbeddingTarget, IndexTarget, MetadataTarget
 from managed_sync.indexing.targets.renamed import metadata_target
 from managed_sync.indexing.targets.vectors import Vector
-from managed_sync.keywords import KeywordIndex
+
+if TYPE_CHECKING:
+    from managed_sync.keywords import KeywordIndex
 
 __all__ = ["with_keywords"]
 

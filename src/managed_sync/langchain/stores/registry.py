@@ -1,4 +1,7 @@
-"""The registry of LangChain's known vector stores."""
+"""The registry of LangChain's known vector stores.
+
+See ``docs/decisions/0048-stores-tested-for-real.md``.
+"""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
-from tests.support.conditions import meets_condition
-from tests.support.recording_server import Request, Service
+from tests.stores.conditions import meets_condition
+from tests.stores.recording_server import Request, Service
 
 
 class PineconeIndex(Service):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.support.recording_server import Request, Service
+from tests.stores.recording_server import Request, Service
 
 _TEXT = r"'((?:[^']|'')*)'"
 _LIST = re.compile(rf"search\.in\((\w+), {_TEXT}, '(.)'\)", re.DOTALL)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.conditions import meets_condition
+from tests.stores.conditions import meets_condition
 
 _MESSAGE = 2013
 _HELLO = {

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.support.recording_server import Request, Service
+from tests.stores.recording_server import Request, Service
 
 INDEX = "passages"
 _TEXT = {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}}
