@@ -17,9 +17,10 @@ from llama_index.core.retrievers import (
     QueryFusionRetriever,
     RecursiveRetriever,
     RouterRetriever,
+    VectorIndexRetriever,
 )
 from llama_index.core.retrievers.fusion_retriever import FUSION_MODES
-from llama_index.core.schema import Document, IndexNode, NodeWithScore, TextNode
+from llama_index.core.schema import Document, IndexNode, NodeWithScore, QueryBundle, TextNode
 from llama_index.core.tools import RetrieverTool
 
 from managed_sync import AccessChecker, acting_as, collect_reports
@@ -102,6 +103,26 @@ def test_wrapped_as_a_whole_a_fusion_shows_nothing_else_and_says_that_it_may_lac
     whole = PermissionAwareRetriever.from_retriever(fusion, checker=few(7, 399))
     nodes, report = whole.retrieve_with_report("q", subject=ALICE)
     assert texts(nodes) == ["passage 7"]
+    assert not report.complete
+
+
+class Narrowed(VectorIndexRetriever):
+    """A subclass that leaves out some of what it finds."""
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        found = super()._retrieve(query_bundle)
+        return [each for each in found if each.node.get_content() != "passage 7"]
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return self._retrieve(query_bundle)
+
+
+def test_a_subclass_that_leaves_nodes_out_is_asked_for_more(index: VectorStoreIndex) -> None:
+    narrowed = Narrowed(index, similarity_top_k=2)
+    whole = PermissionAwareRetriever.from_retriever(narrowed, checker=few(7, 399))
+    for nodes in both_ways(whole.for_subject(ALICE)):
+        assert texts(nodes) == ["passage 399"]
+    _, report = whole.retrieve_with_report("q", subject=ALICE)
     assert not report.complete
 
 

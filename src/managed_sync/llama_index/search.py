@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -19,6 +19,7 @@ from llama_index.core.vector_stores.types import VectorStoreQueryMode
 
 from managed_sync.access.object_ids import OWN_FIELD, ObjectIds
 from managed_sync.documents.metadata_condition import MetadataCondition
+from managed_sync.effects import Program, arun, perform, run
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.llama_index.conversion import without_reference
@@ -41,7 +42,10 @@ class IndexSearch(FilterableSearch):
     Attributes:
         diversity: The settings of MMR, if the caller asked for it.
         gives_ids: Whether the store returns nodes under the ids that it keeps them by.
+        may_drop: Whether it may return fewer nodes than it was asked for although there are more.
     """
+
+    may_drop = False
 
     def __init__(
         self,
@@ -92,6 +96,10 @@ class RetrieverSearch:
         self._retriever = retriever
         self.object_ids = object_ids
         self.can_return_more = isinstance(getattr(retriever, "similarity_top_k", None), int)
+        is_derived = isinstance(retriever, VectorIndexRetriever) and (
+            type(retriever) is not VectorIndexRetriever
+        )
+        self.may_drop = is_derived and self.can_return_more
         self.name = type(retriever).__name__
         self.diversity: Diversity | None = None
         self._adapter = adapter_of(None)
@@ -177,21 +185,39 @@ class IndexQuestion:
     def search(self, step: Search) -> list[Hit] | None:
         """Returns the hits of one search, best first."""
         with untraced():
-            retriever = self._search.retriever(step)
-            return None if retriever is None else self._found(retriever)
+            return run(self._searched(step, self._ask))
 
     async def asearch(self, step: Search) -> list[Hit] | None:
         """Like ``search``, without blocking the event loop."""
         with untraced():
-            retriever = self._search.retriever(step)
-            if retriever is None:
-                return None
-            if type(retriever)._aretrieve is BaseRetriever._aretrieve:  # noqa: SLF001 - bypasses events; llama-index-core 0.14
-                # The base class would block the event loop.
-                return await asyncio.to_thread(self._found, retriever)
-            if _needs_embedding(retriever):
-                await self._aembedded(retriever)
-            return self._hits(await retriever._aretrieve(self._query))  # noqa: SLF001 - bypasses events; llama-index-core 0.14
+            return await arun(self._searched(step, self._aask))
+
+    def _searched(
+        self,
+        step: Search,
+        ask: Callable[[Search], list[Hit] | Awaitable[list[Hit] | None] | None],
+    ) -> Program[list[Hit] | None]:
+        found: list[Hit] | None = yield from perform(ask, step)
+        limit, before = step.limit, -1
+        while self._search.may_drop and found is not None and before < len(found) < step.limit:
+            limit, before = 4 * limit, len(found)
+            found = yield from perform(ask, Search(limit, step.objects))
+        return found
+
+    def _ask(self, step: Search) -> list[Hit] | None:
+        retriever = self._search.retriever(step)
+        return None if retriever is None else self._found(retriever)
+
+    async def _aask(self, step: Search) -> list[Hit] | None:
+        retriever = self._search.retriever(step)
+        if retriever is None:
+            return None
+        if type(retriever)._aretrieve is BaseRetriever._aretrieve:  # noqa: SLF001 - bypasses events; llama-index-core 0.14
+            # The base class would block the event loop.
+            return await asyncio.to_thread(self._found, retriever)
+        if _needs_embedding(retriever):
+            await self._aembedded(retriever)
+        return self._hits(await retriever._aretrieve(self._query))  # noqa: SLF001 - bypasses events; llama-index-core 0.14
 
     def _found(self, retriever: BaseRetriever) -> list[Hit]:
         if _needs_embedding(retriever):
