@@ -149,9 +149,6 @@ class MilvusCollection(StoreAdapter):
         )
         return int(found[0][_COUNT])
 
-    def _takes_name(self, name: str) -> bool:
-        return name.isascii() and name.isidentifier()
-
     def _of_objects(self, object_ids: Sequence[str]) -> str:
         return f"{self._object_field.name} in {_literal(list(object_ids))}"
 
