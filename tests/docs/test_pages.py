@@ -52,7 +52,7 @@ PAGES_WITH_CODE = [page for page in [*PAGES, ROOT / "README.md"] if blocks(page,
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     """The sample company with few files: many pages index all of them."""
-    with serving_company(tmp_path_factory.mktemp("sample"), most_of_a_format=3) as running:
+    with serving_company(tmp_path_factory.mktemp("sample"), most_of_a_format=1) as running:
         yield running
 
 

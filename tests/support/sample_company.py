@@ -70,7 +70,7 @@ def serving_company(folder: Path, *, most_of_a_format: int | None = None) -> Ite
 
     copy = copy_company(folder / "company")
     if most_of_a_format is not None:
-        _leave(copy / "files", most_of_a_format)
+        _leave(copy, most_of_a_format)
     with (
         EmbeddedServer(copy, folder / "state") as server,
         ManagedSyncClient(
@@ -85,9 +85,12 @@ def serving_company(folder: Path, *, most_of_a_format: int | None = None) -> Ite
         yield running
 
 
-def _leave(files: Path, most_of_a_format: int) -> None:
+def _leave(company: Path, most_of_a_format: int) -> None:
+    # Without a file that the permissions name, the server keeps everything closed.
+    named = yaml.safe_load((company / "permissions.yaml").read_text(encoding="utf-8"))["files"]
     formats: Counter[str] = Counter()
-    for file in sorted(each for each in files.rglob("*") if each.is_file()):
+    for file in sorted(each for each in (company / "files").rglob("*") if each.is_file()):
         formats[file.suffix] += 1
-        if formats[file.suffix] > most_of_a_format:
+        path = f"/{file.relative_to(company / 'files').as_posix()}"
+        if formats[file.suffix] > most_of_a_format and path not in named:
             file.unlink()

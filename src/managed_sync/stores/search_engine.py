@@ -1,7 +1,8 @@
 """An index of Elasticsearch or OpenSearch, for the adapters of both frameworks.
 
 Both answer the same requests. They map metadata when it is first written: a text becomes words, and
-a keyword if it is not too long. Filters need the keyword.
+a keyword if it is not too long. Filters need the keyword. See
+``docs/decisions/0048-stores-tested-for-real.md``.
 
 Guarantees:
 
@@ -231,10 +232,16 @@ class SearchEngineIndex(StoreAdapter):
         return {}
 
 
-def whole_query(own: Any) -> Callable[[dict[str, Any], str | None], dict[str, Any]]:
+def whole_query(
+    own: Any, candidates: int = 0
+) -> Callable[[dict[str, Any], str | None], dict[str, Any]]:
     """Returns a change of Elasticsearch's queries, after which the caller's own is applied.
 
     Changed queries look at enough candidates, and fail if a shard does not answer.
+
+    Args:
+        own: The caller's change; ``None`` if there is none.
+        candidates: The least number of candidates.
     """
 
     def change(query: dict[str, Any], text: str | None) -> dict[str, Any]:
@@ -242,7 +249,7 @@ def whole_query(own: Any) -> Callable[[dict[str, Any], str | None], dict[str, An
         changed = {**query, "allow_partial_search_results": False}
         if "knn" in query:
             knn = query["knn"]
-            wanted = max(knn["num_candidates"], knn["k"] * 3 // 2)
+            wanted = max(candidates, knn["num_candidates"], knn["k"] * 3 // 2)
             changed["knn"] = {**knn, "num_candidates": min(wanted, _MOST_CANDIDATES)}
         return changed if own is None else dict(own(changed, text))
 

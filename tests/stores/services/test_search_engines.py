@@ -228,6 +228,9 @@ def test_elasticsearch_looks_at_enough_candidates_and_at_all_shards(engine: Sear
     for k, candidates in ((4, 50), (200, 300), (9_000, 10_000)):
         retriever(store, "file:1", strategy="pre_filter", k=k).invoke("Who?")
         assert engine.bodies("/_search")[-1]["knn"]["num_candidates"] >= candidates
+    own = {"fetch_k": 700}
+    retriever(store, "file:1", strategy="pre_filter", search_kwargs=own).invoke("Who?")
+    assert engine.bodies("/_search")[-1]["knn"]["num_candidates"] == 700
     engine.failing_shards = 1
     with pytest.raises(Exception, match="503"):
         retriever(store, "file:1", strategy="pre_filter").invoke("Who?")

@@ -25,7 +25,7 @@ class ElasticsearchAdapter(SearchEngineIndex, LangChainAdapter):
     """
 
     classes = frozenset({("langchain_elasticsearch", "ElasticsearchStore")})
-    harmless = frozenset({"filter"})
+    harmless = frozenset({"filter", "fetch_k"})
     vector_search = "similarity_search_by_vector_with_relevance_scores"
 
     @property
@@ -42,7 +42,11 @@ class ElasticsearchAdapter(SearchEngineIndex, LangChainAdapter):
 
     def ready(self, arguments: Mapping[str, Any], limit: int) -> dict[str, Any]:
         """Returns the arguments of a search that looks at enough candidates, in all shards."""
-        return {**arguments, "custom_query": whole_query(arguments.get("custom_query"))}
+        changed = dict(arguments)
+        # Only the store's search without scores takes it.
+        candidates = changed.pop("fetch_k", 0)
+        changed["custom_query"] = whole_query(arguments.get("custom_query"), candidates)
+        return changed
 
     def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
         """Returns the stored chunks with these ids."""
