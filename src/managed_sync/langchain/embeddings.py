@@ -171,11 +171,11 @@ def load_embeddings(name: str = BUNDLED_NAME) -> Embeddings:
         kind = getattr(import_module(provider.module), provider.kind)
         made: Embeddings = kind(**{provider.argument: model.strip()}, **provider.options)
         return made
-    except Exception as error:
-        # The packages raise errors of many kinds: of pydantic, of their clients, of the system.
+    except Exception as error:  # noqa: BLE001 - those of pydantic, of clients, of the system
+        # Errors of pydantic quote all arguments, keys among them.
         raise ConfigurationError(
             f"The embedding {name} could not be loaded ({type(error).__name__}: {_reason(error)})."
-        ) from error
+        ) from None
 
 
 def _reason(error: Exception) -> str:
