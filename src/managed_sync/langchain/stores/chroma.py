@@ -8,14 +8,14 @@ from typing import Any
 from langchain_core.documents import Document
 
 from managed_sync.documents.metadata_condition import MetadataCondition
-from managed_sync.langchain.stores.base import LangChainAdapter
+from managed_sync.langchain.stores.operators import OperatorFilters
 from managed_sync.stores.chroma import ChromaCollection
 from managed_sync.stores.conditions import all_of
 
 __all__ = ["ChromaAdapter"]
 
 
-class ChromaAdapter(ChromaCollection, LangChainAdapter):
+class ChromaAdapter(ChromaCollection, OperatorFilters):
     """A collection of Chroma."""
 
     classes = frozenset({("langchain_chroma", "Chroma"), ("langchain_community", "Chroma")})
@@ -31,9 +31,3 @@ class ChromaAdapter(ChromaCollection, LangChainAdapter):
 
     def _equal_to(self, condition: MetadataCondition) -> dict[str, Any]:
         return all_of([{name: value} for name, value in condition.items()])
-
-    def _both(self, name: str, own: Any, further: Any) -> Any:
-        return all_of([own, further]) if name == "filter" else None
-
-    def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
-        return {"filter": {self._object_field.name: {"$in": object_ids}}}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from langchain_core.documents import Document
-
 from managed_sync.documents.metadata_condition import MetadataCondition
-from managed_sync.indexing.targets.base import StoredChunk
-from managed_sync.langchain.stores.base import LangChainAdapter
-from managed_sync.stores.search_engine import METADATA, SearchEngineIndex, whole_query
+from managed_sync.langchain.stores.services.search_engine import SearchEngineAdapter
+from managed_sync.stores.search_engine import whole_query
 
 __all__ = ["ElasticsearchAdapter"]
 
@@ -18,7 +15,7 @@ _EXACT = "DenseVectorScriptScoreStrategy"
 _APPROXIMATE = "DenseVectorStrategy"
 
 
-class ElasticsearchAdapter(SearchEngineIndex, LangChainAdapter):
+class ElasticsearchAdapter(SearchEngineAdapter):
     """An index, which the integration creates with the first write.
 
     Its exact strategy scores every chunk that a filter leaves, and the others are approximate.
@@ -47,19 +44,6 @@ class ElasticsearchAdapter(SearchEngineIndex, LangChainAdapter):
         candidates = changed.pop("fetch_k", 0)
         changed["custom_query"] = whole_query(arguments.get("custom_query"), candidates)
         return changed
-
-    def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
-        """Returns the stored chunks with these ids."""
-        return [
-            StoredChunk(
-                key, source.get(self._text_key) or "", source.get(METADATA), self._vector(source)
-            )
-            for key, source in self._sources(ids, "true")
-        ]
-
-    def update_metadata(self, documents: Sequence[Document]) -> None:
-        """Replaces the metadata of chunks."""
-        self._replace_metadata({str(one.id): one.metadata for one in documents})
 
     @property
     def _engine(self) -> Any:

@@ -15,8 +15,9 @@ from langchain_core.documents import Document
 from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.base import StoredChunk
-from managed_sync.langchain.stores.base import Add, LangChainAdapter
-from managed_sync.stores.conditions import all_of, each_equal
+from managed_sync.langchain.stores.base import Add
+from managed_sync.langchain.stores.operators import OperatorFilters
+from managed_sync.stores.conditions import each_equal
 
 __all__ = ["MongoDBAdapter"]
 
@@ -26,7 +27,7 @@ _MOST_CANDIDATES = 10_000
 _OVERSAMPLING = 10
 
 
-class MongoDBAdapter(LangChainAdapter):
+class MongoDBAdapter(OperatorFilters):
     """A collection with an index for vector search."""
 
     classes = frozenset({("langchain_mongodb", "MongoDBAtlasVectorSearch")})
@@ -114,9 +115,3 @@ class MongoDBAdapter(LangChainAdapter):
         if odd := [name for name in condition if "." in name or "\0" in name]:
             raise ConfigurationError(f"MongoDB cannot filter by the metadata {odd[0]!r}.")
         return each_equal(condition)
-
-    def _both(self, name: str, own: Any, further: Any) -> Any:
-        return all_of([own, further]) if name == "pre_filter" else None
-
-    def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
-        return {"pre_filter": {self._object_field.name: {"$in": object_ids}}}

@@ -14,9 +14,8 @@ from langchain_core.documents import Document
 
 from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.errors import ConfigurationError
-from managed_sync.indexing.targets.base import StoredChunk
-from managed_sync.langchain.stores.base import Add, LangChainAdapter
-from managed_sync.stores.search_engine import METADATA, SearchEngineIndex
+from managed_sync.langchain.stores.base import Add
+from managed_sync.langchain.stores.services.search_engine import SearchEngineAdapter
 
 __all__ = ["OpenSearchAdapter"]
 
@@ -27,7 +26,7 @@ _FILTERS_OF_OTHER_SEARCHES = frozenset(
 )
 
 
-class OpenSearchAdapter(SearchEngineIndex, LangChainAdapter):
+class OpenSearchAdapter(SearchEngineAdapter):
     """An index, which the integration creates with the first write."""
 
     classes = frozenset({("langchain_community", "OpenSearchVectorSearch")})
@@ -76,19 +75,6 @@ class OpenSearchAdapter(SearchEngineIndex, LangChainAdapter):
         size: int = self._store.bulk_size
         for start in range(0, len(documents), size):
             add(documents[start : start + size])
-
-    def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
-        """Returns the stored chunks with these ids."""
-        return [
-            StoredChunk(
-                key, source.get(self._text_key) or "", source.get(METADATA), self._vector(source)
-            )
-            for key, source in self._sources(ids, "true")
-        ]
-
-    def update_metadata(self, documents: Sequence[Document]) -> None:
-        """Replaces the metadata of chunks."""
-        self._replace_metadata({str(one.id): one.metadata for one in documents})
 
     @property
     def _text_key(self) -> str:

@@ -10,11 +10,9 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.indexing.targets.vectors import Vector
-from managed_sync.langchain.stores.base import LangChainAdapter
-from managed_sync.stores.conditions import all_of, each_equal
+from managed_sync.langchain.stores.operators import OperatorFilters
 
 __all__ = ["PineconeAdapter"]
 
@@ -22,7 +20,7 @@ __all__ = ["PineconeAdapter"]
 _IDS_AT_ONCE = 100
 
 
-class PineconeAdapter(LangChainAdapter):
+class PineconeAdapter(OperatorFilters):
     """A namespace of an index."""
 
     classes = frozenset({("langchain_pinecone", "PineconeVectorStore")})
@@ -81,15 +79,6 @@ class PineconeAdapter(LangChainAdapter):
             )
             for key, each in found.vectors.items():
                 yield key, _as_written(each.metadata or {}), list(map(float, each.values))
-
-    def _equal_to(self, condition: MetadataCondition) -> dict[str, Any]:
-        return each_equal(condition)
-
-    def _both(self, name: str, own: Any, further: Any) -> Any:
-        return all_of([own, further]) if name == "filter" else None
-
-    def _confined_to(self, object_ids: list[str]) -> dict[str, Any]:
-        return {"filter": {self._object_field.name: {"$in": object_ids}}}
 
 
 def _as_written(metadata: Mapping[str, Any]) -> dict[str, Any]:

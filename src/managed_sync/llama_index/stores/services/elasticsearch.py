@@ -7,23 +7,20 @@ beside them. So all filters are written in its own language.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores import (
     FilterCondition,
     FilterOperator,
     MetadataFilter,
     MetadataFilters,
 )
-from llama_index.core.vector_stores.utils import node_to_metadata_dict
 
 from managed_sync.documents.metadata_condition import is_metadata_condition
 from managed_sync.errors import ConfigurationError
-from managed_sync.indexing.targets.base import StoredChunk
-from managed_sync.llama_index.stores.base import LlamaIndexAdapter, stored_chunk
-from managed_sync.stores.search_engine import METADATA, SearchEngineIndex, whole_query
+from managed_sync.llama_index.stores.services.search_engine import SearchEngineAdapter
+from managed_sync.stores.search_engine import whole_query
 
 __all__ = ["ElasticsearchAdapter"]
 
@@ -37,7 +34,7 @@ _RANGES = {
 }
 
 
-class ElasticsearchAdapter(SearchEngineIndex, LlamaIndexAdapter):
+class ElasticsearchAdapter(SearchEngineAdapter):
     """An index, which is created with the first write; its searches are approximate."""
 
     classes = frozenset({("llama_index.vector_stores.elasticsearch", "ElasticsearchStore")})
@@ -78,20 +75,6 @@ class ElasticsearchAdapter(SearchEngineIndex, LlamaIndexAdapter):
         if is_metadata_condition(own):
             return {_FILTER: self._equal(own)}
         return {_FILTER: [self._query_for(super().filter_of(own))]}
-
-    def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
-        """Returns the stored nodes with these ids."""
-        return [
-            stored_chunk(key, source.get(METADATA) or {}, source.get(self._text_key), vector)
-            for key, source in self._sources(ids, "true")
-            for vector in [self._vector(source)]
-        ]
-
-    def update_metadata(self, nodes: Sequence[TextNode]) -> None:
-        """Replaces the metadata of nodes."""
-        self._replace_metadata(
-            {node.node_id: node_to_metadata_dict(node, remove_text=True) for node in nodes}
-        )
 
     @property
     def _text_key(self) -> str:

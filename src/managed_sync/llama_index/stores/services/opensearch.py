@@ -6,39 +6,20 @@ by its engine whether a filtered search is approximate, so no search counts as e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from llama_index.core.schema import TextNode
-from llama_index.core.vector_stores.utils import node_to_metadata_dict
-
 from managed_sync.errors import ConfigurationError
-from managed_sync.indexing.targets.base import StoredChunk
-from managed_sync.llama_index.stores.base import LlamaIndexAdapter, stored_chunk
-from managed_sync.stores.search_engine import METADATA, SearchEngineIndex
+from managed_sync.llama_index.stores.services.search_engine import SearchEngineAdapter
+from managed_sync.stores.search_engine import METADATA
 
 __all__ = ["OpenSearchAdapter"]
 
 
-class OpenSearchAdapter(SearchEngineIndex, LlamaIndexAdapter):
+class OpenSearchAdapter(SearchEngineAdapter):
     """An index, which the integration creates when it is first used."""
 
     classes = frozenset({("llama_index.vector_stores.opensearch", "OpensearchVectorStore")})
     nests_filters = True
-
-    def read(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
-        """Returns the stored nodes with these ids."""
-        return [
-            stored_chunk(key, source.get(METADATA) or {}, source.get(self._text_key), vector)
-            for key, source in self._sources(ids, "true")
-            for vector in [self._vector(source)]
-        ]
-
-    def update_metadata(self, nodes: Sequence[TextNode]) -> None:
-        """Replaces the metadata of nodes."""
-        self._replace_metadata(
-            {node.node_id: node_to_metadata_dict(node, remove_text=True) for node in nodes}
-        )
 
     @property
     def _wrapped(self) -> Any:
