@@ -324,6 +324,15 @@ def test_navigation_by_its_role_is_navigation() -> None:
     assert not truth.rows
 
 
+def test_a_text_may_be_a_message_and_has_to_be_in_a_plain_encoding() -> None:
+    mail = b"Subject: =?utf-8?q?Fr=C3=B6sche?=\nMIME-Version: 1.0\n\nnine\n"
+    assert _joined(read_truth(mail, "txt"), "subject and addresses") == "Fr\u00f6sche"
+    assert _joined(read_truth(b"Note: nine\n", "txt"), "text") == "Note: nine\n"
+    for data in ("nine".encode("utf-16-le"), "\uc544\ud649".encode("iso2022_kr")):
+        with pytest.raises(DamagedFileError):
+            read_truth(data, "txt")
+
+
 def test_asides_next_to_articles_are_apart() -> None:
     page = b"<body><article>text<aside>note</aside></article><aside>advert<h2>More</h2></aside>"
     truth = read_truth(page, "html")

@@ -27,6 +27,9 @@ _FOLDED = re.compile(r"\r?\n[ \t]")
 _EVENT = {"SUMMARY", "DESCRIPTION", "LOCATION"}
 _CARD = {"FN", "ORG", "TITLE", "NOTE", "EMAIL", "TEL", "ADR"}
 
+# The bytes of UTF-16 and of ISO-2022 are valid UTF-8, too.
+_SHIFTS = re.compile("[\0\x0e\x0f\x1b]")
+
 
 def read_plain(data: bytes) -> Truth:
     """Returns the truth about a text, whose encoding must be plain from its bytes.
@@ -35,6 +38,8 @@ def read_plain(data: bytes) -> Truth:
         DamagedFileError: Only a guess could tell its encoding.
     """
     text = _decoded(data)
+    if _SHIFTS.search(text):
+        raise DamagedFileError("only a guess could tell its encoding")
     truth = Truth(flow=[text])
     truth.add("text", text)
     return truth

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from benchmarks.parsing.truth import pdf
@@ -54,7 +55,6 @@ _READERS: Mapping[str, Callable[[bytes], Truth]] = {
     "rtf": read_rich_text,
     "epub": read_book,
     "csv": read_csv,
-    "txt": read_plain,
     "ipynb": read_notebook,
     "ics": read_calendar,
     "vcf": read_cards,
@@ -62,8 +62,17 @@ _READERS: Mapping[str, Callable[[bytes], Truth]] = {
 _WITH_FILES: Mapping[str, Callable[[bytes], Truth]] = {
     "eml": lambda data: read_mail(data, read_attachment=_inner_text),
     "mbox": lambda data: read_mailbox(data, read_attachment=_inner_text),
+    "txt": lambda data: (
+        read_mail(data, read_attachment=_inner_text) if _MESSAGE.match(data) else read_plain(data)
+    ),
     "archive": lambda data: read_archive(data, read_member=_inner_text),
 }
+# Programs that test e-mail keep messages as texts.
+_MESSAGE = re.compile(
+    rb"(?=[^\n]*:)(?:[A-Za-z0-9-]+:[^\n]*\r?\n(?:[ \t][^\n]*\r?\n)*)*?"
+    rb"(?:Received|Message-ID|MIME-Version|Return-Path):",
+    re.IGNORECASE,
+)
 FORMATS = (*_READERS, *_WITH_FILES)
 
 

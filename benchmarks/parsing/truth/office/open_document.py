@@ -102,9 +102,14 @@ def _pieces(element: Any) -> Iterator[str]:
         name = local(child)
         if name in _SPACES:
             yield " "
-        elif name and name not in _INNER:
+        elif name and name not in _INNER and not (name == "page-number" and _is_of_slide(child)):
             yield from _pieces(child)
         yield child.tail or ""
+
+
+def _is_of_slide(element: Any) -> bool:
+    """Tells whether an element is on a slide or its notes, where numbers of pages change."""
+    return any(local(around) == "page" for around in element.iterancestors())
 
 
 def _table_rows(table: Any) -> list[Row]:

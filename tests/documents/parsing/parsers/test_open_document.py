@@ -126,7 +126,11 @@ def test_a_presentation_has_a_page_and_a_heading_for_each_slide() -> None:
         + "<office:annotation><dc:creator>Eva</dc:creator><text:p>Check</text:p>"
         + "</office:annotation>"
     )
-    second = '<draw:frame><draw:object xlink:href="./Object 1"/></draw:frame>'
+    second = (
+        '<draw:frame><draw:object xlink:href="./Object 1"/></draw:frame>'
+        '<o:annotation xmlns:o="http://openoffice.org/2009/office"><text:p>Sum?</text:p>'
+        "</o:annotation>"
+    )
     body = (
         '<presentation:footer-decl presentation:name="f">Harbor AG</presentation:footer-decl>'
         f"<draw:page>{first}</draw:page><draw:page>{second}</draw:page>"
@@ -134,7 +138,7 @@ def test_a_presentation_has_a_page_and_a_heading_for_each_slide() -> None:
     data = document("presentation", body, **{"Object 1/content.xml": chart})
     assert parse(data, filename="a.odp") == (
         "# Goals\n\n- Grow\n  - Hire\n\nInside\n\nNotes: Mention it.\n\nComment (Eva): Check\n\n"
-        "Harbor AG\n\n\fSales\n\n|  | Units |\n| --- | --- |\n| Q1 | 5 |\n"
+        "Harbor AG\n\n\fSales\n\n|  | Units |\n| --- | --- |\n| Q1 | 5 |\n\nComment: Sum?\n"
     )
 
 

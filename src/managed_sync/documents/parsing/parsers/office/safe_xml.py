@@ -67,6 +67,8 @@ _OTHER_PREFIXES = {
     "http://www.w3.org/1999/xlink": "xlink",
     "http://www.w3.org/1998/Math/MathML": "math",
     "http://purl.org/dc/elements/1.1/": "dc",
+    # LibreOffice writes comments on slides with it.
+    "http://openoffice.org/2009/office": "office",
 }
 _ENTITY = "<!ENTITY"
 _ENTITIES = [_ENTITY.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be")]
