@@ -196,6 +196,10 @@ TYPES = [
     ("text/calendar", "a.ics", b"BEGIN:VCALENDAR\n", FileType.ICS),
     (UNKNOWN, "", b"BEGIN:VCALENDAR\n", FileType.ICS),
     ("text/x-vcard", "a.vcf", b"BEGIN:VCARD\n", FileType.VCF),
+    # A whole page, calendar or card is no table
+    ("text/csv", "export", b"<!DOCTYPE html><html><body>a,b</body></html>", FileType.HTML),
+    ("text/csv", "export", b"BEGIN:VCARD\r\nFN:Eva\r\nEND:VCARD\r\n", FileType.VCF),
+    ("text/csv", "export", b"<b>,name\n1,Eva\n", FileType.CSV),
     # Archives and pictures
     ("application/zip", "a.zip", zip_of("a.txt"), FileType.ARCHIVE),
     ("application/gzip", "a.tar.gz", b"\x1f\x8b\x08\0", FileType.ARCHIVE),

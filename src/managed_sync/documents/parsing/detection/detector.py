@@ -50,6 +50,9 @@ _MAIL_ORDER = [FileType.MBOX, FileType.MHT, FileType.EMAIL, FileType.MSG]
 _MAILS: set[FileType | None] = {*_MAIL_ORDER}
 # Programs write tables and pages under the names of old Office files.
 _OFTEN_TEXT = {FileType.DOC: FileType.TEXT, FileType.XLS: FileType.CSV}
+# None of them begins as another one of these does.
+_MARKED_TEXTS = {FileType.HTML, FileType.ICS, FileType.VCF}
+_MISTAKEN_TEXTS = {FileType.CSV, FileType.ICS, FileType.VCF}
 _OFTEN_PAGES = {*_OFTEN_TEXT, FileType.DOCX, FileType.XLSX}
 _HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]{0,60}:[ \t]*\S")
 
@@ -109,6 +112,8 @@ def _type_of_text(start: bytes, kind: FileType | None, named: FileType | None) -
         if kind in _OFTEN_PAGES and is_web_archive(start):
             return FileType.MHT
         kind = type_by_start(start) or kind
+    if kind in _MISTAKEN_TEXTS and (found := type_by_start(start)) in _MARKED_TEXTS:
+        return found
     return _OFTEN_TEXT.get(kind, kind) if kind else None
 
 
