@@ -36,6 +36,12 @@ from benchmarks.parsing.truth.plain import (
 
 __all__ = ["FORMATS", "missing_tools", "read_truth"]
 
+# Programs that test e-mail keep messages as texts.
+_MESSAGE = re.compile(
+    rb"(?=[^\n]*:)(?:[A-Za-z0-9-]+:[^\n]*\r?\n(?:[ \t][^\n]*\r?\n)*)*?"
+    rb"(?:Received|Message-ID|MIME-Version|Return-Path):",
+    re.IGNORECASE,
+)
 _READERS: Mapping[str, Callable[[bytes], Truth]] = {
     "pdf": read_pdf,
     "docx": read_word,
@@ -67,12 +73,6 @@ _WITH_FILES: Mapping[str, Callable[[bytes], Truth]] = {
     ),
     "archive": lambda data: read_archive(data, read_member=_inner_text),
 }
-# Programs that test e-mail keep messages as texts.
-_MESSAGE = re.compile(
-    rb"(?=[^\n]*:)(?:[A-Za-z0-9-]+:[^\n]*\r?\n(?:[ \t][^\n]*\r?\n)*)*?"
-    rb"(?:Received|Message-ID|MIME-Version|Return-Path):",
-    re.IGNORECASE,
-)
 FORMATS = (*_READERS, *_WITH_FILES)
 
 
