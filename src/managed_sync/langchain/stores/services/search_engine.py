@@ -1,4 +1,4 @@
-"""What LangChain's stores in Elasticsearch and in OpenSearch have in common."""
+"""The part that the adapters of Elasticsearch and OpenSearch have in common."""
 
 from __future__ import annotations
 
