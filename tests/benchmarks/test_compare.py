@@ -13,6 +13,7 @@ from benchmarks.compare.report import as_markdown
 from benchmarks.compare.workload import WORKLOADS, answer
 
 
+@pytest.mark.slow
 def test_every_workload_runs_with_this_package() -> None:
     questions, answers = io.StringIO("\n".join(["package", *WORKLOADS])), io.StringIO()
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.retrieval.hybrid import run
 
 
+@pytest.mark.slow
 def test_every_answer_is_the_best_of_the_fused_ranking(tmp_path: Path) -> None:
     measured = run(chunks=1000, questions=2, k=6, seed=7, folder=tmp_path)
 

@@ -355,6 +355,7 @@ def wait_until(condition: object) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such signal")
+@pytest.mark.slow
 def test_a_configured_server_takes_the_tokens_that_are_signed_for_it(tmp_path: Path) -> None:
     import httpx
 

@@ -188,6 +188,7 @@ def test_the_mcp_server_says_how_to_search_and_ends_cleanly() -> None:
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_it_starts_ends_it_cleanly() -> None:
     with running("langgraph_agent") as program:
         assert program.stderr is not None

@@ -16,7 +16,7 @@ KILLS = draws(4)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork a process")
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_after_a_kill_at_any_moment_the_next_whole_run_makes_what_a_run_from_scratch_makes(
     seed: int,
 ) -> None:

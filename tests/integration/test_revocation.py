@@ -47,6 +47,7 @@ def test_a_revoked_passage_is_gone_at_once_and_a_granted_one_is_back(
     assert PROPOSAL in titles(retriever)
 
 
+@pytest.mark.slow
 def test_a_malformed_permissions_file_leaves_the_last_good_permissions_in_force(
     company: Company, retriever: PermissionAwareRetriever
 ) -> None:

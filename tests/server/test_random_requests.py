@@ -75,7 +75,8 @@ def test_the_specification_holds(server: EmbeddedServer, known: Known, mode: str
     ask_everything(server, document, with_errors_allowed(document), known, MODES[mode])
 
 
-@pytest.mark.parametrize("mode", ["positive", pytest.param("negative", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
 def test_the_servers_own_description_holds(server: EmbeddedServer, known: Known, mode: str) -> None:
     objects = [known["recordId"][0], f"file:{known['recordId'][0]}"]
     known |= {"object": objects, "relation": ["can_read"]}

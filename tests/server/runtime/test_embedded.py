@@ -267,7 +267,9 @@ print("stopped", flush=True)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals between processes")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_serve_forever_stops_cleanly(company: Company, state: Path, number: int) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", SERVE, str(company.folder), str(state)],
