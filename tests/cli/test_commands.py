@@ -238,6 +238,8 @@ class TestOnTheDemosWorkspace:
         assert second.returncode == 1
         assert f"in use by a server in process {server.pid}" in second.stderr
         assert "MANAGED_SYNC_BASE_URL" in output
+        assert output.count(f":{port}\n") == 2, "the line that says it serves, and the variable"
+        assert f":{port}" not in errors
         assert "PRIVATE KEY" not in output
         assert "Traceback" not in errors
         assert not announced.exists()
@@ -276,6 +278,15 @@ class TestWithoutAWorkspace:
         assert (refused.returncode, after.returncode) == (1, 1)
         assert "permissions.yaml" in refused.stderr
         assert "There is no Managed Sync API to connect to" in after.stderr
+
+    def test_serve_without_a_company_says_what_to_pass(self, tmp_path: Path) -> None:
+        refused = run(tmp_path, "serve", "--port", "0")
+
+        assert refused.returncode == 1
+        assert (
+            f"no company to serve in the workspace {tmp_path / '.managed-sync'}" in refused.stderr
+        )
+        assert "Pass --folder" in refused.stderr
 
     def test_the_package_can_be_run_as_a_module(self) -> None:
         version = subprocess.run(

@@ -32,9 +32,10 @@ _MAX_WAIT_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 
 _NO_API = (
-    "There is no Managed Sync API to connect to. Run `managed-sync demo` for a sample company, "
-    "`managed-sync serve --folder <folder>` for your own files, or set MANAGED_SYNC_BASE_URL, "
-    "MANAGED_SYNC_PROJECT_ID and MANAGED_SYNC_TOKEN for an API that runs elsewhere."
+    "There is no Managed Sync API to connect to, and no company in the workspace {root}. Name "
+    "another --workspace, run `managed-sync demo` for a sample company, or "
+    "`managed-sync serve --folder <folder>` for your own files. For an API that runs elsewhere, "
+    "set MANAGED_SYNC_BASE_URL, MANAGED_SYNC_PROJECT_ID and MANAGED_SYNC_TOKEN."
 )
 
 
@@ -259,7 +260,7 @@ class Workspace:
         known = self.source_folder
         if folder is None:
             if known is None:
-                raise ConfigurationError(_NO_API)
+                raise ConfigurationError(_NO_API.format(root=self.root))
             return known
         if known not in {None, folder.absolute()}:
             raise ConfigurationError(

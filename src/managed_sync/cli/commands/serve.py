@@ -58,6 +58,12 @@ def serve(
         _serve_as_configured(config)
         return
     workspace = Workspace(root)
+    if folder is None and workspace.source_folder is None:
+        raise ConfigurationError(
+            f"There is no company to serve in the workspace {workspace.root}. Pass --folder with a "
+            f"folder that has permissions.yaml and files/, or run `managed-sync demo` for a sample "
+            f"company."
+        )
     set_up_logging("text")
     # A public name, as `managed_sync.webhooks` is: users filter by it, wherever the code lies.
     logging.getLogger("managed_sync.server.requests").setLevel(logging.WARNING)

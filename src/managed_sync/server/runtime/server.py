@@ -121,7 +121,6 @@ class Server:
             listener.close()
             raise
         self._base_url = url_of(listener)
-        _logger.info("Serving %s at %s", ", ".join(self._config.projects), self._base_url)
 
     def stop(self) -> None:
         """Stops the server; a running sync is abandoned and repeated at the next start."""
@@ -143,7 +142,10 @@ class Server:
         """
         with _termination() as terminated:
             try:
-                self.start()
+                if self._thread is None:
+                    self.start()
+                    projects = ", ".join(self._config.projects)
+                    _logger.info("Serving %s at %s", projects, self._base_url)
                 thread = self._thread
                 # Short waits, since on Windows a long one cannot be interrupted.
                 while thread is not None and thread.is_alive() and not terminated.wait(0.2):
