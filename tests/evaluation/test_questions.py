@@ -53,7 +53,7 @@ def test_questions_are_read_with_all_they_have(tmp_path: Path) -> None:
         ("- question: One\n\n- text: Two", "line 3: question: Field required"),
         ("- question: One\n- Two", "line 2: the entry"),
         ("- question: One\n- question: Two\n  answer_in: /a.md", "line 2: .* passage must both"),
-        ("- question: One\n  color: red", "line 1: color: Extra inputs are not permitted"),
+        ("- question: One\n  color: red", "line 1: color is not one .*, asked_by,"),
         ("- question: One\n  asked_by: ann@x.example", "line 1: asked_by: .* list"),
     ],
 )
@@ -62,7 +62,8 @@ def test_an_error_names_the_file_the_line_and_the_remedy(
 ) -> None:
     with pytest.raises(ConfigurationError, match=rf"questions\.yaml.*{problem}") as caught:
         load_questions(written(tmp_path, text))
-    assert "must be a list of entries" in str(caught.value) or "quotes" in str(caught.value)
+    remedies = ("must be a list of entries", "the fields, which are question, answer_in", "quotes")
+    assert any(remedy in str(caught.value) for remedy in remedies)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

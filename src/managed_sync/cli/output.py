@@ -51,9 +51,12 @@ progress_output = _SafeConsole(stderr=True)
 def plain_table(*columns: str, wraps_first: bool = False) -> Table:
     """Returns a table without lines between columns.
 
-    Either the first column is never wrapped, or it is the only one that is.
+    Either the first column is never wrapped, or it is the only one that is, and the columns stand
+    closer to leave more of the line to it.
     """
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    if wraps_first:
+        table.padding = 0
     for position, column in enumerate(columns):
         is_first = position == 0
         table.add_column(

@@ -154,7 +154,13 @@ def _question(path: Path, line: int, value: Any) -> EvaluationQuestion:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])) or "the entry"
-        raise ConfigurationError(f"{path}, line {line}: {name}: {first['msg']}. {_FORM}") from None
+        if first["type"] == "extra_forbidden":
+            form = _AnswerEntry if "also" in first["loc"] else _QuestionEntry
+            fields = ", ".join(form.model_fields)
+            problem = f"{name} is not one of the fields, which are {fields}."
+        else:
+            problem = f"{name}: {first['msg']}. {_FORM}"
+        raise ConfigurationError(f"{path}, line {line}: {problem}") from None
     answers = [Answer(entry.answer_in, entry.passage)] if entry.answer_in else []
     answers += [Answer(other.answer_in, other.passage) for other in entry.also]
     return EvaluationQuestion(

@@ -76,7 +76,7 @@ def test_a_table_shows_each_user_kind_and_split(root: Path) -> None:
         [ANN, "1", "1.00"],
         [BOB, "1", "1.00"],
     ]
-    assert "3 questions asked, 2 of them with an answer that the user may read" in result.stdout
+    assert "2 questions, asked 3 times; 2 times, the user may read an answer." in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
@@ -91,6 +91,8 @@ def test_json_has_every_outcome_and_the_plot_is_a_picture(root: Path) -> None:
 
 
 def test_a_long_name_is_wrapped_and_no_header_cut(root: Path) -> None:
+    usual = "elisabeth@harbor.example"
+    assert f"{usual} " in evaluate(root, "--as", usual).stdout, "in one line"
     user = "somebody.with.a.rather.long.name.indeed@subsidiary.example"
     lines = evaluate(root, "--as", user, "-k", "3").stdout.splitlines()
     (header,) = [line for line in lines if line.startswith("user")]
@@ -117,5 +119,5 @@ def test_errors_name_the_remedy(root: Path) -> None:
         evaluate(root, "--split", "test")
     with pytest.raises(ConfigurationError, match=r"not the sample company's.*Name a file"):
         run(root / "workspace", "evaluate")
-    with pytest.raises(ConfigurationError, match="no Managed Sync API to connect to"):
+    with pytest.raises(ConfigurationError, match=r"no company in the workspace \S+empty\. Name"):
         run(root / "empty", "evaluate")

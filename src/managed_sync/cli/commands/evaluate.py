@@ -52,7 +52,7 @@ def evaluate(
         str, typer.Option(help="Ask only the questions of this split, such as report.")
     ] = "",
     passages: Annotated[
-        int, typer.Option("--passages", "-k", help="The number of passages.", min=1)
+        int, typer.Option("--passages", "-k", help="Return at most this many passages.", min=1)
     ] = 6,
     json_output: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     plot: Annotated[
@@ -78,7 +78,7 @@ def evaluate(
     if json_output:
         typer.echo(json.dumps(evaluation.as_dict(), ensure_ascii=False, indent=2))
     else:
-        _print(evaluation)
+        _print(evaluation, len(asked))
     if plot is not None:
         evaluation.plot(plot)
     if evaluation.figures().unauthorized:
@@ -118,9 +118,10 @@ def _evaluation(
     """Asks the questions, with a progress bar, until they end or the command must stop."""
     from managed_sync.evaluation import evaluate
 
+    # Each question is asked by several users.
     total = sum(len(users or question.asked_by) for question in questions)
     with stop_on_signal() as stop, progress_display() as progress:
-        task = progress.add_task("Asking", total=total, unit="questions")
+        task = progress.add_task(f"Asking {len(questions)} questions", total=total, unit="times")
 
         def note(_: Outcome) -> None:
             progress.advance(task)
@@ -151,7 +152,7 @@ def _objects(
         ) from None
 
 
-def _print(evaluation: Evaluation) -> None:
+def _print(evaluation: Evaluation, questions: int) -> None:
     from managed_sync.evaluation.report import COLUMNS
 
     groupings: list[Grouping] = ["user", "kind", "split"]
@@ -163,6 +164,6 @@ def _print(evaluation: Evaluation) -> None:
         output.print(table)
     figures = evaluation.figures()
     output.print(
-        f"\n{figures.asked} questions asked, {figures.counted} of them with an answer that the "
-        f"user may read. Leaks: {figures.unauthorized}."
+        f"\n{questions} questions, asked {figures.asked} times; {figures.counted} times, the user "
+        f"may read an answer. Leaks: {figures.unauthorized}."
     )
