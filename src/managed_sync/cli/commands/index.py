@@ -60,7 +60,8 @@ def index(
         bool,
         typer.Option(
             "--rebuild",
-            help="Index every record again, as after a change of parser, chunks or embedding.",
+            help="Index every record again, as after a change of parser or chunks. Another "
+            "embedding needs another --workspace.",
         ),
     ] = False,
     full: Annotated[

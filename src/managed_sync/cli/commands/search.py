@@ -43,7 +43,7 @@ def search(
     subject: SubjectOption,
     root: WorkspaceOption = DEFAULT_WORKSPACE,
     passages: Annotated[
-        int, typer.Option("--passages", "-k", help="The number of passages.", min=1)
+        int, typer.Option("--passages", "-k", help="Return at most this many passages.", min=1)
     ] = 6,
     *,
     json_output: Annotated[
