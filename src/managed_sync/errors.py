@@ -278,7 +278,7 @@ class RerankingError(ManagedSyncError):
 
 
 class EmbeddingError(ManagedSyncError):
-    """The embedding model returned a vector for a question that cannot be searched with."""
+    """The embedding model returned a vector that cannot be searched with or chosen by."""
 
 
 class DocumentError(ManagedSyncError):

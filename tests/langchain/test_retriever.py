@@ -519,6 +519,30 @@ class TestDiversity:
             assert report.complete
             assert (again, same.scores) == (found, report.scores)
 
+    def test_without_a_vector_for_each_passage_none_is_lost_silently(self) -> None:
+        class Forgets(DeterministicFakeEmbedding):
+            def embed_documents(self, texts: list[str]) -> list[list[float]]:
+                return super().embed_documents(texts)[:2]
+
+        store = filled(*passages(30))
+        store.embedding = Forgets(size=16)
+        retriever = over(store, search_type="mmr", k=4)
+
+        with pytest.raises(EmbeddingError, match="2 for 20"):
+            retriever.invoke("q")
+        with pytest.raises(EmbeddingError, match="2 for 20"):
+            asyncio.run(retriever.ainvoke("q"))
+
+    def test_a_question_without_known_words_gets_the_order_of_the_store(self) -> None:
+        class FindsNoWord(DeterministicFakeEmbedding):
+            def embed_query(self, text: str) -> list[float]:
+                return [0.0] * self.size
+
+        store = filled(*passages(30))
+        store.embedding = FindsNoWord(size=16)
+
+        assert over(store, search_type="mmr", k=4).invoke("q") == over(store, k=4).invoke("q")
+
     def test_asynchronously_it_embeds_asynchronously(self) -> None:
         class AsyncOnly(DeterministicFakeEmbedding):
             def embed_documents(self, texts: list[str]) -> list[list[float]]:

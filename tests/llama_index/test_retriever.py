@@ -323,6 +323,25 @@ class TestDiversity:
         assert texts == [texts[0]] * 4
         assert texts[0] != ["passage 0", "passage 80", "passage 160"]
 
+    @pytest.mark.parametrize("number", [0.0, math.nan])
+    def test_without_a_usable_vector_for_each_passage_none_is_lost_silently(
+        self, number: float
+    ) -> None:
+        class Ages(ByNumber):
+            def get_text_embedding_batch(self, texts: list[str], *_: Any, **__: Any) -> Any:
+                return [[number, number] for _ in texts]
+
+        index = VectorStoreIndex([passage(n) for n in range(6)], embed_model=ByNumber())
+        index._embed_model = Ages()
+        retriever = PermissionAwareRetriever(
+            index,
+            checker=AccessChecker(CheckingService(even_and_odd(ALICE, BOB))),
+            vector_store_query_mode="mmr",
+        )
+
+        with pytest.raises(EmbeddingError, match="MMR cannot choose"):
+            retriever.retrieve_with_report("q", subject=ALICE)
+
 
 class Sick(MockEmbedding):
     """A model that gives questions no usable vector, though it gave texts good ones."""

@@ -25,7 +25,7 @@ from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.llama_index.conversion import without_reference
 from managed_sync.llama_index.stores.registry import adapter_of
 from managed_sync.llama_index.tracing import untraced
-from managed_sync.retrieval.diversity import Diversity
+from managed_sync.retrieval.diversity import Diversity, comparable_vectors
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit, hit_of
@@ -300,12 +300,16 @@ def _texts(hits: Sequence[Hit]) -> list[str]:
 
 
 def _by_mmr(
-    query: list[float],
-    vectors: list[list[float]],
+    query: Vector,
+    vectors: Any,
     hits: Sequence[Hit],
     k: int,
     diversity: Diversity,
 ) -> list[Hit]:
+    vectors = comparable_vectors(vectors, len(hits), query)
+    if not any(query):
+        # Nothing is near the question: the model found no word in it.
+        return list(hits[:k])
     _, chosen = get_top_k_mmr_embeddings(
         query, vectors, similarity_top_k=k, mmr_threshold=diversity.relevance
     )

@@ -35,7 +35,12 @@ def checked_vectors(vectors: Any, count: int) -> list[Vector]:
         IndexingError: A vector is missing, empty or zero, is not made of numbers that 32 bits can
             hold and multiply, or has other dimensions than the others.
     """
-    found = [_as_list(vector) for vector in vectors] if vectors is not None else []
+    try:
+        found = [_as_list(vector) for vector in vectors] if vectors is not None else []
+    except (TypeError, ValueError, OverflowError):
+        raise IndexingError(
+            "The embedding model must return lists of numbers, but it returned something else."
+        ) from None
     if len(found) != count:
         raise IndexingError(
             f"The embedding model must return one vector for each text, but it returned "

@@ -26,7 +26,7 @@ from managed_sync.langchain.searches.arguments import (
 from managed_sync.langchain.stores.base import Found
 from managed_sync.langchain.stores.registry import adapter_of
 from managed_sync.langchain.tracing import untraced
-from managed_sync.retrieval.diversity import Diversity
+from managed_sync.retrieval.diversity import Diversity, comparable_vectors
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit, hit_of
@@ -285,12 +285,16 @@ def _texts(hits: Sequence[Hit]) -> list[str]:
 
 
 def _by_mmr(
-    query: list[float],
-    vectors: list[list[float]],
+    query: Vector,
+    vectors: Any,
     hits: Sequence[Hit],
     k: int,
     diversity: Diversity,
 ) -> list[Hit]:
+    vectors = comparable_vectors(vectors, len(hits), query)
+    if not any(query):
+        # Nothing is near the question: the model found no word in it.
+        return list(hits[:k])
     import numpy as np  # noqa: PLC0415 - comes with the stores that need it
     from langchain_core.vectorstores.utils import (  # noqa: PLC0415
         maximal_marginal_relevance,
