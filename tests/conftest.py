@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -99,8 +100,23 @@ def _loggers_stay_as_they_are() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _chroma_is_closed() -> Iterator[None]:
-    """Closes the Chroma databases that a test opened; each holds a dozen file descriptors."""
+def _chroma_of_a_test_is_closed() -> Iterator[None]:
+    with _closing_chroma():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _chroma_of_a_module_is_closed() -> Iterator[None]:
+    with _closing_chroma():
+        yield
+
+
+@contextmanager
+def _closing_chroma() -> Iterator[None]:
+    """Closes the Chroma databases that are opened inside; each holds a dozen file descriptors.
+
+    Those in memory share their settings with all others of the process, too.
+    """
     before = set(_chroma_systems())
     yield
     for place in _chroma_systems().keys() - before:

@@ -252,7 +252,7 @@ def test_the_chatbot_runs_on_postgresql(office: Office) -> None:
             },
             "Check that the API runs",
         ),
-        (["--model", "openai:t0ken"], {}, "--model "),
+        (["--model", "mistralai:t0ken"], {}, "--model "),
     ],
     ids=["unknown user", "no user", "no project", "no API", "no package for the model"],
 )
