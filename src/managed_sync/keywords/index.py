@@ -199,6 +199,7 @@ class KeywordIndex:
             each
             for each in found
             if each.metadata is not None
+            and each.metadata.get("object_id") == object_id
             and each.metadata.get("part") == part
             and (record_id is None or record_id == each.metadata.get("record_id"))
         ]
@@ -279,14 +280,14 @@ class KeywordIndex:
     def read(self, chunk_ids: Sequence[str], *, vectors: bool = False) -> list[StoredChunk]:
         """Returns the chunks with these ids, without vectors.
 
-        A chunk whose words are lost, so that no search finds it, is not returned.
+        A chunk whose words or whose object are lost, so that searches miss it, is not returned.
 
         Raises:
             KeywordIndexError: The file cannot be read.
         """
-        query = _contents.add_columns(chunk_table.c.id, chunk_table.c.project).where(
-            chunk_table.c.chunk_id.in_(listed(chunk_ids))
-        )
+        query = _contents.add_columns(
+            chunk_table.c.id, chunk_table.c.project, chunk_table.c.object_id
+        ).where(chunk_table.c.chunk_id.in_(listed(chunk_ids)))
         with self._database.reading_if_written() as connection:
             if connection is None:
                 return []

@@ -11,6 +11,8 @@ Guarantees:
 
 - A posting of a removed chunk is never counted.
 - The postings of a term are the same whatever the history of the file is.
+- What is read from the file is checked before it is computed with. If it cannot have been written
+  so, or if a search in objects would miss chunks, it is an error.
 
 See ``docs/decisions/0047-keywords-postings.md``.
 """
@@ -21,7 +23,8 @@ import heapq
 import struct
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from itertools import groupby
+from contextlib import closing
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any
 from zlib import crc32
@@ -42,6 +45,7 @@ __all__ = [
     "Postings",
     "add_postings",
     "in_objects",
+    "keys_in_objects",
     "last_key",
     "postings_of",
     "remove_postings",
@@ -56,6 +60,7 @@ _EVERY_CHUNK = ""
 _packed_object = struct.Struct("<II").pack
 _KEY = np.dtype("<u4")
 _MOST = 2**16 - 1
+_LAST_KEY = 2**32 - 1
 # As many segments of about the same size are merged into one.
 _FAN_OUT = 8
 # A segment is written again when one in so many of its chunks is removed.
@@ -71,7 +76,12 @@ _SEARCH = (
 
 def segments_of(connection: Connection, project: int) -> Sequence[Row[Any]]:
     """Returns the segments of a project, the oldest first."""
-    return connection.exec_driver_sql(_SEGMENTS, (project,)).all()
+    segments = connection.exec_driver_sql(_SEGMENTS, (project,)).all()
+    if not all(map(_is_sound, segments)) or any(
+        one.last >= next_one.first for one, next_one in pairwise(segments)
+    ):
+        raise DamagedFileError("a segment of its postings is damaged")
+    return segments
 
 
 def postings_of(
@@ -89,11 +99,11 @@ def postings_of(
     for term, postings in connection.exec_driver_sql(_SEARCH, wanted):
         found[term].append(postings)
     is_alive = _alive(segments)
-    return {term: _unpacked(b"".join(blobs), is_alive) for term, blobs in found.items()}
+    return {term: _unpacked(blobs, is_alive) for term, blobs in found.items()}
 
 
 def in_objects(
-    connection: Connection, segments: Sequence[Row[Any]], objects: Set[str]
+    connection: Connection, segments: Sequence[Row[Any]], objects: Set[str], count: int
 ) -> NDArray[np.bool_]:
     """Returns, for each key from the first to the last one, whether its chunk is of the objects.
 
@@ -103,22 +113,40 @@ def in_objects(
         connection: In a transaction.
         segments: The segments of a project.
         objects: The objects.
+        count: The number of chunks of the project.
     """
     first, last = segments[0].first, segments[-1].last
     is_in = np.zeros(last - first + 1, dtype=bool)
-    every = postings_of(connection, segments, [_EVERY_CHUNK]).get(_EVERY_CHUNK)
-    if every is not None:
-        chunks = every.view(_OBJECT)
-        wanted = np.unique(np.fromiter(map(_hash, objects), np.uint32, len(objects)))
-        nearest = np.searchsorted(wanted, chunks["hash"]).clip(max=len(wanted) - 1)
-        is_in[chunks["key"] - np.uint32(first)] = wanted[nearest] == chunks["hash"]
+    chunks = _every_chunk(connection, segments)
+    if len(chunks) != count:
+        raise DamagedFileError("its chunks and those of its objects are not the same")
+    wanted = np.unique(np.fromiter(map(_hash, objects), np.uint32, len(objects)))
+    nearest = np.searchsorted(wanted, chunks["hash"]).clip(max=len(wanted) - 1)
+    is_in[chunks["key"] - np.uint32(first)] = wanted[nearest] == chunks["hash"]
     return is_in
+
+
+def keys_in_objects(
+    connection: Connection, segments: Sequence[Row[Any]], objects: Mapping[int, str]
+) -> set[int]:
+    """Returns those keys whose chunks a search in their objects finds.
+
+    Args:
+        connection: In a transaction.
+        segments: The segments of a project.
+        objects: The object of the chunk with each key.
+    """
+    chunks = _every_chunk(connection, segments)
+    own = chunks[np.isin(chunks["key"], list(objects))]
+    return {key for key, hashed in own.tolist() if hashed == _hash(objects[key])}
 
 
 def last_key(connection: Connection) -> int:
     """Returns the greatest key that postings may have; keys of removed chunks are among them."""
-    last: int | None = connection.execute(select(func.max(segment_table.c.last))).scalar()
-    return last or 0
+    last = connection.execute(select(func.max(segment_table.c.last))).scalar() or 0
+    if type(last) is not int or not 0 <= last <= _LAST_KEY:
+        raise DamagedFileError("a segment of its postings is damaged")
+    return last
 
 
 def add_postings(connection: Connection, project: int, added: Mapping[int, ChunkTerms]) -> None:
@@ -161,6 +189,26 @@ def remove_postings(connection: Connection, project: int, keys: Iterable[int]) -
         if len(removed) // _KEY.itemsize * _KEPT_PER_REMOVED >= segment.chunks:
             query = select(segment_table).where(segment_table.c.id == segment.id)
             _merge(connection, connection.execute(query).all())
+
+
+def _is_sound(segment: Row[Any]) -> bool:
+    """Returns whether a segment can have been written so."""
+    first, last, chunks = segment.first, segment.last, segment.chunks
+    if not all(type(number) is int for number in (first, last, chunks)):
+        return False
+    return (
+        0 <= first <= last <= _LAST_KEY
+        and 0 < chunks <= last - first + 1
+        and isinstance(segment.removed, bytes)
+        and len(segment.removed) % _KEY.itemsize == 0
+        and len(segment.removed) // _KEY.itemsize < chunks
+    )
+
+
+def _every_chunk(connection: Connection, segments: Sequence[Row[Any]]) -> NDArray[np.void]:
+    """Returns the key of each chunk with the hash of its object."""
+    every = postings_of(connection, segments, [_EVERY_CHUNK]).get(_EVERY_CHUNK)
+    return np.empty(0, _OBJECT) if every is None else every.view(_OBJECT)
 
 
 def _hash(object_id: str) -> int:
@@ -207,12 +255,11 @@ def _merged(connection: Connection, segments: Sequence[Row[Any]]) -> Iterator[tu
     sources = [
         driver.execute(query, (number, segment.id)) for number, segment in enumerate(segments)
     ]
-    for term, rows in groupby(heapq.merge(*sources), key=itemgetter(0)):
-        postings = b"".join(row[2] for row in rows)
-        if is_alive is not None:
-            postings = _unpacked(postings, is_alive).tobytes()
-        if postings:
-            yield term, postings
+    with closing(heapq.merge(*sources)) as merged:
+        for term, rows in groupby(merged, key=itemgetter(0)):
+            postings = _unpacked([row[2] for row in rows], is_alive)
+            if postings.size:
+                yield term, postings.tobytes()
 
 
 def _write_segment(
@@ -253,12 +300,16 @@ class _Alive:
 def _alive(segments: Sequence[Row[Any]]) -> _Alive | None:
     """Returns what tells removed chunks; ``None`` if there are none."""
     removed = np.frombuffer(b"".join(each.removed for each in segments), _KEY)
-    return _Alive(segments[0].first, segments[-1].last, removed) if removed.size else None
-
-
-def _unpacked(postings: bytes, is_alive: _Alive | None) -> Postings:
     try:
-        found = np.frombuffer(postings, _POSTING)
+        return _Alive(segments[0].first, segments[-1].last, removed) if removed.size else None
+    except (IndexError, MemoryError):
+        raise DamagedFileError("a segment of its postings is damaged") from None
+
+
+def _unpacked(blobs: Iterable[bytes], is_alive: _Alive | None) -> Postings:
+    """Returns the postings of a term, which one or several segments hold."""
+    try:
+        found = np.frombuffer(b"".join(blobs), _POSTING)
         return found if is_alive is None else found[is_alive(found["key"])]
-    except (ValueError, IndexError) as error:
+    except (TypeError, ValueError, IndexError) as error:
         raise DamagedFileError(f"the postings of a term are damaged: {error}") from None

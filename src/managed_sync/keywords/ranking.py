@@ -73,6 +73,8 @@ class Ranking:
         keys = json_argument(row.id for row, _ in best)
         found = self._connection.exec_driver_sql(_CONTENTS, (keys,))
         content_of = {row.id: row.content for row in found}
+        if len(content_of) < len(best):
+            raise DamagedFileError("the content of a chunk is lost")
         return [(row.chunk_id, content_of[row.id], score) for row, score in best]
 
     def _best_of(self, width: int) -> list[tuple[Row[Any], float]]:
@@ -87,6 +89,8 @@ class Ranking:
         rows = self._connection.exec_driver_sql(_CHUNKS, (json_argument(score_of),)).all()
         if len(rows) < len(score_of):
             raise DamagedFileError("its words are not those of its chunks")
+        if not all(isinstance(row.chunk_id, str) for row in rows):
+            raise DamagedFileError("the id of a chunk is damaged")
         best = sorted(rows, key=lambda row: (-score_of[row.id], row.chunk_id))[:width]
         wanted = self._objects
         return [
@@ -126,8 +130,8 @@ def _scored(
     if not postings:
         return np.empty(0, np.int64), np.empty(0)
     first, last = segments[0].first, segments[-1].last
-    scores = np.zeros(last - first + 1)
     try:
+        scores = np.zeros(last - first + 1)
         # In the order of the question, so that sums of the same numbers are equal.
         for term in terms:
             if term in postings:
@@ -136,8 +140,8 @@ def _scored(
                 )
         has_term = scores > 0
         if objects is not None:
-            has_term &= in_objects(connection, segments, objects)
-    except (IndexError, ZeroDivisionError):
+            has_term &= in_objects(connection, segments, objects, project.chunks)
+    except (IndexError, ZeroDivisionError, MemoryError):
         raise DamagedFileError("its postings are not those of its chunks") from None
     found = np.flatnonzero(has_term)
     return found + first, scores[found]

@@ -12,9 +12,11 @@ from sqlalchemy import Connection, Row, func, select
 
 from managed_sync.documents import Chunk
 from managed_sync.documents.stored_chunk import StoredChunk
+from managed_sync.errors import DocumentError, InvalidIdentifierError
 from managed_sync.keywords.columns import ChunkTerms, terms_of
 from managed_sync.keywords.postings import (
     add_postings,
+    keys_in_objects,
     last_key,
     postings_of,
     remove_postings,
@@ -78,6 +80,8 @@ def remove_chunks(connection: Connection, chunk_ids: Iterable[str]) -> None:
             chunk_table.c.chunk_id.in_(listed(chunk_ids))
         )
     ).all()
+    if not all(type(row.words) is int for row in found):
+        raise DamagedFileError("the number of a chunk's words is damaged")
     for project, rows in _by_project(found).items():
         remove_postings(connection, project, (row.id for row in rows))
         _count(connection, project, -len(rows), -sum(row.words for row in rows))
@@ -87,26 +91,37 @@ def remove_chunks(connection: Connection, chunk_ids: Iterable[str]) -> None:
 
 
 def with_postings(connection: Connection, rows: Sequence[Row[Any]]) -> set[str]:
-    """Returns the ids of those chunks that a search for their longest term finds.
+    """Returns the ids of those chunks that a search for their longest term in their object finds.
 
     Args:
         connection: In a transaction.
-        rows: The id, the content, the key and the project of each chunk.
+        rows: The id, the content, the key, the project and the object of each chunk.
     """
     found = set[str]()
     for project, own in _by_project(rows).items():
-        longest = dict[str, str]()
-        for chunk in stored_chunks((row.chunk_id, row.content) for row in own):
-            terms = terms_of(Chunk(chunk.text, chunk.metadata or {})).counts
-            longest[chunk.chunk_id] = max(terms, key=lambda term: (len(term), term), default="")
-        searched = sorted({*longest.values()} - {""})
-        postings = postings_of(connection, segments_of(connection, project), searched)
-        keys = {term: set(each["key"].tolist()) for term, each in postings.items()}
+        longest, objects = dict[int, str](), dict[int, str]()
         for row in own:
-            term = longest[row.chunk_id]
-            if not term or row.id in keys.get(term, ()):
+            terms = _written_terms(row.content)
+            longest[row.id] = max(terms.counts, key=lambda term: (len(term), term), default="")
+            if row.object_id == terms.object_id:
+                objects[row.id] = terms.object_id
+        segments = segments_of(connection, project)
+        postings = postings_of(connection, segments, sorted({*longest.values()} - {""}))
+        keys = {term: set(each["key"].tolist()) for term, each in postings.items()}
+        in_objects = keys_in_objects(connection, segments, objects)
+        for row in own:
+            term = longest[row.id]
+            if row.id in in_objects and (not term or row.id in keys.get(term, ())):
                 found.add(row.chunk_id)
     return found
+
+
+def _written_terms(content: bytes) -> ChunkTerms:
+    """Returns the terms that a chunk with this content was written with."""
+    try:
+        return terms_of(Chunk(*_unpacked(content)))
+    except (DocumentError, InvalidIdentifierError) as error:
+        raise DamagedFileError(f"the content of a chunk is damaged: {error}") from None
 
 
 def stored_chunks(rows: Iterable[Sequence[Any]]) -> list[StoredChunk]:
@@ -151,6 +166,9 @@ def _packed(content: _Content) -> bytes:
 
 def _unpacked(content: bytes) -> _Content:
     try:
-        return _Content(*json.loads(zlib.decompress(content)))
-    except (zlib.error, TypeError, ValueError) as error:
+        found = _Content(*json.loads(zlib.decompress(content)))
+    except (zlib.error, TypeError, ValueError, RecursionError) as error:
         raise DamagedFileError(f"the content of a chunk is damaged: {error}") from None
+    if not isinstance(found.text, str) or not isinstance(found.metadata, dict):
+        raise DamagedFileError("the content of a chunk is damaged: it is no text with metadata")
+    return found

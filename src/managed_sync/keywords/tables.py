@@ -130,6 +130,10 @@ def searched_projects(connection: Connection, project_id: str | None) -> list[Ro
             "The keyword index holds chunks of several projects, whose object ids could be equal. "
             "Pass project_id=, or AccessChecker(..., project_id=...)."
         )
+    for row in rows:
+        counts = (row.chunks, row.words)
+        if not all(type(count) is int and count >= 0 for count in counts):
+            raise DamagedFileError("the counts of a project are damaged")
     own = ("", project_id)
     # Not a set: a project of another type, such as a list, is none of these.
     return [row for row in rows if project_id is None or row.project_id in own]
