@@ -100,7 +100,8 @@ class MissingSubjectError(ManagedSyncError):
         super().__init__(
             f"{reason}: name the user with for_subject('user@example.com'), "
             "subject='user@example.com', config={'configurable': {'subject': ...}}, or "
-            "acting_as('user@example.com') in the same thread or task."
+            "acting_as('user@example.com') in the same thread or task. A retriever around this one "
+            "may drop subject= and config: bind its parts with for_subject(), or use acting_as()."
         )
 
 
@@ -260,10 +261,9 @@ class IncompleteRetrievalError(ManagedSyncError):
         report: The report of the retrieval; see ``RetrievalReport``.
     """
 
-    def __init__(self, report: RetrievalReport) -> None:
+    def __init__(self, report: RetrievalReport, description: str = "") -> None:
         super().__init__(
-            f"The search may have missed passages: {'; '.join(report.doubts)}. It returned "
-            f"{report.returned} after looking at {report.candidates}. Remove the cause, or pass "
+            f"{description or report.described()} Remove the cause, or pass "
             f"raise_if_incomplete=False."
         )
         self.report = report

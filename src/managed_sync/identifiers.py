@@ -64,12 +64,18 @@ class ObjectId(NamedTuple):
         Raises:
             InvalidIdentifierError: The colon, or the text on one side of it, is missing.
         """
-        object_type, colon, identifier = value.partition(":")
-        if not (colon and object_type and identifier):
+        if not cls.is_one(value):
             raise InvalidIdentifierError(
                 f"An object id must look like 'file:abc123', got {value!r}."
             )
+        object_type, _, identifier = value.partition(":")
         return cls(object_type, identifier)
+
+    @staticmethod
+    def is_one(value: str) -> bool:
+        """Returns whether ``parse`` can split a text."""
+        object_type, _, identifier = value.partition(":")
+        return bool(object_type and identifier)
 
     def __str__(self) -> str:
         return f"{self.type}:{self.id}"

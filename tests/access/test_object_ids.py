@@ -17,15 +17,19 @@ from managed_sync.errors import ConfigurationError
 TEXTS = st.text("ab:/", max_size=3)
 
 
+def is_object_id(text: str) -> bool:
+    return ":" in text[1:-1] and not text.startswith(":")
+
+
 @settings(max_examples=50)
 @given(cut=TEXTS, add=TEXTS, rest=TEXTS, object_id=TEXTS)
 def test_a_filter_looks_for_exactly_the_value_from_which_an_id_is_made(
     cut: str, add: str, rest: str, object_id: str
 ) -> None:
     field = ObjectIdField("doc", cut_prefix=cut, add_prefix=add)
-    assert field.of({"doc": cut + rest}) == (add + rest if rest else None)
-    if rest:
-        assert field.stored([add + rest]) == [cut + rest]
+    is_one = rest and is_object_id(add + rest)
+    assert field.of({"doc": cut + rest}) == (add + rest if is_one else None)
+    assert field.stored([add + rest]) == ([cut + rest] if is_one else [])
     for value in field.stored([object_id]):
         assert field.of({"doc": value}) == object_id
 
@@ -54,6 +58,19 @@ def test_metadata_without_a_usable_value_name_no_object(metadata: dict[str, Any]
     assert field.of({**metadata, "source": "drive/1"}) == "file:1"
 
 
+@pytest.mark.parametrize("value", ["3f2a", "/Board/Minutes.pdf", ":3f2a", "file:"])
+def test_a_text_that_is_not_a_type_and_an_id_names_no_object(value: str) -> None:
+    assert object_ids_of("rid").of({"rid": value}) is None
+    assert object_ids_of(lambda metadata: metadata["rid"]).of({"rid": value}) is None
+
+
+def test_an_id_of_the_hosted_service_names_an_object() -> None:
+    field = ObjectIdField("rid", add_prefix="file:")
+
+    assert object_ids_of("rid").of({"rid": "file:9c1e/3f2a"}) == "file:9c1e/3f2a"
+    assert field.of({"rid": "9c1e/3f2a"}) == "file:9c1e/3f2a"
+
+
 def fails(_: Mapping[str, Any]) -> str:
     raise RuntimeError("a secret of the passage")
 
@@ -68,6 +85,7 @@ def fails(_: Mapping[str, Any]) -> str:
         lambda _: 7,
         lambda _: "",
         lambda _: ["file:1"],
+        lambda metadata: metadata["source"],
         lambda metadata: metadata.clear(),
     ],
 )

@@ -19,7 +19,7 @@ from managed_sync.errors import ConfigurationError, InvalidIdentifierError, Miss
 
 
 def test_nobody_said_raises() -> None:
-    with pytest.raises(MissingSubjectError):
+    with pytest.raises(MissingSubjectError, match="may drop subject= and config: bind its parts"):
         resolve_subject(UNSET)
 
 

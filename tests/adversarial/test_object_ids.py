@@ -10,13 +10,13 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from managed_sync import AccessChecker, ObjectIdField
-from managed_sync.errors import ConfigurationError
+from managed_sync.errors import ConfigurationError, IncompleteRetrievalError
 from managed_sync.langchain import PermissionFilter
 from managed_sync.llama_index import PermissionPostprocessor
 from tests.support.frameworks import ALICE, WAYS, Way
 from tests.support.keywords import BM25
 from tests.support.passages import Passage
-from tests.support.permission_service import FakePermissionService
+from tests.support.permission_service import CheckingService, FakePermissionService
 
 FIELD = ObjectIdField("source", cut_prefix="drive/", add_prefix="file:")
 
@@ -67,8 +67,12 @@ def test_a_list_finds_the_same_by_the_field_and_is_refused_for_a_function(way: W
     store, checker = way.shared_store(ODD), AccessChecker(service(), list_limit=None)
     by_list = way.retriever(store, checker, object_id=FIELD, strategy="pre_filter")
     assert way.ask(by_list).texts == READABLE
-    with pytest.raises(ConfigurationError, match="object_id="):
+    refused = "no store can filter by a function object_id=. Name a metadata field"
+    with pytest.raises(ConfigurationError, match=refused):
         way.retriever(store, checker, object_id=function, strategy="pre_filter")
+    unlisted = AccessChecker(CheckingService(), list_limit=None)
+    with pytest.raises(ConfigurationError, match=r": the checker's client has no list_objects\(\)"):
+        way.retriever(store, unlisted, object_id=FIELD, strategy="pre_filter")
 
 
 MANY = [passage(number, source=f"drive/{number}") for number in range(400)]
@@ -142,3 +146,44 @@ def test_neighbors_are_those_of_the_same_object_only(way: Way) -> None:
 def test_it_is_refused_where_it_would_be_ignored(way: Way) -> None:
     with pytest.raises(ConfigurationError, match="object_id"):
         way.retriever(None, AccessChecker(service()), keywords=BM25([]), object_id=FIELD)
+
+
+# The ids of records, paths and addresses, none of which is the id of an object.
+FOREIGN = [
+    passage(number, rid=f"secret{number}", url=f"https://drive/secret{number}")
+    for number in range(30)
+]
+
+
+@pytest.mark.parametrize("way", WAYS[::2], ids=str)
+@pytest.mark.parametrize("field", ["rid", "dic_id"])
+def test_a_field_of_other_values_is_named_and_the_values_are_not(
+    way: Way, field: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    permissions = FakePermissionService(alice=["file:secret1"])
+    store, checker = way.shared_store(FOREIGN), AccessChecker(permissions)
+
+    report = way.ask(way.retriever(store, checker, object_id=field, k=2)).report
+
+    assert (report.returned, report.unidentified, report.complete) == (0, 30, False)
+    assert f"30 passages without a usable object id in '{field}'" in caplog.text
+    assert "returned 0 after looking at 30" in caplog.text
+    assert f"ObjectIdField('{field}', add_prefix='file:')" in caplog.text
+    with pytest.raises(IncompleteRetrievalError, match=f"object id in '{field}'") as raised:
+        way.ask(way.retriever(store, checker, object_id=field, raise_if_incomplete=True))
+    assert "secret" not in caplog.text + str(raised.value)
+
+
+@pytest.mark.parametrize("way", WAYS[::2], ids=str)
+def test_values_that_look_like_ids_and_are_all_denied_are_noticed_once(
+    way: Way, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, checker = way.shared_store(FOREIGN), AccessChecker(FakePermissionService())
+    retriever = way.retriever(store, checker, object_id="url", k=2)
+
+    assert [way.ask(retriever).texts for _ in range(2)] == [[], []]
+
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "object_id='url'" in message
+    assert "looks like 'file:3f2a'" in message
+    assert "secret" not in message

@@ -3,8 +3,8 @@
 Guarantees:
 
 - Metadata without a usable id name no object, so that nobody gets the passage: a field that is
-  missing, holds something else than text, or lacks the prefix to cut, and a function that raises or
-  returns something else.
+  missing, holds something else than text, or lacks the prefix to cut, a function that raises or
+  returns something else, and a text that is not a type and an id, such as ``"file:3f2a"``.
 - The values that a filter looks for are exactly those from which the object's id is made.
 
 See ``docs/decisions/0049-retrieval-object-ids.md``.
@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from managed_sync.errors import ConfigurationError
+from managed_sync.identifiers import ObjectId
 from managed_sync.logs import get_logger
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 _logger = get_logger(__name__)
+
+_EXAMPLE = "An object's id looks like 'file:3f2a'."
 
 
 def can_be_asked_about(object_id: Any) -> bool:
@@ -85,8 +88,7 @@ class ObjectIdField:
         if not isinstance(value, str) or not value.startswith(self.cut_prefix):
             return None
         rest = value[len(self.cut_prefix) :]
-        object_id = self.add_prefix + rest
-        return object_id if rest and can_be_asked_about(object_id) else None
+        return _checkable(self.add_prefix + rest) if rest else None
 
     def stored(self, object_ids: Iterable[str]) -> list[str]:
         """Returns the values of the field for these objects.
@@ -97,8 +99,26 @@ class ObjectIdField:
         return [
             self.cut_prefix + object_id[start:]
             for object_id in object_ids
-            if object_id.startswith(self.add_prefix) and object_id != self.add_prefix
+            if object_id.startswith(self.add_prefix)
+            and object_id != self.add_prefix
+            and ObjectId.is_one(object_id)
         ]
+
+    @property
+    def description(self) -> str:
+        """The field and its prefixes, for messages; it holds nothing of any passage."""
+        return repr(self if self.cut_prefix or self.add_prefix else self.name)
+
+    @property
+    def advice(self) -> str:
+        """The remedy for a field that leads to no ids, for messages."""
+        if self.add_prefix:
+            return _EXAMPLE
+        cut = f"cut_prefix={self.cut_prefix!r}, " if self.cut_prefix else ""
+        return (
+            f"{_EXAMPLE} For a field of record ids pass "
+            f"object_id=ObjectIdField({self.name!r}, {cut}add_prefix='file:')."
+        )
 
 
 class ObjectIdFunction:
@@ -107,6 +127,9 @@ class ObjectIdFunction:
     Args:
         function: Returns the id, or ``None`` for a passage without an object.
     """
+
+    description = "a function"
+    advice = _EXAMPLE
 
     def __init__(self, function: Callable[[Mapping[str, Any]], str | None]) -> None:
         self._function = function
@@ -119,7 +142,7 @@ class ObjectIdFunction:
         except Exception as error:  # noqa: BLE001 - one odd passage must not cost the others
             self._warn_of(type(error).__name__)
             return None
-        return object_id if can_be_asked_about(object_id) else None
+        return _checkable(object_id)
 
     def _warn_of(self, failure: str) -> None:
         # The message of the error may hold metadata of passages that the user may not read.
@@ -131,6 +154,11 @@ class ObjectIdFunction:
                 "intended. Later failures of this kind are not logged.",
                 failure,
             )
+
+
+def _checkable(value: Any) -> str | None:
+    """Returns a value made of a passage's metadata if it has the form of an object's id."""
+    return value if can_be_asked_about(value) and ObjectId.is_one(value) else None
 
 
 ObjectIds: TypeAlias = ObjectIdField | ObjectIdFunction

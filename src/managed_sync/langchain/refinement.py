@@ -124,9 +124,7 @@ def expansion(
         StoreNeighbors(search.adapter, without_prefix) if isinstance(search, StoreSearch) else None
     )
     # A keyword index knows objects by their own ids alone.
-    has_own_ids = (
-        not isinstance(search, StoreSearch | RetrieverSearch) or search.object_ids == OWN_FIELD
-    )
+    has_own_ids = search.object_ids == OWN_FIELD
     source = neighbor_source(keywords if has_own_ids else None, store, search.name)
     return Expansion(source, distance, _passage_of, _with_passage, untraced, project_id)
 

@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any, Literal, Protocol, TypeAlias
 
 from managed_sync.access.check_requests import Decision, ListedObjects
+from managed_sync.access.object_ids import ObjectIds
 from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.object_filter import ObjectFilter
@@ -155,11 +156,13 @@ class SearchSource(Protocol):
 
     Attributes:
         name: Its name, for warnings.
+        object_ids: Finds the id of a passage's object in its metadata.
         object_filter: Its filter on object ids, if it is known.
         diversity: The settings of MMR, if the caller asked for it.
     """
 
     name: str
+    object_ids: ObjectIds
     object_filter: ObjectFilter | None
     diversity: Diversity | None
 

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import partial
 
 from managed_sync.access.checker import AccessChecker
+from managed_sync.access.object_ids import OWN_FIELD, ObjectIdFunction
 from managed_sync.arguments import check_integer
 from managed_sync.effects import Program, arun, run
 from managed_sync.errors import ConfigurationError, IncompleteRetrievalError
@@ -45,6 +46,8 @@ _logger = get_logger(__name__)
 
 # The first search of a ranking that is fused asks for this many times its window.
 _WINDOW_MARGIN = 1.25
+# If so many objects are denied to a user, their ids may be of another kind.
+_MANY_OBJECTS = 20
 
 
 class RetrievalEngine:
@@ -79,10 +82,8 @@ class RetrievalEngine:
         usable = source.object_filter is not None and source.can_filter and checker.can_list
         if strategy == "pre_filter" and not usable:
             raise ConfigurationError(
-                f'strategy="pre_filter" is not available for {source.name}: the store is unknown, '
-                f"it cannot filter by object_id=, your own filter cannot be combined with it, or "
-                f"the checker's client has no list_objects(). Pass "
-                f"object_filter=CustomObjectFilter(...), or use another strategy."
+                f'strategy="pre_filter" is not available for {source.name}: '
+                f"{_obstacle(source, checker)}, or use another strategy."
             )
         self._source = source
         self._checker = checker
@@ -102,7 +103,7 @@ class RetrievalEngine:
         self._stats = RetrieverStats()
         self._keyword_stats = RetrieverStats()
         self._name = source.name if keywords is None else f"{source.name} and {keywords.name}"
-        self._warned: set[tuple[Doubt, ...]] = set()
+        self._warned: set[Hashable] = set()
 
     def retrieve(self, subject: str, question: Question, k: int | None = None) -> Outcome:
         """Returns the best passages that a subject may read, and a report.
@@ -172,8 +173,7 @@ class RetrievalEngine:
             # The index's own scores tell how many passages have a word, also of hidden ones.
             hits = fused(self._fusion, (), hits)
             report = replace(report, scores=tuple(hit.score for hit in hits))
-        if report.filter_ignored or not report.complete:
-            self._check_complete(report)
+        self._check_complete(report)
         if not self._refinement.is_needed and self._source.diversity is None:
             return hits, report
         refined = yield from refining.refined(
@@ -243,6 +243,17 @@ class RetrievalEngine:
         Raises:
             IncompleteRetrievalError: It may not be the best result, and that is to raise.
         """
+        object_ids = self._source.object_ids
+        is_all_denied = report.objects >= _MANY_OBJECTS and report.withheld == report.candidates
+        if object_ids != OWN_FIELD and is_all_denied:
+            self._warn_once(
+                "denied",
+                "Not one of the objects found in %s with object_id=%s was allowed. If the user may "
+                "read some of them, these are not the ids of objects. %s",
+                self._name,
+                object_ids.description,
+                object_ids.advice,
+            )
         if report.filter_ignored:
             self._warn_once(
                 (Doubt.FILTER,),
@@ -251,27 +262,38 @@ class RetrievalEngine:
                 self._name,
             )
         if not report.complete:
+            description = report.described(object_ids)
             self._warn_once(
                 report.doubts,
-                "The search in %s may have missed passages: %s. It returned %d after looking at "
-                "%d. Later results with the same doubts are not logged.",
+                "%s: %s Later results with the same doubts are not logged.",
                 self._name,
-                "; ".join(report.doubts),
-                report.returned,
-                report.candidates,
+                description,
             )
             if self._raise_if_incomplete:
-                raise IncompleteRetrievalError(report)
+                raise IncompleteRetrievalError(report, description)
 
-    def _warn_once(self, doubts: tuple[Doubt, ...], message: str, *details: object) -> None:
-        if doubts not in self._warned:
-            self._warned.add(doubts)
+    def _warn_once(self, occasion: Hashable, message: str, *details: object) -> None:
+        if occasion not in self._warned:
+            self._warned.add(occasion)
             _logger.warning(message, *details)
 
 
 def _reported(outcome: Outcome) -> Outcome:
     add_report(outcome[1])
     return outcome
+
+
+def _obstacle(source: SearchSource, checker: AccessChecker) -> str:
+    """Returns the reason why a source cannot be searched among a user's list, and the remedy."""
+    if not checker.can_list:
+        return "the checker's client has no list_objects(). Add that method"
+    if source.object_filter is not None:
+        return "your own filter cannot be combined with one on object ids. Leave yours out"
+    custom = "object_filter=CustomObjectFilter(...)"
+    if isinstance(source.object_ids, ObjectIdFunction):
+        return f"no store can filter by a function object_id=. Name a metadata field, pass {custom}"
+    by_field = "" if source.object_ids == OWN_FIELD else f" by {source.object_ids.description}"
+    return f"it is not known how to filter it{by_field}. Pass {custom}"
 
 
 def _in_thread(reach: Callable[[Inspect], Reach]) -> Callable[[Inspect], Awaitable[Reach]]:

@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from managed_sync.access.object_ids import OWN_FIELD, ObjectIds
+
 __all__ = ["Doubt", "RetrievalReport", "add_report", "collect_reports"]
 
 
@@ -27,7 +29,7 @@ class Doubt(StrEnum):
     LIST = "the list of readable objects may lack some"
     KEPT = "denials were kept from an earlier question"
     FILTER = "the store ignored its filter on object ids"
-    UNIDENTIFIED = "passages without a usable object_id cannot be checked"
+    UNIDENTIFIED = "passages without a usable object id cannot be checked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,23 @@ class RetrievalReport:
     keyword_rounds: int = 0
     reranked: int = 0
     scores: tuple[float | None, ...] = field(default=(), repr=False)
+
+    def described(self, object_ids: ObjectIds = OWN_FIELD) -> str:
+        """Returns the doubts and the numbers behind them as sentences, without any passage's data.
+
+        Args:
+            object_ids: Finds the ids of objects, for passages in which it found none.
+        """
+        unidentified = (
+            f"{self.unidentified} passages without a usable object id in "
+            f"{object_ids.description} cannot be checked"
+        )
+        doubts = [unidentified if one is Doubt.UNIDENTIFIED else one for one in self.doubts]
+        advice = f" {object_ids.advice}" if Doubt.UNIDENTIFIED in self.doubts else ""
+        return (
+            f"The search may have missed passages: {'; '.join(doubts)}. It returned "
+            f"{self.returned} after looking at {self.candidates + self.unidentified}.{advice}"
+        )
 
 
 _collections: ContextVar[tuple[list[RetrievalReport], ...]] = ContextVar("reports", default=())

@@ -23,6 +23,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from managed_sync.access.object_ids import OWN_FIELD, ObjectIds
 from managed_sync.documents.metadata_condition import (
     MetadataCondition,
     is_metadata_condition,
@@ -146,6 +147,7 @@ class KeywordSearch:
         self.source = source
         self.project_id = project_id
         self.name = type(source).__name__
+        self.object_ids: ObjectIds = OWN_FIELD
         self.untraced = untraced
         self.conditions: tuple[MetadataCondition, ...] = ()
         self.object_filter: ObjectFilter | None = CustomObjectFilter(
