@@ -39,16 +39,23 @@ class BundledModel:
         return unit_vectors
 
 
-@cache
-def load_bundled_model() -> BundledModel:
+def load_bundled_model(feature: str = "The bundled embedding") -> BundledModel:
     """Loads WordLlama's 256-dimension model from the installed package, once per process.
+
+    Args:
+        feature: The feature that needs it, as the start of an error's message.
 
     Raises:
         MissingExtraError: The extra ``demo`` is not installed.
     """
     specification = find_spec("wordllama")
     if specification is None or specification.origin is None:
-        raise MissingExtraError("The bundled embedding", "demo")
+        raise MissingExtraError(feature, "demo")
+    return _loaded(Path(specification.origin).parent)
+
+
+@cache
+def _loaded(folder: Path) -> BundledModel:
     # WordLlama configures the root logger when it is imported, unless it has a handler.
     placeholder = logging.NullHandler()
     logging.getLogger().addHandler(placeholder)
@@ -56,5 +63,4 @@ def load_bundled_model() -> BundledModel:
 
     logging.getLogger().removeHandler(placeholder)
     # The wheel carries the tokenizer, but the library looks for it below its cache folder.
-    folder = Path(specification.origin).parent
     return BundledModel(wordllama.WordLlama.load(cache_dir=folder, disable_download=True))

@@ -113,7 +113,7 @@ class TestSize:
     def test_where_one_check_is_too_much_nothing_is_decided(self, client_of: ClientOf) -> None:
         api = Limited(0, lambda: httpx.Response(413))
 
-        with pytest.raises(AccessCheckError) as caught:
+        with pytest.raises(AccessCheckError, match="1 access check has no decision") as caught:
             client_of(api).batch_check_access(checks(8))
 
         assert api.sizes == [8, 4, 2, 1]

@@ -160,5 +160,6 @@ assert {metadata["chunk_index"] for metadata in METADATA} == set(range(10))
 
 def test_an_argument_that_the_search_would_ignore_is_refused_by_name(store: FilledStore) -> None:
     for name in ("top_k", "similarity_top_k", "lambda_mult"):
-        with pytest.raises(ConfigurationError, match=rf"search_kwargs {name} would be ignored"):
+        with pytest.raises(ConfigurationError, match=rf"{name} would be ignored") as raised:
             retriever_of(store, OBJECTS, search_kwargs={name: 3})
+        assert " args" not in str(raised.value), "They cannot be passed by name."

@@ -197,8 +197,9 @@ class Operations:
             return (yield from self._sender.call(operation, self._check_slots))
         except ApiError as error:
             if len(checks) == 1 or not _is_too_large(error):
+                count = len(checks)
                 raise AccessCheckError(
-                    f"{len(checks)} access checks have no decision: {error}",
+                    f"{count} access check{'s have' if count > 1 else ' has'} no decision: {error}",
                     undecided=[check.object for check in checks],
                 ) from error
         half = len(checks) // 2

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from managed_sync.errors import ConfigurationError
+from managed_sync.errors import ConfigurationError, MissingExtraError
 from managed_sync.retrieval.reranking import BundledReranker
 
 RERANKER = BundledReranker()
@@ -17,6 +17,13 @@ PASSAGES = [
     "VPN\nProblems\n\n| error 407 | clock differs |\n| error 612 | device not encrypted |",
     "Welcome\n\nHarbor builds robots. The founders met at a fish market in Rotterdam.",
 ]
+
+
+def test_without_its_extra_it_says_so_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("managed_sync.bundled_embedding.find_spec", lambda _: None)
+
+    with pytest.raises(MissingExtraError, match=r"^BundledReranker needs an extra"):
+        BundledReranker()
 
 
 def best(question: str, passages: Sequence[str] = PASSAGES) -> str:

@@ -43,7 +43,7 @@ def refuse_unknown_arguments(
     takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
     if takes_any and not (adapter.is_known and adapter.is_original):
         return
-    known = _named_by(kind) | adapter.further_arguments if adapter.is_known else {*parameters}
+    known = _named_by(kind) | adapter.further_arguments if adapter.is_known else _named(parameters)
     unknown = sorted(set(names) - known)
     if not unknown:
         return
@@ -61,9 +61,10 @@ def refuse_unknown_arguments(
 def _named_by(kind: type[VectorStore]) -> set[str]:
     """Returns the parameters of all searches of a store: some pass theirs on to others."""
     searches = (getattr(kind, name) for name in dir(kind) if "similarity_search" in name)
-    return {
-        name
-        for search in searches
-        for name, each in inspect.signature(search).parameters.items()
-        if each.kind is not each.VAR_KEYWORD
-    }
+    return {name for search in searches for name in _named(inspect.signature(search).parameters)}
+
+
+def _named(parameters: Mapping[str, inspect.Parameter]) -> set[str]:
+    """Returns the parameters that can be passed by name."""
+    unnamed = {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
+    return {name for name, each in parameters.items() if each.kind not in unnamed}

@@ -67,7 +67,7 @@ class BundledReranker:
     def __init__(self, *, rank_weight: float = _WEIGHT_OF_RANK) -> None:
         check_number("rank_weight", rank_weight)
         self._rank_weight = rank_weight
-        self._model = load_bundled_model()
+        self._model = load_bundled_model("BundledReranker")
 
     def predict(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """Returns a score for each pair of a question and a passage; higher is better.
