@@ -51,6 +51,27 @@ def test_values_of_a_mapping_are_not_read_as_sql(postgres: str) -> None:
         adapter.filter_of({"title') OR ('": "x"})
 
 
+@pytest.mark.parametrize("use_jsonb", [False, True])
+def test_a_number_is_compared_without_reading_other_rows_as_numbers(
+    postgres: str, use_jsonb: bool
+) -> None:
+    store = llama_index_pgvector(DIMENSIONS, postgres, use_jsonb=use_jsonb)
+    target = LlamaIndexTarget(store, HashEmbedding())
+    levels: list[Any] = [3, "TOP SECRET MERGER", "3", 30]
+    target.upsert(
+        [
+            Chunk(f"text {number}", {"object_id": "f:1", "chunk_id": IDS[number], "level": level})
+            for number, level in enumerate(levels)
+        ]
+    )
+    adapter = adapter_of(store)
+
+    for level, expected in ((3, IDS[:1]), (30, IDS[3:])):
+        filters = adapter.filter_of({"level": level})
+        found = target._index.as_retriever(similarity_top_k=5, filters=filters).retrieve("q")
+        assert [node.node.node_id for node in found] == expected
+
+
 def test_a_store_that_quotes_values_gets_them_as_they_are(
     postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,8 @@ consist of digits and small letters only.
 Guarantees:
 
 - No value of a filter on objects, or of a mapping of equal metadata, can be read as SQL.
+- A mapping's number is compared without converting the values of other rows. The database's error
+  about one that is no number would show text that the subject may not read.
 """
 
 from __future__ import annotations
@@ -122,7 +124,7 @@ class PGVectorAdapter(LlamaIndexAdapter):
             filters=[
                 self._is_one_of(name, [value])
                 if isinstance(value, str)
-                else MetadataFilter(key=name, value=value)
+                else self._is_number(name, value)
                 for name, value in own.items()
             ]
         )
@@ -138,6 +140,19 @@ class PGVectorAdapter(LlamaIndexAdapter):
         literal = _expression if self._puts_values_into_sql else str
         written = [value if _PLAIN.fullmatch(value) else literal(value) for value in values]
         return MetadataFilter(key=name, operator=FilterOperator.IN, value=written)
+
+    def _is_number(self, name: str, value: int) -> MetadataFilter:
+        """Returns a filter on a number, which is compared as JSON's text for it.
+
+        The store's own would convert the values of all rows, and fail for one that is a text.
+        """
+        written = str(value)
+        if self._puts_values_into_sql:
+            written = (
+                f"' || CASE json_typeof(CAST(metadata_ AS json)->'{name}') "
+                f"WHEN 'number' THEN '{value}' END || '"
+            )
+        return MetadataFilter(key=name, operator=FilterOperator.IN, value=[written])
 
     @property
     def _puts_values_into_sql(self) -> bool:
