@@ -1,16 +1,26 @@
-"""A collection of Qdrant, for the adapters of both frameworks."""
+"""A collection of Qdrant, for the adapters of both frameworks.
+
+Guarantees:
+
+- A filter by metadata compares the field of that name, and none inside or beside it: Qdrant would
+  read a name with a dot or a bracket as a path.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.stores.base import StoreAdapter
 
-__all__ = ["QdrantCollection", "is_local"]
+__all__ = ["QdrantCollection", "is_local", "payload_key"]
 
 _POINTS_AT_ONCE = 1_000
+# Qdrant reads nothing in them, neither in process nor on a server.
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _LOCAL_CLIENTS = frozenset({"QdrantLocal", "AsyncQdrantLocal"})
 
 
@@ -159,10 +169,23 @@ class QdrantCollection(StoreAdapter):
 
         return models.Filter(
             must=[
-                models.FieldCondition(key=f"{self._prefix}{key}", match=match)
+                models.FieldCondition(key=f"{self._prefix}{payload_key(key)}", match=match)
                 for key, match in matches.items()
             ]
         )
+
+
+def payload_key(name: str) -> str:
+    """Returns the path of a payload's field, quoted if Qdrant would read something in its name.
+
+    Raises:
+        ConfigurationError: Quotes cannot hold the name.
+    """
+    if _PLAIN.fullmatch(name):
+        return name
+    if not name or '"' in name or "\\" in name:
+        raise ConfigurationError(f"Qdrant cannot filter by the metadata {name!r}.")
+    return f'"{name}"'
 
 
 def is_local(client: Any) -> bool:

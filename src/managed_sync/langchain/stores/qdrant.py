@@ -10,7 +10,7 @@ from langchain_core.documents import Document
 from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.langchain.stores.base import LangChainAdapter
-from managed_sync.stores.qdrant import QdrantCollection, is_local
+from managed_sync.stores.qdrant import QdrantCollection, is_local, payload_key
 
 __all__ = ["QdrantAdapter"]
 
@@ -52,7 +52,7 @@ class QdrantAdapter(QdrantCollection, LangChainAdapter):
 
     @property
     def _prefix(self) -> str:
-        return f"{self._store.metadata_payload_key}."
+        return f"{payload_key(self._store.metadata_payload_key)}."
 
     def _equal_to(self, condition: MetadataCondition) -> Any:
         return self._with(condition)

@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llama_index.core.schema import TextNode
+from llama_index.core.vector_stores import MetadataFilters
 from llama_index.core.vector_stores.utils import node_to_metadata_dict
 
+from managed_sync.documents.metadata_condition import is_metadata_condition
 from managed_sync.indexing.targets.base import StoredChunk
 from managed_sync.llama_index.stores.base import (
     HARMLESS_ARGUMENTS,
     LlamaIndexAdapter,
     stored_chunk,
 )
-from managed_sync.stores.qdrant import QdrantCollection, is_local
+from managed_sync.stores.qdrant import QdrantCollection, is_local, payload_key
 
 __all__ = ["QdrantAdapter"]
 
@@ -48,6 +50,16 @@ class QdrantAdapter(QdrantCollection, LlamaIndexAdapter):
             for node in nodes
         }
         self._set_payloads(payloads, whole=True)
+
+    def filter_of(self, own: object) -> MetadataFilters:
+        """Returns the caller's filter as LlamaIndex's.
+
+        Raises:
+            ConfigurationError: It is none, or has a name that Qdrant cannot filter by.
+        """
+        if is_metadata_condition(own):
+            return super().filter_of({payload_key(name): value for name, value in own.items()})
+        return super().filter_of(own)
 
     @property
     def _client(self) -> Any:
