@@ -72,7 +72,8 @@ class SearchEngine(Service):
         if operation == "/_mget":
             return 200, {"docs": [self._got(key, request.path) for key in body["ids"]]}
         if operation == "/_count":
-            found = [each for each in self.documents.values() if _meets(each, body.get("query"))]
+            indexed = map(self._indexed, self.documents.values())
+            found = [each for each in indexed if _meets(each, body.get("query"))]
             return 200, {"count": len(found), "_shards": shards}
         assert operation == "/_search", request
         if self.failing_shards and "allow_partial_search_results=false" in request.path:
@@ -104,11 +105,20 @@ class SearchEngine(Service):
     def _put(self, key: str, source: dict[str, Any]) -> None:
         assert self.mapping is not None
         metadata = self.mapping["properties"].setdefault("metadata", {})
+        self.documents[key] = source
+        if metadata.get("enabled") is False or metadata.get("dynamic") == "false":
+            return
         properties = metadata.setdefault("properties", {})
         for name, value in source.get("metadata", {}).items():
             if value is not None:
                 properties.setdefault(name, _TEXT if isinstance(value, str) else {"type": "long"})
-        self.documents[key] = source
+
+    def _indexed(self, source: dict[str, Any]) -> dict[str, Any]:
+        """A document as filters see it: with the metadata that are mapped."""
+        assert self.mapping is not None
+        mapped = self.mapping["properties"].get("metadata", {}).get("properties", {})
+        metadata = source.get("metadata", {})
+        return {**source, "metadata": {name: metadata[name] for name in mapped if name in metadata}}
 
     def _got(self, key: str, path: str) -> dict[str, Any]:
         found = self.documents.get(key)
@@ -133,7 +143,7 @@ class SearchEngine(Service):
             (
                 (float(np.dot(query, source[field])), key)
                 for key, source in self.documents.items()
-                if all(_meets(source, each) for each in filters)
+                if all(_meets(self._indexed(source), each) for each in filters)
             ),
             reverse=True,
         )

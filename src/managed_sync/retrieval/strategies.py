@@ -98,8 +98,9 @@ class Retrieval(RetrievalState):
         if not (yield from search_among(self, listed.object_ids, self.object_filter)):
             raise ConfigurationError(
                 "strategy='pre_filter' needs the store's filter, but object_filter and the "
-                "retriever's own arguments both set it. Combine them in one CustomObjectFilter, or "
-                "use another strategy."
+                "retriever's own arguments both set it, or the store's index cannot filter by the "
+                "field of the object ids. Combine them in one CustomObjectFilter, index the field "
+                "for filters, or use another strategy."
             )
         if not listed.proven:
             self.doubts.add(Doubt.LIST)

@@ -36,6 +36,7 @@ from managed_sync.retrieval.object_filter import ObjectFilter, ids_for_one_searc
 __all__ = [
     "AT_LEAST_THE_LIMIT",
     "FilterableSearch",
+    "NotFilterableError",
     "StoreAdapter",
     "checked_question",
     "matching_adapter",
@@ -46,6 +47,10 @@ __all__ = [
 AT_LEAST_THE_LIMIT = frozenset({"ef", "fetch_k", "num_candidates"})
 # Arguments that hold such arguments.
 _WITH_ARGUMENTS = frozenset({"param", "params", "search_params", "vector_store_kwargs"})
+
+
+class NotFilterableError(ConfigurationError):
+    """The store's own settings keep it from filtering by a metadata field."""
 
 
 class StoreAdapter:
@@ -92,7 +97,11 @@ class StoreAdapter:
         return False
 
     def search_kwargs(self, object_ids: Sequence[str], /) -> dict[str, Any]:
-        """Returns arguments of a search that confine it to these objects."""
+        """Returns arguments of a search that confine it to these objects.
+
+        Raises:
+            NotFilterableError: The store turns out not to filter by their ids.
+        """
         values = self._object_field.stored(object_ids)
         return self._confined_to(ids_for_one_search(values, self.max_objects))
 
@@ -254,7 +263,7 @@ class FilterableSearch:
         """
         if self.object_filter is not self.adapter or not self._own:
             return True
-        return self.adapter.combined(self._own, self.adapter.search_kwargs([])) is not None
+        return self._confined(self.adapter, self._own, []) is not None
 
     def narrowed(self, *filters: object) -> Self:
         """Returns this search with filters of the caller's, which hold together with all others.
@@ -296,8 +305,17 @@ class FilterableSearch:
         own = _widened(self.adapter.completed(self._own), step.limit) if self._own else {}
         if step.objects is None or self.object_filter is None:
             return self.adapter.ready(own, step.limit)
-        confined = self.adapter.combined(own, self.object_filter.search_kwargs(step.objects))
+        confined = self._confined(self.object_filter, own, step.objects)
         return None if confined is None else self.adapter.ready(confined, step.limit)
+
+    def _confined(
+        self, object_filter: ObjectFilter, own: Mapping[str, Any], objects: Sequence[str]
+    ) -> dict[str, Any] | None:
+        try:
+            further = object_filter.search_kwargs(objects)
+        except NotFilterableError:
+            return None
+        return self.adapter.combined(own, further)
 
     def reach(self, step: Inspect) -> Reach:
         """Returns how far searches with these arguments reach."""

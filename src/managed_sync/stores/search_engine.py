@@ -8,6 +8,8 @@ Guarantees:
 
 - Text that the index keeps only as words is never filtered by words, and one that it keeps under
   another name than usual is found under that name.
+- A field that the index does not keep for filters is never filtered by, and a filter by one that
+  no mapping shows does not count as exact while there are chunks.
 - If a shard does not answer, a request fails, or what it says does not count as exact.
 """
 
@@ -20,7 +22,7 @@ from managed_sync.documents.metadata_condition import MetadataCondition
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.retrieval.effects import Inspect, Reach
-from managed_sync.stores.base import StoreAdapter
+from managed_sync.stores.base import NotFilterableError, StoreAdapter
 
 __all__ = ["METADATA", "SearchEngineIndex", "whole_query"]
 
@@ -46,6 +48,7 @@ class _Field(NamedTuple):
     name: str
     is_number: bool
     longest: int | None
+    is_mapped: bool = True
 
 
 class SearchEngineIndex(StoreAdapter):
@@ -60,15 +63,7 @@ class SearchEngineIndex(StoreAdapter):
 
     def reach(self, step: Inspect, own: Mapping[str, Any]) -> Reach:
         """Returns how far searches with the caller's arguments reach."""
-        reach = super().reach(step, own)
-        if not step.objects or not reach.exhaustive:
-            return reach
-        longest = self._field(self._object_field.name).longest
-        values = self._object_field.stored(step.objects)
-        if longest is not None and any(len(value) > longest for value in values):
-            # The index has no keyword for them.
-            return Reach(chunks=reach.chunks)
-        return reach
+        return super().reach(step, own) if self._finds_all(step.objects or ()) else Reach()
 
     def chunk_count(self, object_ids: list[str] | None = None) -> int | None:
         """Returns the number of chunks, of all objects or of these; ``None`` without an index."""
@@ -76,21 +71,28 @@ class SearchEngineIndex(StoreAdapter):
 
     def dimensions(self) -> int | None:
         """Returns the length of the vectors, once there is an index."""
-        mapped = self._mapping().get(self._vector_key) or {}
+        mapped = self._properties().get(self._vector_key) or {}
         return mapped.get("dims") or mapped.get("dimension")
 
     def existing_ids(self, ids: Sequence[str]) -> set[str]:
         """Returns the ids that are in the index."""
         return {key for key, _ in self._sources(ids, "false")}
 
-    def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str]:
-        """Returns the ids of the chunks with this metadata."""
-        search: dict[str, Any] = {
-            "query": {"bool": {"filter": self._equal(metadata)}},
-            "size": _ROWS_AT_ONCE,
-            "sort": [{self._field(_CHUNK_ID).name: "asc"}],
-            "_source": False,
-        }
+    def chunk_ids(self, metadata: Mapping[str, str]) -> Iterator[str] | None:
+        """Returns the ids of the chunks with this metadata; ``None`` if one cannot be filtered."""
+        try:
+            return self._listed(
+                {
+                    "query": {"bool": {"filter": self._equal(metadata)}},
+                    "size": _ROWS_AT_ONCE,
+                    "sort": [{self._field(_CHUNK_ID).name: "asc"}],
+                    "_source": False,
+                }
+            )
+        except NotFilterableError:
+            return None
+
+    def _listed(self, search: dict[str, Any]) -> Iterator[str]:
         while True:
             path = f"/{self._index_name}/_search?allow_partial_search_results=false"
             found = (self._ask("POST", path, search) or {"hits": {"hits": []}})["hits"]["hits"]
@@ -100,8 +102,11 @@ class SearchEngineIndex(StoreAdapter):
             search["search_after"] = found[-1]["sort"]
 
     def count(self, metadata: Mapping[str, str]) -> int | None:
-        """Returns the number of chunks with this metadata; ``None`` without an index."""
-        return self._counted({"bool": {"filter": self._equal(metadata)}})
+        """Returns the number of chunks with this metadata; ``None`` if the index cannot say."""
+        try:
+            return self._counted({"bool": {"filter": self._equal(metadata)}})
+        except NotFilterableError:
+            return None
 
     @property
     def _index_name(self) -> str:
@@ -196,40 +201,72 @@ class SearchEngineIndex(StoreAdapter):
         """Returns the field by which filters compare a metadata value.
 
         Raises:
-            ConfigurationError: The index has words only.
+            NotFilterableError: The index has words only, or does not index it at all.
         """
         if name not in self._fields:
-            metadata = self._mapping().get(METADATA) or {}
-            if metadata.get("type") in _FLAT_OBJECTS:
-                return _Field(f"{METADATA}.{name}", False, metadata.get("ignore_above"))
+            mapping, path = self._mapping(), f"{METADATA}.{name}"
+            metadata = (mapping.get("properties") or {}).get(METADATA) or {}
+            kind = metadata.get("type", "object")
+            if kind in _FLAT_OBJECTS and metadata.get("index", True):
+                return _Field(path, False, metadata.get("ignore_above"))
             mapped = (metadata.get("properties") or {}).get(name)
-            if mapped is None:  # No chunk has it yet.
-                return _Field(f"{METADATA}.{name}{_DEFAULT_KEYWORD}", False, None)
-            self._fields[name] = self._as_field(f"{METADATA}.{name}", mapped)
+            if kind != "object" or (mapped is None and not _maps_new_fields(mapping, metadata)):
+                raise NotFilterableError(
+                    f"The index {self._index_name!r} does not index {path}, so it cannot be "
+                    f"filtered. Map it as a keyword, and index the chunks again."
+                )
+            if mapped is None:  # No chunk has it yet, as far as the mapping shows.
+                return _Field(f"{path}{_DEFAULT_KEYWORD}", False, None, is_mapped=False)
+            self._fields[name] = self._as_field(path, mapped)
         return self._fields[name]
 
     def _as_field(self, path: str, mapped: Mapping[str, Any]) -> _Field:
-        if mapped["type"] in _NUMBERS:
-            return _Field(path, True, None)
         candidates = {
             "": mapped,
             **{f".{key}": each for key, each in (mapped.get("fields") or {}).items()},
         }
         for suffix, each in candidates.items():
-            if each["type"] in _KEYWORDS:
-                return _Field(f"{path}{suffix}", False, each.get("ignore_above"))
-        raise ConfigurationError(
-            f"The index {self._index_name!r} maps {path} as {mapped['type']}, which cannot be "
-            f"filtered. Map it as a keyword."
+            kind, is_indexed = each.get("type"), each.get("index", True)
+            if is_indexed and (kind in _KEYWORDS or (kind in _NUMBERS and not suffix)):
+                return _Field(f"{path}{suffix}", kind in _NUMBERS, each.get("ignore_above"))
+        raise NotFilterableError(
+            f"The index {self._index_name!r} maps {path} as {mapped.get('type', 'object')}, which "
+            f"cannot be filtered. Map it as a keyword."
         )
+
+    def _finds_all(self, object_ids: Sequence[str]) -> bool:
+        """Returns whether a filter finds all chunks of these objects."""
+        if not object_ids:
+            return True
+        try:
+            field = self._field(self._object_field.name)
+        except NotFilterableError:
+            return False
+        if not field.is_mapped:
+            # Chunks written before the index mapped new fields, or beyond its limit of fields.
+            return self.chunk_count() in {0, None}
+        longest, values = field.longest, self._object_field.stored(object_ids)
+        # The index has no keyword for longer ones.
+        return longest is None or all(len(value) <= longest for value in values)
+
+    def _properties(self) -> dict[str, Any]:
+        properties: dict[str, Any] = self._mapping().get("properties") or {}
+        return properties
 
     def _mapping(self) -> dict[str, Any]:
         answer = self._ask("GET", f"/{self._index_name}/_mapping") or {}
         # An alias answers with the name of its index.
         for each in answer.values():
-            properties: dict[str, Any] = each["mappings"].get("properties") or {}
-            return properties
+            mapping: dict[str, Any] = each["mappings"]
+            return mapping
         return {}
+
+
+def _maps_new_fields(mapping: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:
+    """Returns whether the index maps metadata as it is first written, in the default way."""
+    dynamic = metadata.get("dynamic", mapping.get("dynamic", True))
+    is_enabled = metadata.get("enabled", True) and mapping.get("enabled", True)
+    return is_enabled in {True, "true"} and dynamic in {True, "true"}
 
 
 def whole_query(

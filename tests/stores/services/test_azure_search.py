@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -38,13 +38,14 @@ def store(index: AzureIndex) -> Iterator[VectorStore]:
     made.async_client = None  # which it would close in a loop of its own
 
 
-def store_with(index: AzureIndex, names: list[str]) -> Any:
+def store_with(index: AzureIndex, names: list[str], hidden: Sequence[str] = ()) -> Any:
     models = pytest.importorskip("azure.search.documents.indexes.models")
     pytest.importorskip("azure.identity")
     from langchain_community.vectorstores import AzureSearch
 
     fields = [models.SimpleField(name="id", type="Edm.String", key=True, filterable=True)]
     fields += [models.SimpleField(name=n, type="Edm.String", filterable=True) for n in names]
+    fields += [models.SimpleField(name=n, type="Edm.String", filterable=False) for n in hidden]
     fields += [models.SimpleField(name="page", type="Edm.Int32", filterable=True)]
     return AzureSearch(
         index.address, "key", "passages", HashEmbeddings(), search_type="similarity", fields=fields
@@ -120,8 +121,12 @@ def test_the_callers_filter_and_the_objects_are_asked_for_together(
         asked.invoke("Who?", filter={"heading": "A"})
 
 
-def test_an_index_without_the_field_is_searched_like_an_unknown_one(index: AzureIndex) -> None:
-    store = store_with(index, [])
+@pytest.mark.parametrize("hidden", [[], ["object_id"]], ids=["no field", "not filterable"])
+def test_an_index_without_a_filterable_field_is_searched_like_an_unknown_one(
+    index: AzureIndex, hidden: list[str]
+) -> None:
+    store = store_with(index, [], hidden)
+    index.filterable.discard("object_id")
     LangChainTarget(store).upsert([chunk(n, f"file:{n}") for n in range(4)])
 
     found, report = retriever(store, "file:1", strategy="auto").retrieve_with_report("Who?")

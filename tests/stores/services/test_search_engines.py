@@ -17,7 +17,7 @@ from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain import LangChainTarget, PermissionAwareRetriever
 from managed_sync.langchain.stores import adapter_of
-from managed_sync.retrieval.effects import Inspect
+from managed_sync.retrieval.effects import Inspect, Reach
 from tests.stores.chunks import ODD_OBJECTS
 from tests.stores.recording_server import running
 from tests.stores.search_engine import INDEX, SearchEngine
@@ -163,7 +163,7 @@ def test_it_says_truthfully_whether_it_is_exhaustive(
     assert adapter.exact is STORES[make]
     assert adapter.reach(Inspect(("file:1",)), {}).exhaustive is STORES[make]
     # The index has no keyword for so long an id.
-    assert not adapter.reach(Inspect(("file:1", LONG)), {}).exhaustive
+    assert adapter.reach(Inspect(("file:1", LONG), count=True), {}) == Reach()
     assert adapter.chunk_count(["file:1"]) == 1
     engine.failing_shards = 1
     assert adapter.chunk_count() is None
@@ -187,6 +187,49 @@ def test_a_field_is_found_under_the_name_that_the_index_gives_it(
     assert "{'metadata.object_id': ['file:1']}" in str(adapter.search_kwargs(["file:1"]))
     with pytest.raises(ConfigurationError, match=r"maps metadata.title as text"):
         adapter.filter_of({"title": "a"})
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"dynamic": "false", "properties": {}},
+        {"type": "object", "enabled": False},
+        {"properties": {"object_id": {"type": "text"}}},
+        {"properties": {"object_id": {"type": "keyword", "index": False}}},
+        {"type": "nested", "properties": {"object_id": {"type": "keyword"}}},
+    ],
+    ids=["not dynamic", "not enabled", "words", "not indexed", "nested"],
+)
+def test_hits_are_checked_where_the_index_does_not_keep_ids_for_filters(
+    store: VectorStore, engine: SearchEngine, metadata: dict[str, Any]
+) -> None:
+    engine.mapping = {"properties": {"metadata": metadata}}
+    LangChainTarget(store).upsert([chunk(n, f"file:{n}") for n in range(40)])
+
+    found, report = retriever(store, "file:1", "file:30", k=2).retrieve_with_report("Who?")
+
+    assert {one.metadata["object_id"] for one in found} == {"file:1", "file:30"}
+    assert report.strategy == "post_filter"
+    assert adapter_of(store).reach(Inspect(("file:1",), count=True), {}) == Reach()
+    assert LangChainTarget(store).chunk_ids({"object_id": "file:1"}) is None
+    assert LangChainTarget(store).count({"object_id": "file:1"}) is None
+    with pytest.raises(ConfigurationError, match="cannot filter by the"):
+        retriever(store, "file:1", strategy="pre_filter").invoke("Who?")
+    with pytest.raises(ConfigurationError, match="cannot be filtered"):
+        retriever(store, "file:1").invoke("Who?", filter={"object_id": "file:1"})
+
+
+def test_a_filter_by_a_field_that_is_not_mapped_is_not_called_exact(
+    store: VectorStore, engine: SearchEngine
+) -> None:
+    LangChainTarget(store).upsert([chunk(1)])
+    assert engine.mapping is not None
+    # Such as beyond the limit of an index that ignores further fields.
+    del engine.mapping["properties"]["metadata"]["properties"]["object_id"]
+
+    found, report = retriever(store, "file:1", strategy="pre_filter").retrieve_with_report("Who?")
+
+    assert (found, report.complete) == ([], False)
 
 
 def test_chunks_are_replaced_listed_updated_and_removed(

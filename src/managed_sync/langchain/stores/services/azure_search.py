@@ -107,13 +107,16 @@ class AzureSearchAdapter(LangChainAdapter):
             yield from self._store.client.search("*", filter=condition, select=select)
 
     def _takes_name(self, name: str) -> bool:
-        return name in self._fields
+        # Where nothing is said, Azure makes fields filterable.
+        return any(
+            each.name == name and each.filterable is not False for each in self._store.fields
+        )
 
     def _equal_to(self, condition: MetadataCondition) -> str:
         if odd := [name for name in condition if not self._takes_name(name)]:
             raise ConfigurationError(
                 f"AzureSearch cannot filter by the metadata {odd[0]!r}: the index has no such "
-                f"field. Create it with fields=[...] that are filterable."
+                f"field, or it is not filterable. Create it with fields=[...] that are filterable."
             )
         return " and ".join(f"{name} eq {_literal(value)}" for name, value in condition.items())
 

@@ -92,7 +92,7 @@ class OpenSearchAdapter(SearchEngineAdapter):
         return answer
 
     def _exhaustive(self) -> dict[str, Any]:
-        method = (self._mapping().get(self._vector_key) or {}).get("method") or {}
+        method = (self._properties().get(self._vector_key) or {}).get("method") or {}
         return {**_EXHAUSTIVE, "space_type": method.get("space_type", "l2")}
 
     def _equal_to(self, condition: MetadataCondition) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index.stores.services.search_engine import SearchEngineAdapter
+from managed_sync.stores.base import NotFilterableError
 from managed_sync.stores.search_engine import METADATA
 
 __all__ = ["OpenSearchAdapter"]
@@ -48,7 +48,7 @@ class OpenSearchAdapter(SearchEngineAdapter):
         field = self._object_field.name
         expected = f"{METADATA}.{field}.keyword"
         if (name := self._field(field).name) != expected:
-            raise ConfigurationError(
+            raise NotFilterableError(
                 f"OpensearchVectorStore filters by {expected}, but the index "
                 f"{self._index_name!r} has {name}. Leave {METADATA} out of its mapping."
             )
