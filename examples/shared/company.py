@@ -80,8 +80,8 @@ def open_company(user: str | None) -> Iterator[Company]:
             for integration, sync_type in PIPELINES:
                 client.enable_sync(integration, sync_type, frequency="1m")
             print(
-                f"Who may read what is in {company / 'permissions.yaml'}; change it, and within a "
-                "minute it counts.",
+                f"Permissions are in {company / 'permissions.yaml'}; "
+                "changes take effect within a minute.",
                 file=sys.stderr,
             )
             yield Company(client, users if user is None else [user])

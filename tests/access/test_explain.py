@@ -57,8 +57,8 @@ def test_a_denial_names_who_holds_the_relation_at_each_place() -> None:
     tree = node("file:1", children=(folder,))
 
     assert in_words(tree, MARIA).splitlines() == [
-        f"{MARIA} is not a viewer of file:1. Neither they nor a group of theirs is among:",
-        "- file:1: nobody named",
+        f"{MARIA} is not a viewer of file:1. None of these grants applies to them or their groups:",
+        "- file:1: no grants",
         "- folder:2: viewers group:hr; owners dan@x.example",
     ]
 

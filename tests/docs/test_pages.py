@@ -46,6 +46,7 @@ def blocks(page: Path, language: str) -> list[tuple[int, str]]:
 
 # It asks every command for its help.
 written_reference = cache(command_reference)
+FIRST_EXAMPLE = DOCS / "index.md"
 PAGES_WITH_CODE = [page for page in [*PAGES, ROOT / "README.md"] if blocks(page, "python")]
 
 
@@ -83,20 +84,48 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         # It fills seven stores, one after the other.
         pytest.param(page, marks=pytest.mark.slow) if page.name == "stores.md" else page
         for page in PAGES_WITH_CODE
+        if page != FIRST_EXAMPLE
     ],
     ids=name_of,
 )
 def test_the_code_of_a_page_runs_from_top_to_bottom(
     page: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    reader = ModuleType("reader")
     if page.name == "stores.md":
         request.getfixturevalue("database")
     if page.name == "models.md":
         for name, value in EmbeddingApis("http://127.0.0.1:9").environment.items():
             monkeypatch.setenv(name, value)
-    monkeypatch.setitem(sys.modules, "reader", reader)
 
+    run_the_code_of(page, monkeypatch)
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_first_example_runs_again_in_the_same_folder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_the_code_of(FIRST_EXAMPLE, monkeypatch)
+    first = capsys.readouterr().out
+
+    run_the_code_of(FIRST_EXAMPLE, monkeypatch)
+
+    assert first
+    assert capsys.readouterr().out == first
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_guide_to_an_existing_index_returns_the_passage_that_the_user_may_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_the_code_of(DOCS / "how-to" / "existing-index.md", monkeypatch)
+
+    assert "['/Company/Handbook/Office guide Rotterdam.html'] 1 1\n" in capsys.readouterr().out
+
+
+def run_the_code_of(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs the blocks of a page one after the other, as one program of a reader."""
+    reader = ModuleType("reader")
+    monkeypatch.setitem(sys.modules, "reader", reader)
     for line, code in blocks(page, "python"):
         compiled = compile("\n" * (line - 1) + code, page, "exec")
         exec(compiled, vars(reader))  # noqa: S102 - that is what a reader does
@@ -158,6 +187,8 @@ def test_the_tests_and_modules_that_a_page_names_are_there(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_the_extras_that_a_page_installs_are_there(page: Path) -> None:
     known = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    for extras in re.findall(r"managed-sync\[([\w,-]+)\]", page.read_text(encoding="utf-8")):
+    for extras in re.findall(
+        r"(?:managed-sync|'\.)\[([\w,-]+)\]", page.read_text(encoding="utf-8")
+    ):
         for extra in extras.split(","):
             assert re.search(rf"^{re.escape(extra)} = \[", known, re.MULTILINE), extra

@@ -77,14 +77,14 @@ def in_words(tree: RelationshipNode, subject: str, name: Callable[[str], str] = 
         reasons = list(_granted(tree, subject, name))
         return "\n".join([f"{subject} is {asked}:", *(f"- {reason}" for reason in reasons)])
     objects = list(_objects(tree))
-    lines = [f"{subject} is not {asked}. Neither they nor a group of theirs is among:"]
+    lines = [f"{subject} is not {asked}. None of these grants applies to them or their groups:"]
     for root in objects:
         holders = [
             f"{_plural(node.relation)} {', '.join(node.subjects)}"
             for node in _of_one_object(root)
             if node.subjects
         ]
-        lines.append(f"- {name(root.object)}: {'; '.join(holders) or 'nobody named'}")
+        lines.append(f"- {name(root.object)}: {'; '.join(holders) or 'no grants'}")
     return "\n".join(lines)
 
 

@@ -30,7 +30,7 @@ def check_picture(file: Path) -> None:
         raise _unusable(file, f"there is no folder {file.parent}")
     formats = Figure().canvas.get_supported_filetypes()
     if file.suffix.lower().removeprefix(".") not in formats:
-        raise _unusable(file, f"the ending {file.suffix!r} is no format of pictures")
+        raise _unusable(file, f"{file.suffix!r} is not an image format")
 
 
 def draw(panels: Mapping[str, Mapping[str, Figures]], file: Path) -> None:

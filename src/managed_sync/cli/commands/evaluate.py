@@ -63,8 +63,9 @@ def evaluate(
     """Measure how good the answers of the index are, with questions whose answers are known.
 
     Asks each question as its users, and shows how often a passage with the answer is the first,
-    among three and among six, how much of what the user may read was found, how many passages the
-    user may not read came (leaks), and the time of a question. Exits with status 1 after a leak.
+    among three and among six, how much of what the user may read was found, how many passages were
+    returned that their user may not read (leaks), and the time of a question. Exits with status 1
+    after a leak.
     """
     if plot is not None:
         _check_picture(plot)
