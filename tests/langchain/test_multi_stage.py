@@ -25,14 +25,14 @@ from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import HumanMessage
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.runnables import ConfigurableField, Runnable, RunnableLambda
 from langchain_core.stores import InMemoryStore
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStoreRetriever
 from langchain_text_splitters import CharacterTextSplitter
 from pydantic import Field
 
 from managed_sync import AccessChecker, acting_as, collect_reports
-from managed_sync.errors import MissingSubjectError
+from managed_sync.errors import ConfigurationError, MissingSubjectError
 from managed_sync.langchain import PermissionAwareRetriever
 from tests.support.passages import InOrder, files, passages_of
 from tests.support.permission_service import FakePermissionService
@@ -275,12 +275,34 @@ class Fails(BaseRetriever):
         raise TimeoutError
 
 
+class Both(BaseRetriever):
+    """Returns ``k`` of the hits that it looks at."""
+
+    store: Any
+    k: int = 4
+    search_kwargs: dict[str, Any] = Field(default_factory=lambda: {"k": 4})
+
+    def _get_relevant_documents(self, query: str, **_: Any) -> list[Document]:
+        found: list[Document] = self.store.similarity_search(query, **self.search_kwargs)
+        return found[: self.k]
+
+
 OTHERS: dict[str, Callable[[Any], Any]] = {
     "a subclass": lambda store: Narrowed(vectorstore=store),
     "one that yields": lambda store: Yielding(store=store),
     "with retry": lambda store: FailsOnce(store=store).with_retry(wait_exponential_jitter=False),
     "with a fallback": lambda store: Fails().with_fallbacks([store.as_retriever()]),
     "with a config": lambda store: store.as_retriever().with_config(tags=["own"]),
+    "with a bound k": lambda store: store.as_retriever().bind(k=3),
+    "with fields of a config": lambda store: store.as_retriever().configurable_fields(
+        search_kwargs=ConfigurableField("own")
+    ),
+    "with alternatives of a config": lambda store: (
+        store.as_retriever()
+        .configurable_alternatives(ConfigurableField("own"), other=Fails())
+        .with_config(tags=["own"])
+    ),
+    "with two limits": lambda store: Both(store=store),
     "a chain": lambda store: (
         RunnableLambda(str.strip) | store.as_retriever(search_kwargs={"k": 400})
     ),
@@ -315,6 +337,47 @@ def test_any_runnable_that_finds_documents_can_be_wrapped(
     assert not any(report.complete for report in reports)
     assert "passage 399" in str(watching.seen)
     assert "passage 398" not in str(watching.seen), "A trace shows what is withheld."
+
+
+class Limited(Runnable[str, list[Document]]):
+    """A runnable with a limit, which is no model of pydantic's."""
+
+    def __init__(self, store: Any) -> None:
+        self.search = store.similarity_search
+        self.k = 400
+        self.search_kwargs = {"k": 400}
+
+    def invoke(self, input: str, config: Any = None, **_: Any) -> list[Document]:
+        found: list[Document] = self.search(input, k=self.k)
+        return found
+
+
+def test_a_limit_that_cannot_be_changed_is_left_alone(
+    store: InMemoryVectorStore, checker: AccessChecker
+) -> None:
+    retriever = PermissionAwareRetriever.from_retriever(Limited(store), checker=checker, k=3)
+    found, report = retriever.retrieve_with_report("q", subject=ALICE)
+    assert set(texts(found)) == set(READABLE)
+    assert (report.rounds, report.complete) == (1, False)
+
+
+class Returns(BaseRetriever):
+    found: Any
+
+    def _get_relevant_documents(self, query: str, **_: Any) -> Any:
+        return self.found
+
+
+@pytest.mark.parametrize(
+    "found", [["text"], None, [(Document("text"), 0.5)]], ids=["texts", "nothing", "pairs"]
+)
+def test_what_returns_anything_but_documents_is_named(found: Any, checker: AccessChecker) -> None:
+    for odd in (Returns(found=found), RunnableLambda(lambda _: found)):
+        retriever = PermissionAwareRetriever.from_retriever(odd, checker=checker)
+        with acting_as(ALICE), pytest.raises(ConfigurationError, match="must return documents"):
+            both_ways(retriever)
+        with acting_as(ALICE), pytest.raises(ConfigurationError, match="must return documents"):
+            asyncio.run(retriever.ainvoke("q"))
 
 
 def test_a_permission_aware_retriever_can_be_retried_and_replaced(

@@ -24,6 +24,7 @@ from llama_index.core.schema import Document, IndexNode, NodeWithScore, QueryBun
 from llama_index.core.tools import RetrieverTool
 
 from managed_sync import AccessChecker, acting_as, collect_reports
+from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index import PermissionAwareRetriever
 from tests.support.passages import InOrderToo, files, passages_of
 from tests.support.permission_service import FakePermissionService
@@ -124,6 +125,42 @@ def test_a_subclass_that_leaves_nodes_out_is_asked_for_more(index: VectorStoreIn
         assert texts(nodes) == ["passage 399"]
     _, report = whole.retrieve_with_report("q", subject=ALICE)
     assert not report.complete
+
+
+class Drops(VectorIndexRetriever):
+    """A subclass that returns one in ten of what it finds."""
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        self._kwargs["asked"].append(self.similarity_top_k)
+        return super()._retrieve(query_bundle)[::10]
+
+
+def test_no_search_asks_for_more_than_max_candidates(index: VectorStoreIndex) -> None:
+    asked: list[int] = []
+    drops = Drops(index, similarity_top_k=2, vector_store_kwargs={"asked": asked})
+    whole = PermissionAwareRetriever.from_retriever(drops, checker=few(399), max_candidates=50)
+
+    assert whole.retrieve_with_report("q", subject=ALICE)[1].returned == 0
+
+    assert max(asked) == 50
+
+
+class Returns(BaseRetriever):
+    def __init__(self, found: Any) -> None:
+        super().__init__()
+        self._found = found
+
+    def _retrieve(self, query_bundle: QueryBundle) -> Any:
+        return self._found
+
+
+@pytest.mark.parametrize(
+    "found", [["text"], None, [TextNode(text="text")]], ids=["texts", "nothing", "nodes"]
+)
+def test_what_returns_anything_but_nodes_with_scores_is_named(found: Any) -> None:
+    whole = PermissionAwareRetriever.from_retriever(Returns(found), checker=few(7))
+    with acting_as(ALICE), pytest.raises(ConfigurationError, match="Returns must return nodes"):
+        both_ways(whole)
 
 
 def merging(checker: AccessChecker, **settings: Any) -> AutoMergingRetriever:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -198,9 +198,11 @@ class IndexQuestion:
         ask: Callable[[Search], list[Hit] | Awaitable[list[Hit] | None] | None],
     ) -> Program[list[Hit] | None]:
         found: list[Hit] | None = yield from perform(ask, step)
-        limit, before = step.limit, -1
+        limit, before, most = step.limit, -1, step.most
         while self._search.may_drop and found is not None and before < len(found) < step.limit:
-            limit, before = 4 * limit, len(found)
+            if limit >= most:
+                break
+            limit, before = min(4 * limit, most), len(found)
             found = yield from perform(ask, Search(limit, step.objects))
         return found
 
@@ -260,8 +262,14 @@ class IndexQuestion:
         return vector
 
     def _hits(self, found: Sequence[NodeWithScore]) -> list[Hit]:
-        # Other stores may give their nodes new ids at each search.
         search = self._search
+        for node in found if isinstance(found, Iterable) else [found]:
+            if not isinstance(node, NodeWithScore):
+                raise ConfigurationError(
+                    f"{search.name} must return nodes with scores for a question, got "
+                    f"{type(node).__name__}."
+                )
+        # Other stores may give their nodes new ids at each search.
         return hits_of(found, with_ids=search.gives_ids, object_ids=search.object_ids)
 
 

@@ -37,10 +37,12 @@ class Search:
     Attributes:
         limit: The number of hits.
         objects: The objects, or ``None`` for all.
+        most: The largest number of hits to ask a source for that returns fewer than it finds.
     """
 
     limit: int
     objects: tuple[str, ...] | None = None
+    most: int = field(default=10_000, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

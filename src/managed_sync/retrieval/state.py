@@ -154,7 +154,7 @@ class RetrievalState:
             ConfigurationError: The checker knows no project, and chunks of several were found.
         """
         found: Sequence[Hit] | None = yield from self._use_store(
-            StoreEffect(self.effects.search, Search(limit, objects))
+            StoreEffect(self.effects.search, Search(limit, objects, self.spec.max_candidates))
         )
         if found is None:
             return None

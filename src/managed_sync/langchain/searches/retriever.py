@@ -107,24 +107,25 @@ class RetrieverQuestion:
     def search(self, step: Search) -> list[Hit]:
         """Returns the hits of one search, best first."""
         with untraced():
-            return run(self._searched(step.limit, self._ask, self._count))
+            return run(self._searched(step, self._ask, self._count))
 
     async def asearch(self, step: Search) -> list[Hit]:
         """Like ``search``, without blocking the event loop."""
         with untraced():
             count = partial(asyncio.to_thread, self._count)
-            return await arun(self._searched(step.limit, self._aask, count))
+            return await arun(self._searched(step, self._aask, count))
 
     def _searched(
         self,
-        wanted: int,
+        step: Search,
         ask: Callable[[int], list[Document] | Awaitable[list[Document]]],
         count: Callable[[], int | Awaitable[int]],
     ) -> Program[list[Hit]]:
+        wanted = step.limit
         found = yield from perform(ask, wanted)
         if self._search.can_return_more and len(found) < wanted:
             # It may drop hits, or return one document for several: there can be more.
-            limit, most = wanted, (yield from perform(count))
+            limit, most = wanted, min((yield from perform(count)), step.most)
             while len(found) < wanted and limit < most:
                 limit, before = min(4 * limit, most), len(found)
                 found = yield from perform(ask, limit)
@@ -142,7 +143,7 @@ class RetrieverQuestion:
         run_manager = untraced_run(CallbackManagerForRetrieverRun)
         ask = retriever._get_relevant_documents  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
         # One that yields its documents works only now.
-        return list(ask(self.text, **_managed(retriever, run_manager)))
+        return _documents(self._search, ask(self.text, **_managed(retriever, run_manager)))
 
     async def _aask(self, limit: int) -> list[Document]:
         retriever = widened(self._search.retriever, limit)
@@ -151,7 +152,9 @@ class RetrieverQuestion:
         run_manager = untraced_run(AsyncCallbackManagerForRetrieverRun)
         ask = retriever._aget_relevant_documents  # noqa: SLF001 - bypasses callbacks; langchain-core 1.0 to 1.8
         found = await ask(self.text, **_managed(retriever, run_manager))
-        return found if isinstance(found, list) else await asyncio.to_thread(list, found)
+        if isinstance(found, list):
+            return _documents(self._search, found)
+        return await asyncio.to_thread(_documents, self._search, found)
 
     def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> Sequence[Hit]:
         """Returns the hits as they are: the other retriever chooses by MMR itself."""
@@ -163,7 +166,7 @@ class RetrieverQuestion:
 
 
 def _documents(search: RetrieverSearch, found: Any) -> list[Document]:
-    """Returns what a runnable returned, if it is documents.
+    """Returns what a retriever or another runnable returned, if it is documents.
 
     Raises:
         ConfigurationError: It is something else.
@@ -171,11 +174,12 @@ def _documents(search: RetrieverSearch, found: Any) -> list[Document]:
     documents = (
         list(found) if isinstance(found, Iterable) and not isinstance(found, str) else [found]
     )
-    if not all(isinstance(document, Document) for document in documents):
-        raise ConfigurationError(
-            f"The {search.name} that is passed to from_retriever() must return documents for a "
-            f"question, got {type(found).__name__}."
-        )
+    for document in documents:
+        if not isinstance(document, Document):
+            raise ConfigurationError(
+                f"The {search.name} that is passed to from_retriever() must return documents for a "
+                f"question, got {type(document).__name__}."
+            )
     return documents
 
 
