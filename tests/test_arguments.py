@@ -14,6 +14,7 @@ from managed_sync.arguments import check_integer, check_number, check_text
 from managed_sync.documents import Chunker, DocumentLoader
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing import Retries
+from tests.support.index_target import Target
 
 CLIENT = ManagedSyncClient("p1", "t")
 
@@ -95,9 +96,9 @@ def test_a_name_must_be_a_string_with_something_in_it(value: object) -> None:
         (lambda: DocumentLoader(CLIENT, parse_timeout=0), "a number of seconds > 0, got 0"),
         (lambda: Retries(attempts=0), "an integer >= 1, got 0"),
         (lambda: Retries(call_timeout=0), "a number of seconds > 0 or None, got 0"),
-        (lambda: IndexSync(CLIENT, object(), "x", batch_size=0), "an integer >= 1, got 0"),  # type: ignore[arg-type]
+        (lambda: IndexSync(CLIENT, Target(), "x", batch_size=0), "an integer >= 1, got 0"),
         (
-            lambda: IndexSync(CLIENT, object(), "x", most_deletions=2),  # type: ignore[arg-type]
+            lambda: IndexSync(CLIENT, Target(), "x", most_deletions=2),
             "a number >= 0 and <= 1, got 2",
         ),
     ],

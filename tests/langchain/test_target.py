@@ -10,6 +10,8 @@ import pytest
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.vectorstores import InMemoryVectorStore
+from llama_index.core import VectorStoreIndex
+from llama_index.core.embeddings import MockEmbedding
 
 from managed_sync import IndexSync
 from managed_sync.documents import Chunk
@@ -40,6 +42,26 @@ def test_chunks_are_written_under_their_ids_replaced_and_removed(
     assert list(store.store) == ["c2"]
     assert store.store["c2"]["text"] == "new text"
     assert store.store["c2"]["metadata"]["object_id"] == "file:1"
+
+
+def test_a_store_is_no_target_itself(store: InMemoryVectorStore) -> None:
+    own: Any = store
+    other: Any = VectorStoreIndex([], embed_model=MockEmbedding(embed_dim=8))
+    source: Any = None
+    for target, name, advice in [
+        (own, "InMemoryVectorStore", "Pass LangChainTarget(store)."),
+        (other, "VectorStoreIndex", "Pass LlamaIndexTarget(index)."),
+        (source, "NoneType", "Pass one of these."),
+    ]:
+        with pytest.raises(ConfigurationError, match=r"^target must be") as raised:
+            IndexSync(source, target, ledger="unused.db")
+        assert str(raised.value).endswith(f"got {name}. {advice}")
+
+
+def test_an_index_of_the_other_framework_is_refused_by_name() -> None:
+    index: Any = VectorStoreIndex([], embed_model=MockEmbedding(embed_dim=8))
+    with pytest.raises(ConfigurationError, match=r"got VectorStoreIndex. Pass LlamaIndexTarget\("):
+        LangChainTarget(index)
 
 
 @pytest.mark.parametrize("confirmed", [[], ["c1"], ["x1", "x2"]])

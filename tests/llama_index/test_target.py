@@ -8,6 +8,8 @@ from typing import Any
 
 import chromadb
 import pytest
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core import StorageContext, VectorStoreIndex
 from llama_index.core.embeddings import MockEmbedding
 from llama_index.core.vector_stores import SimpleVectorStore
@@ -53,6 +55,14 @@ def chunk(number: int, text: str = "text", **metadata: str | int) -> Chunk:
 @pytest.fixture
 def model() -> Model:
     return Model(embed_dim=8, embedded=[])
+
+
+def test_a_store_of_the_other_framework_is_refused_by_name() -> None:
+    store: Any = InMemoryVectorStore(DeterministicFakeEmbedding(size=8))
+    with pytest.raises(
+        ConfigurationError, match=r"got InMemoryVectorStore. Pass LangChainTarget\("
+    ):
+        LlamaIndexTarget(store)
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ from managed_sync.indexing.report import (
     VerificationReport,
 )
 from managed_sync.indexing.session import Session, Setup
-from managed_sync.indexing.targets.base import IndexTarget
+from managed_sync.indexing.targets.base import IndexTarget, checked_target
 from managed_sync.indexing.targets.calls import Retries, TimedCalls
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class IndexSync:
         chunker, retries = chunker or Chunker(), retries or Retries()
         self._setup = Setup(
             client=client,
-            target=target,
+            target=checked_target(target),
             ledger=ledger,
             loader=loader,
             chunker=chunker,

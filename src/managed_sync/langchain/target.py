@@ -11,7 +11,7 @@ from langchain_core.vectorstores import VectorStore
 from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing.fingerprint import model_behind_caches, model_settings
-from managed_sync.indexing.targets.base import StoredChunk
+from managed_sync.indexing.targets.base import StoredChunk, wrapper_of
 from managed_sync.indexing.targets.embedded_text import EMBEDDABLE
 from managed_sync.indexing.targets.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.langchain.conversion import to_langchain, without_prefix
@@ -37,12 +37,18 @@ class LangChainTarget(StoreTarget[LangChainAdapter]):
             there the default is ``()``.
 
     Raises:
-        ConfigurationError: ``embeds`` names anything else, or the store embeds on its server.
+        ConfigurationError: ``vectorstore`` is none, ``embeds`` names anything else, or the store
+            embeds on its server.
     """
 
     first_embedded_parts: ClassVar[str] = "text"
 
     def __init__(self, vectorstore: VectorStore, *, embeds: Sequence[str] | None = None) -> None:
+        if not isinstance(vectorstore, VectorStore):
+            raise ConfigurationError(
+                f"vectorstore must be a vector store of LangChain, got "
+                f"{type(vectorstore).__name__}. Pass {wrapper_of(vectorstore) or 'a VectorStore'}."
+            )
         super().__init__(adapter_of(vectorstore), _checked(embeds, vectorstore))
         self._store = vectorstore
         self._adapter.refuse_unless_writable()

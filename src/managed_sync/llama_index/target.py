@@ -6,11 +6,13 @@ from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, ClassVar
 
 from llama_index.core import StorageContext, VectorStoreIndex
+from llama_index.core.indices.base import BaseIndex
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
 from managed_sync.documents import Chunk
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.fingerprint import model_settings
+from managed_sync.indexing.targets.base import wrapper_of
 from managed_sync.indexing.targets.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.llama_index.conversion import to_node
 from managed_sync.llama_index.stores import adapter_of
@@ -37,8 +39,8 @@ class LlamaIndexTarget(StoreTarget[LlamaIndexAdapter]):
             node stays as it is.
 
     Raises:
-        ConfigurationError: A vector store has no ``embed_model``, an index has one, or ``embeds``
-            names anything else.
+        ConfigurationError: ``index`` is neither, a vector store has no ``embed_model``, an index
+            has one, or ``embeds`` names anything else.
     """
 
     first_embedded_parts: ClassVar[str] = "title, heading, text as LlamaIndex joins them"
@@ -55,6 +57,11 @@ class LlamaIndexTarget(StoreTarget[LlamaIndexAdapter]):
                 raise ConfigurationError("embed_model is required with a vector store.")
             storage = StorageContext.from_defaults(vector_store=index)
             index = VectorStoreIndex([], storage_context=storage, embed_model=embed_model)
+        elif not isinstance(index, VectorStoreIndex):
+            raise ConfigurationError(
+                f"index must be a VectorStoreIndex or a vector store of LlamaIndex, got "
+                f"{type(index).__name__}. Pass {_remedy(index)}."
+            )
         elif embed_model is not None:
             raise ConfigurationError("An index has its own embedding model; leave embed_model out.")
         super().__init__(adapter_of(index.vector_store, index), embeds)
@@ -113,3 +120,8 @@ class LlamaIndexTarget(StoreTarget[LlamaIndexAdapter]):
     def delete(self, chunk_ids: Sequence[str]) -> None:
         """Removes chunks; one that is not there is no error."""
         self._adapter.delete(chunk_ids)
+
+
+def _remedy(value: object) -> str:
+    is_index = isinstance(value, BaseIndex)  # of another kind, such as a summary index
+    return "a VectorStoreIndex" if is_index else wrapper_of(value) or "a VectorStoreIndex"

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from managed_sync.documents import Chunk
 from managed_sync.documents.stored_chunk import StoredChunk
+from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.vectors import Vector
 
 __all__ = [
@@ -16,9 +17,46 @@ __all__ = [
     "MetadataTarget",
     "ReadableTarget",
     "StoredChunk",
+    "checked_target",
+    "wrapper_of",
 ]
 
+# The classes of the frameworks that are no targets, each with what makes one of them.
+_WRAPPERS = {
+    ("langchain_core", "VectorStore"): "LangChainTarget(store)",
+    ("llama_index", "BaseIndex"): "LlamaIndexTarget(index)",
+    ("llama_index", "BasePydanticVectorStore"): "LlamaIndexTarget(store, embed_model)",
+}
 
+
+def checked_target(target: object) -> IndexTarget:
+    """Returns a target that can be written to.
+
+    Raises:
+        ConfigurationError: It is a store of a framework, or lacks a method.
+    """
+    wrapper = wrapper_of(target)
+    if wrapper or not isinstance(target, IndexTarget):
+        raise ConfigurationError(
+            f"target must be a LangChainTarget, a LlamaIndexTarget or another object with upsert() "
+            f"and delete(), got {type(target).__name__}. Pass {wrapper or 'one of these'}."
+        )
+    return target
+
+
+def wrapper_of(value: object) -> str:
+    """Returns the expression that makes a target of a framework's store; empty for other values.
+
+    The frameworks are optional, so their classes are known by name.
+    """
+    for kind in type(value).__mro__:
+        wrapper = _WRAPPERS.get((kind.__module__.partition(".")[0], kind.__name__))
+        if wrapper is not None:
+            return wrapper
+    return ""
+
+
+@runtime_checkable
 class IndexTarget(Protocol):
     """An index of chunks, such as ``LangChainTarget`` and ``LlamaIndexTarget``.
 
