@@ -82,6 +82,24 @@ def test_each_user_gets_all_that_they_may_read_and_nothing_else(
     assert report.doubts == (Doubt.UNIDENTIFIED,)
 
 
+def test_the_user_of_a_call_is_an_argument(retriever: PermissionAwareRetriever) -> None:
+    assert numbers(retriever.retrieve("q", subject=ALICE)) == EVEN
+    assert numbers(asyncio.run(retriever.aretrieve("q", subject=BOB))) == ODD
+    with acting_as(ALICE):
+        assert numbers(retriever.retrieve("q", subject=BOB)) == ODD
+        for lost in ("", None):
+            argument: Any = lost
+            with pytest.raises(MissingSubjectError):
+                retriever.retrieve("q", subject=argument)
+    bound = retriever.for_subject(ALICE)
+    with pytest.raises(ConfigurationError, match="bound to one subject"):
+        bound.retrieve("q", subject=BOB)
+    with pytest.raises(ConfigurationError, match="bound to one subject"):
+        asyncio.run(bound.aretrieve("q", subject=BOB))
+    with pytest.raises(MissingSubjectError):
+        retriever.retrieve("q")
+
+
 def test_without_a_subject_it_raises(retriever: PermissionAwareRetriever) -> None:
     with pytest.raises(MissingSubjectError):
         retriever.retrieve("q")

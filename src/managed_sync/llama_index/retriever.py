@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Self, get_args
@@ -39,6 +39,12 @@ from managed_sync.retrieval.report import RetrievalReport
 
 __all__ = ["PermissionAwareRetriever"]
 
+# LlamaIndex traces methods that override traced ones, so those below them must not be traced again.
+_retrieve_in_span: Callable[[BaseRetriever, str | QueryBundle], list[NodeWithScore]]
+_retrieve_in_span = inspect.unwrap(BaseRetriever.retrieve)
+_aretrieve_in_span: Callable[[BaseRetriever, str | QueryBundle], Awaitable[list[NodeWithScore]]]
+_aretrieve_in_span = inspect.unwrap(BaseRetriever.aretrieve)
+
 
 class PermissionAwareRetriever(NotPickled, BaseRetriever):
     """Finds the best ``k`` nodes among those a user may read.
@@ -47,9 +53,8 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
     decisions. A user who may read little still gets ``k`` nodes if the index holds them. If there
     may be better nodes than those found, the report says so.
 
-    The subject comes from ``for_subject``, from ``acting_as``, or from ``subject=`` of
-    ``retrieve_with_report``. Without a subject, or with an empty one, the call raises
-    ``MissingSubjectError``.
+    The subject comes from ``for_subject``, ``subject=``, or ``acting_as``. Without a subject, or
+    with an empty one, the call raises ``MissingSubjectError``.
 
     Events, spans and callbacks see the returned nodes, never withheld ones. Everything a search
     does, including calls to other retrievers, models, embeddings and rerankers, is hidden from
@@ -227,6 +232,21 @@ class PermissionAwareRetriever(NotPickled, BaseRetriever):
             description: Tells a model when and how to use the tool.
         """
         return as_tool(self, name=name, description=description)
+
+    def retrieve(
+        self, str_or_query_bundle: str | QueryBundle, *, subject: str | Unset = UNSET
+    ) -> list[NodeWithScore]:
+        """Retrieves for ``subject=``, the bound subject, or the one of ``acting_as``."""
+        return _retrieve_in_span(self._of_call(subject), str_or_query_bundle)
+
+    async def aretrieve(
+        self, str_or_query_bundle: str | QueryBundle, *, subject: str | Unset = UNSET
+    ) -> list[NodeWithScore]:
+        """Like ``retrieve``, without blocking the event loop."""
+        return await _aretrieve_in_span(self._of_call(subject), str_or_query_bundle)
+
+    def _of_call(self, subject: str | Unset) -> PermissionAwareRetriever:
+        return self if isinstance(subject, Unset) else self.for_subject(subject)
 
     def retrieve_with_report(
         self,
