@@ -25,7 +25,7 @@
     ├── IncompleteRetrievalError        a retrieval that may have missed passages
     ├── KeywordSearchError              a keyword index that could not be searched
     ├── RerankingError                  a reranker that returned no order of the passages
-    ├── EmbeddingError                  a question's vector that cannot be searched with
+    ├── EmbeddingError                  a question without a vector to search with
     ├── DocumentError                   one record could not become a document
     │   ├── EmptyContentError           nothing to read in it
     │   ├── ContentTooLargeError        more bytes than the limit
@@ -278,7 +278,7 @@ class RerankingError(ManagedSyncError):
 
 
 class EmbeddingError(ManagedSyncError):
-    """The embedding model returned a vector that cannot be searched with or chosen by."""
+    """The embedding model failed, or its vector cannot be searched with or chosen by."""
 
 
 class DocumentError(ManagedSyncError):

@@ -61,6 +61,7 @@ def index_pipelines(
     failed: Callable[[PipelineRef, Exception], None] | None = None,
     stop: StopRequest | None = None,
     ocr: str = "",
+    embedding: str = "",
     **options: Any,
 ) -> dict[PipelineRef, IndexReport]:
     """Loads, splits, embeds and indexes pipelines, with progress bars.
@@ -73,12 +74,19 @@ def index_pipelines(
         failed: Called if a pipeline cannot be indexed; without it, the error is raised.
         stop: Ends the run early.
         ocr: The languages of pictures and scans; see :func:`index_sync`.
+        embedding: The embedding model of a new index; see :func:`open_index`.
         options: Options of ``IndexSync.run``.
     """
     from managed_sync.cli.index_progress import index_progress
 
     reports = {}
-    with open_index(workspace, stop=stop) as store, index_progress(progress_output) as meter_for:
+    if embedding and embedding != workspace.embedding:
+        # Runs that indexed nothing may have noted the settings of the other model.
+        options["rebuild"] = True
+    with (
+        open_index(workspace, embedding=embedding, stop=stop) as store,
+        index_progress(progress_output) as meter_for,
+    ):
         sync = index_sync(workspace, client, store, ocr=ocr)
         for name in pipelines:
             integration, sync_type = name

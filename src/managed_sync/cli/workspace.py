@@ -83,19 +83,34 @@ class Workspace:
         name: str = self._read(self._settings_file).get("embedding", BUNDLED_NAME)
         return name
 
-    def choose_embedding(self, name: str) -> None:
-        """Remembers the embedding model for the index.
+    def keep_embedding(self, name: str) -> None:
+        """Remembers the embedding model of the index."""
+        if name != self.embedding:
+            settings = self._read(self._settings_file)
+            self._write(self._settings_file, {**settings, "embedding": name})
+
+    def require_embedding(self, name: str) -> None:
+        """Makes sure that an index of this embedding model can begin or go on.
 
         Raises:
             ConfigurationError: The index has vectors of another model, which cannot be compared.
         """
-        if name != self.embedding and self.ledger.exists():
-            raise ConfigurationError(
-                f"The index of {self.root} has vectors of the embedding {self.embedding}. For "
-                f"{name}, use another --workspace, or remove index, keywords.db and ledger.db in "
-                f"this one to index everything again."
-            )
-        self._write(self._settings_file, {**self._read(self._settings_file), "embedding": name})
+        if name == self.embedding or not self.ledger.exists():
+            return
+        from managed_sync.indexing import Ledger
+
+        # Commands that only look, such as status, make a ledger as well.
+        with Ledger(self.ledger) as ledger:
+            if ledger.has_chunks():
+                raise self.refusal_of(name)
+
+    def refusal_of(self, embedding: str) -> ConfigurationError:
+        """Returns the error for a model other than that of the vectors in the index."""
+        return ConfigurationError(
+            f"The index of {self.root} has vectors of the embedding {self.embedding}. For "
+            f"{embedding}, use another --workspace, or remove index, keywords.db and ledger.db in "
+            f"this one to index everything again."
+        )
 
     def chosen_pipelines(self, integration: str | None, sync_type: str | None) -> list[PipelineRef]:
         """Returns the named pipeline, or all that were enabled from this workspace.

@@ -128,7 +128,9 @@ def test_a_workspace_keeps_the_embedding_model_of_its_first_index(
         indexed = run(tmp_path, *index, "--embedding", model)
         again = run(tmp_path, "index", "--embedding", model)
         other = run(tmp_path, "index", "--embedding", "bundled")
-        found = run(tmp_path, "search", "--as", "ann@example.com", "What is for lunch?", "--json")
+        search = ("search", "--as", "ann@example.com", "What is for lunch?", "--json")
+        found = run(tmp_path, *search)
+    down = run(tmp_path, *search)
 
     assert "must be bundled or openai:<model>" in unknown.stderr
     assert "--embedding cannot be combined with --dry-run" in foretold.stderr
@@ -138,6 +140,38 @@ def test_a_workspace_keeps_the_embedding_model_of_its_first_index(
     assert json.loads(found.stdout)["passages"][0]["text"] == "For lunch there is soup."
     assert "lunch\n\nFor lunch there is soup." in apis.texts
     assert apis.texts[-1] == "What is for lunch?"
+    assert "ollama:nomic-embed-text could not embed: ConnectionError: Failed" in down.stderr
+
+
+def test_an_index_without_vectors_takes_another_embedding_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "permissions.yaml").write_text("files: {/: {viewer: [public]}}", encoding="utf-8")
+    workspace = Workspace(tmp_path / ".managed-sync")
+    workspace.serve_from(tmp_path)
+    with embedding_apis() as apis:
+        for name, value in apis.environment.items():
+            monkeypatch.setenv(name, value)
+
+        nothing = run(tmp_path, "index", "googleDrive", "files")
+        run(tmp_path, "status")
+        (tmp_path / "files" / "lunch.md").write_text("For lunch there is soup.", encoding="utf-8")
+        misspelled = run(tmp_path, "index", "--embedding", "ollama:nomic-embed")
+        kept = workspace.embedding
+        indexed = run(tmp_path, "index", "--embedding", "ollama:nomic-embed-text", "--json")
+        not_installed = run(tmp_path, "index", "--embedding", "fastembed:some-model")
+        workspace.ledger.unlink()
+        without_ledger = run(tmp_path, "index", "--embedding", "bundled")
+
+    assert (nothing.returncode, misspelled.returncode, kept) == (0, 1, "bundled")
+    assert misspelled.stderr == (
+        'ollama:nomic-embed could not embed: ResponseError: model "nomic-embed" not found, try '
+        "pulling it first (status code: 404). Correct --embedding, or see that the service runs."
+    )
+    assert reported(indexed)["added"] == 1, indexed.stderr
+    for taken in (not_installed, without_ledger):
+        assert "has vectors of the embedding ollama:nomic-embed-text" in taken.stderr
 
 
 def test_languages_of_scans_are_checked_before_anything_is_read(folder: Path) -> None:

@@ -15,7 +15,7 @@ from managed_sync.cli.index_retriever import index_retriever
 from managed_sync.cli.index_runs import index_pipelines
 from managed_sync.cli.options import DEFAULT_WORKSPACE, WorkspaceOption
 from managed_sync.cli.output import command_line, output, progress_display, wait_for_sync
-from managed_sync.cli.vector_index import open_index
+from managed_sync.cli.vector_index import open_filled_index
 from managed_sync.cli.workspace import PipelineRef, Workspace
 from managed_sync.errors import ConfigurationError
 
@@ -103,7 +103,7 @@ def _index_everything(workspace: Workspace, client: ManagedSyncClient) -> None:
 
 
 def _ask(workspace: Workspace, client: ManagedSyncClient) -> None:
-    with open_index(workspace) as store:
+    with open_filled_index(workspace) as store:
         retriever = index_retriever(workspace, store, workspace.checker(client), _PASSAGES)
         _heading(f"4. Search with the same questions as four people, {_PASSAGES} passages each")
         output.print(

@@ -112,7 +112,7 @@ def index(
         )
     workspace = Workspace(root)
     if embedding:
-        _choose(workspace, embedding, dry_run=dry_run)
+        _check_embedding(workspace, embedding, dry_run=dry_run)
     with stop_on_signal() as stop, workspace.connect(is_shared=True, stop=stop) as client:
         options = {
             "dry_run": dry_run,
@@ -122,6 +122,7 @@ def index(
             "again": again or (),
             "wait": wait,
             "ocr": ocr,
+            "embedding": embedding,
         }
         once = partial(
             _run_once,
@@ -146,16 +147,16 @@ def index(
         run_again_and_again(work, every=pause, stop=stop, on_error=note)
 
 
-def _choose(workspace: Workspace, embedding: str, *, dry_run: bool) -> None:
-    """Remembers an embedding model that can be loaded."""
+def _check_embedding(workspace: Workspace, embedding: str, *, dry_run: bool) -> None:
+    """Makes sure that the workspace can take this model, and then that it can be loaded."""
     from managed_sync.langchain.embeddings import load_embeddings
 
     if dry_run:
         raise ConfigurationError(
             "--embedding cannot be combined with --dry-run, which changes nothing."
         )
+    workspace.require_embedding(embedding)
     load_embeddings(embedding)
-    workspace.choose_embedding(embedding)
 
 
 def _run_once(

@@ -76,6 +76,12 @@ class Ledger:
         with self.database.reading() as connection:
             return [Pipeline(*row) for row in connection.execute(statement)]
 
+    def has_chunks(self) -> bool:
+        """Returns whether the index may hold chunks, of any project and pipeline."""
+        statement = select(records.c.record_id).where(records.c.chunk_count > 0).limit(1)
+        with self.database.reading() as connection:
+            return connection.execute(statement).first() is not None
+
     def close(self) -> None:
         """Closes the connection."""
         self.database.close()
