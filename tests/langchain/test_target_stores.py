@@ -19,10 +19,10 @@ from qdrant_client.models import Distance, VectorParams
 from sqlalchemy import NullPool
 
 from managed_sync.documents import Chunk
+from managed_sync.documents.vectors import similarity
 from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing import InspectableTarget, MetadataTarget
 from managed_sync.indexing.targets.base import StoredChunk
-from managed_sync.indexing.targets.vectors import similarity
 from managed_sync.langchain import LangChainTarget
 from managed_sync.langchain.conversion import without_prefix
 from managed_sync.langchain.stores import lancedb as lancedb_adapter

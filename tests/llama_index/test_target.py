@@ -20,8 +20,8 @@ from qdrant_client import QdrantClient
 
 from managed_sync import IndexSync
 from managed_sync.documents import Chunk
+from managed_sync.documents.vectors import similarity
 from managed_sync.errors import ConfigurationError
-from managed_sync.indexing.targets.vectors import similarity
 from managed_sync.llama_index import LlamaIndexTarget
 from tests.support.indexing import AT_ONCE
 from tests.support.llama_index_postgres import llama_index_pgvector

@@ -91,7 +91,7 @@ class LyingIndex:
         return chunk.text
 
     def embed(self, chunks: Sequence[Chunk], *, cached: bool = True) -> list[list[float]]:
-        from managed_sync.indexing.targets.vectors import checked_vectors
+        from managed_sync.documents.vectors import checked_vectors
 
         texts = [chunk.text for chunk in chunks]
         vectors = checked_vectors(self.model.vectors(texts), len(texts))

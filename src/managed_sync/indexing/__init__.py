@@ -1,6 +1,7 @@
 """An index that stays in step with the source."""
 
 from managed_sync.documents.loading.results import RecordLoader
+from managed_sync.documents.vectors import Vector
 from managed_sync.indexing.feed.versions import Version
 from managed_sync.indexing.ledger.ledger import Ledger, PipelineLedger
 from managed_sync.indexing.ledger.model import (
@@ -33,7 +34,6 @@ from managed_sync.indexing.targets.base import (
 )
 from managed_sync.indexing.targets.calls import Retries
 from managed_sync.indexing.targets.renamed import RelabelingTarget
-from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.indexing.webhooks.asgi import WebhookApp, webhook_router
 from managed_sync.indexing.webhooks.events import WebhookResponse
 from managed_sync.indexing.webhooks.receiver import SingleRecordSync, WebhookReceiver

@@ -17,7 +17,7 @@ from typing import Any
 
 from managed_sync.documents.chunking.chunk_metadata import CHUNK_ID_SCHEME
 from managed_sync.documents.parsing.file_parser import PARSERS_VERSION
-from managed_sync.indexing.targets.vectors import Vector, similarity
+from managed_sync.documents.vectors import Vector, similarity
 
 __all__ = [
     "differences",

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from managed_sync.documents.vectors import Vector
 from managed_sync.errors import SettingsChangedError
 from managed_sync.indexing.fingerprint import (
     differences,
@@ -18,7 +19,6 @@ from managed_sync.indexing.fingerprint import (
     with_vector,
 )
 from managed_sync.indexing.ledger.ledger import PipelineLedger
-from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.logs import get_logger
 
 __all__ = ["IndexSettings"]

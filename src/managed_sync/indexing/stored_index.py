@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from managed_sync.documents import Chunk
+from managed_sync.documents.vectors import similarity
 from managed_sync.errors import ManagedSyncError
 from managed_sync.indexing.diff import chunk_hash, has_text_hash, text_hash
 from managed_sync.indexing.ledger.model import ChunkHashes, LedgerRecord, Pipeline, RecordStatus
@@ -18,7 +19,6 @@ from managed_sync.indexing.targets.base import (
 )
 from managed_sync.indexing.targets.calls import TimedCalls
 from managed_sync.indexing.targets.renamed import inspectable_target, metadata_target
-from managed_sync.indexing.targets.vectors import similarity
 
 __all__ = ["Disagreements", "StoredIndex", "expected_chunks"]
 

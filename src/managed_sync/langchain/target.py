@@ -9,11 +9,11 @@ from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 
 from managed_sync.documents import Chunk
+from managed_sync.documents.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.errors import ConfigurationError, IndexingError
 from managed_sync.indexing.fingerprint import model_behind_caches, model_settings
 from managed_sync.indexing.targets.base import StoredChunk, wrapper_of
 from managed_sync.indexing.targets.embedded_text import EMBEDDABLE
-from managed_sync.indexing.targets.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.langchain.conversion import to_langchain, without_prefix
 from managed_sync.langchain.stores import adapter_of
 from managed_sync.langchain.stores.base import LangChainAdapter

@@ -19,9 +19,9 @@ from llama_index.core.vector_stores.types import VectorStoreQueryMode
 
 from managed_sync.access.object_ids import OWN_FIELD, ObjectIds
 from managed_sync.documents.metadata_condition import MetadataCondition
+from managed_sync.documents.vectors import Vector
 from managed_sync.effects import Program, arun, perform, run
 from managed_sync.errors import ConfigurationError
-from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.llama_index.conversion import without_reference
 from managed_sync.llama_index.stores.registry import adapter_of
 from managed_sync.llama_index.tracing import untraced

@@ -10,10 +10,10 @@ from llama_index.core.indices.base import BaseIndex
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
 from managed_sync.documents import Chunk
+from managed_sync.documents.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.fingerprint import model_settings
 from managed_sync.indexing.targets.base import wrapper_of
-from managed_sync.indexing.targets.vectors import Vector, checked_vectors, raise_for_dimensions
 from managed_sync.llama_index.conversion import to_node
 from managed_sync.llama_index.stores import adapter_of
 from managed_sync.llama_index.stores.base import LlamaIndexAdapter

@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from managed_sync.documents.vectors import Vector, checked_vectors
 from managed_sync.errors import EmbeddingError, IndexingError
-from managed_sync.indexing.targets.vectors import Vector, checked_vectors
 
 __all__ = ["Diversity", "comparable_vectors"]
 

@@ -262,7 +262,7 @@ class RetrievalEngine:
                 self._name,
             )
         if not report.complete:
-            description = report.described(object_ids)
+            description = report.described(object_ids.description, object_ids.advice)
             self._warn_once(
                 report.doubts,
                 "%s: %s Later results with the same doubts are not logged.",

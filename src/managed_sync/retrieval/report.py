@@ -14,8 +14,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from managed_sync.access.object_ids import OWN_FIELD, ObjectIds
-
 __all__ = ["Doubt", "RetrievalReport", "add_report", "collect_reports"]
 
 
@@ -92,21 +90,21 @@ class RetrievalReport:
     reranked: int = 0
     scores: tuple[float | None, ...] = field(default=(), repr=False)
 
-    def described(self, object_ids: ObjectIds = OWN_FIELD) -> str:
+    def described(self, field: str = "'object_id'", advice: str = "") -> str:
         """Returns the doubts and the numbers behind them as sentences, without any passage's data.
 
         Args:
-            object_ids: Finds the ids of objects, for passages in which it found none.
+            field: Where ids of objects were looked for.
+            advice: The remedy if passages had none.
         """
         unidentified = (
-            f"{self.unidentified} passages without a usable object id in "
-            f"{object_ids.description} cannot be checked"
+            f"{self.unidentified} passages without a usable object id in {field} cannot be checked"
         )
         doubts = [unidentified if one is Doubt.UNIDENTIFIED else one for one in self.doubts]
-        advice = f" {object_ids.advice}" if Doubt.UNIDENTIFIED in self.doubts else ""
+        remedy = f" {advice}" if advice and Doubt.UNIDENTIFIED in self.doubts else ""
         return (
             f"The search may have missed passages: {'; '.join(doubts)}. It returned "
-            f"{self.returned} after looking at {self.candidates + self.unidentified}.{advice}"
+            f"{self.returned} after looking at {self.candidates + self.unidentified}.{remedy}"
         )
 
 

@@ -27,9 +27,9 @@ from managed_sync.access.object_ids import (
     can_be_asked_about,
 )
 from managed_sync.documents.metadata_condition import MetadataCondition, is_metadata_condition
+from managed_sync.documents.vectors import LONGEST_VECTOR
 from managed_sync.errors import ConfigurationError, EmbeddingError
 from managed_sync.indexing.targets.base import StoredChunk
-from managed_sync.indexing.targets.vectors import LONGEST_VECTOR
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter, ids_for_one_search
 

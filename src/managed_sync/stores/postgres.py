@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from managed_sync.indexing.targets.vectors import Vector
+from managed_sync.documents.vectors import Vector
 
 __all__ = ["IS_SEARCHED_EXHAUSTIVELY", "as_vector"]
 

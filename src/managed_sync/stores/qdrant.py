@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from managed_sync.documents.vectors import Vector
 from managed_sync.errors import ConfigurationError
-from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.stores.base import StoreAdapter
 
 __all__ = ["QdrantCollection", "is_local", "payload_key"]

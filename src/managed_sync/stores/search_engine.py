@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from managed_sync.documents.metadata_condition import MetadataCondition
+from managed_sync.documents.vectors import Vector
 from managed_sync.errors import ConfigurationError
-from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.retrieval.effects import Inspect, Reach
 from managed_sync.stores.base import NotFilterableError, StoreAdapter
 

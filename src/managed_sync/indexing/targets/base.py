@@ -7,8 +7,8 @@ from typing import Protocol, runtime_checkable
 
 from managed_sync.documents import Chunk
 from managed_sync.documents.stored_chunk import StoredChunk
+from managed_sync.documents.vectors import Vector
 from managed_sync.errors import ConfigurationError
-from managed_sync.indexing.targets.vectors import Vector
 
 __all__ = [
     "EmbeddingTarget",

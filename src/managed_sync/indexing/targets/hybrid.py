@@ -14,9 +14,9 @@ from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, cast
 
 from managed_sync.documents import Chunk
+from managed_sync.documents.vectors import Vector
 from managed_sync.indexing.targets.base import EmbeddingTarget, IndexTarget, MetadataTarget
 from managed_sync.indexing.targets.renamed import metadata_target
-from managed_sync.indexing.targets.vectors import Vector
 
 if TYPE_CHECKING:
     from managed_sync.keywords import KeywordIndex

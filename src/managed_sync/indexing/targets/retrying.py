@@ -16,12 +16,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence, Set
 
 from managed_sync.documents import Chunk
+from managed_sync.documents.vectors import Vector, similarity
 from managed_sync.errors import IndexingError
 from managed_sync.indexing.targets.base import EmbeddingTarget, IndexTarget
 from managed_sync.indexing.targets.calls import Retries, TargetCalls, TimedCalls, out_of_order
 from managed_sync.indexing.targets.partwise_call import Call, Item, PartwiseCall
 from managed_sync.indexing.targets.renamed import metadata_target
-from managed_sync.indexing.targets.vectors import Vector, similarity
 
 __all__ = ["PROBE_ID", "RetryingTarget"]
 

@@ -16,8 +16,8 @@ from langchain_core.vectorstores import VectorStore
 
 from managed_sync.access.object_ids import OWN_FIELD, ObjectIds
 from managed_sync.documents.metadata_condition import MetadataCondition
+from managed_sync.documents.vectors import Vector
 from managed_sync.errors import ConfigurationError
-from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.langchain.conversion import indexed_text
 from managed_sync.langchain.searches.arguments import (
     refuse_unknown_arguments,

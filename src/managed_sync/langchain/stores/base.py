@@ -12,8 +12,8 @@ from typing import Any, ClassVar, TypeAlias
 
 from langchain_core.documents import Document
 
+from managed_sync.documents.vectors import Vector
 from managed_sync.indexing.targets.base import StoredChunk
-from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.stores.base import StoreAdapter
 
 __all__ = ["Add", "Found", "LangChainAdapter"]

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from langchain_core.embeddings import Embeddings
 from langchain_core.vectorstores import VectorStore
 
-from managed_sync.indexing.targets.vectors import Vector
+from managed_sync.documents.vectors import Vector
 
 __all__ = ["embedding_model", "keeps_model", "writing_with"]
 

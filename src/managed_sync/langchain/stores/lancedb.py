@@ -15,9 +15,9 @@ from typing import Any
 from langchain_core.documents import Document
 
 from managed_sync.documents.metadata_condition import MetadataCondition
+from managed_sync.documents.vectors import Vector
 from managed_sync.errors import ConfigurationError
 from managed_sync.indexing.targets.base import StoredChunk
-from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.langchain.stores.base import Add, LangChainAdapter
 
 __all__ = ["LanceAdapter"]

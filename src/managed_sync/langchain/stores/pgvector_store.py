@@ -10,8 +10,8 @@ from typing import Any
 from langchain_core.documents import Document
 
 from managed_sync.documents.model import storable
+from managed_sync.documents.vectors import Vector
 from managed_sync.indexing.targets.base import StoredChunk
-from managed_sync.indexing.targets.vectors import Vector
 from managed_sync.langchain.stores.postgres import PostgresAdapter
 from managed_sync.stores.postgres import IS_SEARCHED_EXHAUSTIVELY, as_vector
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from managed_sync.documents.vectors import checked_vectors
 from managed_sync.errors import EmbeddingError, IndexingError
-from managed_sync.indexing.targets.vectors import checked_vectors
 from managed_sync.stores.base import checked_question
 
 UNUSABLE = [
