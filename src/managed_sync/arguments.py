@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from numbers import Integral, Real
 
 from managed_sync.errors import ConfigurationError
 
-__all__ = ["check_integer", "check_number", "check_text"]
+__all__ = ["check_integer", "check_names", "check_number", "check_text", "did_you_mean"]
+
+# Names of arguments that users know from other libraries, each with the one used here.
+_NAMES_ELSEWHERE = {
+    "id_field": "object_id",
+    "n_results": "k",
+    "similarity_top_k": "k",
+    "store": "vectorstore",
+    "subject": "bound_subject",
+    "top_k": "k",
+    "user": "bound_subject",
+}
 
 
 def check_integer(
@@ -103,6 +116,42 @@ def check_text(name: str, value: object, *, example: str, alternative: str = "")
     if isinstance(value, str) and value.strip():
         return value
     raise _refusal(name, f"a non-empty string such as {example!r}", alternative, value)
+
+
+def check_names(owner: str, names: Iterable[str], known: Collection[str]) -> None:
+    """Refuses arguments that a class does not have.
+
+    Args:
+        owner: The name of the class.
+        names: The names of the arguments that were passed.
+        known: The names of those that it has.
+
+    Raises:
+        ConfigurationError: There is another one.
+
+    Examples:
+        >>> check_names("PermissionAwareRetriever", ["top_k"], ["checker", "k"])
+        Traceback (most recent call last):
+            ...
+        managed_sync.errors.ConfigurationError: PermissionAwareRetriever has no argument top_k. \
+Did you mean k?
+    """
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise ConfigurationError(
+            f"{owner} has no argument {' or '.join(unknown)}.{did_you_mean(unknown, known)}"
+        )
+
+
+def did_you_mean(names: Iterable[str], known: Collection[str]) -> str:
+    """Returns a sentence that names the arguments that were probably meant; empty without any."""
+    meant = {
+        near
+        for name in names
+        for near in (_NAMES_ELSEWHERE.get(name, ""), *get_close_matches(name, known, 1, 0.75))
+        if near in known
+    }
+    return f" Did you mean {' and '.join(sorted(meant))}?" if meant else ""
 
 
 def _refusal(name: str, wanted: str, alternative: str, value: object) -> ConfigurationError:

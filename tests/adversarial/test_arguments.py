@@ -181,6 +181,32 @@ class TestLangChain:
         with pytest.raises(ConfigurationError, match=r"must return documents .* got str"):
             no_documents.invoke(QUESTION, subject=ALICE)
 
+    @pytest.mark.parametrize(
+        ("unknown", "message"),
+        [
+            ({"top_k": 3}, "has no argument top_k. Did you mean k?"),
+            ({"id_field": "rid"}, "has no argument id_field. Did you mean object_id?"),
+            ({"vector_store": 1}, "has no argument vector_store. Did you mean vectorstore?"),
+            ({"bogus": 1}, "has no argument bogus."),
+        ],
+        ids=lambda value: next(iter(value), ""),
+    )
+    def test_an_argument_that_it_does_not_have(
+        self, unknown: dict[str, Any], message: str, checker: AccessChecker
+    ) -> None:
+        store = LangChain(asynchronous=False).shared_store(PASSAGES)
+        with pytest.raises(ConfigurationError) as raised:
+            LangChainRetriever(vectorstore=store, checker=checker, **unknown)
+        assert str(raised.value) == f"PermissionAwareRetriever {message}"
+
+    def test_a_retriever_in_place_of_a_store(self, checker: AccessChecker) -> None:
+        retriever: Any = LangChain(asynchronous=False).shared_store(PASSAGES).as_retriever()
+        index: Any = LlamaIndex(asynchronous=False).shared_store(PASSAGES)
+        with pytest.raises(ConfigurationError, match=r"got VectorStoreRetriever. .*from_retriever"):
+            LangChainRetriever(vectorstore=retriever, checker=checker)
+        with pytest.raises(ConfigurationError, match=r"got VectorStoreIndex. Pass a VectorStore"):
+            LangChainRetriever(vectorstore=index, checker=checker)
+
     @pytest.mark.parametrize("misspelled", ["user", "subjects", "subjct", "filters", "running"])
     def test_an_unknown_argument_of_a_call(self, misspelled: str, checker: AccessChecker) -> None:
         store = LangChain(asynchronous=False).shared_store(PASSAGES)
@@ -202,6 +228,12 @@ class TestLlamaIndex:
         for source in (index, index.as_retriever()):
             with pytest.raises(ConfigurationError, match=ignored):
                 LlamaIndexRetriever(source, checker=checker, **unknown)
+
+    def test_one_that_is_misspelled(self, checker: AccessChecker) -> None:
+        index = LlamaIndex(asynchronous=False).shared_store(PASSAGES)
+        misspelled: dict[str, Any] = {"top_k": 3}
+        with pytest.raises(ConfigurationError, match=r"does not know it. Did you mean k\?"):
+            LlamaIndexRetriever(index, checker=checker, **misspelled)
 
     def test_llama_indexes_name_of_k(self, checker: AccessChecker) -> None:
         index = LlamaIndex(asynchronous=False).shared_store(PASSAGES)

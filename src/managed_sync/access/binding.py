@@ -13,9 +13,10 @@ import copy
 from collections.abc import Mapping
 from typing import Any, NoReturn, Self
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from managed_sync.access.subject import bound_to
+from managed_sync.arguments import check_names
 
 __all__ = ["Bindable", "NotPickled", "Shared"]
 
@@ -41,6 +42,13 @@ class Bindable(Shared, BaseModel):
     """A model that can be bound to one subject."""
 
     bound_subject: str | None = Field(default=None, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_unknown_arguments(cls, values: Any) -> Any:
+        if cls.model_config.get("extra") == "forbid" and isinstance(values, Mapping):
+            check_names(cls.__name__, values, cls.model_fields)
+        return values
 
     @field_validator("bound_subject", mode="before")
     @classmethod

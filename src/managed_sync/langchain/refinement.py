@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from langchain_core.runnables import Runnable
+from langchain_core.vectorstores import VectorStore
 from pydantic import BaseModel
 
 from managed_sync.access.object_ids import OWN_FIELD
@@ -21,6 +23,7 @@ from managed_sync.stores.neighbors import StoreNeighbors, neighbor_source
 __all__ = [
     "expansion",
     "refuse_ignored_arguments",
+    "refuse_other_stores",
     "searches_by_keywords",
     "with_one_k",
 ]
@@ -46,6 +49,23 @@ def with_one_k(values: Any) -> Any:
         )
     rest = {name: value for name, value in own.items() if name != "k"}
     return {**values, "k": own["k"], "search_kwargs": rest}
+
+
+def refuse_other_stores(values: Any) -> None:
+    """Refuses a retriever, or a store of another framework, in place of a vector store.
+
+    Raises:
+        ConfigurationError: There is one.
+    """
+    store = values.get("vectorstore") if isinstance(values, Mapping) else None
+    if store is None or isinstance(store, VectorStore):
+        return
+    remedy = "Pass a VectorStore of LangChain"
+    if isinstance(store, Runnable):
+        remedy = "Use PermissionAwareRetriever.from_retriever(retriever, checker=...)"
+    raise ConfigurationError(
+        f"vectorstore must be a vector store, got {type(store).__name__}. {remedy}."
+    )
 
 
 def refuse_ignored_arguments(retriever: BaseModel) -> None:

@@ -35,7 +35,7 @@ from managed_sync.arguments import check_integer
 from managed_sync.errors import ConfigurationError
 from managed_sync.langchain.configured_subject import subject_of_call
 from managed_sync.langchain.construction import AnySearch, search_and_engine
-from managed_sync.langchain.refinement import with_one_k
+from managed_sync.langchain.refinement import refuse_other_stores, with_one_k
 from managed_sync.langchain.searches.store import document_of
 from managed_sync.langchain.tool import as_tool
 from managed_sync.retrieval.effects import Strategy
@@ -160,6 +160,7 @@ class PermissionAwareRetriever(NotPickled, Bindable, BaseRetriever):
     @model_validator(mode="before")
     @classmethod
     def _with_one_k(cls, values: Any) -> Any:
+        refuse_other_stores(values)
         return with_one_k(values)
 
     def model_post_init(self, context: Any, /) -> None:

@@ -17,7 +17,7 @@ from managed_sync.access.binding import NotPickled
 from managed_sync.access.checker import AccessChecker
 from managed_sync.access.object_ids import OWN_FIELD, ObjectIdSource, object_ids_of
 from managed_sync.access.subject import UNSET, Unset, acting_as, bound_to, resolve_bound_subject
-from managed_sync.arguments import check_integer
+from managed_sync.arguments import check_integer, did_you_mean
 from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index.refinement import expansion, refuse_filters, searches_by_keywords
 from managed_sync.llama_index.reranking import reranker_of
@@ -367,9 +367,13 @@ def _check_arguments(
         reason = "Set them on an index or a retriever that is passed as source"
     else:
         ignored = retriever_kwargs.keys() - _used_by(source, retriever_kwargs)
-        reason = f"{type(source).__name__}.as_retriever() does not know them"
+        pronoun = "it" if len(ignored) == 1 else "them"
+        reason = f"{type(source).__name__}.as_retriever() does not know {pronoun}"
     if ignored:
-        raise ConfigurationError(f"{', '.join(sorted(ignored))} would be ignored. {reason}.")
+        own = inspect.signature(PermissionAwareRetriever).parameters
+        raise ConfigurationError(
+            f"{', '.join(sorted(ignored))} would be ignored. {reason}.{did_you_mean(ignored, own)}"
+        )
 
 
 def _used_by(index: BaseIndex[Any], retriever_kwargs: dict[str, Any]) -> set[str]:
