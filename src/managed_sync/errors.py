@@ -24,6 +24,7 @@
     ├── AccessCheckError                an access check without a trustworthy decision
     ├── IncompleteRetrievalError        a retrieval that may have missed passages
     ├── KeywordSearchError              a keyword index that could not be searched
+    ├── StoreSearchError                a store or retriever that could not be searched
     ├── RerankingError                  a reranker that returned no order of the passages
     ├── EmbeddingError                  a question without a vector to search with
     ├── DocumentError                   one record could not become a document
@@ -271,6 +272,16 @@ class IncompleteRetrievalError(ManagedSyncError):
 
 class KeywordSearchError(ManagedSyncError):
     """A keyword index could not be searched, so there is no fused ranking; nothing is returned."""
+
+
+class StoreSearchError(ManagedSyncError):
+    """A vector store or another retriever could not be searched; nothing is returned.
+
+    Attributes:
+        error_type: The class of its own error, which is not kept: it may hold texts of passages.
+    """
+
+    error_type: type[Exception] = Exception
 
 
 class RerankingError(ManagedSyncError):

@@ -24,7 +24,7 @@ from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.dispatcher import Dispatcher
 
 from managed_sync import acting_as
-from managed_sync.errors import AccessCheckError
+from managed_sync.errors import AccessCheckError, StoreSearchError
 from managed_sync.llama_index import PermissionAwareRetriever
 from tests.adversarial.llama_index_retrievers import (
     RETRIEVERS,
@@ -237,18 +237,19 @@ def test_a_failure_of_the_search_is_traced_and_so_is_what_comes_after_it(
     retriever = over_another(lambda: OverAnother(Failing())).for_subject(ALICE)
 
     async def one_after_the_other() -> None:
-        with pytest.raises(ConnectionError):
+        with pytest.raises(StoreSearchError):
             await retriever.aretrieve(QUESTION)
         await Others().aretrieve(QUESTION)
 
     if asynchronous:
         asyncio.run(one_after_the_other())
     else:
-        with pytest.raises(ConnectionError):
+        with pytest.raises(StoreSearchError):
             retriever.retrieve(QUESTION)
         Others().retrieve(QUESTION)
 
-    seen = [each for each in recorder.seen if "The store is away." in each]
+    assert not any("The store is away." in each for each in recorder.seen)
+    seen = [each for each in recorder.seen if "searched: ConnectionError" in each]
     assert any("SpanDropEvent" in each for each in seen)
     assert any("EventPayload.EXCEPTION" in each for each in seen)
     assert_shows_only_what_was_returned(recorder.seen, ["something else"])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from managed_sync import AccessChecker
-from managed_sync.errors import AccessCheckError, InvalidIdentifierError
+from managed_sync.errors import AccessCheckError, InvalidIdentifierError, StoreSearchError
 from managed_sync.retrieval import CustomObjectFilter
 from managed_sync.retrieval.effects import Strategy
 from tests.support.frameworks import LangChain, Way
@@ -328,7 +328,7 @@ def test_a_store_that_fails_in_the_second_search_gives_nothing_and_is_asked_anew
     ranking.fails_at = 1 if strategy == "pre_filter" else 2
     retriever = retriever_over(way, ranking, service, strategy)
 
-    with pytest.raises(StoreDownError):
+    with pytest.raises(StoreSearchError, match="StoreDownError"):
         way.ask(retriever)
 
     assert way.ask(retriever).object_ids == READABLE[:3]

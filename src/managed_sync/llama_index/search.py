@@ -30,6 +30,7 @@ from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit, hit_of
 from managed_sync.stores.base import FilterableSearch, checked_question
+from managed_sync.stores.failures import asearched, searched
 
 __all__ = ["IndexQuestion", "IndexSearch", "RetrieverSearch", "hits_of"]
 
@@ -179,11 +180,19 @@ class IndexQuestion:
         return self._search.conditions
 
     def reach(self, step: Inspect) -> Reach:
-        """Returns how far searches reach."""
-        return self._search.reach(step)
+        """Returns how far searches reach.
+
+        Raises:
+            StoreSearchError: The store does not say.
+        """
+        return searched(self._search.name, lambda: self._search.reach(step))
 
     def search(self, step: Search) -> list[Hit] | None:
-        """Returns the hits of one search, best first."""
+        """Returns the hits of one search, best first.
+
+        Raises:
+            StoreSearchError: The store or retriever cannot be searched, or returns something else.
+        """
         with untraced():
             return run(self._searched(step, self._ask))
 
@@ -207,11 +216,11 @@ class IndexQuestion:
         return found
 
     def _ask(self, step: Search) -> list[Hit] | None:
-        retriever = self._search.retriever(step)
+        retriever = self._retriever(step)
         return None if retriever is None else self._found(retriever)
 
     async def _aask(self, step: Search) -> list[Hit] | None:
-        retriever = self._search.retriever(step)
+        retriever = self._retriever(step)
         if retriever is None:
             return None
         if type(retriever)._aretrieve is BaseRetriever._aretrieve:  # noqa: SLF001 - bypasses events; llama-index-core 0.14
@@ -219,12 +228,22 @@ class IndexQuestion:
             return await asyncio.to_thread(self._found, retriever)
         if _needs_embedding(retriever):
             await self._aembedded(retriever)
-        return self._hits(await retriever._aretrieve(self._query))  # noqa: SLF001 - bypasses events; llama-index-core 0.14
+        return await asearched(self._search.name, lambda: self._aretrieved(retriever))
 
     def _found(self, retriever: BaseRetriever) -> list[Hit]:
         if _needs_embedding(retriever):
+            # The model's errors are about the question only.
             self._embedded(retriever)
+        return searched(self._search.name, lambda: self._retrieved(retriever))
+
+    def _retriever(self, step: Search) -> BaseRetriever | None:
+        return searched(self._search.name, lambda: self._search.retriever(step))
+
+    def _retrieved(self, retriever: BaseRetriever) -> list[Hit]:
         return self._hits(retriever._retrieve(self._query))  # noqa: SLF001 - bypasses events; llama-index-core 0.14
+
+    async def _aretrieved(self, retriever: BaseRetriever) -> list[Hit]:
+        return self._hits(await retriever._aretrieve(self._query))  # noqa: SLF001 - bypasses events; llama-index-core 0.14
 
     def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> list[Hit]:
         """Returns the ``k`` hits that are near the question and unlike each other, by MMR."""

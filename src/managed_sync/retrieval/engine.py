@@ -117,6 +117,7 @@ class RetrievalEngine:
             AccessCheckError: Some object has no trustworthy decision; nothing is returned.
             IncompleteRetrievalError: The result may not be the best, and that is to raise.
             KeywordSearchError: The keyword index could not be searched.
+            StoreSearchError: The store or retriever could not be searched.
             RerankingError: The reranker returned no order of the passages.
             ConfigurationError: ``k`` is not a number of passages, or the checker knows no project,
                 and chunks of several were found.

@@ -89,6 +89,11 @@ class StoreAdapter:
         """Returns whether the store is a known one, whose filter can be used."""
         return bool(self.classes)
 
+    @property
+    def store_name(self) -> str:
+        """Returns the name of the store's class."""
+        return type(self._store).__name__
+
     # Searching
 
     @property

@@ -9,6 +9,7 @@ from managed_sync.errors import ConfigurationError
 from managed_sync.retrieval.hybrid.keyword_search import KeywordNeighbors
 from managed_sync.retrieval.refinement.neighbors import NeighborSource
 from managed_sync.stores.base import StoreAdapter
+from managed_sync.stores.failures import searched
 
 __all__ = ["StoreNeighbors", "neighbor_source"]
 
@@ -59,7 +60,14 @@ class StoreNeighbors:
         return self._adapter.is_original and self._adapter.can_confine and can_read
 
     def neighbors(self, place: ChunkPlace, distance: int) -> list[StoredChunk]:
-        """Returns the passages of a text whose ``chunk_index`` is at most this far away."""
+        """Returns the passages of a text whose ``chunk_index`` is at most this far away.
+
+        Raises:
+            StoreSearchError: They cannot be read.
+        """
+        return searched(self._adapter.store_name, lambda: self._found(place, distance))
+
+    def _found(self, place: ChunkPlace, distance: int) -> list[StoredChunk]:
         named = {"record_id": place.record_id, "part": place.part}
         where = {name: value for name, value in named.items() if value is not None}
         ids = self._adapter.chunk_ids_of(place.object_id, where)

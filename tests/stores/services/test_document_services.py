@@ -10,7 +10,7 @@ from langchain_core.vectorstores import VectorStore
 
 from managed_sync import AccessChecker
 from managed_sync.documents import Chunk
-from managed_sync.errors import ConfigurationError
+from managed_sync.errors import ConfigurationError, StoreSearchError
 from managed_sync.langchain import LangChainTarget, PermissionAwareRetriever
 from managed_sync.langchain.stores import adapter_of, object_filter_for
 from tests.stores.chunks import ODD_OBJECTS
@@ -198,5 +198,5 @@ def test_mongodb_fails_where_its_index_cannot_filter(
     store, database = mongodb
     LangChainTarget(store).upsert([chunk(1)])
     database.filterable.clear()
-    with pytest.raises(Exception, match="needs to be indexed as filter"):
+    with pytest.raises(StoreSearchError, match=r"MongoDBAtlasVectorSearch.*OperationFailure"):
         retriever(store, "file:1").invoke("Who?")

@@ -35,6 +35,7 @@ from managed_sync.retrieval.diversity import Diversity
 from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit
+from managed_sync.stores.failures import asearched, searched
 
 __all__ = ["RetrieverQuestion", "RetrieverSearch"]
 
@@ -105,15 +106,21 @@ class RetrieverQuestion:
         return Reach()
 
     def search(self, step: Search) -> list[Hit]:
-        """Returns the hits of one search, best first."""
+        """Returns the hits of one search, best first.
+
+        Raises:
+            StoreSearchError: The retriever failed.
+        """
+        program = self._searched(step, self._ask, self._count)
         with untraced():
-            return run(self._searched(step, self._ask, self._count))
+            return searched(self._search.name, lambda: run(program))
 
     async def asearch(self, step: Search) -> list[Hit]:
         """Like ``search``, without blocking the event loop."""
         with untraced():
             count = partial(asyncio.to_thread, self._count)
-            return await arun(self._searched(step, self._aask, count))
+            program = self._searched(step, self._aask, count)
+            return await asearched(self._search.name, lambda: arun(program))
 
     def _searched(
         self,

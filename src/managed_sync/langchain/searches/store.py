@@ -31,6 +31,7 @@ from managed_sync.retrieval.effects import Inspect, Reach, Search
 from managed_sync.retrieval.object_filter import ObjectFilter
 from managed_sync.retrieval.ranking import Hit, hit_of
 from managed_sync.stores.base import AT_LEAST_THE_LIMIT, FilterableSearch, checked_question
+from managed_sync.stores.failures import asearched, searched
 
 __all__ = ["StoreQuestion", "StoreSearch", "document_of", "hits_of"]
 
@@ -152,26 +153,44 @@ class StoreQuestion:
         return self._search.conditions
 
     def reach(self, step: Inspect) -> Reach:
-        """Returns how far searches reach."""
-        return self._search.reach(step)
+        """Returns how far searches reach.
+
+        Raises:
+            StoreSearchError: The store does not say.
+        """
+        return searched(self._search.name, lambda: self._search.reach(step))
 
     def search(self, step: Search) -> list[Hit] | None:
-        """Returns the hits of one search, best first."""
-        arguments = self._search.arguments(step)
-        if arguments is None:
-            return None
+        """Returns the hits of one search, best first.
+
+        Raises:
+            StoreSearchError: The store cannot be searched, or returns something else.
+        """
         with untraced():
-            found = self._found({**arguments, "k": step.limit})
-            return hits_of(found, self._search.object_ids)
+            if self._search.by_vector:
+                # The model's errors are about the question only.
+                self._embedded()
+            return searched(self._search.name, lambda: self._hits(step))
 
     async def asearch(self, step: Search) -> list[Hit] | None:
         """Like ``search``, without blocking the event loop."""
+        with untraced():
+            if self._search.by_vector:
+                await self._aembedded()
+            return await asearched(self._search.name, lambda: self._ahits(step))
+
+    def _hits(self, step: Search) -> list[Hit] | None:
         arguments = self._search.arguments(step)
         if arguments is None:
             return None
-        with untraced():
-            found = await self._afound({**arguments, "k": step.limit})
-            return hits_of(found, self._search.object_ids)
+        return hits_of(self._found({**arguments, "k": step.limit}), self._search.object_ids)
+
+    async def _ahits(self, step: Search) -> list[Hit] | None:
+        arguments = self._search.arguments(step)
+        if arguments is None:
+            return None
+        found = await self._afound({**arguments, "k": step.limit})
+        return hits_of(found, self._search.object_ids)
 
     def diverse(self, hits: Sequence[Hit], k: int, diversity: Diversity) -> list[Hit]:
         """Returns the ``k`` hits that are near the question and unlike each other, by MMR.
