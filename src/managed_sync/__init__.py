@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         SyncStatus,
     )
     from managed_sync.retrieval import (
+        CollectedReports,
         CustomObjectFilter,
         Doubt,
         Fusion,
@@ -92,6 +93,7 @@ __all__ = [
     "BundledReranker",
     "ClientOptions",
     "Clock",
+    "CollectedReports",
     "ContentStream",
     "CustomObjectFilter",
     "Decision",
@@ -142,6 +144,7 @@ _MODULES = {
     "BundledReranker": "retrieval.reranking",
     "ClientOptions": "client",
     "Clock": "client",
+    "CollectedReports": "retrieval",
     "ContentStream": "client",
     "CustomObjectFilter": "retrieval",
     "Decision": "access",

@@ -87,17 +87,18 @@ def fails(_: Mapping[str, Any]) -> str:
         lambda _: ["file:1"],
         lambda metadata: metadata["source"],
         lambda metadata: metadata.clear(),
+        lambda metadata: metadata["tags"].append("new"),
     ],
 )
 def test_a_function_that_returns_no_id_names_no_object_and_betrays_nothing(
     function: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    metadata = {"source": "1"}
+    metadata = {"source": "1", "tags": ["old"]}
     with caplog.at_level(logging.WARNING):
         ids = object_ids_of(function)
         assert ids.of(metadata) is None
         assert ids.of(metadata) is None
-    assert metadata == {"source": "1"}
+    assert metadata == {"source": "1", "tags": ["old"]}
     assert len(caplog.records) <= 1
     assert "secret" not in caplog.text
 
@@ -112,7 +113,26 @@ async def later(_: Mapping[str, Any]) -> str:
     return "file:1"
 
 
-@pytest.mark.parametrize("odd", [None, 7, "", b"doc", later, {"name": "doc"}])
+class Later:
+    async def __call__(self, _: Mapping[str, Any]) -> str:
+        return "file:1"
+
+
+class EqualsAll(str):
+    """A text that takes itself for any other."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
+def test_an_id_is_equal_to_no_other() -> None:
+    assert object_ids_of(lambda _: EqualsAll("file:2")).of({}) != "file:1"
+
+
+@pytest.mark.parametrize("odd", [None, 7, "", b"doc", later, Later(), {"name": "doc"}])
 def test_anything_else_is_refused(odd: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"object_id|ObjectIdField"):
         object_ids_of(odd)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import pytest
 
-from managed_sync import AccessChecker, RetrievalReport, collect_reports
+from managed_sync import AccessChecker, CollectedReports, RetrievalReport, collect_reports
 from managed_sync.errors import AccessCheckError, IncompleteRetrievalError
 from tests.support.frameworks import ALICE, BOB, WAYS, Way
 from tests.support.passages import files, passages_of
@@ -81,3 +83,54 @@ def test_tasks_and_threads_of_other_users_add_none() -> None:
     with ThreadPoolExecutor() as threads, collect_reports() as reports:
         assert threads.submit(asyncio.run, ask(BOB)).result() == [BOB] * 3
     assert reports == []
+
+
+def test_without_a_report_nothing_is_known_to_be_complete() -> None:
+    way = WAYS[0]
+    with collect_reports() as reports:
+        assert not reports.complete
+        way.ask(retriever_of(way, k=8))
+    assert reports.complete
+
+
+def test_a_generator_does_not_collect_what_its_reader_retrieves() -> None:
+    way = WAYS[0]
+    retriever = retriever_of(way, k=8)
+
+    def stream() -> Iterator[CollectedReports]:
+        with collect_reports() as reports:
+            for _ in range(2):
+                way.ask(retriever, ALICE)
+                yield reports
+
+    stopped = stream()
+    reports = next(stopped)
+    assert reports.complete
+    way.ask(retriever, BOB)
+    next(stopped)
+    assert subjects(reports) == [ALICE, ALICE]
+    # It could have been in a task or thread that the generator had started.
+    assert not reports.complete
+    # Ended elsewhere, it leaves its block behind in this context.
+    copy_context().run(stopped.close)
+    way.ask(retriever, BOB)
+    assert subjects(reports) == [ALICE, ALICE]
+
+
+def test_an_asynchronous_generator_collects_what_it_awaits() -> None:
+    way = WAYS[1]
+    retriever = retriever_of(way)
+
+    async def stream() -> AsyncGenerator[CollectedReports]:
+        with collect_reports() as reports:
+            await way.ask_in_task(retriever, ALICE)
+            yield reports
+
+    async def read() -> list[str]:
+        stopped = stream()
+        reports = await anext(stopped)
+        await way.ask_in_task(retriever, BOB)
+        await stopped.aclose()
+        return subjects(reports)
+
+    assert asyncio.run(read()) == [ALICE]

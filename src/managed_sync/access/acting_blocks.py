@@ -30,7 +30,7 @@ from typing import Final
 
 from managed_sync.errors import ConfigurationError, MissingSubjectError
 
-__all__ = ["Block", "named_around", "surrounding_block"]
+__all__ = ["Block", "generator_around", "is_calling", "named_around", "surrounding_block"]
 
 _GENERATOR: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _WAY_OUT: Final = (
@@ -167,6 +167,21 @@ def named_around() -> set[str]:
     block = _left_to(_current.get())
     blocks = (block, _innermost(block, sys._getframe(1)))
     return {block.subject for block in blocks if block is not None and not block.has_ended_well}
+
+
+def generator_around(caller: FrameType) -> FrameType | None:
+    """Returns the frame of the generator in which a block is entered, if it is one.
+
+    Args:
+        caller: The frame that enters the block.
+    """
+    frame = _surrounded(caller)
+    return frame if _is_generator(frame) else None
+
+
+def is_calling(frame: FrameType) -> bool:
+    """Returns whether the code of a frame calls this function, over any number of others."""
+    return frame in _stack(sys._getframe(1))
 
 
 def _surrounded(frame: FrameType) -> FrameType:

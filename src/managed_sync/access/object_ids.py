@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -138,7 +139,7 @@ class ObjectIdFunction:
     def of(self, metadata: Mapping[str, Any]) -> str | None:
         """Returns the id of the object; ``None`` if there is none that can be checked."""
         try:
-            object_id = self._function(MappingProxyType(metadata))
+            object_id = self._function(MappingProxyType(_copied(metadata)))
         except Exception as error:  # noqa: BLE001 - one odd passage must not cost the others
             self._warn_of(type(error).__name__)
             return None
@@ -158,7 +159,18 @@ class ObjectIdFunction:
 
 def _checkable(value: Any) -> str | None:
     """Returns a value made of a passage's metadata if it has the form of an object's id."""
-    return value if can_be_asked_about(value) and ObjectId.is_one(value) else None
+    if not can_be_asked_about(value) or not ObjectId.is_one(value):
+        return None
+    # A subclass of ``str`` may compare in a way of its own.
+    return str.__str__(value)
+
+
+def _copied(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns metadata in which a function can change nothing that the store holds."""
+    return {
+        name: deepcopy(value) if isinstance(value, dict | list | set) else value
+        for name, value in metadata.items()
+    }
 
 
 ObjectIds: TypeAlias = ObjectIdField | ObjectIdFunction
@@ -178,7 +190,10 @@ def object_ids_of(source: ObjectIdSource) -> ObjectIds:
         return source
     if isinstance(source, str):
         return ObjectIdField(source)
-    if callable(source) and not inspect.iscoroutinefunction(source):
+    is_async = inspect.iscoroutinefunction(source) or inspect.iscoroutinefunction(
+        getattr(source, "__call__", None)  # noqa: B004 - the method of an object
+    )
+    if callable(source) and not is_async:
         return ObjectIdFunction(source)
     raise ConfigurationError(
         f"object_id must be the name of a metadata field such as 'doc_id', an ObjectIdField, or a "

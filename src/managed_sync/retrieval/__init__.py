@@ -3,9 +3,10 @@
 from managed_sync.retrieval.effects import Strategy
 from managed_sync.retrieval.hybrid import Fusion, KeywordPassage, KeywordSource
 from managed_sync.retrieval.object_filter import CustomObjectFilter, ObjectFilter
-from managed_sync.retrieval.report import Doubt, RetrievalReport, collect_reports
+from managed_sync.retrieval.report import CollectedReports, Doubt, RetrievalReport, collect_reports
 
 __all__ = [
+    "CollectedReports",
     "CustomObjectFilter",
     "Doubt",
     "Fusion",

@@ -3,18 +3,21 @@
 Guarantees:
 
 - Reports are collected for the code inside the block and what it starts with its context. Threads
-  and tasks of other callers add none.
+  and tasks of other callers add none, and neither does who reads from a generator with a block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import FrameType
 
-__all__ = ["Doubt", "RetrievalReport", "add_report", "collect_reports"]
+from managed_sync.access.acting_blocks import generator_around, is_calling
+
+__all__ = ["CollectedReports", "Doubt", "RetrievalReport", "add_report", "collect_reports"]
 
 
 class Doubt(StrEnum):
@@ -108,32 +111,70 @@ class RetrievalReport:
         )
 
 
-_collections: ContextVar[tuple[list[RetrievalReport], ...]] = ContextVar("reports", default=())
+_blocks: ContextVar[tuple[_Block, ...]] = ContextVar("managed_sync_reports", default=())
 
 
-@contextmanager
-def collect_reports() -> Iterator[list[RetrievalReport]]:
+class CollectedReports(list[RetrievalReport]):
+    """The reports of a block of ``collect_reports``."""
+
+    _has_missed = False
+
+    @property
+    def complete(self) -> bool:
+        """``True`` if there is a report, and all retrievals inside the block are complete.
+
+        A retrieval that raised has no report, and neither have retrievers without permissions.
+        """
+        return bool(self) and not self._has_missed and all(report.complete for report in self)
+
+
+def collect_reports() -> AbstractContextManager[CollectedReports]:
     """Collects the reports of all retrievals inside the block, in the order in which they end.
 
     It is for code that calls retrievers where you cannot reach, such as an ensemble of several or
-    a chain. Do not yield to a reader of a stream inside the block.
+    a chain. In a generator, the block has the reports of what the generator itself calls, and none
+    of its reader's. If a retrieval may have been of a task or thread that the generator started,
+    ``complete`` is ``False``.
 
     Examples:
         ```python
         with collect_reports() as reports:
             documents = ensemble.invoke(question)
-        is_complete = all(report.complete for report in reports)
+        is_complete = reports.complete
         ```
     """
-    reports: list[RetrievalReport] = []
-    _collections.set((*_collections.get(), reports))
-    try:
-        yield reports
-    finally:
-        _collections.set(tuple(each for each in _collections.get() if each is not reports))
+    return _Block()
+
+
+class _Block:
+    """A block of ``collect_reports``."""
+
+    def __init__(self) -> None:
+        self._reports = CollectedReports()
+        self._generator: FrameType | None = None
+        self._is_open = False
+
+    def __enter__(self) -> CollectedReports:
+        self._generator, self._is_open = generator_around(sys._getframe(1)), True
+        _blocks.set((*_blocks.get(), self))
+        return self._reports
+
+    def __exit__(self, *_: object) -> None:
+        # A generator may end in another context, and leave the block in the one before.
+        self._generator, self._is_open = None, False
+        _blocks.set(tuple(each for each in _blocks.get() if each is not self))
+
+    def add(self, report: RetrievalReport) -> None:
+        """Adds a report of a retrieval in whose context the block is, if it is inside."""
+        if not self._is_open:
+            return
+        if self._generator is None or is_calling(self._generator):
+            self._reports.append(report)
+        else:
+            self._reports._has_missed = True  # noqa: SLF001 - own class
 
 
 def add_report(report: RetrievalReport) -> None:
     """Adds a report to those that are collected now."""
-    for reports in _collections.get():
-        reports.append(report)
+    for block in _blocks.get():
+        block.add(report)
