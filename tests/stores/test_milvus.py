@@ -118,6 +118,19 @@ def test_llama_index_filters_by_texts_with_quotes_and_backslashes(folder: Path) 
         retriever.retrieve_with_report("q", filter={"a or b": "c"})
 
 
+def test_an_id_with_any_letter_does_not_break_the_filter(folder: Path) -> None:
+    objects = [f"file:{chr(code)}z" for code in (*range(1, 32), 34, 39, 92, 127, 0x2028)]
+    store = langchain_milvus(HashEmbeddings(), folder)
+    target = LangChainTarget(store)
+    ids = [f"id {number}" for number in range(len(objects))]
+    pairs = list(zip(objects, ids, strict=True))
+    target.upsert([Chunk("a", {"object_id": each, "chunk_id": key}) for each, key in pairs])
+
+    for each, key in pairs:
+        assert list(target.chunk_ids({"object_id": each}) or ()) == [key]
+    assert adapter_of(store).chunk_count(objects) == len(objects)
+
+
 def test_an_expression_that_llama_index_would_ignore_is_not_combined(folder: Path) -> None:
     index = index_over(llama_index_milvus(DIMENSIONS, folder))
     own: dict[str, Any] = {"vector_store_kwargs": {"string_expr": "page == 1"}}

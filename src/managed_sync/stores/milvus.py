@@ -1,12 +1,11 @@
 """A collection of Milvus, for the adapters of both frameworks.
 
 Milvus inserts a second row with an id that it has, so chunks are written with ``upsert``. Its
-filters are expressions, whose texts have the escapes of JSON.
+filters are expressions, whose texts have few escapes.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +20,8 @@ _FLAT_INDEXES = frozenset({"FLAT", "GPU_BRUTE_FORCE"})
 # A search with one of these returns fewer than the nearest chunks.
 _LIMITS_OF_SEARCHES = frozenset({"radius", "range_filter", "group_by_field"})
 _COUNT = "count(*)"
+# Servers and Milvus Lite take all other letters as they are, and not every escape of the others.
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r"})
 _ROWS_AT_ONCE = 1_000
 # Reads wait for all writes, also for those of other processes.
 _UP_TO_DATE = {"consistency_level": "Strong"}
@@ -164,8 +165,9 @@ class MilvusCollection(StoreAdapter):
 
 
 def _literal(value: str | int | list[str]) -> str:
-    # JSON's escapes are among those of Milvus, which takes other letters as they are.
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    return str(value) if isinstance(value, int) else f'"{value.translate(_ESCAPES)}"'
 
 
 def _limits_search(parameters: Any) -> bool:
