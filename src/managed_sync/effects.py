@@ -18,9 +18,9 @@ Guarantees:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from functools import partial
 from threading import Event
 from types import TracebackType
@@ -33,7 +33,9 @@ __all__ = [
     "Program",
     "agather",
     "arun",
+    "awaited",
     "gather",
+    "in_thread",
     "perform",
     "run",
 ]
@@ -131,6 +133,33 @@ async def arun(program: Program[R]) -> R:
     finally:
         failure = None
         program.close()
+
+
+# The event loop that waits for the code of a thread.
+_waiting_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar(
+    "managed_sync_waiting_loop", default=None
+)
+
+
+async def in_thread(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Calls a function in a thread, in which ``awaited`` uses this event loop."""
+    token = _waiting_loop.set(asyncio.get_running_loop())
+    try:
+        return await asyncio.to_thread(function, *args, **kwargs)
+    finally:
+        _waiting_loop.reset(token)
+
+
+def awaited(coroutine: Coroutine[Any, Any, R]) -> R:
+    """Returns the result of a coroutine, in code that is not asynchronous.
+
+    A client's connections belong to one event loop. So in a thread that a loop waits for, the
+    coroutine runs in that loop, and otherwise in the loop of this thread.
+    """
+    loop = _waiting_loop.get()
+    if loop is None or asyncio._get_running_loop() is not None:  # noqa: SLF001 - documented for Python 3.7 and later
+        return asyncio.get_event_loop().run_until_complete(coroutine)
+    return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
 
 def gather(programs: Sequence[Program[R]], *, max_threads: int) -> list[R]:

@@ -10,7 +10,6 @@ Guarantees:
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import replace
@@ -19,7 +18,7 @@ from functools import partial
 from managed_sync.access.checker import AccessChecker
 from managed_sync.access.object_ids import OWN_FIELD, ObjectIdFunction
 from managed_sync.arguments import check_integer
-from managed_sync.effects import Program, arun, run
+from managed_sync.effects import Program, arun, in_thread, run
 from managed_sync.errors import ConfigurationError, IncompleteRetrievalError
 from managed_sync.logs import get_logger
 from managed_sync.retrieval.effects import (
@@ -298,7 +297,7 @@ def _obstacle(source: SearchSource, checker: AccessChecker) -> str:
 
 
 def _in_thread(reach: Callable[[Inspect], Reach]) -> Callable[[Inspect], Awaitable[Reach]]:
-    return lambda step: asyncio.to_thread(reach, step)
+    return lambda step: in_thread(reach, step)
 
 
 def _useful(strategy: Strategy, can_list: bool) -> Strategy:

@@ -81,9 +81,8 @@ def chunk(number: int, object_id: str = "file:1", **metadata: str | int) -> Chun
 
 def retriever(index: VectorStoreIndex, *readable: str, **settings: Any) -> PermissionAwareRetriever:
     checker = AccessChecker(FakePermissionService(*readable), list_limit=None)
-    return PermissionAwareRetriever(
-        index, checker=checker, strategy="pre_filter", bound_subject="a@x.example", **settings
-    )
+    settings = {"strategy": "pre_filter", "bound_subject": "a@x.example", **settings}
+    return PermissionAwareRetriever(index, checker=checker, **settings)
 
 
 def filter_sent(engine: SearchEngine) -> Any:
@@ -92,6 +91,18 @@ def filter_sent(engine: SearchEngine) -> Any:
         return body["knn"]["filter"]
     [knn] = body["query"]["knn"].values()
     return knn["filter"]
+
+
+def test_chunks_are_counted_while_a_loop_waits(index: VectorStoreIndex) -> None:
+    LlamaIndexTarget(index).upsert([chunk(n, f"file:{n}") for n in range(10)])
+    asked = retriever(index, "file:1", k=20, strategy="post_filter")
+
+    question = asked.aretrieve_with_report("Who?")
+    nodes, report = asyncio.get_event_loop().run_until_complete(question)
+
+    assert [node.node.metadata["object_id"] for node in nodes] == ["file:1"]
+    assert report.complete
+    assert asked.retrieve_with_report("Who?")[1].complete
 
 
 def test_a_search_among_objects_asks_for_them_inside_the_query(

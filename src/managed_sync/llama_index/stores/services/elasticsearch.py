@@ -6,7 +6,6 @@ beside them. So all filters are written in its own language.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from llama_index.core.vector_stores import (
 )
 
 from managed_sync.documents.metadata_condition import is_metadata_condition
+from managed_sync.effects import awaited
 from managed_sync.errors import ConfigurationError
 from managed_sync.llama_index.stores.services.search_engine import SearchEngineAdapter
 from managed_sync.stores.search_engine import whole_query
@@ -87,9 +87,9 @@ class ElasticsearchAdapter(SearchEngineAdapter):
     def _answer(self, method: str, path: str, body: Any) -> dict[str, Any]:
         kind = "x-ndjson" if isinstance(body, list) else "json"
         headers = {"accept": "application/json", "content-type": f"application/{kind}"}
+        # In a running loop it works as in the store itself, which has made that possible.
         request = self._store.client.perform_request(method, path, headers=headers, body=body)
-        # As the store itself does, which has made this possible in a running loop.
-        answer: dict[str, Any] = asyncio.get_event_loop().run_until_complete(request).body
+        answer: dict[str, Any] = awaited(request).body
         return answer
 
     def _both(self, name: str, own: Any, further: Any) -> Any:
