@@ -280,16 +280,18 @@ class IndexQuestion:
         vector: Vector = checked_question(self._query.embedding)
         return vector
 
-    def _hits(self, found: Sequence[NodeWithScore]) -> list[Hit]:
+    def _hits(self, found: Any) -> list[Hit]:
         search = self._search
-        for node in found if isinstance(found, Iterable) else [found]:
+        # A retriever may yield its nodes, and they are read only once.
+        nodes = list(found) if isinstance(found, Iterable) else [found]
+        for node in nodes:
             if not isinstance(node, NodeWithScore):
                 raise ConfigurationError(
                     f"{search.name} must return nodes with scores for a question, got "
                     f"{type(node).__name__}."
                 )
         # Other stores may give their nodes new ids at each search.
-        return hits_of(found, with_ids=search.gives_ids, object_ids=search.object_ids)
+        return hits_of(nodes, with_ids=search.gives_ids, object_ids=search.object_ids)
 
 
 def hits_of(found: Sequence[NodeWithScore], *, with_ids: bool, object_ids: ObjectIds) -> list[Hit]:

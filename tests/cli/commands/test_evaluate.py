@@ -103,7 +103,7 @@ def test_a_long_name_is_wrapped_and_no_header_cut(root: Path) -> None:
 
 
 def test_a_picture_that_cannot_be_drawn_is_refused_before_anything_is_asked(root: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"'.txt' is no format"):
+    with pytest.raises(ConfigurationError, match=r"'.txt' is not an image format"):
         run(root / "empty", "evaluate", "--plot", str(root / "x.txt"))
     with pytest.raises(ConfigurationError, match="there is no folder"):
         run(root / "empty", "evaluate", "--plot", str(root / "nowhere" / "x.svg"))
