@@ -28,7 +28,6 @@ def make_clients() -> None:
     ManagedSyncClient("p1", "t", api="hosted-by-me")  # type: ignore[arg-type]
     ManagedSyncClient("p1", "t", http_client=httpx.AsyncClient())  # type: ignore[arg-type]
     AsyncManagedSyncClient("p1", "t", transport=httpx.HTTPTransport())  # type: ignore[arg-type]
-    ManagedSyncClient.from_env("p1")  # type: ignore[arg-type, call-arg]
     ManagedSyncClient.from_env(batch_size=7)  # type: ignore[call-arg]
     ManagedSyncClient.from_env(retry_budget="5")  # type: ignore[arg-type]
     ManagedSyncClient.from_env(token=ask_later)  # type: ignore[arg-type]
