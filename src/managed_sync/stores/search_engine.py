@@ -208,7 +208,8 @@ class SearchEngineIndex(StoreAdapter):
             metadata = (mapping.get("properties") or {}).get(METADATA) or {}
             kind = metadata.get("type", "object")
             if kind in _FLAT_OBJECTS and metadata.get("index", True):
-                return _Field(path, False, metadata.get("ignore_above"))
+                self._fields[name] = _Field(path, False, metadata.get("ignore_above"))
+                return self._fields[name]
             mapped = (metadata.get("properties") or {}).get(name)
             if kind != "object" or (mapped is None and not _maps_new_fields(mapping, metadata)):
                 raise NotFilterableError(

@@ -136,7 +136,8 @@ def _is_one_of(field: str, values: Sequence[str]) -> str:
     plain = [value for value in values if value and value.strip() == value]
     free = [each for each in _DELIMITERS if not any(each in value for value in plain)]
     listed = plain if free else []
-    parts = [f"{field} eq {_literal(value)}" for value in values if value not in set(listed)]
+    others = set(values).difference(listed)
+    parts = [f"{field} eq {_literal(value)}" for value in values if value in others]
     if listed:
         parts.insert(0, f"search.in({field}, {_literal(free[0].join(listed))}, '{free[0]}')")
     return " or ".join(parts)
