@@ -39,6 +39,9 @@ if TYPE_CHECKING:
         ManagedSyncClient,
         TokenCallable,
     )
+    from managed_sync.client.settings import (
+        ApiName,
+    )
     from managed_sync.errors import (
         ManagedSyncError,
     )
@@ -73,9 +76,6 @@ if TYPE_CHECKING:
         collect_reports,
     )
     from managed_sync.retrieval.reranking import BundledReranker
-    from managed_sync.settings import (
-        ApiName,
-    )
 
 __version__ = "0.1.0"
 
@@ -134,7 +134,7 @@ _MODULES = {
     "AccessCheck": "models",
     "AccessChecker": "access",
     "ActingAs": "access",
-    "ApiName": "settings",
+    "ApiName": "client.settings",
     "AsyncBatchCheckClient": "access",
     "AsyncClientOptions": "client",
     "AsyncContentStream": "client",

@@ -16,8 +16,8 @@ from pydantic import SecretStr
 
 from managed_sync import AsyncManagedSyncClient, ManagedSyncClient
 from managed_sync.client.credentials import CallableTokens
+from managed_sync.client.settings import Settings
 from managed_sync.errors import AuthenticationError, CredentialsError
-from managed_sync.settings import Settings
 from tests.support.clients import ClientOf, FakeClock
 
 RECORD = {"id": "s1/r1", "integration": "box", "syncType": "files"}

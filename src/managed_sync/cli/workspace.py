@@ -14,9 +14,9 @@ from managed_sync.bundled_embedding import BUNDLED_NAME
 from managed_sync.cli.proven_transport import ProvenTransport
 from managed_sync.cli.signals import StopRequest
 from managed_sync.client import ManagedSyncClient
+from managed_sync.client.settings import Settings
 from managed_sync.errors import ApiError, ConfigurationError, NotFoundError, StateInUseError
 from managed_sync.private_files import private_folder, write_private
-from managed_sync.settings import Settings
 
 if TYPE_CHECKING:
     from managed_sync.server import EmbeddedServer

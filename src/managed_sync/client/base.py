@@ -8,6 +8,7 @@ from managed_sync.arguments import check_integer
 from managed_sync.client.clock import Clock, SystemClock
 from managed_sync.client.credentials import AsyncTokenCallable, credentials_of
 from managed_sync.client.operations import Operations
+from managed_sync.client.settings import ApiName
 from managed_sync.client.transport.bodies import DEFAULT_MAX_ANSWER_BYTES
 from managed_sync.client.transport.connections import checked_base_url
 from managed_sync.client.transport.effects import Driver
@@ -22,7 +23,6 @@ from managed_sync.client.wire.base import WireFormat
 from managed_sync.client.wire.hosted.api import HostedApi
 from managed_sync.client.wire.projects import ProjectsApi
 from managed_sync.errors import ConfigurationError
-from managed_sync.settings import ApiName
 
 __all__ = ["DEFAULT_CHECK_BATCH_SIZE", "DEFAULT_MAX_CONCURRENT_CHECKS", "BaseClient"]
 

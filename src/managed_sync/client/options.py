@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from managed_sync.client.clock import Clock
 from managed_sync.client.credentials import AsyncTokenCallable, TokenCallable
+from managed_sync.client.settings import ApiName, Settings
 from managed_sync.errors import ConfigurationError
-from managed_sync.settings import ApiName, Settings
 
 __all__ = ["AsyncClientOptions", "ClientOptions", "with_environment"]
 

@@ -17,6 +17,7 @@ from managed_sync.client.base import (
 from managed_sync.client.clock import Clock
 from managed_sync.client.credentials import TokenCallable
 from managed_sync.client.options import ClientOptions, with_environment
+from managed_sync.client.settings import ApiName
 from managed_sync.client.transport.bodies import DEFAULT_MAX_ANSWER_BYTES
 from managed_sync.client.transport.connections import DEFAULT_TIMEOUT, open_connections
 from managed_sync.client.transport.limits import DEFAULT_MAX_CONCURRENT_REQUESTS
@@ -37,7 +38,6 @@ from managed_sync.models import (
     SyncedRecord,
     SyncStatus,
 )
-from managed_sync.settings import ApiName
 
 __all__ = ["ManagedSyncClient"]
 
@@ -144,7 +144,7 @@ class ManagedSyncClient(BaseClient):
 
     @classmethod
     def from_env(cls, **options: Unpack[ClientOptions]) -> Self:
-        """Creates a client from environment variables; see ``managed_sync.settings``.
+        """Creates a client from environment variables; see ``managed_sync.client.settings``.
 
         ``options`` are arguments of the client; they take precedence over the environment. A token
         or a signing key among them replaces all credentials of the environment.

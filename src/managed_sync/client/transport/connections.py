@@ -25,9 +25,9 @@ from typing import Any, Generic, TypeVar
 
 import httpx
 
+from managed_sync.client.settings import DEFAULT_BASE_URLS
 from managed_sync.client.transport.proxies import direct_hosts, environment_errors
 from managed_sync.errors import ConfigurationError
-from managed_sync.settings import DEFAULT_BASE_URLS
 
 __all__ = [
     "DEFAULT_TIMEOUT",

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from managed_sync.client.settings import DEFAULT_BASE_URLS
 from managed_sync.client.wire.base import Caller, Operation
 from managed_sync.client.wire.batch_results import read_decision, read_decisions
 from managed_sync.client.wire.entity_lists import (
@@ -32,7 +33,6 @@ from managed_sync.models import (
     SyncedRecord,
     SyncStatus,
 )
-from managed_sync.settings import DEFAULT_BASE_URLS
 
 __all__ = ["ProjectsApi"]
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import TypeVar
 
+from managed_sync.client.settings import DEFAULT_BASE_URLS
 from managed_sync.client.wire.base import Caller, Operation
 from managed_sync.client.wire.entity_lists import EntityList
 from managed_sync.client.wire.hosted import permissions as hosted_permissions
@@ -34,7 +35,6 @@ from managed_sync.models import (
     SyncState,
     SyncStatus,
 )
-from managed_sync.settings import DEFAULT_BASE_URLS
 
 __all__ = ["HostedApi"]
 
