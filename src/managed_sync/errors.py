@@ -289,7 +289,7 @@ class RerankingError(ManagedSyncError):
 
 
 class EmbeddingError(ManagedSyncError):
-    """The embedding model failed, or its vector cannot be searched with or chosen by."""
+    """The embedding model failed, or returned a vector that cannot be used."""
 
 
 class DocumentError(ManagedSyncError):

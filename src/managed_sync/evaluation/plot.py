@@ -14,7 +14,7 @@ _COLORS = ("#0072b2", "#56b4e9", "#cccccc")
 
 
 def check_picture(file: Path) -> None:
-    """Raises an error if no picture can be drawn into a file.
+    """Raises an error if no plot can be written to a file.
 
     Raises:
         ConfigurationError: The folder does not exist, or the format is unknown.

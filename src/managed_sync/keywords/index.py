@@ -113,7 +113,7 @@ class KeywordIndex:
         """Returns the chunks with words of a question, the best ones first.
 
         Args:
-            question: Any text; a chunk matches that has one of its words.
+            question: Any text; a chunk with one of its words matches.
             limit: The most hits.
             objects: Search only chunks of these objects.
             project_id: The project, to which chunks that name none belong as well; it may be left

@@ -18,7 +18,7 @@ _MOST_CHARACTERS = 10_000
 
 
 def question_terms(question: str) -> list[str]:
-    """Returns the terms of a question; a chunk matches that has one of them.
+    """Returns the terms of a question; a chunk with one of them matches.
 
     Args:
         question: Any text.

@@ -135,7 +135,7 @@ def searched_projects(connection: Connection, project_id: str | None) -> list[Ro
         if not all(type(count) is int and count >= 0 for count in counts):
             raise DamagedFileError("the counts of a project are damaged")
     own = ("", project_id)
-    # Not a set: a project of another type, such as a list, is none of these.
+    # Not a set: a project of another type, such as a list, is not among them.
     return [row for row in rows if project_id is None or row.project_id in own]
 
 

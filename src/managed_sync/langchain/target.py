@@ -37,8 +37,8 @@ class LangChainTarget(StoreTarget[LangChainAdapter]):
             there the default is ``()``.
 
     Raises:
-        ConfigurationError: ``vectorstore`` is none, ``embeds`` names anything else, or the store
-            embeds on its server.
+        ConfigurationError: ``vectorstore`` is not a vector store, ``embeds`` names anything else,
+            or the store embeds on its server.
     """
 
     first_embedded_parts: ClassVar[str] = "text"

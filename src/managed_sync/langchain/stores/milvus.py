@@ -26,7 +26,7 @@ class MilvusAdapter(MilvusCollection, LangChainAdapter):
 
     @property
     def is_known(self) -> bool:
-        """Returns whether each metadata has a field of its own, which filters need."""
+        """Returns whether each metadata value has a field of its own, which filters need."""
         return self._store._metadata_field is None  # noqa: SLF001 - private in langchain-milvus 0.3
 
     @property

@@ -120,7 +120,7 @@ class LlamaIndexAdapter(StoreAdapter):
         """Returns the caller's filter as LlamaIndex's.
 
         Raises:
-            ConfigurationError: It is none.
+            ConfigurationError: It is not a filter.
         """
         if is_metadata_condition(own):
             return MetadataFilters(

@@ -56,7 +56,7 @@ class MilvusAdapter(MilvusCollection, LlamaIndexAdapter):
         """Returns the caller's filter as LlamaIndex's.
 
         Raises:
-            ConfigurationError: It is none.
+            ConfigurationError: It is not a filter.
         """
         if not is_metadata_condition(own):
             return super().filter_of(own)

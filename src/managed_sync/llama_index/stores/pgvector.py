@@ -114,7 +114,7 @@ class PGVectorAdapter(LlamaIndexAdapter):
         """Returns the caller's filter as LlamaIndex's.
 
         Raises:
-            ConfigurationError: It is none, or names metadata with letters that are SQL's.
+            ConfigurationError: It is not a filter, or names metadata with characters of SQL.
         """
         if not is_metadata_condition(own):
             return super().filter_of(own)

@@ -55,7 +55,7 @@ class QdrantAdapter(QdrantCollection, LlamaIndexAdapter):
         """Returns the caller's filter as LlamaIndex's.
 
         Raises:
-            ConfigurationError: It is none, or has a name that Qdrant cannot filter by.
+            ConfigurationError: It is not a filter, or has a name that Qdrant cannot filter by.
         """
         if is_metadata_condition(own):
             return super().filter_of({payload_key(name): value for name, value in own.items()})

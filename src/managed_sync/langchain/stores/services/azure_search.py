@@ -107,7 +107,7 @@ class AzureSearchAdapter(LangChainAdapter):
             yield from self._store.client.search("*", filter=condition, select=select)
 
     def _takes_name(self, name: str) -> bool:
-        # Where nothing is said, Azure makes fields filterable.
+        # Azure makes fields filterable by default.
         return any(
             each.name == name and each.filterable is not False for each in self._store.fields
         )

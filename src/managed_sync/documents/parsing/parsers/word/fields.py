@@ -74,7 +74,7 @@ class Fields:
             each.start = 0
 
     def hold(self, text: str) -> None:
-        """Keeps a text in a code until the code ends."""
+        """Holds back a text inside a field code until the code ends."""
         for each in reversed(self.begun):
             if not each.in_result:
                 each.shown.append(text)
